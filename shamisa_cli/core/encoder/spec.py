@@ -1,0 +1,108 @@
+"""What an encoder reads from a picture, as small records that travel with its weights (no torch here)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from shamisa_cli.core.errors import ModelError
+
+Architecture = Literal["mobilenet_v2", "resnet18", "resnet50"]
+Moment = Literal["mean", "std"]
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+PREPROCESSING_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a decoded picture becomes the encoder's input.
+
+    Attributes:
+        view_size: long side in pixels at which a picture is judged; larger pictures are reduced
+            (antialiased bicubic), smaller ones are never enlarged. None judges every pixel.
+        mean, std: per-channel normalisation of sRGB values in 0…1.
+        version: raised whenever the same settings would give other pixels.
+    """
+
+    view_size: int | None = 512
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+    version: int = PREPROCESSING_VERSION
+
+    def __post_init__(self) -> None:
+        if self.version != PREPROCESSING_VERSION:
+            raise ModelError(
+                f"This model wants preprocessing version {self.version}, and this program knows version "
+                f"{PREPROCESSING_VERSION}. Install the shamisa release the model was made with, or a newer one."
+            )
+        if self.view_size is not None and self.view_size < 32:
+            raise ModelError(f"The view size is {self.view_size} pixels; it must be at least 32.")
+
+
+@dataclass(frozen=True)
+class FeatureSpec:
+    """Which numbers are pooled from the encoder's stages into one vector.
+
+    Attributes:
+        stages: indices into the backbone's stages; negative ones count from the last (paper: the last).
+        moments: pooled over positions for each channel: "mean" and / or "std".
+        scales: relative sizes at which the picture is read (paper: full and half), each antialiased.
+        crops: None reads the whole picture; 5 reads the four corner crops and the centre crop of
+            `crop_size` pixels and averages them (paper section on evaluation). Averaging features is
+            the same as averaging the predictions of a linear regressor.
+        crop_size: side of a crop in pixels.
+
+    Each (scale, stage, moment) block has unit L2 norm in the vector (per crop where there are crops).
+    """
+
+    stages: tuple[int, ...] = (-1,)
+    moments: tuple[Moment, ...] = ("mean",)
+    scales: tuple[float, ...] = (1.0, 0.5)
+    crops: Literal[5] | None = None
+    crop_size: int = 224
+
+    def __post_init__(self) -> None:
+        if not self.stages or not self.moments or not self.scales:
+            raise ModelError("A feature spec needs at least one stage, one moment and one scale.")
+        if any(moment not in get_args(Moment) for moment in self.moments):
+            raise ModelError(f"A feature spec has moments {self.moments}; known are {get_args(Moment)}.")
+        if any(not 0 < scale <= 1 for scale in self.scales):
+            raise ModelError(f"A feature spec has scales {self.scales}; each must be above 0 and at most 1.")
+        if self.crops not in (None, 5):
+            raise ModelError(f"A feature spec asks for {self.crops} crops; it can be 5, or none at all.")
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """Everything but the weights: architecture, what is read from it, and how pictures are prepared."""
+
+    architecture: Architecture = "mobilenet_v2"
+    features: FeatureSpec = FeatureSpec()
+    preprocessing: Preprocessing = Preprocessing()
+
+    def __post_init__(self) -> None:
+        if self.architecture not in get_args(Architecture):
+            raise ModelError(
+                f"The architecture {self.architecture!r} is not known; known are {', '.join(get_args(Architecture))}."
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON values; `from_json` gives it back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> EncoderConfig:
+        """Read what `to_json` wrote. Raises ModelError on unknown, missing or impossible entries."""
+        try:
+            features = {**data["features"]}
+            preprocessing = {**data["preprocessing"]}
+            for key in ("stages", "moments", "scales"):
+                features[key] = tuple(features[key])
+            for key in ("mean", "std"):
+                preprocessing[key] = tuple(preprocessing[key])
+            return cls(data["architecture"], FeatureSpec(**features), Preprocessing(**preprocessing))
+        except (KeyError, TypeError) as error:
+            raise ModelError(f"The encoder's configuration is not complete or has unknown entries: {error}.") from error
