@@ -41,7 +41,9 @@ class NodeTable:
 
     def to(self, device: torch.device | str) -> NodeTable:
         """The same table on another device."""
-        return NodeTable(**{f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)})
+        return NodeTable(
+            **{f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)}
+        )
 
 
 def node_table(severities: Tensor, photos: int, scales: int) -> NodeTable:
