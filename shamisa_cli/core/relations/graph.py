@@ -1,0 +1,91 @@
+"""A sparse undirected graph over the crops of a batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Merge = Literal["max", "sum"]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Weighted edges {i, j}, each stored once: undirected and free of self loops by construction.
+
+    Attributes:
+        index: (2, E) int64; row 0 holds i, row 1 holds j, with i < j. Edges are sorted by (i, j) and no
+            pair occurs twice.
+        weight: (E,) floating point, ≥ 0.
+        size: N, the number of nodes; nodes are 0…N−1.
+
+    Use `from_edges` unless the edges are known to be in this form: to look would make a GPU wait.
+    """
+
+    index: Tensor
+    weight: Tensor
+    size: int
+
+    def __post_init__(self) -> None:
+        if self.index.ndim != 2 or self.index.shape[0] != 2 or self.weight.shape != self.index.shape[1:]:
+            raise ValueError(
+                f"A graph has edges of shape {tuple(self.index.shape)} and weights of shape "
+                f"{tuple(self.weight.shape)}; they must be (2, E) and (E,)."
+            )
+
+    @property
+    def edge_count(self) -> int:
+        """E, the number of undirected edges."""
+        return int(self.weight.shape[0])
+
+    @classmethod
+    def empty(cls, size: int, device: torch.device | str = "cpu") -> Graph:
+        """N nodes and no edge."""
+        return cls(torch.empty(2, 0, dtype=torch.int64, device=device), torch.empty(0, device=device), size)
+
+    @classmethod
+    def from_edges(cls, i: Tensor, j: Tensor, weight: Tensor, size: int, *, merge: Merge = "max") -> Graph:
+        """The graph of any list of edges: self loops are dropped, (j, i) is the same edge as (i, j).
+
+        Args:
+            i, j: (M,) int64, the two ends of each edge, 0…N−1, in any order and with repetitions.
+            weight: (M,) floating point, ≥ 0.
+            size: N.
+            merge: what becomes of the weights of an edge that occurs several times.
+        """
+        apart = i != j
+        i, j, weight = i[apart], j[apart], weight[apart]
+        edges, place = torch.unique(torch.minimum(i, j) * size + torch.maximum(i, j), return_inverse=True)
+        merged = weight.new_zeros(edges.shape)
+        if merge == "sum":
+            merged = merged.index_add(0, place, weight)
+        else:
+            merged = merged.scatter_reduce(0, place, weight, "amax")
+        return cls(torch.stack([edges // size, edges % size]), merged, size)
+
+    def strongest(self, keep: int) -> Graph:
+        """The `keep` edges of greatest weight; among equal weights the first in edge order stay."""
+        if self.edge_count <= keep:
+            return self
+        threshold = self.weight.topk(keep, sorted=False).values.min()
+        above, tied = self.weight > threshold, self.weight == threshold
+        kept = above | (tied & (tied.cumsum(0) <= keep - above.sum()))
+        return Graph(self.index[:, kept], self.weight[kept], self.size)
+
+    def hardened(self) -> Graph:
+        """The same edges with weight 1 where it was above 0."""
+        return Graph(self.index, (self.weight > 0).to(self.weight.dtype), self.size)
+
+    def to(self, device: torch.device | str) -> Graph:
+        """The same graph on another device."""
+        return Graph(self.index.to(device, non_blocking=True), self.weight.to(device, non_blocking=True), self.size)
+
+    def to_dense(self) -> Tensor:
+        """(N, N) symmetric adjacency matrix with a zero diagonal."""
+        i, j = self.index
+        matrix = self.weight.new_zeros(self.size, self.size)
+        matrix[i, j] = self.weight
+        matrix[j, i] = self.weight
+        return matrix

@@ -1,0 +1,208 @@
+"""The relation graph of a batch: every branch, their fusion, and the alignment of the prototypes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from shamisa_cli.core.distortions.nodes import NodeTable
+from shamisa_cli.core.errors import SettingError, TrainingError
+from shamisa_cli.core.relations.fusion import BranchWeights, fuse
+from shamisa_cli.core.relations.graph import Graph
+from shamisa_cli.core.relations.metadata import (
+    DECAYS,
+    Decay,
+    reference_distorted,
+    reference_reference,
+    same_degradation,
+    within_family,
+)
+from shamisa_cli.core.relations.structure import (
+    NEIGHBOURS,
+    PROTOTYPES,
+    TEMPERATURE,
+    Prototypes,
+    alignment_gain,
+    nearest_neighbours,
+    prototype_affinity,
+    sinkhorn,
+)
+
+Branch = Literal[
+    "same_degradation",
+    "reference_distorted",
+    "reference_reference",
+    "within_family",
+    "nearest_neighbours",
+    "prototypes",
+]
+Weighting = Literal["statistics", "uniform"]
+
+BRANCHES: tuple[Branch, ...] = get_args(Branch)
+METADATA: dict[Branch, Callable[[NodeTable, Decay], Graph]] = {
+    "same_degradation": lambda nodes, _: same_degradation(nodes),
+    "reference_distorted": reference_distorted,
+    "reference_reference": lambda nodes, _: reference_reference(nodes),
+    "within_family": within_family,
+}
+COEFFICIENTS: Mapping[Branch, float] = {  # paper, metadata and structure graphs
+    "same_degradation": 0.601,
+    "reference_distorted": 0.804,
+    "reference_reference": 0.577,
+    "within_family": 0.179,
+    "nearest_neighbours": 0.209,
+    "prototypes": 0.367,
+}
+ALIGNMENT = 0.4906  # coefficient of the prototypes' alignment loss (paper, structure graphs)
+
+
+@dataclass(frozen=True)
+class RelationSettings:
+    """Which relations are looked for, and how strongly each counts. The defaults are the paper's.
+
+    Attributes:
+        branches: the branches that are on, at least one; kept in the order of `BRANCHES`.
+        hardened: True turns every branch's weights into 0 or 1 before fusion.
+        decay: how a difference in severity becomes a weight: exp(−3Δ/4) or 1/(1 + Δ/4).
+        weighting: "statistics" weighs branches by `BranchWeights`, "uniform" all alike.
+        neighbours: k ≥ 1 of the nearest-neighbour graph.
+        prototypes: P ≥ 2, number of prototypes.
+        coefficients: the fixed factor ≥ 0 of each branch.
+        alignment: factor ≥ 0 of the prototypes' alignment loss.
+
+    Raises:
+        SettingError: a value that cannot be used.
+    """
+
+    branches: tuple[Branch, ...] = BRANCHES
+    hardened: bool = False
+    decay: Decay = "exponential"
+    weighting: Weighting = "statistics"
+    neighbours: int = NEIGHBOURS
+    prototypes: int = PROTOTYPES
+    coefficients: Mapping[Branch, float] = field(default_factory=lambda: dict(COEFFICIENTS), hash=False)
+    alignment: float = ALIGNMENT
+
+    def __post_init__(self) -> None:
+        unknown = set(self.branches) - set(BRANCHES)
+        if unknown or not self.branches:
+            raise SettingError(
+                f"The relation branches are {tuple(self.branches)}; name at least one of {', '.join(BRANCHES)}."
+            )
+        if self.decay not in DECAYS:
+            raise SettingError(f"The decay law {self.decay!r} is not known; known are {', '.join(DECAYS)}.")
+        if self.weighting not in get_args(Weighting):
+            raise SettingError(
+                f"The branch weighting {self.weighting!r} is not known; known are {', '.join(get_args(Weighting))}."
+            )
+        if self.neighbours < 1 or self.prototypes < 2:
+            raise SettingError(
+                f"{self.neighbours} neighbours and {self.prototypes} prototypes were asked for; "
+                "there must be at least 1 neighbour and 2 prototypes."
+            )
+        if set(self.coefficients) != set(BRANCHES) or min(*self.coefficients.values(), self.alignment) < 0:
+            raise SettingError(
+                f"The relation coefficients are {dict(self.coefficients)} and {self.alignment} for alignment; "
+                "there must be one for every branch, and none below 0."
+            )
+        object.__setattr__(self, "branches", tuple(name for name in BRANCHES if name in self.branches))
+
+
+def _without(*names: Branch) -> tuple[Branch, ...]:
+    return tuple(name for name in BRANCHES if name not in names)
+
+
+ABLATIONS: Mapping[str, RelationSettings] = {
+    "A": RelationSettings(branches=tuple(METADATA)),
+    "B": RelationSettings(branches=_without(*METADATA)),
+    "C": RelationSettings(branches=_without("prototypes")),
+    "D": RelationSettings(branches=_without("nearest_neighbours")),
+    "E": RelationSettings(hardened=True),
+    "F": RelationSettings(weighting="uniform"),
+}
+"""Six ways to take something away from the full method. What each letter stands for is ours, not the paper's:
+A metadata graphs only, B structure graphs only, C no prototypes (and no alignment loss), D no nearest neighbours,
+E all weights hardened to 0 or 1, F all branches weighed alike."""
+
+
+@dataclass(frozen=True)
+class RelationOutput:
+    """What a batch's crops have to do with each other.
+
+    Attributes:
+        graph: the fused graph over the N crops, float32 weights, no gradient.
+        alignment: scalar ≥ 0, loss that trains prototypes and encoder; 0 when the prototypes are off.
+        branch_weights: (K,) weights of the active branches, sum 1, in the order of `branches`; no gradient.
+        branches: the active branches' graphs before fusion, hardened if that is set.
+    """
+
+    graph: Graph
+    alignment: Tensor
+    branch_weights: Tensor
+    branches: dict[str, Graph]
+
+
+class Relations(nn.Module):
+    """Builds the relation graph of a batch from the engine's record and the current representations."""
+
+    def __init__(self, feature_dim: int, settings: RelationSettings | None = None) -> None:
+        """
+        Args:
+            feature_dim: length of a representation h.
+            settings: the paper's when None.
+        """
+        super().__init__()
+        self.settings = settings or RelationSettings()
+        self.weigh = BranchWeights() if self.settings.weighting == "statistics" else None
+        self.prototypes = (
+            Prototypes(feature_dim, self.settings.prototypes) if "prototypes" in self.settings.branches else None
+        )
+
+    def forward(self, nodes: NodeTable, h: Tensor) -> RelationOutput:
+        """The relations of one batch.
+
+        Args:
+            nodes: what the engine did, N rows. It may stay on the CPU: the metadata graphs are then built
+                there, without making a GPU wait, and moved.
+            h: (N, dim), unit L2 norm, any floating type; computed in float32 even under autocast.
+
+        Raises:
+            TrainingError: `nodes` and `h` differ in length.
+        """
+        if len(nodes) != len(h):
+            raise TrainingError(
+                f"The batch's record has {len(nodes)} crops and its representations {len(h)}; they must be the same."
+            )
+        with torch.autocast(h.device.type, enabled=False):
+            graphs = self._metadata(nodes, h.device)
+            alignment = h.new_zeros((), dtype=torch.float32)
+            if "nearest_neighbours" in self.settings.branches:
+                graphs["nearest_neighbours"] = nearest_neighbours(h, self.settings.neighbours)
+            if self.prototypes is not None:
+                graphs["prototypes"], alignment = self._transport(
+                    self.prototypes(h), graphs.get("same_degradation", Graph.empty(len(h), h.device))
+                )
+            if self.settings.hardened:
+                graphs = {name: graph.hardened() for name, graph in graphs.items()}
+            weights = self._branch_weights(list(graphs.values()))
+            factors = [self.settings.coefficients[name] for name in self.settings.branches]
+            return RelationOutput(fuse(list(graphs.values()), weights, factors), alignment, weights, graphs)
+
+    def _metadata(self, nodes: NodeTable, device: torch.device) -> dict[str, Graph]:
+        active = [name for name in METADATA if name in self.settings.branches]
+        return {name: METADATA[name](nodes, self.settings.decay).to(device) for name in active}
+
+    def _transport(self, logits: Tensor, same_degradation: Graph) -> tuple[Graph, Tensor]:
+        log_p = (logits / TEMPERATURE).log_softmax(dim=1)
+        gain = alignment_gain(log_p, sinkhorn(logits), same_degradation)
+        return prototype_affinity(log_p), -0.5 * self.settings.alignment * gain
+
+    def _branch_weights(self, graphs: list[Graph]) -> Tensor:
+        if self.weigh is None:
+            return torch.full((len(graphs),), 1 / len(graphs), device=graphs[0].weight.device)
+        weights: Tensor = self.weigh(graphs)
+        return weights
