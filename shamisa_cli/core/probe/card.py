@@ -1,0 +1,149 @@
+"""The card of a fitted probe: what it was fitted on, how well it predicts, and a picture of that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from shamisa_cli.core.atomic import replacing
+from shamisa_cli.core.probe.metrics import Vector
+from shamisa_cli.core.probe.protocol import FIGURES, ProtocolResult, Spread
+from shamisa_cli.core.probe.ridge import Probe
+
+SCATTER_NAME = "scatter.png"
+_DENSITY_BINS = 48
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """What a card tells beside the results.
+
+    Attributes:
+        data_name: what the pictures are called.
+        count: pictures fitted on.
+        model_name: the encoder's model.
+        command: the line that fitted the probe, to be typed again.
+        logistic: PLCC and RMSE were taken after the logistic mapping.
+        grouped: splits were disjoint by group.
+    """
+
+    data_name: str
+    count: int
+    model_name: str
+    command: str
+    logistic: bool
+    grouped: bool
+
+
+def probe_card(result: ProtocolResult, probe: Probe, facts: CardFacts) -> str:
+    """Markdown for the README.md of a probe folder; its figure is `SCATTER_NAME` beside it."""
+    better = "lower is better" if probe.lower_is_better else "higher is better"
+    disjoint = "groups" if facts.grouped else "pictures"
+    mapping = " PLCC and RMSE after a 4-parameter logistic mapping." if facts.logistic else ""
+    alphas = [split.alpha for split in result.splits]
+    return f"""# A probe for {_inline(facts.model_name)}, fitted on {_inline(facts.data_name)}
+
+A linear (ridge) regressor from the features of a frozen encoder to human quality scores.
+
+| | |
+|---|---|
+| pictures | {facts.count} |
+| human scale | {probe.mos_low:g} … {probe.mos_high:g}, {better}; scores map it to 0 … 100 |
+| features | {len(probe.weights)} a picture |
+| alpha | {probe.alpha:.4g} (chosen in the splits: {min(alphas):.4g} … {max(alphas):.4g}) |
+| encoder | `{probe.encoder_fingerprint[:12]}` (the probe is refused with any other) |
+
+## How well it predicts
+
+{len(result.splits)} random splits of {disjoint}: 70 % to fit, 10 % to choose alpha, 20 % to report, each picture in
+one part only. Median over the splits ± interquartile range.{mapping} The probe itself is then fitted on all pictures.
+
+{_results_table(result)}
+
+![Predicted and human scores of held-out pictures]({SCATTER_NAME})
+
+## Made with
+
+{_code_block(facts.command)}
+"""
+
+
+def save_scatter(target: Path, result: ProtocolResult, mos: Vector, *, data_name: str) -> None:
+    """Write a PNG of held-out predictions over human scores, each point coloured by how crowded its place is."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rows, prediction = result.held_out
+    truth = mos[rows]
+    density = _density(truth, prediction)
+    order = np.argsort(density)
+    low, high = (float(end) for end in np.quantile(np.concatenate([truth, prediction]), [0.001, 0.999]))
+    margin = 0.05 * (high - low)
+    limits = low - margin, high + margin
+
+    figure = Figure(figsize=(5.4, 5.4), dpi=160, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.plot(limits, limits, color="0.55", linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    size = float(np.clip(4e4 / len(rows), 5, 40))
+    axes.scatter(
+        truth[order], prediction[order], c=density[order], s=size, cmap="viridis", alpha=0.7, linewidths=0, zorder=2
+    )
+    axes.set(xlim=limits, ylim=limits, xlabel="human score (MOS)", ylabel="predicted score")
+    axes.set_aspect("equal")
+    axes.set_title(_literal(_scatter_title(result, data_name)), loc="left", fontsize=10)
+    axes.grid(color="0.92", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    with replacing(target) as temporary:
+        figure.savefig(temporary, format="png", metadata={"Software": None})
+
+
+def format_spread(spread: Spread) -> str:
+    """Median ± interquartile range with three decimals; a dash where undefined."""
+    return f"{spread.median:.3f} ± {spread.iqr:.3f}" if np.isfinite(spread.median) else "–"
+
+
+def _results_table(result: ProtocolResult) -> str:
+    lines = ["| | SRCC | PLCC | KRCC | RMSE |", "|---|---|---|---|---|"]
+    for subset in (None, *result.subset_names):
+        cells = [format_spread(result.spread(figure, subset)) for figure in FIGURES]
+        lines.append(f"| {'all' if subset is None else _inline(subset)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _scatter_title(result: ProtocolResult, data_name: str) -> str:
+    srcc, plcc = result.spread("srcc").median, result.spread("plcc").median
+    return f"{data_name}, held-out pictures\nSRCC {srcc:.3f} · PLCC {plcc:.3f} (median of {len(result.splits)} splits)"
+
+
+def _density(x: Vector, y: Vector) -> Vector:
+    """How crowded the place of each point is: a smoothed histogram, read between its bins."""
+    from scipy.ndimage import gaussian_filter, map_coordinates
+
+    counts, x_edges, y_edges = np.histogram2d(x, y, bins=_DENSITY_BINS)
+    places = [
+        (values - edges[0]) / (edges[-1] - edges[0]) * _DENSITY_BINS - 0.5
+        for values, edges in ((x, x_edges), (y, y_edges))
+    ]
+    smooth = map_coordinates(gaussian_filter(counts, 1.5), places, order=1, mode="nearest")
+    return np.asarray(smooth, dtype=np.float64)
+
+
+def _inline(text: str) -> str:
+    """Text that cannot break out of its line or table cell."""
+    return "".join(f"\\{sign}" if sign in "\\`*_[]<>|#" else sign for sign in " ".join(text.split()))
+
+
+def _literal(text: str) -> str:
+    """Text whose dollar signs matplotlib does not take for formulas."""
+    return text.replace("$", r"\$")
+
+
+def _code_block(text: str) -> str:
+    fence = "```"
+    while fence in text:
+        fence += "`"
+    return f"{fence}sh\n{text}\n{fence}"

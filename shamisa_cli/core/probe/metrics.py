@@ -1,0 +1,190 @@
+"""How well predictions agree with human scores: the four usual figures, a logistic mapping, intervals."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import astuple, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float64]
+
+CONFIDENCE = 0.95
+RESAMPLES = 1000
+_ROUNDING = 1e-12
+"""A spread below this share of the largest value is rounding, and the vector counts as constant."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Agreement of predictions with human scores.
+
+    Attributes:
+        srcc: Spearman's rank correlation, −1…1.
+        plcc: Pearson's linear correlation, −1…1.
+        krcc: Kendall's rank correlation (tau-b, which allows for ties), −1…1.
+        rmse: root mean squared error in units of the human scores, ≥ 0.
+        count: number of pictures behind the figures.
+
+    A correlation is nan where it is undefined: fewer than two pictures, or all predictions or all
+    scores equal. The error is nan only without pictures.
+    """
+
+    srcc: float
+    plcc: float
+    krcc: float
+    rmse: float
+    count: int
+
+
+@dataclass(frozen=True)
+class AgreementIntervals:
+    """The lower and upper end of an interval for each figure of an `Agreement`; nan where undefined."""
+
+    srcc: tuple[float, float]
+    plcc: tuple[float, float]
+    krcc: tuple[float, float]
+    rmse: tuple[float, float]
+
+
+def srcc(prediction: Vector, mos: Vector) -> float:
+    """Spearman's rank correlation of two vectors of shape (n,), −1…1; nan where undefined."""
+    from scipy.stats import spearmanr
+
+    return _correlation(lambda x, y: spearmanr(x, y).statistic, prediction, mos)
+
+
+def plcc(prediction: Vector, mos: Vector) -> float:
+    """Pearson's linear correlation of two vectors of shape (n,), −1…1; nan where undefined."""
+    from scipy.stats import pearsonr
+
+    return _correlation(lambda x, y: pearsonr(x, y).statistic, prediction, mos)
+
+
+def krcc(prediction: Vector, mos: Vector) -> float:
+    """Kendall's rank correlation (tau-b) of two vectors of shape (n,), −1…1; nan where undefined."""
+    from scipy.stats import kendalltau
+
+    return _correlation(lambda x, y: kendalltau(x, y).statistic, prediction, mos)
+
+
+def rmse(prediction: Vector, mos: Vector) -> float:
+    """Root mean squared difference of two vectors of shape (n,), in their units; nan when they are empty."""
+    _check(prediction, mos)
+    if len(mos) == 0:
+        return float("nan")
+    return float(np.sqrt(np.mean(np.square(prediction - mos))))
+
+
+def agreement(prediction: Vector, mos: Vector, mapped: Vector | None = None) -> Agreement:
+    """All four figures for two vectors of shape (n,).
+
+    `mapped` (n,), where given, stands for the predictions in PLCC and RMSE: see `logistic_mapping`.
+    Raises ValueError if lengths differ or a value is not finite.
+    """
+    values = prediction if mapped is None else mapped
+    return Agreement(
+        srcc=srcc(prediction, mos),
+        plcc=plcc(values, mos),
+        krcc=krcc(prediction, mos),
+        rmse=rmse(values, mos),
+        count=len(mos),
+    )
+
+
+def logistic_mapping(prediction: Vector, mos: Vector) -> Vector:
+    """Predictions brought to the scale of the human scores by the VQEG's 4-parameter logistic.
+
+    f(x) = b2 + (b1 − b2) / (1 + exp(−(x − b3) / |b4|)), fitted by least squares (VQEG, "Final report on
+    the validation of objective models of video quality assessment", phase I, 2000), as is usual before
+    PLCC and RMSE are reported. A straight line takes its place where the fit does not converge, where the
+    line leaves a smaller error, and where fewer than five pictures would determine four parameters.
+
+    Args: two vectors of shape (n,); n = 0 gives an empty vector.
+    Returns: (n,) in units of `mos`; the mean of `mos` everywhere when the predictions are constant.
+        A falling relation is mapped as such, so only the rank correlations keep its sign.
+    """
+    _check(prediction, mos)
+    if len(mos) == 0:
+        return np.empty(0)
+    if _is_constant(prediction):
+        return np.full(len(mos), mos.mean())
+    standard = (prediction - prediction.mean()) / prediction.std()
+    line = np.polyval(np.polyfit(standard, mos, 1), standard)
+    curve = _logistic_fit(standard, mos) if len(mos) >= 5 and not _is_constant(mos) else None
+    return line if curve is None or rmse(line, mos) <= rmse(curve, mos) else curve
+
+
+def bootstrap_intervals(
+    prediction: Vector,
+    mos: Vector,
+    mapped: Vector | None = None,
+    *,
+    resamples: int = RESAMPLES,
+    confidence: float = CONFIDENCE,
+    seed: int = 0,
+) -> AgreementIntervals:
+    """Percentile bootstrap over pictures: how far the figures would move with other pictures of the kind.
+
+    Args:
+        prediction, mos, mapped: vectors of shape (n,), as `agreement` takes them; a mapping is not fitted anew.
+        resamples: how many samples of n pictures are drawn, with replacement.
+        confidence: share of the resamples inside the interval, 0…1.
+        seed: the same seed gives the same intervals.
+    Returns: nan for a figure that is undefined in half of the resamples or more.
+    """
+    _check(prediction, mos)
+    generator = np.random.default_rng(seed)
+    drawn = np.full((resamples, 4), np.nan)
+    for row in drawn if len(mos) else ():
+        sample = generator.integers(len(mos), size=len(mos))
+        values = None if mapped is None else mapped[sample]
+        row[:] = astuple(agreement(prediction[sample], mos[sample], values))[:4]
+    ends = [_percentile_interval(column, confidence) for column in drawn.T]
+    return AgreementIntervals(*ends)
+
+
+def _percentile_interval(values: Vector, confidence: float) -> tuple[float, float]:
+    defined = values[np.isfinite(values)]
+    if 2 * len(defined) <= len(values):
+        return float("nan"), float("nan")
+    low, high = np.quantile(defined, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
+
+
+def _logistic_fit(standard: Vector, mos: Vector) -> Vector | None:
+    from scipy.optimize import OptimizeWarning, curve_fit
+    from scipy.special import expit
+
+    def logistic(x: Vector, b1: float, b2: float, b3: float, b4: float) -> Vector:
+        width = max(abs(b4), 1e-6)
+        return np.asarray(b2 + (b1 - b2) * expit((x - b3) / width), dtype=np.float64)
+
+    start = (mos.max(), mos.min(), 0.0, 0.5)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", OptimizeWarning)
+            parameters, _ = curve_fit(logistic, standard, mos, p0=start, maxfev=2000)
+    except (RuntimeError, OptimizeWarning):
+        return None
+    return logistic(standard, *parameters)
+
+
+def _correlation(statistic: Callable[[Vector, Vector], float], prediction: Vector, mos: Vector) -> float:
+    _check(prediction, mos)
+    if len(mos) < 2 or _is_constant(prediction) or _is_constant(mos):
+        return float("nan")
+    return float(statistic(prediction, mos))
+
+
+def _is_constant(values: Vector) -> bool:
+    return bool(np.ptp(values) <= _ROUNDING * np.abs(values).max())
+
+
+def _check(prediction: Vector, mos: Vector) -> None:
+    if prediction.ndim != 1 or prediction.shape != mos.shape:
+        raise ValueError(f"Predictions {prediction.shape} and scores {mos.shape} must be vectors of one length.")
+    if not (np.isfinite(prediction).all() and np.isfinite(mos).all()):
+        raise ValueError("Predictions and scores must be finite numbers.")

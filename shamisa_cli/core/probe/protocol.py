@@ -1,0 +1,212 @@
+"""The evaluation protocol: a probe fitted, tuned and reported on random disjoint parts of a table of scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.probe.metrics import Agreement, Vector, agreement, logistic_mapping, rmse, srcc
+from shamisa_cli.core.probe.ridge import (
+    Features,
+    Probe,
+    Ridge,
+    RidgePath,
+    candidate_alphas,
+    fit_ridge,
+    ridge_path,
+)
+
+Indices = NDArray[np.int64]
+Figure = Literal["srcc", "plcc", "krcc", "rmse"]
+FIGURES: tuple[Figure, ...] = get_args(Figure)
+
+SPLITS = 10
+VALIDATION_SHARE = 0.1
+TEST_SHARE = 0.2
+"""Ten random 70/10/20 splits (SHAMISA paper, section on evaluation)."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers of a table for fitting, for choosing the penalty, and for reporting; disjoint, sorted."""
+
+    train: Indices
+    validation: Indices
+    test: Indices
+
+
+@dataclass(frozen=True)
+class SplitResult:
+    """What one split gave: the penalty chosen on its validation part and the agreement on its test part.
+
+    Attributes:
+        rows, prediction: (m,) the test rows and their predictions on the human scale, before any mapping.
+        subsets: agreement on the test rows of each subset, by name; empty where the table names none.
+    """
+
+    alpha: float
+    overall: Agreement
+    subsets: Mapping[str, Agreement]
+    rows: Indices
+    prediction: Vector
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Median and interquartile range over the splits where the figure is defined; nan where none is."""
+
+    median: float
+    iqr: float
+
+
+@dataclass(frozen=True)
+class ProtocolResult:
+    """Results of all splits, in the order they were drawn."""
+
+    splits: tuple[SplitResult, ...]
+
+    @property
+    def alpha(self) -> float:
+        """The median, on the logarithmic grid, of the penalties chosen."""
+        return float(np.exp(np.median(np.log([split.alpha for split in self.splits]))))
+
+    @property
+    def subset_names(self) -> tuple[str, ...]:
+        """Names of the subsets, sorted."""
+        return tuple(sorted({name for split in self.splits for name in split.subsets}))
+
+    def spread(self, figure: Figure, subset: str | None = None) -> Spread:
+        """Median and spread of one figure, over all pictures or those of one subset."""
+        parts = [split.overall if subset is None else split.subsets.get(subset) for split in self.splits]
+        values = np.array([getattr(part, figure) for part in parts if part is not None], dtype=np.float64)
+        defined = values[np.isfinite(values)]
+        if not len(defined):
+            return Spread(float("nan"), float("nan"))
+        low, median, high = np.quantile(defined, [0.25, 0.5, 0.75])
+        return Spread(float(median), float(high - low))
+
+    @property
+    def held_out(self) -> tuple[Indices, Vector]:
+        """Rows and their predictions by regressors that had not seen them; a row counts once for each split."""
+        rows = np.concatenate([split.rows for split in self.splits])
+        return rows, np.concatenate([split.prediction for split in self.splits])
+
+    def residuals(self, mos: Vector) -> Vector:
+        """Human score minus held-out prediction, for each entry of `held_out`."""
+        rows, prediction = self.held_out
+        return mos[rows] - prediction
+
+
+def random_splits(
+    count: int, *, splits: int = SPLITS, seed: int = 0, groups: Sequence[str] | None = None
+) -> list[Split]:
+    """Random 70/10/20 splits of `count` rows.
+
+    With groups (one name a row: the reference photograph of a synthetic set), shares are counted in groups
+    and no group is in two parts of a split. The same seed gives the same splits, whatever their number.
+    Raises SettingError with fewer than one split, or fewer than three rows or groups to share out.
+    """
+    if splits < 1:
+        raise SettingError(f"{splits} splits were asked for; at least 1 is needed.")
+    members = np.arange(count) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    units = int(members.max()) + 1 if count else 0
+    if units < 3:
+        kind = "pictures" if groups is None else "groups"
+        raise SettingError(f"The table has {units} {kind}; at least 3 are needed to fit, choose and report.")
+    tests = max(1, round(TEST_SHARE * units))
+    validations = max(1, round(VALIDATION_SHARE * units))
+    generator = np.random.default_rng(seed)
+
+    def draw() -> Split:
+        order = generator.permutation(units)
+        parts = np.split(order, [tests, tests + validations])
+        test, validation, train = (np.flatnonzero(np.isin(members, part)) for part in parts)
+        return Split(train, validation, test)
+
+    return [draw() for _ in range(splits)]
+
+
+def choose_alpha(path: RidgePath, features: Features, mos: Vector) -> float:
+    """The penalty with the highest SRCC on validation features (n, D) and scores (n,); of equals, the largest.
+
+    Where no rank correlation is defined (a single picture, equal scores), the smallest error decides.
+    """
+    alphas = candidate_alphas(features.shape[1])
+    predictions = path.predictions(features, alphas).T
+    merits = np.array([srcc(prediction, mos) for prediction in predictions])
+    if np.isnan(merits).all():
+        merits = np.array([-rmse(prediction, mos) for prediction in predictions])
+    return float(alphas[np.flatnonzero(merits == np.nanmax(merits))[-1]])
+
+
+def run_protocol(
+    features: Features,
+    mos: Vector,
+    *,
+    groups: Sequence[str] | None = None,
+    subsets: Sequence[str] | None = None,
+    splits: int = SPLITS,
+    seed: int = 0,
+    logistic: bool = False,
+) -> ProtocolResult:
+    """Fit on 70 % of the rows, choose the penalty on 10 %, report on 20 %, for each of several random splits.
+
+    Args:
+        features: (n, D), one row a picture.
+        mos: (n,) human scores.
+        groups: (n,) names; rows of one group stay together (see `random_splits`).
+        subsets: (n,) names; the test part is also reported by subset.
+        logistic: PLCC and RMSE after `logistic_mapping` of the test predictions, as is usual for synthetic sets.
+    Raises SettingError as `random_splits` does.
+    """
+
+    def report(split: Split) -> SplitResult:
+        path = ridge_path(features[split.train], mos[split.train])
+        alpha = choose_alpha(path, features[split.validation], mos[split.validation])
+        prediction = path.at(alpha).predict(features[split.test])
+        names = None if subsets is None else [subsets[row] for row in split.test]
+        overall, by_subset = agreements(prediction, mos[split.test], subsets=names, logistic=logistic)
+        return SplitResult(alpha, overall, by_subset, split.test, prediction)
+
+    drawn = random_splits(len(mos), splits=splits, seed=seed, groups=groups)
+    return ProtocolResult(tuple(report(split) for split in drawn))
+
+
+def fit_final(features: Features, mos: Vector, result: ProtocolResult) -> Ridge:
+    """The regressor to keep: fitted on all rows with the median of the penalties that the splits chose."""
+    return fit_ridge(features, mos, result.alpha)
+
+
+def agreements(
+    prediction: Vector, mos: Vector, *, subsets: Sequence[str] | None = None, logistic: bool = False
+) -> tuple[Agreement, dict[str, Agreement]]:
+    """Agreement over all pictures and by subset; one logistic mapping, fitted on all, serves both."""
+    mapped = logistic_mapping(prediction, mos) if logistic else prediction
+    labels = np.asarray(subsets if subsets is not None else [])
+
+    def part(chosen: NDArray[np.bool_]) -> Agreement:
+        return agreement(prediction[chosen], mos[chosen], mapped[chosen])
+
+    everything = np.ones(len(mos), dtype=bool)
+    return part(everything), {str(name): part(labels == name) for name in np.unique(labels)}
+
+
+def cross_dataset(probe: Probe, features: Features, mos: Vector, *, lower_is_better: bool = False) -> Agreement:
+    """A probe fitted on one data set, judged on another whole (PLCC and RMSE after a logistic mapping).
+
+    `lower_is_better` says so of `mos`; correlations are positive when probe and people agree.
+    """
+    sign = 1.0 if probe.lower_is_better == lower_is_better else -1.0
+    return agreements(sign * probe.predict(features), mos, logistic=True)[0]
+
+
+def difference_features(reference: Features, distorted: Features) -> Features:
+    """|h_ref − h_dist|, (n, D): what the full-reference extension regresses on. Raises ValueError on other shapes."""
+    if reference.shape != distorted.shape:
+        raise ValueError(f"Features of references {reference.shape} and distorted {distorted.shape} differ in shape.")
+    return np.abs(reference - distorted)

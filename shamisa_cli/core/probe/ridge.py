@@ -1,0 +1,194 @@
+"""Ridge regression from features to human scores, cheap when a picture has more features than there are pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shamisa_cli.core.errors import ModelError
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+Features = NDArray[np.float32] | NDArray[np.float64]
+
+ALPHAS_PER_FEATURE = np.logspace(-4, 4, 33)
+"""Penalties tried, as multiples of the feature length D: a standardised picture has squared norm D on average."""
+
+_ROUNDING = float(np.finfo(np.float32).eps)
+"""Features are float32: a spread below this share of their mean is rounding, and they count as constant."""
+
+
+@dataclass(frozen=True)
+class Ridge:
+    """A linear map from features to scores.
+
+    Attributes:
+        weights: (D,) for standardised features.
+        bias: the prediction at the mean features.
+        feature_mean, feature_scale: (D,), of the pictures fitted on; the scale is 1 for constant features.
+        alpha: the penalty on the squared norm of the weights, against the sum of squared errors.
+    """
+
+    weights: Vector
+    bias: float
+    feature_mean: Vector
+    feature_scale: Vector
+    alpha: float
+
+    def predict(self, features: Features) -> Vector:
+        """Scores (n,) of features (n, D)."""
+        return _linear(features, self.weights, self.bias, self.feature_mean, self.feature_scale)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A regressor that belongs to one encoder, and the scale of the scores it predicts.
+
+    Attributes:
+        weights, bias, feature_mean, feature_scale, alpha: as in `Ridge`, float64.
+        mos_low, mos_high: the ends of the human scale that was fitted.
+        lower_is_better: the scale counts impairment (DMOS), not quality.
+        encoder_fingerprint: names the encoder and preprocessing the features came from.
+
+    Raises ModelError when the parts do not fit together or are not finite.
+    """
+
+    weights: Vector
+    bias: float
+    feature_mean: Vector
+    feature_scale: Vector
+    mos_low: float
+    mos_high: float
+    lower_is_better: bool
+    alpha: float
+    encoder_fingerprint: str
+
+    def __post_init__(self) -> None:
+        vectors = (self.weights, self.feature_mean, self.feature_scale)
+        if self.weights.ndim != 1 or any(vector.shape != self.weights.shape for vector in vectors):
+            raise ModelError("The probe is damaged: its weights, means and scales differ in length.")
+        numbers = (self.bias, self.mos_low, self.mos_high, self.alpha)
+        if not all(np.isfinite(values).all() for values in (*vectors, *numbers)):
+            raise ModelError("The probe is damaged: it has values that are not finite numbers.")
+        if not (self.feature_scale > 0).all():
+            raise ModelError("The probe is damaged: the scale of a feature must be above 0.")
+        if not self.mos_low < self.mos_high:
+            raise ModelError(f"The probe's scale runs from {self.mos_low} to {self.mos_high}; it must rise.")
+
+    @classmethod
+    def from_ridge(
+        cls,
+        ridge: Ridge,
+        *,
+        mos_range: tuple[float, float],
+        lower_is_better: bool,
+        encoder_fingerprint: str,
+    ) -> Probe:
+        """The probe of a fitted map; `mos_range` is the lowest and highest score of the human scale."""
+        low, high = mos_range
+        return cls(
+            weights=ridge.weights,
+            bias=ridge.bias,
+            feature_mean=ridge.feature_mean,
+            feature_scale=ridge.feature_scale,
+            mos_low=low,
+            mos_high=high,
+            lower_is_better=lower_is_better,
+            alpha=ridge.alpha,
+            encoder_fingerprint=encoder_fingerprint,
+        )
+
+    def predict(self, features: Features) -> Vector:
+        """Scores (n,) on the human scale of features (n, D); not clipped.
+
+        Raises ModelError when the features have another length than the probe was fitted on.
+        """
+        return _linear(features, self.weights, self.bias, self.feature_mean, self.feature_scale)
+
+    def score(self, mos: Vector) -> Vector:
+        """Scores on the human scale, any shape, mapped linearly to 0…100, clipped, higher always better."""
+        share = (np.asarray(mos, dtype=np.float64) - self.mos_low) / (self.mos_high - self.mos_low)
+        return np.clip(100 * (1 - share if self.lower_is_better else share), 0, 100)
+
+
+@dataclass(frozen=True)
+class RidgePath:
+    """The solutions of one training set for every penalty, from a single eigendecomposition.
+
+    With X (n, D) standardised and y centred, X Xᵀ = U Λ Uᵀ gives w = Xᵀ U (Λ + α)⁻¹ Uᵀ y (the dual form)
+    for D ≥ n, and Xᵀ X = V Λ Vᵀ gives w = V (Λ + α)⁻¹ Vᵀ Xᵀ y for D < n (Hastie, Tibshirani, Friedman, The
+    Elements of Statistical Learning, sections 3.4.1 and 18.3.5). Made by `ridge_path`.
+    """
+
+    bias: float
+    feature_mean: Vector
+    feature_scale: Vector
+    vectors: Matrix
+    eigenvalues: Vector
+    projected: Vector
+    rows: Matrix | None
+    """The standardised training features where the form is dual: they carry its coefficients to weights."""
+
+    def weights(self, alphas: Vector) -> Matrix:
+        """Weights (D, A), a column for each of the penalties (A,), all above 0."""
+        shrunk = self.projected[:, None] / (self.eigenvalues[:, None] + alphas)
+        coefficients = self.vectors @ shrunk
+        return coefficients if self.rows is None else self.rows.T @ coefficients
+
+    def predictions(self, features: Features, alphas: Vector) -> Matrix:
+        """Scores (n, A) of features (n, D) under each of the penalties (A,)."""
+        return self.bias + (features - self.feature_mean) / self.feature_scale @ self.weights(alphas)
+
+    def at(self, alpha: float) -> Ridge:
+        """The solution for one penalty above 0."""
+        weights = self.weights(np.array([alpha]))[:, 0]
+        return Ridge(weights, self.bias, self.feature_mean, self.feature_scale, float(alpha))
+
+
+def ridge_path(features: Features, mos: Vector) -> RidgePath:
+    """Prepare the ridge solutions of features (n, D) and scores (n,); columns are standardised here.
+
+    Costs about n·D·min(n, D) + 10·min(n, D)³ operations in float64 and one standardised copy of the features.
+    Raises ValueError when shapes do not match or values are not finite.
+    """
+    if features.ndim != 2 or mos.shape != (len(features),) or not len(features):
+        raise ValueError(f"Features {features.shape} and scores {mos.shape} do not go together.")
+    if not (np.isfinite(features).all() and np.isfinite(mos).all()):
+        raise ValueError("Features and scores must be finite numbers.")
+    mean = features.mean(axis=0, dtype=np.float64)
+    rows = features - mean
+    scale = np.sqrt(np.einsum("nd,nd->d", rows, rows) / len(rows))
+    scale[scale <= _ROUNDING * np.abs(mean)] = 1.0
+    rows /= scale
+    bias = float(mos.mean())
+    centred = mos - bias
+    dual = rows.shape[1] >= rows.shape[0]
+    eigenvalues, vectors = np.linalg.eigh(rows @ rows.T if dual else rows.T @ rows)
+    return RidgePath(
+        bias=bias,
+        feature_mean=mean,
+        feature_scale=scale,
+        vectors=vectors,
+        eigenvalues=eigenvalues.clip(min=0),
+        projected=vectors.T @ (centred if dual else rows.T @ centred),
+        rows=rows if dual else None,
+    )
+
+
+def fit_ridge(features: Features, mos: Vector, alpha: float) -> Ridge:
+    """Ridge regression of scores (n,) on features (n, D), with penalty `alpha` > 0 on standardised features."""
+    return ridge_path(features, mos).at(alpha)
+
+
+def candidate_alphas(feature_length: int) -> Vector:
+    """The penalties to choose from, rising, for features of the given length."""
+    return ALPHAS_PER_FEATURE * feature_length
+
+
+def _linear(features: Features, weights: Vector, bias: float, mean: Vector, scale: Vector) -> Vector:
+    if features.ndim != 2 or features.shape[1] != len(weights):
+        raise ModelError(f"The probe reads {len(weights)} features a picture, and was given {features.shape}.")
+    # Row by row, with NumPy's own sum: a score must not depend on which pictures stand beside it.
+    return np.array([bias + float(np.sum((row - mean) / scale * weights)) for row in features], dtype=np.float64)
