@@ -1,0 +1,1 @@
+"""The compositional distortion engine: 26 operators in seven groups with continuous severities."""

@@ -41,9 +41,7 @@ class NodeTable:
 
     def to(self, device: torch.device | str) -> NodeTable:
         """The same table on another device."""
-        return NodeTable(
-            **{f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)}
-        )
+        return NodeTable(**{f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)})
 
 
 def node_table(severities: Tensor, photos: int, scales: int) -> NodeTable:
@@ -64,9 +62,7 @@ def node_table(severities: Tensor, photos: int, scales: int) -> NodeTable:
         scale=torch.cat([reference[2], distorted[2]]),
         composition=torch.cat([none, distorted[3]]),
         level=torch.cat([none, distorted[4]]),
-        severity=torch.cat(
-            [torch.zeros(len(none)), severities[distorted[0], distorted[3], distorted[4]].float()]
-        ),
+        severity=torch.cat([torch.zeros(len(none)), severities[distorted[0], distorted[3], distorted[4]].float()]),
     )
 
 

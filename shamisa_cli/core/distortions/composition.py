@@ -1,0 +1,70 @@
+"""A composition: distinct groups in random order, one operator of each, exactly one of them varying."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from shamisa_cli.core.distortions.operator import GROUPS
+from shamisa_cli.core.distortions.registry import BY_GROUP, operator_named
+from shamisa_cli.core.distortions.severity import SeverityLaw, draw_severities
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operator of a composition.
+
+    Attributes:
+        operator: its name.
+        severities: 0…4 as applied (after any rounding): one if fixed, L if it is the varying factor.
+        angle: radians 0…2π, for operators with a direction.
+        channel: 0, 1 or 2, for operators on one channel.
+    """
+
+    operator: str
+    severities: tuple[float, ...]
+    angle: float
+    channel: int
+
+
+@dataclass(frozen=True)
+class Composition:
+    """Steps in the order they are applied; `varying` is the index of the step with L severities."""
+
+    steps: tuple[Step, ...]
+    varying: int
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The L severities of the varying factor."""
+        return self.steps[self.varying].severities
+
+
+def draw_composition(levels: int, law: SeverityLaw, rng: np.random.Generator) -> Composition:
+    """A random composition (paper, section on the compositional engine).
+
+    n ~ U{1…7} distinct groups in random order, an operator of each drawn uniformly, one of the n varying.
+
+    Args:
+        levels: L, how many independent severities the varying factor takes.
+        law: the law of all severities.
+        rng: the only source of randomness.
+    """
+    count = int(rng.integers(1, len(GROUPS) + 1))
+    groups = rng.permutation(len(GROUPS))[:count]
+    varying = int(rng.integers(count))
+    steps = []
+    for position, group in enumerate(groups):
+        candidates = BY_GROUP[GROUPS[group]]
+        operator = candidates[int(rng.integers(len(candidates)))]
+        steps.append(draw_step(operator.name, levels if position == varying else 1, law, rng))
+    return Composition(tuple(steps), varying)
+
+
+def draw_step(name: str, levels: int, law: SeverityLaw, rng: np.random.Generator) -> Step:
+    """A step of the named operator with `levels` random severities and random geometry."""
+    severities = operator_named(name).applied_severity(draw_severities(levels, law, rng))
+    angle = float(rng.uniform(0, 2 * math.pi))
+    return Step(name, tuple(float(severity) for severity in severities), angle, int(rng.integers(3)))

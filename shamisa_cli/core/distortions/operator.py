@@ -1,0 +1,88 @@
+"""What an operator is: a group, five anchor values of its parameter, and a function on a batch of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+Group = Literal["blur", "colour", "compression", "noise", "brightness", "spatial", "contrast"]
+GROUPS: tuple[Group, ...] = ("blur", "colour", "compression", "noise", "brightness", "spatial", "contrast")
+
+MAX_SEVERITY = 4.0
+"""Severity runs from 0 (mildest documented value) to 4 (strongest), one unit an anchor (paper section on distortions)."""
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """The randomness one application of an operator may use.
+
+    Attributes:
+        generator: fresh randomness for every crop, on the device of the pictures.
+        angle: direction of a motion or displacement in radians, 0…2π; drawn once for a composition.
+        channel: which of R, G, B (0, 1, 2) an operator on one channel takes; drawn once for a composition.
+    """
+
+    generator: torch.Generator
+    angle: float = 0.0
+    channel: int = 0
+
+
+Apply = Callable[[Tensor, Tensor, Draw], Tensor]
+"""(pictures (M, 3, H, W) in 0…1, parameter values (M,) on the CPU, draw) → pictures of the same shape.
+
+The engine clips results to 0…1, so an operator need not.
+"""
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One kind of distortion with a continuous severity.
+
+    Attributes:
+        name: unique, for people and records.
+        group: one of the seven; a composition takes at most one operator of a group.
+        anchors: the parameter's value at severity 0, 1, 2, 3, 4; strictly monotone.
+        apply: the distortion itself.
+        integer: the parameter only makes sense as a whole number.
+    """
+
+    name: str
+    group: Group
+    anchors: tuple[float, float, float, float, float]
+    apply: Apply
+    integer: bool = False
+
+    def value(self, severity: FloatArray) -> FloatArray:
+        """The parameter at each severity 0…4: piecewise linear between the anchors, rounded if it must be whole."""
+        value = np.interp(severity, np.arange(5.0), self.anchors)
+        return np.round(value) if self.integer else value
+
+    def applied_severity(self, severity: FloatArray) -> FloatArray:
+        """The severity that really is applied: that of the rounded parameter where it must be whole."""
+        if not self.integer:
+            return np.asarray(severity, dtype=np.float64)
+        sign = np.sign(self.anchors[-1] - self.anchors[0])
+        return np.interp(sign * self.value(severity), sign * np.asarray(self.anchors), np.arange(5.0))
+
+
+def column(values: Tensor, pictures: Tensor) -> Tensor:
+    """Per-picture values (M,) shaped (M, 1, 1, 1) on the device and in the type of `pictures`."""
+    return values.to(pictures.device, pictures.dtype).view(-1, 1, 1, 1)
+
+
+def random_normal(like: Tensor, draw: Draw) -> Tensor:
+    """Standard normal numbers of the shape of `like`."""
+    return torch.randn(like.shape, generator=draw.generator, device=like.device, dtype=like.dtype)
+
+
+def random_uniform(shape: tuple[int, ...], like: Tensor, draw: Draw) -> Tensor:
+    """Uniform numbers in 0…1 of the given shape on the device of `like`."""
+    return torch.rand(shape, generator=draw.generator, device=like.device, dtype=like.dtype)
