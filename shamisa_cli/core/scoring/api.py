@@ -1,0 +1,81 @@
+"""Scores and features in one call from Python: `shamisa_cli.score` and `shamisa_cli.embed`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
+from shamisa_cli.core.images.discovery import discover
+from shamisa_cli.core.models.loading import Model, load_model
+from shamisa_cli.core.models.resolver import DEFAULT_MODEL
+from shamisa_cli.core.scoring.embeddings import Features
+from shamisa_cli.core.scoring.pipeline import ViewSize, embed_files, score_files
+from shamisa_cli.core.scoring.records import ImageRecord
+
+Paths = str | Path | Iterable[str | Path]
+
+
+def score(
+    paths: Paths,
+    model: str | Model | None = None,
+    *,
+    recursive: bool = True,
+    jobs: int | None = None,
+    view_size: ViewSize = "model",
+    min_score: float | None = None,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+) -> list[ImageRecord]:
+    """Score pictures: one record each, in the order of `discover`.
+
+    Args:
+        paths: one or many files, folders or globs.
+        model: a loaded model, a name, a folder, or "hf:org/name@revision"; None takes the default one.
+        recursive: whether folders are read with all their folders.
+        jobs, view_size, min_score, max_pixels: see `score_files`.
+
+    Raises:
+        InputNotFoundError: a path matches nothing.
+        ModelError: the model is missing, damaged, or has no regressor.
+        SettingError: an impossible setting.
+    A picture that cannot be read raises nothing: its record has the status "error" and says why.
+    """
+    files = discover(_many(paths), recursive=recursive)
+    return list(
+        score_files(_loaded(model), files, jobs=jobs, view_size=view_size, min_score=min_score, max_pixels=max_pixels)
+    )
+
+
+def embed(
+    paths: Paths,
+    model: str | Model | None = None,
+    *,
+    recursive: bool = True,
+    jobs: int | None = None,
+    view_size: ViewSize = "model",
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+) -> Features:
+    """Features (n, D) float32 of n pictures, in the order of `discover`; settings as for `score`.
+
+    Raises:
+        ImageError: a picture cannot be read, since a row cannot say so.
+        InputNotFoundError, ModelError, SettingError: as for `score`.
+    """
+    files = discover(_many(paths), recursive=recursive)
+    rows = []
+    for embedding in embed_files(_loaded(model).encoder, files, jobs=jobs, view_size=view_size, max_pixels=max_pixels):
+        if embedding.features is None:
+            assert embedding.error is not None
+            raise embedding.error
+        rows.append(embedding.features)
+    return np.stack(rows)
+
+
+def _many(paths: Paths) -> list[str | Path]:
+    return [paths] if isinstance(paths, str | Path) else list(paths)
+
+
+def _loaded(model: str | Model | None) -> Model:
+    return model if isinstance(model, Model) else load_model(model or DEFAULT_MODEL)

@@ -1,0 +1,299 @@
+"""Tables of features on disk: Parquet, NumPy's npz and safetensors, none of them with pickle inside."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from shamisa_cli.core.atomic import replacing
+from shamisa_cli.core.errors import ModelError, SettingError
+
+Features = npt.NDArray[np.float32]
+
+METADATA_KEY = "shamisa"
+MAX_SAFETENSORS_HEADER = 100_000_000
+"""Bytes; the format's readers refuse a longer one."""
+
+
+@dataclass(frozen=True)
+class FileStamp:
+    """Which file, and in which state of it: a picture with an equal stamp need not be embedded again.
+
+    Attributes:
+        path: as valid Unicode; bytes that are not UTF-8 appear as backslash escapes.
+        size: in bytes.
+        mtime: of the last change, in nanoseconds.
+    """
+
+    path: str
+    size: int
+    mtime: int
+
+    @classmethod
+    def of(cls, path: Path) -> FileStamp:
+        """The stamp of an existing file. Raises OSError where there is none."""
+        status = path.stat()
+        return cls(portable(str(path)), status.st_size, status.st_mtime_ns)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What made the rows of a table.
+
+    Attributes:
+        encoder_fingerprint: of the encoder; a regressor goes with features of an equal one only.
+        model: its name, for people.
+        preprocessing: JSON values of the preprocessing that was used, `view_size` included.
+    """
+
+    encoder_fingerprint: str
+    model: str
+    preprocessing: Mapping[str, Any]
+
+    def same_features(self, other: Origin) -> bool:
+        """Whether both give the same features for the same picture."""
+        same_preprocessing = _plain(self.preprocessing) == _plain(other.preprocessing)
+        return same_preprocessing and self.encoder_fingerprint == other.encoder_fingerprint
+
+    def to_json(self) -> str:
+        """The record as JSON text."""
+        return json.dumps(
+            {
+                "encoder_fingerprint": self.encoder_fingerprint,
+                "model": self.model,
+                "preprocessing": self.preprocessing,
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Origin:
+        """Read what `to_json` wrote. Raises ValueError, TypeError or KeyError on anything else."""
+        data = json.loads(text)
+        origin = cls(data["encoder_fingerprint"], data["model"], dict(data["preprocessing"]))
+        if not isinstance(origin.encoder_fingerprint, str) or not isinstance(origin.model, str):
+            raise TypeError("the fingerprint and the name of the model must be text")
+        return origin
+
+
+@dataclass(frozen=True)
+class FeatureTable:
+    """Features of n pictures.
+
+    Attributes:
+        stamps: n files.
+        features: (n, D) float32, finite.
+        origin: what made them.
+    """
+
+    stamps: tuple[FileStamp, ...]
+    features: Features
+    origin: Origin
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The n paths, in the order of the rows."""
+        return tuple(stamp.path for stamp in self.stamps)
+
+    @property
+    def encoder_fingerprint(self) -> str:
+        """Of the encoder that made the features."""
+        return self.origin.encoder_fingerprint
+
+
+def portable(path: str) -> str:
+    """The path as valid Unicode: bytes of a file name that are not UTF-8 become backslash escapes."""
+    return path.encode("utf-8", "backslashreplace").decode()
+
+
+def check_format(target: Path) -> None:
+    """Raise SettingError when the suffix of `target` names no format this module writes."""
+    if target.suffix.lower() not in _FORMATS:
+        raise SettingError(f"{target} has no known suffix: features are kept in {', '.join(_FORMATS)} files.")
+
+
+def save_features(
+    target: Path, stamps: Sequence[FileStamp], length: int, blocks: Iterable[Features], origin: Origin
+) -> None:
+    """Write a table, completely or not at all, holding one block in memory at a time.
+
+    Args:
+        target: the suffix chooses the format: .parquet, .npz or .safetensors.
+        stamps: n files.
+        length: D, of every row.
+        blocks: (rows, D) float32 each, n rows together, in the order of `stamps`.
+        origin: what made the features.
+
+    Raises:
+        SettingError: unknown suffix, or too many paths for a safetensors header.
+        OSError: the file cannot be written.
+    """
+    check_format(target)
+    with replacing(target) as temporary:
+        _FORMATS[target.suffix.lower()].write(temporary, stamps, length, blocks, origin)
+
+
+def load_features(path: Path) -> FeatureTable:
+    """Read a table back.
+
+    Raises:
+        SettingError: the suffix is none of .parquet, .npz and .safetensors.
+        ModelError: the file is missing, damaged, or was not written by `save_features`.
+    """
+    check_format(path)
+    if not path.is_file():
+        raise ModelError(f"There is no file of features at {path}. Make one with: shamisa embed.")
+    try:
+        stamps, features, origin = _FORMATS[path.suffix.lower()].read(path)
+    except (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+        raise _foreign(path, error) from error
+    if features.ndim != 2 or features.dtype != np.float32 or len(features) != len(stamps):
+        raise _foreign(path, f"its features are {features.dtype} of shape {features.shape}")
+    if not np.isfinite(features).all():
+        raise _foreign(path, "it holds values that are not numbers")
+    return FeatureTable(stamps, features, origin)
+
+
+def _foreign(path: Path, reason: object) -> ModelError:
+    return ModelError(
+        f"{path} is damaged or was not written by shamisa embed ({reason}). Make it again with: shamisa embed."
+    )
+
+
+def _stamps(paths: Sequence[str], sizes: Sequence[int], mtimes: Sequence[int]) -> tuple[FileStamp, ...]:
+    rows = zip(paths, sizes, mtimes, strict=True)
+    return tuple(FileStamp(str(path), int(size), int(mtime)) for path, size, mtime in rows)
+
+
+def _plain(values: Mapping[str, Any]) -> Any:
+    return json.loads(json.dumps(values))
+
+
+# --- formats -----------------------------------------------------------------------------------------
+
+_Contents = tuple[tuple[FileStamp, ...], Features, Origin]
+
+
+def _write_parquet(
+    target: Path, stamps: Sequence[FileStamp], length: int, blocks: Iterable[Features], origin: Origin
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.schema(
+        {
+            "path": pa.string(),
+            "size": pa.int64(),
+            "mtime": pa.int64(),
+            "features": pa.list_(pa.float32(), length),
+        },
+        metadata={METADATA_KEY: origin.to_json()},
+    )
+    done = 0
+    with pq.ParquetWriter(target, schema, use_dictionary=False) as writer:
+        for block in blocks:
+            rows = stamps[done : done + len(block)]
+            columns = [
+                pa.array([row.path for row in rows], pa.string()),
+                pa.array([row.size for row in rows], pa.int64()),
+                pa.array([row.mtime for row in rows], pa.int64()),
+                pa.FixedSizeListArray.from_arrays(pa.array(block.ravel()), length),
+            ]
+            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+            done += len(block)
+
+
+def _read_parquet(path: Path) -> _Contents:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path, columns=["path", "size", "mtime", "features"], partitioning=None)
+    origin = Origin.from_json(table.schema.metadata[METADATA_KEY.encode()].decode())
+    kind = table.schema.field("features").type
+    if not pa.types.is_fixed_size_list(kind):
+        raise TypeError(f"its features have the type {kind}")
+    values = table["features"].combine_chunks()
+    features = np.asarray(values.flatten()).reshape(len(table), kind.list_size)
+    stamps = _stamps(*(table[name].to_pylist() for name in ("path", "size", "mtime")))
+    return stamps, features, origin
+
+
+def _write_npz(
+    target: Path, stamps: Sequence[FileStamp], length: int, blocks: Iterable[Features], origin: Origin
+) -> None:
+    small = {
+        "paths": np.array([stamp.path for stamp in stamps], dtype=np.str_),
+        "sizes": np.array([stamp.size for stamp in stamps], dtype=np.int64),
+        "mtimes": np.array([stamp.mtime for stamp in stamps], dtype=np.int64),
+        METADATA_KEY: np.array(origin.to_json(), dtype=np.str_),
+    }
+    header = {"descr": "<f4", "fortran_order": False, "shape": (len(stamps), length)}
+    with zipfile.ZipFile(target, "w") as archive:
+        for name, values in small.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, values, allow_pickle=False)
+        with archive.open("features.npy", "w", force_zip64=True) as member:
+            np.lib.format.write_array_header_1_0(member, header)
+            for block in blocks:
+                member.write(block.astype("<f4").tobytes())
+
+
+def _read_npz(path: Path) -> _Contents:
+    with np.load(path, allow_pickle=False) as archive:
+        origin = Origin.from_json(str(archive[METADATA_KEY]))
+        stamps = _stamps(*(archive[name].tolist() for name in ("paths", "sizes", "mtimes")))
+        return stamps, archive["features"], origin
+
+
+def _write_safetensors(
+    target: Path, stamps: Sequence[FileStamp], length: int, blocks: Iterable[Features], origin: Origin
+) -> None:
+    # The library wants the whole tensor in memory; the format is a length, a JSON header and the values.
+    shape = [len(stamps), length]
+    metadata = {
+        METADATA_KEY: origin.to_json(),
+        "paths": json.dumps([stamp.path for stamp in stamps]),
+        "sizes": json.dumps([stamp.size for stamp in stamps]),
+        "mtimes": json.dumps([stamp.mtime for stamp in stamps]),
+    }
+    tensor = {"dtype": "F32", "shape": shape, "data_offsets": [0, 4 * shape[0] * shape[1]]}
+    header = json.dumps({"__metadata__": metadata, "features": tensor}).encode()
+    header += b" " * (-len(header) % 8)
+    if len(header) > MAX_SAFETENSORS_HEADER:
+        raise SettingError(f"{len(stamps)} paths are too many for a safetensors file; write .parquet instead.")
+    with target.open("wb") as file:
+        file.write(len(header).to_bytes(8, "little") + header)
+        for block in blocks:
+            file.write(block.astype("<f4").tobytes())
+
+
+def _read_safetensors(path: Path) -> _Contents:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            origin = Origin.from_json(metadata[METADATA_KEY])
+            stamps = _stamps(*(json.loads(metadata[name]) for name in ("paths", "sizes", "mtimes")))
+            return stamps, file.get_tensor("features"), origin
+    except SafetensorError as error:
+        raise ValueError(error) from error
+
+
+@dataclass(frozen=True)
+class _Format:
+    write: Callable[[Path, Sequence[FileStamp], int, Iterable[Features], Origin], None]
+    read: Callable[[Path], _Contents]
+
+
+_FORMATS = {
+    ".parquet": _Format(_write_parquet, _read_parquet),
+    ".npz": _Format(_write_npz, _read_npz),
+    ".safetensors": _Format(_write_safetensors, _read_safetensors),
+}

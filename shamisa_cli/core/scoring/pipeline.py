@@ -1,0 +1,190 @@
+"""Files in, features or scores out: threads decode ahead, the encoder reads one picture at a time."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import deque
+from collections.abc import Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from shamisa_cli.core.errors import ImageError, ModelError, SettingError
+from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, Picture, decode
+from shamisa_cli.core.scoring.records import NOT_A_NUMBER, ErrorRecord, ImageRecord, ModelRecord, Run
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.encoder.encoder import Encoder
+    from shamisa_cli.core.models.loading import Model
+    from shamisa_cli.core.probe.ridge import Probe
+
+MIN_VIEW_SIZE = 32
+
+ViewSize = int | Literal["model"] | None
+"""Long side in pixels at which pictures are judged; "model": as the model says; None: every pixel."""
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """What the encoder made of one file: either features, or the reason why there are none.
+
+    Attributes:
+        path: the file.
+        features: (D,) float32.
+        width, height: of the upright original, in pixels.
+        error: why the file could not be read.
+    """
+
+    path: Path
+    features: npt.NDArray[np.float32] | None = None
+    width: int | None = None
+    height: int | None = None
+    error: ImageError | None = None
+
+
+Decoded = Generator[tuple[Path, Picture | ImageError], None, None]
+
+
+def available_cpus() -> int:
+    """How many processors this process may use (containers and batch systems often grant a few of many)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def effective_view_size(encoder: Encoder, view_size: ViewSize) -> int | None:
+    """Resolve "model" to the view size the encoder was made with. Raises SettingError below 32 pixels."""
+    if view_size == "model":
+        return encoder.config.preprocessing.view_size
+    if view_size is not None and view_size < MIN_VIEW_SIZE:
+        raise SettingError(f"The view size is {view_size} pixels; it must be at least {MIN_VIEW_SIZE}.")
+    return view_size
+
+
+def embed_files(
+    encoder: Encoder,
+    paths: Iterable[Path],
+    *,
+    jobs: int | None = None,
+    view_size: ViewSize = "model",
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+) -> Generator[Embedding, None, None]:
+    """Embed files in the order given, while the next ones are being decoded.
+
+    Memory does not grow with the number of files: about 2 × `jobs` decoded pictures wait at most. Features
+    of a picture never depend on its neighbours or on `jobs`. Closing the iterator stops the decoding.
+
+    Args:
+        encoder: reads one picture at a time, in the thread that consumes the iterator.
+        paths: may be endless; it is read only as far as needed.
+        jobs: decoding threads; None takes one per available processor.
+        view_size: see `ViewSize`.
+        max_pixels: larger pictures are refused, before they are decoded.
+
+    Raises:
+        SettingError: at once, when `jobs` or `view_size` is too small. Files never raise: see `Embedding`.
+    """
+    if jobs is not None and jobs < 1:
+        raise SettingError(f"The number of jobs is {jobs}; it must be at least 1.")
+    size = effective_view_size(encoder, view_size)
+    return _embedded(encoder, _decoded(paths, size, max_pixels, jobs or available_cpus()))
+
+
+def score_files(
+    model: Model,
+    paths: Iterable[Path],
+    *,
+    jobs: int | None = None,
+    view_size: ViewSize = "model",
+    min_score: float | None = None,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+) -> Generator[ImageRecord, None, None]:
+    """Score files in the order given; see `embed_files` for what the two have in common.
+
+    Args:
+        model: an encoder with a regressor.
+        min_score: pictures that score less get the status "failed".
+
+    Raises:
+        ModelError: at once, when the model has no regressor.
+        SettingError: at once, for an impossible setting.
+    """
+    if model.probe is None:
+        raise ModelError(
+            f"The model {model.name} has no regressor, so it cannot score. "
+            "Name one with --probe, or fit one with: shamisa fit-probe."
+        )
+    embeddings = embed_files(model.encoder, paths, jobs=jobs, view_size=view_size, max_pixels=max_pixels)
+    return _scored(model.probe, embeddings, min_score)
+
+
+def preprocessing_used(encoder: Encoder, view_size: ViewSize) -> dict[str, Any]:
+    """JSON values of the preprocessing pictures get, with the view size that is in force."""
+    return asdict(encoder.config.preprocessing) | {"view_size": effective_view_size(encoder, view_size)}
+
+
+def describe_run(model: Model, view_size: ViewSize, min_score: float | None) -> Run:
+    """What goes with the records of `score_files` under the same settings."""
+    return Run(ModelRecord(model.name, model.revision, preprocessing_used(model.encoder, view_size)), min_score)
+
+
+def _decoded(paths: Iterable[Path], view_size: int | None, max_pixels: int, jobs: int) -> Decoded:
+    # Whole photographs are big and the encoder is the slow part then: hold few of them.
+    window = jobs + 1 if view_size is None else 2 * jobs + 2
+    waiting: deque[tuple[Path, Future[Picture]]] = deque()
+    threads = ThreadPoolExecutor(jobs, thread_name_prefix="decode")
+    try:
+        for path in paths:
+            waiting.append((path, threads.submit(decode, path, view_size=view_size, max_pixels=max_pixels)))
+            if len(waiting) >= window:
+                yield _settled(*waiting.popleft())
+        while waiting:
+            yield _settled(*waiting.popleft())
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _settled(path: Path, picture: Future[Picture]) -> tuple[Path, Picture | ImageError]:
+    try:
+        return path, picture.result()
+    except ImageError as error:
+        return path, error
+
+
+def _embedded(encoder: Encoder, decoded: Decoded) -> Generator[Embedding, None, None]:
+    with closing(decoded):
+        for path, picture in decoded:
+            if isinstance(picture, ImageError):
+                yield Embedding(path, error=picture)
+            else:
+                features = encoder.embed(picture.pixels)
+                yield Embedding(path, features, picture.width, picture.height)
+
+
+def _scored(
+    probe: Probe, embeddings: Generator[Embedding, None, None], min_score: float | None
+) -> Generator[ImageRecord, None, None]:
+    with closing(embeddings):
+        for embedding in embeddings:
+            yield _record(probe, embedding, min_score)
+
+
+def _record(probe: Probe, embedding: Embedding, min_score: float | None) -> ImageRecord:
+    path = str(embedding.path)
+    if embedding.features is None:
+        assert embedding.error is not None
+        return ImageRecord(path, status="error", error=ErrorRecord.of(embedding.error))
+    record = ImageRecord(path, width=embedding.width, height=embedding.height)
+    mos = float(probe.predict(embedding.features[None, :])[0])
+    if not math.isfinite(mos):
+        error = ErrorRecord(NOT_A_NUMBER, "The model gives no number for this picture; its files may be damaged.")
+        return replace(record, status="error", error=error)
+    score = float(probe.score(np.array([mos]))[0])
+    failed = min_score is not None and score < min_score
+    return replace(record, score=score, mos=mos, status="failed" if failed else "ok")

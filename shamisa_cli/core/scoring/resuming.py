@@ -1,0 +1,173 @@
+"""Embedding a long list into one file, so that a killed run goes on where it stopped.
+
+Every few hundred pictures a part, itself a small table of features, is put into `<target>.parts`. At the end
+the parts become the target and go away. A later run takes rows from the target and from parts as long as the
+encoder, the preprocessing, and the file's path, size and time of change are the same.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from shamisa_cli.core.errors import ImageError, ModelError
+from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
+from shamisa_cli.core.scoring.embeddings import (
+    Features,
+    FeatureTable,
+    FileStamp,
+    Origin,
+    check_format,
+    load_features,
+    save_features,
+)
+from shamisa_cli.core.scoring.pipeline import Embedding, ViewSize, embed_files, preprocessing_used
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.encoder.encoder import Encoder
+    from shamisa_cli.core.models.loading import Model
+
+ROWS_PER_PART = 256
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What a run did.
+
+    Attributes:
+        rows: pictures in the target.
+        reused: of them, how many were there before.
+        errors: the files that could not be read and are not in the target.
+    """
+
+    rows: int
+    reused: int
+    errors: tuple[ImageError, ...]
+
+
+def origin_of(model: Model, view_size: ViewSize = "model") -> Origin:
+    """What a table of this model's features says about where they come from."""
+    return Origin(model.encoder_fingerprint, model.name, preprocessing_used(model.encoder, view_size))
+
+
+@dataclass(frozen=True)
+class _Place:
+    table: Path
+    row: int
+
+
+def embed_to_file(
+    encoder: Encoder,
+    paths: Sequence[Path],
+    target: Path,
+    origin: Origin,
+    *,
+    jobs: int | None = None,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    advance: Callable[[int], None] = lambda _pictures: None,
+    rows_per_part: int = ROWS_PER_PART,
+) -> Collected:
+    """Embed `paths` into `target`, one row a readable picture, in the order given.
+
+    Args:
+        origin: goes into the file; pictures are judged at the view size its preprocessing names.
+        advance: called with the number of pictures that are done, as they are.
+        rows_per_part: how much work a kill may cost at most.
+
+    Raises:
+        SettingError: unknown suffix of `target`, or an impossible setting.
+        OSError: the target or its parts cannot be written.
+    """
+    check_format(target)
+    parts = target.with_name(target.name + ".parts")
+    stamps = {path: stamp for path in paths if (stamp := _stamp(path)) is not None}
+    known = _known_rows([target, *sorted(parts.glob("*.safetensors"))], origin)
+    missing = [path for path in paths if stamps.get(path) not in known]
+    reused = len(paths) - len(missing)
+    advance(reused)
+
+    errors: list[ImageError] = []
+    embeddings = embed_files(
+        encoder, missing, jobs=jobs, view_size=origin.preprocessing["view_size"], max_pixels=max_pixels
+    )
+    with closing(embeddings):
+        for batch in _batches(_readable(embeddings, errors, advance), rows_per_part):
+            part = parts / f"{uuid.uuid4().hex}.safetensors"
+            rows = [stamps[embedding.path] for embedding, _ in batch]
+            features = np.stack([features for _, features in batch])
+            save_features(part, rows, encoder.feature_length, [features], origin)
+            known.update({stamp: _Place(part, row) for row, stamp in enumerate(rows)})
+
+    wanted = [stamps[path] for path in paths if stamps.get(path) in known]
+    save_features(target, wanted, encoder.feature_length, _gather(wanted, known), origin)
+    _remove_parts(parts)
+    return Collected(len(wanted), reused, tuple(errors))
+
+
+def _stamp(path: Path) -> FileStamp | None:
+    try:
+        return FileStamp.of(path)
+    except OSError:
+        return None  # decoding it will say what is wrong
+
+
+def _known_rows(tables: Sequence[Path], origin: Origin) -> dict[FileStamp, _Place]:
+    known: dict[FileStamp, _Place] = {}
+    for path in tables:
+        table = _existing(path)
+        if table is not None and table.origin.same_features(origin):
+            known.update({stamp: _Place(path, row) for row, stamp in enumerate(table.stamps)})
+    return known
+
+
+def _existing(path: Path) -> FeatureTable | None:
+    try:
+        return load_features(path) if path.exists() else None
+    except ModelError:
+        return None  # nothing to take from it, and the run replaces it
+
+
+def _readable(
+    embeddings: Generator[Embedding, None, None], errors: list[ImageError], advance: Callable[[int], None]
+) -> Iterator[tuple[Embedding, Features]]:
+    for embedding in embeddings:
+        if embedding.features is not None:
+            yield embedding, embedding.features
+        elif embedding.error is not None:
+            errors.append(embedding.error)
+        advance(1)
+
+
+def _batches(items: Iterator[tuple[Embedding, Features]], size: int) -> Iterator[list[tuple[Embedding, Features]]]:
+    batch: list[tuple[Embedding, Features]] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _gather(stamps: Sequence[FileStamp], places: Mapping[FileStamp, _Place]) -> Iterator[Features]:
+    # Rows of an old target and of parts may alternate: keep the last tables that were opened.
+    opened = lru_cache(maxsize=2)(load_features)
+    for table, group in groupby((places[stamp] for stamp in stamps), key=lambda place: place.table):
+        rows = [place.row for place in group]
+        for start in range(0, len(rows), ROWS_PER_PART):
+            yield opened(table).features[rows[start : start + ROWS_PER_PART]]
+
+
+def _remove_parts(parts: Path) -> None:
+    for part in parts.glob("*.safetensors"):
+        part.unlink(missing_ok=True)
+    with suppress(OSError):  # absent, or someone keeps other files in it
+        parts.rmdir()
