@@ -75,7 +75,7 @@ def _apply_step(pictures: Tensor, step: Step, severities: Sequence[float], gener
     values = _values(operator, severities, len(pictures))
     draw = Draw(generator, step.angle, step.channel)
     size = CPU_CHUNK if pictures.device.type == "cpu" else len(pictures)
-    chunks = zip(pictures.split(size), values.split(size), strict=True)
+    chunks = zip(torch.split(pictures, size), torch.split(values, size), strict=True)
     return torch.cat([operator.apply(chunk, value, draw).clamp_(0, 1) for chunk, value in chunks])
 
 

@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-
 GAUSSIAN_REACH = 3.0
 """A Gaussian is cut off at this many standard deviations."""
 
@@ -48,7 +47,8 @@ def convolve(pictures: Tensor, kernels: Tensor) -> Tensor:
     spectrum *= torch.fft.rfft2(kernels, s=(height, width))[:, None]
     filtered = torch.fft.irfft2(spectrum, s=(height, width))
     top = 2 * radius
-    return filtered[..., top : top + pictures.shape[2], top : top + pictures.shape[3]]
+    cropped: Tensor = filtered[..., top : top + pictures.shape[2], top : top + pictures.shape[3]]
+    return cropped
 
 
 def mirror_pad(pictures: Tensor, radius: int) -> Tensor:

@@ -15,7 +15,7 @@ Group = Literal["blur", "colour", "compression", "noise", "brightness", "spatial
 GROUPS: tuple[Group, ...] = ("blur", "colour", "compression", "noise", "brightness", "spatial", "contrast")
 
 MAX_SEVERITY = 4.0
-"""Severity runs from 0 (mildest documented value) to 4 (strongest), one unit an anchor (paper section on distortions)."""
+"""Severity runs from 0 (mildest documented value) to 4 (strongest), one unit an anchor (paper, distortion engine)."""
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -69,8 +69,9 @@ class Operator:
         """The severity that really is applied: that of the rounded parameter where it must be whole."""
         if not self.integer:
             return np.asarray(severity, dtype=np.float64)
-        sign = np.sign(self.anchors[-1] - self.anchors[0])
-        return np.interp(sign * self.value(severity), sign * np.asarray(self.anchors), np.arange(5.0))
+        anchors = np.asarray(self.anchors)
+        sign = np.sign(anchors[-1] - anchors[0])
+        return np.asarray(np.interp(sign * self.value(severity), sign * anchors, np.arange(5.0)))
 
 
 def column(values: Tensor, pictures: Tensor) -> Tensor:

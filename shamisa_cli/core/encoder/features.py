@@ -20,7 +20,8 @@ def pooled(feature_map: Tensor) -> Tensor:
 
 def spread(feature_map: Tensor) -> Tensor:
     """Standard deviation over positions: (N, C, H, W) → (N, C)."""
-    return (feature_map.var(dim=(2, 3), correction=0) + STD_EPSILON).sqrt()
+    centred = feature_map - feature_map.mean(dim=(2, 3), keepdim=True)
+    return ((centred * centred).mean(dim=(2, 3)) + STD_EPSILON).sqrt()
 
 
 MOMENTS = {"mean": pooled, "std": spread}
