@@ -1,0 +1,154 @@
+"""Ridge regression against scikit-learn's, and what a probe promises."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.linear_model import Ridge as SklearnRidge
+from sklearn.preprocessing import StandardScaler
+
+from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.probe.ridge import Probe, candidate_alphas, fit_ridge, ridge_path
+
+
+def problem(pictures, length, seed=0):
+    generator = np.random.default_rng(seed)
+    features = (generator.standard_normal((pictures, length)) * generator.uniform(0.1, 5, length) + 3).astype(
+        np.float32
+    )
+    return features, features[:, :3].sum(axis=1).astype(float) + generator.standard_normal(pictures)
+
+
+def probe(**changes):
+    fields = {
+        "weights": np.array([1.0, -2.0]),
+        "bias": 3.0,
+        "feature_mean": np.array([0.5, 1.0]),
+        "feature_scale": np.array([2.0, 4.0]),
+        "mos_low": 1.0,
+        "mos_high": 5.0,
+        "lower_is_better": False,
+        "alpha": 1.0,
+        "encoder_fingerprint": "ab" * 32,
+    }
+    return Probe(**(fields | changes))
+
+
+@pytest.mark.parametrize(("pictures", "length"), [(80, 12), (12, 80), (30, 30)])
+@pytest.mark.parametrize("alpha", [0.01, 1.0, 300.0])
+def test_the_solution_is_scikit_learns_on_standardised_features(pictures, length, alpha):
+    features, mos = problem(pictures, length)
+    unseen, _ = problem(20, length, seed=1)
+    scaler = StandardScaler().fit(features.astype(float))
+    reference = SklearnRidge(alpha=alpha).fit(scaler.transform(features.astype(float)), mos)
+
+    ridge = fit_ridge(features, mos, alpha)
+
+    np.testing.assert_allclose(ridge.weights, reference.coef_, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(ridge.predict(unseen), reference.predict(scaler.transform(unseen.astype(float))))
+
+
+@pytest.mark.parametrize("length", [10, 90])
+def test_one_decomposition_serves_every_penalty(length):
+    features, mos = problem(40, length)
+    unseen, _ = problem(15, length, seed=1)
+    path = ridge_path(features, mos)
+    alphas = np.array([0.1, 5.0, 1e4])
+    for column, alpha in zip(path.predictions(unseen, alphas).T, alphas, strict=True):
+        np.testing.assert_allclose(column, fit_ridge(features, mos, alpha).predict(unseen), rtol=1e-9)
+
+
+def test_a_feature_that_never_changes_has_no_weight_and_does_no_harm():
+    features, mos = problem(30, 6)
+    features[:, 2] = 0.1
+    features[:, 4] = 0
+    ridge = fit_ridge(features, mos, 1.0)
+    assert ridge.weights[[2, 4]] == pytest.approx([0, 0], abs=1e-9)
+    rest = fit_ridge(features[:, [0, 1, 3, 5]], mos, 1.0)
+    np.testing.assert_allclose(ridge.predict(features), rest.predict(features[:, [0, 1, 3, 5]]))
+
+
+@given(st.integers(2, 25), st.integers(1, 25), st.integers(0, 1000))
+def test_predictions_do_not_depend_on_the_order_of_the_features(pictures, length, seed):
+    features, mos = problem(pictures, length, seed)
+    order = np.random.default_rng(seed).permutation(length)
+    straight = fit_ridge(features, mos, 2.0).predict(features)
+    np.testing.assert_allclose(fit_ridge(features[:, order], mos, 2.0).predict(features[:, order]), straight, rtol=1e-6)
+
+
+@given(st.floats(0.01, 100), st.floats(-10, 10))
+def test_predictions_do_not_depend_on_the_units_of_a_feature(factor, offset):
+    features, mos = problem(20, 5)
+    changed = features.astype(float)
+    changed[:, 1] = changed[:, 1] * factor + offset
+    expected = fit_ridge(features, mos, 3.0).predict(features)
+    np.testing.assert_allclose(fit_ridge(changed, mos, 3.0).predict(changed), expected, rtol=1e-6)
+
+
+def test_a_huge_penalty_leaves_the_mean_score():
+    features, mos = problem(30, 50)
+    np.testing.assert_allclose(fit_ridge(features, mos, 1e15).predict(features), mos.mean(), rtol=1e-6)
+
+
+def test_penalties_to_choose_from_rise_and_grow_with_the_features():
+    alphas = candidate_alphas(100)
+    assert (np.diff(alphas) > 0).all()
+    np.testing.assert_allclose(candidate_alphas(1000), 10 * alphas)
+
+
+def test_features_and_scores_that_do_not_go_together_are_refused():
+    features, mos = problem(10, 4)
+    with pytest.raises(ValueError, match="go together"):
+        fit_ridge(features, mos[:9], 1.0)
+    features[3, 1] = np.inf
+    with pytest.raises(ValueError, match="finite"):
+        fit_ridge(features, mos, 1.0)
+
+
+def test_a_probe_standardises_weighs_and_adds():
+    features = np.array([[0.5, 1.0], [4.5, 9.0]], dtype=np.float32)
+    np.testing.assert_allclose(probe().predict(features), [3.0, 3.0 + 2 * 1.0 + 2 * -2.0])
+
+
+def test_a_prediction_is_the_same_whatever_stands_beside_it():
+    features, mos = problem(50, 3000)
+    ridge = fit_ridge(features, mos, 10.0)
+    together = ridge.predict(features)
+    alone = [ridge.predict(features[row : row + 1])[0] for row in range(50)]
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_scores_run_from_0_to_100_and_higher_is_better():
+    mos = np.array([0.0, 1.0, 2.0, 5.0, 9.0])
+    np.testing.assert_allclose(probe().score(mos), [0, 0, 25, 100, 100])
+    np.testing.assert_allclose(probe(lower_is_better=True).score(mos), [100, 100, 75, 0, 0])
+
+
+def test_a_probe_refuses_features_of_another_length():
+    with pytest.raises(ModelError, match="reads 2 features"):
+        probe().predict(np.zeros((4, 3), dtype=np.float32))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"weights": np.zeros(3)},
+        {"weights": np.zeros((1, 2))},
+        {"bias": float("nan")},
+        {"feature_mean": np.array([np.inf, 0])},
+        {"feature_scale": np.array([1.0, 0.0])},
+        {"mos_low": 5.0},
+    ],
+)
+def test_a_damaged_probe_is_refused(damage):
+    with pytest.raises(ModelError):
+        probe(**damage)
+
+
+def test_a_probe_made_from_a_fit_predicts_as_the_fit_does():
+    features, mos = problem(20, 5)
+    ridge = fit_ridge(features, mos, 1.0)
+    made = Probe.from_ridge(ridge, mos_range=(0, 10), lower_is_better=False, encoder_fingerprint="cd" * 32)
+    np.testing.assert_array_equal(made.predict(features), ridge.predict(features))
