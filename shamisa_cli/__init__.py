@@ -1,1 +1,41 @@
+"""Image quality scores without a reference: the public Python API.
+
+    import shamisa_cli as shamisa
+
+    model = shamisa.load_model()
+    for record in shamisa.score(["photos/"], model=model):
+        print(record.path, record.score)
+
+Nothing heavy is imported before one of these names is used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.models.loading import load_model
+    from shamisa_cli.core.scoring.api import embed, score
+
 __version__ = "0.1.0"
+
+__all__ = ["__version__", "embed", "load_model", "score"]
+
+_HOMES = {
+    "embed": "shamisa_cli.core.scoring.api",
+    "load_model": "shamisa_cli.core.models.loading",
+    "score": "shamisa_cli.core.scoring.api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,1 @@
+"""Model folders on disk, the names they go by, and the Hub."""

@@ -1,0 +1,269 @@
+"""Model folders on disk: an encoder with its record, and probes beside it or in folders of their own.
+
+    config.json             schema, name, licence, origin, the encoder's configuration, SHA-256 of the weights
+    encoder.safetensors     the encoder's weights
+    README.md               the model card
+    probe.json              a linear probe: its scale and settings, the encoder it was fitted on, SHA-256
+    probe.safetensors       the probe's weights
+
+A folder with the first two is a model, a folder with the last two a probe, and one folder can be both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from shamisa_cli.core.encoder.spec import EncoderConfig
+from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.models import manifest, probe_files
+from shamisa_cli.core.models.manifest import CARD, MODEL_MANIFEST, MODEL_WEIGHTS, PROBE_MANIFEST, PROBE_WEIGHTS
+from shamisa_cli.core.probe.ridge import Probe
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from shamisa_cli.core.encoder.encoder import Encoder
+
+LIBRARY_NAME = "shamisa"
+
+StoredDtype = Literal["float32", "float16"]
+
+
+def encoder_fingerprint(config: EncoderConfig, weights_sha256: str) -> str:
+    """What a probe is bound to: SHA-256 in hex over configuration and weights.
+
+    Equal configurations give equal fingerprints, also where one says 1 and the other 1.0.
+
+    Args:
+        config: architecture, feature spec and preprocessing.
+        weights_sha256: SHA-256 in hex of the weights file.
+    """
+    record = json.loads(json.dumps(config.to_json()), parse_int=float)
+    canonical = json.dumps({**record, "weights": weights_sha256}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A model on disk whose files were found whole.
+
+    Attributes:
+        path: the folder.
+        name: what the model is called.
+        license: SPDX name or other short text.
+        origin: where it comes from, free text.
+        encoder: the encoder's configuration.
+        fingerprint: `encoder_fingerprint` of the configuration and the weights.
+    """
+
+    path: Path
+    name: str
+    license: str
+    origin: str
+    encoder: EncoderConfig
+    fingerprint: str
+
+    def load_encoder(self, device: str | torch.device = "cpu") -> Encoder:
+        """The encoder with its weights as float32 on `device`.
+
+        Raises:
+            ModelError: the weights cannot be read, are not finite, or do not fit the architecture.
+        """
+        import torch
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        from shamisa_cli.core.encoder.encoder import Encoder
+
+        path = self.path / MODEL_WEIGHTS
+        try:
+            stored = load_file(path)
+        except (SafetensorError, OSError, ValueError, KeyError) as error:
+            raise ModelError(f"{path} is not a whole safetensors file ({error}). Get the folder again.") from error
+        state = {name: value.float() if value.is_floating_point() else value for name, value in stored.items()}
+        for name, value in state.items():
+            if value.ndim and not value.is_floating_point():
+                raise ModelError(f"{path} has {name!r} as {value.dtype}; floating-point weights are needed.")
+            if not torch.isfinite(value).all():
+                raise ModelError(f"{path} has values in {name!r} that are not finite. Get the folder again.")
+        encoder = Encoder.create(self.encoder, state, device)
+        try:
+            encoder.feature_length  # noqa: B018 — asks for every stage of the configuration
+        except (IndexError, TypeError) as error:
+            raise ModelError(
+                f"{self.path / MODEL_MANIFEST} asks for stages {self.encoder.features.stages}, which "
+                f"{self.encoder.architecture} does not have. Get the folder again."
+            ) from error
+        return encoder
+
+
+def save_model(
+    folder: Path,
+    encoder_config: EncoderConfig,
+    encoder_state: Mapping[str, Tensor],
+    *,
+    name: str,
+    card: str,
+    origin: str,
+    license: str = "unknown",
+    probe: Probe | None = None,
+    trained_on: str = "",
+    dtype: StoredDtype = "float32",
+) -> ModelFolder:
+    """Write a whole model folder; what was there stays untouched until all of the new one is on the disk.
+
+    An earlier model in `folder` is replaced, and so is its probe: without `probe` none is left.
+
+    Args:
+        folder: where to; created with its parents.
+        encoder_config: architecture, feature spec and preprocessing.
+        encoder_state: weights by torchvision's key names, as `Encoder.state` gives them.
+        name: what the model is called, short and printable.
+        card: the model card, Markdown.
+        origin: where the weights come from, free text.
+        license: SPDX name or other short text.
+        probe: a probe for this very encoder.
+        trained_on: what the probe was fitted on, free text.
+        dtype: how matrices and filters are stored; vectors (biases, batch-norm statistics) stay float32.
+
+    Raises:
+        ModelError: a weight is not finite or does not fit into `dtype`, or the probe is of another encoder.
+    """
+    from safetensors.torch import save_file
+
+    stored = _stored(encoder_state, dtype)
+    names = [MODEL_WEIGHTS, CARD, MODEL_MANIFEST]
+    with manifest.replacing_together(folder, names) as (weights_path, card_path, manifest_path):
+        save_file(stored, weights_path)
+        card_path.write_text(card, encoding="utf-8", newline="\n")
+        digest = manifest.sha256_of(weights_path)
+        entries = {
+            "library_name": LIBRARY_NAME,
+            "name": name,
+            "license": license,
+            "origin": origin,
+            "encoder": encoder_config.to_json(),
+            "files": {MODEL_WEIGHTS: digest},
+        }
+        written = _described(folder, entries, digest)
+        if probe is not None:
+            require_match(probe, written.fingerprint, f"the encoder saved in {folder}")
+        manifest.write_manifest(manifest_path, entries)
+        (folder / PROBE_MANIFEST).unlink(missing_ok=True)
+        (folder / PROBE_WEIGHTS).unlink(missing_ok=True)
+    if probe is not None:
+        save_probe(folder, probe, trained_on=trained_on)
+    return written
+
+
+def read_model(folder: Path) -> ModelFolder:
+    """Read and check a model folder; its weights are hashed but not yet parsed.
+
+    Raises:
+        ModelError: it is no model folder, is not complete, was altered, or is of a newer shamisa.
+    """
+    path = folder / MODEL_MANIFEST
+    if not manifest.present(path):
+        if probe_files.holds_probe(folder):
+            raise ModelError(f"{folder} holds a probe and no encoder. Give it as the probe, beside a model.")
+        raise ModelError(f"{folder} is not a shamisa model: there is no {MODEL_MANIFEST} in it. Name another folder.")
+    entries = manifest.read_manifest(path)
+    if entries.get("library_name") != LIBRARY_NAME:
+        raise ModelError(f"{path} describes a model of another library. Name a model made with shamisa.")
+    return _described(folder, entries, manifest.verify_files(path, entries, MODEL_WEIGHTS))
+
+
+def load_encoder(folder: Path, device: str | torch.device = "cpu") -> Encoder:
+    """The encoder of a model folder, checked. Raises ModelError as `read_model` and `ModelFolder.load_encoder` do."""
+    return read_model(folder).load_encoder(device)
+
+
+def save_probe(folder: Path, probe: Probe, *, trained_on: str = "", card: str | None = None) -> None:
+    """Write a probe into a folder of its own, or into the folder of the model it was fitted on.
+
+    An earlier probe in the folder is replaced once all of the new one is on the disk.
+
+    Args:
+        folder: where to; created with its parents.
+        probe: the probe.
+        trained_on: what it was fitted on, free text.
+        card: Markdown for README.md; None leaves the folder's card as it is.
+
+    Raises:
+        ModelError: the probe's numbers are unusable, or the folder holds another encoder than the probe's.
+    """
+    if manifest.present(folder / MODEL_MANIFEST):
+        require_match(probe, read_model(folder).fingerprint, f"the encoder in {folder}")
+    probe_files.write_probe(folder, probe, trained_on=trained_on, card=card)
+
+
+def load_probe(folder: Path) -> Probe:
+    """Read and check the probe in `folder`.
+
+    Raises:
+        ModelError: there is none, it is not complete, was altered, is of a newer shamisa, or its tensors
+            are not finite vectors of one length.
+    """
+    return probe_files.read_probe(folder)
+
+
+def require_match(probe: Probe, fingerprint: str, encoder: str) -> None:
+    """Refuse a probe fitted on another encoder than the one with `fingerprint`, which the text calls `encoder`.
+
+    Raises:
+        ModelError: the two differ; the text gives the first twelve digits of both.
+    """
+    if probe.encoder_fingerprint != fingerprint:
+        raise ModelError(
+            f"The probe was fitted on encoder {probe.encoder_fingerprint[:12]}, and {encoder} is "
+            f"{fingerprint[:12]}: its scores would mean nothing. Use the model the probe was fitted on, or fit "
+            f"a probe for this one."
+        )
+
+
+def _described(folder: Path, entries: Mapping[str, Any], weights_sha256: str) -> ModelFolder:
+    path = folder / MODEL_MANIFEST
+    origin = entries.get("origin")
+    if not isinstance(origin, str):
+        raise ModelError(f"{path}: 'origin' must be a text that says where the weights come from.")
+    config = _encoder_config(path, entries.get("encoder"))
+    return ModelFolder(
+        path=folder,
+        name=manifest.label(path, entries, "name"),
+        license=manifest.label(path, entries, "license"),
+        origin=origin,
+        encoder=config,
+        fingerprint=encoder_fingerprint(config, weights_sha256),
+    )
+
+
+def _encoder_config(path: Path, data: Any) -> EncoderConfig:
+    if not isinstance(data, dict):
+        raise ModelError(f"{path}: 'encoder' must be an object with the encoder's configuration.")
+    try:
+        return EncoderConfig.from_json(data)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
+
+
+def _stored(state: Mapping[str, Tensor], dtype: StoredDtype) -> dict[str, Tensor]:
+    import torch
+
+    stored = {}
+    for name, value in state.items():
+        tensor = value.detach().cpu().contiguous()
+        if tensor.is_floating_point():
+            tensor = tensor.to(torch.float16 if dtype == "float16" and tensor.ndim > 1 else torch.float32)
+        if not torch.isfinite(tensor).all():
+            raise ModelError(
+                f"The weights of {name!r} are not finite as {tensor.dtype}; nothing was saved. Save as float32, "
+                f"and if that fails too, go back to a checkpoint before the training diverged."
+            )
+        stored[name] = tensor
+    return stored

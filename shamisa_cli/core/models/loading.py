@@ -1,0 +1,77 @@
+"""A name in, a model ready to embed and score out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.models import hub, probe_files
+from shamisa_cli.core.models.devices import choose_device
+from shamisa_cli.core.models.folder import load_probe, read_model, require_match
+from shamisa_cli.core.models.resolver import DEFAULT_MODEL, resolve
+from shamisa_cli.core.probe.ridge import Probe
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.encoder.encoder import Encoder
+
+REVISION_DIGITS = 12
+
+
+@dataclass(frozen=True)
+class Model:
+    """An encoder, and the probe that turns its features into scores where there is one.
+
+    Attributes:
+        name: what the model is called; org/name for one from the Hub.
+        revision: the commit for one from the Hub, otherwise the first 12 digits of the fingerprint.
+        encoder: the frozen encoder on its device.
+        probe: None for a model that can embed but not score.
+        encoder_fingerprint: SHA-256 in hex over the encoder's configuration and weights; a probe names it.
+    """
+
+    name: str
+    revision: str
+    encoder: Encoder
+    probe: Probe | None
+    encoder_fingerprint: str
+
+
+def load_model(
+    name: str = DEFAULT_MODEL, *, probe: str | None = None, offline: bool = False, device: str = "auto"
+) -> Model:
+    """Load a model by name, with the probe in its folder or another one.
+
+    Args:
+        name: a bundled name, the path of a model folder, or hf:org/name[@revision].
+        probe: where another probe is, named the same ways; None takes the model's own, if it has one.
+        offline: make no request to the Hub.
+        device: auto (CUDA, else MPS, else CPU), cpu, cuda, cuda:N or mps.
+
+    Raises:
+        ModelError: a name leads nowhere, a folder is damaged, the probe was fitted on another encoder, or
+            the device is not there. Files are parsed only after their SHA-256 was found right.
+    """
+    target = choose_device(device)
+    folder = read_model(resolve(name, offline=offline))
+    regressor = None
+    if probe is not None:
+        regressor = load_probe(resolve(probe, offline=offline))
+    elif probe_files.holds_probe(folder.path):
+        regressor = load_probe(folder.path)
+    if regressor is not None:
+        require_match(regressor, folder.fingerprint, f"the encoder of {folder.name}")
+    encoder = folder.load_encoder(target)
+    if regressor is not None and len(regressor.weights) != encoder.feature_length:
+        raise ModelError(
+            f"The probe reads {len(regressor.weights)} features, and the encoder of {folder.name} gives "
+            f"{encoder.feature_length}. Fit the probe again."
+        )
+    from_hub = hub.is_hub_name(name)
+    return Model(
+        name=hub.HubName.parse(name).repository if from_hub else folder.name,
+        revision=folder.path.name if from_hub else folder.fingerprint[:REVISION_DIGITS],
+        encoder=encoder,
+        probe=regressor,
+        encoder_fingerprint=folder.fingerprint,
+    )

@@ -1,0 +1,159 @@
+"""A small JSON file that names the weights beside it and their SHA-256: written whole, read with suspicion.
+
+Nothing but JSON and safetensors is ever opened, and weights are parsed only after their hash was checked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from shamisa_cli.core.atomic import replacing
+from shamisa_cli.core.errors import ModelError
+
+MODEL_MANIFEST = "config.json"
+MODEL_WEIGHTS = "encoder.safetensors"
+PROBE_MANIFEST = "probe.json"
+PROBE_WEIGHTS = "probe.safetensors"
+CARD = "README.md"
+FOLDER_FILES = (MODEL_MANIFEST, MODEL_WEIGHTS, PROBE_MANIFEST, PROBE_WEIGHTS, CARD)
+"""Every file a folder may have that this program reads, or that a person does."""
+
+SCHEMA = 1
+MAX_MANIFEST_BYTES = 1_000_000
+MAX_LABEL_LENGTH = 200
+
+_WEIGHTS_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.safetensors", re.ASCII)
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+@contextmanager
+def replacing_together(folder: Path, names: Sequence[str]) -> Iterator[list[Path]]:
+    """Yield one temporary path per name; when the block ends without an error they take their names in order.
+
+    Nothing in `folder` changes before the block has ended, so an interrupted writer leaves what was there.
+    """
+    with ExitStack() as stack:
+        paths = [stack.enter_context(replacing(folder / name)) for name in reversed(names)]
+        yield paths[::-1]
+
+
+def present(path: Path) -> bool:
+    """Whether there is something of this name, as far as the folder's permissions let one see."""
+    try:
+        return path.exists()
+    except OSError:
+        return True
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file in hex, read piece by piece."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_manifest(path: Path, entries: Mapping[str, Any]) -> None:
+    """Write `entries` and the schema's number as JSON that diffs well."""
+    text = json.dumps({"schema": SCHEMA, **entries}, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8", newline="\n")
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """The entries of a manifest whose schema this program knows.
+
+    Raises:
+        ModelError: not a plain file, over 1 MB, not a JSON object, or of another or newer program.
+    """
+    try:
+        if not path.is_file():
+            raise ModelError(f"{path} is missing or not a plain file. Get the folder again, whole.")
+        with path.open("rb") as stream:
+            content = stream.read(MAX_MANIFEST_BYTES + 1)
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror}). Check the file's permissions.") from error
+    if len(content) > MAX_MANIFEST_BYTES:
+        raise ModelError(f"{path} is larger than {MAX_MANIFEST_BYTES} bytes, so it is no file of a shamisa model.")
+    try:
+        entries = json.loads(content, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path} is not JSON ({error}). Get the folder again.") from error
+    schema = entries.get("schema") if isinstance(entries, dict) else None
+    if not isinstance(schema, int) or isinstance(schema, bool):
+        raise ModelError(f"{path} was not written by shamisa: it has no schema number. Name another model folder.")
+    if schema != SCHEMA:
+        raise ModelError(
+            f"{path} has schema {schema}, and this program knows schema {SCHEMA}. Upgrade shamisa to read it."
+        )
+    return dict(entries)
+
+
+def verify_files(manifest: Path, entries: Mapping[str, Any], required: str) -> str:
+    """Check every weights file that `entries["files"]` lists against its SHA-256.
+
+    Args:
+        manifest: where the entries were read; the files lie beside it.
+        entries: the manifest's entries.
+        required: the file that must be among those listed.
+
+    Returns:
+        The SHA-256 of `required`, in hex.
+
+    Raises:
+        ModelError: the list is not one, names something that is no safetensors file of this very folder,
+            or a file is missing or altered.
+    """
+    files = entries.get("files")
+    if not isinstance(files, dict) or required not in files:
+        raise ModelError(f"{manifest} does not list {required} with its SHA-256. Get the folder again.")
+    for name, expected in files.items():
+        if _WEIGHTS_NAME.fullmatch(name) is None:
+            raise ModelError(
+                f"{manifest} lists {name!r}; only the names of safetensors files in the same folder are accepted."
+            )
+        if not isinstance(expected, str) or _SHA256.fullmatch(expected) is None:
+            raise ModelError(f"{manifest} gives no SHA-256 of 64 lower-case hex digits for {name}.")
+        _verify_file(manifest.parent / name, expected)
+    return str(files[required])
+
+
+def label(manifest: Path, entries: Mapping[str, Any], key: str) -> str:
+    """A short printable text of a manifest: safe to show in a terminal. Raises ModelError otherwise."""
+    value = entries.get(key)
+    if not isinstance(value, str) or not value.isprintable() or not 0 < len(value) <= MAX_LABEL_LENGTH:
+        raise ModelError(f"{manifest}: {key!r} must be a printable text of 1 to {MAX_LABEL_LENGTH} characters.")
+    return value
+
+
+def number(manifest: Path, entries: Mapping[str, Any], key: str) -> float:
+    """A finite number of a manifest. Raises ModelError otherwise."""
+    value = entries.get(key)
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf:
+        try:
+            return float(value)
+        except OverflowError:
+            pass
+    raise ModelError(f"{manifest}: {key!r} must be a finite number.")
+
+
+def _verify_file(path: Path, expected: str) -> None:
+    try:
+        if not path.is_file():
+            raise ModelError(f"{path} is missing or not a plain file. Get the folder again, whole.")
+        actual = sha256_of(path)
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror}). Check the file's permissions.") from error
+    if actual != expected:
+        raise ModelError(
+            f"{path} is damaged or was altered: its SHA-256 begins {actual[:12]}, and the folder's list says "
+            f"{expected[:12]}. Get the folder again from where it came."
+        )
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a JSON number")

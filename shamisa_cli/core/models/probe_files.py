@@ -1,0 +1,112 @@
+"""How a linear probe lies on the disk: probe.json and probe.safetensors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.models import manifest
+from shamisa_cli.core.models.manifest import CARD, PROBE_MANIFEST, PROBE_WEIGHTS
+from shamisa_cli.core.probe.ridge import Probe
+
+PROBE_KIND = "linear"
+PROBE_VECTORS = ("weights", "feature_mean", "feature_scale")
+
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+def holds_probe(folder: Path) -> bool:
+    """Whether there is a probe in this folder, be it alone or beside an encoder."""
+    return manifest.present(folder / PROBE_MANIFEST)
+
+
+def write_probe(folder: Path, probe: Probe, *, trained_on: str, card: str | None) -> None:
+    """Write the probe, and its card if there is one, once all of it is on the disk.
+
+    Raises:
+        ModelError: the probe would be refused when it is read back.
+    """
+    from safetensors.numpy import save_file
+
+    vectors = {key: np.ascontiguousarray(getattr(probe, key), dtype=np.float64) for key in PROBE_VECTORS}
+    names = [PROBE_WEIGHTS, *([] if card is None else [CARD]), PROBE_MANIFEST]
+    with manifest.replacing_together(folder, names) as (weights_path, *card_path, manifest_path):
+        save_file(vectors, weights_path)
+        for path in card_path:
+            path.write_text(card or "", encoding="utf-8", newline="\n")
+        entries = {
+            "kind": PROBE_KIND,
+            "encoder_fingerprint": probe.encoder_fingerprint,
+            "mos_low": float(probe.mos_low),
+            "mos_high": float(probe.mos_high),
+            "lower_is_better": bool(probe.lower_is_better),
+            "alpha": float(probe.alpha),
+            "bias": float(probe.bias),
+            "trained_on": trained_on,
+            "files": {PROBE_WEIGHTS: manifest.sha256_of(weights_path)},
+        }
+        _probe(folder, entries, vectors)
+        manifest.write_manifest(manifest_path, entries)
+
+
+def read_probe(folder: Path) -> Probe:
+    """Read and check the probe in `folder`.
+
+    Raises:
+        ModelError: there is none, it is not complete, was altered, is of a newer shamisa, or its tensors
+            are not finite vectors of one length.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    path = folder / PROBE_MANIFEST
+    if not holds_probe(folder):
+        raise ModelError(f"There is no probe in {folder}: it has no {PROBE_MANIFEST}. Name another, or fit one.")
+    entries = manifest.read_manifest(path)
+    manifest.verify_files(path, entries, PROBE_WEIGHTS)
+    try:
+        vectors = load_file(folder / PROBE_WEIGHTS)
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"{folder / PROBE_WEIGHTS} is not a whole safetensors file ({error}). Get the folder again."
+        ) from error
+    return _probe(folder, entries, vectors)
+
+
+def _probe(folder: Path, entries: Mapping[str, Any], vectors: Mapping[str, npt.NDArray[Any]]) -> Probe:
+    path = folder / PROBE_MANIFEST
+    if entries.get("kind") != PROBE_KIND:
+        raise ModelError(f"{path} is of kind {entries.get('kind')!r}, and {PROBE_KIND!r} is known. Upgrade shamisa.")
+    fingerprint = entries.get("encoder_fingerprint")
+    if not isinstance(fingerprint, str) or _FINGERPRINT.fullmatch(fingerprint) is None:
+        raise ModelError(f"{path} does not say which encoder the probe was fitted on. Fit the probe again.")
+    lower_is_better = entries.get("lower_is_better")
+    if not isinstance(lower_is_better, bool):
+        raise ModelError(f"{path}: 'lower_is_better' must be true or false.")
+    numbers = {key: manifest.number(path, entries, key) for key in ("mos_low", "mos_high", "alpha", "bias")}
+    weights_path = folder / PROBE_WEIGHTS
+    if set(vectors) != set(PROBE_VECTORS):
+        raise ModelError(f"{weights_path} must hold {', '.join(PROBE_VECTORS)}; it holds {', '.join(sorted(vectors))}.")
+    for key, vector in vectors.items():
+        if vector.dtype != np.float64 or not vector.size:
+            raise ModelError(f"{weights_path}: {key!r} is {vector.dtype} {vector.shape}; float64 numbers are needed.")
+    try:
+        return Probe(
+            weights=vectors["weights"],
+            bias=numbers["bias"],
+            feature_mean=vectors["feature_mean"],
+            feature_scale=vectors["feature_scale"],
+            mos_low=numbers["mos_low"],
+            mos_high=numbers["mos_high"],
+            alpha=numbers["alpha"],
+            lower_is_better=lower_is_better,
+            encoder_fingerprint=fingerprint,
+        )
+    except ModelError as error:
+        raise ModelError(f"{folder}: {error} Fit the probe again.") from error

@@ -1,0 +1,70 @@
+"""From the name a person gives to a folder on this machine: a bundled model, a path, or hf:org/name[@revision]."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+import shamisa_cli
+from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.models import hub
+from shamisa_cli.core.models.manifest import MODEL_MANIFEST
+
+DEFAULT_MODEL = "shamisa-mobilenetv2"
+
+HOW_TO_NAME = "A folder is named by its path, a model on the Hugging Face Hub as hf:org/name or hf:org/name@revision."
+
+_PACKAGE = Path(shamisa_cli.__file__).resolve().parent
+_INSTALLED = _PACKAGE / "weights"
+_BUNDLED_ROOT = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent / "weights"
+"""Where bundled models lie: in the package when it is installed, beside it in a checkout."""
+
+
+def bundled() -> list[str]:
+    """The names of the models that come with the program, sorted."""
+    return sorted(_bundled_folders())
+
+
+def resolve(name: str, *, offline: bool = False) -> Path:
+    """The local folder of a model or probe.
+
+    A bundled name goes before a folder of the same name; write ./name for the folder.
+
+    Args:
+        name: a bundled name, the path of a folder, or hf:org/name[@revision] (downloaded into the
+            Hub's cache unless it is there; HF_ENDPOINT, HF_HOME, HF_TOKEN and HF_HUB_OFFLINE are honoured).
+        offline: make no request; what is not on this machine is an error.
+
+    Raises:
+        ModelError: there is no such model, or it cannot be downloaded. The folder's content is not checked here.
+    """
+    if hub.is_hub_name(name):
+        return hub.download(hub.HubName.parse(name), offline=offline)
+    folders = _bundled_folders()
+    if name in folders:
+        return folders[name]
+    path = _existing(name)
+    if path is None:
+        raise ModelError(_unknown(name, sorted(folders)))
+    if not path.is_dir():
+        raise ModelError(f"{name} is a file. Name the model's folder, not a file in it.")
+    return path
+
+
+def _bundled_folders() -> dict[str, Path]:
+    return {path.parent.name: path.parent for path in _BUNDLED_ROOT.glob(f"*/{MODEL_MANIFEST}")}
+
+
+def _existing(name: str) -> Path | None:
+    try:
+        path = Path(name).expanduser()
+        return path if name and path.exists() else None
+    except (OSError, RuntimeError):  # a name no path can have, an unknown user's home, no permission to look
+        return None
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    listing = f"Bundled models: {', '.join(known)}." if known else "This installation has no bundled models."
+    close = difflib.get_close_matches(name, known, n=1)
+    guess = f" Did you mean {close[0]}?" if close else ""
+    return f"There is no model or probe {name!r}.{guess} {listing} {HOW_TO_NAME}"

@@ -1,0 +1,164 @@
+"""Model folders from a Hub on loopback, fetched by the real client in processes of their own."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.models.folder import read_model
+
+RESOLVE = """
+import json, sys
+from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.models.resolver import resolve
+outcomes = []
+for name, offline in json.loads(sys.argv[1]):
+    try:
+        outcomes.append(["folder", str(resolve(name, offline=offline))])
+    except ModelError as error:
+        outcomes.append(["refused", str(error)])
+print(json.dumps(outcomes))
+"""
+
+
+@pytest.fixture(scope="module")
+def published(hub: Any, saved_model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What lies on the Hub: repository → its last commit."""
+    newer = Path(shutil.copytree(saved_model, tmp_path_factory.mktemp("newer") / "model"))
+    (newer / "README.md").write_text("# newer\n")
+    altered = bytearray((saved_model / "encoder.safetensors").read_bytes())
+    altered[-1] ^= 1
+    first = hub.publish("org/model", saved_model)
+    last = hub.publish("org/model", newer, **{"pytorch_model.bin": b"a pickle", "sub/config.json": b"{}"})
+    hub.gated.add("org/gated")
+    hub.cut.add(("org/cut", "encoder.safetensors"))
+    return {
+        "first": first,
+        "org/model": last,
+        "org/altered": hub.publish("org/altered", saved_model, **{"encoder.safetensors": bytes(altered)}),
+        "org/cut": hub.publish("org/cut", saved_model),
+        "org/gated": hub.publish("org/gated", saved_model),
+    }
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The client's cache, shared by the module's tests."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def online(hub: Any, published: dict[str, str], home: Path, run_python: Callable[..., Any]) -> dict[str, list[str]]:
+    """Every name resolved once with the network there, in one process: name → outcome."""
+    repositories = ("model", "altered", "cut", "gated", "missing", "private", "forbidden", "busy", "broken")
+    names = [f"hf:org/{name}" for name in repositories]
+    names += [f"hf:org/model@{published['first']}", "hf:org/model@nonsense"]
+    outcomes = run_python(
+        RESOLVE, [(name, False) for name in names], HF_ENDPOINT=hub.endpoint, HF_HOME=str(home), HF_TOKEN="none"
+    )
+    return dict(zip(names, outcomes, strict=True))
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_branch_is_downloaded_whole_and_named_after_its_commit(
+    online: dict[str, list[str]], published: dict[str, str], saved_model: Path
+) -> None:
+    kind, folder = online["hf:org/model"]
+    assert kind == "folder"
+    assert Path(folder).name == published["org/model"]
+    assert content(Path(folder)) == {**content(saved_model), "README.md": b"# newer\n"}
+    assert read_model(Path(folder)).fingerprint == read_model(saved_model).fingerprint
+
+
+def test_an_earlier_commit_is_downloaded_as_it_was(
+    online: dict[str, list[str]], published: dict[str, str], saved_model: Path
+) -> None:
+    kind, folder = online[f"hf:org/model@{published['first']}"]
+    assert kind == "folder"
+    assert content(Path(folder)) == content(saved_model)
+
+
+@pytest.mark.usefixtures("online")
+def test_nothing_but_a_models_own_files_is_fetched(hub: Any) -> None:
+    fetched = {request.split("/")[-1] for request in hub.requests if "/resolve/" in request}
+    assert fetched == {"config.json", "encoder.safetensors", "README.md"}
+    assert not [request for request in hub.requests if "sub/config.json" in request]
+    assert [request for request in hub.requests if request.startswith("GET /storage/org-model-")]
+
+
+def test_a_file_altered_on_the_hub_is_refused_when_it_is_read(online: dict[str, list[str]]) -> None:
+    kind, folder = online["hf:org/altered"]
+    assert kind == "folder"
+    with pytest.raises(ModelError, match=r"encoder\.safetensors is damaged or was altered"):
+        read_model(Path(folder))
+
+
+@pytest.mark.parametrize(
+    ("name", "sentences"),
+    [
+        ("hf:org/cut", ["could not be downloaded whole", "Consistency check failed", "Try again"]),
+        ("hf:org/gated", ["hf:org/gated is gated", "HF_TOKEN"]),
+        ("hf:org/missing", ["hf:org/missing does not exist on the Hub", "Check the name"]),
+        ("hf:org/private", ["is private or does not exist (HTTP 401)", "HF_TOKEN"]),
+        ("hf:org/forbidden", ["is private or does not exist (HTTP 403)", "HF_TOKEN"]),
+        ("hf:org/busy", ["HTTP 429", "Try again in a few minutes"]),
+        ("hf:org/broken", ["answered HTTP 500", "Try again later"]),
+        ("hf:org/model@nonsense", ["org/model on the Hub has no revision 'nonsense'"]),
+    ],
+)
+def test_what_the_hub_refuses_is_a_sentence(online: dict[str, list[str]], name: str, sentences: list[str]) -> None:
+    kind, text = online[name]
+    assert kind == "refused"
+    assert "\n" not in text
+    assert text.endswith(".")
+    for sentence in sentences:
+        assert sentence in text
+
+
+@pytest.mark.parametrize("way", ["argument", "environment"])
+def test_offline_takes_what_is_in_the_cache_and_makes_no_request(
+    hub: Any,
+    online: dict[str, list[str]],
+    published: dict[str, str],
+    home: Path,
+    run_python: Callable[..., Any],
+    way: str,
+) -> None:
+    asked = len(hub.requests)
+    names = ["hf:org/model", f"hf:org/model@{published['first']}", "hf:org/never-seen", "hf:org/cut"]
+    outcomes = run_python(
+        RESOLVE,
+        [(name, way == "argument") for name in names],
+        HF_ENDPOINT=hub.endpoint,
+        HF_HOME=str(home),
+        **({"HF_HUB_OFFLINE": "1"} if way == "environment" else {}),
+    )
+    assert len(hub.requests) == asked
+    assert outcomes[:2] == [online[name] for name in names[:2]]
+    for (kind, text), name in zip(outcomes[2:], names[2:], strict=True):
+        assert kind == "refused"
+        assert f"{name} is not whole in this machine's cache, and offline. Load it once" in text
+
+
+def test_without_a_hub_the_cache_is_used_and_what_is_not_in_it_is_explained(
+    online: dict[str, list[str]], home: Path, run_python: Callable[..., Any]
+) -> None:
+    with socket.socket() as closed:  # bound and not listening: connections are refused
+        closed.bind(("127.0.0.1", 0))
+        endpoint = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        names = ["hf:org/model", "hf:org/never-seen"]
+        cached, unknown = run_python(
+            RESOLVE, [(name, False) for name in names], HF_ENDPOINT=endpoint, HF_HOME=str(home)
+        )
+    assert cached == online["hf:org/model"]
+    assert unknown[0] == "refused"
+    assert f"hf:org/never-seen is not in the cache, and {endpoint} cannot be reached" in unknown[1]

@@ -1,0 +1,125 @@
+"""What a person may call a model, and what they are told when there is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.models import resolver
+from shamisa_cli.core.models.hub import HubName
+from shamisa_cli.core.models.resolver import bundled, resolve
+
+
+@pytest.fixture
+def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of bundled models with two in it, and something that is none."""
+    root = tmp_path / "weights"
+    for name in ("shamisa-small", "shamisa-large"):
+        (root / name).mkdir(parents=True)
+        (root / name / "config.json").write_text("{}")
+    (root / "notes").mkdir()
+    monkeypatch.setattr(resolver, "_BUNDLED_ROOT", root)
+    monkeypatch.chdir(tmp_path)
+    return root
+
+
+def test_bundled_models_are_listed_and_found_by_name(weights: Path) -> None:
+    assert bundled() == ["shamisa-large", "shamisa-small"]
+    assert resolve("shamisa-small") == weights / "shamisa-small"
+
+
+def test_a_folder_is_found_by_its_path(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = weights.parent / "mine"
+    mine.mkdir()
+    monkeypatch.setenv("HOME", str(weights.parent))
+    assert resolve("mine") == Path("mine")
+    assert resolve(str(mine)) == mine
+    assert resolve("~/mine") == mine
+
+
+def test_a_bundled_name_goes_before_a_folder_unless_it_is_written_as_a_path(weights: Path) -> None:
+    folder = weights.parent / "shamisa-small"
+    folder.mkdir()
+    assert resolve("shamisa-small") == weights / "shamisa-small"
+    assert resolve("./shamisa-small").resolve() == folder
+
+
+def test_an_unknown_name_gets_a_guess_the_list_and_the_ways_to_name_one(weights: Path) -> None:
+    with pytest.raises(ModelError) as caught:
+        resolve("shamisa-smal")
+    sentence = str(caught.value)
+    assert "There is no model or probe 'shamisa-smal'. Did you mean shamisa-small?" in sentence
+    assert "Bundled models: shamisa-large, shamisa-small." in sentence
+    assert "hf:org/name@revision" in sentence
+    with pytest.raises(ModelError) as caught:
+        resolve("qwertz")
+    assert "Did you mean" not in str(caught.value)
+    assert weights.is_dir()
+
+
+@pytest.mark.parametrize("name", ["", "no/such/folder", "../weights/x", "x" * 10_000, "\0", "~nobody-here/model"])
+@pytest.mark.usefixtures("weights")
+def test_a_name_that_leads_nowhere_is_an_error_and_no_traceback(name: str) -> None:
+    with pytest.raises(ModelError, match="There is no model or probe"):
+        resolve(name)
+
+
+def test_a_file_in_place_of_a_folder_is_explained(weights: Path) -> None:
+    with pytest.raises(ModelError, match=r"is a file\. Name the model's folder"):
+        resolve(str(weights / "shamisa-small" / "config.json"))
+
+
+@pytest.mark.parametrize(
+    ("name", "repository", "revision"),
+    [
+        ("hf:org/name", "org/name", None),
+        ("hf:Org-1/na_me.v2", "Org-1/na_me.v2", None),
+        ("hf:org/name@main", "org/name", "main"),
+        ("hf:org/name@v1.0-rc_1", "org/name", "v1.0-rc_1"),
+        ("hf:org/name@refs/pr/3", "org/name", "refs/pr/3"),
+        ("hf:org/name@" + "0a" * 20, "org/name", "0a" * 20),
+        ("hf:" + "o" * 95 + "/n", "o" * 95 + "/n", None),
+    ],
+)
+def test_names_on_the_hub(name: str, repository: str, revision: str | None) -> None:
+    assert HubName.parse(name) == HubName(repository, revision)
+    assert str(HubName.parse(name)) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "hf:",
+        "hf:name",
+        "hf:org/",
+        "hf:/name",
+        "hf:org/name/more",
+        "hf:org/name@",
+        "hf:org/name@-x",
+        "hf:org/name@a b",
+        "hf:org/name@../x",
+        "hf:org/name@a/../../b",
+        "hf:../name",
+        "hf:org/..",
+        "hf:org/a--b",
+        "hf:org/a..b",
+        "hf:org/-a",
+        "hf:org/a-",
+        "hf:org/a.",
+        "hf:org/name?x=1",
+        "hf:org/name#x",
+        "hf:org/na\nme",
+        "hf:org/name\n",
+        "hf:örg/name",
+        "hf:" + "o" * 97 + "/n",
+        "hf:http://example.org/name",
+    ],
+)
+def test_a_name_that_cannot_be_on_the_hub_is_refused_without_asking_it(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("a connection was made"))
+    with pytest.raises(ModelError, match=r"is not the name of a model on the Hub\. Write hf:org/name"):
+        resolve(name)
