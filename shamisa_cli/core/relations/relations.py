@@ -72,7 +72,8 @@ class RelationSettings:
         neighbours: k ≥ 1 of the nearest-neighbour graph.
         prototypes: P ≥ 2, number of prototypes.
         coefficients: the fixed factor ≥ 0 of each branch.
-        alignment: factor ≥ 0 of the prototypes' alignment loss.
+        alignment: factor ≥ 0 of the prototypes' alignment loss, which reads like-distorted pairs only while
+            the branch "same_degradation" is on.
 
     Raises:
         SettingError: a value that cannot be used.
@@ -147,14 +148,14 @@ class RelationOutput:
 
 
 class Relations(nn.Module):
-    """Builds the relation graph of a batch from the engine's record and the current representations."""
+    """Builds the relation graph of a batch from the engine's record and the current representations.
+
+    Args:
+        feature_dim: length of a representation h.
+        settings: the paper's when None.
+    """
 
     def __init__(self, feature_dim: int, settings: RelationSettings | None = None) -> None:
-        """
-        Args:
-            feature_dim: length of a representation h.
-            settings: the paper's when None.
-        """
         super().__init__()
         self.settings = settings or RelationSettings()
         self.weigh = BranchWeights() if self.settings.weighting == "statistics" else None
