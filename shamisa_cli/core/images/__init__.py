@@ -1,0 +1,8 @@
+"""From what a person names to pixels: which files are meant, and what is in them."""
+
+from __future__ import annotations
+
+from shamisa_cli.core.images.decoding import Picture, decode
+from shamisa_cli.core.images.discovery import discover, read_list
+
+__all__ = ["Picture", "decode", "discover", "read_list"]

@@ -1,0 +1,119 @@
+"""Whatever pixels a file holds, as 8 bits a channel in sRGB."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import numpy as np
+from PIL import Image, ImageCms, TiffImagePlugin
+
+_BITS_PER_SAMPLE = 258
+_PHOTOMETRIC = 262
+_SAMPLE_FORMAT = 339
+_WHITE_IS_ZERO = 0
+_SIGNED = 2
+
+_FLOAT_RANGES = (1.0, 255.0, 65535.0)
+_MODE_OF_COLOUR_SPACE = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
+
+_same = np.linspace(0, 255, 6).round().astype(np.uint8)
+_COLOUR_GRID = np.stack(np.meshgrid(_same, _same, _same), axis=-1).reshape(-1, 6, 3)
+_SAME_WITHIN = 2  # levels of 255: profiles that call themselves sRGB differ by their rounding
+
+
+def flattened(image: Image.Image) -> Image.Image:
+    """The picture with 8 bits a channel and no palette or alpha, still in its own colour space.
+
+    Gives mode "L", "RGB" or "CMYK". Transparent parts are laid over white. 16 and 32-bit greys use the
+    full range of their type; float greys are 0…1 if no value is above 1, else 0…255 if none is above
+    255, else 0…65535, and values outside are clipped to it and NaN is black. (Deep colour
+    pictures come from Pillow with 8 bits a channel already.)
+
+    Raises:
+        ValueError: Pillow knows no way from this mode to RGB.
+    """
+    if image.mode == "F":
+        return _float_grey(image)
+    if image.mode == "I" or image.mode.startswith("I;"):
+        return _integer_grey(image)
+    if image.has_transparency_data:
+        return _over_white(image)
+    if image.mode == "LAB":
+        return _lab(image)
+    if image.mode in ("L", "RGB", "CMYK"):
+        return image
+    return image.convert("L" if image.mode == "1" else "RGB")
+
+
+def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """An "L", "RGB" or "CMYK" picture as "RGB" in sRGB.
+
+    A profile that is damaged, or is for another kind of pixels, is ignored: such pictures are shown
+    everywhere as if they had none. One that means sRGB changes no pixel.
+    """
+    converted = _by_profile(image, profile) if profile else None
+    return image.convert("RGB") if converted is None else converted
+
+
+def _by_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
+    try:
+        source = ImageCms.ImageCmsProfile(BytesIO(profile))
+        mode = _MODE_OF_COLOUR_SPACE.get(source.profile.xcolor_space.strip())
+        if image.mode == "L" and mode == "RGB":
+            image = image.convert("RGB")
+        if image.mode != mode:
+            return None
+        transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+        if mode == "RGB" and _changes_nothing(transform):
+            return None
+        return ImageCms.applyTransform(image, transform)
+    except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
+        return None
+
+
+def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
+    changed = np.asarray(ImageCms.applyTransform(Image.fromarray(_COLOUR_GRID), transform))
+    return bool(np.abs(changed.astype(int) - _COLOUR_GRID).max() <= _SAME_WITHIN)
+
+
+def _lab(image: Image.Image) -> Image.Image:
+    converted = ImageCms.profileToProfile(
+        image, ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), outputMode="RGB"
+    )
+    assert converted is not None  # it is None only when converting in place
+    return converted
+
+
+def _over_white(image: Image.Image) -> Image.Image:
+    picture = image.convert("RGBA")
+    white = Image.new("RGBA", picture.size, "white")
+    return Image.alpha_composite(white, picture).convert("RGB")
+
+
+def _integer_grey(image: Image.Image) -> Image.Image:
+    values = np.asarray(image)
+    bits, signed = _depth(image)
+    if image.mode == "I" and bits == 32 and not signed:
+        values = values.view(np.uint32)
+    white = 2 ** (bits - signed) - 1
+    return _grey(image, values.clip(0, white) * np.float32(255 / white))
+
+
+def _depth(image: Image.Image) -> tuple[int, bool]:
+    """Bits a sample, and whether one of them is a sign; mode "I" outside TIFF carries 16 bits (PNG)."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return 16, False
+    return image.tag_v2[_BITS_PER_SAMPLE][0], image.tag_v2.get(_SAMPLE_FORMAT, (1,))[0] == _SIGNED
+
+
+def _float_grey(image: Image.Image) -> Image.Image:
+    values = np.asarray(image)
+    highest = values[np.isfinite(values)].max(initial=0)
+    white = next((limit for limit in _FLOAT_RANGES if highest <= limit), _FLOAT_RANGES[-1])
+    return _grey(image, np.nan_to_num(values.clip(0, white)) * np.float32(255 / white))
+
+
+def _grey(image: Image.Image, levels: np.ndarray) -> Image.Image:
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
+        levels = 255 - levels
+    return Image.fromarray(np.rint(levels).astype(np.uint8))

@@ -1,0 +1,164 @@
+"""One file → the pixels a person would see, or an error that says what is wrong with the file."""
+
+from __future__ import annotations
+
+import errno
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import ExifTags, Image, JpegImagePlugin
+
+from shamisa_cli.core.errors import ImageError
+from shamisa_cli.core.images.colour import flattened, to_srgb
+from shamisa_cli.core.images.formats import open_picture
+
+DEFAULT_MAX_PIXELS = 300_000_000
+"""The largest camera sensors have 150 megapixels; decoding this many may take some 4 GB."""
+
+_PILLOW_CANNOT = ("unsupported", "not supported", "cannot handle", "unknown pixel mode", "not available")
+"""Pillow tells a valid variant it does not read from damage by words alone."""
+
+_DRAFT_MARGIN = 2  # a JPEG decoded this many times larger than the view leaves the filter enough to work on
+
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""EXIF 2.3, tag 0x0112 (Orientation) → what turns the stored picture upright."""
+_SIDEWAYS = (5, 6, 7, 8)
+
+_Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded picture.
+
+    Attributes:
+        pixels: (H, W, 3) uint8, RGB in sRGB, upright; possibly smaller than the original.
+        width, height: of the upright original, in pixels.
+    """
+
+    pixels: np.ndarray
+    width: int
+    height: int
+
+
+def decode(path: Path, *, view_size: int | None = None, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
+    """Read one picture: the first frame, upright (EXIF), in sRGB (ICC), transparent parts over white.
+
+    Args:
+        path: JPEG, PNG, WebP, TIFF, BMP, GIF; AVIF and HEIC where a decoder is installed. The content
+            decides, not the suffix. Only regular files are opened.
+        view_size: if given, the long side of the result is the smaller of it and the original's,
+            reduced with an antialiased bicubic filter; the short side is rounded, at least 1.
+            JPEGs are then decoded at a reduced scale, no smaller than twice the view, which is
+            several times faster and changes pixels by less than one grey level on average.
+        max_pixels: pictures with more pixels are refused from their header, before decoding.
+
+    Raises:
+        ImageError: nothing else, whatever the file holds.
+    """
+    try:
+        with _open_regular(path) as stream:
+            return _read(path, stream, view_size, max_pixels)
+    except ImageError:
+        raise
+    except Exception as error:
+        raise _explained(path, error) from error
+
+
+def _open_regular(path: Path) -> BinaryIO:
+    mode = path.stat().st_mode  # before opening: opening a pipe would wait for a writer
+    if stat.S_ISDIR(mode):
+        raise ImageError(path, "unreadable", f"{path} is a folder, where a picture was expected.")
+    if not stat.S_ISREG(mode):
+        raise ImageError(path, "unreadable", f"{path} is not a regular file but a device, pipe or socket.")
+    return path.open("rb")
+
+
+def _read(path: Path, stream: BinaryIO, view_size: int | None, max_pixels: int) -> Picture:
+    image = open_picture(path, stream)
+    _check_pixels(path, image.size, max_pixels)
+    original, box = _load(image, view_size)
+    view = _view(original, view_size)
+    flat = flattened(image)
+    reduced = flat if view == original else flat.resize(view, Image.Resampling.BICUBIC, box=box)
+    orientation = _orientation(image)
+    upright = _turned(to_srgb(reduced, image.info.get("icc_profile")), orientation)
+    width, height = original[::-1] if orientation in _SIDEWAYS else original
+    return Picture(np.array(upright), width, height)
+
+
+def _load(image: Image.Image, view_size: int | None) -> tuple[tuple[int, int], _Box | None]:
+    """Decode the pixels, at a reduced scale where that is enough.
+
+    Gives the size of the whole picture, and the part of the decoded pixels that is the picture (a reduced
+    JPEG may end in the middle of a pixel) or None for all of it.
+    """
+    if not isinstance(image, JpegImagePlugin.JpegImageFile):
+        image.load()
+        return image.size, None  # only known now: a TIFF is turned upright while loading
+    whole = image.size
+    width, height = _view(whole, view_size)
+    drafted = image.draft(None, (_DRAFT_MARGIN * width, _DRAFT_MARGIN * height))
+    image.load()
+    return whole, drafted[1] if drafted else None
+
+
+def _view(size: tuple[int, int], view_size: int | None) -> tuple[int, int]:
+    long_side = max(size)
+    if view_size is None or long_side <= view_size:
+        return size
+    width, height = (max(1, round(side * view_size / long_side)) for side in size)
+    return width, height
+
+
+def _turned(image: Image.Image, orientation: int) -> Image.Image:
+    turn = _UPRIGHT.get(orientation)
+    return image if turn is None else image.transpose(turn)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # damaged EXIF data (Pillow raises many types) is no reason to refuse good pixels
+        return 1
+
+
+def _check_pixels(path: Path, size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
+    if width * height > max_pixels:
+        raise ImageError(
+            path,
+            "too-large",
+            f"{path} has {width * height} pixels ({width}×{height}), more than the limit of {max_pixels}. "
+            "Raise the limit on pixels if the file is to be trusted.",
+        )
+
+
+def _explained(path: Path, error: Exception) -> ImageError:
+    """The typed error for whatever the operating system or Pillow raised."""
+    reason = str(error) or type(error).__name__
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return ImageError(path, "missing", f"{path} does not exist. Check the spelling and the folder.")
+    if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # EINVAL: an impossible offset in it
+        return ImageError(path, "unreadable", f"{path} cannot be read: {error.strerror}.")
+    if isinstance(error, MemoryError | Image.DecompressionBombError):
+        return ImageError(path, "too-large", f"{path} is too large to decode on this machine ({reason}).")
+    if any(words in reason.lower() for words in _PILLOW_CANNOT):
+        return ImageError(
+            path,
+            "unsupported",
+            f"{path} is of a kind its format allows and Pillow cannot read ({reason}). "
+            "Save it again as an ordinary JPEG or PNG.",
+        )
+    return ImageError(path, "truncated", f"{path} is damaged or cut short ({reason}). Copy or download it again.")

@@ -1,0 +1,153 @@
+"""Which files are meant by what a person names."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shamisa_cli.core.errors import InputNotFoundError
+from shamisa_cli.core.images import discover, read_list
+
+
+def fill(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"x")
+    return folder
+
+
+def names_under(folder: Path, paths: list[Path]) -> list[str]:
+    return [path.relative_to(folder).as_posix() for path in paths]
+
+
+def test_a_folder_gives_its_pictures_in_the_order_a_person_counts(tmp_path: Path) -> None:
+    fill(tmp_path, "img10.jpg", "img2.jpg", "IMG1.JPG", "notes.txt", "b/9.png", "b/10.png", "a.webp")
+    found = discover([tmp_path])
+    assert names_under(tmp_path, found) == ["a.webp", "IMG1.JPG", "img2.jpg", "img10.jpg", "b/9.png", "b/10.png"]
+
+
+def test_subfolders_are_left_out_when_asked(tmp_path: Path) -> None:
+    fill(tmp_path, "top.jpg", "below/deep.jpg")
+    assert names_under(tmp_path, discover([tmp_path], recursive=False)) == ["top.jpg"]
+
+
+def test_hidden_files_and_folders_are_skipped_unless_named(tmp_path: Path) -> None:
+    fill(tmp_path, ".hidden.jpg", ".thumbnails/a.jpg", "seen.jpg")
+    assert names_under(tmp_path, discover([tmp_path])) == ["seen.jpg"]
+    assert names_under(tmp_path, discover([tmp_path / ".hidden.jpg"])) == [".hidden.jpg"]
+    assert names_under(tmp_path, discover([tmp_path / ".thumbnails"])) == [".thumbnails/a.jpg"]
+
+
+def test_a_named_file_is_kept_whatever_its_suffix(tmp_path: Path) -> None:
+    fill(tmp_path, "photo.dat", "noextension")
+    assert len(discover([tmp_path / "photo.dat", str(tmp_path / "noextension")])) == 2
+
+
+def test_inputs_keep_their_order_and_each_real_file_comes_once(tmp_path: Path) -> None:
+    fill(tmp_path, "z.jpg", "f/a.jpg", "f/b.jpg")
+    found = discover([tmp_path / "z.jpg", tmp_path / "f" / "b.jpg", tmp_path / "f", tmp_path])
+    assert names_under(tmp_path, found) == ["z.jpg", "f/b.jpg", "f/a.jpg"]
+
+
+def test_a_pattern_means_what_it_matches(tmp_path: Path) -> None:
+    fill(tmp_path, "p10.jpg", "p9.jpg", "q.png", ".p1.jpg", "sub/p1.jpg", "sub/deep/p2.jpg")
+    assert names_under(tmp_path, discover([f"{tmp_path}/p*.jpg"])) == ["p9.jpg", "p10.jpg"]
+    assert names_under(tmp_path, discover([f"{tmp_path}/*/p[0-9].jpg"])) == ["sub/p1.jpg"]
+    everywhere = names_under(tmp_path, discover([f"{tmp_path}/**/p?.jpg"]))
+    assert everywhere == ["p9.jpg", "sub/p1.jpg", "sub/deep/p2.jpg"]
+    assert names_under(tmp_path, discover([f"{tmp_path}/su*"])) == ["sub/p1.jpg", "sub/deep/p2.jpg"]
+
+
+def test_a_pattern_may_be_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(tmp_path, "a.jpg", "b/c.jpg")
+    monkeypatch.chdir(tmp_path)
+    assert discover(["*.jpg", "*/*.jpg"]) == [Path("a.jpg"), Path("b/c.jpg")]
+
+
+def test_a_file_called_like_a_pattern_wins(tmp_path: Path) -> None:
+    fill(tmp_path, "a[1].jpg", "a1.jpg", "day[2]/b.jpg", "day2/c.jpg")
+    assert names_under(tmp_path, discover([f"{tmp_path}/a[1].jpg"])) == ["a[1].jpg"]
+    assert names_under(tmp_path, discover([f"{tmp_path}/day[2]/*.jpg"])) == ["day[2]/b.jpg"]
+
+
+@pytest.mark.parametrize("wanted", ["typo.jpg", "*.jpg", "empty", "", "nowhere/*.png", "nul\0.jpg"])
+def test_an_input_that_gives_nothing_is_a_loud_error(
+    wanted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path, "empty/notes.txt", "other.png")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputNotFoundError) as caught:
+        discover(["other.png", wanted])
+    assert wanted in str(caught.value) or repr(wanted) in str(caught.value)
+
+
+def test_naming_nothing_is_an_error() -> None:
+    with pytest.raises(InputNotFoundError):
+        discover([])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
+def test_loops_of_links_end_and_linked_folders_are_searched_once(tmp_path: Path) -> None:
+    photos = fill(tmp_path / "photos", "a/1.jpg", "b/2.jpg")
+    outside = fill(tmp_path / "outside", "3.jpg")
+    for loop in range(12):  # twelve ways round: following each would never end
+        (photos / "a" / f"loop{loop}").symlink_to(photos, target_is_directory=True)
+        (photos / "b" / f"loop{loop}").symlink_to(photos / "a", target_is_directory=True)
+    (photos / "elsewhere").symlink_to(outside, target_is_directory=True)
+    (photos / "to_itself").symlink_to(photos / "to_itself")
+    (photos / "dangling.jpg").symlink_to(tmp_path / "gone.jpg")
+    expected = {photos / "a" / "1.jpg", photos / "b" / "2.jpg", outside / "3.jpg"}
+    for named in (str(photos), f"{photos}/**", f"{photos}/**/*.jpg"):
+        found = discover([named])
+        assert len(found) == 3
+        assert {path.resolve() for path in found} == {path.resolve() for path in expected}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
+def test_a_link_to_a_picture_already_found_is_not_a_second_picture(tmp_path: Path) -> None:
+    fill(tmp_path, "a.jpg")
+    (tmp_path / "b.jpg").symlink_to(tmp_path / "a.jpg")
+    assert names_under(tmp_path, discover([tmp_path])) == ["a.jpg"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pipes in folders on Windows")
+def test_a_pipe_in_a_folder_is_not_a_picture(tmp_path: Path) -> None:
+    fill(tmp_path, "a.jpg")
+    os.mkfifo(tmp_path / "pipe.jpg")
+    assert names_under(tmp_path, discover([tmp_path])) == ["a.jpg"]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may list every folder")
+def test_a_subfolder_that_may_not_be_listed_does_not_stop_the_rest(tmp_path: Path) -> None:
+    fill(tmp_path, "open/a.jpg", "closed/b.jpg")
+    (tmp_path / "closed").chmod(0)
+    try:
+        assert names_under(tmp_path, discover([tmp_path])) == ["open/a.jpg"]
+    finally:
+        (tmp_path / "closed").chmod(0o700)
+
+
+def test_a_list_is_one_name_a_line() -> None:
+    assert read_list(io.BytesIO(b"a.jpg\r\n\nwith space.png\nlast")) == ["a.jpg", "with space.png", "last"]
+
+
+def test_a_list_with_any_nul_is_nul_separated() -> None:
+    assert read_list(io.BytesIO(b"two\nlines.jpg\0b.jpg\0")) == ["two\nlines.jpg", "b.jpg"]
+
+
+def test_a_list_may_start_with_a_byte_order_mark_and_be_empty() -> None:
+    assert read_list(io.BytesIO(b"\xef\xbb\xbfa.jpg\n")) == ["a.jpg"]
+    assert read_list(io.BytesIO(b"")) == []
+
+
+@given(st.lists(st.binary(min_size=1).filter(lambda name: b"\0" not in name), min_size=1))
+def test_every_file_name_survives_a_nul_separated_list(names: list[bytes]) -> None:
+    data = b"\0".join(names) + b"\0"
+    if not data.startswith(b"\xef\xbb\xbf"):
+        assert [os.fsencode(name) for name in read_list(io.BytesIO(data))] == names
