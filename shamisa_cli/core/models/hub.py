@@ -85,9 +85,11 @@ def _explained(name: HubName, error: Exception, offline: bool) -> str:
         return f"{name} is gated: ask for access on its page on the Hub, then log in (hf auth login) or set HF_TOKEN."
     if any(isinstance(link, errors.RevisionNotFoundError) for link in chain):
         return f"{name.repository} on the Hub has no revision {name.revision or 'main'!r}. Check the name after the @."
-    answer = next((link for link in chain if isinstance(link, errors.HfHubHTTPError)), None)
-    if answer is not None:
-        return _status_explained(name, answer.response.status_code)
+    # Older clients count a file missing from the cache as an HTTP error, one without a response.
+    answers = [link.response for link in chain if isinstance(link, errors.HfHubHTTPError)]
+    statuses = [answer.status_code for answer in answers if answer is not None]
+    if statuses:
+        return _status_explained(name, statuses[0])
     if any(isinstance(link, errors.OfflineModeIsEnabled) for link in chain) or offline:
         return f"{name} is not whole in this machine's cache, and offline. Load it once with access to the network."
     if any("Timeout" in type(link).__name__ for link in chain):
