@@ -1,0 +1,131 @@
+"""Checkpoints that are complete or absent, whenever the program dies: safetensors and JSON, never pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from shamisa_cli.core.errors import TrainingError
+
+SCHEMA = 1
+TENSORS_FILE = "state.safetensors"
+RECORD_FILE = "checkpoint.json"
+KEPT = 2
+"""How many of the newest checkpoints stay; the one of step 0 stays as well, as the start of the run."""
+
+_NAME = re.compile(r"step-(\d{8})")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Everything that a run needs to go on.
+
+    Attributes:
+        step: how many steps have been done, so the index of the next one.
+        tensors: weights, optimiser state and random generator states by dotted name.
+        numbers: scalars beside them (time spent, loss scale).
+    """
+
+    step: int
+    tensors: Mapping[str, Tensor]
+    numbers: Mapping[str, float]
+
+
+class CheckpointStore:
+    """The checkpoints of one run, each a folder `step-00000100` with a tensor file and a JSON with its SHA-256.
+
+    A checkpoint is written under a hidden temporary name, flushed to the disk and then renamed; what a
+    killed program leaves behind is removed by the next write. One program writes to a store at a time.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Write a checkpoint, then remove those no longer kept."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._remove_leftovers()
+        temporary = Path(tempfile.mkdtemp(dir=self.folder, prefix=".writing-"))
+        temporary.chmod(0o755)
+        tensors_path = temporary / TENSORS_FILE
+        save_file({name: tensor.contiguous() for name, tensor in checkpoint.tensors.items()}, tensors_path)
+        record = {
+            "schema": SCHEMA,
+            "step": checkpoint.step,
+            "numbers": dict(checkpoint.numbers),
+            "files": {TENSORS_FILE: _sha256(tensors_path)},
+        }
+        tensors_path.chmod(0o644)
+        (temporary / RECORD_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        for path in (tensors_path, temporary / RECORD_FILE, temporary):
+            _flush(path)
+        target = self._path(checkpoint.step)
+        if target.exists():
+            shutil.rmtree(target)
+        temporary.rename(target)
+        _flush(self.folder)
+        for step in self.steps()[:-KEPT]:
+            if step > 0:
+                shutil.rmtree(self._path(step))
+
+    def steps(self) -> list[int]:
+        """The steps for which there is a checkpoint, whole or damaged, in rising order."""
+        if not self.folder.is_dir():
+            return []
+        matches = (_NAME.fullmatch(path.name) for path in self.folder.iterdir())
+        return sorted(int(match[1]) for match in matches if match)
+
+    def latest(self) -> Checkpoint | None:
+        """The newest checkpoint that is whole, or None. A damaged one is passed over for the one before."""
+        for step in reversed(self.steps()):
+            try:
+                return self.load(step)
+            except TrainingError:
+                continue
+        return None
+
+    def load(self, step: int) -> Checkpoint:
+        """The checkpoint of one step. Raises TrainingError if it is absent or not what was written."""
+        folder = self._path(step)
+        try:
+            record = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
+            if record["schema"] != SCHEMA:
+                raise TrainingError(f"The checkpoint {folder} was written by another release of this program.")
+            if record["files"][TENSORS_FILE] != _sha256(folder / TENSORS_FILE):
+                raise TrainingError(f"The checkpoint {folder} is damaged: its checksum does not match.")
+            numbers = {str(name): float(value) for name, value in record["numbers"].items()}
+            return Checkpoint(int(record["step"]), load_file(folder / TENSORS_FILE), numbers)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+            raise TrainingError(f"The checkpoint {folder} cannot be read: {error}.") from error
+
+    def _path(self, step: int) -> Path:
+        return self.folder / f"step-{step:08d}"
+
+    def _remove_leftovers(self) -> None:
+        for path in self.folder.glob(".writing-*"):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _flush(path: Path) -> None:
+    """Have a file's bytes, or a folder's names, on the disk before going on."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,87 @@
+"""The model folder that a finished run leaves, with a card that says how it came about."""
+
+from __future__ import annotations
+
+from shamisa_cli.core.encoder.backbones import Backbone
+from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec
+from shamisa_cli.core.models.folder import ModelFolder, save_model
+from shamisa_cli.core.training.config import TrainingConfig
+from shamisa_cli.core.training.metrics import read_metrics
+from shamisa_cli.core.training.runs import RunFolder, RunRecord
+
+
+def save_trained(run: RunFolder, record: RunRecord, backbone: Backbone, *, seconds: float, command: str) -> ModelFolder:
+    """Write RUN/model: the encoder without projector and without a probe.
+
+    Args:
+        run: where the run is.
+        record: what decided it.
+        backbone: the trained one.
+        seconds: time spent in steps, over all resumptions.
+        command: what a person types to do it again; goes on the card.
+    """
+    config = record.config
+    return save_model(
+        run.model,
+        EncoderConfig(config.architecture, features=feature_spec(config, backbone)),
+        {name: value.detach().cpu().contiguous() for name, value in backbone.state_dict().items()},
+        name=run.path.resolve().name,
+        card=model_card(run, record, seconds=seconds, command=command),
+        origin=_origin(record),
+    )
+
+
+def feature_spec(config: TrainingConfig, backbone: Backbone) -> FeatureSpec:
+    """What the model reads: as set, or every stage, mean and standard deviation, at two scales."""
+    every_stage = tuple(range(len(backbone.stage_channels)))
+    return config.features or FeatureSpec(stages=every_stage, moments=("mean", "std"))
+
+
+def model_card(run: RunFolder, record: RunRecord, *, seconds: float, command: str) -> str:
+    """The card, Markdown: what was trained, on what, for how long, and what the last step showed."""
+    config, photos = record.config, record.photographs
+    lines = read_metrics(run.metrics)
+    crops = sum(line["crops"] for line in lines)
+    rows = {
+        "Architecture": config.architecture,
+        "Started from": _start(config),
+        "Photographs": f"{photos.pristine_count} pristine, {photos.real_count} real",
+        "Steps": f"{config.steps} ({crops:,} crops)",
+        "Time": f"{seconds / 3600:.2f} h",
+        "Optimiser": f"{config.optimiser}, encoder {config.encoder_lr:g}, heads {config.head_lr:g}, {config.schedule}",
+        "Retention": f"{config.retention:g}",
+        "Seed": config.seed,
+    }
+    if lines:
+        last = lines[-1]
+        rows["Last step"] = f"loss {last['total']:.3f}, z deviation {last['z_std']:.2f}, h spread {last['h_std']:.2f}"
+    table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
+    return f"""# {run.path.resolve().name}
+
+A frozen encoder for image quality, trained without human scores by SHAMISA (arXiv 2603.13669). It has no
+probe: fit one on human scores before scoring with it (`shamisa fit-probe --model … --mos …`).
+
+| | |
+|---|---|
+{table}
+
+Made with:
+
+```
+{command}
+```
+
+All settings are in `run.json` of the run, and every step's numbers in `metrics.jsonl`.
+"""
+
+
+def _start(config: TrainingConfig) -> str:
+    named = {"imagenet": "ImageNet weights (torchvision)", "none": "random weights"}
+    return named.get(config.init, f"the weights in {config.init}")
+
+
+def _origin(record: RunRecord) -> str:
+    count = record.photographs.pristine_count + record.photographs.real_count
+    return f"Self-supervised pretraining (SHAMISA) of {record.config.steps} steps on {count} photographs, from " + (
+        _start(record.config)
+    )

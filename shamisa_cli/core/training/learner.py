@@ -1,0 +1,127 @@
+"""What is trained: a backbone whose pooled stages make h, a projector that makes z, and the relations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from shamisa_cli.core.distortions.nodes import NodeTable
+from shamisa_cli.core.encoder.backbones import build_backbone
+from shamisa_cli.core.encoder.projector import Projector
+from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.relations.relations import RelationOutput, Relations
+from shamisa_cli.core.training.config import TrainingConfig
+from shamisa_cli.core.training.retention import stage_means
+
+AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Representation:
+    """What the backbone says about N crops.
+
+    Attributes:
+        stages: pooled means, float32 (N, C_k), one for each of `representation_stages`.
+        h: float32 (N, Σ C_k), unit L2 norm.
+    """
+
+    stages: list[Tensor]
+    h: Tensor
+
+
+def representation(stages: Sequence[Tensor]) -> Representation:
+    """Unit-norm each stage's pooled means (N, C_k), concatenate them, and unit-norm the whole."""
+    blocks = [F.normalize(stage, dim=1) for stage in stages]
+    return Representation(list(stages), F.normalize(torch.cat(blocks, dim=1), dim=1))
+
+
+class Learner(nn.Module):
+    """Backbone, projector and relations of one run, initialised from `config.seed`.
+
+    Args:
+        config: the run's settings.
+        weights: the backbone's state to start from; None keeps its random initialisation.
+
+    Raises:
+        SettingError: the settings name stages that the architecture does not have.
+    """
+
+    def __init__(self, config: TrainingConfig, weights: Mapping[str, Tensor] | None) -> None:
+        super().__init__()
+        self.config = config
+        torch.manual_seed(config.seed)
+        self.backbone = build_backbone(config.architecture)
+        self._check_stages()
+        if weights is not None:
+            self.backbone.load_state_dict(dict(weights))
+        channels = self.backbone.stage_channels
+        length = sum(channels[stage] for stage in config.representation_stages)
+        self.heads = nn.ModuleDict(
+            {
+                "projector": Projector(length, config.projector_hidden, config.projector_out),
+                "relations": Relations(length, config.relations),
+            }
+        )
+        for stage in self.backbone.stage_modules()[: config.frozen_stages]:
+            stage.requires_grad_(False)
+        if config.channels_last:
+            self.backbone.to(memory_format=torch.channels_last)
+        self.train()
+
+    @property
+    def projector(self) -> Projector:
+        """h → z."""
+        projector = self.heads["projector"]
+        assert isinstance(projector, Projector)
+        return projector
+
+    def train(self, mode: bool = True) -> Learner:
+        """Train mode, but for batch-norm statistics that the settings keep as they are."""
+        super().train(mode)
+        stages = self.backbone.stage_modules()
+        for stage in stages if self.config.freeze_batchnorm else stages[: self.config.frozen_stages]:
+            for module in stage.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
+        return self
+
+    def represent(self, pixels: Tensor) -> Representation:
+        """Normalised pixels (N, 3, H, W) → their representation, under autocast where the settings ask for it."""
+        with self._autocast(pixels.device):
+            stages = stage_means(self.backbone, pixels, self.config.representation_stages)
+        return representation(stages)
+
+    def project(self, h: Tensor) -> Tensor:
+        """h (N, dim) → z (N, D) in float32."""
+        with self._autocast(h.device):
+            return self.projector(h).float()  # type: ignore[no-any-return]
+
+    def relate(self, nodes: NodeTable, h: Tensor) -> RelationOutput:
+        """The relations between the crops of a batch."""
+        return self.heads["relations"](nodes, h)  # type: ignore[no-any-return]
+
+    def _autocast(self, device: torch.device) -> torch.autocast:
+        enabled = device.type == "cuda" and self.config.amp != "none"
+        return torch.autocast(device.type, dtype=AUTOCAST.get(self.config.amp), enabled=enabled)
+
+    def _check_stages(self) -> None:
+        count = len(self.backbone.stage_channels)
+        named = {
+            "representation_stages": self.config.representation_stages,
+            "features.stages": self.config.features.stages if self.config.features else (),
+        }
+        for name, stages in named.items():
+            for stage in stages:
+                if not -count <= stage < count:
+                    raise SettingError(
+                        f"{name} names stage {stage}; {self.config.architecture} has stages 0 to {count - 1}."
+                    )
+        if self.config.frozen_stages > count:
+            raise SettingError(
+                f"frozen_stages is {self.config.frozen_stages}; {self.config.architecture} has {count} stages."
+            )

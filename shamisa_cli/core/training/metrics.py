@@ -1,0 +1,90 @@
+"""metrics.jsonl: one line of numbers for every step, without doubles however often a run is resumed."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TextIO
+
+from shamisa_cli.core.atomic import replacing
+
+
+@dataclass(frozen=True)
+class StepMetrics:
+    """What one step showed.
+
+    Attributes:
+        step: 0 for the first.
+        total: the loss that was minimised.
+        variance, invariance, covariance, alignment, retention: its terms before their coefficients.
+        z_std: mean over the D columns of z of their standard deviation; the variance term wants 1.
+        h_std: the same for h, times √(length of h): near 1 when representations differ, near 0 in collapse.
+        grad_norm: L2 norm of the whole gradient, before clipping; None where fp16 overflowed and the
+            optimiser left the step out.
+        encoder_lr, head_lr: learning rates of the backbone's last stage, and of the heads.
+        crops: how many the batch had.
+        crops_per_s: crops over the whole time of the step.
+        wait_share: 0…1, the share of that time spent waiting for data.
+    """
+
+    step: int
+    total: float
+    variance: float
+    invariance: float
+    covariance: float
+    alignment: float
+    retention: float
+    z_std: float
+    h_std: float
+    grad_norm: float | None
+    encoder_lr: float
+    head_lr: float
+    crops: int
+    crops_per_s: float
+    wait_share: float
+
+
+class MetricsLog:
+    """Appends lines to a file; opening it for step n drops the lines of step n and later, and broken ones."""
+
+    def __init__(self, path: Path, next_step: int) -> None:
+        self._path = path
+        kept = [line for line in read_metrics(path) if line["step"] < next_step]
+        with replacing(path) as temporary:
+            temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+        self._file: TextIO = path.open("a", encoding="utf-8")
+
+    def append(self, metrics: StepMetrics) -> None:
+        """Write one line and hand it to the operating system, so that killing the program cannot lose it."""
+        self._file.write(json.dumps(asdict(metrics)) + "\n")
+        self._file.flush()
+
+    def flush(self) -> None:
+        """Have every line on the disk, so that a checkpoint is never ahead of its metrics."""
+        os.fsync(self._file.fileno())
+
+    def __enter__(self) -> MetricsLog:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The lines of a metrics file in order; a last line that was cut off is left out. No file, no lines."""
+    if not path.is_file():
+        return []
+    lines = []
+    for text in path.read_text(encoding="utf-8").splitlines():
+        try:
+            line = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(line, dict) and isinstance(line.get("step"), int):
+            lines.append(line)
+    return lines

@@ -1,0 +1,93 @@
+"""Parameter groups, learning rates as a function of the step, and optimiser state as named tensors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, AdamW, Optimizer
+
+from shamisa_cli.core.encoder.backbones import Backbone
+from shamisa_cli.core.errors import TrainingError
+from shamisa_cli.core.training.config import TrainingConfig
+
+
+def build_optimiser(backbone: Backbone, heads: nn.Module, config: TrainingConfig) -> Optimizer:
+    """An optimiser with one group for each trained stage of the backbone and a last one for the heads.
+
+    Each group has `base_lr`; the last stage has `config.encoder_lr`, each earlier one `stage_lr_decay`
+    times the rate of the one after it. Parameters that want no gradient are left out.
+    """
+    stages = backbone.stage_modules()
+    groups = []
+    for index, stage in enumerate(stages):
+        rate = config.encoder_lr * config.stage_lr_decay ** (len(stages) - 1 - index)
+        groups.append({"params": _trained(stage), "base_lr": rate, "lr": rate})
+    groups.append({"params": _trained(heads), "base_lr": config.head_lr, "lr": config.head_lr})
+    groups = [group for group in groups if group["params"]]
+    if config.optimiser == "adamw":
+        return AdamW(groups, weight_decay=config.weight_decay)
+    return SGD(groups, lr=config.head_lr, momentum=config.momentum, weight_decay=config.weight_decay)
+
+
+def set_learning_rates(optimiser: Optimizer, config: TrainingConfig, step: int) -> None:
+    """Give every group its rate for this step."""
+    for group in optimiser.param_groups:
+        group["lr"] = learning_rate(group["base_lr"], config, step)
+
+
+def learning_rate(base: float, config: TrainingConfig, step: int) -> float:
+    """The rate of step 0…steps−1: linear warm-up to `base`, then the schedule down to `minimum_lr`.
+
+    The first step of a warm-up has base/warmup_steps, so no step is without effect. A base below
+    `minimum_lr` stays constant.
+    """
+    if step < config.warmup_steps:
+        return base * (step + 1) / config.warmup_steps
+    low = min(config.minimum_lr, base)
+    return low + (base - low) * (1 + math.cos(math.pi * _position(config, step - config.warmup_steps))) / 2
+
+
+def _position(config: TrainingConfig, step: int) -> float:
+    """0…1, how far into a cosine period a step after the warm-up is; constant schedules stay at 0."""
+    if config.schedule == "constant":
+        return 0.0
+    if config.schedule == "cosine":
+        return step / max(1, config.steps - config.warmup_steps - 1)
+    period = config.restart_steps
+    while step >= period:
+        step -= period
+        period *= config.restart_factor
+    return step / period
+
+
+def optimiser_tensors(optimiser: Optimizer, names: Mapping[Tensor, str]) -> dict[str, Tensor]:
+    """The optimiser's state, flat: `<parameter name>.<state name>` → tensor."""
+    return {
+        f"{names[parameter]}.{key}": value
+        for parameter, state in optimiser.state.items()
+        for key, value in state.items()
+        if isinstance(value, Tensor)
+    }
+
+
+def restore_optimiser(optimiser: Optimizer, names: Mapping[Tensor, str], tensors: Mapping[str, Tensor]) -> None:
+    """Put back what `optimiser_tensors` gave, in each parameter's own memory layout and on its device.
+
+    Raises TrainingError if a tensor belongs to no parameter.
+    """
+    parameters = {name: parameter for parameter, name in names.items()}
+    optimiser.state.clear()
+    for flat_name, value in tensors.items():
+        name, _, key = flat_name.rpartition(".")
+        if name not in parameters:
+            raise TrainingError(f"The checkpoint holds optimiser state for {name!r}, which this run does not train.")
+        parameter = parameters[name]
+        alike = value.shape == parameter.shape and value.ndim > 0
+        optimiser.state[parameter][key] = torch.empty_like(parameter).copy_(value) if alike else value
+
+
+def _trained(module: nn.Module) -> list[nn.Parameter]:
+    return [parameter for parameter in module.parameters() if parameter.requires_grad]

@@ -1,0 +1,69 @@
+"""A training run from its settings to the model folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.models.folder import ModelFolder
+from shamisa_cli.core.training.finish import save_trained
+from shamisa_cli.core.training.loading import batch_source
+from shamisa_cli.core.training.metrics import StepMetrics
+from shamisa_cli.core.training.runs import RunFolder, RunRecord
+from shamisa_cli.core.training.trainer import CHECKPOINT_EVERY, Trainer
+
+
+def train_run(
+    run: RunFolder,
+    record: RunRecord,
+    pristine: Sequence[Path],
+    real: Sequence[Path],
+    *,
+    resume: bool = False,
+    device: str = "cpu",
+    workers: int = 0,
+    checkpoint_every: int = CHECKPOINT_EVERY,
+    command: str = "",
+    on_begin: Callable[[int], None] | None = None,
+    on_step: Callable[[StepMetrics], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> ModelFolder | None:
+    """Begin a run, or go on with it, and save the model when the last step is done.
+
+    Nothing is written before settings, photographs and initial weights have been found good.
+
+    Args:
+        run: the folder to work in.
+        record: the settings, and what is known of the photographs.
+        pristine, real: the photographs themselves.
+        resume: go on with the run in the folder, instead of beginning one.
+        device: "cpu", "cuda", "cuda:1" or "mps".
+        workers: processes that make batches.
+        checkpoint_every: steps between checkpoints.
+        command: what a person types to do it again; goes on the model's card.
+        on_begin: called once with the step that training begins at.
+        on_step, stop: as `Trainer.train` takes them.
+
+    Returns:
+        The model folder, or None if `stop` ended training before the last step.
+
+    Raises:
+        SettingError, TrainingError, ModelError: as `Trainer`, `RunFolder` and `batch_source` do.
+    """
+    if resume:
+        run.check_resumable(record)
+    else:
+        run.check_new()
+    if real and not record.config.batch.real_share:
+        raise SettingError(
+            "Real photographs are named, but batch.real_share is 0, so none would be used. Set it above 0."
+        )
+    batches = batch_source(pristine, real, record.config, workers=workers, pin_memory=device.startswith("cuda"))
+    trainer = Trainer(record.config, run, batches, device=device, checkpoint_every=checkpoint_every)
+    run.write(record)
+    if on_begin:
+        on_begin(trainer.step)
+    if not trainer.train(on_step, stop):
+        return None
+    return save_trained(run, record, trainer.learner.backbone, seconds=trainer.seconds, command=command)
