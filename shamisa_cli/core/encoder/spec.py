@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
@@ -14,6 +15,8 @@ Moment = Literal["mean", "std"]
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 PREPROCESSING_VERSION = 1
+SMALLEST_VIEW = 32
+"""Pixels; the backbones reduce a picture 32 times."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,12 @@ class Preprocessing:
                 f"This model wants preprocessing version {self.version}, and this program knows version "
                 f"{PREPROCESSING_VERSION}. Install the shamisa release the model was made with, or a newer one."
             )
-        if self.view_size is not None and self.view_size < 32:
-            raise ModelError(f"The view size is {self.view_size} pixels; it must be at least 32.")
+        if self.view_size is not None and not _is_whole(self.view_size, at_least=SMALLEST_VIEW):
+            raise ModelError(f"The view size is {self.view_size!r}; it is a whole number of at least {SMALLEST_VIEW}.")
+        if not (_are_three_numbers(self.mean) and _are_three_numbers(self.std) and min(self.std) > 0):
+            raise ModelError(
+                f"Normalisation by mean {self.mean} and std {self.std} needs three numbers each, std above 0."
+            )
 
 
 @dataclass(frozen=True)
@@ -67,12 +74,16 @@ class FeatureSpec:
     def __post_init__(self) -> None:
         if not self.stages or not self.moments or not self.scales:
             raise ModelError("A feature spec needs at least one stage, one moment and one scale.")
+        if not all(_is_whole(stage) for stage in self.stages) or len(set(self.stages)) < len(self.stages):
+            raise ModelError(f"A feature spec has stages {self.stages}; they are different whole numbers.")
         if any(moment not in get_args(Moment) for moment in self.moments):
             raise ModelError(f"A feature spec has moments {self.moments}; known are {get_args(Moment)}.")
-        if any(not 0 < scale <= 1 for scale in self.scales):
+        if any(not isinstance(scale, int | float) or not 0 < scale <= 1 for scale in self.scales):
             raise ModelError(f"A feature spec has scales {self.scales}; each must be above 0 and at most 1.")
         if self.crops not in (None, 5):
             raise ModelError(f"A feature spec asks for {self.crops} crops; it can be 5, or none at all.")
+        if not _is_whole(self.crop_size, at_least=SMALLEST_VIEW):
+            raise ModelError(f"A feature spec has crops of {self.crop_size!r} pixels; {SMALLEST_VIEW} is the least.")
 
 
 @dataclass(frozen=True)
@@ -106,3 +117,11 @@ class EncoderConfig:
             return cls(data["architecture"], FeatureSpec(**features), Preprocessing(**preprocessing))
         except (KeyError, TypeError) as error:
             raise ModelError(f"The encoder's configuration is not complete or has unknown entries: {error}.") from error
+
+
+def _is_whole(value: object, at_least: float = -math.inf) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= at_least
+
+
+def _are_three_numbers(values: tuple[float, ...]) -> bool:
+    return len(values) == 3 and all(isinstance(value, int | float) and math.isfinite(value) for value in values)
