@@ -19,6 +19,14 @@ SMALLEST_VIEW = 32
 """Pixels; the backbones reduce a picture 32 times."""
 
 
+def _is_whole(value: object, at_least: float = -math.inf) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= at_least
+
+
+def _are_three_numbers(values: tuple[float, ...]) -> bool:
+    return len(values) == 3 and all(isinstance(value, int | float) and math.isfinite(value) for value in values)
+
+
 @dataclass(frozen=True)
 class Preprocessing:
     """How a decoded picture becomes the encoder's input.
@@ -117,11 +125,3 @@ class EncoderConfig:
             return cls(data["architecture"], FeatureSpec(**features), Preprocessing(**preprocessing))
         except (KeyError, TypeError) as error:
             raise ModelError(f"The encoder's configuration is not complete or has unknown entries: {error}.") from error
-
-
-def _is_whole(value: object, at_least: float = -math.inf) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= at_least
-
-
-def _are_three_numbers(values: tuple[float, ...]) -> bool:
-    return len(values) == 3 and all(isinstance(value, int | float) and math.isfinite(value) for value in values)
