@@ -44,7 +44,7 @@ class TrainingConfig:
         minimum_lr: where cosine schedules end.
         momentum: of SGD.
         weight_decay: L2 (SGD) or decoupled (AdamW) decay of every parameter.
-        warmup_steps: the rate rises linearly from 0 over so many steps.
+        warmup_steps: the rate rises linearly from 0 over so many steps; a shorter run ends on the way up.
         schedule: "constant", "cosine" (to `minimum_lr` at the last step) or "cosine-restarts" (Loshchilov
             and Hutter 2017: periods of `restart_steps` steps, each `restart_factor` times the one before).
         projector_hidden, projector_out: widths of the projector; the latter is D, the length of z.
@@ -122,10 +122,6 @@ class TrainingConfig:
         _require(0 <= self.momentum < 1, f"momentum is {self.momentum}; it must be from 0 to below 1.")
         _require(0 < self.stage_lr_decay <= 1, f"stage_lr_decay is {self.stage_lr_decay}; it must be in 0…1, not 0.")
         _require(bool(self.representation_stages), "representation_stages is empty; name at least one stage.")
-        _require(
-            self.warmup_steps < self.steps or self.warmup_steps == 0,
-            f"warmup_steps is {self.warmup_steps} and steps only {self.steps}; the warm-up must end before the run.",
-        )
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values; `from_json` gives it back."""

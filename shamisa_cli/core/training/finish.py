@@ -10,7 +10,7 @@ from shamisa_cli.core.training.metrics import read_metrics
 from shamisa_cli.core.training.runs import RunFolder, RunRecord
 
 
-def save_trained(run: RunFolder, record: RunRecord, backbone: Backbone, *, seconds: float, command: str) -> ModelFolder:
+def save_trained(run: RunFolder, record: RunRecord, backbone: Backbone, *, seconds: float) -> ModelFolder:
     """Write RUN/model: the encoder without projector and without a probe.
 
     Args:
@@ -18,7 +18,6 @@ def save_trained(run: RunFolder, record: RunRecord, backbone: Backbone, *, secon
         record: what decided it.
         backbone: the trained one.
         seconds: time spent in steps, over all resumptions.
-        command: what a person types to do it again; goes on the card.
     """
     config = record.config
     return save_model(
@@ -26,7 +25,7 @@ def save_trained(run: RunFolder, record: RunRecord, backbone: Backbone, *, secon
         EncoderConfig(config.architecture, features=feature_spec(config, backbone)),
         {name: value.detach().cpu().contiguous() for name, value in backbone.state_dict().items()},
         name=run.path.resolve().name,
-        card=model_card(run, record, seconds=seconds, command=command),
+        card=model_card(run, record, seconds=seconds),
         origin=_origin(record),
     )
 
@@ -37,7 +36,7 @@ def feature_spec(config: TrainingConfig, backbone: Backbone) -> FeatureSpec:
     return config.features or FeatureSpec(stages=every_stage, moments=("mean", "std"))
 
 
-def model_card(run: RunFolder, record: RunRecord, *, seconds: float, command: str) -> str:
+def model_card(run: RunFolder, record: RunRecord, *, seconds: float) -> str:
     """The card, Markdown: what was trained, on what, for how long, and what the last step showed."""
     config, photos = record.config, record.photographs
     lines = read_metrics(run.metrics)
@@ -68,7 +67,7 @@ probe: fit one on human scores before scoring with it (`shamisa fit-probe --mode
 Made with:
 
 ```
-{command}
+{record.command}
 ```
 
 All settings are in `run.json` of the run, and every step's numbers in `metrics.jsonl`.

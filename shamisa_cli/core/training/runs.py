@@ -51,23 +51,29 @@ def photographs(
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What run.json holds: the settings and the photographs, which together decide every number of the run."""
+    """What run.json holds: the settings and the photographs, which together decide every number of the run.
+
+    Attributes:
+        config: the settings.
+        photographs: what is drawn from.
+        command: what a person typed to begin the run, for the model's card.
+    """
 
     config: TrainingConfig
     photographs: Photographs
+    command: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values."""
-        return {"schema": SCHEMA, "config": self.config.to_json(), "photographs": asdict(self.photographs)}
+        return {"schema": SCHEMA, **asdict(self)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> RunRecord:
         """Read what `to_json` wrote. Raises TrainingError or SettingError if it is something else."""
         if data["schema"] != SCHEMA:
             raise TrainingError(f"It was written by another release of this program (schema {data['schema']}).")
-        return cls(
-            overridden(TrainingConfig(), data["config"]), overridden(Photographs((), (), 0, 0, ""), data["photographs"])
-        )
+        entries = {name: value for name, value in data.items() if name != "schema"}
+        return overridden(cls(TrainingConfig(), Photographs((), (), 0, 0, "")), entries)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,6 @@ def train_run(
     device: str = "cpu",
     workers: int = 0,
     checkpoint_every: int = CHECKPOINT_EVERY,
-    command: str = "",
     on_begin: Callable[[int], None] | None = None,
     on_step: Callable[[StepMetrics], None] | None = None,
     stop: Callable[[], bool] | None = None,
@@ -41,7 +40,6 @@ def train_run(
         device: "cpu", "cuda", "cuda:1" or "mps".
         workers: processes that make batches.
         checkpoint_every: steps between checkpoints.
-        command: what a person types to do it again; goes on the model's card.
         on_begin: called once with the step that training begins at.
         on_step, stop: as `Trainer.train` takes them.
 
@@ -66,4 +64,4 @@ def train_run(
         on_begin(trainer.step)
     if not trainer.train(on_step, stop):
         return None
-    return save_trained(run, record, trainer.learner.backbone, seconds=trainer.seconds, command=command)
+    return save_trained(run, record, trainer.learner.backbone, seconds=trainer.seconds)

@@ -1,0 +1,291 @@
+"""`shamisa train`: pretrain an encoder on photographs, without human scores."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from shamisa_cli.cli.console import Console
+from shamisa_cli.cli.options import RUNNING, Device, DeviceName
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.training.config import TrainingConfig
+    from shamisa_cli.core.training.runs import RunFolder, RunRecord
+
+DATA = "Photographs"
+SETTINGS = "Settings"
+CHECKPOINT_EVERY = 100
+MOST_WORKERS = 8
+
+
+class Preset(StrEnum):
+    """Settings that go together; what they hold is in core/training/config.py."""
+
+    PAPER = "paper"
+    QUICK = "quick"
+
+
+def train(
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--data",
+            metavar="DIR",
+            rich_help_panel=DATA,
+            show_default="the run's own with --resume",
+            help="Undistorted photographs: a folder, file or glob; may be given several times.",
+        ),
+    ] = None,
+    real: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--real",
+            metavar="DIR",
+            rich_help_panel=DATA,
+            show_default="none",
+            help="Photographs that already have faults; --real-share says how often they are used.",
+        ),
+    ] = None,
+    real_share: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            rich_help_panel=DATA,
+            show_default="the settings'; 0 in both presets",
+            help="Chance that a sample takes its photographs from --real.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="RUN", show_default="none", help="The run's folder; the model comes to RUN/model."
+        ),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", show_default="off", help="Go on with the run in RUN, with its own settings."),
+    ] = False,
+    preset: Annotated[
+        Preset | None,
+        typer.Option(
+            rich_help_panel=SETTINGS, show_default="quick", help="paper: days on a GPU; quick: an evening on a laptop."
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            rich_help_panel=SETTINGS,
+            show_default="none",
+            help="TOML or JSON whose settings replace those of the preset.",
+        ),
+    ] = None,
+    init: Annotated[
+        str | None,
+        typer.Option(
+            metavar="imagenet|none|FILE",
+            rich_help_panel=SETTINGS,
+            show_default="imagenet",
+            help="Weights to start from; a file is safetensors with torchvision's key names.",
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            min=1, rich_help_panel=SETTINGS, show_default="the preset's", help="How many batches to train on."
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, rich_help_panel=SETTINGS, show_default="0", help="Of everything that is drawn at random."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            rich_help_panel=RUNNING,
+            show_default="processors less one, at most 8",
+            help="Processes that make batches; the numbers do not depend on it.",
+        ),
+    ] = None,
+    device: DeviceName = Device.AUTO,
+    checkpoint_every: Annotated[
+        int, typer.Option(min=1, metavar="STEPS", rich_help_panel=RUNNING, help="Steps between checkpoints.")
+    ] = CHECKPOINT_EVERY,
+    preview: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            show_default="none",
+            help="Write a picture of what the distortion engine makes of --data; without -o, do nothing else.",
+        ),
+    ] = None,
+) -> None:
+    """Train an encoder on photographs alone, then fit a probe on its features with fit-probe.
+
+    RUN gets metrics.jsonl, curves.png, checkpoints and, at the end, the model folder RUN/model. A run that was
+    interrupted, at any moment, goes on with: shamisa train -o RUN --resume
+    """
+    if output is None and preview is None:
+        raise typer.BadParameter("Name the run's folder, as -o RUN.", param_hint="--output")
+    typed = {"init": init, "steps": steps, "seed": seed, "real_share": real_share}
+    changes = {name: value for name, value in typed.items() if value is not None}
+    if preview is not None:
+        _write_preview(preview, data, seed or 0)
+    if output is None:
+        return
+
+    from shamisa_cli.core.training.runs import RunFolder
+
+    run = RunFolder(output)
+    if resume:
+        record, pristine_paths, real_paths = _resumed(run, data, real, preset, config, changes)
+    else:
+        record, pristine_paths, real_paths = _new(data, real, preset or Preset.QUICK, config, changes)
+    _train(
+        run, record, pristine_paths, real_paths, resume=resume, workers=workers, device=device, every=checkpoint_every
+    )
+
+
+def _new(
+    data: list[Path] | None, real: list[Path] | None, preset: Preset, config: Path | None, changes: dict[str, Any]
+) -> tuple[RunRecord, list[Path], list[Path]]:
+    if not data:
+        raise typer.BadParameter("Name a folder of undistorted photographs, as --data DIR.", param_hint="--data")
+    command = f"shamisa {shlex.join(sys.argv[1:])}"
+    return _record(data, real or [], _settings(preset, config, changes), command)
+
+
+def _resumed(
+    run: RunFolder,
+    data: list[Path] | None,
+    real: list[Path] | None,
+    preset: Preset | None,
+    config: Path | None,
+    changes: dict[str, Any],
+) -> tuple[RunRecord, list[Path], list[Path]]:
+    """What was recorded, but for what is typed again; core refuses what differs."""
+    begun = run.read()
+    if preset or config:
+        settings = _settings(preset or Preset.QUICK, config, changes)
+    else:
+        settings = _changed(begun.config, changes)
+    pristine_inputs = data or [Path(name) for name in begun.photographs.pristine_inputs]
+    real_inputs = real or [Path(name) for name in begun.photographs.real_inputs]
+    return _record(pristine_inputs, real_inputs, settings, begun.command)
+
+
+def _settings(preset: Preset, config: Path | None, changes: dict[str, Any]) -> TrainingConfig:
+    from shamisa_cli.core.training.config import preset as preset_named
+    from shamisa_cli.core.training.config import read_config_file, with_settings
+
+    settings = preset_named(preset.value)
+    if config is not None:
+        settings = with_settings(settings, read_config_file(config))
+    return _changed(settings, changes)
+
+
+def _changed(settings: TrainingConfig, changes: dict[str, Any]) -> TrainingConfig:
+    from shamisa_cli.core.training.config import with_settings
+
+    top = {name: value for name, value in changes.items() if name != "real_share"}
+    if "real_share" in changes:
+        top["batch"] = {"real_share": changes["real_share"]}
+    return with_settings(settings, top)
+
+
+def _record(
+    data: list[Path], real: list[Path], settings: TrainingConfig, command: str
+) -> tuple[RunRecord, list[Path], list[Path]]:
+    from shamisa_cli.core.images.discovery import discover
+    from shamisa_cli.core.training.runs import RunRecord, photographs
+
+    pristine_paths, real_paths = discover(data), discover(real) if real else []
+    found = photographs(data, pristine_paths, real, real_paths)
+    return RunRecord(settings, found, command), pristine_paths, real_paths
+
+
+def _train(
+    run: RunFolder,
+    record: RunRecord,
+    pristine: list[Path],
+    real: list[Path],
+    *,
+    resume: bool,
+    workers: int | None,
+    device: Device,
+    every: int,
+) -> None:
+    from shamisa_cli.cli.training_progress import training_progress
+    from shamisa_cli.core.models.devices import choose_device
+    from shamisa_cli.core.training.session import train_run
+
+    console = Console()
+    again = f"shamisa train -o {shlex.quote(str(run.path))} --resume"
+    with _stop_on_signals(console) as caught, training_progress(record.config.steps) as (begin, show):
+        folder = train_run(
+            run,
+            record,
+            pristine,
+            real,
+            resume=resume,
+            device=str(choose_device(device.value)),
+            workers=_default_workers() if workers is None else workers,
+            checkpoint_every=every,
+            on_begin=begin,
+            on_step=show,
+            stop=lambda: bool(caught),
+        )
+    if folder is None:
+        console.hint(f"Stopped after a checkpoint. Go on with: {again}")
+        raise typer.Exit(128 + caught[0])
+    console.hint(f"Next: shamisa fit-probe --model {shlex.quote(str(folder.path))} --mos SCORES.csv -o PROBE")
+    typer.echo(folder.path)
+
+
+@contextmanager
+def _stop_on_signals(console: Console) -> Iterator[list[int]]:
+    """A list that gets the signal when Ctrl-C or a cluster asks to stop; a second Ctrl-C stops at once."""
+    caught: list[int] = []
+
+    def remember(number: int, _frame: object) -> None:
+        if caught:
+            raise KeyboardInterrupt
+        caught.append(number)
+        console.hint("Stopping after this step, with a checkpoint. Ctrl-C again stops at once.")
+
+    kinds = (signal.SIGINT, signal.SIGTERM)
+    before: dict[signal.Signals, Callable[..., Any] | int | None] = {
+        kind: signal.signal(kind, remember) for kind in kinds
+    }
+    try:
+        yield caught
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
+
+
+def _default_workers() -> int:
+    return max(1, min(MOST_WORKERS, (os.cpu_count() or 2) - 1))
+
+
+def _write_preview(target: Path, data: list[Path] | None, seed: int) -> None:
+    from shamisa_cli.core.atomic import replacing
+    from shamisa_cli.core.distortions.preview import contact_sheet
+    from shamisa_cli.core.images.discovery import discover
+
+    if not data:
+        raise typer.BadParameter("A preview needs photographs: name a folder, as --data DIR.", param_hint="--data")
+    with replacing(target) as temporary:
+        contact_sheet(discover(data), seed).save(temporary)
+    Console().hint(f"Wrote {target}.")

@@ -1,0 +1,107 @@
+"""What a person sees while training goes on, on stderr: a live display on a terminal, else a line now and then."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.training.metrics import StepMetrics
+
+LINE_EVERY_STEPS = 50
+LINE_EVERY_SECONDS = 30.0
+PACE_MEMORY = 0.9
+"""How much of the estimate of a step's time is kept at each step."""
+
+TERMS = ("variance", "invariance", "covariance", "alignment", "retention")
+
+Begin = Callable[[int], None]
+Show = Callable[["StepMetrics"], None]
+
+
+class Pace:
+    """How long the remaining steps will take, from a running mean of the steps so far."""
+
+    def __init__(self, steps: int) -> None:
+        self._steps = steps
+        self._seconds_a_step: float | None = None
+
+    def left(self, metrics: StepMetrics) -> str:
+        """Time left after this step, in words."""
+        took = metrics.crops / metrics.crops_per_s
+        before = took if self._seconds_a_step is None else self._seconds_a_step
+        self._seconds_a_step = PACE_MEMORY * before + (1 - PACE_MEMORY) * took
+        return duration(self._seconds_a_step * (self._steps - metrics.step - 1))
+
+
+@contextmanager
+def training_progress(steps: int) -> Iterator[tuple[Begin, Show]]:
+    """Two functions for a run of so many steps: one to call at its first step, one after every step."""
+    if sys.stderr.isatty():
+        with _live(steps) as functions:
+            yield functions
+    else:
+        yield _lines(steps)
+
+
+def summary(metrics: StepMetrics) -> str:
+    """The loss, its terms and the spread of z, on one line."""
+    terms = "  ".join(f"{name} {getattr(metrics, name):.3g}" for name in TERMS)
+    return f"loss {metrics.total:.4g}  {terms}  z {metrics.z_std:.2f}"
+
+
+def duration(seconds: float) -> str:
+    """A rough time in words: "3 h 20 min", "5 min", "40 s"."""
+    minutes = round(seconds / 60)
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60:02d} min"
+    return f"{minutes} min" if minutes >= 2 else f"{seconds:.0f} s"
+
+
+def _lines(steps: int) -> tuple[Begin, Show]:
+    pace = Pace(steps)
+    printed_at = time.monotonic()
+
+    def begin(step: int) -> None:
+        print(f"training from step {step} to {steps}", file=sys.stderr, flush=True)
+
+    def show(metrics: StepMetrics) -> None:
+        nonlocal printed_at
+        left, done = pace.left(metrics), metrics.step + 1
+        due = time.monotonic() - printed_at >= LINE_EVERY_SECONDS
+        if not due and done % LINE_EVERY_STEPS and done < steps:
+            return
+        printed_at = time.monotonic()
+        speed = f"{metrics.crops_per_s:.0f} crops/s"
+        print(f"step {done}/{steps}  {summary(metrics)}  {speed}  {left} left", file=sys.stderr, flush=True)
+
+    return begin, show
+
+
+@contextmanager
+def _live(steps: int) -> Iterator[tuple[Begin, Show]]:
+    from rich.console import Console, Group
+    from rich.live import Live
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.text import Text
+
+    pace = Pace(steps)
+    columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rest]}"))
+    bar = Progress(*columns)
+    task = bar.add_task("training", total=steps, rest="waiting for the first batch")
+    terms = Text("", style="dim")
+    with Live(Group(bar, terms), console=Console(stderr=True), refresh_per_second=4, redirect_stdout=False):
+
+        def begin(step: int) -> None:
+            bar.update(task, completed=step)
+
+        def show(metrics: StepMetrics) -> None:
+            waiting = f", {metrics.wait_share:.0%} waiting for data" if metrics.wait_share > 0.1 else ""
+            rest = f"{metrics.crops_per_s:.0f} crops/s{waiting}, {pace.left(metrics)} left"
+            bar.update(task, completed=metrics.step + 1, rest=rest)
+            terms.plain = summary(metrics)
+
+        yield begin, show
