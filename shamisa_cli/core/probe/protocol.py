@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -153,6 +153,7 @@ def run_protocol(
     splits: int = SPLITS,
     seed: int = 0,
     logistic: bool = False,
+    advance: Callable[[int], None] = lambda _splits: None,
 ) -> ProtocolResult:
     """Fit on 70 % of the rows, choose the penalty on 10 %, report on 20 %, for each of several random splits.
 
@@ -162,6 +163,7 @@ def run_protocol(
         groups: (n,) names; rows of one group stay together (see `random_splits`).
         subsets: (n,) names; the test part is also reported by subset.
         logistic: PLCC and RMSE after `logistic_mapping` of the test predictions, as is usual for synthetic sets.
+        advance: told 1 after each split.
     Raises SettingError as `random_splits` does.
     """
 
@@ -171,6 +173,7 @@ def run_protocol(
         prediction = path.at(alpha).predict(features[split.test])
         names = None if subsets is None else [subsets[row] for row in split.test]
         overall, by_subset = agreements(prediction, mos[split.test], subsets=names, logistic=logistic)
+        advance(1)
         return SplitResult(alpha, overall, by_subset, split.test, prediction)
 
     drawn = random_splits(len(mos), splits=splits, seed=seed, groups=groups)

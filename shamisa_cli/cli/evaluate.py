@@ -1,0 +1,188 @@
+"""`shamisa evaluate`: how well a model, as it is, agrees with human scores."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from contextlib import closing
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from shamisa_cli.cli import human_scores, options
+from shamisa_cli.cli.console import Console, check_output
+from shamisa_cli.cli.errors import outcome
+from shamisa_cli.core.errors import InputNotFoundError
+from shamisa_cli.core.models.resolver import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.models.loading import Model
+    from shamisa_cli.core.probe.evaluation import Evaluation
+    from shamisa_cli.core.probe.mos import MosTable
+    from shamisa_cli.core.scoring.records import ImageRecord
+
+SCHEMA = 1
+RESULTS = "Results"
+
+
+class Format(StrEnum):
+    """Forms of the result."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def evaluate(
+    mos: human_scores.MosFile,
+    image_column: human_scores.ImageColumn = "image",
+    mos_column: human_scores.MosColumn = "mos",
+    subset_column: human_scores.SubsetColumn = None,
+    lower_is_better: human_scores.LowerIsBetter = False,
+    logistic: Annotated[
+        bool,
+        typer.Option(
+            "--logistic/--no-logistic",
+            rich_help_panel=RESULTS,
+            help="PLCC and RMSE after a 4-parameter logistic from the model's scale to the table's.",
+        ),
+    ] = True,
+    seed: Annotated[int, typer.Option(min=0, rich_help_panel=RESULTS, help="Seed of the intervals.")] = 0,
+    format: Annotated[
+        Format,
+        typer.Option("--format", "-f", rich_help_panel=RESULTS, help="For people, or JSON."),
+    ] = Format.TEXT,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            rich_help_panel=RESULTS,
+            show_default="stdout",
+            help="Write into a file, which appears when it is complete.",
+        ),
+    ] = None,
+    skip_unreadable: options.SkipUnreadable = False,
+    model: options.ModelName = DEFAULT_MODEL,
+    probe: options.ProbeName = None,
+    offline: options.Offline = False,
+    device: options.DeviceName = options.Device.AUTO,
+    jobs: options.Jobs = None,
+) -> None:
+    """Correlate a model's scores with human scores, with 95 % bootstrap intervals.
+
+    Nothing is fitted to the pictures but the logistic mapping.
+
+    Exit codes: 0 fine; 2 nothing could be done; 3 some pictures could not be read.
+    """
+    console = Console()
+    if output is not None:
+        check_output(output)
+
+    from shamisa_cli.core.models.loading import load_model
+    from shamisa_cli.core.probe.evaluation import evaluate as judge
+    from shamisa_cli.core.probe.mos import read_mos_table
+
+    table = read_mos_table(mos, image_column=image_column, mos_column=mos_column, subset_column=subset_column)
+    loaded = load_model(model, probe=probe, offline=offline, device=device)
+    records = _scored(loaded, table, jobs, console)
+    unreadable = [record for record in records if record.mos is None]
+    readable = [row for row, record in enumerate(records) if record.mos is not None]
+    table = table.take(readable)
+    results = judge(
+        _predictions(loaded, records, lower_is_better),
+        table.mos,
+        subsets=table.subsets,
+        logistic=logistic,
+        seed=seed,
+    )
+    with console.results(output) as stream:
+        if format is Format.JSON:
+            document = _document(loaded, mos, results, unreadable, logistic)
+            stream.write(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+        else:
+            human_scores.write_figures(stream, [_row(result) for result in results], _note(loaded, logistic))
+    raise typer.Exit(outcome(failed=0, unreadable=len(unreadable), skip_unreadable=skip_unreadable))
+
+
+def _scored(model: Model, table: MosTable, jobs: int | None, console: Console) -> list[ImageRecord]:
+    from shamisa_cli.core.probe.mos import MIN_ROWS
+    from shamisa_cli.core.scoring.pipeline import score_files
+
+    records = []
+    with (
+        closing(score_files(model, table.paths, jobs=jobs)) as scoring,
+        console.progress("Scoring", len(table)) as advance,
+    ):
+        for record in scoring:
+            records.append(record)
+            advance(1)
+    human_scores.warn_of_unreadable(
+        console, [(record.path, record.error.message) for record in records if record.error is not None]
+    )
+    readable = sum(record.mos is not None for record in records)
+    if readable < MIN_ROWS:
+        raise InputNotFoundError(human_scores.too_few(readable, len(table), MIN_ROWS))
+    return records
+
+
+def _predictions(model: Model, records: Sequence[ImageRecord], lower_is_better: bool) -> Any:
+    """Predictions (n,) that rise with the human scores when model and people agree; not clipped as scores are."""
+    import numpy as np
+
+    values = np.array([record.mos for record in records if record.mos is not None], dtype=np.float64)
+    same = model.probe is not None and model.probe.lower_is_better == lower_is_better
+    return values if same else -values
+
+
+def _row(result: Evaluation) -> list[str]:
+    from shamisa_cli.core.probe.protocol import FIGURES
+
+    cells = [human_scores.figure_with_interval(*_figure(result, name)) for name in FIGURES]
+    return [result.subset or "all", f"{result.agreement.count:,}", *cells]
+
+
+def _figure(result: Evaluation, name: str) -> tuple[float, tuple[float, float]]:
+    return getattr(result.agreement, name), getattr(result.intervals, name)
+
+
+def _note(model: Model, logistic: bool) -> str:
+    mapping = "PLCC and RMSE after a logistic mapping" if logistic else "no mapping"
+    return f"{model.name} ({model.revision}); 95 % bootstrap intervals; {mapping}"
+
+
+def _document(
+    model: Model, mos: Path, results: Sequence[Evaluation], unreadable: Sequence[ImageRecord], logistic: bool
+) -> dict[str, Any]:
+    from shamisa_cli.core.probe.metrics import CONFIDENCE
+    from shamisa_cli.core.scoring.pipeline import describe_run
+
+    return {
+        "schema": SCHEMA,
+        "model": describe_run(model, "model", None).model.to_json(),
+        "mos": str(mos),
+        "logistic": logistic,
+        "confidence": CONFIDENCE,
+        "results": [_result(result) for result in results],
+        "errors": [
+            {"path": record.path, **record.error.to_json()} for record in unreadable if record.error is not None
+        ],
+    }
+
+
+def _result(result: Evaluation) -> dict[str, Any]:
+    from shamisa_cli.core.probe.protocol import FIGURES
+
+    entry: dict[str, Any] = {"subset": result.subset, "count": result.agreement.count}
+    for name in FIGURES:
+        value, interval = _figure(result, name)
+        entry[name] = _number(value)
+        entry[f"{name}_interval"] = [_number(end) for end in interval]
+    return entry
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

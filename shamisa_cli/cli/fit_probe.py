@@ -1,0 +1,254 @@
+"""`shamisa fit-probe`: a regressor of your own from a table of human scores."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from shamisa_cli.cli import human_scores, options
+from shamisa_cli.cli.console import Console
+from shamisa_cli.cli.errors import outcome
+from shamisa_cli.core.errors import InputNotFoundError, ModelError, SettingError
+from shamisa_cli.core.models.manifest import MODEL_MANIFEST, PROBE_MANIFEST
+from shamisa_cli.core.models.resolver import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from shamisa_cli.core.errors import ImageError
+    from shamisa_cli.core.models.loading import Model
+    from shamisa_cli.core.probe.mos import MosTable
+    from shamisa_cli.core.probe.protocol import ProtocolResult
+
+    Features = NDArray[np.float32]
+
+PROTOCOL = "Protocol"
+NOT_ON_THE_CARD = {"device", "jobs", "offline", "skip_unreadable"}
+"""Options that say how to compute, and not what."""
+
+
+def fit_probe(
+    context: typer.Context,
+    mos: human_scores.MosFile,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FOLDER", help="The probe's folder: new, empty, or that of a probe."),
+    ],
+    image_column: human_scores.ImageColumn = "image",
+    mos_column: human_scores.MosColumn = "mos",
+    group_column: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            rich_help_panel=human_scores.HUMAN_SCORES,
+            show_default="none",
+            help="A column, such as the reference photograph, whose groups are never split.",
+        ),
+    ] = None,
+    subset_column: human_scores.SubsetColumn = None,
+    lower_is_better: human_scores.LowerIsBetter = False,
+    mos_range: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LO,HI",
+            rich_help_panel=human_scores.HUMAN_SCORES,
+            show_default="the lowest and highest in the file",
+            help="The ends of the human scale, which become 0 and 100.",
+        ),
+    ] = None,
+    splits: Annotated[int, typer.Option(min=1, rich_help_panel=PROTOCOL, help="Random 70/10/20 splits.")] = 10,
+    seed: Annotated[int, typer.Option(min=0, rich_help_panel=PROTOCOL, help="Seed of the splits.")] = 0,
+    logistic: Annotated[
+        bool,
+        typer.Option(
+            "--logistic/--no-logistic",
+            rich_help_panel=PROTOCOL,
+            help="PLCC and RMSE after a 4-parameter logistic, as is usual for synthetic sets.",
+        ),
+    ] = False,
+    features: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            rich_help_panel=options.PICTURES,
+            show_default="read the pictures",
+            help="Features of the pictures, from shamisa embed.",
+        ),
+    ] = None,
+    skip_unreadable: options.SkipUnreadable = False,
+    model: options.ModelName = DEFAULT_MODEL,
+    offline: options.Offline = False,
+    device: options.DeviceName = options.Device.AUTO,
+    jobs: options.Jobs = None,
+) -> None:
+    """Fit a linear regressor from a model's features to human scores, and report how well it predicts.
+
+    The table shows medians over random splits, on pictures not fitted on.
+    Use the result with score --probe FOLDER.
+
+    Exit codes: 0 fine; 2 nothing could be done; 3 some pictures could not be read.
+    """
+    console = Console()
+    _check_folder(output)
+
+    from shamisa_cli.core.models.folder import save_probe
+    from shamisa_cli.core.models.loading import load_model
+    from shamisa_cli.core.probe.card import SCATTER_NAME, CardFacts, probe_card, save_scatter
+    from shamisa_cli.core.probe.mos import read_mos_table
+    from shamisa_cli.core.probe.protocol import fit_final, random_splits, run_protocol
+    from shamisa_cli.core.probe.ridge import Probe
+
+    table = read_mos_table(
+        mos,
+        image_column=image_column,
+        mos_column=mos_column,
+        group_column=group_column,
+        subset_column=subset_column,
+    )
+    # Whatever can be found wrong is found before the pictures are embedded, which may take hours.
+    ends = (float(table.mos.min()), float(table.mos.max())) if mos_range is None else _range(mos_range)
+    random_splits(len(table), splits=splits, groups=table.groups)
+    loaded = load_model(model, offline=offline, device=device)
+
+    if features is None:
+        table, rows, errors = _embedded(loaded, table, jobs, console)
+    else:
+        rows, errors = _stored(loaded, table, features, mos.parent), []
+    with console.progress("Fitting", splits) as advance:
+        result = run_protocol(
+            rows,
+            table.mos,
+            groups=table.groups,
+            subsets=table.subsets,
+            splits=splits,
+            seed=seed,
+            logistic=logistic,
+            advance=advance,
+        )
+        probe = Probe.from_ridge(
+            fit_final(rows, table.mos, result),
+            mos_range=ends,
+            lower_is_better=lower_is_better,
+            encoder_fingerprint=loaded.encoder_fingerprint,
+        )
+    facts = CardFacts(
+        data_name=mos.name,
+        count=len(table),
+        model_name=loaded.name,
+        command=_command_line(context),
+        logistic=logistic,
+        grouped=table.groups is not None,
+    )
+    # In a model's own folder the README.md is the model's card, and stays.
+    card = None if (output / MODEL_MANIFEST).exists() else probe_card(result, probe, facts)
+    save_scatter(output / SCATTER_NAME, result, table.mos, data_name=mos.name)
+    save_probe(output, probe, trained_on=f"{len(table)} pictures of {mos.name}", card=card)
+
+    with console.results(None) as stream:
+        human_scores.write_figures(stream, _report(result, table), _note(result, logistic))
+    console.hint(f"The probe is in {output}. Use it with: shamisa score --probe {shlex.quote(str(output))}")
+    raise typer.Exit(outcome(failed=0, unreadable=len(errors), skip_unreadable=skip_unreadable))
+
+
+def _check_folder(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise SettingError(f"{folder} is a file; --output takes the name of a folder.")
+    known = any((folder / name).exists() for name in (MODEL_MANIFEST, PROBE_MANIFEST))
+    if folder.is_dir() and not known and any(folder.iterdir()):
+        raise SettingError(f"The folder {folder} holds other things than a probe. Name a new one with --output.")
+
+
+def _range(text: str) -> tuple[float, float]:
+    try:
+        low, high = (float(end) for end in text.split(","))
+    except ValueError:
+        low = high = math.nan
+    if not -math.inf < low < high < math.inf:
+        raise SettingError(f"--mos-range is {text!r}; it takes two rising numbers, such as 1,5.")
+    return low, high
+
+
+def _embedded(
+    model: Model, table: MosTable, jobs: int | None, console: Console
+) -> tuple[MosTable, Features, list[ImageError]]:
+    """The readable part of the table, its features (n, D), and why the rest is left out."""
+    import numpy as np
+
+    from shamisa_cli.core.probe.mos import MIN_ROWS
+    from shamisa_cli.core.scoring.pipeline import embed_files
+
+    features = np.empty((len(table), model.encoder.feature_length), dtype=np.float32)
+    readable, errors = [], []
+    with (
+        closing(embed_files(model.encoder, table.paths, jobs=jobs)) as embeddings,
+        console.progress("Embedding", len(table)) as advance,
+    ):
+        for row, embedding in enumerate(embeddings):
+            if embedding.error is not None:
+                errors.append(embedding.error)
+            else:
+                features[row] = embedding.features
+                readable.append(row)
+            advance(1)
+    human_scores.warn_of_unreadable(console, [(str(error.path), str(error)) for error in errors])
+    if len(readable) < MIN_ROWS:
+        raise InputNotFoundError(human_scores.too_few(len(readable), len(table), MIN_ROWS))
+    return (table.take(readable), features[readable], errors) if errors else (table, features, errors)
+
+
+def _stored(model: Model, table: MosTable, file: Path, folder: Path) -> Features:
+    """The features (n, D) that were kept for the pictures of the table."""
+    from shamisa_cli.core.probe.pairing import matching_rows
+    from shamisa_cli.core.scoring.embeddings import load_features
+    from shamisa_cli.core.scoring.resuming import origin_of
+
+    stored = load_features(file)
+    if not stored.origin.same_features(origin_of(model)):
+        raise ModelError(
+            f"The features in {file} were made by {stored.origin.model} "
+            f"({stored.encoder_fingerprint[:12]}), or at another view size, and not as {model.name} "
+            f"({model.encoder_fingerprint[:12]}) reads pictures. Make them again with: shamisa embed."
+        )
+    return stored.features[matching_rows(table.paths, stored.paths, (Path(), folder))]
+
+
+def _report(result: ProtocolResult, table: MosTable) -> list[list[str]]:
+    from shamisa_cli.core.probe.card import format_spread
+    from shamisa_cli.core.probe.protocol import FIGURES
+
+    subsets = table.subsets or ()
+    counts: dict[str | None, int] = {None: len(table), **Counter(subsets)}
+    return [
+        [subset or "all", f"{counts[subset]:,}", *(format_spread(result.spread(name, subset)) for name in FIGURES)]
+        for subset in (None, *result.subset_names)
+    ]
+
+
+def _note(result: ProtocolResult, logistic: bool) -> str:
+    mapping = "; PLCC and RMSE after a logistic mapping" if logistic else ""
+    return (
+        f"median ± interquartile range over {len(result.splits)} splits, on held-out pictures{mapping}; "
+        f"alpha {result.alpha:.4g}"
+    )
+
+
+def _command_line(context: typer.Context) -> str:
+    """What was typed, to be typed again; of files, the last part of the name alone, since cards travel."""
+    words = ["shamisa", "fit-probe"]
+    for option in context.command.params:
+        value = context.params.get(option.name or "")
+        source = context.get_parameter_source(option.name or "")
+        if source is None or source.name == "DEFAULT" or option.name in NOT_ON_THE_CARD:
+            continue
+        if isinstance(value, bool):
+            words.append(option.opts[0] if value else option.secondary_opts[0])
+        else:
+            words += [option.opts[0], value.name if isinstance(value, Path) else str(value)]
+    return shlex.join(words)

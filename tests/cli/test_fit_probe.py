@@ -1,0 +1,222 @@
+"""fit-probe and evaluate, as a person uses them, on a small untrained encoder and drawn pictures."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+import typer
+from PIL import Image
+from typer.testing import CliRunner
+
+from shamisa_cli.cli.errors import guarded
+from shamisa_cli.cli.evaluate import evaluate
+from shamisa_cli.cli.fit_probe import fit_probe
+from shamisa_cli.core.encoder.backbones import build_backbone
+from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocessing
+from shamisa_cli.core.models.folder import load_probe, save_model
+from shamisa_cli.core.models.loading import load_model
+from shamisa_cli.core.scoring.embeddings import FileStamp, save_features
+from shamisa_cli.core.scoring.pipeline import embed_files
+from shamisa_cli.core.scoring.resuming import origin_of
+
+PICTURES = 24
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    torch.manual_seed(0)
+    config = EncoderConfig("mobilenet_v2", FeatureSpec(stages=(0, 1), scales=(1.0,)), Preprocessing(view_size=64))
+    save_model(folder, config, build_backbone("mobilenet_v2").state_dict(), name="tiny", card="# tiny", origin="test")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory):
+    """A folder of pictures whose score, 1…5, falls with their noise, and a table of them."""
+    folder = tmp_path_factory.mktemp("scored")
+    generator = np.random.default_rng(0)
+    lines = ["image,mos,scene,kind"]
+    for number in range(PICTURES):
+        noise = number / PICTURES
+        pixels = 128 + 100 * noise * generator.standard_normal((40, 48, 3))
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / f"{number}.png")
+        lines.append(f"{number}.png,{5 - 4 * noise:.3f},scene{number % 6},{'odd' if number % 2 else 'even'}")
+    (folder / "mos.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def probe(model, scored, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("probes") / "noise"
+    result = run("fit-probe", "--mos", scored / "mos.csv", "-o", folder, "--model", model, "--splits", 3)
+    assert result.exit_code == 0, result.stderr
+    return folder
+
+
+def run(*arguments):
+    app = typer.Typer()
+    app.command("fit-probe")(guarded(fit_probe, debug=False))
+    app.command("evaluate")(guarded(evaluate, debug=False))
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def stored_features(model, paths, target):
+    loaded = load_model(str(model))
+    rows = [embedding.features for embedding in embed_files(loaded.encoder, paths)]
+    stamps = [FileStamp.of(path) for path in paths]
+    save_features(target, stamps, len(rows[0]), [np.stack(rows)], origin_of(loaded))
+    return target
+
+
+def test_a_probe_folder_is_complete_and_scores(probe, model):
+    assert {path.name for path in probe.iterdir()} == {"probe.json", "probe.safetensors", "README.md", "scatter.png"}
+    loaded = load_model(str(model), probe=str(probe))
+    assert loaded.probe is not None
+    assert (loaded.probe.mos_low, loaded.probe.mos_high) == (pytest.approx(1.167), 5.0)
+    card = (probe / "README.md").read_text()
+    assert "shamisa fit-probe --mos mos.csv --output noise" in card
+    assert "| pictures | 24 |" in card
+
+
+def test_the_table_goes_to_stdout_with_a_row_for_each_subset(model, scored, tmp_path):
+    result = run(
+        "fit-probe", "--mos", scored / "mos.csv", "-o", tmp_path / "p", "--model", model,
+        "--splits", 2, "--subset-column", "kind", "--group-column", "scene",
+        "--mos-range", "1,5", "--lower-is-better",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    rows = {line.split()[0]: line.split() for line in result.stdout.splitlines() if "±" in line}
+    assert rows["all"][1] == "24"
+    assert rows["even"][1] == rows["odd"][1] == "12"
+    assert float(rows["all"][2]) > 0.8
+    assert "score --probe" in result.stderr
+    made = load_probe(tmp_path / "p")
+    assert (made.mos_low, made.mos_high, made.lower_is_better) == (1, 5, True)
+    assert "splits of groups" in (tmp_path / "p" / "README.md").read_text()
+
+
+def test_stored_features_give_the_same_probe_as_the_pictures(model, scored, probe, tmp_path):
+    paths = [scored / f"{number}.png" for number in reversed(range(PICTURES))]
+    features = stored_features(model, paths, tmp_path / "features.npz")
+    result = run(
+        "fit-probe", "--mos", scored / "mos.csv", "-o", tmp_path / "p", "--model", model,
+        "--splits", 3, "--features", features,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    np.testing.assert_array_equal(load_probe(tmp_path / "p").weights, load_probe(probe).weights)
+
+
+def test_stored_features_that_lack_a_picture_are_refused(model, scored, tmp_path):
+    features = stored_features(model, [scored / f"{number}.png" for number in range(20)], tmp_path / "features.npz")
+    result = run(
+        "fit-probe", "--mos", scored / "mos.csv", "-o", tmp_path / "p", "--model", model, "--features", features
+    )
+    assert result.exit_code == 2
+    assert "20.png and 3 more" in result.stderr
+    assert not (tmp_path / "p").exists()
+
+
+def test_features_of_another_encoder_are_refused(model, scored, tmp_path):
+    features = stored_features(model, [scored / f"{number}.png" for number in range(PICTURES)], tmp_path / "f.npz")
+    other = tmp_path / "other"
+    config = EncoderConfig("mobilenet_v2", FeatureSpec(stages=(0, 2)), Preprocessing(view_size=64))
+    save_model(other, config, build_backbone("mobilenet_v2").state_dict(), name="other", card="", origin="test")
+    result = run(
+        "fit-probe", "--mos", scored / "mos.csv", "-o", tmp_path / "p", "--model", other, "--features", features
+    )
+    assert result.exit_code == 2
+    assert "were made by tiny" in result.stderr
+
+
+def test_pictures_that_cannot_be_read_are_named_and_left_out(model, scored, tmp_path):
+    table = scored / "with_missing.csv"
+    table.write_text((scored / "mos.csv").read_text() + "gone.png,3,scene0,odd\n")
+    arguments = ["fit-probe", "--mos", table, "--model", model, "--splits", 2]
+    result = run(*arguments, "-o", tmp_path / "strict")
+    assert result.exit_code == 3
+    assert "gone.png" in result.stderr
+    assert (tmp_path / "strict" / "probe.json").exists()
+    assert run(*arguments, "-o", tmp_path / "lenient", "--skip-unreadable").exit_code == 0
+
+
+def test_a_table_of_pictures_that_are_not_there_makes_no_probe(model, tmp_path):
+    table = tmp_path / "mos.csv"
+    table.write_text("image,mos\n" + "".join(f"{number}.png,{number}\n" for number in range(12)))
+    result = run("fit-probe", "--mos", table, "-o", tmp_path / "p", "--model", model)
+    assert result.exit_code == 2
+    assert "0 of the 12 pictures" in result.stderr
+    assert not (tmp_path / "p").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--mos-column", "score"], "column 'score' is missing"),
+        (["--mos-range", "5,1"], "--mos-range is '5,1'"),
+        (["--mos-range", "1"], "two rising numbers"),
+        (["--mos-range", "0,nan"], "two rising numbers"),
+        (["--group-column", "kind"], "2 groups"),
+        (["--model", "no-such-model"], "no-such-model"),
+    ],
+)
+def test_mistakes_are_told_before_any_picture_is_read(scored, model, tmp_path, options, told):
+    arguments = ["fit-probe", "--mos", scored / "mos.csv", "-o", tmp_path / "p", "--model", model, *options]
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert told in result.stderr
+    assert not (tmp_path / "p").exists()
+
+
+def test_a_folder_of_other_things_is_not_written_into(scored, model, tmp_path):
+    (tmp_path / "README.md").write_text("mine")
+    result = run("fit-probe", "--mos", scored / "mos.csv", "-o", tmp_path, "--model", model)
+    assert result.exit_code == 2
+    assert "Name a new one" in result.stderr
+    result = run("fit-probe", "--mos", scored / "mos.csv", "-o", tmp_path / "README.md", "--model", model)
+    assert result.exit_code == 2
+    assert (tmp_path / "README.md").read_text() == "mine"
+
+
+def test_evaluate_shows_figures_with_intervals(model, scored, probe):
+    result = run("evaluate", "--mos", scored / "mos.csv", "--model", model, "--probe", probe, "--subset-column", "kind")
+    assert result.exit_code == 0, result.stderr
+    rows = [line.split()[0] for line in result.stdout.splitlines() if "[" in line]
+    assert rows == ["all", "even", "odd"]
+
+
+def test_evaluate_as_json_is_what_machines_read(model, scored, probe):
+    arguments = ["evaluate", "--mos", scored / "mos.csv", "--model", model, "--probe", probe, "--format", "json"]
+    document = json.loads(run(*arguments).stdout)
+    assert document["schema"] == 1
+    assert document["model"]["name"] == "tiny"
+    assert document["errors"] == []
+    (everything,) = document["results"]
+    assert everything["subset"] is None
+    assert everything["count"] == PICTURES
+    assert everything["srcc"] > 0.9
+    low, high = everything["srcc_interval"]
+    assert low <= everything["srcc"] <= high
+
+    flipped = json.loads(run(*arguments, "--lower-is-better").stdout)
+    assert flipped["results"][0]["srcc"] == pytest.approx(-everything["srcc"])
+
+
+def test_evaluate_says_which_pictures_it_left_out(model, scored, probe, tmp_path):
+    table = scored / "evaluate_missing.csv"
+    table.write_text((scored / "mos.csv").read_text() + "gone.png,3,scene0,odd\n")
+    target = tmp_path / "result.json"
+    result = run("evaluate", "--mos", table, "--model", model, "--probe", probe, "--format", "json", "-o", target)
+    assert result.exit_code == 3
+    document = json.loads(target.read_text())
+    assert document["results"][0]["count"] == PICTURES
+    assert document["errors"][0]["kind"] == "missing"
+
+
+def test_a_model_without_a_probe_cannot_be_evaluated(model, scored):
+    result = run("evaluate", "--mos", scored / "mos.csv", "--model", model)
+    assert result.exit_code == 2
+    assert "regressor" in result.stderr
