@@ -183,7 +183,9 @@ def _record(probe: Probe, embedding: Embedding, min_score: float | None) -> Imag
     record = ImageRecord(path, width=embedding.width, height=embedding.height)
     mos = float(probe.predict(embedding.features[None, :])[0])
     if not math.isfinite(mos):
-        error = ErrorRecord(NOT_A_NUMBER, "The model gives no number for this picture; its files may be damaged.")
+        error = ErrorRecord(
+            NOT_A_NUMBER, f"{path}: the model gives no number for it, so the model's files may be damaged."
+        )
         return replace(record, status="error", error=error)
     score = float(probe.score(np.array([mos]))[0])
     failed = min_score is not None and score < min_score

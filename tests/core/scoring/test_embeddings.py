@@ -26,7 +26,7 @@ def test_what_is_saved_in_blocks_comes_back_whole(tmp_path: Path, suffix: str) -
     assert np.array_equal(table.features, FEATURES)
     assert table.encoder_fingerprint == "f" * 64
     assert table.origin.same_features(ORIGIN)
-    assert os.listdir(tmp_path) == [target.name]
+    assert list(tmp_path.iterdir()) == [target]
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

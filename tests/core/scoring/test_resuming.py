@@ -12,19 +12,19 @@ from shamisa_cli.core.scoring.pipeline import embed_files
 from shamisa_cli.core.scoring.resuming import Collected, embed_to_file, origin_of
 
 
-class Killed(Exception):
+class KilledError(Exception):
     pass
 
 
 def run(model: Model, paths: list[Path], target: Path, *, kill_after: int | None = None) -> Collected:
-    """Embed in parts of two rows; raise Killed when that many pictures are done."""
+    """Embed in parts of two rows; raise KilledError when that many pictures are done."""
     done = 0
 
     def advance(pictures: int) -> None:
         nonlocal done
         done += pictures
         if kill_after is not None and done >= kill_after:
-            raise Killed
+            raise KilledError
 
     return embed_to_file(model.encoder, paths, target, origin_of(model), advance=advance, rows_per_part=2)
 
@@ -63,7 +63,7 @@ def test_a_killed_run_leaves_no_target_and_goes_on_where_it_stopped(
     model: Model, photos: list[Path], tmp_path: Path
 ) -> None:
     target = tmp_path / "out.npz"
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         run(model, photos, target, kill_after=6)
     assert not target.exists()
     collected = run(model, photos, target)

@@ -1,0 +1,72 @@
+"""The program: its commands, and how they are started. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from shamisa_cli import __version__
+from shamisa_cli.cli.embed import embed
+from shamisa_cli.cli.errors import guarded
+from shamisa_cli.cli.evaluate import evaluate
+from shamisa_cli.cli.fit_probe import fit_probe
+from shamisa_cli.cli.score import score
+from shamisa_cli.cli.train import train
+
+DEBUG_OPTION = "--debug"
+DEBUG_VARIABLE = "SHAMISA_DEBUG"
+
+COMMANDS = {"score": score, "embed": embed, "fit-probe": fit_probe, "evaluate": evaluate, "train": train}
+
+
+def build_app(*, debug: bool = False) -> typer.Typer:
+    """The Typer application; with `debug`, errors show their tracebacks."""
+    app = typer.Typer(
+        name="shamisa",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["--help", "-h"]},
+    )
+    app.callback()(_program)
+    for name, command in COMMANDS.items():
+        app.command(name)(guarded(command, debug=debug))
+    return app
+
+
+def main() -> None:
+    """Run the program with the arguments of this process, and leave it with its exit code."""
+    arguments, debug = _without_debug(sys.argv[1:])
+    debug = debug or os.environ.get(DEBUG_VARIABLE, "") not in ("", "0")
+    build_app(debug=debug)(args=arguments, prog_name="shamisa")
+
+
+def _without_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
+    # --debug may stand anywhere, so that it can be put after a command that has just failed.
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    options = [argument for argument in arguments[:end] if argument != DEBUG_OPTION]
+    return [*options, *arguments[end:]], len(options) < end
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"shamisa {__version__}")
+        raise typer.Exit
+
+
+def _program(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, show_default=False, help="Show the version."),
+    ] = False,
+    debug: Annotated[
+        bool,
+        typer.Option(DEBUG_OPTION, envvar=DEBUG_VARIABLE, show_default="off", help="Show tracebacks of errors."),
+    ] = False,
+) -> None:
+    """How good does a photograph look, and why: image quality scores without a reference."""

@@ -1,0 +1,106 @@
+"""Where a command's output leaves the program: results on stdout or into a file, all else on stderr."""
+
+from __future__ import annotations
+
+import io
+import sys
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from shamisa_cli.core.atomic import replacing
+from shamisa_cli.core.errors import SettingError
+
+if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+
+CONTROL_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}
+BIDI_OVERRIDES = set(range(0x202A, 0x202F)) | set(range(0x2066, 0x206A))
+ENCODING = {"encoding": "utf-8", "errors": "backslashreplace", "newline": ""}
+"""Results are UTF-8 everywhere. Bytes of a file name that are not come as \\udcXX, which JSON reads as written."""
+
+
+def printable(text: str) -> str:
+    """`text` on one line, with everything that could steer a terminal shown as a backslash escape."""
+    return "".join(_escaped(character) if _steers(character) else character for character in text)
+
+
+class Console:
+    """The streams of one command."""
+
+    def __init__(self) -> None:
+        from rich.console import Console as RichConsole
+
+        self._stderr: RichConsole = RichConsole(stderr=True, highlight=False, markup=False, emoji=False)
+
+    def hint(self, text: str) -> None:
+        """Something good to know, on stderr."""
+        self._stderr.print(printable(text), style="dim", soft_wrap=True)
+
+    def warn(self, text: str) -> None:
+        """Something that went wrong without stopping the command, on stderr."""
+        self._line("warning: ", "bold yellow", text)
+
+    def error(self, text: str) -> None:
+        """Why the command stops, on stderr."""
+        self._line("error: ", "bold red", text)
+
+    @contextmanager
+    def results(self, output: Path | None) -> Iterator[TextIO]:
+        """A stream for the result: stdout, or a file that appears when all of it is written."""
+        if output is None:
+            stream = io.TextIOWrapper(sys.stdout.buffer, **ENCODING)  # type: ignore[arg-type]
+            try:
+                yield stream
+                stream.flush()
+            finally:
+                with suppress(BrokenPipeError):
+                    stream.detach()
+            return
+        check_output(output)
+        with replacing(output) as temporary, temporary.open("w", **ENCODING) as file:  # type: ignore[call-overload]
+            yield file
+
+    @contextmanager
+    def progress(self, doing: str, total: int, *, beside_results: bool = False) -> Iterator[Callable[[int], None]]:
+        """A function that moves a bar on by so many pictures; the bar is seen on a terminal only.
+
+        It goes away when all are done. With `beside_results`, results come to stdout at the same time; the
+        bar is then left out where stdout is the terminal as well, or each would write over the other.
+        """
+        if not self._stderr.is_terminal or (beside_results and sys.stdout.isatty()):
+            yield lambda _pictures: None
+            return
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=self._stderr, transient=True, redirect_stdout=False) as bar:
+            task = bar.add_task(doing, total=total)
+
+            def advance(pictures: int) -> None:
+                bar.advance(task, pictures)
+                if bar.finished:
+                    bar.stop()
+
+            yield advance
+
+    def _line(self, label: str, style: str, text: str) -> None:
+        from rich.text import Text
+
+        self._stderr.print(Text.assemble((label, style), printable(text)), soft_wrap=True)
+
+
+def check_output(output: Path) -> None:
+    """Raise SettingError now, and not after hours of work, when `output` is a folder or a device."""
+    if output.exists() and not output.is_file():
+        raise SettingError(f"{output} is no regular file; --output takes the name of a file to write.")
+
+
+def _steers(character: str) -> bool:
+    return unicodedata.category(character) in CONTROL_CATEGORIES or ord(character) in BIDI_OVERRIDES
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

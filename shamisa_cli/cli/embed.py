@@ -1,0 +1,97 @@
+"""`shamisa embed`: the encoder's features of pictures, kept in a file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shamisa_cli.cli import options
+from shamisa_cli.cli.console import Console, check_output
+from shamisa_cli.cli.errors import outcome
+from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.models.resolver import DEFAULT_MODEL
+
+MAX_WARNINGS = 20
+
+
+def embed(
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="A .parquet, .npz or .safetensors file; it appears when complete."
+        ),
+    ],
+    paths: options.PathsArgument = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard",
+            metavar="I/N",
+            envvar="SHAMISA_SHARD",
+            rich_help_panel=options.PICTURES,
+            show_default="all",
+            help="Take the I-th of N parts of the sorted paths, 1/N to N/N: one for each of N machines.",
+        ),
+    ] = None,
+    files_from: options.FilesFrom = None,
+    recursive: options.Recursive = True,
+    view_size: options.ViewSizeText = "model",
+    max_pixels: options.MaxPixels = options.MAX_PIXELS,
+    skip_unreadable: options.SkipUnreadable = False,
+    model: options.ModelName = DEFAULT_MODEL,
+    offline: options.Offline = False,
+    device: options.DeviceName = options.Device.AUTO,
+    jobs: options.Jobs = None,
+) -> None:
+    """Write the features of pictures into a file, for fit-probe --features and for your own tools.
+
+    Run it again after an interruption, or with more pictures: those in the file that have not changed stay.
+
+    Exit codes:
+    0  fine
+    2  nothing could be done: unknown option, no picture, no such model
+    3  pictures could not be read (see --skip-unreadable)
+    """
+    console = Console()
+    check_output(output)
+    view = options.view_size(view_size)
+    files = options.find_pictures(paths, files_from, recursive)
+    if shard is not None:
+        files = _sharded(files, shard)
+
+    from shamisa_cli.core.models.loading import load_model
+    from shamisa_cli.core.scoring.embeddings import check_format
+    from shamisa_cli.core.scoring.resuming import embed_to_file, origin_of
+
+    check_format(output)
+    loaded = load_model(model, offline=offline, device=device)
+    with console.progress("Embedding", len(files)) as advance:
+        collected = embed_to_file(
+            loaded.encoder,
+            files,
+            output,
+            origin_of(loaded, view),
+            jobs=jobs,
+            max_pixels=max_pixels,
+            advance=advance,
+        )
+    for error in collected.errors[:MAX_WARNINGS]:
+        console.warn(str(error))
+    if len(collected.errors) > MAX_WARNINGS:
+        console.warn(f"{len(collected.errors) - MAX_WARNINGS:,} more pictures could not be read.")
+    console.hint(
+        f"{collected.rows:,} pictures, {loaded.encoder.feature_length:,} features each, are in {output}; "
+        f"{collected.reused:,} were there before."
+    )
+    raise typer.Exit(outcome(failed=0, unreadable=len(collected.errors), skip_unreadable=skip_unreadable))
+
+
+def _sharded(files: list[Path], shard: str) -> list[Path]:
+    match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", shard)
+    index, count = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not 1 <= index <= count:
+        raise SettingError(f"--shard is {shard!r}; it takes I/N with I from 1 to N, such as 1/4.")
+    return sorted(files, key=str)[index - 1 :: count]

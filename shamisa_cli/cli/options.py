@@ -1,0 +1,175 @@
+"""The options several commands share, each written once, and how PATHS become files."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from shamisa_cli.core.errors import InputNotFoundError, SettingError
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.scoring.pipeline import ViewSize
+
+MAX_PIXELS = 300_000_000
+"""As in core/images, which is too heavy to import for a line of help."""
+
+STDIN = "-"
+NATIVE = "native"
+
+PICTURES = "Pictures"
+MODEL = "Model"
+RUNNING = "Running"
+
+
+class Device(StrEnum):
+    """Where a model computes."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+    MPS = "mps"
+
+
+PathsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="PATHS...",
+        show_default=False,
+        help="Pictures, folders, or quoted globs; - reads a list from stdin, one a line or NUL-separated.",
+    ),
+]
+FilesFrom = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        rich_help_panel=PICTURES,
+        show_default="none",
+        help="Read more PATHS from a file, one a line or NUL-separated.",
+    ),
+]
+Recursive = Annotated[
+    bool,
+    typer.Option(
+        "--recursive/--no-recursive",
+        envvar="SHAMISA_RECURSIVE",
+        rich_help_panel=PICTURES,
+        help="Whether folders in folders are read too.",
+    ),
+]
+MaxPixels = Annotated[
+    int,
+    typer.Option(
+        min=1, envvar="SHAMISA_MAX_PIXELS", rich_help_panel=PICTURES, help="Refuse pictures with more pixels."
+    ),
+]
+SkipUnreadable = Annotated[
+    bool,
+    typer.Option(
+        "--skip-unreadable",
+        envvar="SHAMISA_SKIP_UNREADABLE",
+        rich_help_panel=PICTURES,
+        show_default="off",
+        help="Leave the exit code at 0 when pictures cannot be read; their rows still say why.",
+    ),
+]
+ViewSizeText = Annotated[
+    str,
+    typer.Option(
+        "--view-size",
+        metavar="N|native",
+        envvar="SHAMISA_VIEW_SIZE",
+        rich_help_panel=PICTURES,
+        help="Judge pictures as shown with a long side of N pixels, never enlarged; native judges every pixel.",
+    ),
+]
+ModelName = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        metavar="NAME|PATH|hf:ORG/NAME[@REV]",
+        envvar="SHAMISA_MODEL",
+        rich_help_panel=MODEL,
+        help="The model: a bundled one, a folder, or one from the Hugging Face Hub.",
+    ),
+]
+ProbeName = Annotated[
+    str | None,
+    typer.Option(
+        "--probe",
+        metavar="PATH|hf:ORG/NAME[@REV]",
+        envvar="SHAMISA_PROBE",
+        rich_help_panel=MODEL,
+        show_default="the model's own",
+        help="Another regressor, fitted on this model's features.",
+    ),
+]
+Offline = Annotated[
+    bool,
+    typer.Option(
+        "--offline",
+        envvar="SHAMISA_OFFLINE",
+        rich_help_panel=MODEL,
+        show_default="off",
+        help="Make no network request.",
+    ),
+]
+DeviceName = Annotated[
+    Device,
+    typer.Option("--device", envvar="SHAMISA_DEVICE", rich_help_panel=RUNNING, help="Where the model computes."),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        "-j",
+        min=1,
+        envvar="SHAMISA_JOBS",
+        rich_help_panel=RUNNING,
+        show_default="one per processor",
+        help="Threads that decode pictures; scores do not depend on it.",
+    ),
+]
+
+
+def view_size(text: str) -> ViewSize:
+    """Read --view-size: "model", "native", or a number of pixels. Raises SettingError on anything else."""
+    if text == "model":
+        return "model"
+    if text == NATIVE:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise SettingError(f"--view-size is {text!r}; it takes a number of pixels, or native.") from None
+
+
+def find_pictures(paths: Sequence[str] | None, files_from: Path | None, recursive: bool) -> list[Path]:
+    """The files that PATHS name, then those of the lists (- and --files-from), each file once.
+
+    What is named must exist. A file in a list may have gone by now: it is kept, and its row will say so.
+
+    Raises:
+        InputNotFoundError: a path matches nothing, or there is no picture at all.
+    """
+    from shamisa_cli.core.images.discovery import discover, read_list
+
+    paths = paths or []
+    named = [path for path in paths if path != STDIN]
+    listed = read_list(sys.stdin.buffer) if STDIN in paths else []
+    if files_from is not None:
+        with files_from.open("rb") as stream:
+            listed += read_list(stream)
+    found = discover(named, recursive=recursive) if named else []
+    for name in listed:
+        found += discover([name], recursive=recursive) if Path(name).is_dir() else [Path(name)]
+    if not found:
+        raise InputNotFoundError(
+            "No picture was named. Give files, folders or globs, - for a list on stdin, or --files-from."
+        )
+    return list({os.path.realpath(path): path for path in reversed(found)}.values())[::-1]

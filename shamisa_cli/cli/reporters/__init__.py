@@ -1,0 +1,11 @@
+"""Formats of results. A new one is a file with a `Reporter` in it and a line here."""
+
+from __future__ import annotations
+
+from shamisa_cli.cli.reporters.csv import CSV
+from shamisa_cli.cli.reporters.json import JSON
+from shamisa_cli.cli.reporters.jsonl import JSONL
+from shamisa_cli.cli.reporters.reporter import Reporter
+from shamisa_cli.cli.reporters.text import TEXT
+
+REPORTERS: dict[str, Reporter] = {"text": TEXT, "json": JSON, "jsonl": JSONL, "csv": CSV}

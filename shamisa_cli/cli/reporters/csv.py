@@ -1,0 +1,29 @@
+"""A table for spreadsheets and scripts (RFC 4180 quoting), written as pictures are done."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from typing import TextIO
+
+from shamisa_cli.cli.reporters.reporter import Reporter
+from shamisa_cli.core.scoring.records import ImageRecord, Run
+
+COLUMNS = (
+    "path", "score", "interval_low", "interval_high", "mos", "width", "height", "status", "error_kind", "error",
+)  # fmt: skip
+
+
+def write_csv(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> None:  # noqa: ARG001
+    """Write the column names, then each record as it comes; what is not known is an empty field."""
+    table = csv.writer(stream, lineterminator="\n")
+    table.writerow(COLUMNS)
+    for record in records:
+        low, high = record.interval or (None, None)
+        kind, message = (record.error.kind, record.error.message) if record.error else (None, None)
+        size = (record.width, record.height)
+        table.writerow([record.path, record.score, low, high, record.mos, *size, record.status, kind, message])
+        stream.flush()
+
+
+CSV = Reporter(write_csv, streams=True)

@@ -1,0 +1,26 @@
+"""One JSON document: the model, all pictures, a summary."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import TextIO
+
+from shamisa_cli.cli.reporters.reporter import Reporter
+from shamisa_cli.core.scoring.records import SCHEMA, ImageRecord, Run, summarise
+
+
+def write_json(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> None:
+    """Write the document once all records have come."""
+    records = list(records)
+    document = {
+        "schema": SCHEMA,
+        "model": run.model.to_json(),
+        "images": [record.to_json() for record in records],
+        "summary": summarise(records).to_json(),
+    }
+    json.dump(document, stream, indent=2, ensure_ascii=False, allow_nan=False)
+    stream.write("\n")
+
+
+JSON = Reporter(write_json)

@@ -1,0 +1,24 @@
+"""What every format of results is: a function from records to text, and how it wants its records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TextIO
+
+from shamisa_cli.core.scoring.records import ImageRecord, Run
+
+
+@dataclass(frozen=True)
+class Reporter:
+    """One format of results.
+
+    Attributes:
+        write: puts records, in the order they come, into a text stream.
+        streams: whether it writes each record as it comes, and not all of them at the end.
+        worst_first: whether a person reads it from the worst picture on, unless another order is asked for.
+    """
+
+    write: Callable[[Iterable[ImageRecord], Run, TextIO], None]
+    streams: bool = False
+    worst_first: bool = False

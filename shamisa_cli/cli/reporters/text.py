@@ -1,0 +1,212 @@
+"""Results for a person: a table, the distribution of the scores, a summary, and what could not be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, TextIO
+
+from shamisa_cli.cli.console import printable
+from shamisa_cli.cli.reporters.reporter import Reporter
+from shamisa_cli.core.scoring.records import ImageRecord, Run, Summary, summarise
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.table import Table
+    from rich.text import Text
+
+MAX_ROWS = 200
+"""Pictures a table on a terminal shows; of more, only the first and last in its order."""
+FIRST_ROWS, LAST_ROWS = 50, 10
+MAX_PROBLEMS = 20
+
+SCORE_CELLS = 5
+BAR_CELLS = 20
+GAP = 3
+"""Columns of the terminal between two columns of the table."""
+SHORTEST_PATH = 16
+BINS = 10
+BIN_CELLS = 6
+HISTOGRAM_HEIGHT = 3
+HISTOGRAM_FROM = 5
+"""Scored pictures from which on a distribution says more than the table."""
+EIGHTHS = " ▁▂▃▄▅▆▇█"
+
+RED, YELLOW, GREEN = (208, 62, 56), (214, 158, 28), (52, 160, 84)
+"""Ends and middle of the scale of quality; readable on dark and on light terminals."""
+
+
+def write_text(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> None:
+    """Lay everything out once all records have come; colours and limits apply on a terminal only."""
+    from rich.console import Console
+
+    records = list(records)
+    console = Console(file=stream, highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        # A pipe has no width: nothing is shortened or wrapped.
+        console = Console(file=stream, highlight=False, markup=False, emoji=False, width=100_000)
+    for block in _blocks(records, run, console):
+        console.print(block, soft_wrap=not console.is_terminal)
+
+
+def quality_style(score: float) -> str:
+    """The colour of a score 0…100, from red over yellow to green."""
+    low, high, share = (RED, YELLOW, score / 50) if score < 50 else (YELLOW, GREEN, score / 50 - 1)
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(low, high, strict=True))
+    return f"rgb({red},{green},{blue})"
+
+
+def shortened(text: str, cells: int) -> str:
+    """`text` in at most `cells` columns; what is left out is in the middle, nearer to the start."""
+    from rich.cells import cell_len, chop_cells
+
+    if cell_len(text) <= cells:
+        return text
+    head = (cells - 1) // 3
+    start = chop_cells(text, head)[0] if head else ""
+    end = chop_cells(text[::-1], cells - 1 - head)[0][::-1]
+    return f"{start}…{end}"
+
+
+def _blocks(records: Sequence[ImageRecord], run: Run, console: Console) -> Iterable[RenderableType]:
+    scored = [record for record in records if record.score is not None]
+    unread = [record for record in records if record.score is None]
+    summary = summarise(records)
+    if scored:
+        yield from _table_and_note(scored, run, console)
+        yield ""
+    if len(scored) >= HISTOGRAM_FROM:
+        yield from _histogram([record.score for record in scored if record.score is not None])
+        yield ""
+    yield _summary_line(summary)
+    if run.min_score is not None:
+        yield _gate_line(summary, run.min_score)
+    if unread:
+        yield ""
+        yield from _problems(unread, console)
+    yield _model_line(run)
+
+
+def _table_and_note(scored: Sequence[ImageRecord], run: Run, console: Console) -> Iterable[RenderableType]:
+    from rich.text import Text
+
+    if not console.is_terminal or len(scored) <= MAX_ROWS:
+        yield _table(scored, run, console)
+        return
+    left_out = len(scored) - FIRST_ROWS - LAST_ROWS
+    yield _table([*scored[:FIRST_ROWS], None, *scored[-LAST_ROWS:]], run, console)
+    yield Text(f" {left_out:,} pictures are not shown. All of them: --format csv, or pipe this.", "dim")
+
+
+def _table(rows: Sequence[ImageRecord | None], run: Run, console: Console) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    sizes = max(len(_size(row)) for row in rows if row is not None)
+    room = console.width - SCORE_CELLS - sizes - 2 * GAP
+    with_bars = room - BAR_CELLS - GAP >= SHORTEST_PATH
+    room = max(SHORTEST_PATH, room - (BAR_CELLS + GAP if with_bars else 0))
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 1))
+    table.add_column(" Picture", no_wrap=True)
+    table.add_column("Score", justify="right", no_wrap=True)
+    if with_bars:
+        table.add_column("", no_wrap=True)
+    table.add_column("Size", justify="right", style="dim", no_wrap=True)
+    for row in rows:
+        table.add_row(*(_cells(row, run, room, with_bars) if row is not None else [" ⋮"]))
+    return table
+
+
+def _cells(record: ImageRecord, run: Run, room: int, with_bars: bool) -> list[Text]:
+    from rich.text import Text
+
+    assert record.score is not None
+    mark = "" if run.min_score is None else ("✗ " if record.status == "failed" else "  ")
+    path = Text.assemble(" ", (mark, "bold red"), shortened(printable(record.path), room - 1 - len(mark)))
+    style = quality_style(record.score)
+    bar = [_bar(record.score, style)] if with_bars else []
+    return [path, Text(f"{record.score:.1f}", f"bold {style}"), *bar, Text(_size(record))]
+
+
+def _bar(score: float, style: str) -> Text:
+    from rich.text import Text
+
+    halves = round(score / 100 * 2 * BAR_CELLS)
+    full, half = divmod(halves, 2)
+    rest = BAR_CELLS - full - half
+    return Text.assemble(("━" * full + "╸" * half, style), ("─" * rest, "bright_black"))
+
+
+def _size(record: ImageRecord) -> str:
+    return f"{record.width}×{record.height}" if record.width and record.height else ""
+
+
+def _histogram(scores: Sequence[float]) -> Iterable[Text]:
+    from rich.text import Text
+
+    counts = [0] * BINS
+    for score in scores:
+        counts[min(int(score * BINS / 100), BINS - 1)] += 1
+    styles = [quality_style((index + 0.5) * 100 / BINS) for index in range(BINS)]
+    levels = [-(-count * 8 * HISTOGRAM_HEIGHT // max(counts)) for count in counts]
+
+    yield Text.assemble(" ", *((f"{count or '':^{BIN_CELLS}}", "dim") for count in counts))
+    for floor in reversed(range(0, 8 * HISTOGRAM_HEIGHT, 8)):
+        blocks = [EIGHTHS[min(max(level - floor, 0), 8)] * (BIN_CELLS - 1) for level in levels]
+        yield Text.assemble(" ", *((block + " ", style) for block, style in zip(blocks, styles, strict=True)))
+    marks = "".join(f"{edge:<{BIN_CELLS}}" for edge in range(0, 100, 100 // BINS)) + "100"
+    yield Text(f" {marks}", "dim")
+
+
+def _summary_line(summary: Summary) -> Text:
+    from rich.text import Text
+
+    line = Text(f" {_counted(summary.count, 'picture')}", "bold")
+    numbers = {
+        "mean": summary.mean, "median": summary.median, "lowest": summary.lowest, "highest": summary.highest,
+    }  # fmt: skip
+    for name, value in numbers.items():
+        if value is not None:
+            line.append("  ·  ", "dim").append(f"{name} ", "not bold").append(f"{value:.1f}", quality_style(value))
+    return line
+
+
+def _gate_line(summary: Summary, min_score: float) -> Text:
+    from rich.text import Text
+
+    if summary.failed:
+        return Text(f" ✗ {_counted(summary.failed, 'picture')} below {min_score:g}", "bold red")
+    return Text(f" ✓ no picture below {min_score:g}", "bold green")
+
+
+def _problems(unread: Sequence[ImageRecord], console: Console) -> Iterable[RenderableType]:
+    from rich.table import Table
+    from rich.text import Text
+
+    yield Text(f" {_counted(len(unread), 'picture')} could not be scored", "bold yellow")
+    shown = unread[:MAX_PROBLEMS] if console.is_terminal else unread
+    reasons = Table.grid(padding=(0, 2, 0, 1))
+    for record in shown:
+        assert record.error is not None
+        # The message names the file.
+        reasons.add_row(
+            Text(f"  {record.error.kind}", "yellow"), Text(printable(record.error.message), overflow="fold")
+        )
+    yield reasons
+    if len(shown) < len(unread):
+        yield Text(f"   and {len(unread) - len(shown):,} more. All of them: --format csv, or pipe this.", "dim")
+
+
+def _model_line(run: Run) -> Text:
+    from rich.text import Text
+
+    view_size = run.model.preprocessing.get("view_size")
+    view = "at their own size" if view_size is None else f"as shown at {view_size} px"
+    return Text(f"\n {printable(run.model.name)} ({printable(run.model.revision)}), pictures judged {view}", "dim")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+TEXT = Reporter(write_text, worst_first=True)

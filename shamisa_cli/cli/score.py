@@ -1,0 +1,142 @@
+"""`shamisa score`: how good each picture looks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shamisa_cli.cli import options
+from shamisa_cli.cli.console import Console, check_output
+from shamisa_cli.cli.errors import outcome
+from shamisa_cli.cli.reporters import REPORTERS
+from shamisa_cli.core.models.resolver import DEFAULT_MODEL
+from shamisa_cli.core.scoring.records import ImageRecord
+
+RESULTS = "Results"
+
+Format = StrEnum("Format", {name: name for name in REPORTERS})
+
+
+class Sort(StrEnum):
+    """Orders of the results."""
+
+    SCORE = "score"
+    PATH = "path"
+
+
+def score(
+    paths: options.PathsArgument = None,
+    format: Annotated[
+        Format | None,
+        typer.Option(
+            "--format",
+            "-f",
+            envvar="SHAMISA_FORMAT",
+            rich_help_panel=RESULTS,
+            show_default="by the suffix of --output, else text",
+            help="text for people; json; jsonl and csv, a picture a row, written as they are done.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            rich_help_panel=RESULTS,
+            show_default="stdout",
+            help="Write into a file, which appears when it is complete.",
+        ),
+    ] = None,
+    sort: Annotated[
+        Sort | None,
+        typer.Option(
+            "--sort",
+            envvar="SHAMISA_SORT",
+            rich_help_panel=RESULTS,
+            show_default="score in text, else as named",
+            help="score puts the worst first. A sorted jsonl or csv is written at the end.",
+        ),
+    ] = None,
+    min_score: Annotated[
+        float | None,
+        typer.Option(
+            "--min-score",
+            min=0,
+            max=100,
+            envvar="SHAMISA_MIN_SCORE",
+            rich_help_panel=RESULTS,
+            show_default="none",
+            help="The bar: exit code 1 when a picture scores less.",
+        ),
+    ] = None,
+    files_from: options.FilesFrom = None,
+    recursive: options.Recursive = True,
+    view_size: options.ViewSizeText = "model",
+    max_pixels: options.MaxPixels = options.MAX_PIXELS,
+    skip_unreadable: options.SkipUnreadable = False,
+    model: options.ModelName = DEFAULT_MODEL,
+    probe: options.ProbeName = None,
+    offline: options.Offline = False,
+    device: options.DeviceName = options.Device.AUTO,
+    jobs: options.Jobs = None,
+) -> None:
+    """Score pictures from 0 to 100; higher looks better.
+
+    Exit codes:
+    0  fine
+    1  a picture scores less than --min-score
+    2  nothing could be done: unknown option, no picture, no such model
+    3  pictures could not be read, and none failed the bar (see --skip-unreadable)
+    """
+    console = Console()
+    if output is not None:
+        check_output(output)
+    reporter = REPORTERS[format or _format_of(output)]
+    order = sort or (Sort.SCORE if reporter.worst_first else None)
+    view = options.view_size(view_size)
+    files = options.find_pictures(paths, files_from, recursive)
+
+    from shamisa_cli.core.models.loading import load_model
+    from shamisa_cli.core.scoring.pipeline import describe_run, score_files
+
+    loaded = load_model(model, probe=probe, offline=offline, device=device)
+    records = score_files(loaded, files, jobs=jobs, view_size=view, min_score=min_score, max_pixels=max_pixels)
+    counts: Counter[str] = Counter()
+    beside = reporter.streams and order is None and output is None
+    with (
+        closing(records),
+        console.results(output) as stream,
+        console.progress("Scoring", len(files), beside_results=beside) as advance,
+    ):
+        watched = _watched(records, counts, advance)
+        reporter.write(_arranged(watched, order), describe_run(loaded, view, min_score), stream)
+    raise typer.Exit(outcome(failed=counts["failed"], unreadable=counts["error"], skip_unreadable=skip_unreadable))
+
+
+def _format_of(output: Path | None) -> str:
+    suffix = output.suffix.lower().removeprefix(".") if output else ""
+    return suffix if suffix in REPORTERS else "text"
+
+
+def _watched(
+    records: Iterable[ImageRecord], counts: Counter[str], advance: Callable[[int], None]
+) -> Iterator[ImageRecord]:
+    for record in records:
+        counts[record.status] += 1
+        advance(1)
+        yield record
+
+
+def _arranged(records: Iterable[ImageRecord], order: Sort | None) -> Iterable[ImageRecord]:
+    if order is None:
+        return records
+    if order is Sort.PATH:
+        return sorted(records, key=lambda record: record.path)
+    return sorted(records, key=lambda record: (record.score is None, record.score or 0.0, record.path))

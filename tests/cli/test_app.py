@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import shamisa_cli
+
+HEAVY = ("torch", "torchvision", "numpy", "PIL", "matplotlib", "pyarrow", "scipy", "sklearn", "huggingface_hub")
+
+
+def test_help_names_every_command_and_imports_nothing_heavy() -> None:
+    program = (
+        "import sys; from shamisa_cli.cli.app import main\n"
+        "sys.argv = ['shamisa', '--help']\n"
+        "try: main()\n"
+        f"finally: print('HEAVY', sorted(set(sys.modules) & set({HEAVY})))"
+    )
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert shown.returncode == 0, shown.stderr
+    for command in ("score", "embed", "fit-probe", "evaluate", "train"):
+        assert command in shown.stdout
+    assert "HEAVY []" in shown.stdout
+
+
+def test_the_version_is_the_packages(shamisa) -> None:  # type: ignore[no-untyped-def]
+    shown = shamisa("--version")
+    assert (shown.returncode, shown.stdout) == (0, f"shamisa {shamisa_cli.__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["score", "--no-such-option"], "no-such-option"),
+        (["no-such-command"], "no-such-command"),
+        (["score"], "No picture was named"),
+        (["score", "nowhere.jpg"], "nowhere.jpg"),
+        (["score", "--view-size", "large", "x.jpg"], "--view-size is 'large'"),
+        (["score", "--min-score", "101", "x.jpg"], "--min-score"),
+        (["score", "--output", "/", "x.jpg"], "no regular file"),
+        (["embed", "-o", "x.npz", "--shard", "5/4", "pyproject.toml"], "I from 1 to N"),
+    ],
+)
+def test_what_cannot_be_done_is_said_without_a_traceback_and_exits_2(shamisa, arguments, expected) -> None:  # type: ignore[no-untyped-def]
+    shown = shamisa(*arguments, cwd=shamisa_cli.__path__[0] + "/..")
+    assert shown.returncode == 2
+    assert shown.stdout == ""
+    assert expected in shown.stderr
+    assert "Traceback" not in shown.stderr

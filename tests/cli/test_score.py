@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow  # every test starts processes that import torch
+
+
+def test_a_batch_with_a_bad_file_is_scored_and_exits_3(shamisa, tiny_model: Path, photos: Path) -> None:  # type: ignore[no-untyped-def]
+    (photos / "broken.jpg").write_bytes(b"no picture")
+    shown = shamisa("score", photos, "--model", tiny_model, "--format", "json")
+    assert shown.returncode == 3, shown.stderr
+    document = json.loads(shown.stdout)
+    assert [image["status"] for image in document["images"]] == ["ok"] * 4 + ["error"]
+    assert document["summary"]["errors"] == 1
+    assert document["model"]["name"] == "tiny"
+
+    table = shamisa("score", photos, "--model", tiny_model, "--skip-unreadable")
+    assert table.returncode == 0
+    assert "broken.jpg" in table.stdout
+    assert "\x1b" not in table.stdout
+    assert table.stderr == ""
+
+
+def test_the_gate_lists_and_jobs(shamisa, tiny_model: Path, photos: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    listed = "\0".join(str(path) for path in sorted(photos.glob("*.jpg"), reverse=True))
+    one = shamisa("score", "-", "--model", tiny_model, "-f", "jsonl", "--jobs", "1", input=listed)
+    rows = [json.loads(line) for line in one.stdout.splitlines()]
+    assert one.returncode == 0
+    assert [Path(row["path"]).name for row in rows] == ["3.jpg", "2.jpg", "1.jpg", "0.jpg"]
+
+    bar = sorted(row["score"] for row in rows)[2]
+    (tmp_path / "list.txt").write_text(f"{photos}\n{tmp_path / 'gone.jpg'}\n")
+    output = tmp_path / "scores.json"
+    options = ["--model", tiny_model, "--jobs", "4", "--min-score", repr(bar), "-o", output, "--sort", "score"]
+    gate = shamisa("score", "--files-from", tmp_path / "list.txt", *options)
+    assert gate.returncode == 1
+    images = json.loads(output.read_text())["images"]
+    assert [image["status"] for image in images] == ["failed", "failed", "ok", "ok", "error"]
+    assert {image["path"]: image["score"] for image in images[:4]} == {row["path"]: row["score"] for row in rows}
+
+
+def test_ctrl_c_leaves_no_half_written_output(tiny_model: Path, photos: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out" / "scores.csv"
+    command = [sys.executable, "-m", "shamisa_cli", "score", "-", "--model", tiny_model, "-o", output]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdin is not None
+    process.stdin.write("\n".join(str(link) for link in _many_names(photos, tmp_path)))
+    process.stdin.close()
+    while process.poll() is None and not _files_in(output.parent):
+        os.sched_yield()  # until the temporary file of the output is there
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+    assert process.stderr is not None
+    assert "Traceback" not in process.stderr.read()
+    assert _files_in(output.parent) == []
+
+
+def test_a_reader_that_leaves_early_is_no_error(tiny_model: Path, photos: Path, tmp_path: Path) -> None:
+    names = " ".join(str(link) for link in _many_names(photos, tmp_path)[:300])
+    program = f"{sys.executable} -m shamisa_cli score {names} --model {tiny_model} -f jsonl | head -n 1"
+    shown = subprocess.run(program, shell=True, capture_output=True, text=True, check=False, timeout=120)
+    assert len(shown.stdout.splitlines()) == 1
+    assert shown.stderr == ""
+
+
+def _files_in(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def _many_names(photos: Path, tmp_path: Path) -> list[Path]:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    names = [folder / f"{number}.jpg" for number in range(3000)]
+    for name in names:
+        os.link(photos / "0.jpg", name)
+    return names
+
+
+def test_embed_writes_what_was_asked_and_resumes(shamisa, tiny_model: Path, photos: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    from shamisa_cli.core.scoring.embeddings import load_features
+
+    (photos / "broken.jpg").write_bytes(b"no picture")
+    output = tmp_path / "features.parquet"
+    first = shamisa("embed", photos, "--model", tiny_model, "-o", output, "--shard", "1/2")
+    assert first.returncode == 3
+    assert "broken.jpg" in first.stderr
+    assert [Path(path).name for path in load_features(output).paths] == ["0.jpg", "2.jpg"]
+
+    second = shamisa("embed", photos, "--model", tiny_model, "-o", output, "--skip-unreadable")
+    assert second.returncode == 0
+    assert "2 were there before" in second.stderr
+    assert second.stdout == ""
+    assert len(load_features(output).paths) == 4
