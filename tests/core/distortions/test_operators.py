@@ -1,0 +1,225 @@
+"""Each of the 26 operators on real photographs."""
+
+from __future__ import annotations
+
+import io
+import math
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy import ndimage
+from skimage import color
+
+from shamisa_cli.core.distortions.colour_spaces import lab_to_rgb, rgb_to_lab
+from shamisa_cli.core.distortions.engine import apply_operator
+from shamisa_cli.core.distortions.filtering import convolve, displaced, gaussian_blur
+from shamisa_cli.core.distortions.operator import GROUPS
+from shamisa_cli.core.distortions.registry import BY_GROUP, OPERATORS
+from shamisa_cli.core.errors import SettingError
+
+UNCHANGED_AT_MILDEST = (
+    "gaussian blur",
+    "Lab saturation",
+    "mean shift down",
+    "mean shift up",
+    "contrast down",
+    "contrast up",
+)
+
+
+@pytest.fixture(scope="module")
+def photographs(example_photos: Path) -> torch.Tensor:
+    """(3, 3, 224, 224) crops of real photographs."""
+    crops = []
+    for name in ("astronaut", "coffee", "temple"):
+        picture = Image.open(example_photos / f"{name}.jpg").crop((120, 60, 344, 284))
+        crops.append(torch.from_numpy(np.asarray(picture).copy()).permute(2, 0, 1))
+    return torch.stack(crops).float() / 255
+
+
+def applied(pictures: torch.Tensor, name: str, severity: float | list[float], seed: int = 0) -> torch.Tensor:
+    return apply_operator(pictures, name, severity, torch.Generator().manual_seed(seed), angle=0.6, channel=1)
+
+
+def test_there_are_26_operators_in_seven_groups() -> None:
+    assert {group: len(BY_GROUP[group]) for group in GROUPS} == {
+        "blur": 3,
+        "colour": 4,
+        "compression": 2,
+        "noise": 4,
+        "brightness": 4,
+        "spatial": 5,
+        "contrast": 4,
+    }
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_result_is_a_picture_of_the_same_shape(photographs: torch.Tensor, name: str) -> None:
+    for severity in (0.0, 1.7, 4.0):
+        result = applied(photographs, name, severity)
+        assert result.shape == photographs.shape
+        assert torch.isfinite(result).all()
+        assert result.min() >= 0
+        assert result.max() <= 1
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_distortion_does_not_fall_with_severity(photographs: torch.Tensor, name: str) -> None:
+    many = photographs.repeat(4, 1, 1, 1)  # random operators are judged on their average
+    distances = [
+        float((applied(many, name, float(severity)) - many).abs().mean()) for severity in np.linspace(0, 4, 9)
+    ]
+    assert all(later >= earlier - 1e-3 for earlier, later in pairwise(distances)), distances
+    assert distances[-1] > 1.5 * distances[0]
+
+
+@pytest.mark.parametrize("name", UNCHANGED_AT_MILDEST)
+def test_mildest_value_leaves_the_picture_as_it_is(photographs: torch.Tensor, name: str) -> None:
+    assert (applied(photographs, name, 0.0) - photographs).abs().max() < 2e-3
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_each_picture_of_a_batch_gets_its_own_severity(photographs: torch.Tensor, name: str) -> None:
+    together = applied(photographs[:1].repeat(2, 1, 1, 1), name, [0.5, 3.5])
+    mild, strong = ((picture - photographs[0]).abs().mean() for picture in together)
+    assert strong > mild
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_the_input_is_left_alone(photographs: torch.Tensor, name: str) -> None:
+    before = photographs.clone()
+    applied(photographs, name, 3.0)
+    assert torch.equal(photographs, before)
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_pictures_need_not_be_square_or_large(name: str) -> None:
+    small = torch.rand(1, 3, 40, 57, generator=torch.Generator().manual_seed(1))
+    assert applied(small, name, 4.0).shape == small.shape
+
+
+def test_an_unknown_operator_is_named() -> None:
+    with pytest.raises(SettingError, match=r"'sepia'.*gaussian blur"):
+        applied(torch.zeros(1, 3, 8, 8), "sepia", 1.0)
+
+
+def test_parameters_interpolate_the_documented_anchors() -> None:
+    blur, jpeg = OPERATORS["gaussian blur"], OPERATORS["JPEG"]
+    np.testing.assert_allclose(blur.value(np.array([0, 0.5, 2, 3.5, 4])), [0.1, 0.3, 1, 3.5, 5])
+    np.testing.assert_allclose(jpeg.value(np.array([0, 0.5, 2.5, 4])), [43, 40, 16, 4])
+
+
+@pytest.mark.parametrize("name", [name for name, operator in OPERATORS.items() if operator.integer])
+def test_recorded_severity_is_that_of_the_rounded_parameter(name: str) -> None:
+    operator = OPERATORS[name]
+    asked = np.linspace(0, 4, 41)
+    recorded = operator.applied_severity(asked)
+    unrounded = np.interp(recorded, np.arange(5), operator.anchors)
+    np.testing.assert_allclose(unrounded, operator.value(asked), atol=1e-9)
+
+
+def test_gaussian_blur_agrees_with_scipy() -> None:
+    pictures = torch.rand(2, 3, 64, 80, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    blurred = gaussian_blur(pictures, torch.tensor([1.0, 2.5], dtype=torch.float64))
+    expected = ndimage.gaussian_filter(pictures[1, 2].numpy(), 2.5, mode="mirror", radius=8)
+    np.testing.assert_allclose(blurred[1, 2].numpy(), expected, atol=1e-12)
+
+
+def test_convolution_agrees_with_scipy_and_is_not_mirrored() -> None:
+    generator = torch.Generator().manual_seed(0)
+    pictures = torch.rand(2, 3, 30, 41, dtype=torch.float64, generator=generator)
+    kernels = torch.rand(2, 7, 7, dtype=torch.float64, generator=generator)
+    expected = ndimage.convolve(pictures[1, 0].numpy(), kernels[1].numpy(), mode="mirror")
+    np.testing.assert_allclose(convolve(pictures, kernels)[1, 0].numpy(), expected, atol=1e-12)
+
+
+def test_displacement_moves_content_towards_the_angle() -> None:
+    channel = torch.zeros(1, 9, 9)
+    channel[0, 4, 4] = 1
+    assert displaced(channel, torch.tensor([2.0]), 0.0)[0, 4, 6] == 1
+    down = displaced(channel, torch.tensor([1.5]), math.pi / 2)[0, :, 4]
+    assert down[5].item() == pytest.approx(0.5, abs=1e-5)
+    assert down[6].item() == pytest.approx(0.5, abs=1e-5)
+
+
+def test_lab_agrees_with_scikit_image(photographs: torch.Tensor) -> None:
+    expected = color.rgb2lab(photographs[0].permute(1, 2, 0).double().numpy())
+    lab = rgb_to_lab(photographs.double())
+    np.testing.assert_allclose(lab[0].permute(1, 2, 0).numpy(), expected, atol=0.01)
+    np.testing.assert_allclose(lab_to_rgb(lab).numpy(), photographs.numpy(), atol=1e-5)
+
+
+def test_hsv_saturation_agrees_with_a_conversion_to_hsv(photographs: torch.Tensor) -> None:
+    hsv = color.rgb2hsv(photographs[1].permute(1, 2, 0).numpy())
+    hsv[..., 1] *= 0.2
+    result = applied(photographs[1:2], "HSV saturation", 1.0)[0].permute(1, 2, 0)
+    np.testing.assert_allclose(result.numpy(), color.hsv2rgb(hsv), atol=1e-5)
+
+
+def test_jpeg_is_pillows_jpeg(photographs: torch.Tensor) -> None:
+    stream = io.BytesIO()
+    pixels = (photographs[2] * 255).round().byte().permute(1, 2, 0).numpy()
+    Image.fromarray(pixels).save(stream, "JPEG", quality=36)
+    expected = np.asarray(Image.open(stream))
+    result = (applied(photographs[2:], "JPEG", 1.0)[0] * 255).round().byte().permute(1, 2, 0).numpy()
+    np.testing.assert_array_equal(result, expected)
+
+
+@pytest.mark.parametrize(("name", "variance"), [("white noise", 0.005), ("multiplicative noise", 0.02 / 4)])
+def test_noise_has_the_documented_variance(name: str, variance: float) -> None:
+    grey = torch.full((4, 3, 128, 128), 0.5)
+    assert (applied(grey, name, 3.0) - grey).var().item() == pytest.approx(variance, rel=0.03)
+
+
+def test_ycbcr_noise_has_the_documented_variance_in_ycbcr() -> None:
+    grey = torch.full((4, 3, 128, 128), 0.5)
+    noise = (applied(grey, "YCbCr noise", 4.0) - grey).flatten(2).transpose(0, 1).flatten(1)
+    to_ycbcr = torch.linalg.inv(torch.tensor([[1, 0, 1.402], [1, -0.344136, -0.714136], [1, 1.772, 0]]))
+    np.testing.assert_allclose((to_ycbcr @ noise).var(dim=1).numpy(), 0.003, rtol=0.05)
+
+
+def test_impulse_noise_hits_the_documented_share_half_white_half_black() -> None:
+    result = applied(torch.full((4, 3, 128, 128), 0.5), "impulse noise", 4.0)
+    assert (result == 1).float().mean().item() == pytest.approx(0.015, rel=0.1)
+    assert (result == 0).float().mean().item() == pytest.approx(0.015, rel=0.1)
+
+
+def test_tone_curves_keep_black_and_white() -> None:
+    ramp = torch.tensor([0.0, 0.5, 1.0]).view(1, 1, 1, 3).expand(1, 3, 1, 3)
+    brighter, darker = (applied(ramp, name, 4.0)[0, 0, 0] for name in ("brighten", "darken"))
+    np.testing.assert_allclose(brighter, [0, 0.5 + 0.5 * math.tanh(1.1), 1], atol=1e-5)
+    np.testing.assert_allclose(darker, [0, 0.5 - 0.5 * math.tanh(0.8), 1], atol=1e-5)
+
+
+def test_contrast_down_undoes_contrast_up() -> None:
+    ramp = torch.linspace(0, 1, 99).view(1, 1, 1, -1).expand(1, 3, 1, 99)
+    up = applied(ramp, "contrast up", 3.0)
+    np.testing.assert_allclose(applied(up, "contrast down", 3.0).numpy(), ramp.numpy(), atol=1e-5)
+
+
+def test_quantising_leaves_as_many_values_as_asked() -> None:
+    ramp = torch.linspace(0, 1, 999).view(1, 1, 1, -1).expand(1, 3, 1, 999)
+    assert len(applied(ramp, "quantise", 4.0).unique()) == 7
+
+
+def test_colour_blocks_cover_at_most_their_area_and_at_least_one_block() -> None:
+    background = torch.full((1, 3, 224, 224), 0.5)
+    covered = (applied(background, "colour blocks", 0.0) != 0.5).any(dim=1).sum().item()
+    assert 32 * 32 <= covered <= 2 * 32 * 32
+
+
+def test_moved_patches_only_show_what_was_in_the_picture(photographs: torch.Tensor) -> None:
+    result = applied(photographs[:1], "moved patches", 4.0)
+    known = {tuple(pixel) for pixel in photographs[0].flatten(1).T.tolist()}
+    assert {tuple(pixel) for pixel in result[0].flatten(1).T.tolist()} <= known
+
+
+def test_pixelation_makes_blocks_of_equal_pixels() -> None:
+    noise = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(3))
+    strongest = 0.95 - 0.5**0.6
+    distinct_rows = len(applied(noise, "pixelate", 4.0)[0, 0].unique(dim=0))
+    assert distinct_rows == round(224 * strongest)
