@@ -178,7 +178,7 @@ def ridge_path(features: Features, mos: Vector) -> RidgePath:
 
 
 def _eigh(gram: Matrix) -> tuple[Vector, Matrix]:
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     # Several BLAS threads wait for each other at every step here: they gain little on an idle machine, and on
     # a busy one the same 2,520 pictures took 45 s with two threads and 6 s with one.
