@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -121,6 +121,11 @@ class TrainingConfig:
             _require(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; it cannot be below 0.")
         _require(0 <= self.momentum < 1, f"momentum is {self.momentum}; it must be from 0 to below 1.")
         _require(0 < self.stage_lr_decay <= 1, f"stage_lr_decay is {self.stage_lr_decay}; it must be in 0…1, not 0.")
+        _require(
+            not (self.init == "none" and self.freeze_batchnorm),
+            "freeze_batchnorm is on and init is 'none': there are no statistics to keep. Switch it off, or start "
+            "from trained weights.",
+        )
         _require(bool(self.representation_stages), "representation_stages is empty; name at least one stage.")
 
     def to_json(self) -> dict[str, Any]:
@@ -171,7 +176,8 @@ def preset(name: str) -> TrainingConfig:
 def with_settings(config: TrainingConfig, changes: Mapping[str, Any]) -> TrainingConfig:
     """`config` with some settings changed, as a TOML or JSON table gives them.
 
-    `relations` can also be a letter that names one of the ablations.
+    `relations` can also be a letter that names one of the ablations. Starting from "none" switches off what
+    keeps a start (`freeze_batchnorm`, `retention`, `frozen_stages`), unless `changes` says otherwise.
 
     Raises SettingError on unknown names, wrong types or values that cannot be used.
     """
@@ -180,6 +186,8 @@ def with_settings(config: TrainingConfig, changes: Mapping[str, Any]) -> Trainin
         if letter not in ABLATIONS:
             raise SettingError(f"There is no ablation {letter!r} of the relations; there are {', '.join(ABLATIONS)}.")
         changes = {**changes, "relations": asdict(ABLATIONS[letter])}
+    if changes.get("init") == "none":
+        config = replace(config, freeze_batchnorm=False, retention=0.0, frozen_stages=0)
     return overridden(config, changes)
 
 

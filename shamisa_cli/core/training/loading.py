@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, IterableDataset
 
+from shamisa_cli.core.errors import ShamisaError, TrainingError
 from shamisa_cli.core.training.batches import BatchStream, TrainingBatch
 from shamisa_cli.core.training.config import TrainingConfig
 
@@ -19,15 +22,13 @@ def batch_source(
     config: TrainingConfig,
     *,
     workers: int,
-    pin_memory: bool = False,
-) -> Callable[[int], Iterable[TrainingBatch]]:
+) -> Callable[[int], Iterator[TrainingBatch]]:
     """A function that gives the batches of a run from a step on.
 
     Args:
         pristine, real: photographs to draw references from.
         config: the run's settings.
         workers: processes that make batches; 0 makes them in this one. Their number changes no batch.
-        pin_memory: for a GPU.
 
     Raises:
         SettingError: there are too few photographs; known at once, before anything is begun.
@@ -36,20 +37,53 @@ def batch_source(
     def stream(start_step: int) -> BatchStream:
         return BatchStream(pristine, real, config.batch, seed=config.seed, start_step=start_step, steps=config.steps)
 
-    def batches(start_step: int) -> Iterable[TrainingBatch]:
-        return DataLoader(
-            stream(start_step),
+    def batches(start_step: int) -> Iterator[TrainingBatch]:
+        loader = DataLoader(
+            _Reported(stream(start_step)),
             batch_size=None,
             num_workers=workers,
-            worker_init_fn=_leave_interrupts_to_the_parent,
-            pin_memory=pin_memory,
+            worker_init_fn=_leave_signals_to_the_parent,
             generator=torch.Generator(),  # its own, so that starting workers leaves the global one alone
         )
+        try:
+            for item in loader:
+                if isinstance(item, _Failure):
+                    raise TrainingError(item.sentence)
+                yield item
+        except RuntimeError as error:
+            raise TrainingError(
+                f"A process that makes batches ended ({error}). If memory ran out, use fewer workers."
+            ) from error
 
     stream(0)
     return batches
 
 
-def _leave_interrupts_to_the_parent(_: int) -> None:
-    """Ctrl-C reaches every process of a terminal; the parent alone decides when to end."""
+@dataclass(frozen=True)
+class _Failure:
+    """An error on its way out of a worker; the loader would make a traceback of it."""
+
+    sentence: str
+
+
+class _Reported(IterableDataset[TrainingBatch | _Failure]):
+    """A stream whose errors are its last item."""
+
+    def __init__(self, stream: BatchStream) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[TrainingBatch | _Failure]:
+        try:
+            yield from self._stream
+        except ShamisaError as error:
+            yield _Failure(str(error))
+
+
+def _leave_signals_to_the_parent(_: int) -> None:
+    """Ctrl-C, or a cluster's request to end, goes to a whole group of processes; the parent alone decides.
+
+    So a worker leaves the group. It cannot ignore the request to end as such: its parent uses it too.
+    """
+    if hasattr(os, "setpgid"):
+        os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

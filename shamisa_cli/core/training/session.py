@@ -7,11 +7,15 @@ from pathlib import Path
 
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.folder import ModelFolder
+from shamisa_cli.core.training.curves import draw_curves
 from shamisa_cli.core.training.finish import save_trained
 from shamisa_cli.core.training.loading import batch_source
 from shamisa_cli.core.training.metrics import StepMetrics
 from shamisa_cli.core.training.runs import RunFolder, RunRecord
 from shamisa_cli.core.training.trainer import CHECKPOINT_EVERY, Trainer
+
+CURVES_EVERY = 5
+"""Curves are drawn again after so many checkpoints, and at the end."""
 
 
 def train_run(
@@ -57,11 +61,18 @@ def train_run(
         raise SettingError(
             "Real photographs are named, but batch.real_share is 0, so none would be used. Set it above 0."
         )
-    batches = batch_source(pristine, real, record.config, workers=workers, pin_memory=device.startswith("cuda"))
+    batches = batch_source(pristine, real, record.config, workers=workers)
     trainer = Trainer(record.config, run, batches, device=device, checkpoint_every=checkpoint_every)
     run.write(record)
     if on_begin:
         on_begin(trainer.step)
-    if not trainer.train(on_step, stop):
+
+    def draw_now_and_then(step: int) -> None:
+        if step // checkpoint_every % CURVES_EVERY == 0:
+            draw_curves(run.metrics, run.curves)
+
+    finished = trainer.train(on_step=on_step, on_checkpoint=draw_now_and_then, stop=stop)
+    draw_curves(run.metrics, run.curves)
+    if not finished:
         return None
     return save_trained(run, record, trainer.learner.backbone, seconds=trainer.seconds)

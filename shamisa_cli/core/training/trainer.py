@@ -17,7 +17,6 @@ from shamisa_cli.core.errors import TrainingError
 from shamisa_cli.core.training.batches import TrainingBatch
 from shamisa_cli.core.training.checkpoints import Checkpoint
 from shamisa_cli.core.training.config import TrainingConfig
-from shamisa_cli.core.training.curves import draw_curves
 from shamisa_cli.core.training.learner import Learner
 from shamisa_cli.core.training.metrics import MetricsLog, StepMetrics
 from shamisa_cli.core.training.objective import objective
@@ -32,8 +31,6 @@ from shamisa_cli.core.training.retention import Start, forgetting
 from shamisa_cli.core.training.runs import RunFolder
 
 CHECKPOINT_EVERY = 100
-CURVES_EVERY = 5
-"""Curves are drawn again after so many checkpoints, and at the end."""
 
 BatchSource = Callable[[int], Iterable[TrainingBatch]]
 """Called with the step to begin at; gives that step's batch and all later ones in order."""
@@ -83,12 +80,17 @@ class Trainer:
         self._start = self._resume_from(latest)
 
     def train(
-        self, on_step: Callable[[StepMetrics], None] | None = None, stop: Callable[[], bool] | None = None
+        self,
+        *,
+        on_step: Callable[[StepMetrics], None] | None = None,
+        on_checkpoint: Callable[[int], None] | None = None,
+        stop: Callable[[], bool] | None = None,
     ) -> bool:
-        """Go on to the last step.
+        """Go on to the last step, with a checkpoint now and then and one at the end.
 
         Args:
-            on_step: called after every step.
+            on_step: called after every step, when its metrics are written.
+            on_checkpoint: called after every checkpoint but the first, with how many steps are done.
             stop: asked before every step; when it says True a checkpoint is written and training ends.
 
         Returns:
@@ -102,22 +104,20 @@ class Trainer:
         saved = self.step
         with MetricsLog(self.run_folder.metrics, self.step) as log:
             batches = iter(self._batches(self.step)) if self.step < self.config.steps else iter(())
-            while self.step < self.config.steps and not (stop and stop()):
-                metrics = self._timed_step(batches)
-                log.append(metrics)
-                if self.step % self._checkpoint_every == 0 and self.step < self.config.steps:
+            while True:
+                ending = self.step >= self.config.steps or bool(stop and stop())
+                if self.step > saved and (ending or self.step % self._checkpoint_every == 0):
                     log.flush()
                     self._save()
                     saved = self.step
-                    if self.step % (self._checkpoint_every * CURVES_EVERY) == 0:
-                        draw_curves(self.run_folder.metrics, self.run_folder.curves)
+                    if on_checkpoint:
+                        on_checkpoint(self.step)
+                if ending:
+                    return self.step >= self.config.steps
+                metrics = self._timed_step(batches)
+                log.append(metrics)
                 if on_step:
                     on_step(metrics)
-            if self.step > saved:
-                log.flush()
-                self._save()
-        draw_curves(self.run_folder.metrics, self.run_folder.curves)
-        return self.step >= self.config.steps
 
     def _timed_step(self, batches: Iterator[TrainingBatch]) -> StepMetrics:
         began = time.perf_counter()
@@ -186,12 +186,15 @@ class Trainer:
         self._optimiser.zero_grad(set_to_none=True)
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self._scaler.unscale_(self._optimiser)
-        norm = float(clip_grad_norm_(self.learner.parameters(), self.config.gradient_clip or math.inf))
+        gradients = [value.grad for value in self._names if value.grad is not None]
+        norm = float(torch.stack([gradient.norm() for gradient in gradients]).norm())
         overflow = not math.isfinite(norm)
         if overflow and (not self._scaler.is_enabled() or self._scaler.get_scale() < 1):
             raise TrainingError(
                 f"The gradient of {self._broken_gradient()} is not finite at step {self.step}. {self._what_to_try()}"
             )
+        if self.config.gradient_clip and not overflow:
+            clip_grad_norm_(self.learner.parameters(), self.config.gradient_clip)
         self._scaler.step(self._optimiser)
         self._scaler.update()
         return None if overflow else norm

@@ -1,0 +1,239 @@
+"""`shamisa train` as a person uses it: real processes on a few small pictures."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import typer
+from PIL import Image
+from typer.testing import CliRunner
+
+from shamisa_cli.cli.errors import guarded
+from shamisa_cli.cli.train import train
+from shamisa_cli.cli.training_progress import Pace, duration, training_progress
+from shamisa_cli.core.models.folder import load_encoder
+from shamisa_cli.core.training.metrics import StepMetrics, read_metrics
+
+CLOCK = ("crops_per_s", "wait_share")
+SETTINGS = """
+init = "none"
+steps = 6
+projector_hidden = 32
+projector_out = 16
+schedule = "constant"
+[batch]
+crop = 32
+photos = 2
+scales = 1
+compositions = 2
+levels = 2
+"""
+EASIEST = ("--workers", "0", "--device", "cpu", "--checkpoint-every", "2")
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    generator = np.random.default_rng(0)
+    for index in range(4):
+        coarse = Image.fromarray(generator.integers(0, 256, (6, 6, 3), dtype=np.uint8))
+        coarse.resize((80, 72), Image.Resampling.BICUBIC).save(folder / f"photo{index}.png")
+    return folder
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Path:
+    path = tmp_path / "settings.toml"
+    path.write_text(SETTINGS)
+    return path
+
+
+def command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "shamisa_cli", "train", *map(str, arguments)]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def shamisa_train(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(*arguments), capture_output=True, text=True, env=environment(), check=False)
+
+
+def here(*arguments: str | Path) -> Any:
+    """The command in this process: for what is answered before any training."""
+    app = typer.Typer()
+    app.command()(guarded(train, debug=False))
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def numbers(run: Path) -> list[dict[str, Any]]:
+    """The metrics without what a clock measured."""
+    return [{name: line[name] for name in line if name not in CLOCK} for line in read_metrics(run / "metrics.jsonl")]
+
+
+@pytest.fixture(scope="session")
+def whole_run(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """A run that nothing interrupted."""
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "settings.toml").write_text(SETTINGS)
+    config = ("--config", folder / "settings.toml")
+    return folder / "run", shamisa_train("--data", photos, "-o", folder / "run", *config, *EASIEST)
+
+
+@pytest.mark.slow
+def test_a_run_ends_with_a_model_and_tells_what_comes_next(
+    whole_run: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    run, done = whole_run
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{run / 'model'}\n"
+    assert "step 6/6" in done.stderr
+    assert "shamisa fit-probe" in done.stderr
+    assert [line["step"] for line in numbers(run)] == list(range(6))
+    assert load_encoder(run / "model").config.architecture == "mobilenet_v2"
+    assert (run / "curves.png").stat().st_size > 10_000
+    assert "shamisa train --data" in (run / "model" / "README.md").read_text()
+
+
+def wait_for_steps(process: subprocess.Popen[Any], run: Path, steps: int) -> None:
+    while len(read_metrics(run / "metrics.jsonl")) < steps:
+        with suppress(subprocess.TimeoutExpired):
+            pytest.fail(f"ended early, with {process.wait(timeout=0.02)}")
+
+
+@pytest.mark.slow
+def test_a_run_killed_at_any_moment_resumes_to_the_same_numbers(
+    whole_run: tuple[Path, subprocess.CompletedProcess[str]], photos: Path, settings: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    with subprocess.Popen(
+        command("--data", photos, "-o", run, "--config", settings, *EASIEST),
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        env=environment(),
+    ) as process:
+        generator = random.Random(2)
+        wait_for_steps(process, run, generator.randint(1, 4))
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(generator.uniform(0, 0.1))
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    resumed = shamisa_train("-o", run, "--resume", *EASIEST[:2], "--device", "cpu")
+    assert resumed.returncode == 0, resumed.stderr
+    assert numbers(run) == numbers(whole_run[0])
+    weights = [folder / "model" / "encoder.safetensors" for folder in (run, whole_run[0])]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_asked_to_stop_writes_a_checkpoint_and_says_how_to_go_on(
+    photos: Path, settings: Path, tmp_path: Path, kind: signal.Signals
+) -> None:
+    run = tmp_path / "run"
+    settings.write_text(SETTINGS.replace("steps = 6", "steps = 100000"))
+    with subprocess.Popen(
+        command("--data", photos, "-o", run, "--config", settings, "--workers", "1", "--device", "cpu"),
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+        start_new_session=True,
+    ) as process:
+        wait_for_steps(process, run, 1)
+        os.killpg(process.pid, kind)  # as a terminal or a cluster does: workers get it too
+        _, said = process.communicate()
+    assert process.returncode == 128 + kind
+    assert f"shamisa train -o {run} --resume" in said
+    assert "Traceback" not in said
+    done = len(read_metrics(run / "metrics.jsonl"))
+    assert (run / "checkpoints" / f"step-{done:08d}").is_dir()
+
+
+@pytest.mark.slow
+def test_a_folder_with_a_run_is_not_used_again_by_mistake(
+    whole_run: tuple[Path, subprocess.CompletedProcess[str]], photos: Path
+) -> None:
+    run = whole_run[0]
+    again = here("--data", photos, "-o", run, *EASIEST)
+    assert (again.exit_code, "already holds a run" in again.stderr) == (2, True)
+    other = here("-o", run, "--resume", "--seed", "5", *EASIEST)
+    assert (other.exit_code, "seed was 0 and is now 5" in other.stderr) == (2, True)
+    other = here("-o", run, "--resume", "--preset", "quick", *EASIEST)
+    assert (other.exit_code, "projector_hidden was 32 and is now 2048" in other.stderr) == (2, True)
+    fewer = here("-o", run, "--resume", "--data", photos / "photo0.png", *EASIEST)
+    assert (fewer.exit_code, "not the same" in fewer.stderr) == (2, True)
+    assert [line["step"] for line in numbers(run)] == list(range(6))
+
+
+def test_mistakes_are_explained_and_leave_nothing_behind(photos: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    begin = ("--data", photos, "-o", run)
+    (tmp_path / "typo.toml").write_text("stepps = 3")
+    (tmp_path / "damaged.safetensors").write_bytes(b"no weights")
+    for arguments, words in (
+        (("--data", photos), "-o RUN"),
+        (("-o", run), "--data DIR"),
+        (("-o", run, "--resume"), "no run in"),
+        (("--data", tmp_path / "nothing", "-o", run), "nothing"),
+        (("--data", photos / "photo0.png", "-o", run, "--init", "none"), "different pristine photographs"),
+        ((*begin, "--config", tmp_path / "typo.toml"), "did you mean 'steps'"),
+        ((*begin, "--init", tmp_path / "no.safetensors"), "no.safetensors"),
+        ((*begin, "--init", tmp_path / "damaged.safetensors"), "damaged.safetensors"),
+        ((*begin, "--init", "none", "--real", photos), "real_share is 0"),
+        ((*begin, "--init", "none", "--real-share", "0.5"), "real photographs and there are 0"),
+        ((*begin, "--preset", "huge"), "paper"),
+        ((*begin, "--steps", "0"), "--steps"),
+    ):
+        result = here(*arguments, "--workers", "0", "--device", "cpu")
+        said = " ".join(re.sub(r"[│╭╰╮╯─]", " ", result.stderr).split())
+        assert (result.exit_code, words in said) == (2, True), said
+        assert not run.exists(), arguments
+
+
+def test_help_shows_every_option_with_a_default_and_loads_no_torch() -> None:
+    script = "import sys; from shamisa_cli.cli import train; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], env=environment(), check=False).returncode == 0
+    shown = here("--help").stdout
+    for option in ("--data", "--real", "--preset", "--config", "--init", "--steps", "--seed", "--workers", "--preview"):
+        assert option in shown
+
+
+def step_metrics(step: int, crops_per_s: float = 14.0) -> StepMetrics:
+    return StepMetrics(step, 12.5, 0.5, 1.0, 2.0, 1.5, 0.0, 0.9, 0.4, 3.0, 1e-4, 1e-3, 14, crops_per_s, 0.0)
+
+
+def test_away_from_a_terminal_progress_is_a_line_every_fifty_steps(capsys: pytest.CaptureFixture[str]) -> None:
+    with training_progress(120) as (begin, show):
+        begin(0)
+        for step in range(120):
+            show(step_metrics(step))
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split("  ")[0] for line in lines[1:]] == ["step 50/120", "step 100/120", "step 120/120"]
+    assert "loss 12.5" in lines[1]
+    assert lines[1].endswith("70 s left") or lines[1].endswith("1 min left")
+
+
+def test_time_left_follows_the_pace() -> None:
+    pace = Pace(61)
+    assert pace.left(step_metrics(0)) == "60 s"
+    assert [duration(seconds) for seconds in (5, 119.9, 300, 7500)] == ["5 s", "2 min", "5 min", "2 h 05 min"]
+
+
+def test_metrics_of_a_run_are_json_a_line(tmp_path: Path) -> None:
+    from shamisa_cli.core.training.metrics import MetricsLog
+
+    with MetricsLog(tmp_path / "metrics.jsonl", 0) as log:
+        log.append(step_metrics(0))
+    assert json.loads((tmp_path / "metrics.jsonl").read_text())["total"] == 12.5

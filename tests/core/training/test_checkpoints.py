@@ -1,0 +1,126 @@
+"""Checkpoints are whole or absent, whatever happens to the program or to the files."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from shamisa_cli.core.errors import TrainingError
+from shamisa_cli.core.training.checkpoints import RECORD_FILE, TENSORS_FILE, Checkpoint, CheckpointStore
+
+
+def checkpoint(step: int) -> Checkpoint:
+    generator = torch.Generator().manual_seed(step)
+    tensors = {
+        "learner.weight": torch.randn(3, 4, generator=generator),
+        "learner.filters": torch.randn(2, 3, 4, 4, generator=generator).to(memory_format=torch.channels_last),
+        "optimiser.weight.step": torch.tensor(float(step)),
+        "rng.cpu": generator.get_state(),
+    }
+    return Checkpoint(step, tensors, {"seconds": step / 3})
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> CheckpointStore:
+    return CheckpointStore(tmp_path / "checkpoints")
+
+
+def test_what_was_saved_comes_back_bit_for_bit(store: CheckpointStore) -> None:
+    saved = checkpoint(7)
+    store.save(saved)
+    loaded = store.latest()
+    assert loaded is not None
+    assert (loaded.step, loaded.numbers) == (7, saved.numbers)
+    assert loaded.tensors.keys() == saved.tensors.keys()
+    assert all(torch.equal(loaded.tensors[name], value) for name, value in saved.tensors.items())
+
+
+def test_the_last_two_stay_and_the_start(store: CheckpointStore) -> None:
+    for step in (0, 5, 10, 15):
+        store.save(checkpoint(step))
+    assert store.steps() == [0, 10, 15]
+
+
+def test_there_is_no_latest_where_nothing_was_saved(store: CheckpointStore) -> None:
+    assert store.latest() is None
+    assert store.steps() == []
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-5])
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [cut, flip, Path.unlink])
+@pytest.mark.parametrize("name", [TENSORS_FILE, RECORD_FILE])
+def test_a_damaged_checkpoint_is_passed_over(store: CheckpointStore, name: str, damage: Callable[[Path], None]) -> None:
+    store.save(checkpoint(1))
+    store.save(checkpoint(2))
+    damage(store.folder / "step-00000002" / name)
+    if name == RECORD_FILE and damage is flip:
+        (store.folder / "step-00000002" / name).write_text('{"schema": 1}')
+    latest = store.latest()
+    assert latest is not None
+    assert latest.step == 1
+    with pytest.raises(TrainingError, match="step-00000002"):
+        store.load(2)
+
+
+def test_what_a_killed_program_left_is_removed_by_the_next_save(store: CheckpointStore) -> None:
+    store.save(checkpoint(1))
+    leftover = store.folder / ".writing-abc"
+    leftover.mkdir()
+    (leftover / TENSORS_FILE).write_bytes(b"half")
+    assert store.steps() == [1]
+    store.save(checkpoint(2))
+    assert not leftover.exists()
+
+
+def test_saving_a_step_again_replaces_it(store: CheckpointStore) -> None:
+    store.save(checkpoint(1))
+    cut(store.folder / "step-00000001" / TENSORS_FILE)
+    store.save(checkpoint(1))
+    assert store.latest() is not None
+
+
+SAVER = """
+import sys, torch
+from pathlib import Path
+from shamisa_cli.core.training.checkpoints import Checkpoint, CheckpointStore
+store = CheckpointStore(Path(sys.argv[1]))
+for step in range(1, 100_000):
+    store.save(Checkpoint(step, {"value": torch.full((200_000,), float(step))}, {}))
+    print(step, flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_program_killed_while_saving_leaves_its_last_announced_checkpoint_or_a_newer_one(tmp_path: Path) -> None:
+    generator = random.Random(5)
+    for attempt in range(3):
+        store = CheckpointStore(tmp_path / str(attempt))
+        with subprocess.Popen([sys.executable, "-c", SAVER, store.folder], stdout=subprocess.PIPE, text=True) as saver:
+            assert saver.stdout is not None
+            for _ in range(generator.randint(3, 12)):
+                announced = int(saver.stdout.readline())
+            try:
+                saver.wait(timeout=generator.uniform(0, 0.01))  # so that the kill falls anywhere within a save
+            except subprocess.TimeoutExpired:
+                saver.send_signal(signal.SIGKILL)
+            announced = max([announced, *map(int, saver.stdout.read().split())])
+        latest = store.latest()
+        assert latest is not None
+        assert latest.step >= announced
+        assert torch.equal(latest.tensors["value"], torch.full((200_000,), float(latest.step)))
