@@ -25,6 +25,8 @@ DATA = "Photographs"
 SETTINGS = "Settings"
 CHECKPOINT_EVERY = 100
 MOST_WORKERS = 8
+MOST_PREVIEWED = 26
+"""Photographs on a contact sheet: one for each operator."""
 
 
 class Preset(StrEnum):
@@ -287,5 +289,5 @@ def _write_preview(target: Path, data: list[Path] | None, seed: int) -> None:
     if not data:
         raise typer.BadParameter("A preview needs photographs: name a folder, as --data DIR.", param_hint="--data")
     with replacing(target) as temporary:
-        contact_sheet(discover(data), seed).save(temporary)
+        contact_sheet(discover(data)[:MOST_PREVIEWED], seed).save(temporary)
     Console().hint(f"Wrote {target}.")

@@ -210,6 +210,15 @@ def test_help_shows_every_option_with_a_default_and_loads_no_torch() -> None:
         assert option in shown
 
 
+@pytest.mark.slow
+def test_a_preview_alone_draws_the_engine_and_trains_nothing(photos: Path, tmp_path: Path) -> None:
+    result = here("--data", photos, "--preview", tmp_path / "sheet.png")
+    assert result.exit_code == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["sheet.png"]
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert min(sheet.size) > 300
+
+
 def step_metrics(step: int, crops_per_s: float = 14.0) -> StepMetrics:
     return StepMetrics(step, 12.5, 0.5, 1.0, 2.0, 1.5, 0.0, 0.9, 0.4, 3.0, 1e-4, 1e-3, 14, crops_per_s, 0.0)
 

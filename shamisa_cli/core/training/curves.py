@@ -36,10 +36,11 @@ def draw_curves(metrics: Path, picture: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(13, 7.5), layout="constrained")
+    figure = Figure(figsize=(13, 7.5))
     FigureCanvasAgg(figure)
     for axes, (title, names, scale) in zip(figure.subplots(2, 3).flat, PANELS, strict=True):
         _draw_panel(axes, lines, title, names, scale)
+    figure.subplots_adjust(left=0.05, right=0.985, bottom=0.07, top=0.95, wspace=0.18, hspace=0.25)
     with replacing(picture) as temporary:
         figure.savefig(temporary, dpi=110)
 

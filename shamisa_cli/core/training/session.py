@@ -68,7 +68,7 @@ def train_run(
         on_begin(trainer.step)
 
     def draw_now_and_then(step: int) -> None:
-        if step // checkpoint_every % CURVES_EVERY == 0:
+        if step % (checkpoint_every * CURVES_EVERY) == 0 and step < record.config.steps:
             draw_curves(run.metrics, run.curves)
 
     finished = trainer.train(on_step=on_step, on_checkpoint=draw_now_and_then, stop=stop)
