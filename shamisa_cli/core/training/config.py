@@ -45,6 +45,8 @@ class TrainingConfig:
         momentum: of SGD.
         weight_decay: L2 (SGD) or decoupled (AdamW) decay of every parameter.
         warmup_steps: the rate rises linearly from 0 over so many steps; a shorter run ends on the way up.
+        heads_first: so many steps only the heads learn, so that an encoder that knows something already is not
+            bent by heads that know nothing yet; 0 is off.
         schedule: "constant", "cosine" (to `minimum_lr` at the last step) or "cosine-restarts" (Loshchilov
             and Hutter 2017: periods of `restart_steps` steps, each `restart_factor` times the one before).
         projector_hidden, projector_out: widths of the projector; the latter is D, the length of z.
@@ -78,6 +80,7 @@ class TrainingConfig:
     momentum: float = 0.9
     weight_decay: float = 1e-4
     warmup_steps: int = 0
+    heads_first: int = 0
     schedule: Schedule = "cosine-restarts"
     restart_steps: int = PAPER_EPOCH_STEPS
     restart_factor: int = 2
@@ -114,6 +117,7 @@ class TrainingConfig:
             "minimum_lr",
             "weight_decay",
             "warmup_steps",
+            "heads_first",
             "retention",
             "gradient_clip",
             "frozen_stages",

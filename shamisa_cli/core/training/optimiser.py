@@ -33,9 +33,11 @@ def build_optimiser(backbone: Backbone, heads: nn.Module, config: TrainingConfig
 
 
 def set_learning_rates(optimiser: Optimizer, config: TrainingConfig, step: int) -> None:
-    """Give every group its rate for this step."""
-    for group in optimiser.param_groups:
-        group["lr"] = learning_rate(group["base_lr"], config, step)
+    """Give every group its rate for this step; the encoder's are 0 while only the heads learn."""
+    *encoder, heads = optimiser.param_groups
+    heads["lr"] = learning_rate(heads["base_lr"], config, step)
+    for group in encoder:
+        group["lr"] = encoder_learning_rate(group["base_lr"], config, step)
 
 
 def learning_rate(base: float, config: TrainingConfig, step: int) -> float:
@@ -48,6 +50,11 @@ def learning_rate(base: float, config: TrainingConfig, step: int) -> float:
         return base * (step + 1) / config.warmup_steps
     low = min(config.minimum_lr, base)
     return low + (base - low) * (1 + math.cos(math.pi * _position(config, step - config.warmup_steps))) / 2
+
+
+def encoder_learning_rate(base: float, config: TrainingConfig, step: int) -> float:
+    """`learning_rate`, but 0 while only the heads learn."""
+    return 0.0 if step < config.heads_first else learning_rate(base, config, step)
 
 
 def _position(config: TrainingConfig, step: int) -> float:

@@ -22,6 +22,7 @@ from shamisa_cli.core.training.metrics import MetricsLog, StepMetrics
 from shamisa_cli.core.training.objective import objective
 from shamisa_cli.core.training.optimiser import (
     build_optimiser,
+    encoder_learning_rate,
     learning_rate,
     optimiser_tensors,
     restore_optimiser,
@@ -141,7 +142,7 @@ class Trainer:
             step=self.step,
             **values,
             grad_norm=norm,
-            encoder_lr=learning_rate(self.config.encoder_lr, self.config, self.step),
+            encoder_lr=encoder_learning_rate(self.config.encoder_lr, self.config, self.step),
             head_lr=learning_rate(self.config.head_lr, self.config, self.step),
             crops=len(batch.crops),
             crops_per_s=len(batch.crops) / elapsed,

@@ -17,6 +17,7 @@ from shamisa_cli.core.training.optimiser import (
     learning_rate,
     optimiser_tensors,
     restore_optimiser,
+    set_learning_rates,
 )
 
 
@@ -72,6 +73,17 @@ def test_earlier_stages_learn_slower_and_frozen_ones_not_at_all(small_config: Tr
     assert not trained & frozen
     wanting = {id(parameter) for parameter in learner.parameters() if parameter.requires_grad}
     assert trained == wanting
+
+
+def test_only_the_heads_learn_at_first(small_config: TrainingConfig) -> None:
+    config = replace(small_config, heads_first=3)
+    learner = learner_of(config)
+    optimiser = build_optimiser(learner.backbone, learner.heads, config)
+    for step in range(5):
+        set_learning_rates(optimiser, config, step)
+        *encoder, heads = optimiser.param_groups
+        assert heads["lr"] > 0
+        assert all((group["lr"] > 0) == (step >= 3) for group in encoder)
 
 
 @pytest.mark.parametrize("kind", ["sgd", "adamw"])
