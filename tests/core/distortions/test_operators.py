@@ -70,9 +70,7 @@ def test_result_is_a_picture_of_the_same_shape(photographs: torch.Tensor, name: 
 @pytest.mark.parametrize("name", OPERATORS)
 def test_distortion_does_not_fall_with_severity(photographs: torch.Tensor, name: str) -> None:
     many = photographs.repeat(4, 1, 1, 1)  # random operators are judged on their average
-    distances = [
-        float((applied(many, name, float(severity)) - many).abs().mean()) for severity in np.linspace(0, 4, 9)
-    ]
+    distances = [float((applied(many, name, float(severity)) - many).abs().mean()) for severity in np.linspace(0, 4, 9)]
     assert all(later >= earlier - 1e-3 for earlier, later in pairwise(distances)), distances
     assert distances[-1] > 1.5 * distances[0]
 

@@ -1,0 +1,63 @@
+"""Makes the pictures of README from real output.
+
+    python docs/images/make.py
+
+`score.svg` is what `shamisa score examples/photos` prints on a terminal; `contact-sheet.jpg` is the top of what
+`shamisa train --data examples/photos --preview FILE` writes.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+from rich.console import Console
+from rich.text import Text
+
+HERE = Path(__file__).resolve().parent
+REPOSITORY = HERE.parent.parent
+COLUMNS = 100
+SHEET_ROWS = 5
+ROW_HEIGHT, HEADER_HEIGHT = 166, 44
+
+
+def shamisa(*arguments: str) -> str:
+    """What the command prints on a colour terminal of COLUMNS columns."""
+    terminal = os.environ | {
+        "FORCE_COLOR": "1",
+        "COLORTERM": "truecolor",
+        "TERM": "xterm-256color",
+        "COLUMNS": str(COLUMNS),
+    }
+    command = [sys.executable, "-m", "shamisa_cli", *arguments]
+    return subprocess.run(command, cwd=REPOSITORY, env=terminal, check=True, capture_output=True, text=True).stdout
+
+
+def terminal_picture(command: str) -> str:
+    """The command and what it prints, as an SVG."""
+    with Path(os.devnull).open("w") as nowhere:
+        console = Console(record=True, width=COLUMNS, file=nowhere, force_terminal=True, color_system="truecolor")
+        console.print(Text(f"$ shamisa {command}", style="bold"))
+        console.print(Text.from_ansi(shamisa(*command.split())))
+        return console.export_svg(title="shamisa")
+
+
+def sheet_top() -> Image.Image:
+    """The header and the first rows of the contact sheet, at two thirds of its size."""
+    originals = [f"examples/photos/{name}.jpg" for name in ("coffee", "astronaut", "rocket", "temple")]
+    with tempfile.TemporaryDirectory() as folder:
+        sheet = Path(folder) / "sheet.png"
+        data = [argument for path in originals for argument in ("--data", path)]
+        shamisa("train", *data, "--preview", str(sheet))
+        with Image.open(sheet) as whole:
+            top = whole.crop((0, 0, whole.width, HEADER_HEIGHT + SHEET_ROWS * ROW_HEIGHT))
+    return top.resize((top.width * 2 // 3, top.height * 2 // 3), Image.Resampling.LANCZOS)
+
+
+if __name__ == "__main__":
+    (HERE / "score.svg").write_text(terminal_picture("score examples/photos"), encoding="utf-8")
+    sheet_top().save(HERE / "contact-sheet.jpg", quality=88)
