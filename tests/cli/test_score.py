@@ -49,7 +49,14 @@ def test_the_gate_lists_and_jobs(shamisa, tiny_model: Path, photos: Path, tmp_pa
 def test_ctrl_c_leaves_no_half_written_output(tiny_model: Path, photos: Path, tmp_path: Path) -> None:
     output = tmp_path / "out" / "scores.csv"
     command = [sys.executable, "-m", "shamisa_cli", "score", "-", "--model", tiny_model, "-o", output]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # A shell that runs the tests in the background has them ignore Ctrl-C, and so would the command.
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     assert process.stdin is not None
     process.stdin.write("\n".join(str(link) for link in _many_names(photos, tmp_path)))
     process.stdin.close()
