@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from shamisa_cli.core.errors import ImageError
     from shamisa_cli.core.models.loading import Model
     from shamisa_cli.core.probe.mos import MosTable
+    from shamisa_cli.core.probe.ordinal import OrdinalFacts
     from shamisa_cli.core.probe.protocol import ProtocolResult
 
     Features = NDArray[np.float32]
 
 PROTOCOL = "Protocol"
+ORDINAL = "Ordinal facts"
 NOT_ON_THE_CARD = {"device", "jobs", "offline", "skip_unreadable"}
 """Options that say how to compute, and not what."""
 
@@ -73,6 +75,25 @@ def fit_probe(
             help="PLCC and RMSE after a 4-parameter logistic, as is usual for synthetic sets.",
         ),
     ] = False,
+    ordinal: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--ordinal",
+            metavar="DIR",
+            rich_help_panel=ORDINAL,
+            show_default="none",
+            help="Pristine photographs: the regressor also learns that degraded versions of them look worse. "
+            "May be given several times.",
+        ),
+    ] = None,
+    ordinal_weight: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            rich_help_panel=ORDINAL,
+            help="How many times as much these facts weigh together as the human scores do.",
+        ),
+    ] = 1.0,
     features: Annotated[
         Path | None,
         typer.Option(
@@ -102,6 +123,7 @@ def fit_probe(
     from shamisa_cli.core.models.loading import load_model
     from shamisa_cli.core.probe.card import SCATTER_NAME, CardFacts, probe_card, save_scatter
     from shamisa_cli.core.probe.mos import read_mos_table
+    from shamisa_cli.core.probe.ordinal_ridge import OrdinalSettings
     from shamisa_cli.core.probe.protocol import fit_final, random_splits, run_protocol
     from shamisa_cli.core.probe.ridge import Probe
 
@@ -115,12 +137,15 @@ def fit_probe(
     # Whatever can be found wrong is found before the pictures are embedded, which may take hours.
     ends = (float(table.mos.min()), float(table.mos.max())) if mos_range is None else _range(mos_range)
     random_splits(len(table), splits=splits, groups=table.groups)
+    photos = _ordinal_photos(ordinal)
+    weights = OrdinalSettings(ordinal_weight, lower_is_better=lower_is_better)
     loaded = load_model(model, offline=offline, device=device)
 
     if features is None:
         table, rows, errors = _embedded(loaded, table, jobs, console)
     else:
         rows, errors = _stored(loaded, table, features, mos.parent), []
+    ordinal_facts = _observed(loaded, photos, seed, console)
     with console.progress("Fitting", splits) as advance:
         result = run_protocol(
             rows,
@@ -130,10 +155,12 @@ def fit_probe(
             splits=splits,
             seed=seed,
             logistic=logistic,
+            facts=ordinal_facts,
+            ordinal=weights,
             advance=advance,
         )
         probe = Probe.from_ridge(
-            fit_final(rows, table.mos, result),
+            fit_final(rows, table.mos, result, ordinal_facts, weights),
             mos_range=ends,
             lower_is_better=lower_is_better,
             encoder_fingerprint=loaded.encoder_fingerprint,
@@ -145,6 +172,8 @@ def fit_probe(
         command=_command_line(context),
         logistic=logistic,
         grouped=table.groups is not None,
+        ordinal_photos=len(photos),
+        ordinal_weight=ordinal_weight,
     )
     # In a model's own folder the README.md is the model's card, and stays.
     card = None if (output / MODEL_MANIFEST).exists() else probe_card(result, probe, facts)
@@ -203,6 +232,22 @@ def _embedded(
     return (table.take(readable), features[readable], errors) if errors else (table, features, errors)
 
 
+def _ordinal_photos(inputs: list[Path] | None) -> list[Path]:
+    from shamisa_cli.core.images.discovery import discover
+
+    return discover(inputs) if inputs else []
+
+
+def _observed(model: Model, photos: list[Path], seed: int, console: Console) -> OrdinalFacts | None:
+    """Ordinal facts from the photographs; None where there are none."""
+    from shamisa_cli.core.probe.ordinal import observe
+
+    if not photos:
+        return None
+    with console.progress("Degrading", len(photos)) as advance:
+        return observe(model.encoder, photos, seed=seed, advance=advance)
+
+
 def _stored(model: Model, table: MosTable, file: Path, folder: Path) -> Features:
     """The features (n, D) that were kept for the pictures of the table."""
     from shamisa_cli.core.probe.pairing import matching_rows
@@ -233,9 +278,10 @@ def _report(result: ProtocolResult, table: MosTable) -> list[list[str]]:
 
 def _note(result: ProtocolResult, logistic: bool) -> str:
     mapping = "; PLCC and RMSE after a logistic mapping" if logistic else ""
+    ordering = "" if math.isnan(result.ordering) else f"; {result.ordering:.1%} of unseen degraded pairs in order"
     return (
         f"median ± interquartile range over {len(result.splits)} splits, on held-out pictures{mapping}; "
-        f"alpha {result.alpha:.4g}"
+        f"alpha {result.alpha:.4g}{ordering}"
     )
 
 
@@ -249,6 +295,8 @@ def _command_line(context: typer.Context) -> str:
             continue
         if isinstance(value, bool):
             words.append(option.opts[0] if value else option.secondary_opts[0])
+        elif isinstance(value, list | tuple):
+            words += [word for path in value for word in (option.opts[0], path.name)]
         else:
             words += [option.opts[0], value.name if isinstance(value, Path) else str(value)]
     return shlex.join(words)

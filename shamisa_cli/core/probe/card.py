@@ -27,6 +27,8 @@ class CardFacts:
         command: the line that fitted the probe, to be typed again.
         logistic: PLCC and RMSE were taken after the logistic mapping.
         grouped: splits were disjoint by group.
+        ordinal_photos: photographs whose degraded versions were fitted on too.
+        ordinal_weight: how much those weigh beside the scores.
     """
 
     data_name: str
@@ -35,6 +37,8 @@ class CardFacts:
     command: str
     logistic: bool
     grouped: bool
+    ordinal_photos: int = 0
+    ordinal_weight: float = 0.0
 
 
 def probe_card(result: ProtocolResult, probe: Probe, facts: CardFacts) -> str:
@@ -54,7 +58,7 @@ A linear (ridge) regressor from the features of a frozen encoder to human qualit
 | features | {len(probe.weights)} a picture |
 | alpha | {probe.alpha:.4g} (chosen in the splits: {min(alphas):.4g} … {max(alphas):.4g}) |
 | encoder | `{probe.encoder_fingerprint[:12]}` (the probe is refused with any other) |
-
+{_ordinal_row(result, facts)}
 ## How well it predicts
 
 {len(result.splits)} random splits of {disjoint}: 70 % to fit, 10 % to choose alpha, 20 % to report, each picture in
@@ -68,6 +72,15 @@ one part only. Median over the splits ± interquartile range.{mapping} The probe
 
 {_code_block(facts.command)}
 """
+
+
+def _ordinal_row(result: ProtocolResult, facts: CardFacts) -> str:
+    if not facts.ordinal_photos:
+        return ""
+    return (
+        f"| ordinal facts | degraded versions of {facts.ordinal_photos} photographs, weight {facts.ordinal_weight:g}; "
+        f"of photographs left out of the fit, {result.ordering:.1%} of pairs are in the right order |\n"
+    )
 
 
 def save_scatter(target: Path, result: ProtocolResult, mos: Vector, *, data_name: str) -> None:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.probe.metrics import Agreement, Vector, agreement, logistic_mapping, rmse, srcc
+from shamisa_cli.core.probe.ordinal import OrdinalFacts
+from shamisa_cli.core.probe.ordinal_ridge import OrdinalSettings, fit_with_facts
 from shamisa_cli.core.probe.ridge import (
     Features,
     Probe,
@@ -54,6 +56,8 @@ class SplitResult:
     subsets: Mapping[str, Agreement]
     rows: Indices
     prediction: Vector
+    ordering: float = float("nan")
+    """Share of ordinal facts, of photographs left out of the fit, that the predictions agree with."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,11 @@ class ProtocolResult:
             return Spread(float("nan"), float("nan"))
         low, median, high = np.quantile(defined, [0.25, 0.5, 0.75])
         return Spread(float(median), float(high - low))
+
+    @property
+    def ordering(self) -> float:
+        """Median over the splits of `SplitResult.ordering`; nan where no ordinal facts were given."""
+        return float(np.median([split.ordering for split in self.splits]))
 
     @property
     def held_out(self) -> tuple[Indices, Vector]:
@@ -153,6 +162,8 @@ def run_protocol(
     splits: int = SPLITS,
     seed: int = 0,
     logistic: bool = False,
+    facts: OrdinalFacts | None = None,
+    ordinal: OrdinalSettings | None = None,
     advance: Callable[[int], None] = lambda _splits: None,
 ) -> ProtocolResult:
     """Fit on 70 % of the rows, choose the penalty on 10 %, report on 20 %, for each of several random splits.
@@ -163,6 +174,8 @@ def run_protocol(
         groups: (n,) names; rows of one group stay together (see `random_splits`).
         subsets: (n,) names; the test part is also reported by subset.
         logistic: PLCC and RMSE after `logistic_mapping` of the test predictions, as is usual for synthetic sets.
+        facts: fitted on together with the scores; a random fifth of the photographs is left out in each split.
+        ordinal: how much the facts weigh.
         advance: told 1 after each split.
     Raises SettingError as `random_splits` does.
     """
@@ -170,19 +183,42 @@ def run_protocol(
     def report(split: Split) -> SplitResult:
         path = ridge_path(features[split.train], mos[split.train])
         alpha = choose_alpha(path, features[split.validation], mos[split.validation])
-        prediction = path.at(alpha).predict(features[split.test])
+        ridge, ordering = path.at(alpha), float("nan")
+        if facts is not None:
+            unseen = _held_out_photos(facts, [seed, int(split.test[0])])
+            ridge = fit_with_facts(
+                features[split.train], mos[split.train], alpha, facts.part(unseen, inside=False), weights
+            )
+            ordering = facts.part(unseen, inside=True).accuracy(ridge.predict, lower_is_better=weights.lower_is_better)
+        prediction = ridge.predict(features[split.test])
         names = None if subsets is None else [subsets[row] for row in split.test]
         overall, by_subset = agreements(prediction, mos[split.test], subsets=names, logistic=logistic)
         advance(1)
-        return SplitResult(alpha, overall, by_subset, split.test, prediction)
+        return SplitResult(alpha, overall, by_subset, split.test, prediction, ordering)
 
+    weights = ordinal or OrdinalSettings()
     drawn = random_splits(len(mos), splits=splits, seed=seed, groups=groups)
     return ProtocolResult(tuple(report(split) for split in drawn))
 
 
-def fit_final(features: Features, mos: Vector, result: ProtocolResult) -> Ridge:
-    """The regressor to keep: fitted on all rows with the median of the penalties that the splits chose."""
-    return fit_ridge(features, mos, result.alpha)
+def _held_out_photos(facts: OrdinalFacts, seed: Sequence[int]) -> list[int]:
+    """A random fifth of the photographs that the facts show, at least one."""
+    photos = np.unique(facts.photo)
+    count = max(1, round(TEST_SHARE * len(photos)))
+    return [int(photo) for photo in np.random.default_rng(seed).permutation(photos)[:count]]
+
+
+def fit_final(
+    features: Features,
+    mos: Vector,
+    result: ProtocolResult,
+    facts: OrdinalFacts | None = None,
+    ordinal: OrdinalSettings | None = None,
+) -> Ridge:
+    """The regressor to keep: fitted on all rows and facts with the median of the penalties that the splits chose."""
+    if facts is None:
+        return fit_ridge(features, mos, result.alpha)
+    return fit_with_facts(features, mos, result.alpha, facts, ordinal or OrdinalSettings())
 
 
 def agreements(

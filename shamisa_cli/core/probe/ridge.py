@@ -147,6 +147,19 @@ class RidgePath:
         return Ridge(weights, self.bias, self.feature_mean, self.feature_scale, float(alpha))
 
 
+def standardised(features: Features) -> tuple[Vector, Vector, Matrix]:
+    """Means (D,), scales (D,) and the rows of features (n, D) less the means, over the scales; float64.
+
+    A column's scale is its standard deviation, or 1 where it is constant.
+    """
+    mean = features.mean(axis=0, dtype=np.float64)
+    rows = features - mean
+    scale = np.sqrt(np.einsum("nd,nd->d", rows, rows) / len(rows))
+    scale[scale <= _ROUNDING * np.abs(mean)] = 1.0
+    rows /= scale
+    return mean, scale, rows
+
+
 def ridge_path(features: Features, mos: Vector) -> RidgePath:
     """Prepare the ridge solutions of features (n, D) and scores (n,); columns are standardised here.
 
@@ -157,11 +170,7 @@ def ridge_path(features: Features, mos: Vector) -> RidgePath:
         raise ValueError(f"Features {features.shape} and scores {mos.shape} do not go together.")
     if not (np.isfinite(features).all() and np.isfinite(mos).all()):
         raise ValueError("Features and scores must be finite numbers.")
-    mean = features.mean(axis=0, dtype=np.float64)
-    rows = features - mean
-    scale = np.sqrt(np.einsum("nd,nd->d", rows, rows) / len(rows))
-    scale[scale <= _ROUNDING * np.abs(mean)] = 1.0
-    rows /= scale
+    mean, scale, rows = standardised(features)
     bias = float(mos.mean())
     centred = mos - bias
     dual = rows.shape[1] >= rows.shape[0]
