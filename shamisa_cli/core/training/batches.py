@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from PIL import Image
 from torch import Tensor
@@ -18,6 +19,8 @@ from shamisa_cli.core.distortions.nodes import NodeTable, node_table
 from shamisa_cli.core.distortions.severity import SeverityLaw
 from shamisa_cli.core.errors import ImageError, SettingError, TrainingError
 from shamisa_cli.core.images.decoding import decode
+
+Pixels = npt.NDArray[np.uint8]
 
 UNREADABLE_IN_A_ROW = 20
 """So many unreadable photographs one after another mean that the folder, not a file, is at fault."""
@@ -36,6 +39,7 @@ class BatchSettings:
         crop: side of a crop in pixels.
         severity_law: the law severities are drawn from.
         real_share: 0…1, chance that a sample takes its photographs from the real, already imperfect ones.
+        retained: crops of real photographs that come along for retention alone, outside all relations.
     """
 
     samples: int = 2
@@ -46,6 +50,7 @@ class BatchSettings:
     crop: int = 224
     severity_law: SeverityLaw = "half-normal"
     real_share: float = 0.0
+    retained: int = 0
 
     def __post_init__(self) -> None:
         if min(self.samples, self.photos, self.scales, self.compositions, self.levels) < 1:
@@ -54,11 +59,18 @@ class BatchSettings:
             raise SettingError(f"Crops of {self.crop} px are too small; 32 is the least.")
         if not 0 <= self.real_share <= 1:
             raise SettingError(f"The share of real photographs is {self.real_share}; it lies between 0 and 1.")
+        if self.retained < 0:
+            raise SettingError(f"{self.retained} retained crops were asked for; 0 is the least.")
 
     @property
     def crops(self) -> int:
-        """N, how many crops a batch has."""
+        """N, how many crops a batch has, those for retention alone not counted."""
         return self.samples * self.photos * self.scales * (1 + self.compositions * self.levels)
+
+    @property
+    def real_photographs(self) -> int:
+        """How many real photographs a batch may need at once; 0 where it uses none."""
+        return max(self.retained, self.photos if self.real_share else 0)
 
 
 @dataclass(frozen=True)
@@ -69,11 +81,13 @@ class TrainingBatch:
         crops: (N, 3, crop, crop) float32, sRGB 0…1, in the order of `nodes`.
         nodes: what was done to each crop.
         step: the training step it belongs to.
+        retained: (K, 3, crop, crop) more crops, in no relation to any other; for retention.
     """
 
     crops: Tensor
     nodes: NodeTable
     step: int
+    retained: Tensor
 
 
 class BatchStream(IterableDataset[TrainingBatch]):
@@ -84,7 +98,7 @@ class BatchStream(IterableDataset[TrainingBatch]):
 
     Args:
         pristine: photographs taken as undistorted.
-        real: photographs that are not pristine, used with the chance `settings.real_share`.
+        real: photographs that are not pristine, for `settings.real_share` and `settings.retained`.
         settings: the shape of a batch.
         seed: of the whole training.
         rank: of this process among several.
@@ -106,8 +120,8 @@ class BatchStream(IterableDataset[TrainingBatch]):
         start_step: int = 0,
         steps: int,
     ) -> None:
-        _check_pool(pristine, settings.photos, "pristine", wanted=settings.real_share < 1)
-        _check_pool(real, settings.photos, "real", wanted=settings.real_share > 0)
+        _check_pool(pristine, settings.photos if settings.real_share < 1 else 0, "pristine")
+        _check_pool(real, settings.real_photographs, "real")
         self.pristine, self.real = tuple(pristine), tuple(real)
         self.settings, self.seed, self.rank = settings, seed, rank
         self.start_step, self.steps = start_step, steps
@@ -137,7 +151,17 @@ class BatchStream(IterableDataset[TrainingBatch]):
             distorted.append(distorted_versions(views, compositions, rng))
             levels.append([composition.levels for composition in compositions])
         nodes = node_table(torch.tensor(levels), self.settings.photos, self.settings.scales)
-        return TrainingBatch(torch.cat([*references, *distorted]), nodes, step)
+        return TrainingBatch(torch.cat([*references, *distorted]), nodes, step, self._retained(rng))
+
+    def _retained(self, rng: np.random.Generator) -> Tensor:
+        """(K, 3, crop, crop): a crop of each of K real photographs, at any of the scales."""
+        size = self.settings.crop
+        if not self.settings.retained:
+            return torch.empty(0, 3, size, size)
+        photos = _readable_photos(self.real, self.settings.retained, rng)
+        scales = 0.5 ** rng.integers(self.settings.scales, size=len(photos))
+        scaled = [_scaled(photo, float(scale), size) for photo, scale in zip(photos, scales, strict=True)]
+        return _stacked([_random_crop(photo, size, rng) for photo in scaled])
 
     def _views(self, pool: Sequence[Path], rng: np.random.Generator) -> Tensor:
         """(R·S, 3, crop, crop): random crops of R photographs at S scales each."""
@@ -146,7 +170,7 @@ class BatchStream(IterableDataset[TrainingBatch]):
             for level in range(self.settings.scales):
                 scaled = _scaled(photo, 0.5**level, self.settings.crop)
                 crops.append(_random_crop(scaled, self.settings.crop, rng))
-        return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).contiguous().float() / 255
+        return _stacked(crops)
 
 
 def distorted_versions(views: Tensor, compositions: Sequence[Composition], rng: np.random.Generator) -> Tensor:
@@ -156,10 +180,15 @@ def distorted_versions(views: Tensor, compositions: Sequence[Composition], rng: 
     return versions.flatten(0, 2)
 
 
-def _check_pool(pool: Sequence[Path], photos: int, kind: str, *, wanted: bool) -> None:
-    if wanted and len(pool) < photos:
+def _stacked(crops: Sequence[Pixels]) -> Tensor:
+    """Crops (H, W, 3) uint8 as one tensor (M, 3, H, W) in 0…1."""
+    return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).contiguous().float() / 255
+
+
+def _check_pool(pool: Sequence[Path], photos: int, kind: str) -> None:
+    if len(pool) < photos:
         raise SettingError(
-            f"A sample needs {photos} different {kind} photographs and there are {len(pool)}; name a folder with more."
+            f"A batch needs {photos} different {kind} photographs and there are {len(pool)}; name a folder with more."
         )
 
 
@@ -176,7 +205,9 @@ def _readable_photos(pool: Sequence[Path], count: int, rng: np.random.Generator)
                 raise TrainingError(f"{failures} photographs could not be read; the last one: {error}") from error
         if len(photos) == count:
             return photos
-    raise TrainingError(f"Only {len(photos)} of the {len(pool)} photographs can be read, and a sample needs {count}.")
+    raise TrainingError(
+        f"{len(photos)} of the {len(pool)} photographs can be read, and {count} are needed at once."
+    )
 
 
 def _scaled(photo: Image.Image, scale: float, crop: int) -> Image.Image:
@@ -188,9 +219,7 @@ def _scaled(photo: Image.Image, scale: float, crop: int) -> Image.Image:
     return photo.resize((width, height), Image.Resampling.BICUBIC)
 
 
-def _random_crop(
-    photo: Image.Image, size: int, rng: np.random.Generator
-) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def _random_crop(photo: Image.Image, size: int, rng: np.random.Generator) -> Pixels:
     left = int(rng.integers(photo.width - size + 1))
     top = int(rng.integers(photo.height - size + 1))
     return np.asarray(photo.crop((left, top, left + size, top + size)))

@@ -55,7 +55,8 @@ class TrainingConfig:
         frozen_stages: so many stages, from the first, are not trained at all.
         freeze_batchnorm: batch-norm statistics stay as they started.
         retention: coefficient of Σ over stages of mean(1 − cos(feature, the start's feature)) on reference
-            crops, against forgetting; 0 is off.
+            crops and `batch.retained` crops of real photographs, against forgetting; 0 is off.
+        retention_stages: the stages that are compared; None takes `representation_stages`.
         representation_stages: the stages whose pooled means, each of unit norm, are concatenated and
             normalised again to make h; negative ones count from the last (paper: the last).
         relations: which graphs are built between crops, and how.
@@ -91,6 +92,7 @@ class TrainingConfig:
     frozen_stages: int = 0
     freeze_batchnorm: bool = False
     retention: float = 0.0
+    retention_stages: tuple[int, ...] | None = None
     representation_stages: tuple[int, ...] = (-1,)
     relations: RelationSettings = field(default_factory=RelationSettings)
     objective: ObjectiveCoefficients = field(default_factory=ObjectiveCoefficients)
@@ -140,6 +142,11 @@ class TrainingConfig:
     def from_json(cls, data: Mapping[str, Any]) -> TrainingConfig:
         """Read what `to_json` wrote. Raises SettingError on unknown entries or wrong types."""
         return overridden(cls(), data)
+
+    @property
+    def stages_to_retain(self) -> tuple[int, ...]:
+        """The stages that retention compares."""
+        return self.representation_stages if self.retention_stages is None else self.retention_stages
 
     @property
     def steps_may_grow(self) -> bool:

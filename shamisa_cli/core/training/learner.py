@@ -26,18 +26,17 @@ class Representation:
     """What the backbone says about N crops.
 
     Attributes:
-        stages: pooled means, float32 (N, C_k), one for each of `representation_stages`.
+        retained: pooled means, float32 (N, C_k), one for each of the stages that retention compares.
         h: float32 (N, Σ C_k), unit L2 norm.
     """
 
-    stages: list[Tensor]
+    retained: list[Tensor]
     h: Tensor
 
 
-def representation(stages: Sequence[Tensor]) -> Representation:
+def joined(stages: Sequence[Tensor]) -> Tensor:
     """Unit-norm each stage's pooled means (N, C_k), concatenate them, and unit-norm the whole."""
-    blocks = [F.normalize(stage, dim=1) for stage in stages]
-    return Representation(list(stages), F.normalize(torch.cat(blocks, dim=1), dim=1))
+    return F.normalize(torch.cat([F.normalize(stage, dim=1) for stage in stages], dim=1), dim=1)
 
 
 class Learner(nn.Module):
@@ -93,8 +92,10 @@ class Learner(nn.Module):
     def represent(self, pixels: Tensor) -> Representation:
         """Normalised pixels (N, 3, H, W) → their representation, under autocast where the settings ask for it."""
         with self._autocast(pixels.device):
-            stages = stage_means(self.backbone, pixels, self.config.representation_stages)
-        return representation(stages)
+            wanted = (*self.config.representation_stages, *self.config.stages_to_retain)
+            means = stage_means(self.backbone, pixels, wanted)
+        count = len(self.config.representation_stages)
+        return Representation(means[count:], joined(means[:count]))
 
     def project(self, h: Tensor) -> Tensor:
         """h (N, dim) → z (N, D) in float32."""
@@ -113,6 +114,7 @@ class Learner(nn.Module):
         count = len(self.backbone.stage_channels)
         named = {
             "representation_stages": self.config.representation_stages,
+            "retention_stages": self.config.stages_to_retain,
             "features.stages": self.config.features.stages if self.config.features else (),
         }
         for name, stages in named.items():

@@ -57,9 +57,10 @@ def train_run(
         run.check_resumable(record)
     else:
         run.check_new()
-    if real and not record.config.batch.real_share:
+    if real and not record.config.batch.real_photographs:
         raise SettingError(
-            "Real photographs are named, but batch.real_share is 0, so none would be used. Set it above 0."
+            "Real photographs are named, but batch.real_share and batch.retained are 0, so none would be used. "
+            "Set one of them above 0."
         )
     batches = batch_source(pristine, real, record.config, workers=workers)
     trainer = Trainer(record.config, run, batches, device=device, checkpoint_every=checkpoint_every)

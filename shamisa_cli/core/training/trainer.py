@@ -154,18 +154,21 @@ class Trainer:
 
     def _forward(self, batch: TrainingBatch) -> tuple[Tensor, dict[str, float]]:
         """The loss of a batch, and its numbers by name."""
-        pixels = normalised(batch.crops.to(self._device, non_blocking=True), Preprocessing())
+        crops = torch.cat([batch.crops, batch.retained])
+        pixels = normalised(crops.to(self._device, non_blocking=True), Preprocessing())
         if self.config.channels_last:
             pixels = pixels.contiguous(memory_format=torch.channels_last)
         seen = self.learner.represent(pixels)
+        h = seen.h[: len(batch.crops)]
         if self.step == 0 and self.config.calibrate_projector:
-            self.learner.projector.calibrate(seen.h.detach())
-        z = self.learner.project(seen.h)
-        terms = objective(z, self.learner.relate(batch.nodes, seen.h), self.config.objective)
+            self.learner.projector.calibrate(h.detach())
+        z = self.learner.project(h)
+        terms = objective(z, self.learner.relate(batch.nodes, h), self.config.objective)
         retention = z.new_zeros(())
         if self._start is not None:
-            reference = batch.nodes.is_reference.to(self._device)
-            retention = forgetting([stage[reference] for stage in seen.stages], self._start.features(pixels[reference]))
+            alone = torch.ones(len(batch.retained), dtype=torch.bool)
+            kept = torch.cat([batch.nodes.is_reference, alone]).to(self._device)
+            retention = forgetting([stage[kept] for stage in seen.retained], self._start.features(pixels[kept]))
         loss = terms.total + self.config.retention * retention
         values = self._finite(
             {
@@ -176,7 +179,7 @@ class Trainer:
                 "retention": retention,
                 "total": loss,
                 "z_std": z.detach().std(dim=0).mean(),
-                "h_std": seen.h.detach().std(dim=0).mean() * math.sqrt(seen.h.shape[1]),
+                "h_std": h.detach().std(dim=0).mean() * math.sqrt(h.shape[1]),
             }
         )
         return loss, values
@@ -245,7 +248,7 @@ class Trainer:
             self._restore(latest if latest.step == 0 else self.run_folder.checkpoints.load(0))
         start = None
         if self.config.retention:
-            start = Start(self.learner.backbone, self.config.representation_stages)
+            start = Start(self.learner.backbone, self.config.stages_to_retain)
         if latest is not None:
             self._restore(latest)
         return start

@@ -25,7 +25,7 @@ def soft_batches(start_step: int) -> Iterator[TrainingBatch]:
         nodes = node_table(severities, photos=2, scales=1)
         pictures = functional.interpolate(torch.rand(2, 3, 4, 4, generator=generator), size=32, mode="bilinear")
         noise = torch.randn(len(nodes), 3, 32, 32, generator=generator) * nodes.severity.view(-1, 1, 1, 1) / 10
-        yield TrainingBatch((pictures[nodes.photo] + noise).clamp(0, 1), nodes, step)
+        yield TrainingBatch((pictures[nodes.photo] + noise).clamp(0, 1), nodes, step, torch.empty(0, 3, 32, 32))
         step += 1
 
 

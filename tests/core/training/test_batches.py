@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -98,12 +99,12 @@ def test_a_folder_of_damaged_photographs_stops_the_training(tmp_path: Path) -> N
     damaged = [tmp_path / f"{index}.jpg" for index in range(3)]
     for path in damaged:
         path.write_bytes(b"")
-    with pytest.raises(TrainingError, match="0 of the 3 photographs"):
+    with pytest.raises(TrainingError, match="^0 of the 3 photographs"):
         BatchStream(damaged, [], SMALL, seed=0, steps=1).batch(0)
 
 
 def test_too_few_photographs_are_refused_before_training(photos: list[Path]) -> None:
-    with pytest.raises(SettingError, match="needs 2 different pristine photographs and there are 1"):
+    with pytest.raises(SettingError, match="A batch needs 2 different pristine photographs and there are 1"):
         stream(photos[:1])
 
 
@@ -112,3 +113,13 @@ def test_real_photographs_are_used_at_the_share_asked_for(photos: list[Path], tm
     nowhere = [tmp_path / "absent.jpg"]
     batch = BatchStream(nowhere, photos, settings, seed=0, steps=1).batch(0)
     assert len(batch.crops) == 2
+
+
+def test_crops_for_retention_alone_stand_outside_the_record(photos: list[Path]) -> None:
+    settings = replace(SMALL, retained=3)
+    batch = stream(photos, settings).batch(1)
+    assert batch.retained.shape == (3, 3, 48, 48)
+    assert len(batch.nodes) == len(batch.crops) == SMALL.crops
+    assert torch.equal(batch.crops, stream(photos).batch(1).crops)
+    with pytest.raises(SettingError, match="needs 3 different real photographs and there are 2"):
+        BatchStream(photos, photos[:2], settings, seed=0, steps=1)

@@ -43,7 +43,7 @@ def test_a_photograph_lost_on_the_way_is_told_in_a_sentence(
     source = batch_source(photos, [], small_config, workers=workers)
     photos[0].unlink()
     photos[1].unlink()
-    with pytest.raises(TrainingError, match="can be read, and a sample needs") as caught:
+    with pytest.raises(TrainingError, match="can be read, and 2 are needed") as caught:
         next(source(0))
     assert "Traceback" not in str(caught.value)
 
