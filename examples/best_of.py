@@ -1,6 +1,6 @@
 """Find the best pictures of a folder with the library, and say which could not be read.
 
-    python examples/best_of.py FOLDER [--count 5]
+python examples/best_of.py FOLDER [--count 5]
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def train(
             metavar="DIR",
             rich_help_panel=DATA,
             show_default="none",
-            help="Photographs that already have faults; --real-share says how often they are used.",
+            help="Photographs that already have faults: for retention, and for samples as often as --real-share says.",
         ),
     ] = None,
     real_share: Annotated[
@@ -80,7 +80,7 @@ def train(
     preset: Annotated[
         Preset | None,
         typer.Option(
-            rich_help_panel=SETTINGS, show_default="quick", help="paper: days on a GPU; quick: an evening on a laptop."
+            rich_help_panel=SETTINGS, show_default="quick", help="paper: days on a GPU; quick: an hour on a laptop."
         ),
     ] = None,
     config: Annotated[

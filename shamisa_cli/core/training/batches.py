@@ -39,7 +39,8 @@ class BatchSettings:
         crop: side of a crop in pixels.
         severity_law: the law severities are drawn from.
         real_share: 0…1, chance that a sample takes its photographs from the real, already imperfect ones.
-        retained: crops of real photographs that come along for retention alone, outside all relations.
+        retained: crops that come along for retention alone, outside all relations: of real photographs where
+            there are any, else of pristine ones; one of each at most.
     """
 
     samples: int = 2
@@ -66,11 +67,6 @@ class BatchSettings:
     def crops(self) -> int:
         """N, how many crops a batch has, those for retention alone not counted."""
         return self.samples * self.photos * self.scales * (1 + self.compositions * self.levels)
-
-    @property
-    def real_photographs(self) -> int:
-        """How many real photographs a batch may need at once; 0 where it uses none."""
-        return max(self.retained, self.photos if self.real_share else 0)
 
 
 @dataclass(frozen=True)
@@ -121,7 +117,7 @@ class BatchStream(IterableDataset[TrainingBatch]):
         steps: int,
     ) -> None:
         _check_pool(pristine, settings.photos if settings.real_share < 1 else 0, "pristine")
-        _check_pool(real, settings.real_photographs, "real")
+        _check_pool(real, settings.photos if settings.real_share > 0 else 0, "real")
         self.pristine, self.real = tuple(pristine), tuple(real)
         self.settings, self.seed, self.rank = settings, seed, rank
         self.start_step, self.steps = start_step, steps
@@ -154,11 +150,13 @@ class BatchStream(IterableDataset[TrainingBatch]):
         return TrainingBatch(torch.cat([*references, *distorted]), nodes, step, self._retained(rng))
 
     def _retained(self, rng: np.random.Generator) -> Tensor:
-        """(K, 3, crop, crop): a crop of each of K real photographs, at any of the scales."""
+        """(K, 3, crop, crop): a crop of each of K photographs, at any of the scales."""
         size = self.settings.crop
-        if not self.settings.retained:
+        pool = self.real or self.pristine
+        count = min(self.settings.retained, len(pool))
+        if not count:
             return torch.empty(0, 3, size, size)
-        photos = _readable_photos(self.real, self.settings.retained, rng)
+        photos = _readable_photos(pool, count, rng)
         scales = 0.5 ** rng.integers(self.settings.scales, size=len(photos))
         scaled = [_scaled(photo, float(scale), size) for photo, scale in zip(photos, scales, strict=True)]
         return _stacked([_random_crop(photo, size, rng) for photo in scaled])
@@ -205,9 +203,7 @@ def _readable_photos(pool: Sequence[Path], count: int, rng: np.random.Generator)
                 raise TrainingError(f"{failures} photographs could not be read; the last one: {error}") from error
         if len(photos) == count:
             return photos
-    raise TrainingError(
-        f"{len(photos)} of the {len(pool)} photographs can be read, and {count} are needed at once."
-    )
+    raise TrainingError(f"{len(photos)} of the {len(pool)} photographs can be read, and {count} are needed at once.")
 
 
 def _scaled(photo: Image.Image, scale: float, crop: int) -> Image.Image:

@@ -57,7 +57,7 @@ def train_run(
         run.check_resumable(record)
     else:
         run.check_new()
-    if real and not record.config.batch.real_photographs:
+    if real and not (record.config.batch.real_share or record.config.batch.retained):
         raise SettingError(
             "Real photographs are named, but batch.real_share and batch.retained are 0, so none would be used. "
             "Set one of them above 0."
