@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -43,7 +44,8 @@ def terminal_picture(command: str) -> str:
         console = Console(record=True, width=COLUMNS, file=nowhere, force_terminal=True, color_system="truecolor")
         console.print(Text(f"$ shamisa {command}", style="bold"))
         console.print(Text.from_ansi(shamisa(*command.split())))
-        return console.export_svg(title="shamisa")
+        svg = console.export_svg(title="shamisa")
+    return re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)  # no fonts from elsewhere
 
 
 def sheet_top() -> Image.Image:
