@@ -1,0 +1,67 @@
+"""What a newcomer sees first: the model that ships, on the example photographs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import shamisa_cli as shamisa
+from shamisa_cli.core.scoring.records import ImageRecord
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def scores(example_photos: Path) -> dict[str, float]:
+    """Scores by file name without suffix."""
+    records: list[ImageRecord] = shamisa.score(example_photos)
+    assert [record.error for record in records if record.error] == []
+    return {Path(record.path).stem: record.score for record in records if record.score is not None}
+
+
+def test_every_degraded_example_scores_below_its_original(scores: dict[str, float]) -> None:
+    degraded = {name: original for name in scores if (original := name.rpartition("_")[0]) in scores}
+    assert len(degraded) == 12
+    assert {name: scores[name] < scores[original] for name, original in degraded.items()} == dict.fromkeys(
+        degraded, True
+    )
+
+
+def test_a_smaller_copy_scores_alike(scores: dict[str, float], example_photos: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    with Image.open(example_photos / "temple.jpg") as photo:
+        for side in (1600, 4000):
+            size = (side, round(photo.height * side / photo.width))
+            photo.resize(size, Image.Resampling.LANCZOS).save(tmp_path / f"{side}.png")
+    small, large = (record.score for record in shamisa.score([tmp_path / "1600.png", tmp_path / "4000.png"]))
+    assert small is not None
+    assert large is not None
+    assert abs(small - large) < 3
+    assert abs(small - scores["temple"]) < 3
+
+
+def test_the_model_has_a_card_and_a_regressor_that_belongs_to_it() -> None:
+    model = shamisa.load_model()
+    assert model.name == "shamisa-mobilenetv2"
+    assert model.probe is not None
+    assert model.probe.encoder_fingerprint == model.encoder_fingerprint
+
+
+def test_the_examples_of_the_library_run(example_photos: Path, tmp_path: Path) -> None:
+    examples = example_photos.parent
+    photo = tmp_path / "coffee.jpg"
+    photo.write_bytes((example_photos / "coffee.jpg").read_bytes())
+    blurred = tmp_path / "blurred.jpg"
+    degrade = [sys.executable, examples / "degrade.py", photo, "gaussian blur", "3.5", blurred]
+    subprocess.run(degrade, check=True)
+    best = subprocess.run(
+        [sys.executable, examples / "best_of.py", tmp_path], check=True, capture_output=True, text=True
+    )
+    lines = best.stdout.splitlines()
+    assert len(lines) == 2
+    assert lines[0].endswith("coffee.jpg")
+    assert lines[1].endswith("blurred.jpg")
