@@ -171,7 +171,7 @@ def test_a_folder_with_a_run_is_not_used_again_by_mistake(
     other = here("-o", run, "--resume", "--seed", "5", *EASIEST)
     assert (other.exit_code, "seed was 0 and is now 5" in other.stderr) == (2, True)
     other = here("-o", run, "--resume", "--preset", "quick", *EASIEST)
-    assert (other.exit_code, "projector_hidden was 32 and is now 2048" in other.stderr) == (2, True)
+    assert (other.exit_code, "projector_hidden was 32 and is now 1024" in other.stderr) == (2, True)
     fewer = here("-o", run, "--resume", "--data", photos / "photo0.png", *EASIEST)
     assert (fewer.exit_code, "not the same" in fewer.stderr) == (2, True)
     assert [line["step"] for line in numbers(run)] == list(range(6))
@@ -181,6 +181,7 @@ def test_mistakes_are_explained_and_leave_nothing_behind(photos: Path, tmp_path:
     run = tmp_path / "run"
     begin = ("--data", photos, "-o", run)
     (tmp_path / "typo.toml").write_text("stepps = 3")
+    (tmp_path / "unused.toml").write_text("batch.retained = 0")
     (tmp_path / "damaged.safetensors").write_bytes(b"no weights")
     for arguments, words in (
         (("--data", photos), "-o RUN"),
@@ -191,7 +192,7 @@ def test_mistakes_are_explained_and_leave_nothing_behind(photos: Path, tmp_path:
         ((*begin, "--config", tmp_path / "typo.toml"), "did you mean 'steps'"),
         ((*begin, "--init", tmp_path / "no.safetensors"), "no.safetensors"),
         ((*begin, "--init", tmp_path / "damaged.safetensors"), "damaged.safetensors"),
-        ((*begin, "--init", "none", "--real", photos), "real_share is 0"),
+        ((*begin, "--init", "none", "--real", photos, "--config", tmp_path / "unused.toml"), "real_share and"),
         ((*begin, "--init", "none", "--real-share", "0.5"), "real photographs and there are 0"),
         ((*begin, "--preset", "huge"), "paper"),
         ((*begin, "--steps", "0"), "--steps"),
