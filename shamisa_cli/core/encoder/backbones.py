@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from torch import Tensor, nn
 from torchvision import models
@@ -30,6 +30,19 @@ class Backbone(nn.Module, ABC):
         for stage in self.stage_modules():
             feature_map = stage(feature_map)
             yield feature_map
+
+    def chosen_stages(self, pixels: Tensor, chosen: Sequence[int]) -> Iterator[tuple[int, Tensor]]:
+        """Yield (index, feature map) of the chosen stages, first stage first; what lies beyond them is not computed.
+
+        Negative stages count from the last; indices that are yielded are not negative.
+        """
+        wanted = {stage % len(self.stage_channels) for stage in chosen}
+        last = max(wanted)
+        for index, feature_map in enumerate(self.stages(pixels)):
+            if index in wanted:
+                yield index, feature_map
+            if index == last:
+                return
 
     def forward(self, pixels: Tensor) -> list[Tensor]:
         """All feature maps of `stages` at once."""

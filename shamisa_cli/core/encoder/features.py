@@ -75,11 +75,9 @@ def _read(backbone: Backbone, pixels: Tensor, spec: FeatureSpec, preprocessing: 
     blocks = []
     for scale in spec.scales:
         view = normalised(rescaled(pixels, scale), preprocessing).contiguous(memory_format=torch.channels_last)
-        moments: dict[int, list[Tensor]] = {}
-        for index, feature_map in enumerate(backbone.stages(view)):
-            if index in wanted:
-                moments[index] = [MOMENTS[moment](feature_map.float()) for moment in spec.moments]
-            if index == max(wanted):
-                break
+        moments = {
+            index: [MOMENTS[moment](feature_map.float()) for moment in spec.moments]
+            for index, feature_map in backbone.chosen_stages(view, wanted)
+        }
         blocks += [F.normalize(block, dim=1) for stage in wanted for block in moments[stage]]
     return torch.cat(blocks, dim=1)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from shamisa_cli.core.encoder.spec import SMALLEST_VIEW
 from shamisa_cli.core.errors import ImageError, ModelError, SettingError
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, Picture, decode
 from shamisa_cli.core.scoring.records import NOT_A_NUMBER, ErrorRecord, ImageRecord, ModelRecord, Run
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from shamisa_cli.core.encoder.encoder import Encoder
     from shamisa_cli.core.models.loading import Model
     from shamisa_cli.core.probe.ridge import Probe
-
-MIN_VIEW_SIZE = 32
 
 ViewSize = int | Literal["model"] | None
 """Long side in pixels at which pictures are judged; "model": as the model says; None: every pixel."""
@@ -62,8 +61,8 @@ def effective_view_size(encoder: Encoder, view_size: ViewSize) -> int | None:
     """Resolve "model" to the view size the encoder was made with. Raises SettingError below 32 pixels."""
     if view_size == "model":
         return encoder.config.preprocessing.view_size
-    if view_size is not None and view_size < MIN_VIEW_SIZE:
-        raise SettingError(f"The view size is {view_size} pixels; it must be at least {MIN_VIEW_SIZE}.")
+    if view_size is not None and view_size < SMALLEST_VIEW:
+        raise SettingError(f"The view size is {view_size} pixels; it must be at least {SMALLEST_VIEW}.")
     return view_size
 
 

@@ -18,14 +18,8 @@ def stage_means(backbone: Backbone, pixels: Tensor, stages: Sequence[int]) -> li
 
     Negative stages count from the last. Nothing beyond the last wanted stage is computed.
     """
-    wanted = [stage % len(backbone.stage_channels) for stage in stages]
-    means: dict[int, Tensor] = {}
-    for index, feature_map in enumerate(backbone.stages(pixels)):
-        if index in wanted:
-            means[index] = pooled(feature_map.float())
-        if index == max(wanted):
-            break
-    return [means[index] for index in wanted]
+    means = {index: pooled(feature_map.float()) for index, feature_map in backbone.chosen_stages(pixels, stages)}
+    return [means[stage % len(backbone.stage_channels)] for stage in stages]
 
 
 def forgetting(features: Sequence[Tensor], start: Sequence[Tensor]) -> Tensor:
