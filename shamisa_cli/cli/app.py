@@ -10,17 +10,27 @@ from typing import Annotated
 import typer
 
 from shamisa_cli import __version__
+from shamisa_cli.cli.config import config
 from shamisa_cli.cli.embed import embed
 from shamisa_cli.cli.errors import guarded
 from shamisa_cli.cli.evaluate import evaluate
 from shamisa_cli.cli.fit_probe import fit_probe
 from shamisa_cli.cli.score import score
+from shamisa_cli.cli.settings import load_settings
 from shamisa_cli.cli.train import train
 
 DEBUG_OPTION = "--debug"
 DEBUG_VARIABLE = "SHAMISA_DEBUG"
 
-COMMANDS = {"score": score, "embed": embed, "fit-probe": fit_probe, "evaluate": evaluate, "train": train}
+COMMANDS = {
+    "score": score,
+    "embed": embed,
+    "fit-probe": fit_probe,
+    "evaluate": evaluate,
+    "train": train,
+    "config": config,
+}
+HELP_OPTIONS = ["--help", "-h"]
 
 
 def build_app(*, debug: bool = False) -> typer.Typer:
@@ -31,9 +41,9 @@ def build_app(*, debug: bool = False) -> typer.Typer:
         pretty_exceptions_enable=False,
         add_completion=False,
         rich_markup_mode="rich",
-        context_settings={"help_option_names": ["--help", "-h"]},
+        context_settings={"help_option_names": HELP_OPTIONS},
     )
-    app.callback()(_program)
+    app.callback()(guarded(_program, debug=debug))
     for name, command in COMMANDS.items():
         app.command(name)(guarded(command, debug=debug))
     return app
@@ -60,13 +70,17 @@ def _show_version(wanted: bool) -> None:
 
 
 def _program(
-    version: Annotated[
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, show_default=False, help="Show the version."),
     ] = False,
-    debug: Annotated[
+    debug: Annotated[  # noqa: ARG001
         bool,
         typer.Option(DEBUG_OPTION, envvar=DEBUG_VARIABLE, show_default="off", help="Show tracebacks of errors."),
     ] = False,
 ) -> None:
     """How good does a photograph look, and why: image quality scores without a reference."""
+    # Help is shown whatever is wrong with a file of settings.
+    if not context.resilient_parsing and not set(HELP_OPTIONS) & set(sys.argv):
+        load_settings(context)

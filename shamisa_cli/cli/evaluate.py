@@ -162,7 +162,7 @@ def _document(
 
     return {
         "schema": SCHEMA,
-        "model": describe_run(model, "model", None).model.to_json(),
+        "model": describe_run(model, "model").model.to_json(),
         "mos": str(mos),
         "logistic": logistic,
         "confidence": CONFIDENCE,

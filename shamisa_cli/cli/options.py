@@ -25,6 +25,7 @@ NATIVE = "native"
 PICTURES = "Pictures"
 MODEL = "Model"
 RUNNING = "Running"
+GATE = "Gate"
 
 
 class Device(StrEnum):

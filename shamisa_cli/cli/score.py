@@ -11,11 +11,12 @@ from typing import Annotated
 
 import typer
 
-from shamisa_cli.cli import options
+from shamisa_cli.cli import gating, options
 from shamisa_cli.cli.console import Console, check_output
 from shamisa_cli.cli.errors import outcome
 from shamisa_cli.cli.reporters import REPORTERS
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
+from shamisa_cli.core.scoring.gate import Standing, conclusion, judged, standing
 from shamisa_cli.core.scoring.records import ImageRecord
 
 RESULTS = "Results"
@@ -31,6 +32,7 @@ class Sort(StrEnum):
 
 
 def score(
+    context: typer.Context,
     paths: options.PathsArgument = None,
     format: Annotated[
         Format | None,
@@ -40,7 +42,8 @@ def score(
             envvar="SHAMISA_FORMAT",
             rich_help_panel=RESULTS,
             show_default="by the suffix of --output, else text",
-            help="text for people; json; jsonl and csv, a picture a row, written as they are done.",
+            help="text for people; json; jsonl and csv, a picture a row, written as they are done; "
+            "junit, github (annotations and a step summary) and sarif for CI.",
         ),
     ] = None,
     output: Annotated[
@@ -64,18 +67,10 @@ def score(
             help="score puts the worst first. A sorted jsonl or csv is written at the end.",
         ),
     ] = None,
-    min_score: Annotated[
-        float | None,
-        typer.Option(
-            "--min-score",
-            min=0,
-            max=100,
-            envvar="SHAMISA_MIN_SCORE",
-            rich_help_panel=RESULTS,
-            show_default="none",
-            help="The bar: exit code 1 when a picture scores less.",
-        ),
-    ] = None,
+    min_score: gating.MinScore = None,
+    baseline: gating.BaselineFile = None,
+    max_drop: gating.MaxDrop = None,
+    update_baseline: gating.UpdateBaseline = False,
     files_from: options.FilesFrom = None,
     recursive: options.Recursive = True,
     view_size: options.ViewSizeText = "model",
@@ -91,9 +86,9 @@ def score(
 
     Exit codes:
     0  fine
-    1  a picture scores less than --min-score
+    1  a picture failed the gate: scores less than --min-score, or dropped by more than --max-drop
     2  nothing could be done: unknown option, no picture, no such model
-    3  pictures could not be read, and none failed the bar (see --skip-unreadable)
+    3  pictures could not be read, and none failed the gate (see --skip-unreadable)
     """
     console = Console()
     if output is not None:
@@ -101,23 +96,40 @@ def score(
     reporter = REPORTERS[format or _format_of(output)]
     order = sort or (Sort.SCORE if reporter.worst_first else None)
     view = options.view_size(view_size)
+    gated = gating.open_gate(
+        context,
+        min_score=min_score,
+        max_drop=max_drop,
+        baseline=baseline,
+        update=update_baseline,
+        skip_unreadable=skip_unreadable,
+    )
     files = options.find_pictures(paths, files_from, recursive)
 
     from shamisa_cli.core.models.loading import load_model
     from shamisa_cli.core.scoring.pipeline import describe_run, score_files
 
     loaded = load_model(model, probe=probe, offline=offline, device=device)
-    records = score_files(loaded, files, jobs=jobs, view_size=view, min_score=min_score, max_pixels=max_pixels)
-    counts: Counter[str] = Counter()
+    run = describe_run(loaded, view, gated=gated.gate.judges)
+    scored = score_files(loaded, files, jobs=jobs, view_size=view, max_pixels=max_pixels)
+    gated.require_same(run, loaded)
+    records = judged(scored, gated.gate)
+    standings: Counter[Standing] = Counter()
+    scores: dict[str, float] = {}
     beside = reporter.streams and order is None and output is None
     with (
         closing(records),
         console.results(output) as stream,
         console.progress("Scoring", len(files), beside_results=beside) as advance,
     ):
-        watched = _watched(records, counts, advance)
-        reporter.write(_arranged(watched, order), describe_run(loaded, view, min_score), stream)
-    raise typer.Exit(outcome(failed=counts["failed"], unreadable=counts["error"], skip_unreadable=skip_unreadable))
+        watched = _watched(records, standings, scores, advance)
+        reporter.write(_arranged(watched, order), run, stream)
+    gated.keep(scores, run, loaded, console)
+    if run.gated and (output is not None or not reporter.concludes):
+        console.hint(f"{conclusion(standings, gated=True)}.")
+    raise typer.Exit(
+        outcome(failed=standings["failed"], unreadable=standings["unreadable"], skip_unreadable=skip_unreadable)
+    )
 
 
 def _format_of(output: Path | None) -> str:
@@ -126,10 +138,15 @@ def _format_of(output: Path | None) -> str:
 
 
 def _watched(
-    records: Iterable[ImageRecord], counts: Counter[str], advance: Callable[[int], None]
+    records: Iterable[ImageRecord],
+    standings: Counter[Standing],
+    scores: dict[str, float],
+    advance: Callable[[int], None],
 ) -> Iterator[ImageRecord]:
     for record in records:
-        counts[record.status] += 1
+        standings[standing(record)] += 1
+        if record.score is not None:
+            scores[record.path] = record.score
         advance(1)
         yield record
 

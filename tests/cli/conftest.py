@@ -21,7 +21,7 @@ from shamisa_cli.core.probe.ridge import Probe
 
 Shamisa = Callable[..., "subprocess.CompletedProcess[str]"]
 
-ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("SHAMISA_")} | {
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("SHAMISA_", "GITHUB_"))} | {
     "OMP_NUM_THREADS": "1",
     "COLUMNS": "100",
 }
@@ -71,4 +71,15 @@ def photos(tmp_path: Path) -> Path:
     for number in range(4):
         noise = np.random.default_rng(number).integers(0, 256, (80, 120, 3), dtype=np.uint8)
         Image.fromarray(noise).filter(ImageFilter.GaussianBlur(2 * number)).save(folder / f"{number}.jpg", quality=95)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def installed_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which shamisa/bin/shamisa is the program under test."""
+    folder = tmp_path_factory.mktemp("installed")
+    program = folder / "shamisa" / "bin" / "shamisa"
+    program.parent.mkdir(parents=True)
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m shamisa_cli "$@"\n')
+    program.chmod(0o755)
     return folder

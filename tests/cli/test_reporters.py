@@ -15,6 +15,7 @@ from shamisa_cli.cli.options import MAX_PIXELS
 from shamisa_cli.cli.reporters import REPORTERS
 from shamisa_cli.cli.reporters.text import quality_style, shortened
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
+from shamisa_cli.core.scoring.gate import Gate, Rule
 from shamisa_cli.core.scoring.records import ErrorRecord, ImageRecord, ModelRecord, Run
 
 RUN = Run(ModelRecord("tiny", "0123456789ab", {"view_size": 512}))
@@ -23,6 +24,11 @@ NASTY = ["[red]a.jpg", "b\x1b[31m\n.jpg", os.fsdecode(b"c\xff.jpg"), 'd,"quoted"
 
 def records(count: int) -> list[ImageRecord]:
     return [ImageRecord(f"photos/{n:05d}.jpg", n % 1000 / 10, 3.0, width=640, height=480) for n in range(count)]
+
+
+def judged(pictures: list[ImageRecord]) -> list[ImageRecord]:
+    gate = Gate(min_score=50.0, rules=(Rule(("drafts/",), level="warn"),))
+    return [gate.judged(record) for record in pictures]
 
 
 def written(format: str, pictures: list[ImageRecord], run: Run = RUN, *, terminal: bool = False) -> str:
@@ -105,21 +111,22 @@ def test_no_line_is_wider_than_the_terminal(columns: int, monkeypatch: pytest.Mo
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setenv("TERM", "xterm")
     long = [ImageRecord(f"folder/{'名' * 90}/{n}.jpg", 50.0, width=9000, height=6000) for n in range(3)]
-    shown = re.sub(r"\x1b\[[0-9;]*m", "", written("text", long, Run(RUN.model, 60.0), terminal=True))
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", written("text", long, Run(RUN.model, gated=True), terminal=True))
     table = shown.splitlines()[:5]
     assert max(cell_len(line.rstrip()) for line in table) <= columns
     assert "…" in shown
 
 
 def test_the_gate_and_what_could_not_be_read_are_reported() -> None:
-    failed = ImageRecord("a.jpg", 40.0, status="failed")
+    gated = Run(RUN.model, gated=True)
     unread = ImageRecord("b.jpg", status="error", error=ErrorRecord("truncated", "b.jpg ends early."))
-    shown = written("text", [failed, unread], Run(RUN.model, 50.0))
+    shown = written("text", judged([ImageRecord("a.jpg", 40.0), unread]), gated)
     assert "✗ a.jpg" in shown
-    assert "1 picture below 50" in shown
+    assert "2 checked: 1 failed, 1 not readable" in shown
+    assert "a.jpg scores 40.0, under the bar of 50" in shown
     assert "1 picture could not be scored" in shown
-    assert "b.jpg ends early." in shown
-    assert "no picture below 50" in written("text", [ImageRecord("a.jpg", 90.0)], Run(RUN.model, 50.0))
+    assert shown.count("b.jpg ends early.") == 1
+    assert "✓ 1 checked, all passed" in written("text", judged([ImageRecord("a.jpg", 90.0)]), gated)
 
 
 def test_the_histogram_counts_every_scored_picture() -> None:

@@ -16,9 +16,11 @@ class Reporter:
     Attributes:
         write: puts records, in the order they come, into a text stream.
         streams: whether it writes each record as it comes, and not all of them at the end.
+        concludes: whether it ends by saying how many pictures passed.
         worst_first: whether a person reads it from the worst picture on, unless another order is asked for.
     """
 
     write: Callable[[Iterable[ImageRecord], Run, TextIO], None]
     streams: bool = False
+    concludes: bool = False
     worst_first: bool = False

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from shamisa_cli.cli.console import printable
 from shamisa_cli.cli.reporters.reporter import Reporter
+from shamisa_cli.core.scoring.gate import account, conclusion, standing, worst_first
 from shamisa_cli.core.scoring.records import ImageRecord, Run, Summary, summarise
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ BIN_CELLS = 6
 HISTOGRAM_HEIGHT = 3
 HISTOGRAM_FROM = 5
 """Scored pictures from which on a distribution says more than the table."""
+MARKS = {"passed": ("  ", ""), "warned": ("! ", "bold yellow"), "failed": ("✗ ", "bold red"), "unreadable": ("  ", "")}
+"""Before a picture's name, where there is a gate."""
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 
 RED, YELLOW, GREEN = (208, 62, 56), (214, 158, 28), (52, 160, 84)
@@ -78,8 +82,9 @@ def _blocks(records: Sequence[ImageRecord], run: Run, console: Console) -> Itera
         yield from _histogram([record.score for record in scored if record.score is not None])
         yield ""
     yield _summary_line(summary)
-    if run.min_score is not None:
-        yield _gate_line(summary, run.min_score)
+    if run.gated:
+        yield _gate_line(records)
+        yield from _findings([record for record in worst_first(records) if record.score is not None], console)
     if unread:
         yield ""
         yield from _problems(unread, console)
@@ -121,8 +126,8 @@ def _cells(record: ImageRecord, run: Run, room: int, with_bars: bool) -> list[Te
     from rich.text import Text
 
     assert record.score is not None
-    mark = "" if run.min_score is None else ("✗ " if record.status == "failed" else "  ")
-    path = Text.assemble(" ", (mark, "bold red"), shortened(printable(record.path), room - 1 - len(mark)))
+    mark, mark_style = MARKS[standing(record)] if run.gated else ("", "")
+    path = Text.assemble(" ", (mark, mark_style), shortened(printable(record.path), room - 1 - len(mark)))
     style = quality_style(record.score)
     bar = [_bar(record.score, style)] if with_bars else []
     return [path, Text(f"{record.score:.1f}", f"bold {style}"), *bar, Text(_size(record))]
@@ -171,12 +176,24 @@ def _summary_line(summary: Summary) -> Text:
     return line
 
 
-def _gate_line(summary: Summary, min_score: float) -> Text:
+def _gate_line(records: Sequence[ImageRecord]) -> Text:
     from rich.text import Text
 
-    if summary.failed:
-        return Text(f" ✗ {_counted(summary.failed, 'picture')} below {min_score:g}", "bold red")
-    return Text(f" ✓ no picture below {min_score:g}", "bold green")
+    standings = Counter(standing(record) for record in records)
+    passed = set(standings) == {"passed"}
+    mark, style = ("✓", "bold green") if passed else ("✗", "bold red") if standings["failed"] else ("!", "bold yellow")
+    return Text(f" {mark} {conclusion(standings, gated=True)}", style)
+
+
+def _findings(judged: Sequence[ImageRecord], console: Console) -> Iterable[RenderableType]:
+    from rich.text import Text
+
+    shown = judged[:MAX_PROBLEMS] if console.is_terminal else judged
+    for record in shown:
+        mark, style = MARKS[standing(record)]
+        yield Text.assemble("   ", (mark, style), printable(account(record)))
+    if len(shown) < len(judged):
+        yield Text(f"   and {len(judged) - len(shown):,} more. All of them: --format csv, or pipe this.", "dim")
 
 
 def _problems(unread: Sequence[ImageRecord], console: Console) -> Iterable[RenderableType]:
@@ -209,4 +226,4 @@ def _counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
-TEXT = Reporter(write_text, worst_first=True)
+TEXT = Reporter(write_text, worst_first=True, concludes=True)

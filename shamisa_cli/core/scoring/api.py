@@ -12,6 +12,7 @@ from shamisa_cli.core.images.discovery import discover
 from shamisa_cli.core.models.loading import Model, load_model
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 from shamisa_cli.core.scoring.embeddings import Features
+from shamisa_cli.core.scoring.gate import Gate, judged
 from shamisa_cli.core.scoring.pipeline import ViewSize, embed_files, score_files
 from shamisa_cli.core.scoring.records import ImageRecord
 
@@ -34,7 +35,8 @@ def score(
         paths: one or many files, folders or globs.
         model: a loaded model, a name, a folder, or "hf:org/name@revision"; None takes the default one.
         recursive: whether folders are read with all their folders.
-        jobs, view_size, min_score, max_pixels: see `score_files`.
+        jobs, view_size, max_pixels: see `score_files`.
+        min_score: pictures that score less get the status "failed".
 
     Raises:
         InputNotFoundError: a path matches nothing.
@@ -43,9 +45,9 @@ def score(
     A picture that cannot be read raises nothing: its record has the status "error" and says why.
     """
     files = discover(_many(paths), recursive=recursive)
-    return list(
-        score_files(_loaded(model), files, jobs=jobs, view_size=view_size, min_score=min_score, max_pixels=max_pixels)
-    )
+    gate = Gate(min_score=min_score)
+    records = score_files(_loaded(model), files, jobs=jobs, view_size=view_size, max_pixels=max_pixels)
+    return list(judged(records, gate))
 
 
 def embed(

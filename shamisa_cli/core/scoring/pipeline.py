@@ -101,14 +101,12 @@ def score_files(
     *,
     jobs: int | None = None,
     view_size: ViewSize = "model",
-    min_score: float | None = None,
     max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> Generator[ImageRecord, None, None]:
     """Score files in the order given; see `embed_files` for what the two have in common.
 
     Args:
         model: an encoder with a regressor.
-        min_score: pictures that score less get the status "failed".
 
     Raises:
         ModelError: at once, when the model has no regressor.
@@ -120,7 +118,7 @@ def score_files(
             "Name one with --probe, or fit one with: shamisa fit-probe."
         )
     embeddings = embed_files(model.encoder, paths, jobs=jobs, view_size=view_size, max_pixels=max_pixels)
-    return _scored(model.probe, embeddings, min_score)
+    return _scored(model.probe, embeddings)
 
 
 def preprocessing_used(encoder: Encoder, view_size: ViewSize) -> dict[str, Any]:
@@ -128,9 +126,9 @@ def preprocessing_used(encoder: Encoder, view_size: ViewSize) -> dict[str, Any]:
     return asdict(encoder.config.preprocessing) | {"view_size": effective_view_size(encoder, view_size)}
 
 
-def describe_run(model: Model, view_size: ViewSize, min_score: float | None) -> Run:
+def describe_run(model: Model, view_size: ViewSize, *, gated: bool = False) -> Run:
     """What goes with the records of `score_files` under the same settings."""
-    return Run(ModelRecord(model.name, model.revision, preprocessing_used(model.encoder, view_size)), min_score)
+    return Run(ModelRecord(model.name, model.revision, preprocessing_used(model.encoder, view_size)), gated)
 
 
 def _decoded(paths: Iterable[Path], view_size: int | None, max_pixels: int, jobs: int) -> Decoded:
@@ -166,15 +164,13 @@ def _embedded(encoder: Encoder, decoded: Decoded) -> Generator[Embedding, None, 
                 yield Embedding(path, features, picture.width, picture.height)
 
 
-def _scored(
-    probe: Probe, embeddings: Generator[Embedding, None, None], min_score: float | None
-) -> Generator[ImageRecord, None, None]:
+def _scored(probe: Probe, embeddings: Generator[Embedding, None, None]) -> Generator[ImageRecord, None, None]:
     with closing(embeddings):
         for embedding in embeddings:
-            yield _record(probe, embedding, min_score)
+            yield _record(probe, embedding)
 
 
-def _record(probe: Probe, embedding: Embedding, min_score: float | None) -> ImageRecord:
+def _record(probe: Probe, embedding: Embedding) -> ImageRecord:
     path = str(embedding.path)
     if embedding.features is None:
         assert embedding.error is not None
@@ -187,5 +183,4 @@ def _record(probe: Probe, embedding: Embedding, min_score: float | None) -> Imag
         )
         return replace(record, status="error", error=error)
     score = float(probe.score(np.array([mos]))[0])
-    failed = min_score is not None and score < min_score
-    return replace(record, score=score, mos=mos, status="failed" if failed else "ok")
+    return replace(record, score=score, mos=mos)

@@ -13,6 +13,7 @@ SCHEMA = 1
 NOT_A_NUMBER = "not-a-number"
 
 Status = Literal["ok", "failed", "error"]
+FindingRule = Literal["min-score", "max-drop", "unreadable"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,25 @@ class ErrorRecord:
 
 
 @dataclass(frozen=True)
+class Finding:
+    """Something the gate has against a picture.
+
+    Attributes:
+        rule: which condition the picture does not hold to.
+        level: whether the picture fails by it or is warned of.
+        message: for a person; what follows on the picture's name, or the whole sentence of an unreadable one.
+    """
+
+    rule: FindingRule
+    level: Literal["warn", "error"]
+    message: str
+
+    def to_json(self) -> dict[str, str]:
+        """The finding as JSON values."""
+        return {"rule": self.rule, "level": self.level, "message": self.message}
+
+
+@dataclass(frozen=True)
 class ImageRecord:
     """One picture and what was found out about it.
 
@@ -48,8 +68,9 @@ class ImageRecord:
         interval: a range that should hold the score; None until a model carries one.
         width, height: of the upright original, in pixels.
         defects: strength 0…4 of each group of distortions; None until a model carries them.
-        status: "failed" means scored but under the bar; "error" means not scored.
+        status: "failed" means scored but refused by the gate; "error" means not scored.
         error: why there is no score; None otherwise.
+        findings: what the gate has against it.
     """
 
     path: str
@@ -61,6 +82,7 @@ class ImageRecord:
     defects: Mapping[str, float] | None = None
     status: Status = "ok"
     error: ErrorRecord | None = None
+    findings: tuple[Finding, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values, in the order readers are promised."""
@@ -74,6 +96,7 @@ class ImageRecord:
             "defects": None if self.defects is None else dict(self.defects),
             "status": self.status,
             "error": None if self.error is None else self.error.to_json(),
+            "findings": [finding.to_json() for finding in self.findings],
         }
 
 
@@ -101,11 +124,11 @@ class Run:
 
     Attributes:
         model: which scored.
-        min_score: the bar pictures had to reach; None where there was none.
+        gated: whether there was a bar, or a limit, that a picture could fail by.
     """
 
     model: ModelRecord
-    min_score: float | None = None
+    gated: bool = False
 
 
 @dataclass(frozen=True)
@@ -115,7 +138,7 @@ class Summary:
     Attributes:
         count: pictures asked for.
         errors: pictures without a score.
-        failed: scored pictures under the bar.
+        failed: scored pictures that the gate refused.
         mean, median, lowest, highest: of the scores, 0…100.
     """
 

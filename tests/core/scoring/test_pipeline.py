@@ -12,6 +12,7 @@ import pytest
 from shamisa_cli.core.errors import ModelError, SettingError
 from shamisa_cli.core.images.decoding import decode
 from shamisa_cli.core.models.loading import Model
+from shamisa_cli.core.scoring.gate import Gate, judged
 from shamisa_cli.core.scoring.pipeline import describe_run, embed_files, score_files
 
 
@@ -52,7 +53,7 @@ def test_one_bad_file_stops_nothing(model: Model, photos: list[Path], broken: Pa
 def test_pictures_under_the_bar_fail_and_a_score_on_the_bar_passes(model: Model, photos: list[Path]) -> None:
     found = [record.score for record in score_files(model, photos) if record.score is not None]
     bar = sorted(found)[4]
-    statuses = [record.status for record in score_files(model, photos, min_score=bar)]
+    statuses = [record.status for record in judged(score_files(model, photos), Gate(min_score=bar))]
     assert statuses == ["failed" if score < bar else "ok" for score in found]
     assert statuses.count("failed") == 4
 
@@ -104,7 +105,7 @@ def test_the_view_size_can_be_the_models_a_number_or_native(model: Model, photos
     assert np.array_equal(features("model"), features(64))
     assert np.array_equal(features(None), features(5000))
     assert not np.array_equal(features("model"), features(None))
-    assert describe_run(model, 96, None).model.preprocessing["view_size"] == 96
+    assert describe_run(model, 96).model.preprocessing["view_size"] == 96
 
 
 def test_impossible_settings_are_refused_before_any_file_is_read(model: Model) -> None:

@@ -1,0 +1,122 @@
+"""Settings of a project, as defaults of options. An option with an environment variable is a setting: files may
+give its default, the variable goes over that, and the command line over both."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from shamisa_cli.cli.console import Console
+from shamisa_cli.cli.options import GATE
+from shamisa_cli.core.configuration import Configuration, Configured, read_configuration
+from shamisa_cli.core.errors import SettingError
+
+PREFIX = "SHAMISA_"
+GATE_TABLE = "gate"
+FILES = {"gate.baseline"}
+"""Settings that name a file; in a configuration file it is relative to that file."""
+MODELS = {"model", "probe"}
+"""Settings that may name a folder; they are relative to the configuration file when they start with a dot."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One option of one or more commands.
+
+    Attributes:
+        name: as files spell it, such as "model" or "gate.min-score".
+        variable: of the environment.
+        option: the option, of the first command that has it.
+    """
+
+    name: str
+    variable: str
+    option: Any
+
+
+def known_settings(program: Any) -> dict[str, Setting]:
+    """The settings of all commands of the program, by name."""
+    found: dict[str, Setting] = {}
+    for command in program.commands.values():
+        for setting in _settings_of(command):
+            found.setdefault(setting.name, setting)
+    return found
+
+
+def load_settings(context: typer.Context) -> None:
+    """Read the files, check them, and make their values the defaults of the commands.
+
+    Raises:
+        SettingError: a name or value in a file cannot be used.
+    """
+    program: Any = context.command
+    known = known_settings(program)
+    configuration = read_configuration(Path.cwd(), known)
+    usable = {
+        name: _usable(known[name], configured, context)
+        for name, configured in configuration.values.items()
+        if name in known
+    }
+    context.obj = configuration
+    context.default_map = {
+        command_name: {
+            setting.option.name: usable[setting.name] for setting in _settings_of(command) if setting.name in usable
+        }
+        for command_name, command in program.commands.items()
+    }
+    variables = {setting.variable for setting in known.values()}
+    _warn_of_unknown_variables(variables | {_variable_of(option) for option in program.params})
+
+
+def configuration_of(context: typer.Context) -> Configuration:
+    """What the files say; nothing where none were read."""
+    found = context.find_object(Configuration)
+    return found if found is not None else Configuration()
+
+
+def _settings_of(command: Any) -> Iterator[Setting]:
+    for option in command.params:
+        variable = _variable_of(option)
+        if variable.startswith(PREFIX):
+            name = next(spelling for spelling in option.opts if spelling.startswith("--")).removeprefix("--")
+            in_gate = getattr(option, "rich_help_panel", None) == GATE
+            yield Setting(f"{GATE_TABLE}.{name}" if in_gate else name, variable, option)
+
+
+def _variable_of(option: Any) -> str:
+    return option.envvar if isinstance(option.envvar, str) else ""
+
+
+def _usable(setting: Setting, configured: Configured, context: typer.Context) -> Any:
+    """The value for the option, once the option has accepted it."""
+    value = configured.value
+    where = f"{configured.file}: {setting.name} is {value!r}"
+    if setting.option.is_flag:
+        if not isinstance(value, bool):
+            raise SettingError(f"{where}; it should be true or false.")
+        return value
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise SettingError(f"{where}; it should be a text or a number.")
+    text = str(value)
+    in_files_folder = setting.name in FILES or (setting.name in MODELS and text.startswith("."))
+    if in_files_folder:
+        text = str(configured.file.parent / Path(text).expanduser())
+    try:
+        setting.option.process_value(context, text)
+    except typer.BadParameter as error:
+        raise SettingError(f"{where}: {error.message}") from None
+    return text
+
+
+def _warn_of_unknown_variables(known: set[str]) -> None:
+    for variable in sorted(os.environ):
+        if variable.startswith(PREFIX) and variable not in known:
+            close = get_close_matches(variable, known, n=1)
+            guess = f" Did you mean {close[0]}?" if close else ""
+            Console().warn(f"the variable {variable} is no setting and changes nothing.{guess}")

@@ -1,0 +1,160 @@
+"""Settings a project keeps in its files: which files count, what they say, and what is wrong with them."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.scoring.gate import LEVELS, Rule
+
+PYPROJECT = "pyproject.toml"
+OWN_FILE = "shamisa.toml"
+RULES = "gate.rules"
+RULE_KEYS = ("files", "level", "min-score", "max-drop")
+PROJECT_ROOT = ".git"
+"""Files above the folder that holds this belong to something else."""
+
+
+@dataclass(frozen=True)
+class Configured:
+    """A value as a file gives it (for `RULES`: a tuple of `Rule`), and the file."""
+
+    value: Any
+    file: Path
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What the files of a project say.
+
+    Attributes:
+        files: those that were read, weakest first.
+        values: dotted name of a setting → its value in the strongest file that has it.
+    """
+
+    files: tuple[Path, ...] = ()
+    values: Mapping[str, Configured] = field(default_factory=dict)
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules of the gate; empty when no file has any."""
+        return self.values[RULES].value if RULES in self.values else ()
+
+    @property
+    def rules_folder(self) -> Path:
+        """What the patterns of the rules are relative to."""
+        return self.values[RULES].file.parent if RULES in self.values else Path()
+
+
+def read_configuration(start: Path, known: Collection[str]) -> Configuration:
+    """Read `[tool.shamisa]` of pyproject.toml, then shamisa.toml, which is the stronger.
+
+    Of each, the file nearest to `start` counts: in `start` itself or in a folder above it, up to the one that
+    holds .git. A pyproject.toml without that table is passed over.
+
+    Args:
+        start: an absolute folder.
+        known: the dotted names settings may have, as "model" or "gate.min-score"; rules are known of themselves.
+
+    Raises:
+        SettingError: a file is no TOML, or has a name that is not known, or a rule that cannot be understood.
+    """
+    found = [(file, table) for file, table in (_nearest(start, PYPROJECT), _nearest(start, OWN_FILE)) if file]
+    values: dict[str, Configured] = {}
+    for file, table in found:
+        for name, value in _flat(table, {*known, RULES}, file):
+            values[name] = Configured(_rules(value, file) if name == RULES else value, file)
+    return Configuration(tuple(file for file, _ in found), values)
+
+
+def suggestion(name: str, known: Collection[str]) -> str:
+    """The rest of a sentence that says `name` is not known: what may have been meant, or all there is."""
+    spelled = name.replace("_", "-").lower()
+    last = spelled.rpartition(".")[2]
+    elsewhere = [other for other in known if other.rpartition(".")[2] == last]
+    close = elsewhere or get_close_matches(spelled, known, n=1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f". Known are {', '.join(sorted(known))}."
+
+
+def _nearest(start: Path, name: str) -> tuple[Path | None, Mapping[str, Any]]:
+    for folder in (start, *start.parents):
+        file = folder / name
+        if file.is_file():
+            table = _own_part(_parsed(file), file)
+            if table is not None:
+                return file, table
+        if (folder / PROJECT_ROOT).exists():
+            break
+    return None, {}
+
+
+def _parsed(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingError(f"{file} is no valid TOML: {error}.") from None
+
+
+def _own_part(document: Mapping[str, Any], file: Path) -> Mapping[str, Any] | None:
+    if file.name != PYPROJECT:
+        return document
+    tools = document.get("tool", {})
+    table = tools.get("shamisa") if isinstance(tools, Mapping) else None
+    if table is not None and not isinstance(table, Mapping):
+        raise SettingError(f"{file}: tool.shamisa is {table!r}; it should be a table of settings.")
+    return table
+
+
+def _flat(table: Mapping[str, Any], known: Collection[str], file: Path, where: str = "") -> Iterator[tuple[str, Any]]:
+    tables = {name.rpartition(".")[0] for name in known}
+    for key, value in table.items():
+        name = where + key
+        if name in tables and isinstance(value, Mapping):
+            yield from _flat(value, known, file, f"{name}.")
+        elif name in known:
+            yield name, value
+        elif name in tables:
+            raise SettingError(f"{file}: {name} is {value!r}; it should be a table of settings.")
+        else:
+            raise SettingError(f"{file}: there is no setting {name!r}{suggestion(name, known)}")
+
+
+def _rules(value: Any, file: Path) -> tuple[Rule, ...]:
+    if not isinstance(value, list):
+        raise SettingError(f"{file}: {RULES} is {value!r}; each rule is a table, [[tool.shamisa.gate.rules]].")
+    return tuple(_rule(table, f"{file}: {RULES}[{number}]") for number, table in enumerate(value, start=1))
+
+
+def _rule(table: Any, where: str) -> Rule:
+    if not isinstance(table, Mapping):
+        raise SettingError(f"{where} is {table!r}; it should be a table with {', '.join(RULE_KEYS)}.")
+    for key in table:
+        if key not in RULE_KEYS:
+            raise SettingError(f"{where}: there is no setting {key!r}{suggestion(key, RULE_KEYS)}")
+    level = table.get("level")
+    if level is not None and level not in LEVELS:
+        raise SettingError(f"{where}.level is {level!r}; it can be {', '.join(LEVELS)}.")
+    files = table.get("files")
+    patterns = [files] if isinstance(files, str) else files
+    if not isinstance(patterns, list) or not patterns or not all(isinstance(one, str) and one for one in patterns):
+        raise SettingError(f"{where}.files is {files!r}; it should be a pattern, or a list of patterns.")
+    bars = (_number(table.get(key), f"{where}.{key}", most) for key, most in (("min-score", 100), ("max-drop", None)))
+    return Rule(tuple(patterns), level, *bars)
+
+
+def _number(value: Any, where: str, most: float | None) -> float | None:
+    if value is None:
+        return None
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    if not plain or not 0 <= value <= (float("inf") if most is None else most):
+        raise SettingError(
+            f"{where} is {value!r}; it should be a number {'from 0' if most is None else f'from 0 to {most}'}."
+        )
+    return float(value)

@@ -1,0 +1,172 @@
+"""The scores of another day, in a JSON file that is kept with the pictures and diffs well."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shamisa_cli.core.atomic import replacing
+from shamisa_cli.core.errors import ModelError, SettingError
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.probe.ridge import Probe
+    from shamisa_cli.core.scoring.records import ModelRecord
+
+SCHEMA = 1
+DECIMALS = 2
+"""Of the scores in the file: less than another machine's arithmetic changes, so that files do not differ by noise."""
+REGRESSOR_DIGITS = 12
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """What must be the same for two scores to be compared.
+
+    Attributes:
+        name: of the model, for people; a folder may be renamed.
+        revision: of the encoder.
+        regressor: digits of a SHA-256 over the numbers of the regressor.
+        preprocessing: JSON values, `view_size` included.
+    """
+
+    name: str
+    revision: str
+    regressor: str
+    preprocessing: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, model: ModelRecord, probe: Probe) -> Scorer:
+        """The scorer that a run uses."""
+        # Through JSON, as the file's will be: tuples become lists.
+        preprocessing = json.loads(json.dumps(dict(model.preprocessing)))
+        return cls(model.name, model.revision, _fingerprint(probe), preprocessing)
+
+    def scores_like(self, other: Scorer) -> bool:
+        """Whether scores of the two can be compared."""
+        mine = (self.revision, self.regressor, self.preprocessing)
+        return mine == (other.revision, other.regressor, other.preprocessing)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.revision}, regressor {self.regressor})"
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Scores to compare with.
+
+    Attributes:
+        file: where it is kept. Pictures are named relative to its folder, so the two travel together.
+        scores: 0…100, rounded; the names have forward slashes.
+        scorer: what made them; None while there is no file.
+    """
+
+    file: Path
+    scores: Mapping[str, float]
+    scorer: Scorer | None = None
+
+    def score_of(self, path: str) -> float | None:
+        """The earlier score of the picture at `path`; None for one that is new."""
+        return self.scores.get(self._name(path))
+
+    def require(self, scorer: Scorer) -> None:
+        """Refuse to compare with the scores of another model. Raises ModelError."""
+        if self.scorer is None or self.scorer.scores_like(scorer):
+            return
+        if (self.scorer.revision, self.scorer.regressor) == (scorer.revision, scorer.regressor):
+            before, now = (dict(one.preprocessing) for one in (self.scorer, scorer))
+            changed = ", ".join(
+                f"{name} {before.get(name)} → {now.get(name)}"
+                for name in {**before, **now}
+                if before.get(name) != now.get(name)
+            )
+            raise ModelError(
+                f"The scores in {self.file} were made with other preprocessing ({changed}), so they cannot be "
+                "compared. Use the settings of then, or write the baseline again with --update-baseline."
+            )
+        raise ModelError(
+            f"The scores in {self.file} were made by {self.scorer}, and this is {scorer}: they cannot be compared. "
+            "Use the model of then, or write the baseline again with --update-baseline."
+        )
+
+    def updated(self, scores: Mapping[str, float], scorer: Scorer) -> Baseline:
+        """This baseline with new scores (path → 0…100).
+
+        Pictures that were not scored now keep theirs, unless they are gone or another model scored them.
+        """
+        kept: dict[str, float] = {}
+        if self.scorer is not None and self.scorer.scores_like(scorer):
+            kept = {name: score for name, score in self.scores.items() if (self.file.parent / name).exists()}
+        new = {self._name(path): round(score, DECIMALS) for path, score in scores.items()}
+        return replace(self, scores=kept | new, scorer=scorer)
+
+    def write(self) -> None:
+        """Put it into its file, at once or not at all: one picture a line, sorted by name."""
+        assert self.scorer is not None
+        scorer = self.scorer
+        document = {
+            "schema": SCHEMA,
+            "model": {
+                "name": scorer.name,
+                "revision": scorer.revision,
+                "regressor": scorer.regressor,
+                "preprocessing": dict(sorted(scorer.preprocessing.items())),
+            },
+            "scores": dict(sorted(self.scores.items())),
+        }
+        # Names that are no text in UTF-8 are written as the JSON escapes they are read from again.
+        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        with replacing(self.file) as temporary:
+            temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
+
+    def _name(self, path: str) -> str:
+        return Path(os.path.relpath(path, self.file.parent)).as_posix()
+
+
+def read_baseline(file: Path) -> Baseline:
+    """The baseline in `file`; an empty one when there is no such file.
+
+    Raises:
+        SettingError: the file is no baseline of this version.
+    """
+    try:
+        document = json.loads(file.read_bytes())
+        if document["schema"] != SCHEMA:
+            raise ValueError(f"schema is {document['schema']!r}, and this program knows {SCHEMA}")
+        model, scores = document["model"], document["scores"]
+        name, revision, regressor = (_text(model, key) for key in ("name", "revision", "regressor"))
+        scorer = Scorer(name, revision, regressor, dict(model["preprocessing"]))
+        return Baseline(file, {str(name): _score(name, score) for name, score in scores.items()}, scorer)
+    except FileNotFoundError:
+        return Baseline(file, {})
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise SettingError(
+            f"{file} is no baseline ({reason}). Name another file, or delete it and write it with --update-baseline."
+        ) from None
+
+
+def _text(entries: Mapping[str, Any], name: str) -> str:
+    if not isinstance(entries[name], str):
+        raise TypeError(f"{name} is no text")
+    return str(entries[name])
+
+
+def _score(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise TypeError(f"the score of {name} is {value!r}")
+    return float(value)
+
+
+def _fingerprint(probe: Probe) -> str:
+    digest = hashlib.sha256()
+    for vector in (probe.weights, probe.feature_mean, probe.feature_scale):
+        digest.update(vector.astype("<f8").tobytes())
+    numbers = [float(number) for number in (probe.bias, probe.mos_low, probe.mos_high)]
+    digest.update(json.dumps([*numbers, probe.lower_is_better]).encode())
+    return digest.hexdigest()[:REGRESSOR_DIGITS]

@@ -1,0 +1,227 @@
+"""Which pictures fail, and why: bars, limits on drops, and rules for some of the files. No model, no pixels."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
+
+from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.scoring.baseline import DECIMALS, Baseline
+from shamisa_cli.core.scoring.records import Finding, FindingRule, ImageRecord
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+Level = Literal["off", "warn", "error"]
+LEVELS: tuple[Level, ...] = get_args(Level)
+
+Standing = Literal["passed", "warned", "failed", "unreadable"]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What holds for some of the files; what is None stays as it was.
+
+    Attributes:
+        files: patterns as in a .gitignore file, relative to the folder of the gate.
+        level: "off": not judged; "warn": reported and passed; "error": reported and failed.
+        min_score, max_drop: as in `Gate`.
+
+    Raises:
+        SettingError: a pattern cannot be used.
+    """
+
+    files: tuple[str, ...]
+    level: Level | None = None
+    min_score: float | None = None
+    max_drop: float | None = None
+
+    def __post_init__(self) -> None:
+        try:
+            self._patterns  # noqa: B018  a pattern that cannot be used is found here, and not at the first picture
+        except ValueError as error:
+            raise SettingError(f"A rule of the gate has a pattern that cannot be used: {error}") from None
+
+    def matches(self, relative: str) -> bool:
+        """Whether the rule is about the picture with this path, which is relative and has forward slashes."""
+        return bool(self._patterns.match_file(relative))
+
+    @cached_property
+    def _patterns(self) -> GitIgnoreSpec:
+        from pathspec import GitIgnoreSpec
+
+        return GitIgnoreSpec.from_lines(self.files)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one picture must hold to."""
+
+    level: Level
+    min_score: float | None
+    max_drop: float | None
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The conditions pictures pass under.
+
+    Attributes:
+        min_score: the bar, 0…100; None: there is none.
+        max_drop: how much a score may be under that of the baseline, in points; None: as much as it likes.
+        rules: exceptions for some files. All that match count, a later one over an earlier one.
+        folder: what the patterns of the rules are relative to.
+        baseline: the scores of another day; None: drops are not judged.
+        skip_unreadable: whether pictures that cannot be read are warned of only.
+
+    Raises:
+        SettingError: a bar is not within 0…100, or a limit is negative or not a number.
+    """
+
+    min_score: float | None = None
+    max_drop: float | None = None
+    rules: tuple[Rule, ...] = ()
+    folder: Path = Path()
+    baseline: Baseline | None = None
+    skip_unreadable: bool = False
+
+    def __post_init__(self) -> None:
+        for limits in self._all:
+            if limits.min_score is not None and not 0 <= limits.min_score <= 100:
+                raise SettingError(f"The bar is {limits.min_score:g}; it must be from 0 to 100.")
+            if limits.max_drop is not None and not limits.max_drop >= 0:
+                raise SettingError(f"The limit on drops is {limits.max_drop:g}; it must be 0 or more.")
+
+    @property
+    def judges(self) -> bool:
+        """Whether any score could fail."""
+        bars = any(limits.min_score is not None for limits in self._all)
+        return bars or (self.baseline is not None and self.limits_drops)
+
+    @property
+    def limits_drops(self) -> bool:
+        """Whether there is a limit on drops, for all files or for some."""
+        return any(limits.max_drop is not None for limits in self._all)
+
+    def limits(self, path: str) -> Limits:
+        """What the picture at `path` must hold to, after all rules that match it."""
+        found = Limits("error", self.min_score, self.max_drop)
+        relative = _relative(path, self.folder) if self.rules else path
+        for rule in self.rules:
+            if rule.matches(relative):
+                found = Limits(
+                    rule.level or found.level,
+                    found.min_score if rule.min_score is None else rule.min_score,
+                    found.max_drop if rule.max_drop is None else rule.max_drop,
+                )
+        return found
+
+    def judged(self, record: ImageRecord) -> ImageRecord:
+        """The record with what is wrong with it, and "failed" where that is an error."""
+        if record.score is None:
+            message = record.error.message if record.error is not None else "It has no score."
+            return replace(record, findings=(Finding("unreadable", self._unreadable_level, message),))
+        limits = self.limits(record.path)
+        if limits.level == "off":
+            return record
+        messages: dict[FindingRule, str | None] = {
+            "min-score": _under_the_bar(record.score, limits.min_score),
+            "max-drop": self._dropped(record, limits.max_drop),
+        }
+        findings = tuple(Finding(rule, limits.level, message) for rule, message in messages.items() if message)
+        failed = bool(findings) and limits.level == "error"
+        return replace(record, findings=findings, status="failed" if failed else record.status)
+
+    @property
+    def _all(self) -> tuple[Gate | Rule, ...]:
+        return (self, *self.rules)
+
+    @property
+    def _unreadable_level(self) -> Literal["warn", "error"]:
+        return "warn" if self.skip_unreadable else "error"
+
+    def _dropped(self, record: ImageRecord, max_drop: float | None) -> str | None:
+        before = None if self.baseline is None else self.baseline.score_of(record.path)
+        if before is None or max_drop is None or record.score is None:
+            return None
+        # Both are rounded, so that a picture that has not changed has not dropped either.
+        drop = round(before - round(record.score, DECIMALS), DECIMALS)
+        if drop <= max_drop:
+            return None
+        fallen = _apart(drop, max_drop)
+        return (
+            f"scores {record.score:.1f}, {fallen} less than the {before:.1f} of the baseline; the limit is {max_drop:g}"
+        )
+
+
+def judged(records: Generator[ImageRecord, None, None], gate: Gate) -> Generator[ImageRecord, None, None]:
+    """Records as they come, each judged; closing this closes `records`."""
+    with closing(records):
+        for record in records:
+            yield gate.judged(record)
+
+
+def standing(record: ImageRecord) -> Standing:
+    """How a judged picture came out, in one word."""
+    if record.score is None:
+        return "unreadable"
+    if record.status == "failed":
+        return "failed"
+    return "warned" if record.findings else "passed"
+
+
+def account(record: ImageRecord, *findings: Finding) -> str:
+    """What is wrong with a picture, in one phrase that names it: all that was found, or only `findings`."""
+    if record.error is not None:
+        return record.error.message
+    return f"{record.path} {'; '.join(finding.message for finding in findings or record.findings)}"
+
+
+def worst_first(records: Iterable[ImageRecord]) -> list[ImageRecord]:
+    """The pictures with findings: errors before warnings, then those without a score, then low scores first."""
+    found = [record for record in records if record.findings]
+    return sorted(
+        found,
+        key=lambda record: (
+            all(finding.level == "warn" for finding in record.findings),
+            -1.0 if record.score is None else record.score,
+            record.path,
+        ),
+    )
+
+
+def conclusion(standings: Mapping[Standing, int], *, gated: bool) -> str:
+    """A run in a phrase, such as "4 checked, all passed"; `gated`: whether there was anything to pass."""
+    counts = Counter(standings)
+    total = f"{counts.total():,} {'checked' if gated else 'scored, with no bar to reach'}"
+    problems = {
+        "failed": counts["failed"],
+        "with a warning": counts["warned"],
+        "not readable": counts["unreadable"],
+    }
+    named = [f"{count:,} {name}" for name, count in problems.items() if count]
+    if named:
+        return f"{total}: {', '.join(named)}"
+    return f"{total}, all passed" if gated else total
+
+
+def _under_the_bar(score: float, bar: float | None) -> str | None:
+    if bar is None or score >= bar:
+        return None
+    return f"scores {_apart(score, bar)}, under the bar of {bar:g}"
+
+
+def _apart(value: float, limit: float) -> str:
+    """`value` with as many decimals, at least one, as it takes to see that it is not `limit`."""
+    digits = next((digits for digits in range(1, 10) if round(value, digits) != round(limit, digits)), 10)
+    return f"{value:.{digits}f}"
+
+
+def _relative(path: str, folder: Path) -> str:
+    return Path(os.path.relpath(path, folder)).as_posix()

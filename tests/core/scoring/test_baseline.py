@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from shamisa_cli.core.errors import ModelError, SettingError
+from shamisa_cli.core.models.loading import Model
+from shamisa_cli.core.scoring.baseline import Baseline, Scorer, read_baseline
+from shamisa_cli.core.scoring.pipeline import describe_run
+
+SCORER = Scorer("tiny", "0123456789ab", "ba9876543210", {"view_size": 512, "mean": [0.5, 0.5, 0.5]})
+
+
+def written(file: Path, scores: dict[str, float], scorer: Scorer = SCORER) -> Baseline:
+    baseline = read_baseline(file).updated(scores, scorer)
+    baseline.write()
+    return baseline
+
+
+def test_what_is_written_is_read_again_whatever_the_names(tmp_path: Path) -> None:
+    names = ["b.jpg", "a b.jpg", "گربه.jpg", 'q".jpg', os.fsdecode(b"c\xff.jpg"), "sub/d.jpg"]
+    written(tmp_path / "b.json", {str(tmp_path / name): 50.0 + number for number, name in enumerate(names)})
+    again = read_baseline(tmp_path / "b.json")
+    assert again.scorer == SCORER
+    assert [again.score_of(str(tmp_path / name)) for name in names] == [50.0 + n for n in range(len(names))]
+
+
+def test_one_changed_picture_is_one_changed_line(tmp_path: Path) -> None:
+    file = tmp_path / "b.json"
+    for name in "abc":
+        (tmp_path / f"{name}.jpg").touch()
+    written(file, {str(tmp_path / f"{name}.jpg"): 50.123456 for name in "cab"})
+    before = file.read_text().splitlines()
+    assert [line.strip() for line in before[-5:-2]] == ['"a.jpg": 50.12,', '"b.jpg": 50.12,', '"c.jpg": 50.12']
+    written(file, {str(tmp_path / "b.jpg"): 60.0})
+    after = file.read_text().splitlines()
+    assert [line for line in after if line not in before] == ['    "b.jpg": 60.0,']
+    assert len(after) == len(before)
+
+
+def test_names_do_not_depend_on_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sub").mkdir()
+    written(tmp_path / "b.json", {str(tmp_path / "sub" / "a.jpg"): 50.0})
+    monkeypatch.chdir(tmp_path / "sub")
+    assert read_baseline(Path("../b.json")).score_of("a.jpg") == 50.0
+
+
+def test_pictures_not_scored_now_keep_theirs_unless_they_are_gone_or_the_model_is_another(tmp_path: Path) -> None:
+    file = tmp_path / "b.json"
+    (tmp_path / "kept.jpg").touch()
+    written(file, {str(tmp_path / name): 50.0 for name in ("kept.jpg", "gone.jpg")})
+    assert written(file, {str(tmp_path / "new.jpg"): 60.0}).scores == {"kept.jpg": 50.0, "new.jpg": 60.0}
+    other = replace(SCORER, revision="another")
+    assert written(file, {str(tmp_path / "new.jpg"): 70.0}, other).scores == {"new.jpg": 70.0}
+
+
+def test_scores_of_another_model_regressor_or_preprocessing_are_refused(tmp_path: Path) -> None:
+    baseline = written(tmp_path / "b.json", {})
+    baseline.require(SCORER)
+    baseline.require(replace(SCORER, name="renamed"))
+    for change, said in (
+        ({"revision": "x"}, "--update-baseline"),
+        ({"regressor": "x"}, "regressor x"),
+        ({"preprocessing": {"view_size": None, "mean": [0.5, 0.5, 0.5]}}, "view_size 512 → None"),
+    ):
+        with pytest.raises(ModelError, match=said):
+            baseline.require(replace(SCORER, **change))
+
+
+def test_a_regressor_is_known_by_its_numbers(model: Model) -> None:
+    assert model.probe is not None
+    run = describe_run(model, "model")
+    mine = Scorer.of(run.model, model.probe)
+    assert Scorer.of(run.model, replace(model.probe, alpha=9.0)) == mine
+    assert Scorer.of(run.model, replace(model.probe, bias=3.5)) != mine
+    assert Scorer.of(run.model, replace(model.probe, weights=-model.probe.weights)) != mine
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"schema": 2}', '{"schema": 1, "model": {}, "scores": {}}', "\ufffe",
+     json.dumps({"schema": 1, "model": {"name": "t", "revision": "r", "regressor": "x", "preprocessing": {}},
+                 "scores": {"a.jpg": "50"}})],
+)  # fmt: skip
+def test_another_file_is_no_baseline_and_the_error_says_what_to_do(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "b.json"
+    file.write_text(text)
+    with pytest.raises(SettingError, match=r"b\.json is no baseline .*--update-baseline"):
+        read_baseline(file)

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from shamisa_cli.core.configuration import Configuration, read_configuration
+from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.scoring.gate import Rule
+
+KNOWN = ("model", "jobs", "view-size", "gate.min-score", "gate.max-drop")
+
+
+def read(folder: Path, **files: str) -> Configuration:
+    for name, text in files.items():
+        (folder / f"{name}.toml").write_text(text)
+    (folder / ".git").mkdir(exist_ok=True)
+    return read_configuration(folder, KNOWN)
+
+
+def test_shamisa_toml_goes_over_pyproject_key_by_key(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        pyproject="[tool.shamisa]\njobs = 1\nmodel = 'a'\n[tool.shamisa.gate]\nmin-score = 40",
+        shamisa="jobs = 2\n[gate]\nmax-drop = 3",
+    )
+    assert [file.name for file in found.files] == ["pyproject.toml", "shamisa.toml"]
+    assert {name: (one.value, one.file.name) for name, one in found.values.items()} == {
+        "jobs": (2, "shamisa.toml"),
+        "model": ("a", "pyproject.toml"),
+        "gate.min-score": (40, "pyproject.toml"),
+        "gate.max-drop": (3, "shamisa.toml"),
+    }
+
+
+def test_the_nearest_file_counts_and_nothing_above_the_repository(tmp_path: Path) -> None:
+    (tmp_path / "shamisa.toml").write_text("jobs = 9")
+    project = tmp_path / "project"
+    deep = project / "photos" / "holiday"
+    deep.mkdir(parents=True)
+    read(project, pyproject="[tool.shamisa]\njobs = 1")
+    (project / "photos" / "pyproject.toml").write_text("[tool.other]\n")
+    assert read_configuration(deep, KNOWN).files == (project / "pyproject.toml",)
+    assert read(project, pyproject="[tool.other]").files == ()
+
+
+def test_rules_are_read_in_order_and_are_relative_to_their_file(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        shamisa="""
+            [[gate.rules]]
+            files = "drafts/"
+            level = "warn"
+            [[gate.rules]]
+            files = ["*.png", "*.gif"]
+            min-score = 30
+            max-drop = 2.5
+        """,
+    )
+    assert found.rules == (
+        Rule(("drafts/",), level="warn"),
+        Rule(("*.png", "*.gif"), min_score=30.0, max_drop=2.5),
+    )
+    assert found.rules_folder == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("modle = 'a'", "there is no setting 'modle'; did you mean 'model'?"),
+        ("view_size = 5", "did you mean 'view-size'?"),
+        ("min-score = 40", "did you mean 'gate.min-score'?"),
+        ("[gate]\nmin_scor = 40", "there is no setting 'gate.min_scor'; did you mean 'gate.min-score'?"),
+        ("[gate]\nrule = []", "did you mean 'gate.rules'?"),
+        ("qqqq = 1", "Known are gate.max-drop, gate.min-score, gate.rules, jobs, model, view-size."),
+        ("gate = 40", "gate is 40; it should be a table"),
+        ("[gate]\nrules = 4", "each rule is a table"),
+        ("[[gate.rules]]\nlevel = 'off'", "gate.rules[1].files is None"),
+        ("[[gate.rules]]\nfiles = 'a'\nlevels = 'off'", "gate.rules[1]: there is no setting 'levels'; did you mean"),
+        ("[[gate.rules]]\nfiles = 'a'\nlevel = 'warning'", "level is 'warning'; it can be off, warn, error"),
+        ("[[gate.rules]]\nfiles = 'a'\nmin-score = 140", "min-score is 140; it should be a number from 0 to 100"),
+        ("[[gate.rules]]\nfiles = 'a'\nmax-drop = true", "max-drop is True; it should be a number from 0"),
+        ("jobs = ", "is no valid TOML"),
+    ],
+)
+def test_what_is_wrong_is_said_with_the_file_and_what_may_have_been_meant(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(SettingError) as error:
+        read(tmp_path, shamisa=text)
+    assert str(tmp_path / "shamisa.toml") in str(error.value)
+    assert said in str(error.value)
