@@ -1,0 +1,83 @@
+"""GitHub Actions: annotations as workflow commands, and a summary of the step in Markdown."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from shamisa_cli.cli.console import ENCODING, printable
+from shamisa_cli.cli.reporters.locations import in_repository
+from shamisa_cli.cli.reporters.reporter import Reporter
+from shamisa_cli.core.scoring.gate import account, conclusion, standing, worst_first
+from shamisa_cli.core.scoring.records import ImageRecord, Run, summarise
+
+MAX_ANNOTATIONS = 10
+"""GitHub shows so many of a kind in a step, and leaves out the rest without a word."""
+MAX_SUMMARY_ROWS = 100
+SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
+
+TITLES = {"failed": "Image quality", "warned": "Image quality", "unreadable": "Unreadable picture"}
+MARKS = {"failed": "❌", "warned": "⚠️", "unreadable": "🚫"}
+
+
+def write_github(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> None:
+    """Annotate the worst pictures, say how it went in a line, and append the summary where GitHub wants one."""
+    records = list(records)
+    found = worst_first(records)
+    result = conclusion(Counter(standing(record) for record in records), gated=run.gated)
+    for record in found[:MAX_ANNOTATIONS]:
+        stream.write(_annotation(record) + "\n")
+    left_out = len(found) - MAX_ANNOTATIONS
+    stream.write(result + (f"; {left_out:,} are not annotated" if left_out > 0 else "") + "\n")
+    summary = os.environ.get(SUMMARY_VARIABLE)
+    if summary:
+        with Path(summary).open("a", **ENCODING) as file:  # type: ignore[call-overload]
+            file.write(_summary(records, found, result, run))
+
+
+def _annotation(record: ImageRecord) -> str:
+    command = "error" if any(finding.level == "error" for finding in record.findings) else "warning"
+    place = f"file={_property(in_repository(record.path))},title={_property(TITLES[standing(record)])}"
+    return f"::{command} {place}::{_data(printable(account(record)))}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _summary(records: Sequence[ImageRecord], found: Sequence[ImageRecord], result: str, run: Run) -> str:
+    numbers = summarise(records)
+    lines = [f"### Image quality: {result}", ""]
+    if numbers.mean is not None:
+        figures = {"mean": numbers.mean, "median": numbers.median, "lowest": numbers.lowest, "highest": numbers.highest}
+        lines += [", ".join(f"{name} {value:.1f}" for name, value in figures.items() if value is not None) + ".", ""]
+    if found:
+        lines += ["| | Picture | Score | Why |", "|---|---|--:|---|", *map(_row, found[:MAX_SUMMARY_ROWS]), ""]
+    if len(found) > MAX_SUMMARY_ROWS:
+        lines += [f"And {len(found) - MAX_SUMMARY_ROWS:,} more.", ""]
+    lines += [f"<sub>{_markdown(run.model.name)} ({_markdown(run.model.revision)})</sub>", ""]
+    return "\n".join(lines)
+
+
+def _row(record: ImageRecord) -> str:
+    score = "" if record.score is None else f"{record.score:.1f}"
+    reasons = "; ".join(finding.message for finding in record.findings)
+    return f"| {MARKS[standing(record)]} | {_markdown(record.path)} | {score} | {_markdown(reasons)} |"
+
+
+def _markdown(text: str) -> str:
+    """`text` that Markdown and HTML take for nothing but text: what could mean something becomes an entity."""
+    return "".join(
+        character if character.isalnum() or character in " ./;" else f"&#{ord(character)};"
+        for character in printable(text)
+    )
+
+
+GITHUB = Reporter(write_github, concludes=True)

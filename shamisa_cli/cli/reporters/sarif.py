@@ -1,0 +1,74 @@
+"""SARIF 2.1.0 (OASIS), for code scanning: a result for each thing that is wrong with a picture."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+from typing import Any, TextIO
+from urllib.parse import quote
+
+import shamisa_cli
+from shamisa_cli.cli.console import printable
+from shamisa_cli.cli.reporters.locations import in_repository
+from shamisa_cli.cli.reporters.reporter import Reporter
+from shamisa_cli.core.scoring.gate import account
+from shamisa_cli.core.scoring.records import Finding, FindingRule, ImageRecord, Run
+
+SCHEMA_ADDRESS = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+ROOT = "%SRCROOT%"
+"""By convention the root of the repository."""
+LEVELS = {"warn": "warning", "error": "error"}
+RULES: dict[FindingRule, str] = {
+    "min-score": "The picture scores less than the bar.",
+    "max-drop": "The picture scores less than in the baseline, by more than is allowed.",
+    "unreadable": "The picture cannot be read.",
+}
+
+
+def write_sarif(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> None:
+    """Write the document once all records have come."""
+    results = [_result(record, finding) for record in records for finding in record.findings]
+    driver = {
+        "name": "shamisa",
+        "version": shamisa_cli.__version__,
+        "rules": [{"id": rule, "shortDescription": {"text": text}} for rule, text in RULES.items()],
+        "properties": {"model": run.model.to_json()},
+    }
+    document = {
+        "$schema": SCHEMA_ADDRESS,
+        "version": "2.1.0",
+        "runs": [
+            {"tool": {"driver": driver}, "invocations": [{"executionSuccessful": True}], "results": results},
+        ],
+    }
+    json.dump(document, stream, indent=2, ensure_ascii=False, allow_nan=False)
+    stream.write("\n")
+
+
+def _result(record: ImageRecord, finding: Finding) -> dict[str, Any]:
+    place = in_repository(record.path)
+    return {
+        "ruleId": finding.rule,
+        "ruleIndex": list(RULES).index(finding.rule),
+        "level": LEVELS[finding.level],
+        "message": {"text": printable(account(record, finding))},
+        # A picture has no lines; code scanning shows nothing without one.
+        "locations": [{"physicalLocation": {"artifactLocation": _address(place), "region": {"startLine": 1}}}],
+        # The same finding on another day is the same alert, whatever the score is then.
+        "partialFingerprints": {
+            "primaryLocationLineHash": hashlib.sha256(os.fsencode(f"{finding.rule}\0{place}")).hexdigest()
+        },
+        "properties": {"score": record.score},
+    }
+
+
+def _address(place: str) -> dict[str, str]:
+    if PurePosixPath(place).is_absolute():
+        return {"uri": "file://" + quote(os.fsencode(place))}
+    return {"uri": quote(os.fsencode(place)), "uriBaseId": ROOT}
+
+
+SARIF = Reporter(write_sarif)

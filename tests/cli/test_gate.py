@@ -1,0 +1,166 @@
+"""The gate as CI runs it: whole processes, files on disk, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from .conftest import ENVIRONMENT
+
+pytestmark = pytest.mark.slow  # every test starts processes that import torch
+
+
+@pytest.fixture
+def project(tmp_path: Path, photos: Path, tiny_model: Path) -> Path:
+    """A repository with four pictures and a model of its own."""
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "shamisa.toml").write_text(f"model = {json.dumps(str(tiny_model))}\n")
+    assert photos.parent == tmp_path
+    return tmp_path
+
+
+def test_command_line_goes_over_variable_over_own_file_over_pyproject(shamisa, project: Path) -> None:  # type: ignore[no-untyped-def]
+    (project / "pyproject.toml").write_text("[tool.shamisa.gate]\nmin-score = 100\n")
+    with (project / "shamisa.toml").open("a") as file:
+        file.write("[gate]\nmin-score = 0\n")
+
+    def failing(*arguments: str, **variables: str) -> int:
+        shown = shamisa("score", "photos", "-f", "github", *arguments, cwd=project, env=ENVIRONMENT | variables)
+        assert shown.returncode == (1 if "::error" in shown.stdout else 0), shown.stderr
+        return int(shown.stdout.count("::error"))
+
+    assert failing() == 0
+    assert failing(SHAMISA_MIN_SCORE="100") == 4
+    assert failing("--min-score", "0", SHAMISA_MIN_SCORE="100") == 0
+
+
+def test_rules_of_the_project_hold_from_every_folder(shamisa, project: Path) -> None:  # type: ignore[no-untyped-def]
+    (project / "pyproject.toml").write_text(
+        "[tool.shamisa.gate]\nmin-score = 100\n"
+        "[[tool.shamisa.gate.rules]]\nfiles = 'photos/[01].jpg'\nlevel = 'warn'\n"
+        "[[tool.shamisa.gate.rules]]\nfiles = 'photos/2.jpg'\nlevel = 'off'\n"
+    )
+    shown = shamisa("score", ".", "-f", "github", cwd=project / "photos")
+    assert shown.returncode == 1, shown.stderr
+    commands = sorted(line.partition(",")[0] for line in shown.stdout.splitlines() if line.startswith("::"))
+    assert commands == ["::error file=3.jpg", "::warning file=0.jpg", "::warning file=1.jpg"]
+    assert shown.stdout.splitlines()[-1] == "4 checked: 1 failed, 2 with a warning"
+    shown = shamisa("score", "photos/0.jpg", "photos/2.jpg", cwd=project)
+    assert shown.returncode == 0
+    assert "2 checked: 1 with a warning" in shown.stdout
+
+
+def test_a_baseline_is_written_held_and_written_again(shamisa, project: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (project / "pyproject.toml").write_text("[tool.shamisa.gate]\nbaseline = 'quality.json'\nmax-drop = 1\n")
+    file = project / "quality.json"
+    missing = shamisa("score", "photos", cwd=project)
+    assert missing.returncode == 2
+    assert "There is no baseline" in missing.stderr
+    assert "--update-baseline" in missing.stderr
+
+    first = shamisa("score", ".", "--update-baseline", cwd=project / "photos")
+    assert first.returncode == 0, first.stderr
+    document = json.loads(file.read_text())
+    assert list(document["scores"]) == [f"photos/{number}.jpg" for number in range(4)]
+    assert set(document["model"]) == {"name", "revision", "regressor", "preprocessing"}
+    before = file.read_bytes()
+
+    same = shamisa("score", "photos", "--min-score", "0", cwd=project)
+    assert same.returncode == 0, same.stderr
+    assert "4 checked, all passed" in same.stdout
+    assert file.read_bytes() == before
+
+    ordered = sorted(document["scores"], key=document["scores"].get)
+    shutil.copy(project / ordered[0], project / ordered[-1])
+    fallen = shamisa("score", "photos", "-f", "sarif", "-o", "out.sarif", cwd=project)
+    assert fallen.returncode == 1, fallen.stderr
+    assert "4 checked: 1 failed." in fallen.stderr
+    (result,) = json.loads((project / "out.sarif").read_text())["runs"][0]["results"]
+    assert (result["ruleId"], result["level"]) == ("max-drop", "error")
+    assert result["message"]["text"].startswith(f"{ordered[-1]} scores ")
+
+    other = shamisa("score", "photos", "--view-size", "48", cwd=project)
+    assert other.returncode == 2
+    assert "view_size 64 → 48" in other.stderr
+    assert other.stdout == ""
+
+    assert shamisa("score", project / ordered[-1], "--update-baseline", cwd=tmp_path).returncode == 0
+    after = json.loads(file.read_text())["scores"]
+    assert {name for name in after if after[name] != document["scores"][name]} == {ordered[-1]}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--max-drop", "2"], "--baseline"),
+        (["--update-baseline"], "--baseline"),
+        (["--baseline", "photos/0.jpg", "--max-drop", "2"], "no baseline"),
+        (["--baseline", "b.json"], "--max-drop"),
+        (["--min-score", "nan"], "--min-score"),
+    ],
+)
+def test_contradictions_are_refused_before_anything_is_scored(shamisa, project: Path, arguments, said) -> None:  # type: ignore[no-untyped-def]
+    shown = shamisa("score", "photos", *arguments, cwd=project)
+    assert (shown.returncode, shown.stdout) == (2, "")
+    assert said in shown.stderr
+    assert "Traceback" not in shown.stderr
+
+
+def test_no_picture_is_no_pass(shamisa, project: Path) -> None:  # type: ignore[no-untyped-def]
+    (project / "empty").mkdir()
+    for named in (["empty"], ["*.png"], ["-"]):
+        shown = shamisa("score", *named, "-f", "github", "--min-score", "1", cwd=project, input="")
+        assert (shown.returncode, shown.stdout) == (2, "")
+        assert "error: " in shown.stderr
+
+
+def test_what_could_not_be_read_fails_with_3_and_is_annotated(shamisa, project: Path) -> None:  # type: ignore[no-untyped-def]
+    (project / "photos" / "broken.jpg").write_bytes(b"no picture")
+    shown = shamisa("score", "photos", "-f", "github", "--min-score", "0", cwd=project)
+    assert shown.returncode == 3
+    assert shown.stdout.startswith("::error file=photos/broken.jpg,title=Unreadable picture::")
+    skipped = shamisa("score", "photos", "-f", "github", "--min-score", "0", "--skip-unreadable", cwd=project)
+    assert skipped.returncode == 0
+    assert skipped.stdout.startswith("::warning file=photos/broken.jpg,")
+
+
+def test_the_action_hands_its_inputs_on_and_none_of_them_is_run(  # type: ignore[no-untyped-def]
+    project: Path, tmp_path: Path, installed_program
+) -> None:
+    yaml = pytest.importorskip("yaml")
+    action = yaml.safe_load((Path(__file__).resolve().parents[2] / "action.yml").read_text())
+    install, check = action["runs"]["steps"]
+    assert "${{" not in install["run"] + check["run"]
+
+    def run(**inputs: str) -> subprocess.CompletedProcess[str]:
+        given = {
+            name: inputs.get(name.replace("-", "_"), str(one.get("default", "")))
+            for name, one in action["inputs"].items()
+        }
+        variables = {
+            name: given[expression.removeprefix("${{ inputs.").removesuffix(" }}")]
+            for name, expression in check["env"].items()
+        }
+        environment = ENVIRONMENT | variables | {
+            "RUNNER_TEMP": str(installed_program), "GITHUB_WORKSPACE": str(project),
+            "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
+        }  # fmt: skip
+        command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", check["run"]]
+        return subprocess.run(
+            command, cwd=project, env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
+
+    good = run(paths="photos/0.jpg\n\nphotos/[12].jpg\n", min_score="0")
+    assert (good.returncode, good.stdout) == (0, "3 checked, all passed\n"), good.stderr
+    assert "3 checked, all passed" in (tmp_path / "summary.md").read_text()
+    bad = run(paths="photos", min_score="100")
+    assert bad.returncode == 1
+    assert bad.stdout.count("::error file=photos/") == 4
+    hostile = run(paths="--help\n$(touch ran); touch ran\n", min_score="0")
+    assert hostile.returncode == 2
+    assert not os.path.exists(project / "ran")  # noqa: PTH110
