@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from torch import Tensor, nn
 from torchvision import models
+from torchvision.models.mobilenetv2 import InvertedResidual
+from torchvision.models.resnet import BasicBlock, Bottleneck
 
-from shamisa_cli.core.encoder.spec import Architecture
+from shamisa_cli.core.encoder.spec import Architecture, Layer
 
 
 class Backbone(nn.Module, ABC):
@@ -16,29 +18,41 @@ class Backbone(nn.Module, ABC):
 
     Attributes:
         stage_channels: the number of channels of each stage's feature map, first stage first.
+        hidden_channels: the same for the hidden maps, which `Layer` explains.
     """
 
     stage_channels: tuple[int, ...]
+    hidden_channels: tuple[int, ...]
 
     @abstractmethod
     def stage_modules(self) -> list[nn.Module]:
         """The stages in order; each maps the previous one's output (N, C, H, W) to its own."""
 
-    def stages(self, pixels: Tensor) -> Iterator[Tensor]:
-        """Yield every stage's feature map (N, C_k, H_k, W_k) for normalised pixels (N, 3, H, W)."""
+    @abstractmethod
+    def read_stage(self, stage: nn.Module, feature_map: Tensor) -> tuple[Tensor, Tensor]:
+        """The hidden map and the output of one stage for the output (N, C, H, W) of the stage before."""
+
+    def channels(self, layer: Layer) -> tuple[int, ...]:
+        """How many channels each stage's map has, read at `layer`."""
+        return self.hidden_channels if layer == "hidden" else self.stage_channels
+
+    def stages(self, pixels: Tensor, layer: Layer = "output") -> Iterator[Tensor]:
+        """Yield every stage's map (N, C_k, H_k, W_k) for normalised pixels (N, 3, H, W)."""
         feature_map = pixels
         for stage in self.stage_modules():
-            feature_map = stage(feature_map)
-            yield feature_map
+            hidden, feature_map = self.read_stage(stage, feature_map)
+            yield hidden if layer == "hidden" else feature_map
 
-    def chosen_stages(self, pixels: Tensor, chosen: Sequence[int]) -> Iterator[tuple[int, Tensor]]:
-        """Yield (index, feature map) of the chosen stages, first stage first; what lies beyond them is not computed.
+    def chosen_stages(
+        self, pixels: Tensor, chosen: Sequence[int], layer: Layer = "output"
+    ) -> Iterator[tuple[int, Tensor]]:
+        """Yield (index, map) of the chosen stages, first stage first; what lies beyond them is not computed.
 
         Negative stages count from the last; indices that are yielded are not negative.
         """
         wanted = {stage % len(self.stage_channels) for stage in chosen}
         last = max(wanted)
-        for index, feature_map in enumerate(self.stages(pixels)):
+        for index, feature_map in enumerate(self.stages(pixels, layer)):
             if index in wanted:
                 yield index, feature_map
             if index == last:
@@ -56,9 +70,21 @@ class MobileNetV2(Backbone):
         super().__init__()
         self.features = models.mobilenet_v2(weights=None).features
         self.stage_channels = tuple(int(block.out_channels) for block in self.features)
+        self.hidden_channels = tuple(
+            int(block.conv[-2].in_channels) if isinstance(block, InvertedResidual) else int(block.out_channels)
+            for block in self.features
+        )
 
     def stage_modules(self) -> list[nn.Module]:
         return list(self.features)
+
+    def read_stage(self, stage: nn.Module, feature_map: Tensor) -> tuple[Tensor, Tensor]:
+        if not isinstance(stage, InvertedResidual):
+            output = stage(feature_map)
+            return output, output
+        hidden = stage.conv[:-2](feature_map)
+        output = stage.conv[-2:](hidden)
+        return hidden, feature_map + output if stage.use_res_connect else output
 
 
 class ResNet(Backbone):
@@ -77,19 +103,43 @@ class ResNet(Backbone):
         self.layer3, self.layer4 = network.layer3, network.layer4
         blocks = self._blocks()
         self.stage_channels = (64, *(_out_channels(block) for block in blocks))
+        self.hidden_channels = (64, *(_hidden_channels(block) for block in blocks))
 
     def stage_modules(self) -> list[nn.Module]:
         return [nn.Sequential(self.conv1, self.bn1, self.relu, self.maxpool), *self._blocks()]
+
+    def read_stage(self, stage: nn.Module, feature_map: Tensor) -> tuple[Tensor, Tensor]:
+        if isinstance(stage, nn.Sequential):
+            output = stage(feature_map)
+            return output, output
+        assert isinstance(stage, BasicBlock | Bottleneck)
+        hidden = _before_last_convolution(stage, feature_map)
+        last, norm = (stage.conv3, stage.bn3) if isinstance(stage, Bottleneck) else (stage.conv2, stage.bn2)
+        shortcut = feature_map if stage.downsample is None else stage.downsample(feature_map)
+        return hidden, stage.relu(norm(last(hidden)) + shortcut)
 
     def _blocks(self) -> list[nn.Module]:
         return [block for layer in (self.layer1, self.layer2, self.layer3, self.layer4) for block in layer]
 
 
+def _convolutions(block: nn.Module) -> list[nn.Conv2d]:
+    return [module for name, module in block.named_children() if name.startswith("conv")]  # type: ignore[misc]
+
+
 def _out_channels(block: nn.Module) -> int:
-    convolutions = [module for name, module in block.named_children() if name.startswith("conv")]
-    last = convolutions[-1]
-    assert isinstance(last, nn.Conv2d)
-    return last.out_channels
+    return _convolutions(block)[-1].out_channels
+
+
+def _hidden_channels(block: nn.Module) -> int:
+    return _convolutions(block)[-1].in_channels
+
+
+def _before_last_convolution(block: BasicBlock | Bottleneck, feature_map: Tensor) -> Tensor:
+    """What a residual block hands to its last convolution."""
+    feature_map = block.relu(block.bn1(block.conv1(feature_map)))
+    if isinstance(block, Bottleneck):
+        feature_map = block.relu(block.bn2(block.conv2(feature_map)))
+    return feature_map
 
 
 def build_backbone(architecture: Architecture) -> Backbone:

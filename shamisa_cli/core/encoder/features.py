@@ -53,8 +53,8 @@ def five_crops(pixels: Tensor, size: int) -> list[Tensor]:
 
 def feature_length(backbone: Backbone, spec: FeatureSpec) -> int:
     """How many numbers `extract` gives for one picture."""
-    channels = sum(backbone.stage_channels[stage] for stage in spec.stages)
-    return channels * len(spec.moments) * len(spec.scales)
+    channels = backbone.channels(spec.layer)
+    return sum(channels[stage] for stage in spec.stages) * len(spec.moments) * len(spec.scales)
 
 
 def extract(backbone: Backbone, pixels: Tensor, spec: FeatureSpec, preprocessing: Preprocessing) -> Tensor:
@@ -77,7 +77,7 @@ def _read(backbone: Backbone, pixels: Tensor, spec: FeatureSpec, preprocessing: 
         view = normalised(rescaled(pixels, scale), preprocessing).contiguous(memory_format=torch.channels_last)
         moments = {
             index: [MOMENTS[moment](feature_map.float()) for moment in spec.moments]
-            for index, feature_map in backbone.chosen_stages(view, wanted)
+            for index, feature_map in backbone.chosen_stages(view, wanted, spec.layer)
         }
         blocks += [F.normalize(block, dim=1) for stage in wanted for block in moments[stage]]
     return torch.cat(blocks, dim=1)

@@ -11,6 +11,9 @@ from shamisa_cli.core.errors import ModelError
 
 Architecture = Literal["mobilenet_v2", "resnet18", "resnet50"]
 Moment = Literal["mean", "std"]
+Layer = Literal["output", "hidden"]
+"""Where a stage is read: what it hands on, or the wider map, behind a rectifier, from which its last convolution
+makes that (in an inverted residual the depthwise convolution's). A stage that is one convolution has one map."""
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -65,6 +68,7 @@ class FeatureSpec:
         stages: indices into the backbone's stages; negative ones count from the last (paper: the last).
         moments: pooled over positions for each channel: "mean" and / or "std".
         scales: relative sizes at which the picture is read (paper: full and half), each antialiased.
+        layer: where in each stage (paper: what it hands on).
         crops: None reads the whole picture; 5 reads the four corner crops and the centre crop of
             `crop_size` pixels and averages them (paper section on evaluation). Averaging features is
             the same as averaging the predictions of a linear regressor.
@@ -78,6 +82,7 @@ class FeatureSpec:
     scales: tuple[float, ...] = (1.0, 0.5)
     crops: Literal[5] | None = None
     crop_size: int = 224
+    layer: Layer = "output"
 
     def __post_init__(self) -> None:
         if not self.stages or not self.moments or not self.scales:
@@ -86,6 +91,8 @@ class FeatureSpec:
             raise ModelError(f"A feature spec has stages {self.stages}; they are different whole numbers.")
         if any(moment not in get_args(Moment) for moment in self.moments):
             raise ModelError(f"A feature spec has moments {self.moments}; known are {get_args(Moment)}.")
+        if self.layer not in get_args(Layer):
+            raise ModelError(f"A feature spec reads the layer {self.layer!r}; known are {get_args(Layer)}.")
         if any(not isinstance(scale, int | float) or not 0 < scale <= 1 for scale in self.scales):
             raise ModelError(f"A feature spec has scales {self.scales}; each must be above 0 and at most 1.")
         if self.crops not in (None, 5):

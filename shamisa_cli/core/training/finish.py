@@ -31,9 +31,9 @@ def save_trained(run: RunFolder, record: RunRecord, backbone: Backbone, *, secon
 
 
 def feature_spec(config: TrainingConfig, backbone: Backbone) -> FeatureSpec:
-    """What the model reads: as set, or every stage, mean and standard deviation, at two scales."""
+    """What the model reads: as set, or every stage's hidden map, mean and standard deviation, at two scales."""
     every_stage = tuple(range(len(backbone.stage_channels)))
-    return config.features or FeatureSpec(stages=every_stage, moments=("mean", "std"))
+    return config.features or FeatureSpec(stages=every_stage, moments=("mean", "std"), layer="hidden")
 
 
 def model_card(run: RunFolder, record: RunRecord, *, seconds: float) -> str:
