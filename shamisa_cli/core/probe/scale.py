@@ -1,0 +1,104 @@
+"""Between a human scale and the even scale a linear regressor is fitted on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shamisa_cli.core.errors import ModelError
+
+Vector = NDArray[np.float64]
+
+Spacing = Literal["even", "linear"]
+SPACINGS: tuple[Spacing, ...] = get_args(Spacing)
+
+KNOTS = 65
+"""How many points of an even scale are kept; between them it is linear."""
+
+
+@dataclass(frozen=True)
+class MosScale:
+    """A monotone, piecewise linear path between positions and human scores.
+
+    A position runs from 0 (the worst) to 1 (the best), whichever way the human scale runs; 100 times it is what
+    a person reads. A linear regressor predicts positions, so that its score stays a sum over its features.
+
+    Attributes:
+        positions: (K,) rising strictly, K ≥ 2; the first is 0 and the last 1.
+        scores: (K,) the human scores there, rising strictly, or falling where lower is better.
+
+    Raises ModelError when that is not so.
+    """
+
+    positions: Vector
+    scores: Vector
+
+    def __post_init__(self) -> None:
+        if self.positions.ndim != 1 or self.positions.shape != self.scores.shape or len(self.positions) < 2:
+            raise ModelError("The probe is damaged: its scale does not have as many positions as scores.")
+        if not (np.isfinite(self.positions).all() and np.isfinite(self.scores).all()):
+            raise ModelError("The probe is damaged: its scale has values that are not finite numbers.")
+        steps = np.diff(self.scores)
+        if not ((np.diff(self.positions) > 0).all() and ((steps > 0).all() or (steps < 0).all())):
+            raise ModelError("The probe is damaged: its scale must rise or fall throughout.")
+        if self.positions[0] != 0 or self.positions[-1] != 1:
+            raise ModelError("The probe is damaged: the positions of its scale must run from 0 to 1.")
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Whether the human scale counts impairment (DMOS), not quality."""
+        return bool(self.scores[0] > self.scores[-1])
+
+    def mos(self, positions: Vector) -> Vector:
+        """Human scores at positions of any shape; beyond the ends the scale goes on as steeply as its ends do."""
+        return _interpolated(np.asarray(positions, dtype=np.float64), self.positions, self.scores)
+
+    def position(self, mos: Vector) -> Vector:
+        """Positions of human scores of any shape; the inverse of `mos`."""
+        direction = -1.0 if self.lower_is_better else 1.0
+        return _interpolated(direction * np.asarray(mos, dtype=np.float64), direction * self.scores, self.positions)
+
+
+def linear_scale(worst: float, best: float) -> MosScale:
+    """Positions in proportion to human scores between the two ends of their scale."""
+    return MosScale(np.array([0.0, 1.0]), np.array([worst, best], dtype=np.float64))
+
+
+def even_scale(mos: Vector, worst: float, best: float) -> MosScale:
+    """Positions by rank, so that scores crowded into a part of their scale are told apart as well as others.
+
+    Positions of `mos` follow a Beta(2, 2) law: the middle picture stands at 0.5 and the density falls to 0
+    towards both ends, between the uniform law of plain ranks, which spreads extreme pictures too little for
+    a linear regressor, and the normal law of normal scores, which has no ends.
+
+    Args:
+        mos: (n,) human scores.
+        worst, best: the ends of their scale, where positions 0 and 1 are.
+    """
+    direction = 1.0 if best > worst else -1.0
+    low, high = direction * worst, direction * best
+    scores, counts = np.unique(direction * np.asarray(mos, dtype=np.float64), return_counts=True)
+    shares = (np.cumsum(counts) - counts / 2) / counts.sum()
+    if len(scores) > KNOTS:
+        inner = np.linspace(shares[0], shares[-1], KNOTS - 2)
+        scores, shares = np.interp(inner, shares, scores), inner
+    inside = (scores > low) & (scores < high)
+    return MosScale(
+        np.concatenate([[0.0], beta_quantile(shares[inside]), [1.0]]),
+        direction * np.concatenate([[low], scores[inside], [high]]),
+    )
+
+
+def beta_quantile(share: Vector) -> Vector:
+    """The quantile function of the Beta(2, 2) law: solves 3x² − 2x³ = share for x in 0…1."""
+    return np.asarray(0.5 - np.sin(np.arcsin(1 - 2 * share) / 3))
+
+
+def _interpolated(x: Vector, knots: Vector, values: Vector) -> Vector:
+    """Piecewise linear through (knots, values), knots rising; the first and last slope hold beyond the ends."""
+    below = values[0] + (x - knots[0]) * (values[1] - values[0]) / (knots[1] - knots[0])
+    above = values[-1] + (x - knots[-1]) * (values[-1] - values[-2]) / (knots[-1] - knots[-2])
+    return np.where(x < knots[0], below, np.where(x > knots[-1], above, np.interp(x, knots, values)))
