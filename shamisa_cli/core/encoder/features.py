@@ -9,6 +9,9 @@ from torch import Tensor
 from shamisa_cli.core.encoder.backbones import Backbone
 from shamisa_cli.core.encoder.spec import FeatureSpec, Preprocessing
 
+Box = tuple[int, int, int, int]
+"""A part of a picture in pixels: top, left, height, width."""
+
 STD_EPSILON = 1e-6
 """Added to a variance before its square root, so that flat maps have a defined value."""
 
@@ -42,13 +45,24 @@ def rescaled(pixels: Tensor, scale: float) -> Tensor:
     return F.interpolate(pixels, size=size, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
 
 
-def five_crops(pixels: Tensor, size: int) -> list[Tensor]:
-    """The four corner crops and the centre crop, `size` square or as large as the picture allows."""
-    height, width = pixels.shape[2:]
+def five_crop_boxes(height: int, width: int, size: int) -> list[Box]:
+    """The four corner crops and the centre crop of a picture, `size` square or as large as the picture allows."""
     crop_height, crop_width = min(size, height), min(size, width)
     bottom, right = height - crop_height, width - crop_width
     corners = [(0, 0), (0, right), (bottom, 0), (bottom, right), (bottom // 2, right // 2)]
-    return [pixels[:, :, y : y + crop_height, x : x + crop_width] for y, x in corners]
+    return [(top, left, crop_height, crop_width) for top, left in corners]
+
+
+def cropped(pixels: Tensor, box: Box) -> Tensor:
+    """The part of (N, C, H, W) inside the box."""
+    top, left, height, width = box
+    return pixels[:, :, top : top + height, left : left + width]
+
+
+def boxes_read(pixels: Tensor, spec: FeatureSpec) -> list[Box]:
+    """The parts of pictures (N, 3, H, W) whose features are averaged: the whole, or five crops."""
+    height, width = pixels.shape[2:]
+    return [(0, 0, height, width)] if spec.crops is None else five_crop_boxes(height, width, spec.crop_size)
 
 
 def feature_length(backbone: Backbone, spec: FeatureSpec) -> int:
@@ -63,21 +77,29 @@ def extract(backbone: Backbone, pixels: Tensor, spec: FeatureSpec, preprocessing
     Blocks are ordered by scale, then stage, then moment, each of unit L2 norm (paper: pooled features
     at full and half scale, each normalised, concatenated).
     """
-    if spec.crops is None:
-        return _read(backbone, pixels, spec, preprocessing)
-    crops = [_read(backbone, crop, spec, preprocessing) for crop in five_crops(pixels, spec.crop_size)]
-    return torch.stack(crops).mean(dim=0)
+    parts = [_read(backbone, cropped(pixels, box), spec, preprocessing) for box in boxes_read(pixels, spec)]
+    return torch.stack(parts).mean(dim=0) if len(parts) > 1 else parts[0]
+
+
+def view_at(pixels: Tensor, scale: float, preprocessing: Preprocessing) -> Tensor:
+    """What the backbone sees of (N, 3, H, W) in 0…1 at one of the feature spec's scales."""
+    return normalised(rescaled(pixels, scale), preprocessing).contiguous(memory_format=torch.channels_last)
+
+
+def wanted_stages(backbone: Backbone, spec: FeatureSpec) -> list[int]:
+    """The feature spec's stages in its order, none of them counted from the last."""
+    return [stage % len(backbone.stage_channels) for stage in spec.stages]
 
 
 def _read(backbone: Backbone, pixels: Tensor, spec: FeatureSpec, preprocessing: Preprocessing) -> Tensor:
-    count = len(backbone.stage_channels)
-    wanted = [stage % count for stage in spec.stages]
+    wanted = wanted_stages(backbone, spec)
     blocks = []
     for scale in spec.scales:
-        view = normalised(rescaled(pixels, scale), preprocessing).contiguous(memory_format=torch.channels_last)
         moments = {
             index: [MOMENTS[moment](feature_map.float()) for moment in spec.moments]
-            for index, feature_map in backbone.chosen_stages(view, wanted, spec.layer)
+            for index, feature_map in backbone.chosen_stages(
+                view_at(pixels, scale, preprocessing), wanted, spec.layer
+            )
         }
         blocks += [F.normalize(block, dim=1) for stage in wanted for block in moments[stage]]
     return torch.cat(blocks, dim=1)
