@@ -16,16 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from shamisa_cli.core.models.loading import load_model
-    from shamisa_cli.core.scoring.api import embed, score
+    from shamisa_cli.core.scoring.api import embed, score, score_map
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "embed", "load_model", "score"]
+__all__ = ["__version__", "embed", "load_model", "score", "score_map"]
 
 _HOMES = {
     "embed": "shamisa_cli.core.scoring.api",
     "load_model": "shamisa_cli.core.models.loading",
     "score": "shamisa_cli.core.scoring.api",
+    "score_map": "shamisa_cli.core.scoring.api",
 }
 
 

@@ -14,6 +14,7 @@ from shamisa_cli.cli.config import config
 from shamisa_cli.cli.embed import embed
 from shamisa_cli.cli.errors import guarded
 from shamisa_cli.cli.evaluate import evaluate
+from shamisa_cli.cli.fit_defects import fit_defects
 from shamisa_cli.cli.fit_probe import fit_probe
 from shamisa_cli.cli.score import score
 from shamisa_cli.cli.settings import load_settings
@@ -26,6 +27,7 @@ COMMANDS = {
     "score": score,
     "embed": embed,
     "fit-probe": fit_probe,
+    "fit-defects": fit_defects,
     "evaluate": evaluate,
     "train": train,
     "config": config,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shamisa_cli.cli import human_scores, options
+from shamisa_cli.cli.command_line import typed_again
 from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.errors import outcome
 from shamisa_cli.core.errors import InputNotFoundError, ModelError, SettingError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from shamisa_cli.core.errors import ImageError
     from shamisa_cli.core.models.loading import Model
+    from shamisa_cli.core.probe.intervals import Coverage
     from shamisa_cli.core.probe.mos import MosTable
     from shamisa_cli.core.probe.ordinal import OrdinalFacts
     from shamisa_cli.core.probe.protocol import ProtocolResult
@@ -32,8 +34,6 @@ if TYPE_CHECKING:
 
 PROTOCOL = "Protocol"
 ORDINAL = "Ordinal facts"
-NOT_ON_THE_CARD = {"device", "jobs", "offline", "skip_unreadable"}
-"""Options that say how to compute, and not what."""
 
 
 def fit_probe(
@@ -94,6 +94,15 @@ def fit_probe(
             help="How many times as much these facts weigh together as the human scores do.",
         ),
     ] = 1.0,
+    interval: Annotated[
+        float,
+        typer.Option(
+            min=0.01,
+            max=0.999,
+            rich_help_panel=PROTOCOL,
+            help="The share of human scores that the interval around a score should hold.",
+        ),
+    ] = 0.9,
     features: Annotated[
         Path | None,
         typer.Option(
@@ -119,9 +128,11 @@ def fit_probe(
     console = Console()
     _check_folder(output)
 
+    from shamisa_cli.core.models.card_sections import write_section
     from shamisa_cli.core.models.folder import save_probe
     from shamisa_cli.core.models.loading import load_model
     from shamisa_cli.core.probe.card import SCATTER_NAME, CardFacts, probe_card, save_scatter
+    from shamisa_cli.core.probe.intervals import calibrate, measure_coverage
     from shamisa_cli.core.probe.mos import read_mos_table
     from shamisa_cli.core.probe.ordinal_ridge import OrdinalSettings
     from shamisa_cli.core.probe.protocol import fit_final, random_splits, run_protocol
@@ -164,24 +175,37 @@ def fit_probe(
             mos_range=ends,
             lower_is_better=lower_is_better,
             encoder_fingerprint=loaded.encoder_fingerprint,
+            interval=calibrate(*result.held_out_pairs(table.mos), interval),
         )
+    coverage = measure_coverage(
+        [(split.rows, split.prediction) for split in result.splits],
+        table.mos,
+        groups=table.groups,
+        level=interval,
+        seed=seed,
+    )
     facts = CardFacts(
         data_name=mos.name,
         count=len(table),
         model_name=loaded.name,
-        command=_command_line(context),
+        command=typed_again(context, "fit-probe"),
         logistic=logistic,
         grouped=table.groups is not None,
         ordinal_photos=len(photos),
         ordinal_weight=ordinal_weight,
+        coverage=coverage,
     )
-    # In a model's own folder the README.md is the model's card, and stays.
-    card = None if (output / MODEL_MANIFEST).exists() else probe_card(result, probe, facts)
     save_scatter(output / SCATTER_NAME, result, table.mos, data_name=mos.name)
-    save_probe(output, probe, trained_on=f"{len(table)} pictures of {mos.name}", card=card)
+    trained_on = f"{len(table)} pictures of {mos.name}"
+    if (output / MODEL_MANIFEST).exists():
+        # The README.md there is the model's card: a section of it is the probe's.
+        save_probe(output, probe, trained_on=trained_on)
+        write_section(output, "probe", probe_card(result, probe, facts, level=2))
+    else:
+        save_probe(output, probe, trained_on=trained_on, card=probe_card(result, probe, facts))
 
     with console.results(None) as stream:
-        human_scores.write_figures(stream, _report(result, table), _note(result, logistic))
+        human_scores.write_figures(stream, _report(result, table), _note(result, logistic, coverage))
     console.hint(f"The probe is in {output}. Use it with: shamisa score --probe {shlex.quote(str(output))}")
     raise typer.Exit(outcome(failed=0, unreadable=len(errors), skip_unreadable=skip_unreadable))
 
@@ -276,27 +300,11 @@ def _report(result: ProtocolResult, table: MosTable) -> list[list[str]]:
     ]
 
 
-def _note(result: ProtocolResult, logistic: bool) -> str:
+def _note(result: ProtocolResult, logistic: bool, coverage: Coverage | None) -> str:
     mapping = "; PLCC and RMSE after a logistic mapping" if logistic else ""
     ordering = "" if math.isnan(result.ordering) else f"; {result.ordering:.1%} of unseen degraded pairs in order"
+    held = f"; interval holds {coverage.share:.1%} of held-out scores" if coverage else ""
     return (
         f"median ± interquartile range over {len(result.splits)} splits, on held-out pictures{mapping}; "
-        f"alpha {result.alpha:.4g}{ordering}"
+        f"alpha {result.alpha:.4g}{ordering}{held}"
     )
-
-
-def _command_line(context: typer.Context) -> str:
-    """What was typed, to be typed again; of files, the last part of the name alone, since cards travel."""
-    words = ["shamisa", "fit-probe"]
-    for option in context.command.params:
-        value = context.params.get(option.name or "")
-        source = context.get_parameter_source(option.name or "")
-        if source is None or source.name == "DEFAULT" or option.name in NOT_ON_THE_CARD:
-            continue
-        if isinstance(value, bool):
-            words.append(option.opts[0] if value else option.secondary_opts[0])
-        elif isinstance(value, list | tuple):
-            words += [word for path in value for word in (option.opts[0], path.name)]
-        else:
-            words += [option.opts[0], value.name if isinstance(value, Path) else str(value)]
-    return shlex.join(words)

@@ -15,6 +15,7 @@ from shamisa_cli.cli import gating, options
 from shamisa_cli.cli.console import Console, check_output
 from shamisa_cli.cli.errors import outcome
 from shamisa_cli.cli.reporters import REPORTERS
+from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 from shamisa_cli.core.scoring.gate import Standing, conclusion, judged, standing
 from shamisa_cli.core.scoring.records import ImageRecord
@@ -57,6 +58,16 @@ def score(
             help="Write into a file, which appears when it is complete.",
         ),
     ] = None,
+    maps: Annotated[
+        Path | None,
+        typer.Option(
+            "--maps",
+            metavar="DIR",
+            rich_help_panel=RESULTS,
+            show_default="none",
+            help="Also draw, as a PNG for each picture, where it gains and loses points.",
+        ),
+    ] = None,
     sort: Annotated[
         Sort | None,
         typer.Option(
@@ -93,6 +104,8 @@ def score(
     console = Console()
     if output is not None:
         check_output(output)
+    if maps is not None and maps.exists() and not maps.is_dir():
+        raise SettingError(f"{maps} is a file; --maps takes the name of a folder.")
     reporter = REPORTERS[format or _format_of(output)]
     order = sort or (Sort.SCORE if reporter.worst_first else None)
     view = options.view_size(view_size)
@@ -107,11 +120,13 @@ def score(
     files = options.find_pictures(paths, files_from, recursive)
 
     from shamisa_cli.core.models.loading import load_model
+    from shamisa_cli.core.scoring.map_files import MapWriter
     from shamisa_cli.core.scoring.pipeline import describe_run, score_files
 
     loaded = load_model(model, probe=probe, offline=offline, device=device)
     run = describe_run(loaded, view, gated=gated.gate.judges)
-    scored = score_files(loaded, files, jobs=jobs, view_size=view, max_pixels=max_pixels)
+    watch = None if maps is None else MapWriter(loaded, maps, files)
+    scored = score_files(loaded, files, jobs=jobs, view_size=view, max_pixels=max_pixels, watch=watch)
     gated.require_same(run, loaded)
     records = judged(scored, gated.gate)
     standings: Counter[Standing] = Counter()

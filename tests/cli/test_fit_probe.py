@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocess
 from shamisa_cli.core.models.folder import load_probe, save_model
 from shamisa_cli.core.models.loading import load_model
 from shamisa_cli.core.scoring.embeddings import FileStamp, save_features
-from shamisa_cli.core.scoring.pipeline import embed_files
+from shamisa_cli.core.scoring.pipeline import embed_files, score_files
 from shamisa_cli.core.scoring.resuming import origin_of
 
 PICTURES = 24
@@ -220,3 +221,27 @@ def test_a_model_without_a_probe_cannot_be_evaluated(model, scored):
     result = run("evaluate", "--mos", scored / "mos.csv", "--model", model)
     assert result.exit_code == 2
     assert "regressor" in result.stderr
+
+
+def test_a_probe_in_its_models_folder_becomes_a_section_of_the_models_card(model, scored, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(model, folder)
+    for _ in range(2):
+        result = run("fit-probe", "--mos", scored / "mos.csv", "-o", folder, "--model", folder, "--splits", 2)
+        assert result.exit_code == 0, result.stderr
+    card = (folder / "README.md").read_text()
+    assert card.startswith("# tiny\n")
+    assert card.count("## A probe for tiny") == 1
+
+
+def test_a_fitted_probe_gives_an_interval_around_each_score(model, scored, tmp_path):
+    arguments = ["--mos", scored / "mos.csv", "--model", model, "--splits", 6, "--interval", 0.8]
+    result = run("fit-probe", *arguments, "-o", tmp_path / "probe")
+    assert result.exit_code == 0, result.stderr
+    interval = load_probe(tmp_path / "probe").interval
+    assert interval is not None
+    assert interval.level == 0.8
+    loaded = load_model(str(model), probe=str(tmp_path / "probe"), device="cpu")
+    for record in score_files(loaded, sorted(scored.glob("*.png"))):
+        low, high = record.interval
+        assert 0 <= low < high <= 100

@@ -160,3 +160,23 @@ def test_text_that_turns_the_reading_direction_is_escaped_and_joiners_are_kept()
 
 def test_the_help_states_the_decoders_own_limit() -> None:
     assert MAX_PIXELS == DEFAULT_MAX_PIXELS
+
+
+def test_the_strongest_defects_worth_naming_stand_in_the_table() -> None:
+    severities = {"blur": 2.14, "noise": 0.8, "colour": 0.6, "contrast": 0.2}
+    pictures = [
+        ImageRecord("a.jpg", 40.0, 2.5, defects=severities),
+        ImageRecord("b.jpg", 90.0, 4.5, defects={"blur": 0.4}),
+    ]
+    lines = written("text", pictures).splitlines()
+    assert "blur 2.1, noise 0.8" in lines[2]
+    assert "colour" not in lines[2]
+    assert "blur" not in lines[3]
+
+
+def test_a_narrow_terminal_leaves_defects_out_before_names_become_unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "50")
+    pictures = [ImageRecord("photos/holiday.jpg", 40.0, 2.5, width=640, height=480, defects={"compression": 2.0})]
+    shown = written("text", pictures, terminal=True)
+    assert "holiday.jpg" in shown
+    assert "compression" not in shown

@@ -105,3 +105,18 @@ def test_embed_writes_what_was_asked_and_resumes(shamisa, tiny_model: Path, phot
     assert "2 were there before" in second.stderr
     assert second.stdout == ""
     assert len(load_features(output).paths) == 4
+
+
+def test_maps_are_drawn_beside_the_scores(shamisa, tiny_model: Path, photos: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (photos / "broken.jpg").write_bytes(b"no picture")
+    plain = shamisa("score", photos, "--model", tiny_model, "-f", "json")
+    drawn = shamisa("score", photos, "--model", tiny_model, "-f", "json", "--maps", tmp_path / "maps")
+    assert drawn.returncode == 3
+    assert drawn.stdout == plain.stdout
+    assert sorted(path.name for path in (tmp_path / "maps").iterdir()) == [f"{number}.jpg.png" for number in range(4)]
+
+
+def test_maps_cannot_go_into_a_file(shamisa, tiny_model: Path, photos: Path) -> None:  # type: ignore[no-untyped-def]
+    done = shamisa("score", photos, "--model", tiny_model, "--maps", photos / "0.jpg")
+    assert done.returncode == 2
+    assert "--maps takes the name of a folder" in done.stderr

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from typing import TextIO
 
 from shamisa_cli.cli.reporters.reporter import Reporter
-from shamisa_cli.core.scoring.records import ImageRecord, Run
+from shamisa_cli.core.scoring.records import DEFECTS, ImageRecord, Run
 
 COLUMNS = (
     "path", "score", "interval_low", "interval_high", "mos", "width", "height", "status", "error_kind", "error",
+    *(f"defect_{group}" for group in DEFECTS),
 )  # fmt: skip
 
 
@@ -22,7 +23,9 @@ def write_csv(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> None:
         low, high = record.interval or (None, None)
         kind, message = (record.error.kind, record.error.message) if record.error else (None, None)
         size = (record.width, record.height)
-        table.writerow([record.path, record.score, low, high, record.mos, *size, record.status, kind, message])
+        defects = [(record.defects or {}).get(group) for group in DEFECTS]
+        row = [record.path, record.score, low, high, record.mos, *size, record.status, kind, message]
+        table.writerow([*row, *defects])
         stream.flush()
 
 

@@ -29,6 +29,9 @@ SHORTEST_PATH = 16
 BINS = 10
 BIN_CELLS = 6
 HISTOGRAM_HEIGHT = 3
+NOTABLE_DEFECT = 0.5
+"""Severity, of 4, from which on a defect is named."""
+NAMED_DEFECTS = 2
 HISTOGRAM_FROM = 5
 """Scored pictures from which on a distribution says more than the table."""
 MARKS = {"passed": ("  ", ""), "warned": ("! ", "bold yellow"), "failed": ("✗ ", "bold red"), "unreadable": ("  ", "")}
@@ -107,7 +110,10 @@ def _table(rows: Sequence[ImageRecord | None], run: Run, console: Console) -> Ta
     from rich.table import Table
 
     sizes = max(len(_size(row)) for row in rows if row is not None)
+    defects = max(len(_defects(row)) for row in rows if row is not None)
     room = console.width - SCORE_CELLS - sizes - 2 * GAP
+    with_defects = defects > 0 and room - defects - GAP >= SHORTEST_PATH
+    room -= defects + GAP if with_defects else 0
     with_bars = room - BAR_CELLS - GAP >= SHORTEST_PATH
     room = max(SHORTEST_PATH, room - (BAR_CELLS + GAP if with_bars else 0))
 
@@ -116,13 +122,15 @@ def _table(rows: Sequence[ImageRecord | None], run: Run, console: Console) -> Ta
     table.add_column("Score", justify="right", no_wrap=True)
     if with_bars:
         table.add_column("", no_wrap=True)
+    if with_defects:
+        table.add_column("Defects", no_wrap=True)
     table.add_column("Size", justify="right", style="dim", no_wrap=True)
     for row in rows:
-        table.add_row(*(_cells(row, run, room, with_bars) if row is not None else [" ⋮"]))
+        table.add_row(*(_cells(row, run, room, with_bars, with_defects) if row is not None else [" ⋮"]))
     return table
 
 
-def _cells(record: ImageRecord, run: Run, room: int, with_bars: bool) -> list[Text]:
+def _cells(record: ImageRecord, run: Run, room: int, with_bars: bool, with_defects: bool) -> list[Text]:
     from rich.text import Text
 
     assert record.score is not None
@@ -130,7 +138,8 @@ def _cells(record: ImageRecord, run: Run, room: int, with_bars: bool) -> list[Te
     path = Text.assemble(" ", (mark, mark_style), shortened(printable(record.path), room - 1 - len(mark)))
     style = quality_style(record.score)
     bar = [_bar(record.score, style)] if with_bars else []
-    return [path, Text(f"{record.score:.1f}", f"bold {style}"), *bar, Text(_size(record))]
+    defects = [Text(_defects(record))] if with_defects else []
+    return [path, Text(f"{record.score:.1f}", f"bold {style}"), *bar, *defects, Text(_size(record))]
 
 
 def _bar(score: float, style: str) -> Text:
@@ -140,6 +149,12 @@ def _bar(score: float, style: str) -> Text:
     full, half = divmod(halves, 2)
     rest = BAR_CELLS - full - half
     return Text.assemble(("━" * full + "╸" * half, style), ("─" * rest, "bright_black"))
+
+
+def _defects(record: ImageRecord) -> str:
+    """The strongest defects worth naming, with their severities: "blur 2.1, noise 0.8"."""
+    found = sorted((record.defects or {}).items(), key=lambda defect: -defect[1])[:NAMED_DEFECTS]
+    return ", ".join(f"{name} {severity:.1f}" for name, severity in found if severity >= NOTABLE_DEFECT)
 
 
 def _size(record: ImageRecord) -> str:

@@ -95,6 +95,6 @@ def _maps(encoder: Encoder, picture: Tensor, weights: Tensor) -> Iterator[Tensor
 
 def _weighted(feature_map: Tensor, moment: str, weights: Tensor) -> Tensor:
     # As torch.nn.functional.normalize does.
-    norm = MOMENTS[moment](feature_map).norm(dim=1).clamp_min(1e-12)
+    norm: Tensor = MOMENTS[moment](feature_map).norm(dim=1).clamp_min(1e-12)
     weighted: Tensor = torch.einsum("c,chw->hw", weights, SHARES[moment](feature_map)[0])
     return weighted / norm

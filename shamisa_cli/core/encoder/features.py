@@ -97,9 +97,7 @@ def _read(backbone: Backbone, pixels: Tensor, spec: FeatureSpec, preprocessing: 
     for scale in spec.scales:
         moments = {
             index: [MOMENTS[moment](feature_map.float()) for moment in spec.moments]
-            for index, feature_map in backbone.chosen_stages(
-                view_at(pixels, scale, preprocessing), wanted, spec.layer
-            )
+            for index, feature_map in backbone.chosen_stages(view_at(pixels, scale, preprocessing), wanted, spec.layer)
         }
         blocks += [F.normalize(block, dim=1) for stage in wanted for block in moments[stage]]
     return torch.cat(blocks, dim=1)

@@ -5,6 +5,8 @@
     README.md               the model card
     probe.json              a linear probe: its scale and settings, the encoder it was fitted on, SHA-256
     probe.safetensors       the probe's weights
+    defects.json            linear probes of what is wrong with a picture, which belong to the encoder, SHA-256
+    defects.safetensors     their weights
 
 A folder with the first two is a model, a folder with the last two a probe, and one folder can be both.
 """
@@ -20,8 +22,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError
-from shamisa_cli.core.models import manifest, probe_files
-from shamisa_cli.core.models.manifest import CARD, MODEL_MANIFEST, MODEL_WEIGHTS, PROBE_MANIFEST, PROBE_WEIGHTS
+from shamisa_cli.core.models import defect_files, manifest, probe_files
+from shamisa_cli.core.models.manifest import (
+    CARD,
+    DEFECTS_MANIFEST,
+    DEFECTS_WEIGHTS,
+    MODEL_MANIFEST,
+    MODEL_WEIGHTS,
+    PROBE_MANIFEST,
+    PROBE_WEIGHTS,
+)
+from shamisa_cli.core.probe.defects import DefectProbe
 from shamisa_cli.core.probe.ridge import Probe
 
 if TYPE_CHECKING:
@@ -118,7 +129,7 @@ def save_model(
 ) -> ModelFolder:
     """Write a whole model folder; what was there stays untouched until all of the new one is on the disk.
 
-    An earlier model in `folder` is replaced, and so is its probe: without `probe` none is left.
+    An earlier model in `folder` is replaced, and so is its probe: without `probe` none is left, nor its defects.
 
     Args:
         folder: where to; created with its parents.
@@ -155,8 +166,8 @@ def save_model(
         if probe is not None:
             require_match(probe, written.fingerprint, f"the encoder saved in {folder}")
         manifest.write_manifest(manifest_path, entries)
-        (folder / PROBE_MANIFEST).unlink(missing_ok=True)
-        (folder / PROBE_WEIGHTS).unlink(missing_ok=True)
+        for outdated in (PROBE_MANIFEST, PROBE_WEIGHTS, DEFECTS_MANIFEST, DEFECTS_WEIGHTS):
+            (folder / outdated).unlink(missing_ok=True)
     if probe is not None:
         save_probe(folder, probe, trained_on=trained_on)
     return written
@@ -213,7 +224,22 @@ def load_probe(folder: Path) -> Probe:
     return probe_files.read_probe(folder)
 
 
-def require_match(probe: Probe, fingerprint: str, encoder: str) -> None:
+def save_defects(folder: Path, probe: DefectProbe, *, trained_on: str = "") -> None:
+    """Write a defect probe into the folder of the model whose encoder it was fitted on; an earlier one is replaced.
+
+    Raises:
+        ModelError: the probe's numbers are unusable, or the folder holds no model or another encoder.
+    """
+    require_match(probe, read_model(folder).fingerprint, f"the encoder in {folder}")
+    defect_files.write_defects(folder, probe, trained_on=trained_on)
+
+
+def load_defects(folder: Path) -> DefectProbe | None:
+    """The defect probe in `folder`, checked; None where there is none. Raises ModelError on a damaged one."""
+    return defect_files.read_defects(folder) if defect_files.holds_defects(folder) else None
+
+
+def require_match(probe: Probe | DefectProbe, fingerprint: str, encoder: str) -> None:
     """Refuse a probe fitted on another encoder than the one with `fingerprint`, which the text calls `encoder`.
 
     Raises:
@@ -222,7 +248,7 @@ def require_match(probe: Probe, fingerprint: str, encoder: str) -> None:
     if probe.encoder_fingerprint != fingerprint:
         raise ModelError(
             f"The probe was fitted on encoder {probe.encoder_fingerprint[:12]}, and {encoder} is "
-            f"{fingerprint[:12]}: its scores would mean nothing. Use the model the probe was fitted on, or fit "
+            f"{fingerprint[:12]}: its numbers would mean nothing. Use the model the probe was fitted on, or fit "
             f"a probe for this one."
         )
 

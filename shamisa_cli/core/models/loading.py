@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models import hub, probe_files
 from shamisa_cli.core.models.devices import choose_device
-from shamisa_cli.core.models.folder import load_probe, read_model, require_match
+from shamisa_cli.core.models.folder import load_defects, load_probe, read_model, require_match
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL, resolve
+from shamisa_cli.core.probe.defects import DefectProbe
 from shamisa_cli.core.probe.ridge import Probe
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Model:
         encoder: the frozen encoder on its device.
         probe: None for a model that can embed but not score.
         encoder_fingerprint: SHA-256 in hex over the encoder's configuration and weights; a probe names it.
+        defects: tells what is wrong with a picture; None for a model that cannot.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Model:
     encoder: Encoder
     probe: Probe | None
     encoder_fingerprint: str
+    defects: DefectProbe | None = None
 
 
 def load_model(
@@ -61,12 +64,16 @@ def load_model(
         regressor = load_probe(folder.path)
     if regressor is not None:
         require_match(regressor, folder.fingerprint, f"the encoder of {folder.name}")
+    defects = load_defects(folder.path)
+    if defects is not None:
+        require_match(defects, folder.fingerprint, f"the encoder of {folder.name}")
     encoder = folder.load_encoder(target)
-    if regressor is not None and len(regressor.weights) != encoder.feature_length:
-        raise ModelError(
-            f"The probe reads {len(regressor.weights)} features, and the encoder of {folder.name} gives "
-            f"{encoder.feature_length}. Fit the probe again."
-        )
+    for probe_read in (regressor, defects):
+        if probe_read is not None and len(probe_read.feature_mean) != encoder.feature_length:
+            raise ModelError(
+                f"The probe reads {len(probe_read.feature_mean)} features, and the encoder of {folder.name} gives "
+                f"{encoder.feature_length}. Fit the probe again."
+            )
     from_hub = hub.is_hub_name(name)
     return Model(
         name=hub.HubName.parse(name).repository if from_hub else folder.name,
@@ -74,4 +81,5 @@ def load_model(
         encoder=encoder,
         probe=regressor,
         encoder_fingerprint=folder.fingerprint,
+        defects=defects,
     )

@@ -21,8 +21,18 @@ MODEL_MANIFEST = "config.json"
 MODEL_WEIGHTS = "encoder.safetensors"
 PROBE_MANIFEST = "probe.json"
 PROBE_WEIGHTS = "probe.safetensors"
+DEFECTS_MANIFEST = "defects.json"
+DEFECTS_WEIGHTS = "defects.safetensors"
 CARD = "README.md"
-FOLDER_FILES = (MODEL_MANIFEST, MODEL_WEIGHTS, PROBE_MANIFEST, PROBE_WEIGHTS, CARD)
+FOLDER_FILES = (
+    MODEL_MANIFEST,
+    MODEL_WEIGHTS,
+    PROBE_MANIFEST,
+    PROBE_WEIGHTS,
+    DEFECTS_MANIFEST,
+    DEFECTS_WEIGHTS,
+    CARD,
+)
 """Every file a folder may have that this program reads, or that a person does."""
 
 SCHEMA = 1

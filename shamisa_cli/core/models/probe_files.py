@@ -13,6 +13,7 @@ import numpy.typing as npt
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models import manifest
 from shamisa_cli.core.models.manifest import CARD, PROBE_MANIFEST, PROBE_WEIGHTS
+from shamisa_cli.core.probe.intervals import Interval
 from shamisa_cli.core.probe.ridge import Probe
 
 PROBE_KIND = "linear"
@@ -49,6 +50,7 @@ def write_probe(folder: Path, probe: Probe, *, trained_on: str, card: str | None
             "alpha": float(probe.alpha),
             "bias": float(probe.bias),
             "trained_on": trained_on,
+            "interval": _interval_entries(probe.interval),
             "files": {PROBE_WEIGHTS: manifest.sha256_of(weights_path)},
         }
         _probe(folder, entries, vectors)
@@ -107,6 +109,40 @@ def _probe(folder: Path, entries: Mapping[str, Any], vectors: Mapping[str, npt.N
             alpha=numbers["alpha"],
             lower_is_better=lower_is_better,
             encoder_fingerprint=fingerprint,
+            interval=_interval(path, entries.get("interval")),
         )
     except ModelError as error:
         raise ModelError(f"{folder}: {error} Fit the probe again.") from error
+
+
+def _interval_entries(interval: Interval | None) -> dict[str, Any] | None:
+    if interval is None:
+        return None
+    return {
+        "level": float(interval.level),
+        "at": [float(value) for value in interval.at],
+        "spread": [float(value) for value in interval.spread],
+        "below": float(interval.below),
+        "above": float(interval.above),
+    }
+
+
+def _interval(path: Path, entries: Any) -> Interval | None:
+    if entries is None:  # also in probes from before there were intervals
+        return None
+    if not isinstance(entries, dict):
+        raise ModelError(f"{path}: 'interval' must be an object or null.")
+    return Interval(
+        level=manifest.number(path, entries, "level"),
+        at=_numbers(path, entries, "at"),
+        spread=_numbers(path, entries, "spread"),
+        below=manifest.number(path, entries, "below"),
+        above=manifest.number(path, entries, "above"),
+    )
+
+
+def _numbers(path: Path, entries: Mapping[str, Any], key: str) -> npt.NDArray[np.float64]:
+    values = entries.get(key)
+    if not isinstance(values, list):
+        raise ModelError(f"{path}: {key!r} of the interval must be a list of numbers.")
+    return np.array([manifest.number(path, {key: value}, key) for value in values], dtype=np.float64)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from shamisa_cli.core.atomic import replacing
+from shamisa_cli.core.probe.intervals import Coverage
 from shamisa_cli.core.probe.metrics import Vector
 from shamisa_cli.core.probe.protocol import FIGURES, ProtocolResult, Spread
 from shamisa_cli.core.probe.ridge import Probe
@@ -29,6 +30,7 @@ class CardFacts:
         grouped: splits were disjoint by group.
         ordinal_photos: photographs whose degraded versions were fitted on too.
         ordinal_weight: how much those weigh beside the scores.
+        coverage: how the probe's interval did on held-out pictures.
     """
 
     data_name: str
@@ -39,15 +41,20 @@ class CardFacts:
     grouped: bool
     ordinal_photos: int = 0
     ordinal_weight: float = 0.0
+    coverage: Coverage | None = None
 
 
-def probe_card(result: ProtocolResult, probe: Probe, facts: CardFacts) -> str:
-    """Markdown for the README.md of a probe folder; its figure is `SCATTER_NAME` beside it."""
+def probe_card(result: ProtocolResult, probe: Probe, facts: CardFacts, *, level: int = 1) -> str:
+    """Markdown for the README.md of a probe folder; its figure is `SCATTER_NAME` beside it.
+
+    As a section of another card its title gets a heading of a lower `level`.
+    """
+    mark = "#" * level
     better = "lower is better" if probe.lower_is_better else "higher is better"
     disjoint = "groups" if facts.grouped else "pictures"
     mapping = " PLCC and RMSE after a 4-parameter logistic mapping." if facts.logistic else ""
     alphas = [split.alpha for split in result.splits]
-    return f"""# A probe for {_inline(facts.model_name)}, fitted on {_inline(facts.data_name)}
+    return f"""{mark} A probe for {_inline(facts.model_name)}, fitted on {_inline(facts.data_name)}
 
 A linear (ridge) regressor from the features of a frozen encoder to human quality scores.
 
@@ -58,8 +65,8 @@ A linear (ridge) regressor from the features of a frozen encoder to human qualit
 | features | {len(probe.weights)} a picture |
 | alpha | {probe.alpha:.4g} (chosen in the splits: {min(alphas):.4g} … {max(alphas):.4g}) |
 | encoder | `{probe.encoder_fingerprint[:12]}` (the probe is refused with any other) |
-{_ordinal_row(result, facts)}
-## How well it predicts
+{_ordinal_row(result, facts)}{_interval_row(probe, facts.coverage)}
+{mark}# How well it predicts
 
 {len(result.splits)} random splits of {disjoint}: 70 % to fit, 10 % to choose alpha, 20 % to report, each picture in
 one part only. Median over the splits ± interquartile range.{mapping} The probe itself is then fitted on all pictures.
@@ -68,9 +75,9 @@ one part only. Median over the splits ± interquartile range.{mapping} The probe
 
 ![Predicted and human scores of held-out pictures]({SCATTER_NAME})
 
-## Made with
+{mark}# Made with
 
-{_code_block(facts.command)}
+{code_block(facts.command)}
 """
 
 
@@ -80,6 +87,17 @@ def _ordinal_row(result: ProtocolResult, facts: CardFacts) -> str:
     return (
         f"| ordinal facts | degraded versions of {facts.ordinal_photos} photographs, weight {facts.ordinal_weight:g}; "
         f"of photographs left out of the fit, {result.ordering:.1%} of pairs are in the right order |\n"
+    )
+
+
+def _interval_row(probe: Probe, coverage: Coverage | None) -> str:
+    if probe.interval is None or coverage is None:
+        return ""
+    points = 100 * coverage.width / (probe.mos_high - probe.mos_low)
+    return (
+        f"| interval | {probe.interval.level:.0%} split-conformal, {points:.0f} points wide on average; calibrated on "
+        f"half of each split's held-out pictures it holds {coverage.share:.1%} of the human scores of the other half "
+        f"({coverage.lowest:.1%} … {coverage.highest:.1%} over the splits) |\n"
     )
 
 
@@ -155,7 +173,8 @@ def _literal(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def _code_block(text: str) -> str:
+def code_block(text: str) -> str:
+    """A command as Markdown, whatever is in it."""
     fence = "```"
     while fence in text:
         fence += "`"

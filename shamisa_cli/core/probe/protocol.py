@@ -105,10 +105,10 @@ class ProtocolResult:
         rows = np.concatenate([split.rows for split in self.splits])
         return rows, np.concatenate([split.prediction for split in self.splits])
 
-    def residuals(self, mos: Vector) -> Vector:
-        """Human score minus held-out prediction, for each entry of `held_out`."""
+    def held_out_pairs(self, mos: Vector) -> tuple[Vector, Vector]:
+        """Predictions and human scores, for each entry of `held_out`."""
         rows, prediction = self.held_out
-        return mos[rows] - prediction
+        return prediction, mos[rows]
 
 
 def random_splits(

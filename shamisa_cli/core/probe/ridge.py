@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.probe.intervals import Interval
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -51,6 +52,7 @@ class Probe:
         mos_low, mos_high: the ends of the human scale that was fitted.
         lower_is_better: the scale counts impairment (DMOS), not quality.
         encoder_fingerprint: names the encoder and preprocessing the features came from.
+        interval: how far from a prediction the human score may lie; None where that was not measured.
 
     Raises ModelError when the parts do not fit together or are not finite.
     """
@@ -64,6 +66,7 @@ class Probe:
     lower_is_better: bool
     alpha: float
     encoder_fingerprint: str
+    interval: Interval | None = None
 
     def __post_init__(self) -> None:
         vectors = (self.weights, self.feature_mean, self.feature_scale)
@@ -85,6 +88,7 @@ class Probe:
         mos_range: tuple[float, float],
         lower_is_better: bool,
         encoder_fingerprint: str,
+        interval: Interval | None = None,
     ) -> Probe:
         """The probe of a fitted map; `mos_range` is the lowest and highest score of the human scale."""
         low, high = mos_range
@@ -98,6 +102,7 @@ class Probe:
             lower_is_better=lower_is_better,
             alpha=ridge.alpha,
             encoder_fingerprint=encoder_fingerprint,
+            interval=interval,
         )
 
     def predict(self, features: Features) -> Vector:
@@ -111,6 +116,19 @@ class Probe:
         """Scores on the human scale, any shape, mapped linearly to 0…100, clipped, higher always better."""
         share = (np.asarray(mos, dtype=np.float64) - self.mos_low) / (self.mos_high - self.mos_low)
         return np.clip(100 * (1 - share if self.lower_is_better else share), 0, 100)
+
+    def score_interval(self, mos: float) -> tuple[float, float] | None:
+        """The lowest and highest score, 0…100, that people may give where `mos` is predicted; None without interval."""
+        if self.interval is None:
+            return None
+        low, high = sorted(float(end) for end in self.score(np.array(self.interval.around(np.array(mos)))))
+        return low, high
+
+    @property
+    def points_scale(self) -> tuple[float, float]:
+        """(a, b) such that a · mos + b is the score before it is clipped."""
+        slope = 100 / (self.mos_high - self.mos_low)
+        return (-slope, slope * self.mos_high) if self.lower_is_better else (slope, -slope * self.mos_low)
 
 
 @dataclass(frozen=True)
@@ -128,14 +146,24 @@ class RidgePath:
     vectors: Matrix
     eigenvalues: Vector
     projected: Vector
-    rows: Matrix | None
-    """The standardised training features where the form is dual: they carry its coefficients to weights."""
+    rows: Matrix
+    """The standardised training features: in the dual form they carry its coefficients to weights."""
+
+    @property
+    def dual(self) -> bool:
+        """Whether there are at least as many features as rows."""
+        return len(self.feature_mean) >= len(self.rows)
+
+    def towards(self, mos: Vector) -> RidgePath:
+        """The same features with other scores (n,), at the cost of a product: for several scores of one picture."""
+        bias = float(mos.mean())
+        return replace(self, bias=bias, projected=self.vectors.T @ _right_side(self.rows, mos - bias))
 
     def weights(self, alphas: Vector) -> Matrix:
         """Weights (D, A), a column for each of the penalties (A,), all above 0."""
         shrunk = self.projected[:, None] / (self.eigenvalues[:, None] + alphas)
         coefficients = self.vectors @ shrunk
-        return coefficients if self.rows is None else self.rows.T @ coefficients
+        return self.rows.T @ coefficients if self.dual else coefficients
 
     def predictions(self, features: Features, alphas: Vector) -> Matrix:
         """Scores (n, A) of features (n, D) under each of the penalties (A,)."""
@@ -181,9 +209,13 @@ def ridge_path(features: Features, mos: Vector) -> RidgePath:
         feature_scale=scale,
         vectors=vectors,
         eigenvalues=eigenvalues.clip(min=0),
-        projected=vectors.T @ (centred if dual else rows.T @ centred),
-        rows=rows if dual else None,
+        projected=vectors.T @ _right_side(rows, centred),
+        rows=rows,
     )
+
+
+def _right_side(rows: Matrix, centred: Vector) -> Vector:
+    return centred if rows.shape[1] >= rows.shape[0] else rows.T @ centred
 
 
 def _eigh(gram: Matrix) -> tuple[Vector, Matrix]:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
+from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, decode
 from shamisa_cli.core.images.discovery import discover
 from shamisa_cli.core.models.loading import Model, load_model
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 from shamisa_cli.core.scoring.embeddings import Features
 from shamisa_cli.core.scoring.gate import Gate, judged
-from shamisa_cli.core.scoring.pipeline import ViewSize, embed_files, score_files
+from shamisa_cli.core.scoring.maps import ScoreMap, split_score
+from shamisa_cli.core.scoring.pipeline import ViewSize, effective_view_size, embed_files, require_probe, score_files
 from shamisa_cli.core.scoring.records import ImageRecord
 
 Paths = str | Path | Iterable[str | Path]
@@ -48,6 +49,23 @@ def score(
     gate = Gate(min_score=min_score)
     records = score_files(_loaded(model), files, jobs=jobs, view_size=view_size, max_pixels=max_pixels)
     return list(judged(records, gate))
+
+
+def score_map(picture: str | Path, model: str | Model | None = None, *, view_size: ViewSize = "model") -> ScoreMap:
+    """Where in a picture its score comes from: `ScoreMap.points`, (H, W), sums to the score before it is clipped.
+
+    Args:
+        picture: a file.
+        model, view_size: as for `score`.
+
+    Raises:
+        ImageError: the picture cannot be read.
+        ModelError, SettingError: as for `score`.
+    """
+    loaded = _loaded(model)
+    probe = require_probe(loaded)
+    size = effective_view_size(loaded.encoder, view_size)
+    return split_score(loaded.encoder, probe, decode(Path(picture), view_size=size).pixels)
 
 
 def embed(

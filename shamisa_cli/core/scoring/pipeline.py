@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from shamisa_cli.core.distortions.operator import GROUPS
 from shamisa_cli.core.encoder.spec import SMALLEST_VIEW
 from shamisa_cli.core.errors import ImageError, ModelError, SettingError
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, Picture, decode
@@ -23,7 +24,10 @@ from shamisa_cli.core.scoring.records import NOT_A_NUMBER, ErrorRecord, ImageRec
 if TYPE_CHECKING:
     from shamisa_cli.core.encoder.encoder import Encoder
     from shamisa_cli.core.models.loading import Model
+    from shamisa_cli.core.probe.defects import DefectProbe
     from shamisa_cli.core.probe.ridge import Probe
+
+DEFECT_DECIMALS = 3
 
 ViewSize = int | Literal["model"] | None
 """Long side in pixels at which pictures are judged; "model": as the model says; None: every pixel."""
@@ -47,7 +51,11 @@ class Embedding:
     error: ImageError | None = None
 
 
+Pixels = npt.NDArray[np.uint8]
 Decoded = Generator[tuple[Path, Picture | ImageError], None, None]
+Seen = Generator[tuple[Embedding, Pixels | None], None, None]
+Watch = Callable[[ImageRecord, Pixels], None]
+"""Told each scored picture and its pixels as they were judged, (H, W, 3)."""
 
 
 def available_cpus() -> int:
@@ -89,10 +97,7 @@ def embed_files(
     Raises:
         SettingError: at once, when `jobs` or `view_size` is too small. Files never raise: see `Embedding`.
     """
-    if jobs is not None and jobs < 1:
-        raise SettingError(f"The number of jobs is {jobs}; it must be at least 1.")
-    size = effective_view_size(encoder, view_size)
-    return _embedded(encoder, _decoded(paths, size, max_pixels, jobs or available_cpus()))
+    return _without_pixels(_seen(encoder, paths, jobs, view_size, max_pixels))
 
 
 def score_files(
@@ -102,23 +107,30 @@ def score_files(
     jobs: int | None = None,
     view_size: ViewSize = "model",
     max_pixels: int = DEFAULT_MAX_PIXELS,
+    watch: Watch | None = None,
 ) -> Generator[ImageRecord, None, None]:
     """Score files in the order given; see `embed_files` for what the two have in common.
 
     Args:
         model: an encoder with a regressor.
+        watch: see `Watch`; called in the thread that consumes the iterator, before the record comes.
 
     Raises:
         ModelError: at once, when the model has no regressor.
         SettingError: at once, for an impossible setting.
     """
+    require_probe(model)
+    return _scored(model, _seen(model.encoder, paths, jobs, view_size, max_pixels), watch)
+
+
+def require_probe(model: Model) -> Probe:
+    """The model's regressor. Raises ModelError where there is none."""
     if model.probe is None:
         raise ModelError(
             f"The model {model.name} has no regressor, so it cannot score. "
             "Name one with --probe, or fit one with: shamisa fit-probe."
         )
-    embeddings = embed_files(model.encoder, paths, jobs=jobs, view_size=view_size, max_pixels=max_pixels)
-    return _scored(model.probe, embeddings)
+    return model.probe
 
 
 def preprocessing_used(encoder: Encoder, view_size: ViewSize) -> dict[str, Any]:
@@ -154,28 +166,45 @@ def _settled(path: Path, picture: Future[Picture]) -> tuple[Path, Picture | Imag
         return path, error
 
 
-def _embedded(encoder: Encoder, decoded: Decoded) -> Generator[Embedding, None, None]:
+def _seen(encoder: Encoder, paths: Iterable[Path], jobs: int | None, view_size: ViewSize, max_pixels: int) -> Seen:
+    if jobs is not None and jobs < 1:
+        raise SettingError(f"The number of jobs is {jobs}; it must be at least 1.")
+    size = effective_view_size(encoder, view_size)
+    return _embedded(encoder, _decoded(paths, size, max_pixels, jobs or available_cpus()))
+
+
+def _embedded(encoder: Encoder, decoded: Decoded) -> Seen:
     with closing(decoded):
         for path, picture in decoded:
             if isinstance(picture, ImageError):
-                yield Embedding(path, error=picture)
+                yield Embedding(path, error=picture), None
             else:
                 features = encoder.embed(picture.pixels)
-                yield Embedding(path, features, picture.width, picture.height)
+                yield Embedding(path, features, picture.width, picture.height), picture.pixels
 
 
-def _scored(probe: Probe, embeddings: Generator[Embedding, None, None]) -> Generator[ImageRecord, None, None]:
-    with closing(embeddings):
-        for embedding in embeddings:
-            yield _record(probe, embedding)
+def _without_pixels(seen: Seen) -> Generator[Embedding, None, None]:
+    with closing(seen):
+        for embedding, _ in seen:
+            yield embedding
 
 
-def _record(probe: Probe, embedding: Embedding) -> ImageRecord:
+def _scored(model: Model, seen: Seen, watch: Watch | None) -> Generator[ImageRecord, None, None]:
+    with closing(seen):
+        for embedding, pixels in seen:
+            record = _record(model, embedding)
+            if watch is not None and pixels is not None and record.score is not None:
+                watch(record, pixels)
+            yield record
+
+
+def _record(model: Model, embedding: Embedding) -> ImageRecord:
     path = str(embedding.path)
     if embedding.features is None:
         assert embedding.error is not None
         return ImageRecord(path, status="error", error=ErrorRecord.of(embedding.error))
     record = ImageRecord(path, width=embedding.width, height=embedding.height)
+    probe = require_probe(model)
     mos = float(probe.predict(embedding.features[None, :])[0])
     if not math.isfinite(mos):
         error = ErrorRecord(
@@ -183,4 +212,16 @@ def _record(probe: Probe, embedding: Embedding) -> ImageRecord:
         )
         return replace(record, status="error", error=error)
     score = float(probe.score(np.array([mos]))[0])
-    return replace(record, score=score, mos=mos)
+    return replace(
+        record,
+        score=score,
+        mos=mos,
+        interval=probe.score_interval(mos),
+        defects=_defects(model.defects, embedding.features),
+    )
+
+
+def _defects(probe: DefectProbe | None, features: npt.NDArray[np.float32]) -> dict[str, float] | None:
+    if probe is None:
+        return None
+    return dict(zip(GROUPS, probe.severities(features[None, :])[0].round(DEFECT_DECIMALS).tolist(), strict=True))

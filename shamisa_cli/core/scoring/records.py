@@ -11,6 +11,8 @@ from shamisa_cli.core.errors import ImageError
 
 SCHEMA = 1
 NOT_A_NUMBER = "not-a-number"
+DEFECTS = ("blur", "colour", "compression", "noise", "brightness", "spatial", "contrast")
+"""The engine's groups of distortions, as in core/distortions, which is too heavy to import here."""
 
 Status = Literal["ok", "failed", "error"]
 FindingRule = Literal["min-score", "max-drop", "unreadable"]
@@ -65,9 +67,9 @@ class ImageRecord:
         path: as the user named it.
         score: 0…100, higher is better; None when the picture could not be scored.
         mos: the regressor's prediction on the scale of the human scores it was fitted on.
-        interval: a range that should hold the score; None until a model carries one.
+        interval: the range of scores 0…100 that people's marks should lie in; None where the probe has none.
         width, height: of the upright original, in pixels.
-        defects: strength 0…4 of each group of distortions; None until a model carries them.
+        defects: severity 0…4 of each group of distortions; None where the model has none.
         status: "failed" means scored but refused by the gate; "error" means not scored.
         error: why there is no score; None otherwise.
         findings: what the gate has against it.

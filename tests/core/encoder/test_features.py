@@ -12,7 +12,7 @@ from torchvision import models
 
 from shamisa_cli.core.encoder.backbones import build_backbone
 from shamisa_cli.core.encoder.encoder import Encoder
-from shamisa_cli.core.encoder.features import five_crops, pooled, rescaled, spread
+from shamisa_cli.core.encoder.features import five_crop_boxes, pooled, rescaled, spread
 from shamisa_cli.core.encoder.initialisation import initial_state
 from shamisa_cli.core.encoder.projector import Projector
 from shamisa_cli.core.encoder.spec import Architecture, EncoderConfig, FeatureSpec, Preprocessing
@@ -78,9 +78,9 @@ def test_half_scale_is_antialiased() -> None:
 
 
 def test_five_crops_are_the_corners_and_the_centre() -> None:
-    pixels = torch.arange(300 * 400.0).view(1, 1, 300, 400)
-    starts = [float(crop[0, 0, 0, 0]) for crop in five_crops(pixels, 224)]
-    assert starts == [0, 176, 76 * 400, 76 * 400 + 176, 38 * 400 + 88]
+    corners = [(0, 0), (0, 176), (76, 0), (76, 176), (38, 88)]
+    assert five_crop_boxes(300, 400, 224) == [(top, left, 224, 224) for top, left in corners]
+    assert set(five_crop_boxes(100, 300, 224)) == {(0, left, 100, 224) for left in (0, 76, 38)}
 
 
 def test_five_crops_of_a_small_picture_are_the_picture(weights: dict[str, torch.Tensor]) -> None:

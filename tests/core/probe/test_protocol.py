@@ -154,12 +154,14 @@ def test_a_subset_that_no_split_can_judge_is_undefined():
     assert result.spread("srcc", "common").median > 0
 
 
-def test_held_out_predictions_and_residuals_go_together():
+def test_held_out_predictions_and_their_scores_go_together():
     features, mos = problem()
     result = run_protocol(features, mos, splits=3)
     rows, prediction = result.held_out
     assert len(rows) == 3 * 24
-    np.testing.assert_allclose(result.residuals(mos) + prediction, mos[rows])
+    paired, scores = result.held_out_pairs(mos)
+    np.testing.assert_array_equal(paired, prediction)
+    np.testing.assert_array_equal(scores, mos[rows])
 
 
 def test_the_same_seed_gives_the_same_numbers():
