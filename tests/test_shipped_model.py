@@ -65,3 +65,38 @@ def test_the_examples_of_the_library_run(example_photos: Path, tmp_path: Path) -
     assert len(lines) == 2
     assert lines[0].endswith("coffee.jpg")
     assert lines[1].endswith("blurred.jpg")
+
+
+def test_the_map_of_a_photograph_sums_to_its_score_and_points_at_damage(example_photos: Path, tmp_path: Path) -> None:
+    from PIL import Image, ImageFilter
+
+    with Image.open(example_photos / "astronaut.jpg") as photo:
+        right = (photo.width // 2, 0, photo.width, photo.height)
+        photo.save(tmp_path / "whole.png")
+        photo.paste(photo.filter(ImageFilter.GaussianBlur(4)).crop(right), right)
+        photo.save(tmp_path / "damaged.png")
+    whole, damaged = (shamisa.score_map(tmp_path / name) for name in ("whole.png", "damaged.png"))
+    (record,) = shamisa.score(tmp_path / "damaged.png")
+    assert damaged.score == pytest.approx(record.score, abs=1e-3)
+    change = damaged.points - whole.points
+    half = change.shape[1] // 2
+    assert change[:, half:].sum() < -5
+    assert change[:, half:].sum() < 3 * change[:, :half].sum()
+
+
+def test_the_defect_that_was_made_is_the_one_that_is_named_first(example_photos: Path) -> None:
+    made = {
+        "astronaut_gaussian-blur": "blur", "brick_lens-blur": "blur", "rocket_motion-blur": "blur",
+        "cat_white-noise": "noise", "gravel_impulse-noise": "noise", "coffee_JPEG": "compression",
+        "grass_pixelate": "spatial", "flower_non-linear-contrast": "contrast",
+    }  # fmt: skip
+    for record in shamisa.score([example_photos / f"{name}.jpg" for name in made]):
+        assert record.defects is not None
+        assert max(record.defects, key=lambda name: record.defects[name]) == made[Path(record.path).stem]
+
+
+def test_a_score_comes_with_an_interval_that_holds_it(example_photos: Path) -> None:
+    for record in shamisa.score([example_photos / "cat.jpg", example_photos / "grass.jpg"]):
+        assert record.interval is not None
+        low, high = record.interval
+        assert 0 <= low < record.score < high <= 100

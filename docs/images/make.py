@@ -3,7 +3,8 @@
     python docs/images/make.py
 
 `score.svg` is what `shamisa score examples/photos` prints on a terminal; `contact-sheet.jpg` is the top of what
-`shamisa train --data examples/photos --preview FILE` writes.
+`shamisa train --data examples/photos --preview FILE` writes; `map.jpg` is what `shamisa score --maps DIR` draws of
+an example whose right half was blurred.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageFilter
 from rich.console import Console
 from rich.text import Text
 
@@ -60,6 +61,20 @@ def sheet_top() -> Image.Image:
     return top.resize((top.width * 2 // 3, top.height * 2 // 3), Image.Resampling.LANCZOS)
 
 
+def map_of_half_blurred() -> Image.Image:
+    """What is drawn of the astronaut, sharp on the left and blurred on the right."""
+    with tempfile.TemporaryDirectory() as folder:
+        with Image.open(REPOSITORY / "examples" / "photos" / "astronaut.jpg") as photo:
+            right = (photo.width // 2, 0, photo.width, photo.height)
+            blurred = photo.filter(ImageFilter.GaussianBlur(3.5)).crop(right)
+            photo.paste(blurred, right)
+            photo.save(Path(folder) / "right half blurred.png")
+        shamisa("score", folder, "--maps", f"{folder}/maps")
+        with Image.open(Path(folder) / "maps" / "right half blurred.png.png") as drawn:
+            return drawn.convert("RGB")
+
+
 if __name__ == "__main__":
     (HERE / "score.svg").write_text(terminal_picture("score examples/photos"), encoding="utf-8")
+    map_of_half_blurred().save(HERE / "map.jpg", quality=82)
     sheet_top().save(HERE / "contact-sheet.jpg", quality=88)
