@@ -134,7 +134,7 @@ def _predictions(model: Model, records: Sequence[ImageRecord], lower_is_better: 
     import numpy as np
 
     values = np.array([record.mos for record in records if record.mos is not None], dtype=np.float64)
-    same = model.probe is not None and model.probe.lower_is_better == lower_is_better
+    same = model.probe is not None and model.probe.scale.lower_is_better == lower_is_better
     return values if same else -values
 
 

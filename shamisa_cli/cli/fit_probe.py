@@ -6,6 +6,8 @@ import math
 import shlex
 from collections import Counter
 from contextlib import closing
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,6 +33,14 @@ if TYPE_CHECKING:
     from shamisa_cli.core.probe.protocol import ProtocolResult
 
     Features = NDArray[np.float32]
+
+
+class Spacing(StrEnum):
+    """How scores of 0…100 stand to human scores."""
+
+    EVEN = "even"
+    LINEAR = "linear"
+
 
 PROTOCOL = "Protocol"
 ORDINAL = "Ordinal facts"
@@ -65,6 +75,13 @@ def fit_probe(
             help="The ends of the human scale, which become 0 and 100.",
         ),
     ] = None,
+    spacing: Annotated[
+        Spacing,
+        typer.Option(
+            rich_help_panel=human_scores.HUMAN_SCORES,
+            help="even: scores go by rank, so that crowded ratings are told apart; linear: in proportion to ratings.",
+        ),
+    ] = Spacing.EVEN,
     splits: Annotated[int, typer.Option(min=1, rich_help_panel=PROTOCOL, help="Random 70/10/20 splits.")] = 10,
     seed: Annotated[int, typer.Option(min=0, rich_help_panel=PROTOCOL, help="Seed of the splits.")] = 0,
     logistic: Annotated[
@@ -137,6 +154,7 @@ def fit_probe(
     from shamisa_cli.core.probe.ordinal_ridge import OrdinalSettings
     from shamisa_cli.core.probe.protocol import fit_final, random_splits, run_protocol
     from shamisa_cli.core.probe.ridge import Probe
+    from shamisa_cli.core.probe.scale import mos_scale
 
     table = read_mos_table(
         mos,
@@ -146,10 +164,12 @@ def fit_probe(
         subset_column=subset_column,
     )
     # Whatever can be found wrong is found before the pictures are embedded, which may take hours.
-    ends = (float(table.mos.min()), float(table.mos.max())) if mos_range is None else _range(mos_range)
+    low, high = (float(table.mos.min()), float(table.mos.max())) if mos_range is None else _range(mos_range)
+    worst, best = (high, low) if lower_is_better else (low, high)
+    scale_of = partial(mos_scale, spacing.value, worst=worst, best=best)
     random_splits(len(table), splits=splits, groups=table.groups)
     photos = _ordinal_photos(ordinal)
-    weights = OrdinalSettings(ordinal_weight, lower_is_better=lower_is_better)
+    weights = OrdinalSettings(ordinal_weight)
     loaded = load_model(model, offline=offline, device=device)
 
     if features is None:
@@ -161,6 +181,7 @@ def fit_probe(
         result = run_protocol(
             rows,
             table.mos,
+            scale_of=scale_of,
             groups=table.groups,
             subsets=table.subsets,
             splits=splits,
@@ -170,16 +191,17 @@ def fit_probe(
             ordinal=weights,
             advance=advance,
         )
+        scale = scale_of(table.mos)
+        positions = scale.position(table.mos)
         probe = Probe.from_ridge(
-            fit_final(rows, table.mos, result, ordinal_facts, weights),
-            mos_range=ends,
-            lower_is_better=lower_is_better,
+            fit_final(rows, positions, result, ordinal_facts, weights),
+            scale=scale,
             encoder_fingerprint=loaded.encoder_fingerprint,
-            interval=calibrate(*result.held_out_pairs(table.mos), interval),
+            interval=calibrate(*result.held_out_pairs(positions), interval),
         )
     coverage = measure_coverage(
-        [(split.rows, split.prediction) for split in result.splits],
-        table.mos,
+        [(split.rows, split.position) for split in result.splits],
+        positions,
         groups=table.groups,
         level=interval,
         seed=seed,

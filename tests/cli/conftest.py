@@ -18,6 +18,7 @@ from shamisa_cli.core.encoder.encoder import Encoder
 from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocessing
 from shamisa_cli.core.models.folder import save_model, save_probe
 from shamisa_cli.core.probe.ridge import Probe
+from shamisa_cli.core.probe.scale import linear_scale
 
 Shamisa = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -49,13 +50,11 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     written = save_model(folder, config, encoder.state(), name="tiny", card="# A model for tests", origin="random")
     length = encoder.feature_length
     probe = Probe(
-        weights=np.random.default_rng(0).normal(0, 0.2, length),
-        bias=3.0,
+        weights=np.random.default_rng(0).normal(0, 0.05, length),
+        bias=0.5,
         feature_mean=np.zeros(length),
         feature_scale=np.ones(length),
-        mos_low=1.0,
-        mos_high=5.0,
-        lower_is_better=False,
+        scale=linear_scale(1.0, 5.0),
         alpha=1.0,
         encoder_fingerprint=written.fingerprint,
     )

@@ -15,6 +15,7 @@ from shamisa_cli.core.models import manifest
 from shamisa_cli.core.models.manifest import CARD, PROBE_MANIFEST, PROBE_WEIGHTS
 from shamisa_cli.core.probe.intervals import Interval
 from shamisa_cli.core.probe.ridge import Probe
+from shamisa_cli.core.probe.scale import MosScale
 
 PROBE_KIND = "linear"
 PROBE_VECTORS = ("weights", "feature_mean", "feature_scale")
@@ -44,9 +45,10 @@ def write_probe(folder: Path, probe: Probe, *, trained_on: str, card: str | None
         entries = {
             "kind": PROBE_KIND,
             "encoder_fingerprint": probe.encoder_fingerprint,
-            "mos_low": float(probe.mos_low),
-            "mos_high": float(probe.mos_high),
-            "lower_is_better": bool(probe.lower_is_better),
+            "scale": {
+                "positions": [float(value) for value in probe.scale.positions],
+                "scores": [float(value) for value in probe.scale.scores],
+            },
             "alpha": float(probe.alpha),
             "bias": float(probe.bias),
             "trained_on": trained_on,
@@ -88,10 +90,7 @@ def _probe(folder: Path, entries: Mapping[str, Any], vectors: Mapping[str, npt.N
     fingerprint = entries.get("encoder_fingerprint")
     if not isinstance(fingerprint, str) or _FINGERPRINT.fullmatch(fingerprint) is None:
         raise ModelError(f"{path} does not say which encoder the probe was fitted on. Fit the probe again.")
-    lower_is_better = entries.get("lower_is_better")
-    if not isinstance(lower_is_better, bool):
-        raise ModelError(f"{path}: 'lower_is_better' must be true or false.")
-    numbers = {key: manifest.number(path, entries, key) for key in ("mos_low", "mos_high", "alpha", "bias")}
+    numbers = {key: manifest.number(path, entries, key) for key in ("alpha", "bias")}
     weights_path = folder / PROBE_WEIGHTS
     if set(vectors) != set(PROBE_VECTORS):
         raise ModelError(f"{weights_path} must hold {', '.join(PROBE_VECTORS)}; it holds {', '.join(sorted(vectors))}.")
@@ -104,15 +103,19 @@ def _probe(folder: Path, entries: Mapping[str, Any], vectors: Mapping[str, npt.N
             bias=numbers["bias"],
             feature_mean=vectors["feature_mean"],
             feature_scale=vectors["feature_scale"],
-            mos_low=numbers["mos_low"],
-            mos_high=numbers["mos_high"],
+            scale=_scale(path, entries.get("scale")),
             alpha=numbers["alpha"],
-            lower_is_better=lower_is_better,
             encoder_fingerprint=fingerprint,
             interval=_interval(path, entries.get("interval")),
         )
     except ModelError as error:
         raise ModelError(f"{folder}: {error} Fit the probe again.") from error
+
+
+def _scale(path: Path, entries: Any) -> MosScale:
+    if not isinstance(entries, dict):
+        raise ModelError(f"{path}: 'scale' must be an object with positions and scores.")
+    return MosScale(_numbers(path, entries, "positions"), _numbers(path, entries, "scores"))
 
 
 def _interval_entries(interval: Interval | None) -> dict[str, Any] | None:
@@ -144,5 +147,5 @@ def _interval(path: Path, entries: Any) -> Interval | None:
 def _numbers(path: Path, entries: Mapping[str, Any], key: str) -> npt.NDArray[np.float64]:
     values = entries.get(key)
     if not isinstance(values, list):
-        raise ModelError(f"{path}: {key!r} of the interval must be a list of numbers.")
+        raise ModelError(f"{path}: {key!r} must be a list of numbers.")
     return np.array([manifest.number(path, {key: value}, key) for value in values], dtype=np.float64)

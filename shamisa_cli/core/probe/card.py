@@ -11,7 +11,8 @@ from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.probe.intervals import Coverage
 from shamisa_cli.core.probe.metrics import Vector
 from shamisa_cli.core.probe.protocol import FIGURES, ProtocolResult, Spread
-from shamisa_cli.core.probe.ridge import Probe
+from shamisa_cli.core.probe.ridge import POINTS, Probe
+from shamisa_cli.core.probe.scale import MosScale
 
 SCATTER_NAME = "scatter.png"
 _DENSITY_BINS = 48
@@ -50,7 +51,6 @@ def probe_card(result: ProtocolResult, probe: Probe, facts: CardFacts, *, level:
     As a section of another card its title gets a heading of a lower `level`.
     """
     mark = "#" * level
-    better = "lower is better" if probe.lower_is_better else "higher is better"
     disjoint = "groups" if facts.grouped else "pictures"
     mapping = " PLCC and RMSE after a 4-parameter logistic mapping." if facts.logistic else ""
     alphas = [split.alpha for split in result.splits]
@@ -61,7 +61,7 @@ A linear (ridge) regressor from the features of a frozen encoder to human qualit
 | | |
 |---|---|
 | pictures | {facts.count} |
-| human scale | {probe.mos_low:g} … {probe.mos_high:g}, {better}; scores map it to 0 … 100 |
+| human scale | {_scale_row(probe.scale)} |
 | features | {len(probe.weights)} a picture |
 | alpha | {probe.alpha:.4g} (chosen in the splits: {min(alphas):.4g} … {max(alphas):.4g}) |
 | encoder | `{probe.encoder_fingerprint[:12]}` (the probe is refused with any other) |
@@ -81,6 +81,17 @@ one part only. Median over the splits ± interquartile range.{mapping} The probe
 """
 
 
+def _scale_row(scale: MosScale) -> str:
+    worst, best = scale.ends
+    if len(scale.positions) == 2:
+        return f"{worst:g} (worst) … {best:g} (best), mapped linearly to scores of 0 … 100"
+    middle = float(scale.mos(np.array(0.5)))
+    return (
+        f"{worst:g} (worst) … {best:g} (best), mapped to scores of 0 … 100 by rank, so that the middle picture of "
+        f"these ({middle:.3g}) stands at 50"
+    )
+
+
 def _ordinal_row(result: ProtocolResult, facts: CardFacts) -> str:
     if not facts.ordinal_photos:
         return ""
@@ -93,11 +104,10 @@ def _ordinal_row(result: ProtocolResult, facts: CardFacts) -> str:
 def _interval_row(probe: Probe, coverage: Coverage | None) -> str:
     if probe.interval is None or coverage is None:
         return ""
-    points = 100 * coverage.width / (probe.mos_high - probe.mos_low)
     return (
-        f"| interval | {probe.interval.level:.0%} split-conformal, {points:.0f} points wide on average; calibrated on "
-        f"half of each split's held-out pictures it holds {coverage.share:.1%} of the human scores of the other half "
-        f"({coverage.lowest:.1%} … {coverage.highest:.1%} over the splits) |\n"
+        f"| interval | {probe.interval.level:.0%} split-conformal, {POINTS * coverage.width:.0f} points wide "
+        f"on average; calibrated on half of each split's held-out pictures it holds {coverage.share:.1%} of the "
+        f"human scores of the other half ({coverage.lowest:.1%} … {coverage.highest:.1%} over the splits) |\n"
     )
 
 

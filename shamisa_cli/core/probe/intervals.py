@@ -29,7 +29,7 @@ class Interval:
 
     Attributes:
         level: the share of human scores that should fall inside, between 0 and 1.
-        at: (k,) predictions, rising, on the human scale.
+        at: (k,) predicted positions, rising.
         spread: (k,) the usual distance there, above 0; linear between, constant beyond.
         below, above: how many times the spread the interval reaches down and up.
 
@@ -51,10 +51,10 @@ class Interval:
         if not ((np.diff(self.at) > 0).all() and (self.spread > 0).all() and self.below + self.above >= 0):
             raise ModelError("The interval is damaged: its predictions must rise and its spread be above 0.")
 
-    def around(self, mos: Vector) -> tuple[Vector, Vector]:
-        """The lower and upper ends, on the human scale, for predictions of any shape."""
-        spread = np.interp(mos, self.at, self.spread)
-        return mos - self.below * spread, mos + self.above * spread
+    def around(self, positions: Vector) -> tuple[Vector, Vector]:
+        """The lower and upper ends for predicted positions of any shape."""
+        spread = np.interp(positions, self.at, self.spread)
+        return positions - self.below * spread, positions + self.above * spread
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Coverage:
     Attributes:
         share: of human scores inside, mean over the splits.
         lowest, highest: of the splits.
-        width: the mean length of an interval, on the human scale.
+        width: the mean length of an interval, in positions.
     """
 
     share: float
@@ -73,12 +73,12 @@ class Coverage:
     width: float
 
 
-def calibrate(prediction: Vector, mos: Vector, level: float = LEVEL) -> Interval | None:
-    """The interval for held-out predictions (n,) and human scores (n,); None when n is too small for the level.
+def calibrate(prediction: Vector, truth: Vector, level: float = LEVEL) -> Interval | None:
+    """The interval for held-out predictions (n,) and the truth (n,), both positions; None when n is too small.
 
     Of n residuals the ⌈(n+1)(1+level)/2⌉-th smallest, and likewise from the other end, are the tails.
     """
-    residuals = mos - prediction
+    residuals = truth - prediction
     rank = math.ceil((len(residuals) + 1) * (1 + level) / 2)
     if rank > len(residuals):
         return None
@@ -89,7 +89,7 @@ def calibrate(prediction: Vector, mos: Vector, level: float = LEVEL) -> Interval
 
 def measure_coverage(
     splits: Sequence[tuple[NDArray[np.int64], Vector]],
-    mos: Vector,
+    truth: Vector,
     *,
     groups: Sequence[str] | None = None,
     level: float = LEVEL,
@@ -99,14 +99,14 @@ def measure_coverage(
 
     Args:
         splits: rows (m,) of the table and their predictions (m,) by a fit that had not seen them.
-        mos: (n,) human scores.
+        truth: (n,) positions of the human scores.
         groups: (n,) names; rows of one group stay in one half.
         level: of the interval.
         seed: of the halves.
 
     Returns None when a half is too small for the level.
     """
-    members = np.arange(len(mos)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    members = np.arange(len(truth)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
     generator = np.random.default_rng(seed)
     shares: list[float] = []
     widths: list[float] = []
@@ -114,12 +114,12 @@ def measure_coverage(
         units = generator.permutation(np.unique(members[rows]))
         first = np.isin(members[rows], units[: len(units) // 2])
         for half in (first, ~first):
-            interval = calibrate(prediction[half], mos[rows[half]], level)
+            interval = calibrate(prediction[half], truth[rows[half]], level)
             if interval is None:
                 return None
             low, high = interval.around(prediction[~half])
-            truth = mos[rows[~half]]
-            shares.append(float(np.mean((low <= truth) & (truth <= high))))
+            held_out = truth[rows[~half]]
+            shares.append(float(np.mean((low <= held_out) & (held_out <= high))))
             widths.append(float(np.mean(high - low)))
     by_split = np.array(shares).reshape(-1, 2).mean(axis=1)
     return Coverage(float(by_split.mean()), float(by_split.min()), float(by_split.max()), float(np.mean(widths)))

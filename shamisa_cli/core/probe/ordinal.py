@@ -47,12 +47,12 @@ class OrdinalFacts:
         chosen = np.isin(self.photo, list(photos)) == inside
         return OrdinalFacts(self.milder[chosen], self.stronger[chosen], self.gap[chosen], self.photo[chosen])
 
-    def accuracy(self, predict: Callable[[Features], Vector], *, lower_is_better: bool = False) -> float:
-        """The share of pairs, 0…1, that predicted scores put in the right order; nan without pairs."""
+    def accuracy(self, predict: Callable[[Features], Vector]) -> float:
+        """The share of pairs, 0…1, that predictions, higher better, put in the right order; nan without pairs."""
         if not len(self):
             return float("nan")
         better, worse = predict(self.milder), predict(self.stronger)
-        return float(np.mean(better < worse if lower_is_better else better > worse))
+        return float(np.mean(better > worse))
 
 
 def observe(

@@ -10,7 +10,7 @@ from shamisa_cli.core.probe.ordinal import OrdinalFacts
 from shamisa_cli.core.probe.ridge import Features, Matrix, Ridge, Vector, standardised
 
 MARGIN = 0.03
-"""How much worse a version must score for each unit of severity more, as a share of the range of human scores."""
+"""How much worse a version must score for each unit of severity more, as a share of the range of those fitted."""
 MAX_ROUNDS = 30
 
 
@@ -21,16 +21,14 @@ class OrdinalSettings:
     Attributes:
         weight: the facts together weigh this many times as much as the human scores together, ≥ 0.
         margin: see `MARGIN`.
-        lower_is_better: of the human scores.
     """
 
     weight: float = 1.0
     margin: float = MARGIN
-    lower_is_better: bool = False
 
 
 def fit_with_facts(
-    features: Features, mos: Vector, alpha: float, facts: OrdinalFacts, settings: OrdinalSettings
+    features: Features, quality: Vector, alpha: float, facts: OrdinalFacts, settings: OrdinalSettings
 ) -> Ridge:
     """Minimise Σ(y − b − w·x)² + λ·Σ max(0, margin·gap − w·(x_milder − x_stronger))² + α·‖w‖².
 
@@ -39,18 +37,17 @@ def fit_with_facts(
     vector machines: Keerthi and DeCoste, JMLR 2005), each a linear system in the dual.
 
     Args:
-        features, mos: (n, D) and (n,), as for `fit_ridge`.
+        features, quality: (n, D) and (n,), as for `fit_ridge`; higher is better.
         alpha: penalty on the squared norm of the weights, above 0.
         facts: m pairs.
     """
     mean, scale, rows = standardised(features)
-    bias = float(mos.mean())
-    sign = -1.0 if settings.lower_is_better else 1.0
+    bias = float(quality.mean())
     strength = np.sqrt(settings.weight * len(rows) / len(facts))
-    differences = sign * strength * (facts.milder - facts.stronger) / scale
-    wanted = strength * settings.margin * float(np.ptp(mos)) * facts.gap
+    differences = strength * (facts.milder - facts.stronger) / scale
+    wanted = strength * settings.margin * float(np.ptp(quality)) * facts.gap
     system = np.concatenate([rows, differences])
-    targets = np.concatenate([mos - bias, wanted])
+    targets = np.concatenate([quality - bias, wanted])
     coefficients = _active_set(system @ system.T, targets, len(rows), alpha)
     return Ridge(system.T @ coefficients, bias, mean, scale, float(alpha))
 

@@ -22,6 +22,7 @@ from shamisa_cli.core.probe.ridge import (
     fit_ridge,
     ridge_path,
 )
+from shamisa_cli.core.probe.scale import MosScale, linear_scale
 
 Indices = NDArray[np.int64]
 Figure = Literal["srcc", "plcc", "krcc", "rmse"]
@@ -31,6 +32,15 @@ SPLITS = 10
 VALIDATION_SHARE = 0.1
 TEST_SHARE = 0.2
 """Ten random 70/10/20 splits (SHAMISA paper, section on evaluation)."""
+
+
+ScaleOf = Callable[[Vector], MosScale]
+"""From the human scores (n,) that are fitted on to their scale."""
+
+
+def plain_scale(mos: Vector) -> MosScale:
+    """A linear scale from the lowest to the highest of the scores, higher better."""
+    return linear_scale(float(mos.min()), float(mos.max()))
 
 
 @dataclass(frozen=True)
@@ -47,7 +57,9 @@ class SplitResult:
     """What one split gave: the penalty chosen on its validation part and the agreement on its test part.
 
     Attributes:
-        rows, prediction: (m,) the test rows and their predictions on the human scale, before any mapping.
+        rows: (m,) the test rows.
+        position: (m,) their predicted positions.
+        prediction: (m,) the same on the human scale, before any mapping.
         subsets: agreement on the test rows of each subset, by name; empty where the table names none.
     """
 
@@ -55,6 +67,7 @@ class SplitResult:
     overall: Agreement
     subsets: Mapping[str, Agreement]
     rows: Indices
+    position: Vector
     prediction: Vector
     ordering: float = float("nan")
     """Share of ordinal facts, of photographs left out of the fit, that the predictions agree with."""
@@ -105,10 +118,9 @@ class ProtocolResult:
         rows = np.concatenate([split.rows for split in self.splits])
         return rows, np.concatenate([split.prediction for split in self.splits])
 
-    def held_out_pairs(self, mos: Vector) -> tuple[Vector, Vector]:
-        """Predictions and human scores, for each entry of `held_out`."""
-        rows, prediction = self.held_out
-        return prediction, mos[rows]
+    def held_out_pairs(self, values: Vector) -> tuple[Vector, Vector]:
+        """Predicted positions and the `values` (n,) of the table's rows, for each entry of `held_out`."""
+        return np.concatenate([split.position for split in self.splits]), values[self.held_out[0]]
 
 
 def random_splits(
@@ -157,6 +169,7 @@ def run_protocol(
     features: Features,
     mos: Vector,
     *,
+    scale_of: ScaleOf = plain_scale,
     groups: Sequence[str] | None = None,
     subsets: Sequence[str] | None = None,
     splits: int = SPLITS,
@@ -171,6 +184,7 @@ def run_protocol(
     Args:
         features: (n, D), one row a picture.
         mos: (n,) human scores.
+        scale_of: makes the scale whose positions are fitted from the scores of the part fitted on.
         groups: (n,) names; rows of one group stay together (see `random_splits`).
         subsets: (n,) names; the test part is also reported by subset.
         logistic: PLCC and RMSE after `logistic_mapping` of the test predictions, as is usual for synthetic sets.
@@ -181,20 +195,21 @@ def run_protocol(
     """
 
     def report(split: Split) -> SplitResult:
-        path = ridge_path(features[split.train], mos[split.train])
-        alpha = choose_alpha(path, features[split.validation], mos[split.validation])
+        scale = scale_of(mos[split.train])
+        fitted = scale.position(mos[split.train])
+        path = ridge_path(features[split.train], fitted)
+        alpha = choose_alpha(path, features[split.validation], scale.position(mos[split.validation]))
         ridge, ordering = path.at(alpha), float("nan")
         if facts is not None:
             unseen = _held_out_photos(facts, [seed, int(split.test[0])])
-            ridge = fit_with_facts(
-                features[split.train], mos[split.train], alpha, facts.part(unseen, inside=False), weights
-            )
-            ordering = facts.part(unseen, inside=True).accuracy(ridge.predict, lower_is_better=weights.lower_is_better)
-        prediction = ridge.predict(features[split.test])
+            ridge = fit_with_facts(features[split.train], fitted, alpha, facts.part(unseen, inside=False), weights)
+            ordering = facts.part(unseen, inside=True).accuracy(ridge.predict)
+        position = ridge.predict(features[split.test])
+        prediction = scale.mos(position)
         names = None if subsets is None else [subsets[row] for row in split.test]
         overall, by_subset = agreements(prediction, mos[split.test], subsets=names, logistic=logistic)
         advance(1)
-        return SplitResult(alpha, overall, by_subset, split.test, prediction, ordering)
+        return SplitResult(alpha, overall, by_subset, split.test, position, prediction, ordering)
 
     weights = ordinal or OrdinalSettings()
     drawn = random_splits(len(mos), splits=splits, seed=seed, groups=groups)
@@ -210,15 +225,18 @@ def _held_out_photos(facts: OrdinalFacts, seed: Sequence[int]) -> list[int]:
 
 def fit_final(
     features: Features,
-    mos: Vector,
+    quality: Vector,
     result: ProtocolResult,
     facts: OrdinalFacts | None = None,
     ordinal: OrdinalSettings | None = None,
 ) -> Ridge:
-    """The regressor to keep: fitted on all rows and facts with the median of the penalties that the splits chose."""
+    """The regressor to keep: fitted on all rows and facts with the median of the penalties that the splits chose.
+
+    `quality` (n,) is what it predicts, higher better: the positions of the human scores.
+    """
     if facts is None:
-        return fit_ridge(features, mos, result.alpha)
-    return fit_with_facts(features, mos, result.alpha, facts, ordinal or OrdinalSettings())
+        return fit_ridge(features, quality, result.alpha)
+    return fit_with_facts(features, quality, result.alpha, facts, ordinal or OrdinalSettings())
 
 
 def agreements(
@@ -240,8 +258,8 @@ def cross_dataset(probe: Probe, features: Features, mos: Vector, *, lower_is_bet
 
     `lower_is_better` says so of `mos`; correlations are positive when probe and people agree.
     """
-    sign = 1.0 if probe.lower_is_better == lower_is_better else -1.0
-    return agreements(sign * probe.predict(features), mos, logistic=True)[0]
+    sign = 1.0 if probe.scale.lower_is_better == lower_is_better else -1.0
+    return agreements(sign * probe.scale.mos(probe.predict(features)), mos, logistic=True)[0]
 
 
 def difference_features(reference: Features, distorted: Features) -> Features:

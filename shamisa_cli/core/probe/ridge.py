@@ -9,10 +9,14 @@ from numpy.typing import NDArray
 
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.probe.intervals import Interval
+from shamisa_cli.core.probe.scale import MosScale
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 Features = NDArray[np.float32] | NDArray[np.float64]
+
+POINTS = 100.0
+"""A score's best value."""
 
 ALPHAS_PER_FEATURE = np.logspace(-4, 4, 33)
 """Penalties tried, as multiples of the feature length D: a standardised picture has squared norm D on average."""
@@ -45,14 +49,15 @@ class Ridge:
 
 @dataclass(frozen=True)
 class Probe:
-    """A regressor that belongs to one encoder, and the scale of the scores it predicts.
+    """A regressor that belongs to one encoder, and the scale of the human scores it was fitted on.
+
+    It predicts positions, 0 (worst) to 1 (best), whichever way the human scale runs.
 
     Attributes:
         weights, bias, feature_mean, feature_scale, alpha: as in `Ridge`, float64.
-        mos_low, mos_high: the ends of the human scale that was fitted.
-        lower_is_better: the scale counts impairment (DMOS), not quality.
+        scale: from positions, which the weights predict, to the human scores that were fitted.
         encoder_fingerprint: names the encoder and preprocessing the features came from.
-        interval: how far from a prediction the human score may lie; None where that was not measured.
+        interval: how far from a predicted position that of the human score may lie; None where that was not measured.
 
     Raises ModelError when the parts do not fit together or are not finite.
     """
@@ -61,9 +66,7 @@ class Probe:
     bias: float
     feature_mean: Vector
     feature_scale: Vector
-    mos_low: float
-    mos_high: float
-    lower_is_better: bool
+    scale: MosScale
     alpha: float
     encoder_fingerprint: str
     interval: Interval | None = None
@@ -72,63 +75,50 @@ class Probe:
         vectors = (self.weights, self.feature_mean, self.feature_scale)
         if self.weights.ndim != 1 or any(vector.shape != self.weights.shape for vector in vectors):
             raise ModelError("The probe is damaged: its weights, means and scales differ in length.")
-        numbers = (self.bias, self.mos_low, self.mos_high, self.alpha)
+        numbers = (self.bias, self.alpha)
         if not all(np.isfinite(values).all() for values in (*vectors, *numbers)):
             raise ModelError("The probe is damaged: it has values that are not finite numbers.")
         if not (self.feature_scale > 0).all():
             raise ModelError("The probe is damaged: the scale of a feature must be above 0.")
-        if not self.mos_low < self.mos_high:
-            raise ModelError(f"The probe's scale runs from {self.mos_low} to {self.mos_high}; it must rise.")
 
     @classmethod
     def from_ridge(
         cls,
         ridge: Ridge,
         *,
-        mos_range: tuple[float, float],
-        lower_is_better: bool,
+        scale: MosScale,
         encoder_fingerprint: str,
         interval: Interval | None = None,
     ) -> Probe:
-        """The probe of a fitted map; `mos_range` is the lowest and highest score of the human scale."""
-        low, high = mos_range
+        """The probe of a map that was fitted to positions on `scale`."""
         return cls(
             weights=ridge.weights,
             bias=ridge.bias,
             feature_mean=ridge.feature_mean,
             feature_scale=ridge.feature_scale,
-            mos_low=low,
-            mos_high=high,
-            lower_is_better=lower_is_better,
+            scale=scale,
             alpha=ridge.alpha,
             encoder_fingerprint=encoder_fingerprint,
             interval=interval,
         )
 
     def predict(self, features: Features) -> Vector:
-        """Scores (n,) on the human scale of features (n, D); not clipped.
+        """Positions (n,) of features (n, D); not clipped.
 
         Raises ModelError when the features have another length than the probe was fitted on.
         """
         return _linear(features, self.weights, self.bias, self.feature_mean, self.feature_scale)
 
-    def score(self, mos: Vector) -> Vector:
-        """Scores on the human scale, any shape, mapped linearly to 0…100, clipped, higher always better."""
-        share = (np.asarray(mos, dtype=np.float64) - self.mos_low) / (self.mos_high - self.mos_low)
-        return np.clip(100 * (1 - share if self.lower_is_better else share), 0, 100)
+    def score(self, positions: Vector) -> Vector:
+        """Positions of any shape as people read them: times 100 and clipped to 0…100."""
+        return np.clip(POINTS * np.asarray(positions, dtype=np.float64), 0, POINTS)
 
-    def score_interval(self, mos: float) -> tuple[float, float] | None:
-        """The lowest and highest score, 0…100, that people may give where `mos` is predicted; None without interval."""
+    def score_interval(self, position: float) -> tuple[float, float] | None:
+        """The lowest and highest score, 0…100, that people may give there; None without interval."""
         if self.interval is None:
             return None
-        low, high = sorted(float(end) for end in self.score(np.array(self.interval.around(np.array(mos)))))
+        low, high = (float(end) for end in self.score(np.array(self.interval.around(np.array(position)))))
         return low, high
-
-    @property
-    def points_scale(self) -> tuple[float, float]:
-        """(a, b) such that a · mos + b is the score before it is clipped."""
-        slope = 100 / (self.mos_high - self.mos_low)
-        return (-slope, slope * self.mos_high) if self.lower_is_better else (slope, -slope * self.mos_low)
 
 
 @dataclass(frozen=True)

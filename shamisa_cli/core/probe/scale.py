@@ -15,6 +15,9 @@ Vector = NDArray[np.float64]
 Spacing = Literal["even", "linear"]
 SPACINGS: tuple[Spacing, ...] = get_args(Spacing)
 
+BETA = (3.0, 3.0)
+"""The law of positions on an even scale."""
+
 KNOTS = 65
 """How many points of an even scale are kept; between them it is linear."""
 
@@ -48,6 +51,11 @@ class MosScale:
             raise ModelError("The probe is damaged: the positions of its scale must run from 0 to 1.")
 
     @property
+    def ends(self) -> tuple[float, float]:
+        """The worst and the best human score."""
+        return float(self.scores[0]), float(self.scores[-1])
+
+    @property
     def lower_is_better(self) -> bool:
         """Whether the human scale counts impairment (DMOS), not quality."""
         return bool(self.scores[0] > self.scores[-1])
@@ -70,14 +78,16 @@ def linear_scale(worst: float, best: float) -> MosScale:
 def even_scale(mos: Vector, worst: float, best: float) -> MosScale:
     """Positions by rank, so that scores crowded into a part of their scale are told apart as well as others.
 
-    Positions of `mos` follow a Beta(2, 2) law: the middle picture stands at 0.5 and the density falls to 0
+    Positions of `mos` follow a Beta(3, 3) law: the middle picture stands at 0.5 and the density falls to 0
     towards both ends, between the uniform law of plain ranks, which spreads extreme pictures too little for
-    a linear regressor, and the normal law of normal scores, which has no ends.
+    a linear regressor, and the normal law of normal scores, which has no ends (docs/training.md has figures).
 
     Args:
         mos: (n,) human scores.
         worst, best: the ends of their scale, where positions 0 and 1 are.
     """
+    from scipy.special import betaincinv
+
     direction = 1.0 if best > worst else -1.0
     low, high = direction * worst, direction * best
     scores, counts = np.unique(direction * np.asarray(mos, dtype=np.float64), return_counts=True)
@@ -87,14 +97,14 @@ def even_scale(mos: Vector, worst: float, best: float) -> MosScale:
         scores, shares = np.interp(inner, shares, scores), inner
     inside = (scores > low) & (scores < high)
     return MosScale(
-        np.concatenate([[0.0], beta_quantile(shares[inside]), [1.0]]),
+        np.concatenate([[0.0], betaincinv(*BETA, shares[inside]), [1.0]]),
         direction * np.concatenate([[low], scores[inside], [high]]),
     )
 
 
-def beta_quantile(share: Vector) -> Vector:
-    """The quantile function of the Beta(2, 2) law: solves 3x² − 2x³ = share for x in 0…1."""
-    return np.asarray(0.5 - np.sin(np.arcsin(1 - 2 * share) / 3))
+def mos_scale(spacing: Spacing, mos: Vector, worst: float, best: float) -> MosScale:
+    """The scale of that kind for human scores (n,) between two ends."""
+    return even_scale(mos, worst, best) if spacing == "even" else linear_scale(worst, best)
 
 
 def _interpolated(x: Vector, knots: Vector, values: Vector) -> Vector:

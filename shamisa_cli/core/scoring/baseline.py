@@ -165,8 +165,7 @@ def _score(name: str, value: object) -> float:
 
 def _fingerprint(probe: Probe) -> str:
     digest = hashlib.sha256()
-    for vector in (probe.weights, probe.feature_mean, probe.feature_scale):
+    for vector in (probe.weights, probe.feature_mean, probe.feature_scale, probe.scale.positions, probe.scale.scores):
         digest.update(vector.astype("<f8").tobytes())
-    numbers = [float(number) for number in (probe.bias, probe.mos_low, probe.mos_high)]
-    digest.update(json.dumps([*numbers, probe.lower_is_better]).encode())
+    digest.update(json.dumps(float(probe.bias)).encode())
     return digest.hexdigest()[:REGRESSOR_DIGITS]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from shamisa_cli.core.encoder.decomposition import contributions
 from shamisa_cli.core.encoder.encoder import Encoder
-from shamisa_cli.core.probe.ridge import Probe
+from shamisa_cli.core.probe.ridge import POINTS, Probe
 
 Map = npt.NDArray[np.float64]
 
@@ -43,15 +43,14 @@ def split_score(encoder: Encoder, probe: Probe, pixels: npt.NDArray[np.uint8]) -
     What does not depend on the picture (bias, standardisation) is spread evenly; what a position of a feature
     map adds is spread evenly over the pixels it stands for.
     """
-    scale, offset = probe.points_scale
-    weights = scale * probe.weights / probe.feature_scale
+    weights = POINTS * probe.weights / probe.feature_scale
     height, width = pixels.shape[:2]
-    constant = offset + scale * probe.bias - float(np.sum(weights * probe.feature_mean))
+    constant = POINTS * probe.bias - float(np.sum(weights * probe.feature_mean))
     points = np.full((height, width), constant / (height * width))
     for part in contributions(encoder, pixels, weights):
         top, left, rows, columns = part.box
         points[top : top + rows, left : left + columns] += resized(part.values, rows, columns)
-    return ScoreMap(points, offset + scale * probe.bias)
+    return ScoreMap(points, POINTS * probe.bias)
 
 
 def resized(values: Map, rows: int, columns: int) -> Map:

@@ -205,18 +205,17 @@ def _record(model: Model, embedding: Embedding) -> ImageRecord:
         return ImageRecord(path, status="error", error=ErrorRecord.of(embedding.error))
     record = ImageRecord(path, width=embedding.width, height=embedding.height)
     probe = require_probe(model)
-    mos = float(probe.predict(embedding.features[None, :])[0])
-    if not math.isfinite(mos):
+    position = probe.predict(embedding.features[None, :])
+    if not math.isfinite(position[0]):
         error = ErrorRecord(
             NOT_A_NUMBER, f"{path}: the model gives no number for it, so the model's files may be damaged."
         )
         return replace(record, status="error", error=error)
-    score = float(probe.score(np.array([mos]))[0])
     return replace(
         record,
-        score=score,
-        mos=mos,
-        interval=probe.score_interval(mos),
+        score=float(probe.score(position)[0]),
+        mos=float(probe.scale.mos(position)[0]),
+        interval=probe.score_interval(float(position[0])),
         defects=_defects(model.defects, embedding.features),
     )
 

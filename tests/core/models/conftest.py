@@ -22,6 +22,7 @@ import pytest
 from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec
 from shamisa_cli.core.models.folder import read_model, save_model
 from shamisa_cli.core.probe.ridge import Probe
+from shamisa_cli.core.probe.scale import linear_scale
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 CONFIG = EncoderConfig("mobilenet_v2", FeatureSpec(stages=(1, -1), moments=("mean", "std"), scales=(1.0,)))
@@ -71,9 +72,7 @@ def probe(saved_model: Path) -> Probe:
         bias=0.1 + 0.2,
         feature_mean=rng.normal(size=FEATURES),
         feature_scale=rng.uniform(0.5, 2, size=FEATURES),
-        mos_low=1.0,
-        mos_high=5.0,
-        lower_is_better=True,
+        scale=linear_scale(5.0, 1.0),
         alpha=1e-3,
         encoder_fingerprint=read_model(saved_model).fingerprint,
     )

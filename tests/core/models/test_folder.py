@@ -126,8 +126,10 @@ def test_a_probe_comes_back_to_the_bit(tmp_path: Path, probe: Probe) -> None:
     loaded = load_probe(tmp_path / "probe")
     for name in ("weights", "feature_mean", "feature_scale"):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(probe, name), strict=True)
-    for name in ("bias", "mos_low", "mos_high", "lower_is_better", "alpha", "encoder_fingerprint"):
+    for name in ("bias", "alpha", "encoder_fingerprint"):
         assert getattr(loaded, name) == getattr(probe, name)
+    np.testing.assert_array_equal(loaded.scale.positions, probe.scale.positions)
+    np.testing.assert_array_equal(loaded.scale.scores, probe.scale.scores)
     assert json.loads((tmp_path / "probe" / "probe.json").read_text())["trained_on"] == "ten pictures"
     assert (tmp_path / "probe" / "README.md").read_text() == "# a probe\n"
 
@@ -465,11 +467,12 @@ def test_odd_tensors_of_a_probe_are_refused(
         ({"schema": 7}, "Upgrade shamisa"),
         ({"kind": "forest"}, "of kind 'forest'"),
         ({"encoder_fingerprint": "abc"}, "does not say which encoder"),
-        ({"lower_is_better": 0}, "'lower_is_better' must be true or false"),
+        ({"scale": 0}, "'scale' must be an object"),
+        ({"scale": {"positions": [0, 1]}}, "'scores' must be a list of numbers"),
+        ({"scale": {"positions": [0, 1], "scores": [2, 2]}}, "must rise or fall"),
         ({"bias": "0"}, "'bias' must be a finite number"),
         ({"bias": 10**400}, "'bias' must be a finite number"),
         ({"alpha": ...}, "'alpha' must be a finite number"),
-        ({"mos_low": 5, "mos_high": 1}, "must rise"),
         ({"files": {"probe.safetensors": "0" * 64}}, "damaged or was altered"),
     ],
 )
@@ -518,7 +521,7 @@ def test_a_whole_number_and_its_float_give_one_fingerprint() -> None:
 def test_the_fingerprint_is_the_hash_of_what_is_documented() -> None:
     config = EncoderConfig()
     text = (
-        '{"architecture":"mobilenet_v2","features":{"crop_size":224.0,"crops":null,"moments":["mean"],'
+        '{"architecture":"mobilenet_v2","features":{"crop_size":224.0,"crops":null,"layer":"output","moments":["mean"],'
         '"scales":[1.0,0.5],"stages":[-1.0]},"preprocessing":{"mean":[0.485,0.456,0.406],"std":[0.229,0.224,0.225],'
         f'"version":1.0,"view_size":512.0}},"weights":"{"a" * 64}"}}'
     )

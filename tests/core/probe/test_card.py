@@ -9,6 +9,7 @@ from PIL import Image
 from shamisa_cli.core.probe.card import CardFacts, probe_card, save_scatter
 from shamisa_cli.core.probe.protocol import fit_final, run_protocol
 from shamisa_cli.core.probe.ridge import Probe
+from shamisa_cli.core.probe.scale import linear_scale
 
 FACTS = CardFacts("mos.csv", 80, "tiny", "shamisa fit-probe --mos mos.csv -o probe", logistic=False, grouped=False)
 
@@ -20,7 +21,7 @@ def fitted():
     mos = 50 + 10 * features[:, 0] + generator.standard_normal(80)
     result = run_protocol(features, mos, subsets=["plain", "a|b"] * 40, splits=3)
     probe = Probe.from_ridge(
-        fit_final(features, mos, result), mos_range=(0, 100), lower_is_better=False, encoder_fingerprint="ab" * 32
+        fit_final(features, mos, result), scale=linear_scale(0, 100), encoder_fingerprint="ab" * 32
     )
     return mos, result, probe
 
@@ -30,7 +31,7 @@ def test_the_card_tells_the_data_the_scale_the_figures_and_the_command(fitted):
     card = probe_card(result, probe, FACTS)
     assert "mos.csv" in card
     assert "| pictures | 80 |" in card
-    assert "0 … 100, higher is better" in card
+    assert "0 (worst) … 100 (best), mapped linearly" in card
     assert f"| all | {result.spread('srcc').median:.3f} ± {result.spread('srcc').iqr:.3f} |" in card
     assert "| plain |" in card
     assert "shamisa fit-probe --mos mos.csv -o probe" in card

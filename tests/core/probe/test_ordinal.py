@@ -73,16 +73,6 @@ def test_facts_order_versions_that_scores_alone_do_not() -> None:
     assert facts.accuracy(fitted.predict) > 0.97
 
 
-def test_where_lower_is_better_degraded_versions_score_higher() -> None:
-    features, mos = table()
-    facts = facts_along(7)
-    settings = OrdinalSettings(weight=3.0, lower_is_better=True)
-    fitted = fit_with_facts(features, -mos, 1.0, facts, settings)
-    mirrored = fit_with_facts(features, mos, 1.0, facts, replace(settings, lower_is_better=False))
-    np.testing.assert_allclose(fitted.weights, -mirrored.weights, atol=1e-9)
-    assert facts.accuracy(fitted.predict, lower_is_better=True) > 0.97
-
-
 def test_the_protocol_reports_the_ordering_of_photographs_it_did_not_fit_on() -> None:
     features, mos = table(60)
     with_facts = run_protocol(features, mos, splits=3, facts=facts_along(7), ordinal=OrdinalSettings(weight=3.0))

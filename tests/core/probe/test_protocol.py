@@ -22,6 +22,7 @@ from shamisa_cli.core.probe.protocol import (
     run_protocol,
 )
 from shamisa_cli.core.probe.ridge import Probe, candidate_alphas, fit_ridge, ridge_path
+from shamisa_cli.core.probe.scale import even_scale, linear_scale
 
 
 def problem(pictures=120, length=30, noise=1.0, seed=0):
@@ -159,9 +160,20 @@ def test_held_out_predictions_and_their_scores_go_together():
     result = run_protocol(features, mos, splits=3)
     rows, prediction = result.held_out
     assert len(rows) == 3 * 24
-    paired, scores = result.held_out_pairs(mos)
-    np.testing.assert_array_equal(paired, prediction)
+    positions, scores = result.held_out_pairs(mos)
+    assert spearmanr(positions[:24], prediction[:24]).statistic == pytest.approx(1)
     np.testing.assert_array_equal(scores, mos[rows])
+
+
+def test_predictions_come_back_on_the_human_scale_whichever_way_it_runs():
+    features, mos = problem()
+    upright = run_protocol(features, mos, scale_of=lambda scores: even_scale(scores, -10, 10), splits=2)
+    mirrored = run_protocol(features, 100 - 10 * mos, scale_of=lambda scores: even_scale(scores, 200, 0), splits=2)
+    assert upright.spread("srcc").median > 0.7
+    for one, other in zip(upright.splits, mirrored.splits, strict=True):
+        np.testing.assert_allclose(other.position, one.position, atol=1e-9)
+        np.testing.assert_allclose(other.prediction, 100 - 10 * one.prediction, atol=1e-6)
+        assert other.overall.srcc == pytest.approx(one.overall.srcc)
 
 
 def test_the_same_seed_gives_the_same_numbers():
@@ -193,9 +205,7 @@ def test_the_logistic_mapping_changes_linear_figures_alone():
 def test_a_probe_is_judged_on_another_data_set_whatever_the_direction_of_its_scale():
     features, mos = problem()
     other, other_mos = problem(seed=1)
-    probe = Probe.from_ridge(
-        fit_ridge(features, mos, 1.0), mos_range=(-5, 5), lower_is_better=False, encoder_fingerprint="ab" * 32
-    )
+    probe = Probe.from_ridge(fit_ridge(features, mos, 1.0), scale=linear_scale(-5, 5), encoder_fingerprint="ab" * 32)
     same = cross_dataset(probe, other, 50 + 10 * other_mos)
     flipped = cross_dataset(probe, other, 50 - 10 * other_mos, lower_is_better=True)
     assert same.srcc == pytest.approx(spearmanr(probe.predict(other), other_mos).statistic)

@@ -11,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.probe.ridge import Probe, candidate_alphas, fit_ridge, ridge_path
+from shamisa_cli.core.probe.scale import linear_scale
 
 
 def problem(pictures, length, seed=0):
@@ -27,9 +28,7 @@ def probe(**changes):
         "bias": 3.0,
         "feature_mean": np.array([0.5, 1.0]),
         "feature_scale": np.array([2.0, 4.0]),
-        "mos_low": 1.0,
-        "mos_high": 5.0,
-        "lower_is_better": False,
+        "scale": linear_scale(1.0, 5.0),
         "alpha": 1.0,
         "encoder_fingerprint": "ab" * 32,
     }
@@ -121,9 +120,8 @@ def test_a_prediction_is_the_same_whatever_stands_beside_it():
 
 
 def test_scores_run_from_0_to_100_and_higher_is_better():
-    mos = np.array([0.0, 1.0, 2.0, 5.0, 9.0])
-    np.testing.assert_allclose(probe().score(mos), [0, 0, 25, 100, 100])
-    np.testing.assert_allclose(probe(lower_is_better=True).score(mos), [100, 100, 75, 0, 0])
+    positions = np.array([-0.25, 0.0, 0.25, 1.0, 2.0])
+    np.testing.assert_allclose(probe().score(positions), [0, 0, 25, 100, 100])
 
 
 def test_a_probe_refuses_features_of_another_length():
@@ -139,7 +137,6 @@ def test_a_probe_refuses_features_of_another_length():
         {"bias": float("nan")},
         {"feature_mean": np.array([np.inf, 0])},
         {"feature_scale": np.array([1.0, 0.0])},
-        {"mos_low": 5.0},
     ],
 )
 def test_a_damaged_probe_is_refused(damage):
@@ -150,5 +147,5 @@ def test_a_damaged_probe_is_refused(damage):
 def test_a_probe_made_from_a_fit_predicts_as_the_fit_does():
     features, mos = problem(20, 5)
     ridge = fit_ridge(features, mos, 1.0)
-    made = Probe.from_ridge(ridge, mos_range=(0, 10), lower_is_better=False, encoder_fingerprint="cd" * 32)
+    made = Probe.from_ridge(ridge, scale=linear_scale(0, 10), encoder_fingerprint="cd" * 32)
     np.testing.assert_array_equal(made.predict(features), ridge.predict(features))

@@ -10,20 +10,15 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import beta, spearmanr
 
 from shamisa_cli.core.errors import ModelError
-from shamisa_cli.core.probe.scale import MosScale, beta_quantile, even_scale, linear_scale
+from shamisa_cli.core.probe.scale import MosScale, even_scale, linear_scale
 
 human_scores = arrays(np.float64, st.integers(2, 200), elements=st.floats(1, 5).map(lambda value: round(value, 3)))
 
 
-def test_the_quantile_function_is_that_of_beta_2_2() -> None:
-    shares = np.linspace(0, 1, 101)
-    np.testing.assert_allclose(beta_quantile(shares), beta.ppf(shares, 2, 2), atol=1e-12)
-
-
-def test_crowded_scores_are_spread_like_beta_2_2() -> None:
+def test_crowded_scores_are_spread_like_beta_3_3() -> None:
     crowded = 1 - np.random.default_rng(0).exponential(0.05, 3000).clip(0, 1)
     positions = even_scale(crowded, 0, 1).position(crowded)
-    np.testing.assert_allclose(np.quantile(positions, [0.1, 0.5, 0.9]), beta.ppf([0.1, 0.5, 0.9], 2, 2), atol=0.01)
+    np.testing.assert_allclose(np.quantile(positions, [0.1, 0.5, 0.9]), beta.ppf([0.1, 0.5, 0.9], 3, 3), atol=0.01)
 
 
 @given(human_scores)
@@ -47,7 +42,7 @@ def test_where_lower_is_better_the_best_pictures_stand_highest(scores: np.ndarra
 
 def test_equal_scores_share_the_middle_of_their_ranks() -> None:
     scale = even_scale(np.array([2.0, 2.0, 3.0, 4.0]), worst=1, best=5)
-    np.testing.assert_allclose(scale.position(np.array([2.0, 3.0, 4.0])), beta.ppf([0.25, 0.625, 0.875], 2, 2))
+    np.testing.assert_allclose(scale.position(np.array([2.0, 3.0, 4.0])), beta.ppf([0.25, 0.625, 0.875], 3, 3))
 
 
 def test_a_linear_scale_goes_on_beyond_its_ends() -> None:

@@ -14,6 +14,7 @@ from shamisa_cli.core.encoder.encoder import Encoder
 from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocessing
 from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.probe.ridge import Probe
+from shamisa_cli.core.probe.scale import linear_scale
 
 
 @pytest.fixture(scope="session")
@@ -23,15 +24,13 @@ def model() -> Model:
     config = EncoderConfig("mobilenet_v2", FeatureSpec(scales=(1.0,)), Preprocessing(view_size=64))
     encoder = Encoder.create(config, build_backbone("mobilenet_v2").state_dict())
     length = encoder.feature_length
-    weights = np.random.default_rng(0).normal(0, 0.2, length)
+    weights = np.random.default_rng(0).normal(0, 0.05, length)
     probe = Probe(
         weights=weights,
-        bias=3.0,
+        bias=0.5,
         feature_mean=np.zeros(length),
         feature_scale=np.ones(length),
-        mos_low=1.0,
-        mos_high=5.0,
-        lower_is_better=False,
+        scale=linear_scale(1.0, 5.0),
         alpha=1.0,
         encoder_fingerprint="tiny",
     )

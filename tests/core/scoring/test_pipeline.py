@@ -31,10 +31,10 @@ def test_a_score_is_the_probe_on_the_encoder_on_the_decoded_picture(model: Model
     assert model.probe is not None
     picture = decode(photos[3], view_size=64)
     features = model.encoder.embed(picture.pixels)
-    mos = features.astype(np.float64) @ model.probe.weights + model.probe.bias
+    position = features.astype(np.float64) @ model.probe.weights + model.probe.bias
     (record,) = score_files(model, photos[3:4])
-    assert record.mos == pytest.approx(mos)
-    assert record.score == pytest.approx((mos - 1) / 4 * 100)
+    assert record.mos == pytest.approx(1 + 4 * position)
+    assert record.score == pytest.approx(100 * position)
     assert (record.width, record.height) == (120, 101)
 
 
