@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from loopback_hub import LoopbackHub, serving
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -22,3 +24,10 @@ def development_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the development data is not beside this checkout")
     return folder
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[LoopbackHub]:
+    """An empty Hub that listens on loopback while the module's tests run."""
+    with serving() as state:
+        yield state

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from shamisa_cli.core.errors import ModelError
-from shamisa_cli.core.models.manifest import FOLDER_FILES
+from shamisa_cli.core.models import hub_client
+from shamisa_cli.core.models.manifest import FOLDER_FILES, MODEL_MANIFEST, PROBE_MANIFEST, verify_folder
 
 SCHEME = "hf:"
 
@@ -50,77 +49,71 @@ def is_hub_name(name: str) -> bool:
 
 
 def download(name: HubName, *, offline: bool = False) -> Path:
-    """The folder of a Hub model in the local cache, downloaded unless it is there; it is named after the commit.
+    """The whole, verified folder of a Hub model in the local cache, named after its commit; downloaded unless there.
 
     Only the files of a model folder are ever fetched, whatever else the repository holds. Where the Hub
-    cannot be reached, a branch means the commit it was last seen at.
+    cannot be reached, a branch means the commit it was last seen at. Every weights file is held against the
+    SHA-256 in the folder's own lists, and what is found damaged is fetched once more.
 
     Args:
         name: the repository and revision.
-        offline: make no request.
+        offline: make no request; HF_HUB_OFFLINE does the same.
 
     Raises:
-        ModelError: it does not exist, may not be read, cannot be reached, or is not in the cache.
+        ModelError: it does not exist, may not be read, cannot be reached, is damaged, or is not in the cache.
     """
+    if offline or hub_client.is_offline():
+        return _cached(name)
+    folder = _fetched(name)
+    try:
+        verify_folder(folder)
+    except ModelError:
+        folder = _fetched(name, again=True)
+        _verify_fetched(name, folder)
+    return folder
+
+
+def _cached(name: HubName) -> Path:
+    # Looked up without the client's own download function, which asks the Hub who is asking even then.
+    from huggingface_hub import try_to_load_from_cache
+
+    for manifest in (MODEL_MANIFEST, PROBE_MANIFEST):
+        found = try_to_load_from_cache(name.repository, manifest, revision=name.revision)
+        if isinstance(found, str):
+            break
+    else:
+        raise ModelError(_not_whole(name))
+    folder = Path(found).parent
+    try:
+        verify_folder(folder)
+    except ModelError as error:
+        raise ModelError(_not_whole(name)) from error
+    return folder
+
+
+def _not_whole(name: HubName) -> str:
+    return f"{name} is not whole in this machine's cache, and offline. Load it once with access to the network."
+
+
+def _fetched(name: HubName, *, again: bool = False) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        folder = snapshot_download(
-            name.repository,
-            revision=name.revision,
-            allow_patterns=list(FOLDER_FILES),
-            local_files_only=offline,
-        )
+        with hub_client.patience(hub_client.ANSWER_SECONDS):
+            folder = snapshot_download(
+                name.repository,
+                revision=name.revision,
+                allow_patterns=list(FOLDER_FILES),
+                force_download=again,
+            )
     except Exception as error:
         # The client lets its transport's own errors through, and these differ between its releases.
-        raise ModelError(_explained(name, error, offline)) from error
+        raise ModelError(hub_client.explained(error, str(name), "downloaded")) from error
     return Path(folder)
 
 
-def _explained(name: HubName, error: Exception, offline: bool) -> str:
-    from huggingface_hub import errors
-
-    chain = list(_chain(error))
-    if any(isinstance(link, errors.GatedRepoError) for link in chain):
-        return f"{name} is gated: ask for access on its page on the Hub, then log in (hf auth login) or set HF_TOKEN."
-    if any(isinstance(link, errors.RevisionNotFoundError) for link in chain):
-        return f"{name.repository} on the Hub has no revision {name.revision or 'main'!r}. Check the name after the @."
-    # Older clients count a file missing from the cache as an HTTP error, one without a response.
-    answers = [link.response for link in chain if isinstance(link, errors.HfHubHTTPError)]
-    statuses = [answer.status_code for answer in answers if answer is not None]
-    if statuses:
-        return _status_explained(name, statuses[0])
-    if any(isinstance(link, errors.OfflineModeIsEnabled) for link in chain) or offline:
-        return f"{name} is not whole in this machine's cache, and offline. Load it once with access to the network."
-    if any("Timeout" in type(link).__name__ for link in chain):
-        return f"{name} could not be downloaded: {_endpoint()} took too long to answer. Try again later."
-    if any("Connect" in type(link).__name__ for link in chain):
-        return (
-            f"{name} is not in the cache, and {_endpoint()} cannot be reached. Check the network and HF_ENDPOINT, "
-            f"or name a model on this machine."
-        )
-    first_line = str(error).strip().partition("\n")[0].rstrip(".")
-    return f"{name} could not be downloaded whole ({type(error).__name__}: {first_line}). Try again."
-
-
-def _status_explained(name: HubName, status: int) -> str:
-    if status in (401, 403):
-        return (
-            f"{name} is private or does not exist (HTTP {status}). Check the name; for a private one log in "
-            f"(hf auth login) or set HF_TOKEN."
-        )
-    if status == 404:
-        return f"{name} does not exist on the Hub, or is not yours to see. Check the name."
-    if status == 429:
-        return f"{name} could not be downloaded: the Hub wants fewer requests (HTTP 429). Try again in a few minutes."
-    return f"{name} could not be downloaded: {_endpoint()} answered HTTP {status}. Try again later."
-
-
-def _endpoint() -> str:
-    return os.environ.get("HF_ENDPOINT") or "the Hub"
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
+def _verify_fetched(name: HubName, folder: Path) -> None:
+    try:
+        verify_folder(folder)
+    except ModelError as error:
+        raise ModelError(f"{name} cannot be used as the Hub has it. {error}") from error

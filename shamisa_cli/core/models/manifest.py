@@ -35,6 +35,9 @@ FOLDER_FILES = (
 )
 """Every file a folder may have that this program reads, or that a person does."""
 
+LISTS = ((MODEL_MANIFEST, MODEL_WEIGHTS), (PROBE_MANIFEST, PROBE_WEIGHTS))
+"""The files that list others with their hashes, and what each must list."""
+
 SCHEMA = 1
 MAX_MANIFEST_BYTES = 1_000_000
 MAX_LABEL_LENGTH = 200
@@ -130,6 +133,19 @@ def verify_files(manifest: Path, entries: Mapping[str, Any], required: str) -> s
             raise ModelError(f"{manifest} gives no SHA-256 of 64 lower-case hex digits for {name}.")
         _verify_file(manifest.parent / name, expected)
     return str(files[required])
+
+
+def verify_folder(folder: Path) -> None:
+    """Check every weights file of a model or probe folder against the SHA-256 in its lists.
+
+    Raises:
+        ModelError: the folder has no list, or one that cannot be read, or a file is missing or altered.
+    """
+    lists = [pair for pair in LISTS if present(folder / pair[0])]
+    if not lists:
+        raise ModelError(f"{folder} is not a shamisa model: there is neither {LISTS[0][0]} nor {LISTS[1][0]} in it.")
+    for name, required in lists:
+        verify_files(folder / name, read_manifest(folder / name), required)
 
 
 def label(manifest: Path, entries: Mapping[str, Any], key: str) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from loopback_hub import LoopbackHub
 
-from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models.folder import read_model
 
 RESOLVE = """
@@ -28,7 +28,7 @@ print(json.dumps(outcomes))
 
 
 @pytest.fixture(scope="module")
-def published(hub: Any, saved_model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def published(hub: LoopbackHub, saved_model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What lies on the Hub: repository → its last commit."""
     newer = Path(shutil.copytree(saved_model, tmp_path_factory.mktemp("newer") / "model"))
     (newer / "README.md").write_text("# newer\n")
@@ -54,7 +54,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def online(hub: Any, published: dict[str, str], home: Path, run_python: Callable[..., Any]) -> dict[str, list[str]]:
+def online(hub: LoopbackHub, published: dict[str, str], home: Path, run_python: Callable[..., Any]) -> dict[str, list[str]]:
     """Every name resolved once with the network there, in one process: name → outcome."""
     repositories = ("model", "altered", "cut", "gated", "missing", "private", "forbidden", "busy", "broken")
     names = [f"hf:org/{name}" for name in repositories]
@@ -88,18 +88,21 @@ def test_an_earlier_commit_is_downloaded_as_it_was(
 
 
 @pytest.mark.usefixtures("online")
-def test_nothing_but_a_models_own_files_is_fetched(hub: Any) -> None:
+def test_nothing_but_a_models_own_files_is_fetched(hub: LoopbackHub) -> None:
     fetched = {request.split("/")[-1] for request in hub.requests if "/resolve/" in request}
     assert fetched == {"config.json", "encoder.safetensors", "README.md"}
     assert not [request for request in hub.requests if "sub/config.json" in request]
     assert [request for request in hub.requests if request.startswith("GET /storage/org-model-")]
 
 
-def test_a_file_altered_on_the_hub_is_refused_when_it_is_read(online: dict[str, list[str]]) -> None:
-    kind, folder = online["hf:org/altered"]
-    assert kind == "folder"
-    with pytest.raises(ModelError, match=r"encoder\.safetensors is damaged or was altered"):
-        read_model(Path(folder))
+def test_a_file_altered_on_the_hub_is_fetched_once_more_and_then_refused(
+    online: dict[str, list[str]], hub: LoopbackHub
+) -> None:
+    kind, text = online["hf:org/altered"]
+    assert kind == "refused"
+    assert "hf:org/altered cannot be used as the Hub has it." in text
+    assert "encoder.safetensors is damaged or was altered" in text
+    assert len([line for line in hub.requests if line.startswith("GET /storage/org-altered-encoder")]) == 2
 
 
 @pytest.mark.parametrize(
@@ -126,7 +129,7 @@ def test_what_the_hub_refuses_is_a_sentence(online: dict[str, list[str]], name: 
 
 @pytest.mark.parametrize("way", ["argument", "environment"])
 def test_offline_takes_what_is_in_the_cache_and_makes_no_request(
-    hub: Any,
+    hub: LoopbackHub,
     online: dict[str, list[str]],
     published: dict[str, str],
     home: Path,
@@ -162,3 +165,80 @@ def test_without_a_hub_the_cache_is_used_and_what_is_not_in_it_is_explained(
     assert cached == online["hf:org/model"]
     assert unknown[0] == "refused"
     assert f"hf:org/never-seen is not in the cache, and {endpoint} cannot be reached" in unknown[1]
+
+
+def test_a_damaged_copy_in_the_cache_is_replaced(
+    hub: LoopbackHub, saved_model: Path, tmp_path: Path, run_python: Callable[..., Any]
+) -> None:
+    hub.publish("org/fine", saved_model)
+    places = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path)}
+    [[_, folder]] = run_python(RESOLVE, [("hf:org/fine", False)], **places)
+    weights = Path(folder) / "encoder.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-1] + b"x")
+    [[kind, text]] = run_python(RESOLVE, [("hf:org/fine", True)], **places)
+    assert (kind, "not whole in this machine's cache" in text) == ("refused", True)
+    assert run_python(RESOLVE, [("hf:org/fine", False)], **places) == [["folder", folder]]
+    assert weights.read_bytes() == whole
+
+
+def test_a_connection_that_breaks_is_taken_up_where_it_broke(
+    hub: LoopbackHub, saved_model: Path, tmp_path: Path, run_python: Callable[..., Any]
+) -> None:
+    hub.publish("org/wobbly", saved_model)
+    hub.dropped["org/wobbly", "encoder.safetensors"] = 2
+    [[kind, folder]] = run_python(
+        RESOLVE, [("hf:org/wobbly", False)], HF_ENDPOINT=hub.endpoint, HF_HOME=str(tmp_path)
+    )
+    assert kind == "folder"
+    assert content(Path(folder)) == content(saved_model)
+    assert hub.dropped["org/wobbly", "encoder.safetensors"] == 0
+
+
+def test_a_pull_that_failed_is_continued_with_the_files_that_are_missing(
+    hub: LoopbackHub, saved_model: Path, tmp_path: Path, run_python: Callable[..., Any]
+) -> None:
+    hub.publish("org/later", saved_model)
+    places = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path)}
+    hub.cut.add(("org/later", "encoder.safetensors"))
+    [[kind, _]] = run_python(RESOLVE, [("hf:org/later", False)], **places)
+    assert kind == "refused"
+    hub.cut.clear()
+    asked = len(hub.requests)
+    [[kind, folder]] = run_python(RESOLVE, [("hf:org/later", False)], **places)
+    assert kind == "folder"
+    assert content(Path(folder)) == content(saved_model)
+    fetched = [line for line in hub.requests[asked:] if line.startswith("GET /org/") or "/storage/" in line]
+    assert len(fetched) == 1
+    assert "encoder.safetensors" in fetched[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", ["GET /api/models/org/mute", "HEAD /org/mute", "GET /storage/org-mute"])
+def test_a_hub_that_falls_silent_holds_nobody(
+    hub: LoopbackHub, saved_model: Path, tmp_path: Path, run_python: Callable[..., Any], line: str
+) -> None:
+    hub.publish("org/mute", saved_model)
+    hub.silent.add(line)
+    try:
+        [[kind, text]] = run_python(
+            RESOLVE,
+            [("hf:org/mute", False)],
+            HF_ENDPOINT=hub.endpoint,
+            HF_HOME=str(tmp_path),
+            HF_HUB_DOWNLOAD_TIMEOUT="1",
+        )
+    finally:
+        hub.silent.clear()
+    assert (kind, "took too long to answer" in text) == ("refused", True), text
+
+
+def test_offline_asks_nothing_even_with_an_empty_cache(
+    hub: LoopbackHub, tmp_path: Path, run_python: Callable[..., Any]
+) -> None:
+    asked = len(hub.requests)
+    [[kind, text]] = run_python(
+        RESOLVE, [("hf:org/model", True)], HF_ENDPOINT=hub.endpoint, HF_HOME=str(tmp_path / "empty")
+    )
+    assert (kind, "offline" in text) == ("refused", True)
+    assert len(hub.requests) == asked
