@@ -1,4 +1,4 @@
-"""A Hub on loopback: the routes that the real client uses to load a snapshot and to push one, and failures on demand."""
+"""A Hub on loopback: the routes by which the real client loads a snapshot and pushes one, and failures on demand."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from shamisa_cli.cli.errors import guarded
 from shamisa_cli.cli.evaluate import evaluate
 from shamisa_cli.cli.fit_defects import fit_defects
 from shamisa_cli.cli.fit_probe import fit_probe
+from shamisa_cli.cli.models import MODELS
 from shamisa_cli.cli.score import score
 from shamisa_cli.cli.settings import load_settings
 from shamisa_cli.cli.train import train
@@ -32,6 +33,7 @@ COMMANDS = {
     "train": train,
     "config": config,
 }
+GROUPS = {"models": MODELS}
 HELP_OPTIONS = ["--help", "-h"]
 
 
@@ -41,13 +43,17 @@ def build_app(*, debug: bool = False) -> typer.Typer:
         name="shamisa",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
-        add_completion=False,
         rich_markup_mode="rich",
         context_settings={"help_option_names": HELP_OPTIONS},
     )
     app.callback()(guarded(_program, debug=debug))
     for name, command in COMMANDS.items():
         app.command(name)(guarded(command, debug=debug))
+    for name, group in GROUPS.items():
+        commands = typer.Typer(help=group.help, no_args_is_help=True, rich_markup_mode="rich")
+        for command_name, command in group.commands.items():
+            commands.command(command_name)(guarded(command, debug=debug))
+        app.add_typer(commands, name=name)
     return app
 
 

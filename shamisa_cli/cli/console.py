@@ -27,6 +27,15 @@ def printable(text: str) -> str:
     return "".join(_escaped(character) if _steers(character) else character for character in text)
 
 
+def rich_on(stream: TextIO) -> RichConsole:
+    """Rich on a stream of results; a pipe has no width there, so nothing is shortened or wrapped."""
+    from rich.console import Console as RichConsole
+
+    settings = {"file": stream, "highlight": False, "markup": False, "emoji": False}
+    console = RichConsole(**settings)  # type: ignore[arg-type]
+    return console if console.is_terminal else RichConsole(**settings, width=100_000)  # type: ignore[arg-type]
+
+
 class Console:
     """The streams of one command."""
 

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shamisa_cli.core.errors import ImageError
+    from shamisa_cli.core.models.card import Metric
     from shamisa_cli.core.models.loading import Model
+    from shamisa_cli.core.probe.card import CardFacts
     from shamisa_cli.core.probe.intervals import Coverage
     from shamisa_cli.core.probe.mos import MosTable
     from shamisa_cli.core.probe.ordinal import OrdinalFacts
@@ -145,6 +147,7 @@ def fit_probe(
     console = Console()
     _check_folder(output)
 
+    from shamisa_cli.core.models.card import write_metadata
     from shamisa_cli.core.models.card_sections import write_section
     from shamisa_cli.core.models.folder import save_probe
     from shamisa_cli.core.models.loading import load_model
@@ -225,6 +228,10 @@ def fit_probe(
         write_section(output, "probe", probe_card(result, probe, facts, level=2))
     else:
         save_probe(output, probe, trained_on=trained_on, card=probe_card(result, probe, facts))
+    try:
+        write_metadata(output, _figures(result, facts))
+    except ModelError as error:
+        console.warn(str(error))
 
     with console.results(None) as stream:
         human_scores.write_figures(stream, _report(result, table), _note(result, logistic, coverage))
@@ -308,6 +315,17 @@ def _stored(model: Model, table: MosTable, file: Path, folder: Path) -> Features
             f"({model.encoder_fingerprint[:12]}) reads pictures. Make them again with: shamisa embed."
         )
     return stored.features[matching_rows(table.paths, stored.paths, (Path(), folder))]
+
+
+def _figures(result: ProtocolResult, facts: CardFacts) -> list[Metric]:
+    """The medians, as the metadata of a card states them."""
+    from shamisa_cli.core.models.card import Metric
+    from shamisa_cli.core.probe.protocol import FIGURES
+
+    medians = {name.upper(): result.spread(name).median for name in FIGURES}
+    return [
+        Metric(name, round(value, 4), facts.data_name) for name, value in medians.items() if math.isfinite(value)
+    ]
 
 
 def _report(result: ProtocolResult, table: MosTable) -> list[list[str]]:

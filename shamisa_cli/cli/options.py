@@ -37,6 +37,13 @@ class Device(StrEnum):
     MPS = "mps"
 
 
+def bundled_models(incomplete: str) -> list[str]:
+    """What a shell offers where a model is named: the names of bundled models that begin like this."""
+    from shamisa_cli.core.models.resolver import bundled
+
+    return [name for name in bundled() if name.startswith(incomplete)]
+
+
 PathsArgument = Annotated[
     list[str] | None,
     typer.Argument(
@@ -97,6 +104,7 @@ ModelName = Annotated[
         envvar="SHAMISA_MODEL",
         rich_help_panel=MODEL,
         help="The model: a bundled one, a folder, or one from the Hugging Face Hub.",
+        autocompletion=bundled_models,
     ),
 ]
 ProbeName = Annotated[

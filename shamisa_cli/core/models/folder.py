@@ -27,6 +27,7 @@ from shamisa_cli.core.models.manifest import (
     CARD,
     DEFECTS_MANIFEST,
     DEFECTS_WEIGHTS,
+    LIBRARY_NAME,
     MODEL_MANIFEST,
     MODEL_WEIGHTS,
     PROBE_MANIFEST,
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
 
     from shamisa_cli.core.encoder.encoder import Encoder
 
-LIBRARY_NAME = "shamisa"
+REVISION_DIGITS = 12
+"""How much of a fingerprint stands for it where people read."""
 
 StoredDtype = Literal["float32", "float16"]
 

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models import hub, probe_files
 from shamisa_cli.core.models.devices import choose_device
-from shamisa_cli.core.models.folder import load_defects, load_probe, read_model, require_match
+from shamisa_cli.core.models.folder import REVISION_DIGITS, load_defects, load_probe, read_model, require_match
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL, resolve
 from shamisa_cli.core.probe.defects import DefectProbe
 from shamisa_cli.core.probe.ridge import Probe
 
 if TYPE_CHECKING:
     from shamisa_cli.core.encoder.encoder import Encoder
-
-REVISION_DIGITS = 12
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ from typing import Any
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.errors import ModelError
 
+LIBRARY_NAME = "shamisa"
+
 MODEL_MANIFEST = "config.json"
 MODEL_WEIGHTS = "encoder.safetensors"
 PROBE_MANIFEST = "probe.json"
@@ -35,7 +37,7 @@ FOLDER_FILES = (
 )
 """Every file a folder may have that this program reads, or that a person does."""
 
-LISTS = ((MODEL_MANIFEST, MODEL_WEIGHTS), (PROBE_MANIFEST, PROBE_WEIGHTS))
+LISTS = ((MODEL_MANIFEST, MODEL_WEIGHTS), (PROBE_MANIFEST, PROBE_WEIGHTS), (DEFECTS_MANIFEST, DEFECTS_WEIGHTS))
 """The files that list others with their hashes, and what each must list."""
 
 SCHEMA = 1

@@ -22,7 +22,7 @@ _BUNDLED_ROOT = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent / "weight
 
 def bundled() -> list[str]:
     """The names of the models that come with the program, sorted."""
-    return sorted(_bundled_folders())
+    return sorted(bundled_folders())
 
 
 def resolve(name: str, *, offline: bool = False) -> Path:
@@ -36,11 +36,12 @@ def resolve(name: str, *, offline: bool = False) -> Path:
         offline: make no request; what is not on this machine is an error.
 
     Raises:
-        ModelError: there is no such model, or it cannot be downloaded. The folder's content is not checked here.
+        ModelError: there is no such model, or it cannot be downloaded. The content of a folder on this machine is
+            not checked here; what comes from the Hub is.
     """
     if hub.is_hub_name(name):
         return hub.download(hub.HubName.parse(name), offline=offline)
-    folders = _bundled_folders()
+    folders = bundled_folders()
     if name in folders:
         return folders[name]
     path = _existing(name)
@@ -51,7 +52,8 @@ def resolve(name: str, *, offline: bool = False) -> Path:
     return path
 
 
-def _bundled_folders() -> dict[str, Path]:
+def bundled_folders() -> dict[str, Path]:
+    """The folders of the models that come with the program, by name."""
     return {path.parent.name: path.parent for path in _BUNDLED_ROOT.glob(f"*/{MODEL_MANIFEST}")}
 
 

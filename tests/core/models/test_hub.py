@@ -54,7 +54,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def online(hub: LoopbackHub, published: dict[str, str], home: Path, run_python: Callable[..., Any]) -> dict[str, list[str]]:
+def online(
+    hub: LoopbackHub, published: dict[str, str], home: Path, run_python: Callable[..., Any]
+) -> dict[str, list[str]]:
     """Every name resolved once with the network there, in one process: name → outcome."""
     repositories = ("model", "altered", "cut", "gated", "missing", "private", "forbidden", "busy", "broken")
     names = [f"hf:org/{name}" for name in repositories]
@@ -187,9 +189,7 @@ def test_a_connection_that_breaks_is_taken_up_where_it_broke(
 ) -> None:
     hub.publish("org/wobbly", saved_model)
     hub.dropped["org/wobbly", "encoder.safetensors"] = 2
-    [[kind, folder]] = run_python(
-        RESOLVE, [("hf:org/wobbly", False)], HF_ENDPOINT=hub.endpoint, HF_HOME=str(tmp_path)
-    )
+    [[kind, folder]] = run_python(RESOLVE, [("hf:org/wobbly", False)], HF_ENDPOINT=hub.endpoint, HF_HOME=str(tmp_path))
     assert kind == "folder"
     assert content(Path(folder)) == content(saved_model)
     assert hub.dropped["org/wobbly", "encoder.safetensors"] == 0

@@ -1,0 +1,249 @@
+"""`shamisa models`: what is on this machine, what there is to know about it, and the way to and from the Hub."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
+
+import typer
+
+from shamisa_cli.cli import options
+from shamisa_cli.cli.console import Console, printable, rich_on
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.models.card import Metric
+    from shamisa_cli.core.models.catalogue import ModelDescription, ModelEntry
+
+SHORT_HASH = 12
+
+
+@dataclass(frozen=True)
+class Group:
+    """Commands under a common name."""
+
+    help: str
+    commands: Mapping[str, Callable[..., None]]
+
+
+AsJson = Annotated[
+    bool, typer.Option("--json", show_default="off", help="Print one JSON document, with everything there is to know.")
+]
+Named = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME|PATH|hf:ORG/NAME[@REV]",
+        show_default=False,
+        help="A bundled model, a folder, or a model or probe on the Hugging Face Hub.",
+        autocompletion=options.bundled_models,
+    ),
+]
+
+
+def list_models(as_json: AsJson = False) -> None:
+    """List the models that can be used without a download: those that came with shamisa, and those in the Hub's cache.
+
+    Makes no network request. Exit codes: 0 fine; 2 nothing could be done.
+    """
+    from shamisa_cli.core.models.catalogue import installed
+
+    entries = installed()
+    console = Console()
+    with console.results(None) as stream:
+        if as_json:
+            _write_json({"schema": 1, "models": [entry.to_json() for entry in entries]}, stream)
+        else:
+            _write_table(entries, stream)
+    for entry in entries:
+        if entry.error is not None:
+            console.warn(entry.error)
+
+
+def show(name: Named, offline: options.Offline = False, as_json: AsJson = False) -> None:
+    """Show the essentials of a model's card: architecture, preprocessing, probe, metrics, and files with their hashes.
+
+    One on the Hub is downloaded unless it is in the cache. Every file is checked.
+    Exit codes: 0 fine; 2 nothing could be done.
+    """
+    from shamisa_cli.core.models.catalogue import describe
+
+    described = describe(name, offline=offline)
+    with Console().results(None) as stream:
+        if as_json:
+            _write_json({"schema": 1, **described.to_json()}, stream)
+        else:
+            _write_facts(_facts(described), stream)
+
+
+def pull(
+    name: Annotated[
+        str, typer.Argument(metavar="hf:ORG/NAME[@REV]", show_default=False, help="A model or probe on the Hub.")
+    ],
+    offline: options.Offline = False,
+    as_json: AsJson = False,
+) -> None:
+    """Download a model from the Hugging Face Hub into its cache, whole and verified, to use it offline later.
+
+    What is there already is checked and not loaded again. HF_HOME, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE are
+    honoured. Exit codes: 0 fine; 2 nothing could be done.
+    """
+    from shamisa_cli.core.models.catalogue import describe
+    from shamisa_cli.core.models.hub import SCHEME, HubName
+
+    target = HubName.parse(name)
+    entry = describe(str(target), offline=offline).entry
+    console = Console()
+    with console.results(None) as stream:
+        if as_json:
+            _write_json({"schema": 1, **entry.to_json()}, stream)
+        else:
+            rows = {"model": entry.name, "commit": entry.revision, "size": _size(entry.size), "folder": entry.folder}
+            _write_facts([(key, str(value)) for key, value in rows.items()], stream)
+    option = "--model" if entry.has_encoder else "--probe"
+    console.hint(f"For this very version: shamisa score {option} {SCHEME}{target.repository}@{entry.revision}")
+
+
+def push(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME|PATH",
+            show_default=False,
+            help="The folder of a model or probe, or a bundled model.",
+            autocompletion=options.bundled_models,
+        ),
+    ],
+    repository: Annotated[
+        str, typer.Argument(metavar="hf:ORG/NAME", show_default=False, help="Where to; made if there is none.")
+    ],
+    private: Annotated[
+        bool,
+        typer.Option("--private", show_default="off", help="Make the repository private; a public one is refused."),
+    ] = False,
+    message: Annotated[
+        str | None, typer.Option(metavar="TEXT", show_default="names the model", help="The commit's message.")
+    ] = None,
+    offline: options.Offline = False,
+    as_json: AsJson = False,
+) -> None:
+    """Upload a model or probe to the Hugging Face Hub: its card, JSON, safetensors, and the figures of the card.
+
+    Nothing else in the folder is uploaded, and a folder with a pickle in it is refused. The card's metadata is
+    completed. Asks nothing; HF_TOKEN or the login of the Hub's client decides who may write.
+    Exit codes: 0 fine; 2 nothing could be done.
+    """
+    from shamisa_cli.core.models.hub import HubName
+    from shamisa_cli.core.models.hub_upload import push as upload
+    from shamisa_cli.core.models.resolver import resolve
+
+    done = upload(
+        resolve(name, offline=True), HubName.parse(repository), private=private, message=message, offline=offline
+    )
+    console = Console()
+    with console.results(None) as stream:
+        if as_json:
+            _write_json({"schema": 1, **asdict(done)}, stream)
+        else:
+            rows = [("model", done.name), ("commit", done.commit), ("url", done.url)]
+            rows += _together("uploaded", [f"{file}  {_size(size)}" for file, size in done.files.items()])
+            rows += _together("left out", done.left_out)
+            _write_facts(rows, stream)
+
+
+MODELS = Group(
+    help="List, show, download and share models.",
+    commands={"list": list_models, "show": show, "pull": pull, "push": push},
+)
+
+
+def _write_json(value: Mapping[str, Any], stream: TextIO) -> None:
+    json.dump(value, stream, indent=2, ensure_ascii=False, allow_nan=False)
+    stream.write("\n")
+
+
+def _write_table(entries: Sequence[ModelEntry], stream: TextIO) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    console = rich_on(stream)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 1))
+    table.add_column(" Model", overflow="fold")
+    table.add_column("Revision", no_wrap=True)
+    table.add_column("What", no_wrap=True)
+    table.add_column("Size", justify="right", no_wrap=True)
+    table.add_column("Metrics", overflow="fold")
+    for entry in entries:
+        figures = "damaged" if entry.error else ", ".join(_figures(entry.metrics))
+        table.add_row(
+            f" {printable(entry.name)}", entry.revision[:SHORT_HASH], _parts(entry), _size(entry.size), figures
+        )
+    console.print(table, soft_wrap=not console.is_terminal)
+
+
+def _facts(described: ModelDescription) -> list[tuple[str, str]]:
+    entry, probe = described.entry, described.probe
+    rows = [("model", entry.name), ("revision", entry.revision), ("what", _parts(entry))]
+    if described.encoder is not None:
+        features = described.encoder["features"]
+        rows += [
+            ("licence", described.license or ""),
+            ("origin", described.origin or ""),
+            ("architecture", described.encoder["architecture"]),
+            ("features", _listing(features if features["crops"] else _without_crops(features))),
+            ("preprocessing", _listing(described.encoder["preprocessing"])),
+            ("fingerprint", (described.fingerprint or "")[:SHORT_HASH]),
+        ]
+    if probe is not None:
+        better = "lower" if probe.lower_is_better else "higher"
+        rows += [
+            ("probe", f"{probe.features:,} features, alpha {probe.alpha:.4g}"),
+            ("human scale", f"{probe.mos_low:g} … {probe.mos_high:g}, {better} is better"),
+            ("fitted on", probe.trained_on),
+            ("for encoder", probe.encoder_fingerprint[:SHORT_HASH]),
+        ]
+    rows += _together("metrics", _figures(entry.metrics))
+    rows += _together("files", [f"{file.sha256}  {_size(file.size):>8}  {file.name}" for file in described.files])
+    return [*rows, ("folder", str(entry.folder))]
+
+
+def _write_facts(rows: Sequence[tuple[str, str]], stream: TextIO) -> None:
+    from rich.text import Text
+
+    console = rich_on(stream)
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        console.print(Text.assemble((f" {name:<{width}}  ", "bold"), printable(value)), soft_wrap=True)
+
+
+def _together(name: str, values: Sequence[str]) -> list[tuple[str, str]]:
+    """One row a value, of which the first alone is named."""
+    return [(name if index == 0 else "", value) for index, value in enumerate(values)]
+
+
+def _figures(metrics: Sequence[Metric]) -> list[str]:
+    return [f"{metric.name} {metric.value:.3g} on {metric.dataset}" for metric in metrics]
+
+
+def _listing(record: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key.replace('_', ' ')} {_value(value)}" for key, value in record.items())
+
+
+def _without_crops(features: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in features.items() if not key.startswith("crop")}
+
+
+def _value(value: Any) -> str:
+    if not isinstance(value, list | tuple):
+        return f"{value}"
+    if len(value) > 3 and list(value) == list(range(value[0], value[-1] + 1)):
+        return f"{value[0]}–{value[-1]}"
+    return " ".join(f"{each}" for each in value)
+
+
+def _parts(entry: ModelEntry) -> str:
+    return " + ".join(part for part, there in (("encoder", entry.has_encoder), ("probe", entry.has_probe)) if there)
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"

@@ -1,0 +1,210 @@
+"""Which models are on this machine, and what there is to know about one without loading it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.models import card, manifest, probe_files
+from shamisa_cli.core.models.folder import REVISION_DIGITS, ModelFolder, load_probe, read_model
+from shamisa_cli.core.models.hub import HubName, is_hub_name
+from shamisa_cli.core.models.manifest import LISTS, MODEL_MANIFEST, PROBE_MANIFEST
+from shamisa_cli.core.models.resolver import bundled_folders, resolve
+
+Source = Literal["bundled", "hub", "folder"]
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """A file of a model folder: its name, its size in bytes and its SHA-256 in hex."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ProbeRecord:
+    """What a probe says of itself.
+
+    Attributes:
+        trained_on: what it was fitted on, free text.
+        features: how many numbers it reads a picture.
+        mos_low, mos_high, lower_is_better: the human scale that became 0…100.
+        alpha: the penalty it was fitted with.
+        encoder_fingerprint: of the encoder it was fitted on.
+    """
+
+    trained_on: str
+    features: int
+    mos_low: float
+    mos_high: float
+    lower_is_better: bool
+    alpha: float
+    encoder_fingerprint: str
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A model or probe on this machine.
+
+    Attributes:
+        name: as `load_model` takes it.
+        source: it came with the program, from the Hub, or is a folder.
+        revision: the commit of one from the Hub, else the first digits of the encoder's fingerprint.
+        has_encoder, has_probe: what there is in the folder.
+        size: of all its files, in bytes.
+        metrics: the figures its card states.
+        folder: where it is.
+        error: why it cannot be used; None for one that can.
+    """
+
+    name: str
+    source: Source
+    revision: str
+    has_encoder: bool
+    has_probe: bool
+    size: int
+    metrics: tuple[card.Metric, ...]
+    folder: Path
+    error: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry as JSON values."""
+        return {**asdict(self), "metrics": [metric.to_json() for metric in self.metrics], "folder": str(self.folder)}
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """The essentials of a model or probe, every file of it held against its hash.
+
+    Attributes:
+        entry: its name, revision, size and metrics.
+        license, origin: as the model says; None for a probe alone.
+        encoder: JSON values of architecture, feature spec and preprocessing; None for a probe alone.
+        fingerprint: of the encoder; None for a probe alone.
+        probe: None for a model without one.
+        files: all of the folder's.
+    """
+
+    entry: ModelEntry
+    license: str | None
+    origin: str | None
+    encoder: Mapping[str, Any] | None
+    fingerprint: str | None
+    probe: ProbeRecord | None
+    files: tuple[FileRecord, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The description as JSON values."""
+        record = {**asdict(self), "files": [asdict(file) for file in self.files]}
+        del record["entry"]
+        return {**self.entry.to_json(), **record}
+
+
+def installed() -> list[ModelEntry]:
+    """The models that came with the program, then those in the Hub's cache; by name. No request is made."""
+    bundled = [_entry(name, "bundled", folder, None) for name, folder in sorted(bundled_folders().items())]
+    cached = [_entry(name, "hub", folder, folder.name) for name, folder in sorted(_cached())]
+    return [*bundled, *cached]
+
+
+def describe(name: str, *, offline: bool = False) -> ModelDescription:
+    """The essentials of a model or probe, by any name that `resolve` knows.
+
+    Raises:
+        ModelError: there is no such model, it cannot be downloaded, or it is damaged.
+    """
+    folder = resolve(name, offline=offline)
+    manifest.verify_folder(folder)
+    model = read_model(folder) if manifest.present(folder / MODEL_MANIFEST) else None
+    source: Source = "hub" if is_hub_name(name) else "bundled" if name in bundled_folders() else "folder"
+    return ModelDescription(
+        entry=_entry(name, source, folder, folder.name if source == "hub" else None),
+        license=model.license if model else None,
+        origin=model.origin if model else None,
+        encoder=model.encoder.to_json() if model else None,
+        fingerprint=model.fingerprint if model else None,
+        probe=_probe(folder) if probe_files.holds_probe(folder) else None,
+        files=tuple(FileRecord(path.name, path.stat().st_size, manifest.sha256_of(path)) for path in _files(folder)),
+    )
+
+
+def _entry(name: str, source: Source, folder: Path, commit: str | None) -> ModelEntry:
+    error, model = None, None
+    try:
+        manifest.verify_folder(folder)
+        model = read_model(folder) if manifest.present(folder / MODEL_MANIFEST) else None
+    except ModelError as problem:
+        error = str(problem)
+    return ModelEntry(
+        name=name,
+        source=source,
+        revision=commit or _fingerprint(folder, model)[:REVISION_DIGITS],
+        has_encoder=manifest.present(folder / MODEL_MANIFEST),
+        has_probe=probe_files.holds_probe(folder),
+        size=sum(path.stat().st_size for path in _files(folder)),
+        metrics=card.read_metrics(folder),
+        folder=folder,
+        error=error,
+    )
+
+
+def _fingerprint(folder: Path, model: ModelFolder | None) -> str:
+    if model is not None:
+        return model.fingerprint
+    try:
+        return load_probe(folder).encoder_fingerprint
+    except ModelError:
+        return ""
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_file())
+
+
+def _probe(folder: Path) -> ProbeRecord:
+    probe = load_probe(folder)
+    said = manifest.read_manifest(folder / PROBE_MANIFEST).get("trained_on")
+    return ProbeRecord(
+        trained_on=said if isinstance(said, str) else "",
+        features=len(probe.weights),
+        mos_low=probe.mos_low,
+        mos_high=probe.mos_high,
+        lower_is_better=probe.lower_is_better,
+        alpha=probe.alpha,
+        encoder_fingerprint=probe.encoder_fingerprint,
+    )
+
+
+def _cached() -> Iterator[tuple[str, Path]]:
+    """The name and folder of every revision in the Hub's cache that says it is a model or probe of ours."""
+    from huggingface_hub import CacheNotFound, scan_cache_dir
+
+    try:
+        repositories = scan_cache_dir().repos
+    except CacheNotFound:
+        return
+    for repository in repositories:
+        for revision in repository.revisions if repository.repo_type == "model" else ():
+            if _is_ours(revision.snapshot_path):
+                name = HubName(repository.repo_id, _shortest(revision.refs, revision.commit_hash))
+                yield str(name), revision.snapshot_path
+
+
+def _shortest(references: frozenset[str], commit: str) -> str | None:
+    """What to write after the @: nothing for the main branch, else a branch or tag, else the commit."""
+    return None if "main" in references else min(references, default=commit)
+
+
+def _is_ours(folder: Path) -> bool:
+    for name, required in LISTS:
+        try:
+            if required in manifest.read_manifest(folder / name).get("files", {}):
+                return True
+        except (ModelError, TypeError):
+            continue
+    return False

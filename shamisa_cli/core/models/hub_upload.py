@@ -1,0 +1,145 @@
+"""A model folder onto the Hugging Face Hub: card, JSON, safetensors, the card's figures, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from shamisa_cli import __version__
+from shamisa_cli.core.errors import ModelError, SettingError
+from shamisa_cli.core.models import card, hub_client, manifest
+from shamisa_cli.core.models.folder import read_model
+from shamisa_cli.core.models.hub import HubName
+from shamisa_cli.core.models.manifest import CARD, FOLDER_FILES, MODEL_MANIFEST
+
+PICKLES = frozenset((".pkl", ".pickle", ".pt", ".pth", ".bin", ".ckpt", ".joblib", ".dill", ".npy", ".npz"))
+"""Endings of files that run code when they are loaded, or can hide such files."""
+
+_FIGURE = re.compile(r"!\[[^\]]*\]\((?P<name>[A-Za-z0-9][A-Za-z0-9._-]*\.png)\)", re.ASCII)
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What was put on the Hub.
+
+    Attributes:
+        name: the repository, as `load_model` takes it.
+        commit: the commit it is in now.
+        url: of that commit.
+        files: name → size in bytes of what was sent.
+        left_out: names in the folder that were not.
+    """
+
+    name: str
+    commit: str
+    url: str
+    files: dict[str, int]
+    left_out: tuple[str, ...]
+
+
+def push(
+    folder: Path, target: HubName, *, private: bool = False, message: str | None = None, offline: bool = False
+) -> Upload:
+    """Put a model or probe into a repository's main branch, in one commit; the repository is made where there is none.
+
+    Nothing is asked, and nothing is sent before all of the folder was checked. Who may write is decided by
+    HF_TOKEN, or by the login that the Hub's client keeps.
+
+    Args:
+        folder: a model or probe folder.
+        target: the repository; it must not name a revision.
+        private: make the repository private; one that exists and is public is then refused.
+        message: of the commit; None takes one that names the model and this program.
+        offline: make no request, which leaves only a refusal; HF_HUB_OFFLINE does the same.
+
+    Raises:
+        ModelError: the folder is damaged or holds a pickle, or the Hub cannot be reached or refuses.
+        SettingError: a revision is named.
+    """
+    if target.revision is not None:
+        raise SettingError(f"A push goes to the main branch of a repository: write {target.repository} alone.")
+    if offline or hub_client.is_offline():
+        raise ModelError(f"{target} cannot be uploaded offline. Leave out --offline, or unset HF_HUB_OFFLINE.")
+    contents = _contents(folder)
+    try:
+        with hub_client.patience(hub_client.COMMIT_SECONDS):
+            return _sent(folder, target, contents, private, message)
+    except ModelError:
+        raise
+    except Exception as error:
+        # The client lets its transport's own errors through, and these differ between its releases.
+        raise ModelError(hub_client.explained(error, str(target), "uploaded")) from error
+
+
+def _contents(folder: Path) -> dict[str, Path | bytes]:
+    """What is sent: name → file, or the content of a completed card. Raises ModelError as `push` does."""
+    manifest.verify_folder(folder)
+    pickles = sorted(path.name for path in folder.rglob("*") if path.suffix.lower() in PICKLES)
+    if pickles:
+        raise ModelError(
+            f"{folder} holds {pickles[0]}, which can be a pickle, and pickles are never shared. Take it out of the "
+            f"folder; weights are safetensors."
+        )
+    chosen: dict[str, Path | bytes] = {name: folder / name for name in FOLDER_FILES if (folder / name).is_file()}
+    for name in chosen:
+        if name.endswith(".safetensors"):
+            _check_safetensors(folder / name)
+    text = _completed_card(folder)
+    figures = dict.fromkeys(match["name"] for match in _FIGURE.finditer(text))
+    chosen |= {name: folder / name for name in figures if _is_png(folder / name)}
+    return {**chosen, CARD: text.encode()}
+
+
+def _check_safetensors(path: Path) -> None:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy"):
+            pass
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path} is not a whole safetensors file ({error}). Get the folder again.") from error
+
+
+def _completed_card(folder: Path) -> str:
+    written = card.read_card(folder)
+    if not manifest.present(folder / MODEL_MANIFEST):
+        name = folder.resolve().name
+        return card.with_metadata(written or f"# {name}\n\nA probe for shamisa.\n", name=name)
+    model = read_model(folder)
+    return card.with_metadata(
+        written or f"# {model.name}\n\n{model.origin}\n",
+        name=model.name,
+        license=model.license,
+        tags=[model.encoder.architecture.replace("_", "-")],
+    )
+
+
+def _is_png(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return stream.read(len(_PNG)) == _PNG
+
+
+def _sent(
+    folder: Path, target: HubName, contents: dict[str, Path | bytes], private: bool, message: str | None
+) -> Upload:
+    from huggingface_hub import CommitOperationAdd, HfApi
+
+    api = HfApi(library_name=manifest.LIBRARY_NAME, library_version=__version__)
+    api.create_repo(target.repository, private=private or None, exist_ok=True)
+    if private and not api.repo_info(target.repository).private:
+        raise ModelError(f"{target} exists and is public: nothing was uploaded. Leave out --private, or name another.")
+    commit = api.create_commit(
+        target.repository,
+        [CommitOperationAdd(name, content) for name, content in sorted(contents.items())],
+        commit_message=message or f"Upload {folder.resolve().name} with shamisa {__version__}",
+    )
+    sizes = {
+        name: len(content) if isinstance(content, bytes) else content.stat().st_size
+        for name, content in sorted(contents.items())
+    }
+    left_out = sorted(path.name for path in folder.iterdir() if path.name not in sizes)
+    return Upload(str(target), str(commit.oid), str(commit.commit_url), sizes, tuple(left_out))
