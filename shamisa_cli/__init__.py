@@ -17,12 +17,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from shamisa_cli.core.models.loading import load_model
     from shamisa_cli.core.scoring.api import embed, score, score_map
+    from shamisa_cli.core.scoring.tensors import TensorScorer
+    from shamisa_cli.core.scoring.torchmetric import ShamisaScore
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "embed", "load_model", "score", "score_map"]
+__all__ = ["ShamisaScore", "TensorScorer", "__version__", "embed", "load_model", "score", "score_map"]
 
 _HOMES = {
+    "ShamisaScore": "shamisa_cli.core.scoring.torchmetric",
+    "TensorScorer": "shamisa_cli.core.scoring.tensors",
     "embed": "shamisa_cli.core.scoring.api",
     "load_model": "shamisa_cli.core.models.loading",
     "score": "shamisa_cli.core.scoring.api",

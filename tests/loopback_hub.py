@@ -107,7 +107,7 @@ class LoopbackHub:
 
     def _resolved(self, name: str, revision: str) -> str | None:
         commits = self.repositories[name]
-        return next(reversed(commits), None) if revision == "main" else revision if revision in commits else None
+        return list(commits)[-1] if revision == "main" else revision if revision in commits else None
 
     def _file(self, name: str, commit: str, path: str, files: Mapping[str, bytes]) -> Answer:
         if name in self.gated:
@@ -141,9 +141,8 @@ class LoopbackHub:
             modes = [{"path": file["path"], "uploadMode": _mode(file["path"])} for file in wanted["files"]]
             return _json({"files": [{**mode, "shouldIgnore": False} for mode in modes]})
         lines = [json.loads(line) for line in body.splitlines()]
-        files = self.head(name) if self.repositories[name] else {}
         added = {line["value"]["path"]: self._content(line) for line in lines if line["key"] in ("file", "lfsFile")}
-        commit = self._commit(name, {**files, **added})
+        commit = self._commit(name, {**self.head(name), **added})
         url = f"{self.endpoint}/{name}/commit/{commit}"
         return _json({"success": True, "commitOid": commit, "commitUrl": url, "hookOutput": ""})
 
@@ -152,7 +151,7 @@ class LoopbackHub:
             return (*ANSWERS[name[4:]], b"{}")
         status = 409 if name in self.repositories else 200
         if status == 200:
-            self.repositories[name] = {}
+            self._commit(name, {".gitattributes": b""})
             if wanted.get("private") or wanted.get("visibility") == "private":
                 self.private.add(name)
         return _json({"url": f"{self.endpoint}/{name}", "name": name}, status)

@@ -12,10 +12,10 @@ from shamisa_cli.core.images.discovery import discover
 from shamisa_cli.core.models.loading import Model, load_model
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 from shamisa_cli.core.scoring.embeddings import Features
+from shamisa_cli.core.scoring.frame import Records
 from shamisa_cli.core.scoring.gate import Gate, judged
 from shamisa_cli.core.scoring.maps import ScoreMap, split_score
 from shamisa_cli.core.scoring.pipeline import ViewSize, effective_view_size, embed_files, require_probe, score_files
-from shamisa_cli.core.scoring.records import ImageRecord
 
 Paths = str | Path | Iterable[str | Path]
 
@@ -29,8 +29,8 @@ def score(
     view_size: ViewSize = "model",
     min_score: float | None = None,
     max_pixels: int = DEFAULT_MAX_PIXELS,
-) -> list[ImageRecord]:
-    """Score pictures: one record each, in the order of `discover`.
+) -> Records:
+    """Score pictures: one record each, in the order of `discover`; `to_pandas()` makes a table of them.
 
     Args:
         paths: one or many files, folders or globs.
@@ -48,7 +48,7 @@ def score(
     files = discover(_many(paths), recursive=recursive)
     gate = Gate(min_score=min_score)
     records = score_files(_loaded(model), files, jobs=jobs, view_size=view_size, max_pixels=max_pixels)
-    return list(judged(records, gate))
+    return Records(judged(records, gate))
 
 
 def score_map(picture: str | Path, model: str | Model | None = None, *, view_size: ViewSize = "model") -> ScoreMap:

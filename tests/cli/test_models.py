@@ -1,0 +1,280 @@
+"""shamisa models, against a Hub on loopback, in processes of their own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from loopback_hub import TOKEN, LoopbackHub
+
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("SHAMISA_", "HF_"))}
+
+Models = Callable[..., "subprocess.CompletedProcess[str]"]
+
+CARD = """---
+license: mit
+tags: [camera]
+model-index:
+- name: tiny
+  results:
+  - task: {type: image-quality-assessment}
+    dataset: {name: My raters, type: my-raters}
+    metrics:
+    - {type: spearmanr, value: 0.75, name: SRCC}
+---
+# tiny
+
+![Scatter](scatter.png) ![elsewhere](https://example.org/x.png) ![outside](../secret.png)
+"""
+PNG = b"\x89PNG\r\n\x1a\n and so on"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def models(shamisa, hub: LoopbackHub, home: Path) -> Models:  # type: ignore[no-untyped-def]
+    """Run `shamisa models …` with the loopback Hub and a cache of the test's own; keywords go to the environment."""
+
+    def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        settings = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1", "COLUMNS": "100"}
+        return shamisa(  # type: ignore[no-any-return]
+            "models", *arguments, env=ENVIRONMENT | settings | environment, stdin=subprocess.DEVNULL
+        )
+
+    return run
+
+
+@pytest.fixture
+def folder(tiny_model: Path, tmp_path: Path) -> Path:
+    """The tiny model with a card, a figure, and files that are nobody's business."""
+    copy = Path(shutil.copytree(tiny_model, tmp_path / "tiny"))
+    (copy / "README.md").write_text(CARD)
+    (copy / "scatter.png").write_bytes(PNG)
+    (copy / "notes.txt").write_text("mine")
+    (tmp_path / "secret.png").write_bytes(PNG)
+    return copy
+
+
+def sent(hub: LoopbackHub, since: int) -> list[str]:
+    return [line for line in hub.requests[since:] if not line.startswith(("GET", "HEAD"))]
+
+
+def test_list_names_the_bundled_model_with_its_figures_and_asks_nothing(models: Models, hub: LoopbackHub) -> None:
+    asked = len(hub.requests)
+    shown = models("list")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "shamisa-mobilenetv2" in shown.stdout
+    assert "SRCC 0.8" in shown.stdout
+    assert len(hub.requests) == asked
+
+
+def test_a_pulled_model_is_listed_shown_and_scores_offline(
+    models: Models,
+    hub: LoopbackHub,
+    folder: Path,
+    photos: Path,
+    home: Path,
+    shamisa,  # type: ignore[no-untyped-def]
+) -> None:
+    commit = hub.publish("lab/camera", folder)
+    pulled = models("pull", "hf:lab/camera")
+    assert pulled.returncode == 0, pulled.stderr
+    assert commit in pulled.stdout
+    assert f"shamisa score --model hf:lab/camera@{commit}" in pulled.stderr
+    fetched = {line.rsplit("/", 1)[-1] for line in hub.requests if "/resolve/" in line}
+    assert not fetched & {"notes.txt", "scatter.png"}
+
+    asked = len(hub.requests)
+    listed = json.loads(models("list", "--json").stdout)["models"]
+    [entry] = [entry for entry in listed if entry["source"] == "hub"]
+    assert (entry["name"], entry["revision"], entry["error"]) == ("hf:lab/camera", commit, None)
+    assert (entry["has_encoder"], entry["has_probe"]) == (True, True)
+    assert entry["metrics"] == [{"name": "SRCC", "value": 0.75, "dataset": "My raters"}]
+    assert "SRCC 0.75 on My raters" in models("list").stdout
+    again = models("pull", "hf:lab/camera", "--offline")
+    assert (again.returncode, again.stdout) == (0, pulled.stdout)
+    scored = shamisa(
+        "score",
+        photos,
+        "--model",
+        f"hf:lab/camera@{commit}",
+        "--offline",
+        "--format",
+        "json",
+        env={**ENVIRONMENT, "HF_HOME": str(home), "HF_ENDPOINT": hub.endpoint},
+    )
+    assert scored.returncode == 0, scored.stderr
+    assert json.loads(scored.stdout)["model"]["revision"] == commit
+    assert len(hub.requests) == asked
+
+
+def test_show_prints_the_essentials_and_the_hash_of_every_file(models: Models, folder: Path) -> None:
+    shown = models("show", folder)
+    assert shown.returncode == 0, shown.stderr
+    for expected in ("mobilenet_v2", "view size 64", "human scale", "1 … 5, higher is better", "SRCC 0.75"):
+        assert expected in shown.stdout
+    for path in folder.iterdir():
+        assert f"{hashlib.sha256(path.read_bytes()).hexdigest()}" in shown.stdout
+    described = json.loads(models("show", folder, "--json").stdout)
+    assert described["encoder"]["preprocessing"]["view_size"] == 64
+    assert described["probe"]["encoder_fingerprint"] == described["fingerprint"]
+    assert {file["name"] for file in described["files"]} == {path.name for path in folder.iterdir()}
+
+
+def test_a_probe_alone_is_shown_as_one(models: Models, folder: Path) -> None:
+    (folder / "config.json").unlink()
+    (folder / "encoder.safetensors").unlink()
+    described = json.loads(models("show", folder, "--json").stdout)
+    assert (described["has_encoder"], described["has_probe"], described["encoder"]) == (False, True, None)
+
+
+def test_a_damaged_model_in_the_cache_is_listed_as_such_and_mended_by_a_pull(
+    models: Models, hub: LoopbackHub, folder: Path
+) -> None:
+    hub.publish("lab/worn", folder)
+    place = Path(json.loads(models("pull", "hf:lab/worn", "--json").stdout)["folder"])
+    (place / "encoder.safetensors").write_bytes(b"worn")
+    listed = models("list")
+    assert "damaged" in listed.stdout
+    assert "encoder.safetensors is damaged or was altered" in listed.stderr
+    assert models("pull", "hf:lab/worn").returncode == 0
+    assert "damaged" not in models("list").stdout
+
+
+def test_a_push_sends_the_models_own_files_and_says_so(models: Models, hub: LoopbackHub, folder: Path) -> None:
+    pushed = models("push", folder, "hf:lab/new", HF_TOKEN=TOKEN)
+    assert pushed.returncode == 0, pushed.stderr
+    files = hub.head("lab/new")
+    weights = {"config.json", "encoder.safetensors", "probe.json", "probe.safetensors"}
+    assert set(files) == {".gitattributes", "README.md", "scatter.png", *weights}
+    for name in {"scatter.png", *weights}:
+        assert files[name] == (folder / name).read_bytes()
+        assert name in pushed.stdout
+    assert "left out" in pushed.stdout
+    assert "notes.txt" in pushed.stdout
+    assert list(hub.repositories["lab/new"])[-1] in pushed.stdout
+
+
+def test_a_pushed_card_has_its_metadata_completed_and_its_text_kept(
+    models: Models, hub: LoopbackHub, folder: Path
+) -> None:
+    from huggingface_hub import ModelCard
+
+    assert models("push", folder, "lab/card", HF_TOKEN=TOKEN).returncode == 0
+    card = ModelCard(hub.head("lab/card")["README.md"].decode())
+    assert card.data.library_name == "shamisa"
+    assert card.data.license == "mit"
+    assert card.data.tags == ["camera", "image-quality-assessment", "no-reference", "mobilenet-v2"]
+    [result] = card.data.eval_results
+    assert (result.dataset_name, result.metric_type, result.metric_value) == ("My raters", "spearmanr", 0.75)
+    assert card.text == CARD.partition("\n---\n")[2]
+    assert (folder / "README.md").read_text() == CARD
+
+
+def test_what_was_pushed_can_be_pulled_and_a_second_push_changes_what_changed(
+    models: Models, hub: LoopbackHub, folder: Path
+) -> None:
+    assert models("push", folder, "hf:lab/round", HF_TOKEN=TOKEN).returncode == 0
+    place = Path(json.loads(models("pull", "hf:lab/round", "--json").stdout)["folder"])
+    assert (place / "encoder.safetensors").read_bytes() == (folder / "encoder.safetensors").read_bytes()
+    (folder / "README.md").write_text("# Renamed\n")
+    assert models("push", folder, "hf:lab/round", HF_TOKEN=TOKEN).returncode == 0
+    assert len(hub.repositories["lab/round"]) == 3
+    assert hub.head("lab/round")["README.md"].endswith(b"# Renamed\n")
+
+
+@pytest.mark.parametrize("name", ["weights.pkl", "pytorch_model.bin", "nested/checkpoint.PT"])
+def test_a_folder_with_a_pickle_is_refused_before_anything_is_sent(
+    models: Models, hub: LoopbackHub, folder: Path, name: str
+) -> None:
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_bytes(b"\x80\x04N.")
+    asked = len(hub.requests)
+    pushed = models("push", folder, "hf:lab/pickled", HF_TOKEN=TOKEN)
+    assert pushed.returncode == 2
+    assert "pickles are never shared" in pushed.stderr
+    assert len(hub.requests) == asked
+
+
+def test_a_pickle_that_is_named_safetensors_is_refused(models: Models, hub: LoopbackHub, folder: Path) -> None:
+    content = b"\x80\x04N."
+    (folder / "probe.safetensors").write_bytes(content)
+    record = json.loads((folder / "probe.json").read_text())
+    record["files"]["probe.safetensors"] = hashlib.sha256(content).hexdigest()
+    (folder / "probe.json").write_text(json.dumps(record))
+    asked = len(hub.requests)
+    pushed = models("push", folder, "hf:lab/pickled", HF_TOKEN=TOKEN)
+    assert (pushed.returncode, "is not a whole safetensors file" in pushed.stderr) == (2, True)
+    assert len(hub.requests) == asked
+
+
+def test_private_is_private_or_nothing(models: Models, hub: LoopbackHub, folder: Path) -> None:
+    assert models("push", folder, "hf:lab/hidden", "--private", HF_TOKEN=TOKEN).returncode == 0
+    assert "lab/hidden" in hub.private
+    assert models("push", folder, "hf:lab/open", HF_TOKEN=TOKEN).returncode == 0
+    commits = len(hub.repositories["lab/open"])
+    refused = models("push", folder, "hf:lab/open", "--private", HF_TOKEN=TOKEN)
+    assert (refused.returncode, "exists and is public" in refused.stderr) == (2, True)
+    assert len(hub.repositories["lab/open"]) == commits
+
+
+@pytest.mark.parametrize(
+    ("repository", "environment", "expected"),
+    [
+        ("hf:lab/new-one", {"HF_TOKEN": "hf_reads_only"}, "does not let you write there (HTTP 401)"),
+        ("hf:org/forbidden", {"HF_TOKEN": TOKEN}, "does not let you write there (HTTP 403)"),
+        ("hf:org/busy", {"HF_TOKEN": TOKEN}, "wants fewer requests (HTTP 429)"),
+        ("hf:org/broken", {"HF_TOKEN": TOKEN}, "answered HTTP 500"),
+        ("hf:lab/x@main", {"HF_TOKEN": TOKEN}, "goes to the main branch"),
+        ("nonsense", {"HF_TOKEN": TOKEN}, "is not the name of a model on the Hub"),
+        ("hf:lab/x", {"HF_HUB_OFFLINE": "1"}, "cannot be uploaded offline"),
+        ("hf:lab/x", {"SHAMISA_OFFLINE": "1"}, "cannot be uploaded offline"),
+        ("hf:lab/x", {"HF_ENDPOINT": "http://127.0.0.1:1"}, "http://127.0.0.1:1 cannot be reached"),
+    ],
+)
+def test_a_push_that_cannot_be_is_a_sentence(
+    models: Models, hub: LoopbackHub, folder: Path, repository: str, environment: dict[str, str], expected: str
+) -> None:
+    asked = len(hub.requests)
+    pushed = models("push", folder, repository, **environment)
+    assert pushed.returncode == 2
+    assert expected in pushed.stderr
+    assert "Traceback" not in pushed.stderr
+    assert not [line for line in sent(hub, asked) if "/commit/" in line or "/storage/" in line]
+    if "OFFLINE" in str(environment):
+        assert len(hub.requests) == asked
+
+
+@pytest.mark.parametrize("line", ["POST /api/repos/create", "POST /api/models/lab/mute/commit"])
+def test_a_hub_that_falls_silent_holds_no_push(models: Models, hub: LoopbackHub, folder: Path, line: str) -> None:
+    hub.silent.add(line)
+    try:
+        pushed = models("push", folder, "hf:lab/mute", HF_TOKEN=TOKEN, HF_HUB_DOWNLOAD_TIMEOUT="1")
+    finally:
+        hub.silent.clear()
+    assert (pushed.returncode, "took too long to answer" in pushed.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("show", "nonsense"), "There is no model or probe 'nonsense'"),
+        (("show", "hf:lab/nowhere"), "does not exist on the Hub"),
+        (("pull", "shamisa-mobilenetv2"), "is not the name of a model on the Hub"),
+        (("pull", "hf:org/broken"), "answered HTTP 500"),
+        (("push", "nowhere", "hf:lab/x"), "There is no model or probe 'nowhere'"),
+    ],
+)
+def test_what_cannot_be_done_is_said_and_exits_2(models: Models, arguments: tuple[str, ...], expected: str) -> None:
+    done = models(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert expected in done.stderr

@@ -1,0 +1,98 @@
+"""Scores of tensors: those of the files they come from, whatever surrounds the scorer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageFilter
+
+from shamisa_cli import TensorScorer, load_model, score
+from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.models.loading import Model
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return load_model(device="cpu")
+
+
+@pytest.fixture(scope="module")
+def scorer(model: Model) -> TensorScorer:
+    return TensorScorer(model)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], torch.Tensor]:
+    """Three pictures as files, and as a batch in 0…1."""
+    folder = tmp_path_factory.mktemp("pictures")
+    files, arrays = [], []
+    for number in range(3):
+        noise = np.random.default_rng(number).integers(0, 256, (96, 128, 3), dtype=np.uint8)
+        picture = Image.fromarray(noise).filter(ImageFilter.GaussianBlur(1 + number))
+        files.append(folder / f"{number}.png")
+        picture.save(files[-1])
+        arrays.append(np.asarray(picture))
+    return files, torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2) / 255
+
+
+def test_a_tensor_scores_as_its_file_does(scorer: TensorScorer, model: Model, pictures) -> None:  # type: ignore[no-untyped-def]
+    files, batch = pictures
+    expected = [record.score for record in score(files, model=model)]
+    assert scorer(batch).tolist() == pytest.approx(expected, abs=0.01)
+    assert scorer(batch[1]).item() == pytest.approx(expected[1], abs=0.01)
+    assert scorer(batch[1]).shape == ()
+
+
+def test_a_large_picture_is_judged_at_the_view_size(model: Model, example_photos: Path, tmp_path: Path) -> None:
+    with Image.open(example_photos / "coffee.jpg") as photo:
+        large = photo.convert("RGB").resize((900, 700))
+    large.save(tmp_path / "large.png")
+    [record] = score(tmp_path / "large.png", model=model)
+    tensor = torch.from_numpy(np.array(large)).permute(2, 0, 1) / 255
+    assert TensorScorer(model)(tensor).item() == pytest.approx(record.score, abs=0.5)
+    [native] = score(tmp_path / "large.png", model=model, view_size=None)
+    assert TensorScorer(model, view_size=None)(tensor).item() == pytest.approx(native.score, abs=0.01)
+
+
+def test_gradients_reach_the_picture_and_not_the_model(scorer: TensorScorer, pictures) -> None:  # type: ignore[no-untyped-def]
+    batch = pictures[1].clone().requires_grad_()
+    scorer(batch).sum().backward()
+    assert batch.grad is not None
+    assert batch.grad.abs().sum() > 0
+    assert not any(parameter.requires_grad for parameter in scorer.parameters())
+
+
+def test_following_the_gradient_raises_the_score(scorer: TensorScorer, pictures) -> None:  # type: ignore[no-untyped-def]
+    picture = pictures[1][:1].clone().requires_grad_()
+    before = scorer(picture)
+    before.sum().backward()
+    after = scorer((picture + 1e-4 * picture.grad.sign()).clamp(0, 1).detach())
+    assert after.item() > before.item()
+
+
+def test_training_half_precision_and_autocast_around_it_change_no_score(scorer: TensorScorer, pictures) -> None:  # type: ignore[no-untyped-def]
+    batch = pictures[1]
+    expected = scorer(batch)
+    around = torch.nn.Sequential(scorer).train().half()
+    assert torch.equal(around(batch), expected)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(scorer(batch), expected)
+
+
+@pytest.mark.parametrize(
+    ("images", "sentence"),
+    [
+        (torch.zeros(3, 8, 8, dtype=torch.uint8), "Divide by 255"),
+        (torch.full((1, 3, 64, 64), 255.0), "run from 255 to 255"),
+        (torch.full((1, 3, 64, 64), float("nan")), "run from nan"),
+        (torch.zeros(1, 4, 64, 64), r"this one is \(1, 4, 64, 64\)"),
+        (torch.zeros(0, 3, 64, 64), r"this one is \(0, 3, 64, 64\)"),
+        (torch.zeros(64, 64), r"this one is \(64, 64\)"),
+    ],
+)
+def test_what_is_no_picture_is_refused(scorer: TensorScorer, images: torch.Tensor, sentence: str) -> None:
+    with pytest.raises(SettingError, match=sentence):
+        scorer(images)
