@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -49,22 +47,6 @@ def test_the_model_has_a_card_and_a_regressor_that_belongs_to_it() -> None:
     assert model.name == "shamisa-mobilenetv2"
     assert model.probe is not None
     assert model.probe.encoder_fingerprint == model.encoder_fingerprint
-
-
-def test_the_examples_of_the_library_run(example_photos: Path, tmp_path: Path) -> None:
-    examples = example_photos.parent
-    photo = tmp_path / "coffee.jpg"
-    photo.write_bytes((example_photos / "coffee.jpg").read_bytes())
-    blurred = tmp_path / "blurred.jpg"
-    degrade = [sys.executable, examples / "degrade.py", photo, "gaussian blur", "3.5", blurred]
-    subprocess.run(degrade, check=True)
-    best = subprocess.run(
-        [sys.executable, examples / "best_of.py", tmp_path], check=True, capture_output=True, text=True
-    )
-    lines = best.stdout.splitlines()
-    assert len(lines) == 2
-    assert lines[0].endswith("coffee.jpg")
-    assert lines[1].endswith("blurred.jpg")
 
 
 def test_the_map_of_a_photograph_sums_to_its_score_and_points_at_damage(example_photos: Path, tmp_path: Path) -> None:

@@ -1,0 +1,57 @@
+"""Find the best picture of every burst in a folder: pictures taken within a moment of each other.
+
+    python examples/best_of_burst.py FOLDER [--gap 2]
+
+When a picture was taken stands in its EXIF data; of one without any, the time of the file counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+from datetime import datetime
+from pathlib import Path
+
+from PIL import ExifTags, Image
+
+import shamisa_cli as shamisa
+from shamisa_cli.core.scoring.records import ImageRecord
+
+
+def taken(path: Path) -> float:
+    """Seconds since some moment at which the picture was taken."""
+    with Image.open(path) as picture:
+        exif = picture.getexif().get_ifd(ExifTags.IFD.Exif)
+    stamp = exif.get(ExifTags.Base.DateTimeOriginal)
+    if not stamp:
+        return path.stat().st_mtime
+    fraction = str(exif.get(ExifTags.Base.SubsecTimeOriginal, "0")).strip() or "0"
+    return datetime.strptime(f"{stamp}.{fraction[:6]}", "%Y:%m:%d %H:%M:%S.%f").timestamp()
+
+
+def bursts(records: list[ImageRecord], gap: float) -> list[list[ImageRecord]]:
+    """Pictures in the order they were taken, cut wherever more than `gap` seconds went by."""
+    timed = sorted((taken(Path(record.path)), record.path, record) for record in records)
+    groups: list[list[ImageRecord]] = []
+    last = float("-inf")
+    for moment, _, record in timed:
+        if moment - last > gap:
+            groups.append([])
+        groups[-1].append(record)
+        last = moment
+    return groups
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder")
+    parser.add_argument("--gap", type=float, default=2.0, help="seconds between two pictures of one burst (default 2)")
+    options = parser.parse_args()
+
+    scored = [record for record in shamisa.score(options.folder) if record.score is not None]
+    for burst in bursts(scored, options.gap):
+        best = max(burst, key=lambda record: record.score)
+        print(f"{best.score:5.1f}  {best.path}  (best of {len(burst)})")
+
+
+if __name__ == "__main__":
+    main()

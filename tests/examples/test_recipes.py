@@ -1,0 +1,153 @@
+"""The recipes in examples/, run as a person runs them, with the model that ships."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from PIL import ExifTags, Image
+
+pytestmark = pytest.mark.slow
+
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture(scope="module")
+def recipes(example_photos: Path) -> Path:
+    return example_photos.parent
+
+
+@pytest.fixture
+def shoot(example_photos: Path, tmp_path: Path) -> Path:
+    """A folder with two photographs, a spoiled version of each, and a file that is none."""
+    folder = tmp_path / "shoot"
+    folder.mkdir()
+    for name in ("coffee", "coffee_JPEG", "rocket", "rocket_motion-blur"):
+        shutil.copy(example_photos / f"{name}.jpg", folder)
+    (folder / "broken.jpg").write_bytes(b"no picture")
+    return folder
+
+
+def run(script: Path, *arguments: object) -> str:
+    command = [sys.executable, str(script), *map(str, arguments)]
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=ENVIRONMENT).stdout
+
+
+def test_a_photograph_is_degraded(recipes: Path, shoot: Path, tmp_path: Path) -> None:
+    run(recipes / "degrade.py", shoot / "coffee.jpg", "gaussian blur", "3.5", tmp_path / "blurred.jpg")
+    with Image.open(tmp_path / "blurred.jpg") as blurred, Image.open(shoot / "coffee.jpg") as original:
+        assert blurred.size == original.size
+
+
+def test_culling_keeps_the_originals_and_moves_only_when_told(recipes: Path, shoot: Path, tmp_path: Path) -> None:
+    before = sorted(shoot.iterdir())
+    listed = run(recipes / "cull_a_shoot.py", shoot).splitlines()
+    assert sorted(shoot.iterdir()) == before
+    kept = {line.split("shoot/")[1] for line in listed if line.startswith("keep")}
+    assert kept == {"coffee.jpg", "rocket.jpg"}
+    assert any(line.startswith("skip") and "broken.jpg" in line for line in listed)
+
+    rejects = tmp_path / "rejects"
+    rejects.mkdir()
+    (rejects / "coffee_JPEG.jpg").write_bytes(b"an earlier one")
+    run(recipes / "cull_a_shoot.py", shoot, "--move-to", rejects)
+    assert {path.name for path in shoot.iterdir()} == {"coffee.jpg", "rocket.jpg", "broken.jpg"}
+    assert {path.name for path in rejects.iterdir()} == {
+        "coffee_JPEG.jpg",
+        "coffee_JPEG-1.jpg",
+        "rocket_motion-blur.jpg",
+    }
+    assert (rejects / "coffee_JPEG.jpg").read_bytes() == b"an earlier one"
+
+
+def test_the_best_of_each_burst_is_found(recipes: Path, shoot: Path) -> None:
+    for name, moment in (
+        ("coffee", "2026:01:01 10:00:01"),
+        ("coffee_JPEG", "2026:01:01 10:00:00"),
+        ("rocket", "2026:01:01 10:00:09"),
+        ("rocket_motion-blur", "2026:01:01 10:00:10"),
+    ):
+        with Image.open(shoot / f"{name}.jpg") as picture:
+            exif = picture.getexif()
+            exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = moment
+            picture.save(shoot / f"{name}.jpg", exif=exif, quality=95)
+    first, second = run(recipes / "best_of_burst.py", shoot).splitlines()
+    assert "coffee.jpg  (best of 2)" in first
+    assert "rocket.jpg  (best of 2)" in second
+
+
+@pytest.fixture
+def watched(recipes: Path, tmp_path: Path) -> Iterator[tuple[Path, Any]]:
+    """A folder under watch, and the lines that the watcher prints."""
+    folder = tmp_path / "camera"
+    folder.mkdir()
+    command = [sys.executable, str(recipes / "watch_camera.py"), str(folder), "--recent", "1", "--every", "0.02"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
+        assert process.stdout is not None
+        yield folder, map(json.loads, process.stdout)
+        process.terminate()
+
+
+def test_a_camera_that_gets_worse_raises_an_alarm(watched: tuple[Path, Any], example_photos: Path) -> None:
+    folder, lines = watched
+    assert next(lines) == {"watching": str(folder)}
+    seen = []
+    for name in ("rocket", "rocket_motion-blur"):
+        shutil.copy(example_photos / f"{name}.jpg", folder)
+        seen.append(next(lines))
+    assert [Path(line["path"]).stem for line in seen] == ["rocket", "rocket_motion-blur"]
+    assert [line["alarm"] for line in seen] == [False, True]
+    (folder / "torn.jpg").write_bytes(b"not a picture")
+    torn = next(lines)
+    assert (torn["score"], torn["alarm"]) == (None, False)
+    assert "torn.jpg" in torn["error"]
+
+
+@pytest.mark.skipif(shutil.which("git") is None or shutil.which("bash") is None, reason="there is no git or no bash")
+def test_the_workflow_lets_good_pictures_pass_and_stops_bad_ones(
+    recipes: Path, example_photos: Path, tmp_path: Path
+) -> None:
+    workflow = yaml.safe_load((recipes / "ci" / "image-quality.yml").read_text())
+    [script] = [step["run"] for step in workflow["jobs"]["score"]["steps"] if "shamisa score" in step.get("run", "")]
+    script = script.replace("origin/${{ github.base_ref }}", "base").replace("--min-score 40", "--min-score 50")
+    program = tmp_path / "bin" / "shamisa"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m shamisa_cli "$@"\n')
+    program.chmod(0o755)
+    scratch = tmp_path / "scratch"
+    places = {"PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}", "RUNNER_TEMP": str(tmp_path)}
+
+    def git(*arguments: str) -> None:
+        author = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+        subprocess.run(["git", *author, *arguments], cwd=scratch, check=True, capture_output=True)
+
+    def checked() -> int:
+        command = ["bash", "-euo", "pipefail", "-c", script]
+        return subprocess.run(command, cwd=scratch, env=ENVIRONMENT | places, check=False).returncode
+
+    scratch.mkdir()
+    git("init", "-q", "-b", "base")
+    git("commit", "-q", "--allow-empty", "-m", "start")
+    git("checkout", "-q", "-b", "change")
+    assert checked() == 0  # no picture changed
+    shutil.copy(example_photos / "coffee.jpg", scratch / "a good one.jpg")
+    git("add", ".")
+    git("commit", "-q", "-m", "good")
+    assert checked() == 0
+    shutil.copy(example_photos / "astronaut_gaussian-blur.jpg", scratch / "bad.jpg")
+    git("add", ".")
+    git("commit", "-q", "-m", "bad")
+    assert checked() == 1
+    scores = json.loads((scratch / "scores.json").read_text())
+    assert {image["path"]: image["status"] for image in scores["images"]} == {
+        "a good one.jpg": "ok",
+        "bad.jpg": "failed",
+    }
