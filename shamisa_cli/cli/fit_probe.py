@@ -323,9 +323,7 @@ def _figures(result: ProtocolResult, facts: CardFacts) -> list[Metric]:
     from shamisa_cli.core.probe.protocol import FIGURES
 
     medians = {name.upper(): result.spread(name).median for name in FIGURES}
-    return [
-        Metric(name, round(value, 4), facts.data_name) for name, value in medians.items() if math.isfinite(value)
-    ]
+    return [Metric(name, round(value, 4), facts.data_name) for name, value in medians.items() if math.isfinite(value)]
 
 
 def _report(result: ProtocolResult, table: MosTable) -> list[list[str]]:

@@ -64,12 +64,7 @@ def load_settings(context: typer.Context) -> None:
         if name in known
     }
     context.obj = configuration
-    context.default_map = {
-        command_name: {
-            setting.option.name: usable[setting.name] for setting in _settings_of(command) if setting.name in usable
-        }
-        for command_name, command in program.commands.items()
-    }
+    context.default_map = _defaults(program, usable)
     variables = {setting.variable for setting in known.values()}
     _warn_of_unknown_variables(variables | {_variable_of(option) for option in program.params})
 
@@ -78,6 +73,13 @@ def configuration_of(context: typer.Context) -> Configuration:
     """What the files say; nothing where none were read."""
     found = context.find_object(Configuration)
     return found if found is not None else Configuration()
+
+
+def _defaults(command: Any, usable: dict[str, Any]) -> dict[str, Any]:
+    """The defaults that files give to the options of a command, or of the commands in a group."""
+    if hasattr(command, "commands"):
+        return {name: _defaults(each, usable) for name, each in command.commands.items()}
+    return {setting.option.name: usable[setting.name] for setting in _settings_of(command) if setting.name in usable}
 
 
 def _settings_of(command: Any) -> Iterator[Setting]:

@@ -278,3 +278,14 @@ def test_what_cannot_be_done_is_said_and_exits_2(models: Models, arguments: tupl
     done = models(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert expected in done.stderr
+
+
+def test_offline_in_a_projects_settings_holds_here_too(
+    models: Models, hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shamisa.toml").write_text("offline = true\n")
+    monkeypatch.chdir(tmp_path)
+    asked = len(hub.requests)
+    pulled = models("pull", "hf:lab/camera")
+    assert (pulled.returncode, "and offline" in pulled.stderr) == (2, True)
+    assert len(hub.requests) == asked

@@ -129,25 +129,26 @@ def test_the_workflow_lets_good_pictures_pass_and_stops_bad_ones(
         author = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
         subprocess.run(["git", *author, *arguments], cwd=scratch, check=True, capture_output=True)
 
-    def checked() -> int:
+    def checked() -> tuple[int, str]:
         command = ["bash", "-euo", "pipefail", "-c", script]
-        return subprocess.run(command, cwd=scratch, env=ENVIRONMENT | places, check=False).returncode
+        done = subprocess.run(
+            command, cwd=scratch, env=ENVIRONMENT | places, capture_output=True, text=True, check=False
+        )
+        return done.returncode, done.stdout
 
     scratch.mkdir()
     git("init", "-q", "-b", "base")
     git("commit", "-q", "--allow-empty", "-m", "start")
     git("checkout", "-q", "-b", "change")
-    assert checked() == 0  # no picture changed
+    assert checked() == (0, "")  # no picture changed
     shutil.copy(example_photos / "coffee.jpg", scratch / "a good one.jpg")
     git("add", ".")
     git("commit", "-q", "-m", "good")
-    assert checked() == 0
+    assert checked()[0] == 0
     shutil.copy(example_photos / "astronaut_gaussian-blur.jpg", scratch / "bad.jpg")
     git("add", ".")
     git("commit", "-q", "-m", "bad")
-    assert checked() == 1
-    scores = json.loads((scratch / "scores.json").read_text())
-    assert {image["path"]: image["status"] for image in scores["images"]} == {
-        "a good one.jpg": "ok",
-        "bad.jpg": "failed",
-    }
+    code, annotations = checked()
+    assert code == 1
+    assert "::error file=bad.jpg" in annotations
+    assert "a good one" not in annotations
