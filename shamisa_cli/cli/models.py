@@ -174,7 +174,7 @@ def _write_table(entries: Sequence[ModelEntry], stream: TextIO) -> None:
     table.add_column("Size", justify="right", no_wrap=True)
     table.add_column("Metrics", overflow="fold")
     for entry in entries:
-        figures = "damaged" if entry.error else ", ".join(_figures(entry.metrics))
+        figures = "damaged" if entry.error else "; ".join(_figures(entry.metrics))
         table.add_row(
             f" {printable(entry.name)}", entry.revision[:SHORT_HASH], _parts(entry), _size(entry.size), figures
         )
@@ -195,13 +195,15 @@ def _facts(described: ModelDescription) -> list[tuple[str, str]]:
             ("fingerprint", (described.fingerprint or "")[:SHORT_HASH]),
         ]
     if probe is not None:
-        better = "lower" if probe.lower_is_better else "higher"
+        interval = f", intervals for {probe.interval_level:.0%}" if probe.interval_level else ""
         rows += [
-            ("probe", f"{probe.features:,} features, alpha {probe.alpha:.4g}"),
-            ("human scale", f"{probe.mos_low:g} … {probe.mos_high:g}, {better} is better"),
+            ("probe", f"{probe.features:,} features, alpha {probe.alpha:.4g}{interval}"),
+            ("human scale", f"{probe.worst:g} (worst) … {probe.best:g} (best)"),
             ("fitted on", probe.trained_on),
             ("for encoder", probe.encoder_fingerprint[:SHORT_HASH]),
         ]
+    if described.defects is not None:
+        rows += [("defects", ", ".join(described.defects.groups)), ("fitted on", described.defects.trained_on)]
     rows += _together("metrics", _figures(entry.metrics))
     rows += _together("files", [f"{file.sha256}  {_size(file.size):>8}  {file.name}" for file in described.files])
     return [*rows, ("folder", str(entry.folder))]
@@ -222,7 +224,11 @@ def _together(name: str, values: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _figures(metrics: Sequence[Metric]) -> list[str]:
-    return [f"{metric.name} {metric.value:.3g} on {metric.dataset}" for metric in metrics]
+    """A text a data set."""
+    datasets: dict[str, list[str]] = {}
+    for metric in metrics:
+        datasets.setdefault(metric.dataset, []).append(f"{metric.name} {metric.value:.3g}")
+    return [f"{dataset}: {', '.join(figures)}" for dataset, figures in datasets.items()]
 
 
 def _listing(record: Mapping[str, Any]) -> str:

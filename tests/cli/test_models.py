@@ -99,7 +99,7 @@ def test_a_pulled_model_is_listed_shown_and_scores_offline(
     assert (entry["name"], entry["revision"], entry["error"]) == ("hf:lab/camera", commit, None)
     assert (entry["has_encoder"], entry["has_probe"]) == (True, True)
     assert entry["metrics"] == [{"name": "SRCC", "value": 0.75, "dataset": "My raters"}]
-    assert "SRCC 0.75 on My raters" in models("list").stdout
+    assert "My raters: SRCC 0.75" in models("list").stdout
     again = models("pull", "hf:lab/camera", "--offline")
     assert (again.returncode, again.stdout) == (0, pulled.stdout)
     scored = shamisa(
@@ -120,7 +120,7 @@ def test_a_pulled_model_is_listed_shown_and_scores_offline(
 def test_show_prints_the_essentials_and_the_hash_of_every_file(models: Models, folder: Path) -> None:
     shown = models("show", folder)
     assert shown.returncode == 0, shown.stderr
-    for expected in ("mobilenet_v2", "view size 64", "human scale", "1 … 5, higher is better", "SRCC 0.75"):
+    for expected in ("mobilenet_v2", "view size 64", "human scale", "1 (worst) … 5 (best)", "My raters: SRCC 0.75"):
         assert expected in shown.stdout
     for path in folder.iterdir():
         assert f"{hashlib.sha256(path.read_bytes()).hexdigest()}" in shown.stdout

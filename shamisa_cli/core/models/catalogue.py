@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models import card, manifest, probe_files
-from shamisa_cli.core.models.folder import REVISION_DIGITS, ModelFolder, load_probe, read_model
+from shamisa_cli.core.models.folder import REVISION_DIGITS, ModelFolder, load_defects, load_probe, read_model
 from shamisa_cli.core.models.hub import HubName, is_hub_name
-from shamisa_cli.core.models.manifest import LISTS, MODEL_MANIFEST, PROBE_MANIFEST
+from shamisa_cli.core.models.manifest import DEFECTS_MANIFEST, LISTS, MODEL_MANIFEST, PROBE_MANIFEST
 from shamisa_cli.core.models.resolver import bundled_folders, resolve
 
 Source = Literal["bundled", "hub", "folder"]
@@ -33,18 +33,27 @@ class ProbeRecord:
     Attributes:
         trained_on: what it was fitted on, free text.
         features: how many numbers it reads a picture.
-        mos_low, mos_high, lower_is_better: the human scale that became 0…100.
+        worst, best: the ends of the human scale, which became 0 and 100.
         alpha: the penalty it was fitted with.
+        interval_level: the share of human scores that its intervals should hold; None without intervals.
         encoder_fingerprint: of the encoder it was fitted on.
     """
 
     trained_on: str
     features: int
-    mos_low: float
-    mos_high: float
-    lower_is_better: bool
+    worst: float
+    best: float
     alpha: float
+    interval_level: float | None
     encoder_fingerprint: str
+
+
+@dataclass(frozen=True)
+class DefectsRecord:
+    """What a defect probe says of itself: what it was fitted on, free text, and the groups it tells apart."""
+
+    trained_on: str
+    groups: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -86,7 +95,7 @@ class ModelDescription:
         license, origin: as the model says; None for a probe alone.
         encoder: JSON values of architecture, feature spec and preprocessing; None for a probe alone.
         fingerprint: of the encoder; None for a probe alone.
-        probe: None for a model without one.
+        probe, defects: None for a model without one.
         files: all of the folder's.
     """
 
@@ -96,6 +105,7 @@ class ModelDescription:
     encoder: Mapping[str, Any] | None
     fingerprint: str | None
     probe: ProbeRecord | None
+    defects: DefectsRecord | None
     files: tuple[FileRecord, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -129,6 +139,7 @@ def describe(name: str, *, offline: bool = False) -> ModelDescription:
         encoder=model.encoder.to_json() if model else None,
         fingerprint=model.fingerprint if model else None,
         probe=_probe(folder) if probe_files.holds_probe(folder) else None,
+        defects=_defects(folder),
         files=tuple(FileRecord(path.name, path.stat().st_size, manifest.sha256_of(path)) for path in _files(folder)),
     )
 
@@ -168,16 +179,26 @@ def _files(folder: Path) -> list[Path]:
 
 def _probe(folder: Path) -> ProbeRecord:
     probe = load_probe(folder)
-    said = manifest.read_manifest(folder / PROBE_MANIFEST).get("trained_on")
+    worst, best = probe.scale.ends
     return ProbeRecord(
-        trained_on=said if isinstance(said, str) else "",
+        trained_on=_trained_on(folder / PROBE_MANIFEST),
         features=len(probe.weights),
-        mos_low=probe.mos_low,
-        mos_high=probe.mos_high,
-        lower_is_better=probe.lower_is_better,
+        worst=worst,
+        best=best,
         alpha=probe.alpha,
+        interval_level=probe.interval.level if probe.interval else None,
         encoder_fingerprint=probe.encoder_fingerprint,
     )
+
+
+def _defects(folder: Path) -> DefectsRecord | None:
+    probe = load_defects(folder)
+    return None if probe is None else DefectsRecord(_trained_on(folder / DEFECTS_MANIFEST), tuple(probe.groups))
+
+
+def _trained_on(path: Path) -> str:
+    said = manifest.read_manifest(path).get("trained_on")
+    return said if isinstance(said, str) else ""
 
 
 def _cached() -> Iterator[tuple[str, Path]]:
