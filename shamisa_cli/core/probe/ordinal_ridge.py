@@ -9,7 +9,7 @@ import numpy as np
 from shamisa_cli.core.probe.ordinal import OrdinalFacts
 from shamisa_cli.core.probe.ridge import Features, Matrix, Ridge, Vector, standardised
 
-MARGIN = 0.03
+MARGIN = 0.04
 """How much worse a version must score for each unit of severity more, as a share of the range of those fitted."""
 MAX_ROUNDS = 30
 
