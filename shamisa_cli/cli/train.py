@@ -230,33 +230,42 @@ def _train(
 ) -> None:
     from shamisa_cli.cli.training_progress import training_progress
     from shamisa_cli.core.models.devices import choose_device
+    from shamisa_cli.core.training.distributed import joined
     from shamisa_cli.core.training.session import train_run
 
-    console = Console()
-    again = f"shamisa train -o {shlex.quote(str(run.path))} --resume"
-    with _stop_on_signals(console) as caught, training_progress(record.config.steps) as (begin, show):
-        folder = train_run(
-            run,
-            record,
-            pristine,
-            real,
-            resume=resume,
-            device=str(choose_device(device.value)),
-            workers=_default_workers() if workers is None else workers,
-            checkpoint_every=every,
-            on_begin=begin,
-            on_step=show,
-            stop=lambda: bool(caught),
-        )
-    if folder is None:
-        console.hint(f"Stopped after a checkpoint. Go on with: {again}")
-        raise typer.Exit(128 + caught[0])
-    console.hint(f"Next: shamisa fit-probe --model {shlex.quote(str(folder.path))} --mos SCORES.csv -o PROBE")
-    typer.echo(folder.path)
+    with joined(choose_device(device.value)) as world:
+        hint = Console().hint if world.leads else _silent
+        with (
+            _stop_on_signals(hint) as caught,
+            training_progress(record.config.steps, shown=world.leads) as (begin, show),
+        ):
+            model = train_run(
+                run,
+                record,
+                pristine,
+                real,
+                resume=resume,
+                world=world,
+                workers=_default_workers() if workers is None else workers,
+                checkpoint_every=every,
+                on_begin=begin,
+                on_step=show,
+                stop=lambda: bool(caught),
+            )
+    if model is None:
+        hint(f"Stopped after a checkpoint. Go on with: shamisa train -o {shlex.quote(str(run.path))} --resume")
+        raise typer.Exit(128 + (caught or [signal.SIGTERM])[0])
+    hint(f"Next: shamisa fit-probe --model {shlex.quote(str(model))} --mos SCORES.csv -o PROBE")
+    if world.leads:
+        typer.echo(model)
+
+
+def _silent(_: str) -> None:
+    """What processes beside the leader say."""
 
 
 @contextmanager
-def _stop_on_signals(console: Console) -> Iterator[list[int]]:
+def _stop_on_signals(hint: Callable[[str], None]) -> Iterator[list[int]]:
     """A list that gets the signal when Ctrl-C or a cluster asks to stop; a second Ctrl-C stops at once."""
     caught: list[int] = []
 
@@ -264,7 +273,7 @@ def _stop_on_signals(console: Console) -> Iterator[list[int]]:
         if caught:
             raise KeyboardInterrupt
         caught.append(number)
-        console.hint("Stopping after this step, with a checkpoint. Ctrl-C again stops at once.")
+        hint("Stopping after this step, with a checkpoint. Ctrl-C again stops at once.")
 
     kinds = (signal.SIGINT, signal.SIGTERM)
     before: dict[signal.Signals, Callable[..., Any] | int | None] = {
@@ -278,7 +287,10 @@ def _stop_on_signals(console: Console) -> Iterator[list[int]]:
 
 
 def _default_workers() -> int:
-    return max(1, min(MOST_WORKERS, (os.cpu_count() or 2) - 1))
+    from shamisa_cli.core.training.distributed import processes_here
+
+    own = (os.cpu_count() or 2) // processes_here()
+    return max(1, min(MOST_WORKERS, own - 1))
 
 
 def _write_preview(target: Path, data: list[Path] | None, seed: int) -> None:

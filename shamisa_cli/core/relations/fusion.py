@@ -30,7 +30,7 @@ class BranchWeights(nn.Module):
     @torch.no_grad()
     def forward(self, graphs: Tensor) -> Tensor:
         """(K, N, N), K ≥ 1 graphs, to (K,) weights > 0 that sum to 1."""
-        logits: Tensor = self.mlp(_statistics(graphs).to(self.mlp[0].weight.dtype))
+        logits: Tensor = self.mlp(_statistics(graphs).to(next(self.mlp.parameters()).dtype))
         return logits[:, 0].softmax(0)
 
 

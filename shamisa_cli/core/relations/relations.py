@@ -71,6 +71,7 @@ class RelationSettings:
         weighting: "statistics" weighs branches by `BranchWeights`, "uniform" all alike.
         neighbours: k ≥ 1 of the nearest-neighbour graph.
         prototypes: P ≥ 2, number of prototypes.
+        centred: True compares prototypes with what representations differ in, not with the representations (ours).
         coefficients: the fixed factor ≥ 0 of each branch.
         alignment: factor ≥ 0 of the prototypes' alignment loss, which reads like-distorted pairs only while
             the branch "same_degradation" is on.
@@ -85,6 +86,7 @@ class RelationSettings:
     weighting: Weighting = "statistics"
     neighbours: int = NEIGHBOURS
     prototypes: int = PROTOTYPES
+    centred: bool = False
     coefficients: Mapping[Branch, float] = field(default_factory=lambda: dict(COEFFICIENTS), hash=False)
     alignment: float = ALIGNMENT
 
@@ -162,7 +164,9 @@ class Relations(nn.Module):
         self.settings = settings or RelationSettings()
         self.weigh = BranchWeights() if self.settings.weighting == "statistics" else None
         self.prototypes = (
-            Prototypes(feature_dim, self.settings.prototypes) if "prototypes" in self.settings.branches else None
+            Prototypes(feature_dim, self.settings.prototypes, centred=self.settings.centred)
+            if "prototypes" in self.settings.branches
+            else None
         )
         factors = torch.tensor([self.settings.coefficients[name] for name in self.settings.branches])
         self.register_buffer("coefficients", factors, persistent=False)  # so that it is where the graphs are

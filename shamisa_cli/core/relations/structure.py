@@ -43,15 +43,26 @@ class Prototypes(nn.Module):
 
     "Weight-normalised" is taken as unit norm with no learned length, so a logit is a cosine in −1…1 and the
     published ε and temperature set the only scale there is (ours; the choice of SwAV, whose codes these are).
+    Directions are born at unit length: how far a step turns one falls with its length, and at the length √dim of
+    normal draws they stand still for thousands of steps.
+
+    Args:
+        feature_dim: length of a representation.
+        count: P.
+        centred: compare what crops differ in: each representation less the batch's mean, at unit norm again (ours).
+            Features after a ReLU are all positive, so without this their cosines with any direction are alike.
     """
 
-    def __init__(self, feature_dim: int, count: int = PROTOTYPES) -> None:
+    def __init__(self, feature_dim: int, count: int = PROTOTYPES, *, centred: bool = False) -> None:
         super().__init__()
-        self.directions = nn.Parameter(torch.randn(count, feature_dim))
+        self.centred = centred
+        self.directions = nn.Parameter(functional.normalize(torch.randn(count, feature_dim), dim=1))
 
     def forward(self, h: Tensor) -> Tensor:
         """(N, dim) unit norm → (N, P) logits ℓ in −1…1, at least float32."""
         h = _at_least_float32(h)
+        if self.centred:
+            h = functional.normalize(h - h.mean(dim=0), dim=1)
         return h @ functional.normalize(self.directions, dim=1).to(h.dtype).T
 
 

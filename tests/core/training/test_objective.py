@@ -153,7 +153,9 @@ def test_both_halves_hold_all_samples_and_all_rows_are_used(z: torch.Tensor) -> 
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_half_precision_projections_are_summed_in_float32(z: torch.Tensor, graph: torch.Tensor, dtype: torch.dtype) -> None:
+def test_half_precision_projections_are_summed_in_float32(
+    z: torch.Tensor, graph: torch.Tensor, dtype: torch.dtype
+) -> None:
     narrow, graph = z.to(dtype), graph.float()
     alignment = torch.tensor(0.8)
 
