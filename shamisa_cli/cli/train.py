@@ -137,6 +137,8 @@ def train(
 
     RUN gets metrics.jsonl, curves.png, checkpoints and, at the end, the model folder RUN/model. A run that was
     interrupted, at any moment, goes on with: shamisa train -o RUN --resume
+
+    On N GPUs: torchrun --nproc-per-node N -m shamisa_cli train ...; each process adds its own crops to a batch.
     """
     if output is None and preview is None:
         raise typer.BadParameter("Name the run's folder, as -o RUN.", param_hint="--output")
@@ -164,7 +166,9 @@ def _new(
 ) -> tuple[RunRecord, list[Path], list[Path]]:
     if not data:
         raise typer.BadParameter("Name a folder of undistorted photographs, as --data DIR.", param_hint="--data")
-    command = f"shamisa {shlex.join(sys.argv[1:])}"
+    from shamisa_cli.core.training.distributed import launcher
+
+    command = f"{launcher()} {shlex.join(sys.argv[1:])}"
     return _record(data, real or [], _settings(preset, config, changes), command)
 
 
@@ -230,7 +234,7 @@ def _train(
 ) -> None:
     from shamisa_cli.cli.training_progress import training_progress
     from shamisa_cli.core.models.devices import choose_device
-    from shamisa_cli.core.training.distributed import joined
+    from shamisa_cli.core.training.distributed import joined, launcher
     from shamisa_cli.core.training.session import train_run
 
     with joined(choose_device(device.value)) as world:
@@ -253,7 +257,7 @@ def _train(
                 stop=lambda: bool(caught),
             )
     if model is None:
-        hint(f"Stopped after a checkpoint. Go on with: shamisa train -o {shlex.quote(str(run.path))} --resume")
+        hint(f"Stopped after a checkpoint. Go on with: {launcher()} train -o {shlex.quote(str(run.path))} --resume")
         raise typer.Exit(128 + (caught or [signal.SIGTERM])[0])
     hint(f"Next: shamisa fit-probe --model {shlex.quote(str(model))} --mos SCORES.csv -o PROBE")
     if world.leads:

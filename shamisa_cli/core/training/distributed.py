@@ -160,6 +160,13 @@ def processes_here(environment: Mapping[str, str] = os.environ) -> int:
     return max(1, _number(environment, "LOCAL_WORLD_SIZE", 1))
 
 
+def launcher(environment: Mapping[str, str] = os.environ) -> str:
+    """What a person types to start a command of this program as it was started now."""
+    here, size = processes_here(environment), _number(environment, "WORLD_SIZE", 1)
+    machines = f"--nnodes {size // here} " if size > here else ""
+    return "shamisa" if size == 1 else f"torchrun {machines}--nproc-per-node {here} -m shamisa_cli"
+
+
 def _number(environment: Mapping[str, str], name: str, otherwise: int | None = None) -> int:
     text = environment.get(name, "" if otherwise is None else str(otherwise))
     if not text.isdecimal():
@@ -207,7 +214,7 @@ def _everyone(rows: Tensor, world: World) -> Tensor:
 
 def _references_first(rows: Tensor, parts: int, references: int) -> Tensor:
     """Rows of equal parts, each with its references first, as one whole with its references first."""
-    by_part = rows.unflatten(0, (parts, -1))
+    by_part = rows.reshape(parts, len(rows) // parts, *rows.shape[1:])
     return torch.cat([by_part[:, :references].flatten(0, 1), by_part[:, references:].flatten(0, 1)])
 
 

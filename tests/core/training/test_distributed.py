@@ -19,7 +19,7 @@ from shamisa_cli.core.distortions.nodes import NodeTable, node_table
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.training.batches import BatchSettings, TrainingBatch
 from shamisa_cli.core.training.config import TrainingConfig
-from shamisa_cli.core.training.distributed import World, joined, processes_here
+from shamisa_cli.core.training.distributed import World, joined, launcher, processes_here
 from shamisa_cli.core.training.learner import Learner
 from shamisa_cli.core.training.retention import Start
 from shamisa_cli.core.training.step import NUMBERS, Step
@@ -170,7 +170,15 @@ def test_without_torchrun_a_process_is_its_own_world() -> None:
         assert world.any(True)
         assert not world.any(False)
     assert processes_here({}) == 1
-    assert processes_here({"LOCAL_WORLD_SIZE": "4"}) == 4
+    assert launcher({}) == "shamisa"
+
+
+def test_the_way_a_run_was_started_is_remembered() -> None:
+    environment = {"LOCAL_WORLD_SIZE": "4", "WORLD_SIZE": "4"}
+    assert processes_here(environment) == 4
+    assert launcher(environment) == "torchrun --nproc-per-node 4 -m shamisa_cli"
+    environment["WORLD_SIZE"] = "8"
+    assert launcher(environment) == "torchrun --nnodes 2 --nproc-per-node 4 -m shamisa_cli"
 
 
 @pytest.mark.parametrize(
