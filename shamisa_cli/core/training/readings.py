@@ -57,8 +57,10 @@ class Readings:
         return fetched
 
     def metrics(self) -> list[StepMetrics]:
-        """What was fetched, in order, with the mean time of these steps; then begin anew."""
-        seconds, share = self._seconds / max(len(self._seen), 1), self._waited / (self._seconds or 1)
+        """What was fetched, in order, with the mean time of these steps; then begin anew. None was, none is told."""
+        if not self._seen:
+            return []
+        seconds, share = self._seconds / len(self._seen), self._waited / self._seconds
         told = [
             StepMetrics(
                 step=step,

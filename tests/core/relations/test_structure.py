@@ -92,6 +92,24 @@ def test_a_prototype_logit_is_a_cosine() -> None:
             assert logits[i, p].item() == pytest.approx(cosine.item(), abs=1e-6)
 
 
+def test_centred_prototypes_see_what_crops_differ_in() -> None:
+    torch.manual_seed(0)
+    prototypes = Prototypes(7, 5, centred=True)
+    differences = random(1, 4, 7)
+    differences -= differences.mean(dim=0)
+    alike = 100 + differences  # nearly the same direction
+
+    logits = prototypes(alike)
+
+    for i in range(4):
+        cosines = torch.nn.functional.cosine_similarity(differences[i : i + 1], prototypes.directions, dim=1)
+        torch.testing.assert_close(logits[i], cosines, rtol=1e-3, atol=1e-4)
+
+
+def test_prototypes_start_at_unit_length() -> None:
+    torch.testing.assert_close(Prototypes(300, 32).directions.norm(dim=1), torch.ones(32))
+
+
 def test_the_length_of_a_prototype_plays_no_part() -> None:
     prototypes = Prototypes(7, 5)
     h = normalize(random(1, 4, 7), dim=1)
