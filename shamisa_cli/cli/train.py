@@ -137,6 +137,8 @@ def train(
 
     RUN gets metrics.jsonl, curves.png, checkpoints and, at the end, the model folder RUN/model. A run that was
     interrupted, at any moment, goes on with: shamisa train -o RUN --resume
+
+    On N GPUs: torchrun --nproc-per-node N -m shamisa_cli train ...; each process adds its own crops to a batch.
     """
     if output is None and preview is None:
         raise typer.BadParameter("Name the run's folder, as -o RUN.", param_hint="--output")
@@ -164,7 +166,9 @@ def _new(
 ) -> tuple[RunRecord, list[Path], list[Path]]:
     if not data:
         raise typer.BadParameter("Name a folder of undistorted photographs, as --data DIR.", param_hint="--data")
-    command = f"shamisa {shlex.join(sys.argv[1:])}"
+    from shamisa_cli.core.training.distributed import launcher
+
+    command = f"{launcher()} {shlex.join(sys.argv[1:])}"
     return _record(data, real or [], _settings(preset, config, changes), command)
 
 
@@ -230,33 +234,42 @@ def _train(
 ) -> None:
     from shamisa_cli.cli.training_progress import training_progress
     from shamisa_cli.core.models.devices import choose_device
+    from shamisa_cli.core.training.distributed import joined, launcher
     from shamisa_cli.core.training.session import train_run
 
-    console = Console()
-    again = f"shamisa train -o {shlex.quote(str(run.path))} --resume"
-    with _stop_on_signals(console) as caught, training_progress(record.config.steps) as (begin, show):
-        folder = train_run(
-            run,
-            record,
-            pristine,
-            real,
-            resume=resume,
-            device=str(choose_device(device.value)),
-            workers=_default_workers() if workers is None else workers,
-            checkpoint_every=every,
-            on_begin=begin,
-            on_step=show,
-            stop=lambda: bool(caught),
-        )
-    if folder is None:
-        console.hint(f"Stopped after a checkpoint. Go on with: {again}")
-        raise typer.Exit(128 + caught[0])
-    console.hint(f"Next: shamisa fit-probe --model {shlex.quote(str(folder.path))} --mos SCORES.csv -o PROBE")
-    typer.echo(folder.path)
+    with joined(choose_device(device.value)) as world:
+        hint = Console().hint if world.leads else _silent
+        with (
+            _stop_on_signals(hint) as caught,
+            training_progress(record.config.steps, shown=world.leads) as (begin, show),
+        ):
+            model = train_run(
+                run,
+                record,
+                pristine,
+                real,
+                resume=resume,
+                world=world,
+                workers=_default_workers() if workers is None else workers,
+                checkpoint_every=every,
+                on_begin=begin,
+                on_step=show,
+                stop=lambda: bool(caught),
+            )
+    if model is None:
+        hint(f"Stopped after a checkpoint. Go on with: {launcher()} train -o {shlex.quote(str(run.path))} --resume")
+        raise typer.Exit(128 + (caught or [signal.SIGTERM])[0])
+    hint(f"Next: shamisa fit-probe --model {shlex.quote(str(model))} --mos SCORES.csv -o PROBE")
+    if world.leads:
+        typer.echo(model)
+
+
+def _silent(_: str) -> None:
+    """What processes beside the leader say."""
 
 
 @contextmanager
-def _stop_on_signals(console: Console) -> Iterator[list[int]]:
+def _stop_on_signals(hint: Callable[[str], None]) -> Iterator[list[int]]:
     """A list that gets the signal when Ctrl-C or a cluster asks to stop; a second Ctrl-C stops at once."""
     caught: list[int] = []
 
@@ -264,7 +277,7 @@ def _stop_on_signals(console: Console) -> Iterator[list[int]]:
         if caught:
             raise KeyboardInterrupt
         caught.append(number)
-        console.hint("Stopping after this step, with a checkpoint. Ctrl-C again stops at once.")
+        hint("Stopping after this step, with a checkpoint. Ctrl-C again stops at once.")
 
     kinds = (signal.SIGINT, signal.SIGTERM)
     before: dict[signal.Signals, Callable[..., Any] | int | None] = {
@@ -278,7 +291,10 @@ def _stop_on_signals(console: Console) -> Iterator[list[int]]:
 
 
 def _default_workers() -> int:
-    return max(1, min(MOST_WORKERS, (os.cpu_count() or 2) - 1))
+    from shamisa_cli.core.training.distributed import processes_here
+
+    own = (os.cpu_count() or 2) // processes_here()
+    return max(1, min(MOST_WORKERS, own - 1))
 
 
 def _write_preview(target: Path, data: list[Path] | None, seed: int) -> None:

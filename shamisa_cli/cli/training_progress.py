@@ -38,9 +38,14 @@ class Pace:
 
 
 @contextmanager
-def training_progress(steps: int) -> Iterator[tuple[Begin, Show]]:
-    """Two functions for a run of so many steps: one to call at its first step, one after every step."""
-    if sys.stderr.isatty():
+def training_progress(steps: int, *, shown: bool = True) -> Iterator[tuple[Begin, Show]]:
+    """Two functions for a run of so many steps: one to call at its first step, one after every step.
+
+    With `shown` False they do nothing: of several processes one is enough to watch.
+    """
+    if not shown:
+        yield (lambda _step: None), (lambda _metrics: None)
+    elif sys.stderr.isatty():
         with _live(steps) as functions:
             yield functions
     else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -32,9 +34,17 @@ MOMENTS = {"mean": pooled, "std": spread}
 
 def normalised(pixels: Tensor, preprocessing: Preprocessing) -> Tensor:
     """sRGB values in 0…1, (N, 3, H, W), to the encoder's input of the same shape."""
-    mean = pixels.new_tensor(preprocessing.mean).view(1, 3, 1, 1)
-    std = pixels.new_tensor(preprocessing.std).view(1, 3, 1, 1)
+    mean, std = _mean_and_std(preprocessing, pixels.dtype, pixels.device)
     return (pixels - mean) / std
+
+
+@functools.lru_cache(maxsize=16)
+def _mean_and_std(preprocessing: Preprocessing, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Two (1, 3, 1, 1) tensors, made once: a GPU waits for each constant that is sent to it."""
+    with torch.inference_mode(False):
+        constants = torch.tensor([preprocessing.mean, preprocessing.std], dtype=dtype, device=device)
+    mean, std = constants.view(2, 1, 3, 1, 1)
+    return mean, std
 
 
 def rescaled(pixels: Tensor, scale: float) -> Tensor:

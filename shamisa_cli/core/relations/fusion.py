@@ -1,14 +1,15 @@
-"""Several graphs over the same crops become one (SHAMISA, arXiv 2603.13669, graph fusion)."""
+"""Several graphs over the same crops become one (SHAMISA, arXiv 2603.13669, graph fusion).
+
+Here a graph is its symmetric (N, N) matrix of weights ≥ 0 with a zero diagonal, where 0 is no edge: every shape is
+then known beforehand, so that no GPU has to be asked how many edges it found.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-
-from shamisa_cli.core.relations.graph import Graph
 
 HIDDEN_UNITS = 16  # ours: the paper names an MLP without its width
 
@@ -27,31 +28,23 @@ class BranchWeights(nn.Module):
         self.requires_grad_(False)
 
     @torch.no_grad()
-    def forward(self, graphs: Sequence[Graph]) -> Tensor:
-        """(K,) weights > 0 that sum to 1, in the order of the K ≥ 1 graphs."""
-        logits: Tensor = self.mlp(torch.stack([_statistics(graph) for graph in graphs]))
+    def forward(self, graphs: Tensor) -> Tensor:
+        """(K, N, N), K ≥ 1 graphs, to (K,) weights > 0 that sum to 1."""
+        logits: Tensor = self.mlp(_statistics(graphs).to(next(self.mlp.parameters()).dtype))
         return logits[:, 0].softmax(0)
 
 
-def fuse(graphs: Sequence[Graph], branch_weights: Tensor, coefficients: Sequence[float]) -> Graph:
-    """The union of all edges: G = Σ_k branch_weight_k · coefficient_k · G_k.
-
-    Args:
-        graphs: K ≥ 1 graphs over the same N nodes, on one device.
-        branch_weights: (K,) ≥ 0.
-        coefficients: K numbers ≥ 0.
-    """
-    factors = branch_weights * branch_weights.new_tensor(list(coefficients))
-    edges = torch.cat([graph.index for graph in graphs], dim=1)
-    weight = torch.cat([factor * graph.weight for factor, graph in zip(factors, graphs, strict=True)])
-    return Graph.from_edges(edges[0], edges[1], weight, graphs[0].size, merge="sum")
+def fuse(graphs: Tensor, factors: Tensor) -> Tensor:
+    """(N, N), the weighted sum of (K, N, N) graphs by (K,) factors ≥ 0 (paper: branch weight · coefficient)."""
+    return (factors.to(graphs.dtype)[:, None, None] * graphs).sum(dim=0)
 
 
-def _statistics(graph: Graph) -> Tensor:
-    """(2,) edge count and weight sum as log(1 + x), each divided by its value for the complete graph (ours).
+def _statistics(graphs: Tensor) -> Tensor:
+    """(K, 2) edge count and weight sum as log(1 + x), each divided by its value for the complete graph (ours).
 
     Both lie in 0…1 whatever the batch size; raw counts in the thousands would saturate the softmax.
     """
-    pairs = graph.size * (graph.size - 1) / 2
-    count = torch.full_like(graph.weight.sum(), graph.edge_count)
-    return torch.stack([count, graph.weight.sum()]).log1p() / math.log1p(max(pairs, 1))
+    pairs = graphs.shape[1] * (graphs.shape[1] - 1) / 2
+    counts = (graphs > 0).sum(dim=(1, 2), dtype=graphs.dtype)
+    sums = graphs.sum(dim=(1, 2))
+    return (torch.stack([counts, sums], dim=1) / 2).log1p() / math.log1p(max(pairs, 1))

@@ -1,14 +1,14 @@
-"""A sparse undirected graph over the crops of a batch."""
+"""A sparse undirected graph over the crops of a batch, and what moves it to where representations are.
+
+How many edges such a graph has depends on its numbers, so it is made on the CPU, where nobody waits for that.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
-
-Merge = Literal["max", "sum"]
 
 
 @dataclass(frozen=True)
@@ -46,23 +46,20 @@ class Graph:
         return cls(torch.empty(2, 0, dtype=torch.int64, device=device), torch.empty(0, device=device), size)
 
     @classmethod
-    def from_edges(cls, i: Tensor, j: Tensor, weight: Tensor, size: int, *, merge: Merge = "max") -> Graph:
+    def from_edges(cls, i: Tensor, j: Tensor, weight: Tensor, size: int) -> Graph:
         """The graph of any list of edges: self loops are dropped, (j, i) is the same edge as (i, j).
+
+        An edge that occurs several times has the greatest of its weights.
 
         Args:
             i, j: (M,) int64, the two ends of each edge, 0…N−1, in any order and with repetitions.
             weight: (M,) floating point, ≥ 0.
             size: N.
-            merge: what becomes of the weights of an edge that occurs several times.
         """
         apart = i != j
         i, j, weight = i[apart], j[apart], weight[apart]
         edges, place = torch.unique(torch.minimum(i, j) * size + torch.maximum(i, j), return_inverse=True)
-        merged = weight.new_zeros(edges.shape)
-        if merge == "sum":
-            merged = merged.index_add(0, place, weight)
-        else:
-            merged = merged.scatter_reduce(0, place, weight, "amax")
+        merged = weight.new_zeros(edges.shape).scatter_reduce(0, place, weight, "amax")
         return cls(torch.stack([edges // size, edges % size]), merged, size)
 
     def strongest(self, keep: int) -> Graph:
@@ -74,13 +71,9 @@ class Graph:
         kept = above | (tied & (tied.cumsum(0) <= keep - above.sum()))
         return Graph(self.index[:, kept], self.weight[kept], self.size)
 
-    def hardened(self) -> Graph:
-        """The same edges with weight 1 where it was above 0."""
-        return Graph(self.index, (self.weight > 0).to(self.weight.dtype), self.size)
-
     def to(self, device: torch.device | str) -> Graph:
-        """The same graph on another device."""
-        return Graph(self.index.to(device, non_blocking=True), self.weight.to(device, non_blocking=True), self.size)
+        """The same graph on another device; a GPU fetches it without anyone waiting."""
+        return Graph(_moved(self.index, device), _moved(self.weight, device), self.size)
 
     def to_dense(self) -> Tensor:
         """(N, N) symmetric adjacency matrix with a zero diagonal."""
@@ -89,3 +82,10 @@ class Graph:
         matrix[i, j] = self.weight
         matrix[j, i] = self.weight
         return matrix
+
+
+def _moved(tensor: Tensor, device: torch.device | str) -> Tensor:
+    # Only from page-locked memory does a copy to a GPU leave this process free to go on.
+    if torch.device(device).type == "cuda" and tensor.device.type == "cpu":
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)

@@ -71,6 +71,7 @@ class RelationSettings:
         weighting: "statistics" weighs branches by `BranchWeights`, "uniform" all alike.
         neighbours: k ≥ 1 of the nearest-neighbour graph.
         prototypes: P ≥ 2, number of prototypes.
+        centred: True compares prototypes with what representations differ in, not with the representations (ours).
         coefficients: the fixed factor ≥ 0 of each branch.
         alignment: factor ≥ 0 of the prototypes' alignment loss, which reads like-distorted pairs only while
             the branch "same_degradation" is on.
@@ -85,6 +86,7 @@ class RelationSettings:
     weighting: Weighting = "statistics"
     neighbours: int = NEIGHBOURS
     prototypes: int = PROTOTYPES
+    centred: bool = False
     coefficients: Mapping[Branch, float] = field(default_factory=lambda: dict(COEFFICIENTS), hash=False)
     alignment: float = ALIGNMENT
 
@@ -135,16 +137,16 @@ class RelationOutput:
     """What a batch's crops have to do with each other.
 
     Attributes:
-        graph: the fused graph over the N crops, float32 weights, no gradient.
+        graph: (N, N), the fused graph over the crops: symmetric, float32 weights ≥ 0, zero diagonal, no gradient.
         alignment: scalar ≥ 0, loss that trains prototypes and encoder; 0 when the prototypes are off.
         branch_weights: (K,) weights of the active branches, sum 1, in the order of `branches`; no gradient.
-        branches: the active branches' graphs before fusion, hardened if that is set.
+        branches: the active branches' graphs (N, N) before fusion, hardened if that is set.
     """
 
-    graph: Graph
+    graph: Tensor
     alignment: Tensor
     branch_weights: Tensor
-    branches: dict[str, Graph]
+    branches: dict[str, Tensor]
 
 
 class Relations(nn.Module):
@@ -155,13 +157,19 @@ class Relations(nn.Module):
         settings: the paper's when None.
     """
 
+    coefficients: Tensor
+
     def __init__(self, feature_dim: int, settings: RelationSettings | None = None) -> None:
         super().__init__()
         self.settings = settings or RelationSettings()
         self.weigh = BranchWeights() if self.settings.weighting == "statistics" else None
         self.prototypes = (
-            Prototypes(feature_dim, self.settings.prototypes) if "prototypes" in self.settings.branches else None
+            Prototypes(feature_dim, self.settings.prototypes, centred=self.settings.centred)
+            if "prototypes" in self.settings.branches
+            else None
         )
+        factors = torch.tensor([self.settings.coefficients[name] for name in self.settings.branches])
+        self.register_buffer("coefficients", factors, persistent=False)  # so that it is where the graphs are
 
     def forward(self, nodes: NodeTable, h: Tensor) -> RelationOutput:
         """The relations of one batch.
@@ -179,31 +187,31 @@ class Relations(nn.Module):
                 f"The batch's record has {len(nodes)} crops and its representations {len(h)}; they must be the same."
             )
         with torch.autocast(h.device.type, enabled=False):
-            graphs = self._metadata(nodes, h.device)
+            metadata = self._metadata(nodes, h.device)
+            graphs = {name: graph.to_dense() for name, graph in metadata.items()}
             alignment = h.new_zeros((), dtype=torch.float32)
             if "nearest_neighbours" in self.settings.branches:
-                graphs["nearest_neighbours"] = nearest_neighbours(h, self.settings.neighbours)
+                graphs["nearest_neighbours"] = nearest_neighbours(h, self.settings.neighbours).float()
             if self.prototypes is not None:
-                graphs["prototypes"], alignment = self._transport(
-                    self.prototypes(h), graphs.get("same_degradation", Graph.empty(len(h), h.device))
-                )
+                like = metadata.get("same_degradation", Graph.empty(len(h), h.device))
+                graphs["prototypes"], alignment = self._transport(self.prototypes(h), like)
             if self.settings.hardened:
-                graphs = {name: graph.hardened() for name, graph in graphs.items()}
-            weights = self._branch_weights(list(graphs.values()))
-            factors = [self.settings.coefficients[name] for name in self.settings.branches]
-            return RelationOutput(fuse(list(graphs.values()), weights, factors), alignment, weights, graphs)
+                graphs = {name: (graph > 0).to(graph.dtype) for name, graph in graphs.items()}
+            stacked = torch.stack(list(graphs.values()))
+            weights = self._branch_weights(stacked)
+            return RelationOutput(fuse(stacked, weights * self.coefficients), alignment, weights, graphs)
 
     def _metadata(self, nodes: NodeTable, device: torch.device) -> dict[str, Graph]:
         active = [name for name in METADATA if name in self.settings.branches]
         return {name: METADATA[name](nodes, self.settings.decay).to(device) for name in active}
 
-    def _transport(self, logits: Tensor, same_degradation: Graph) -> tuple[Graph, Tensor]:
+    def _transport(self, logits: Tensor, same_degradation: Graph) -> tuple[Tensor, Tensor]:
         log_p = (logits / TEMPERATURE).log_softmax(dim=1)
         gain = alignment_gain(log_p, sinkhorn(logits), same_degradation)
-        return prototype_affinity(log_p), -0.5 * self.settings.alignment * gain
+        return prototype_affinity(log_p).float(), -0.5 * self.settings.alignment * gain
 
-    def _branch_weights(self, graphs: list[Graph]) -> Tensor:
+    def _branch_weights(self, graphs: Tensor) -> Tensor:
         if self.weigh is None:
-            return torch.full((len(graphs),), 1 / len(graphs), device=graphs[0].weight.device)
+            return torch.full((len(graphs),), 1 / len(graphs), device=graphs.device)
         weights: Tensor = self.weigh(graphs)
         return weights

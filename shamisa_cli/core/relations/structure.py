@@ -1,6 +1,7 @@
 """Graphs that follow from the encoder's current representations (SHAMISA, arXiv 2603.13669, structure graphs).
 
-Representations h have unit L2 norm. No graph carries a gradient.
+Representations h have unit L2 norm. No graph carries a gradient. A graph is its symmetric (N, N) matrix with a zero
+diagonal, made in steps whose shapes depend on N alone: on a GPU nothing here waits for a result.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ PROTOTYPE_EDGES_PER_NODE = 8  # the 8·N strongest entries are kept (paper, stru
 
 
 @torch.no_grad()
-def nearest_neighbours(h: Tensor, k: int = NEIGHBOURS) -> Graph:
-    """An edge wherever either crop is among the other's k nearest; weight 1/(1 + ‖h_i − h_j‖).
+def nearest_neighbours(h: Tensor, k: int = NEIGHBOURS) -> Tensor:
+    """(N, N): an edge wherever either crop is among the other's k nearest; weight 1/(1 + ‖h_i − h_j‖).
 
     Args:
         h: (N, dim), unit L2 norm; anything below float32 is raised to it.
@@ -33,8 +34,8 @@ def nearest_neighbours(h: Tensor, k: int = NEIGHBOURS) -> Graph:
     centred = h - h.mean(dim=0)
     affinity = (1 / (1 + torch.cdist(centred, centred))).fill_diagonal_(-torch.inf)
     weight, neighbour = affinity.topk(min(k, n - 1), dim=1)
-    node = torch.arange(n, device=h.device)[:, None].expand_as(neighbour)
-    return Graph.from_edges(node.reshape(-1), neighbour.reshape(-1), weight.reshape(-1), n)
+    directed = torch.zeros_like(affinity).scatter_(1, neighbour, weight)
+    return torch.maximum(directed, directed.T)
 
 
 class Prototypes(nn.Module):
@@ -42,15 +43,26 @@ class Prototypes(nn.Module):
 
     "Weight-normalised" is taken as unit norm with no learned length, so a logit is a cosine in −1…1 and the
     published ε and temperature set the only scale there is (ours; the choice of SwAV, whose codes these are).
+    Directions are born at unit length: how far a step turns one falls with its length, and at the length √dim of
+    normal draws they stand still for thousands of steps.
+
+    Args:
+        feature_dim: length of a representation.
+        count: P.
+        centred: compare what crops differ in: each representation less the batch's mean, at unit norm again (ours).
+            Features after a ReLU are all positive, so without this their cosines with any direction are alike.
     """
 
-    def __init__(self, feature_dim: int, count: int = PROTOTYPES) -> None:
+    def __init__(self, feature_dim: int, count: int = PROTOTYPES, *, centred: bool = False) -> None:
         super().__init__()
-        self.directions = nn.Parameter(torch.randn(count, feature_dim))
+        self.centred = centred
+        self.directions = nn.Parameter(functional.normalize(torch.randn(count, feature_dim), dim=1))
 
     def forward(self, h: Tensor) -> Tensor:
         """(N, dim) unit norm → (N, P) logits ℓ in −1…1, at least float32."""
         h = _at_least_float32(h)
+        if self.centred:
+            h = functional.normalize(h - h.mean(dim=0), dim=1)
         return h @ functional.normalize(self.directions, dim=1).to(h.dtype).T
 
 
@@ -75,8 +87,8 @@ def sinkhorn(logits: Tensor, epsilon: float = SINKHORN_EPSILON, rounds: int = SI
 
 
 @torch.no_grad()
-def prototype_affinity(log_p: Tensor, edges_per_node: int = PROTOTYPE_EDGES_PER_NODE) -> Graph:
-    """Crops that lie alike among the prototypes; weight 0…1.
+def prototype_affinity(log_p: Tensor, edges_per_node: int = PROTOTYPE_EDGES_PER_NODE) -> Tensor:
+    """(N, N): crops that lie alike among the prototypes; weight 0…1.
 
     The affinity of i to j is the mean over prototypes of p_j·log p_i. It differs from that of j to i; their
     average is taken, then scaled so that the least of all pairs i < j is 0 and the greatest 1 (all 0 if equal).
@@ -84,17 +96,21 @@ def prototype_affinity(log_p: Tensor, edges_per_node: int = PROTOTYPE_EDGES_PER_
     Args:
         log_p: (N, P), log p, rows of p sum to 1.
         edges_per_node: the edges_per_node·N strongest pairs i < j stay, a pair counted once (ours: the paper
-            counts entries); among equals the first in edge order do.
+            counts entries); among equals the first in the order of (i, j) do.
     """
     log_p = _at_least_float32(log_p.detach())
     n, prototypes = log_p.shape
     one_way = log_p @ log_p.exp().T / prototypes
-    pairs = torch.triu_indices(n, n, 1, device=log_p.device)
-    affinity = (one_way + one_way.T)[pairs[0], pairs[1]] / 2
+    i, j = torch.triu_indices(n, n, 1, device=log_p.device)
+    affinity = (one_way + one_way.T)[i, j] / 2
     if n > 1:
         affinity = affinity - affinity.min()
         affinity = affinity / affinity.max().clamp(min=torch.finfo(affinity.dtype).tiny)
-    return Graph(pairs, affinity, n).strongest(edges_per_node * n)
+    weight, kept = affinity.sort(descending=True, stable=True)
+    weight, kept = weight[: edges_per_node * n], kept[: edges_per_node * n]
+    graph = log_p.new_zeros(n, n)
+    graph[i[kept], j[kept]] = weight
+    return graph + graph.T
 
 
 def alignment_gain(log_p: Tensor, codes: Tensor, same_degradation: Graph) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -64,9 +64,14 @@ class BatchSettings:
             raise SettingError(f"{self.retained} retained crops were asked for; 0 is the least.")
 
     @property
+    def references(self) -> int:
+        """B·V, how many of the crops are undistorted; they come first."""
+        return self.samples * self.photos * self.scales
+
+    @property
     def crops(self) -> int:
         """N, how many crops a batch has, those for retention alone not counted."""
-        return self.samples * self.photos * self.scales * (1 + self.compositions * self.levels)
+        return self.references * (1 + self.compositions * self.levels)
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,15 @@ class TrainingBatch:
     nodes: NodeTable
     step: int
     retained: Tensor
+
+    def pin_memory(self) -> TrainingBatch:
+        """The crops in page-locked memory, from where a GPU copies them without anyone waiting; a DataLoader asks."""
+        return replace(self, crops=self.crops.pin_memory(), retained=self.retained.pin_memory())
+
+    def to(self, device: torch.device) -> TrainingBatch:
+        """The crops on another device; the record stays on the CPU, where relations are read from it."""
+        crops, retained = (pixels.to(device, non_blocking=True) for pixels in (self.crops, self.retained))
+        return replace(self, crops=crops, retained=retained)
 
 
 class BatchStream(IterableDataset[TrainingBatch]):

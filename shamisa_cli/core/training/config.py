@@ -62,9 +62,10 @@ class TrainingConfig:
         relations: which graphs are built between crops, and how.
         objective: the coefficients of the loss.
         features: what the finished model reads; None is every stage, mean and standard deviation, two scales.
-        amp: lower precision for backbone and projector, on CUDA only.
+        amp: lower precision for backbone and projector: "bf16" on CUDA and the CPU, "fp16" on CUDA only.
         gradient_clip: largest L2 norm of the gradient; 0 is off.
         channels_last: memory layout of the backbone, a matter of speed.
+        compile: have torch.compile fuse the backbone's operations, a matter of speed; the first step takes minutes.
 
     Raises SettingError for values that cannot be used.
     """
@@ -99,7 +100,8 @@ class TrainingConfig:
     features: FeatureSpec | None = field(default_factory=FeatureSpec)
     amp: Precision = "none"
     gradient_clip: float = 0.0
-    channels_last: bool = False
+    channels_last: bool = True
+    compile: bool = False
 
     def __post_init__(self) -> None:
         for name, choices in (
@@ -173,8 +175,8 @@ PRESETS: dict[str, TrainingConfig] = {
         freeze_batchnorm=True,
         retention=500.0,
         retention_stages=(8, 10, 12, 13, 14, 15, 16, 17, 18),
+        relations=RelationSettings(centred=True),
         features=None,
-        channels_last=True,
     ),
 }
 """The paper's run, and one that a laptop finishes within an hour (docs/training.md tells why it is as it is)."""

@@ -46,6 +46,7 @@ def model_card(run: RunFolder, record: RunRecord, *, seconds: float) -> str:
         "Started from": _start(config),
         "Photographs": f"{photos.pristine_count} pristine, {photos.real_count} real",
         "Steps": f"{config.steps} ({crops:,} crops)",
+        "Processes": record.processes,
         "Time": f"{seconds / 3600:.2f} h",
         "Optimiser": f"{config.optimiser}, encoder {config.encoder_lr:g}, heads {config.head_lr:g}, {config.schedule}",
         "Retention": f"{config.retention:g}",

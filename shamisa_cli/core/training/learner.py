@@ -15,23 +15,44 @@ from shamisa_cli.core.encoder.backbones import build_backbone
 from shamisa_cli.core.encoder.projector import Projector
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.relations.relations import RelationOutput, Relations
+from shamisa_cli.core.training.batchnorm import synchronise_batchnorm
 from shamisa_cli.core.training.config import TrainingConfig
+from shamisa_cli.core.training.distributed import World
 from shamisa_cli.core.training.retention import stage_means
 
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+AUTOCAST_DEVICES = {"bf16": ("cuda", "cpu"), "fp16": ("cuda",)}
 
 
 @dataclass(frozen=True)
 class Representation:
-    """What the backbone says about N crops.
+    """What the backbone says about n crops.
 
     Attributes:
-        retained: pooled means, float32 (N, C_k), one for each of the stages that retention compares.
-        h: float32 (N, Σ C_k), unit L2 norm.
+        retained: pooled means, float32 (n, C_k), one for each of the stages that retention compares; none where
+            there is no retention.
+        h: float32 (n, Σ C_k), unit L2 norm.
     """
 
     retained: list[Tensor]
     h: Tensor
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is made of a batch; N counts the related crops of all processes.
+
+    Attributes:
+        retained: as in `Representation`, of all crops that this process has.
+        h: float32 (N, Σ C_k), unit L2 norm.
+        z: float32 (N, D).
+        relations: between the N crops.
+    """
+
+    retained: list[Tensor]
+    h: Tensor
+    z: Tensor
+    relations: RelationOutput
 
 
 def joined(stages: Sequence[Tensor]) -> Tensor:
@@ -42,17 +63,24 @@ def joined(stages: Sequence[Tensor]) -> Tensor:
 class Learner(nn.Module):
     """Backbone, projector and relations of one run, initialised from `config.seed`.
 
+    Stages after the last one that anything is computed from are left as they are.
+
     Args:
         config: the run's settings.
         weights: the backbone's state to start from; None keeps its random initialisation.
+        world: the processes that train together; one alone when None.
 
     Raises:
         SettingError: the settings name stages that the architecture does not have.
     """
 
-    def __init__(self, config: TrainingConfig, weights: Mapping[str, Tensor] | None) -> None:
+    def __init__(
+        self, config: TrainingConfig, weights: Mapping[str, Tensor] | None, world: World | None = None
+    ) -> None:
         super().__init__()
         self.config = config
+        self.world = world or World()
+        self._compared = config.stages_to_retain if config.retention else ()
         torch.manual_seed(config.seed)
         self.backbone = build_backbone(config.architecture)
         self._check_stages()
@@ -66,10 +94,15 @@ class Learner(nn.Module):
                 "relations": Relations(length, config.relations),
             }
         )
-        for stage in self.backbone.stage_modules()[: config.frozen_stages]:
+        last = max(stage % len(channels) for stage in (*config.representation_stages, *self._compared))
+        stages = self.backbone.stage_modules()
+        for stage in (*stages[: config.frozen_stages], *stages[last + 1 :]):
             stage.requires_grad_(False)
         if config.channels_last:
             self.backbone.to(memory_format=torch.channels_last)
+        if self.world.size > 1 and not config.freeze_batchnorm:
+            synchronise_batchnorm(self.backbone, self.world)
+        self._stage_means = torch.compile(stage_means) if config.compile else stage_means
         self.train()
 
     @property
@@ -89,11 +122,29 @@ class Learner(nn.Module):
                     module.eval()
         return self
 
+    def forward(self, pixels: Tensor, nodes: NodeTable, *, calibrate: bool = False) -> Seen:
+        """Everything that the loss of a batch is computed from.
+
+        Args:
+            pixels: (n + K, 3, H, W), normalised: this process's part of the related crops, then K others.
+            nodes: the record of the related crops of all processes, size·n of them.
+            calibrate: whether to scale the projector on these crops first.
+        """
+        seen = self.represent(pixels)
+        own = seen.h[: len(nodes) // self.world.size]
+        references = self.config.batch.references
+        h = self.world.gathered_crops(own, references)
+        if calibrate:
+            self.projector.calibrate(h.detach())
+            self.world.share(self.projector)
+        z = self.world.gathered_crops(self.project(own), references)
+        return Seen(seen.retained, h, z, self.relate(nodes, h))
+
     def represent(self, pixels: Tensor) -> Representation:
         """Normalised pixels (N, 3, H, W) → their representation, under autocast where the settings ask for it."""
         with self._autocast(pixels.device):
-            wanted = (*self.config.representation_stages, *self.config.stages_to_retain)
-            means = stage_means(self.backbone, pixels, wanted)
+            wanted = (*self.config.representation_stages, *self._compared)
+            means = self._stage_means(self.backbone, pixels, wanted)
         count = len(self.config.representation_stages)
         return Representation(means[count:], joined(means[:count]))
 
@@ -107,7 +158,7 @@ class Learner(nn.Module):
         return self.heads["relations"](nodes, h)  # type: ignore[no-any-return]
 
     def _autocast(self, device: torch.device) -> torch.autocast:
-        enabled = device.type == "cuda" and self.config.amp != "none"
+        enabled = device.type in AUTOCAST_DEVICES.get(self.config.amp, ())
         return torch.autocast(device.type, dtype=AUTOCAST.get(self.config.amp), enabled=enabled)
 
     def _check_stages(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from shamisa_cli.core.errors import ShamisaError, TrainingError
 from shamisa_cli.core.training.batches import BatchStream, TrainingBatch
 from shamisa_cli.core.training.config import TrainingConfig
+from shamisa_cli.core.training.distributed import World
 
 
 def batch_source(
@@ -22,6 +23,7 @@ def batch_source(
     config: TrainingConfig,
     *,
     workers: int,
+    world: World | None = None,
 ) -> Callable[[int], Iterator[TrainingBatch]]:
     """A function that gives the batches of a run from a step on.
 
@@ -29,27 +31,29 @@ def batch_source(
         pristine, real: photographs to draw references from.
         config: the run's settings.
         workers: processes that make batches; 0 makes them in this one. Their number changes no batch.
+        world: the processes that train together; each gets other batches. One alone when None.
 
     Raises:
         SettingError: there are too few photographs; known at once, before anything is begun.
     """
 
+    place = world or World()
+
     def stream(start_step: int) -> BatchStream:
-        return BatchStream(pristine, real, config.batch, seed=config.seed, start_step=start_step, steps=config.steps)
+        steps = {"start_step": start_step, "steps": config.steps}
+        return BatchStream(pristine, real, config.batch, seed=config.seed, rank=place.rank, **steps)
 
     def batches(start_step: int) -> Iterator[TrainingBatch]:
         loader = DataLoader(
             _Reported(stream(start_step)),
             batch_size=None,
             num_workers=workers,
+            pin_memory=place.device.type == "cuda",
             worker_init_fn=_leave_signals_to_the_parent,
             generator=torch.Generator(),  # its own, so that starting workers leaves the global one alone
         )
         try:
-            for item in loader:
-                if isinstance(item, _Failure):
-                    raise TrainingError(item.sentence)
-                yield item
+            yield from ahead(_batches(loader), place.device)
         except RuntimeError as error:
             raise TrainingError(
                 f"A process that makes batches ended ({error}). If memory ran out, use fewer workers."
@@ -57,6 +61,39 @@ def batch_source(
 
     stream(0)
     return batches
+
+
+def ahead(batches: Iterable[TrainingBatch], device: torch.device) -> Iterator[TrainingBatch]:
+    """The batches on the device; a GPU copies each one while it computes on the one before."""
+    if device.type != "cuda":
+        for batch in batches:
+            yield batch.to(device)
+        return
+    copying = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    copied: TrainingBatch | None = None
+    for batch in batches:
+        if copied is not None:
+            yield _ready(copied, copying)
+        with torch.cuda.stream(copying):
+            copied = batch.to(device)
+    if copied is not None:
+        yield _ready(copied, copying)
+
+
+def _ready(batch: TrainingBatch, copying: torch.cuda.Stream) -> TrainingBatch:
+    """The batch for the stream in use: that stream, and not this process, waits until the copy is whole."""
+    using = torch.cuda.current_stream(batch.crops.device)
+    using.wait_stream(copying)
+    for pixels in (batch.crops, batch.retained):
+        pixels.record_stream(using)
+    return batch
+
+
+def _batches(loader: Iterable[TrainingBatch | _Failure]) -> Iterator[TrainingBatch]:
+    for item in loader:
+        if isinstance(item, _Failure):
+            raise TrainingError(item.sentence)
+        yield item
 
 
 @dataclass(frozen=True)

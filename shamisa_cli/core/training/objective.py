@@ -13,7 +13,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from shamisa_cli.core.errors import TrainingError
-from shamisa_cli.core.relations.graph import Graph
 from shamisa_cli.core.relations.relations import RelationOutput
 
 VARIANCE_FLOOR = 1e-4  # keeps the square root's slope finite (paper, objective)
@@ -79,7 +78,7 @@ def covariance(z: Tensor) -> Tensor:
     return (matrix.square().sum() - matrix.diagonal().square().sum()) / dimensions
 
 
-def invariance(z: Tensor, graph: Graph, alignment: Tensor, sparsity_coefficient: float = SPARSITY) -> Tensor:
+def invariance(z: Tensor, graph: Tensor, alignment: Tensor, sparsity_coefficient: float = SPARSITY) -> Tensor:
     """How far apart related crops lie: 2·[Σ_{i<j} G_ij‖z_i − z_j‖²/(N·D) + alignment − c·Σ_{i<j} G_ij²].
 
     The last part is constant, since the graph carries no gradient; it is kept because it belongs to the
@@ -87,7 +86,7 @@ def invariance(z: Tensor, graph: Graph, alignment: Tensor, sparsity_coefficient:
 
     Args:
         z: (N, D), not normalised.
-        graph: G over the same N crops.
+        graph: (N, N), G over the same crops: symmetric, weights ≥ 0, zero diagonal.
         alignment: scalar from the prototypes.
         sparsity_coefficient: c.
     """
@@ -95,11 +94,11 @@ def invariance(z: Tensor, graph: Graph, alignment: Tensor, sparsity_coefficient:
     # Σ_{i<j} G_ij‖z_i − z_j‖² = tr(zᵀ(degree − G)z): one N×N product, where gathering both ends of each of
     # ~10 k edges took twenty times as long. The sum does not see the mean; without it fewer digits cancel.
     centred = z - z.mean(dim=0)
-    adjacency = graph.to_dense().to(z.dtype)
+    graph = graph.to(z.dtype)
     with _no_autocast(z):
-        pull = adjacency.sum(dim=1, keepdim=True) * centred - adjacency @ centred
+        pull = graph.sum(dim=1, keepdim=True) * centred - graph @ centred
     spread = (centred * pull).sum() / z.numel()
-    return 2 * (spread + alignment - sparsity_coefficient * graph.weight.square().sum())
+    return 2 * (spread + alignment - sparsity_coefficient * graph.square().sum() / 2)
 
 
 def objective(z: Tensor, relations: RelationOutput, coefficients: ObjectiveCoefficients | None = None) -> LossTerms:
@@ -113,9 +112,9 @@ def objective(z: Tensor, relations: RelationOutput, coefficients: ObjectiveCoeff
     Raises:
         TrainingError: fewer than four crops, or a graph over another number of crops.
     """
-    if len(z) < 4 or relations.graph.size != len(z):
+    if len(z) < 4 or len(relations.graph) != len(z):
         raise TrainingError(
-            f"The objective got {len(z)} projections and a graph over {relations.graph.size} crops; "
+            f"The objective got {len(z)} projections and a graph over {len(relations.graph)} crops; "
             "they must be the same number, at least 4."
         )
     factors = coefficients or ObjectiveCoefficients()

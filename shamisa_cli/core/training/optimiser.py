@@ -18,7 +18,8 @@ def build_optimiser(backbone: Backbone, heads: nn.Module, config: TrainingConfig
     """An optimiser with one group for each trained stage of the backbone and a last one for the heads.
 
     Each group has `base_lr`; the last stage has `config.encoder_lr`, each earlier one `stage_lr_decay`
-    times the rate of the one after it. Parameters that want no gradient are left out.
+    times the rate of the one after it. Parameters that want no gradient are left out. On CUDA one kernel moves
+    all parameters of a group.
     """
     stages = backbone.stage_modules()
     groups = []
@@ -27,9 +28,10 @@ def build_optimiser(backbone: Backbone, heads: nn.Module, config: TrainingConfig
         groups.append({"params": _trained(stage), "base_lr": rate, "lr": rate})
     groups.append({"params": _trained(heads), "base_lr": config.head_lr, "lr": config.head_lr})
     groups = [group for group in groups if group["params"]]
+    fused = next(heads.parameters()).device.type == "cuda" or None
     if config.optimiser == "adamw":
-        return AdamW(groups, weight_decay=config.weight_decay)
-    return SGD(groups, lr=config.head_lr, momentum=config.momentum, weight_decay=config.weight_decay)
+        return AdamW(groups, weight_decay=config.weight_decay, fused=fused)
+    return SGD(groups, lr=config.head_lr, momentum=config.momentum, weight_decay=config.weight_decay, fused=fused)
 
 
 def set_learning_rates(optimiser: Optimizer, config: TrainingConfig, step: int) -> None:
@@ -92,8 +94,11 @@ def restore_optimiser(optimiser: Optimizer, names: Mapping[Tensor, str], tensors
         if name not in parameters:
             raise TrainingError(f"The checkpoint holds optimiser state for {name!r}, which this run does not train.")
         parameter = parameters[name]
-        alike = value.shape == parameter.shape and value.ndim > 0
-        optimiser.state[parameter][key] = torch.empty_like(parameter).copy_(value) if alike else value
+        if value.shape == parameter.shape and value.ndim > 0:
+            optimiser.state[parameter][key] = torch.empty_like(parameter).copy_(value)
+        else:  # a count of steps: on the CPU, unless one kernel reads it beside the parameters
+            fused = optimiser.defaults["fused"]
+            optimiser.state[parameter][key] = value.to(parameter.device if fused else "cpu")
 
 
 def _trained(module: nn.Module) -> list[nn.Parameter]:

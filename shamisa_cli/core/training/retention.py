@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from shamisa_cli.core.encoder.backbones import Backbone
-from shamisa_cli.core.encoder.features import pooled
 
 
 def stage_means(backbone: Backbone, pixels: Tensor, stages: Sequence[int]) -> list[Tensor]:
@@ -18,7 +17,11 @@ def stage_means(backbone: Backbone, pixels: Tensor, stages: Sequence[int]) -> li
 
     Negative stages count from the last. Nothing beyond the last wanted stage is computed.
     """
-    means = {index: pooled(feature_map.float()) for index, feature_map in backbone.chosen_stages(pixels, stages)}
+    # Summed in float32 without a float32 copy of the map, which can be larger than all that is kept for backward.
+    means = {
+        index: feature_map.mean(dim=(2, 3), dtype=torch.float32)
+        for index, feature_map in backbone.chosen_stages(pixels, stages)
+    }
     return [means[stage % len(backbone.stage_channels)] for stage in stages]
 
 

@@ -51,17 +51,19 @@ def photographs(
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What run.json holds: the settings and the photographs, which together decide every number of the run.
+    """What run.json holds: settings, photographs and processes, which together decide every number of the run.
 
     Attributes:
         config: the settings.
         photographs: what is drawn from.
         command: what a person typed to begin the run, for the model's card.
+        processes: how many trained together; each adds crops of its own to a batch.
     """
 
     config: TrainingConfig
     photographs: Photographs
     command: str = ""
+    processes: int = 1
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values."""
@@ -128,10 +130,16 @@ class RunFolder:
         """See that the run that is here may go on as `record` says.
 
         Raises:
-            TrainingError: there is none, or its settings or photographs are others; more steps are fine
-                where the schedule does not depend on their number.
+            TrainingError: there is none, or its settings, photographs or number of processes are others; more
+                steps are fine where the schedule does not depend on their number.
         """
         begun = self.read()
+        if begun.processes != record.processes:
+            raise TrainingError(
+                f"The run in {self.path} was begun with {begun.processes} processes, and now there are "
+                f"{record.processes}. As many as before make the same batches: give torchrun that --nproc-per-node "
+                "(times the number of machines), or leave torchrun out for one."
+            )
         extended = replace(begun.config, steps=max(begun.config.steps, record.config.steps))
         allowed = extended if begun.config.steps_may_grow else begun.config
         other = differences(allowed, record.config)

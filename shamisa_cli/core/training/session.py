@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from shamisa_cli.core.errors import SettingError
-from shamisa_cli.core.models.folder import ModelFolder
 from shamisa_cli.core.training.curves import draw_curves
+from shamisa_cli.core.training.distributed import World
 from shamisa_cli.core.training.finish import save_trained
 from shamisa_cli.core.training.loading import batch_source
 from shamisa_cli.core.training.metrics import StepMetrics
@@ -25,34 +26,37 @@ def train_run(
     real: Sequence[Path],
     *,
     resume: bool = False,
-    device: str = "cpu",
+    world: World | None = None,
     workers: int = 0,
     checkpoint_every: int = CHECKPOINT_EVERY,
     on_begin: Callable[[int], None] | None = None,
     on_step: Callable[[StepMetrics], None] | None = None,
     stop: Callable[[], bool] | None = None,
-) -> ModelFolder | None:
+) -> Path | None:
     """Begin a run, or go on with it, and save the model when the last step is done.
 
-    Nothing is written before settings, photographs and initial weights have been found good.
+    Nothing is written before settings, photographs and initial weights have been found good. Of several processes
+    all call this, and the leader alone writes and calls `on_begin`, `on_step`.
 
     Args:
         run: the folder to work in.
         record: the settings, and what is known of the photographs.
         pristine, real: the photographs themselves.
         resume: go on with the run in the folder, instead of beginning one.
-        device: "cpu", "cuda", "cuda:1" or "mps".
+        world: where to compute, and with whom; alone on the CPU when None.
         workers: processes that make batches.
         checkpoint_every: steps between checkpoints.
         on_begin: called once with the step that training begins at.
         on_step, stop: as `Trainer.train` takes them.
 
     Returns:
-        The model folder, or None if `stop` ended training before the last step.
+        Where the model lies, or None if `stop`, of any process, ended training before the last step.
 
     Raises:
         SettingError, TrainingError, ModelError: as `Trainer`, `RunFolder` and `batch_source` do.
     """
+    world = world or World()
+    record = replace(record, processes=world.size)
     if resume:
         run.check_resumable(record)
     else:
@@ -62,18 +66,22 @@ def train_run(
             "Real photographs are named, but batch.real_share and batch.retained are 0, so none would be used. "
             "Set one of them above 0."
         )
-    batches = batch_source(pristine, real, record.config, workers=workers)
-    trainer = Trainer(record.config, run, batches, device=device, checkpoint_every=checkpoint_every)
-    run.write(record)
-    if on_begin:
-        on_begin(trainer.step)
+    batches = batch_source(pristine, real, record.config, workers=workers, world=world)
+    trainer = Trainer(record.config, run, batches, world=world, checkpoint_every=checkpoint_every)
+    world.wait()  # until all have looked at the folder
+    if world.leads:
+        run.write(record)
+        if on_begin:
+            on_begin(trainer.step)
 
     def draw_now_and_then(step: int) -> None:
         if step % (checkpoint_every * CURVES_EVERY) == 0 and step < record.config.steps:
             draw_curves(run.metrics, run.curves)
 
     finished = trainer.train(on_step=on_step, on_checkpoint=draw_now_and_then, stop=stop)
-    draw_curves(run.metrics, run.curves)
-    if not finished:
-        return None
-    return save_trained(run, record, trainer.learner.backbone, seconds=trainer.seconds)
+    if world.leads:
+        draw_curves(run.metrics, run.curves)
+        if finished:
+            save_trained(run, record, trainer.learner.backbone, seconds=trainer.seconds)
+    world.wait()
+    return run.model if finished else None

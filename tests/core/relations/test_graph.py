@@ -16,28 +16,26 @@ edge_lists = st.lists(
 )
 
 
-def graph_of(edges: list[tuple[int, int, float]], merge: str) -> Graph:
+def graph_of(edges: list[tuple[int, int, float]]) -> Graph:
     i, j, weight = ([edge[part] for edge in edges] for part in range(3))
     return Graph.from_edges(
         torch.tensor(i, dtype=torch.int64),
         torch.tensor(j, dtype=torch.int64),
         torch.tensor(weight, dtype=torch.float32),
         NODES,
-        merge=merge,
     )
 
 
 @settings(deadline=None, max_examples=60)
-@given(edge_lists, st.sampled_from(["max", "sum"]))
-def test_any_list_of_edges_becomes_one_weight_per_pair(edges: list[tuple[int, int, float]], merge: str) -> None:
+@given(edge_lists)
+def test_any_list_of_edges_becomes_one_weight_per_pair(edges: list[tuple[int, int, float]]) -> None:
     expected: dict[tuple[int, int], float] = {}
     for i, j, weight in edges:
         if i != j:
             pair = (min(i, j), max(i, j))
-            known = expected.get(pair, 0.0)
-            expected[pair] = known + weight if merge == "sum" else max(known, weight)
+            expected[pair] = max(expected.get(pair, 0.0), weight)
 
-    graph = graph_of(edges, merge)
+    graph = graph_of(edges)
 
     assert [tuple(pair) for pair in graph.index.T.tolist()] == sorted(expected)
     assert graph.weight.tolist() == [expected[pair] for pair in sorted(expected)]
@@ -50,7 +48,7 @@ def test_any_list_of_edges_becomes_one_weight_per_pair(edges: list[tuple[int, in
 @settings(deadline=None, max_examples=60)
 @given(edge_lists, st.integers(1, 20))
 def test_the_strongest_edges_stay_and_ties_go_to_the_first(edges: list[tuple[int, int, float]], keep: int) -> None:
-    graph = graph_of(edges, "max")
+    graph = graph_of(edges)
     ranked = sorted(
         zip(graph.index.T.tolist(), graph.weight.tolist(), strict=True), key=lambda edge: (-edge[1], edge[0])
     )
@@ -59,15 +57,6 @@ def test_the_strongest_edges_stay_and_ties_go_to_the_first(edges: list[tuple[int
 
     pairs = list(zip(kept.index.T.tolist(), kept.weight.tolist(), strict=True))
     assert pairs == sorted(ranked[:keep])
-
-
-def test_hardening_keeps_edges_and_makes_positive_weights_one() -> None:
-    graph = graph_of([(0, 1, 0.25), (2, 3, 0.0), (5, 4, 4.0)], "max")
-
-    hard = graph.hardened()
-
-    assert torch.equal(hard.index, graph.index)
-    assert hard.weight.tolist() == [1.0, 0.0, 1.0]
 
 
 def test_an_empty_graph_has_nodes_and_no_edges() -> None:

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from shamisa_cli.core.errors import TrainingError
-from shamisa_cli.core.relations.graph import Graph
 from shamisa_cli.core.relations.relations import RelationOutput
 from shamisa_cli.core.training.objective import (
     LossTerms,
@@ -28,13 +27,14 @@ def z() -> torch.Tensor:
 
 
 @pytest.fixture
-def graph() -> Graph:
+def graph() -> torch.Tensor:
     generator = torch.Generator().manual_seed(1)
-    i, j = torch.randint(N, (2, 30), generator=generator)
-    return Graph.from_edges(i, j, torch.rand(30, generator=generator, dtype=torch.float64), N)
+    weights = torch.rand(N, N, generator=generator, dtype=torch.float64)
+    half = (weights * (torch.rand(N, N, generator=generator) < 0.5)).triu(1)
+    return half + half.T
 
 
-def related(graph: Graph, alignment: torch.Tensor) -> RelationOutput:
+def related(graph: torch.Tensor, alignment: torch.Tensor) -> RelationOutput:
     return RelationOutput(graph, alignment, torch.ones(1), {})
 
 
@@ -52,8 +52,8 @@ def expected_covariance(rows: np.ndarray) -> float:
     return sum(matrix[a, b] ** 2 for a in range(D) for b in range(D) if a != b) / D
 
 
-def expected_invariance(rows: np.ndarray, graph: Graph, alignment: float, sparsity: float) -> float:
-    dense = graph.to_dense().double().numpy()
+def expected_invariance(rows: np.ndarray, graph: torch.Tensor, alignment: float, sparsity: float) -> float:
+    dense = graph.numpy()
     pull = push = 0.0
     for i in range(N):
         for j in range(i + 1, N):
@@ -62,7 +62,7 @@ def expected_invariance(rows: np.ndarray, graph: Graph, alignment: float, sparsi
     return 2 * (pull / (N * D) + alignment - sparsity * push)
 
 
-def test_each_term_has_the_value_of_its_formula(z: torch.Tensor, graph: Graph) -> None:
+def test_each_term_has_the_value_of_its_formula(z: torch.Tensor, graph: torch.Tensor) -> None:
     rows = z.numpy()
 
     assert variance(z).item() == pytest.approx(expected_variance(rows), rel=1e-12)
@@ -71,7 +71,7 @@ def test_each_term_has_the_value_of_its_formula(z: torch.Tensor, graph: Graph) -
     assert value.item() == pytest.approx(expected_invariance(rows, graph, 0.8, 0.05), rel=1e-12)
 
 
-def test_the_loss_is_the_published_sum_over_both_halves(z: torch.Tensor, graph: Graph) -> None:
+def test_the_loss_is_the_published_sum_over_both_halves(z: torch.Tensor, graph: torch.Tensor) -> None:
     even, odd = z[0::2].numpy(), z[1::2].numpy()
     spread = expected_variance(even) + expected_variance(odd)
     overlap = expected_covariance(even) + expected_covariance(odd)
@@ -86,7 +86,7 @@ def test_the_loss_is_the_published_sum_over_both_halves(z: torch.Tensor, graph: 
     assert terms.total.item() == pytest.approx(11.976 * spread + 88.369 * distance + 57.212 * overlap, rel=1e-12)
 
 
-def test_other_coefficients_are_used_when_given(z: torch.Tensor, graph: Graph) -> None:
+def test_other_coefficients_are_used_when_given(z: torch.Tensor, graph: torch.Tensor) -> None:
     alignment = torch.tensor(0.8, dtype=torch.float64)
 
     terms = objective(z, related(graph, alignment), ObjectiveCoefficients(2.0, 3.0, 5.0, sparsity=0.5))
@@ -96,7 +96,7 @@ def test_other_coefficients_are_used_when_given(z: torch.Tensor, graph: Graph) -
     assert terms.total.item() == pytest.approx(parts.item())
 
 
-def test_the_gradient_is_the_slope_of_the_loss(z: torch.Tensor, graph: Graph) -> None:
+def test_the_gradient_is_the_slope_of_the_loss(z: torch.Tensor, graph: torch.Tensor) -> None:
     alignment = torch.tensor(0.8, dtype=torch.float64, requires_grad=True)
 
     def loss(z: torch.Tensor, alignment: torch.Tensor) -> torch.Tensor:
@@ -107,7 +107,8 @@ def test_the_gradient_is_the_slope_of_the_loss(z: torch.Tensor, graph: Graph) ->
 
 def test_related_crops_are_drawn_together_and_others_left_alone() -> None:
     z = torch.tensor([[0.0, 0.0], [2.0, 0.0], [5.0, 5.0], [9.0, 1.0]], requires_grad=True)
-    graph = Graph(torch.tensor([[0], [1]]), torch.tensor([0.5]), 4)
+    graph = torch.zeros(4, 4)
+    graph[0, 1] = graph[1, 0] = 0.5
 
     invariance(z, graph, torch.zeros(())).backward()
 
@@ -117,7 +118,7 @@ def test_related_crops_are_drawn_together_and_others_left_alone() -> None:
     torch.testing.assert_close(z.grad, expected)
 
 
-def test_a_large_common_offset_does_not_drown_small_distances(graph: Graph) -> None:
+def test_a_large_common_offset_does_not_drown_small_distances(graph: torch.Tensor) -> None:
     small = torch.randn(N, D, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 0.01
     exact = invariance(small, graph, torch.zeros((), dtype=torch.float64), 0.0)
 
@@ -136,7 +137,7 @@ def test_projections_with_spread_and_no_overlap_cost_nothing() -> None:
 def test_collapsed_projections_cost_the_whole_hinge_and_have_a_finite_gradient() -> None:
     z = torch.ones(8, 3, requires_grad=True)
 
-    terms = objective(z, related(Graph.empty(8), torch.zeros(())))
+    terms = objective(z, related(torch.zeros(8, 8), torch.zeros(())))
     terms.total.backward()
 
     assert terms.variance.item() == pytest.approx(1 - 0.01)
@@ -152,9 +153,10 @@ def test_both_halves_hold_all_samples_and_all_rows_are_used(z: torch.Tensor) -> 
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_half_precision_projections_are_summed_in_float32(z: torch.Tensor, graph: Graph, dtype: torch.dtype) -> None:
-    narrow = z.to(dtype)
-    graph = Graph(graph.index, graph.weight.float(), N)
+def test_half_precision_projections_are_summed_in_float32(
+    z: torch.Tensor, graph: torch.Tensor, dtype: torch.dtype
+) -> None:
+    narrow, graph = z.to(dtype), graph.float()
     alignment = torch.tensor(0.8)
 
     terms = objective(narrow, related(graph, alignment))
@@ -166,8 +168,8 @@ def test_half_precision_projections_are_summed_in_float32(z: torch.Tensor, graph
         assert term.item() == pytest.approx(getattr(exact, name).item(), rel=1e-5)
 
 
-def test_autocast_changes_nothing(z: torch.Tensor, graph: Graph) -> None:
-    z, graph = z.float(), Graph(graph.index, graph.weight.float(), N)
+def test_autocast_changes_nothing(z: torch.Tensor, graph: torch.Tensor) -> None:
+    z, graph = z.float(), graph.float()
     plain = objective(z, related(graph, torch.tensor(0.8)))
 
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -177,8 +179,8 @@ def test_autocast_changes_nothing(z: torch.Tensor, graph: Graph) -> None:
 
 
 @pytest.mark.parametrize("crops", [3, N - 1])
-def test_too_few_crops_or_another_batch_are_refused(crops: int, z: torch.Tensor, graph: Graph) -> None:
-    relations = related(Graph.empty(3) if crops == 3 else graph, torch.zeros(()))
+def test_too_few_crops_or_another_batch_are_refused(crops: int, z: torch.Tensor, graph: torch.Tensor) -> None:
+    relations = related(torch.zeros(3, 3) if crops == 3 else graph, torch.zeros(()))
 
     with pytest.raises(TrainingError, match=f"{crops} projections"):
         objective(z[:crops], relations)

@@ -192,6 +192,24 @@ def test_a_loss_that_breaks_stops_the_run_and_names_step_and_term(
     assert trained(small_config, tmp_path, batches).step == small_config.steps
 
 
+def test_numbers_looked_at_a_few_steps_at_a_time_are_the_same(
+    tmp_path: Path, small_config: TrainingConfig, batches: BatchSource
+) -> None:
+    trained(small_config, tmp_path / "each", batches, checkpoint_every=3)
+    told: list[int] = []
+    seldom = Trainer(small_config, RunFolder(tmp_path / "seldom"), batches, checkpoint_every=3)
+    seldom._readings.every = 2  # as on a GPU, where to look is to wait
+    seldom.train(on_step=lambda metrics: told.append(metrics.step))
+    assert told == [0, 1, 2, 3]
+    assert numbers(RunFolder(tmp_path / "seldom")) == numbers(RunFolder(tmp_path / "each"))
+
+    broken = Trainer(small_config, RunFolder(tmp_path / "broken"), broken_at(batches, 1, math.nan), checkpoint_every=2)
+    broken._readings.every = 3
+    with pytest.raises(TrainingError, match="not finite at step 1: variance"):
+        broken.train()
+    assert broken.run_folder.checkpoints.steps() == [0]
+
+
 def test_a_gradient_that_breaks_stops_the_run_before_the_weights_move(
     tmp_path: Path, small_config: TrainingConfig, batches: BatchSource
 ) -> None:

@@ -1,0 +1,127 @@
+"""One training step on crops that are already where it is computed: gradients, numbers, and the move down the slope.
+
+On a GPU a step only lays out work and returns; who wants to see a number has to wait until the work is done.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
+
+from shamisa_cli.core.encoder.features import normalised
+from shamisa_cli.core.encoder.spec import Preprocessing
+from shamisa_cli.core.training.batches import TrainingBatch
+from shamisa_cli.core.training.config import TrainingConfig
+from shamisa_cli.core.training.distributed import World
+from shamisa_cli.core.training.learner import Learner, Seen
+from shamisa_cli.core.training.objective import objective
+from shamisa_cli.core.training.optimiser import build_optimiser, set_learning_rates
+from shamisa_cli.core.training.retention import Start, forgetting
+
+NUMBERS = ("variance", "invariance", "covariance", "alignment", "retention", "total", "z_std", "h_std", "grad_norm")
+"""What `Step.gradients` gives, in order; StepMetrics tells what each one is."""
+
+
+class Step:
+    """Learner, optimiser and loss scale of one run.
+
+    Args:
+        learner: on the world's device.
+        config: the run's settings.
+        world: the processes that train together.
+
+    Attributes:
+        names: the name of each of the learner's parameters.
+        start: the frozen encoder that retention compares with; set it before the first step if that is on.
+    """
+
+    def __init__(self, learner: Learner, config: TrainingConfig, world: World) -> None:
+        self.learner = learner
+        self.config = config
+        self.optimiser = build_optimiser(learner.backbone, learner.heads, config)
+        self.names: Mapping[Tensor, str] = {value: name for name, value in learner.named_parameters()}
+        self.scaler = torch.amp.GradScaler("cuda", enabled=config.amp == "fp16" and world.device.type == "cuda")
+        self.start: Start | None = None
+        self._world = world
+        self._replica = world.replicated(learner)
+
+    def gradients(self, batch: TrainingBatch, step: int) -> Tensor:
+        """Compute the gradients of a batch's loss, over all processes; weights do not move yet.
+
+        Args:
+            batch: this process's, its crops on the world's device.
+            step: its index, 0 for the first.
+
+        Returns:
+            (9,) float32 on the device, not waited for: `NUMBERS`.
+        """
+        pixels = normalised(torch.cat([batch.crops, batch.retained]), Preprocessing())
+        if self.config.channels_last:
+            pixels = pixels.contiguous(memory_format=torch.channels_last)
+        nodes = self._world.gathered_nodes(batch.nodes, self.config.batch)
+        seen: Seen = self._replica(pixels, nodes, calibrate=step == 0 and self.config.calibrate_projector)
+        terms = objective(seen.z, seen.relations, self.config.objective)
+        retention = self._retention(seen, pixels, batch)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss = terms.total + self.config.retention * retention
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        self.scaler.unscale_(self.optimiser)
+        kept = self._world.mean(retention)
+        numbers = (
+            *(terms.variance, terms.invariance, terms.covariance, terms.alignment),
+            kept,
+            terms.total + self.config.retention * kept,
+            seen.z.std(dim=0).mean(),
+            seen.h.std(dim=0).mean() * math.sqrt(seen.h.shape[1]),
+            self._gradient_norm(),
+        )
+        return torch.stack([number.detach().float() for number in numbers])
+
+    def descend(self, step: int) -> None:
+        """Move the weights down their gradients; where fp16 overflowed they stay, and its scale is lowered."""
+        set_learning_rates(self.optimiser, self.config, step)
+        if self.config.gradient_clip:
+            clip_grad_norm_(self.learner.parameters(), self.config.gradient_clip)
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+
+    def scale(self) -> dict[str, float]:
+        """The state of the loss scale, for a checkpoint; nothing where it is off."""
+        if not self.scaler.is_enabled():
+            return {}
+        return {"loss_scale": self.scaler.get_scale(), "loss_scale_age": self.scaler._get_growth_tracker()}
+
+    def restore_scale(self, numbers: Mapping[str, float]) -> None:
+        """Put back what `scale` gave, from among other numbers."""
+        if self.scaler.is_enabled() and "loss_scale" in numbers:
+            state = {"scale": numbers["loss_scale"], "_growth_tracker": int(numbers["loss_scale_age"])}
+            self.scaler.load_state_dict(self.scaler.state_dict() | state)
+
+    def may_overflow(self) -> bool:
+        """Whether a gradient that is not finite is only a scale of fp16 that was too large; waits for the device."""
+        return self.scaler.is_enabled() and self.scaler.get_scale() >= 1
+
+    def broken_gradient(self) -> str:
+        """The name of a parameter whose gradient is not finite; waits for the device."""
+        gradients = ((name, value.grad) for value, name in self.names.items() if value.grad is not None)
+        return next((name for name, gradient in gradients if not gradient.isfinite().all()), "all weights together")
+
+    def _retention(self, seen: Seen, pixels: Tensor, batch: TrainingBatch) -> Tensor:
+        """How far references, and crops that came for this alone, have moved from the start; of this process's."""
+        if self.start is None:
+            return pixels.new_zeros(())
+        references, related = self.config.batch.references, len(batch.crops)
+
+        def compared(rows: Tensor) -> Tensor:
+            return torch.cat([rows[:references], rows[related:]])
+
+        return forgetting([compared(stage) for stage in seen.retained], self.start.features(compared(pixels)))
+
+    def _gradient_norm(self) -> Tensor:
+        gradients = [value.grad for value in self.names if value.grad is not None]
+        norm: Tensor = torch.stack(torch._foreach_norm(gradients)).norm()
+        return norm
