@@ -12,7 +12,6 @@ from torch import Tensor
 
 from shamisa_cli.core.encoder.initialisation import initial_state
 from shamisa_cli.core.errors import TrainingError
-from shamisa_cli.core.training.batches import TrainingBatch
 from shamisa_cli.core.training.checkpoints import Checkpoint
 from shamisa_cli.core.training.config import TrainingConfig
 from shamisa_cli.core.training.distributed import World

@@ -11,7 +11,8 @@ from torch.utils.data import DataLoader
 
 from shamisa_cli.core.distortions.nodes import node_table
 from shamisa_cli.core.errors import SettingError, TrainingError
-from shamisa_cli.core.training.batches import BatchSettings, BatchStream, TrainingBatch
+from shamisa_cli.core.training.batches import BatchSettings, BatchStream
+from shamisa_cli.core.training.recipes import TrainingBatch
 
 SMALL = BatchSettings(samples=2, photos=2, scales=2, compositions=2, levels=3, crop=48)
 
