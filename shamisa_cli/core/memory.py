@@ -13,8 +13,9 @@ _MOST = 2**31 - 1  # bytes; the parameters are C ints
 def keep_freed_memory() -> bool:
     """Ask the C library to keep freed blocks for the next tensors instead of giving them back to the system.
 
-    What is given back must be mapped and zeroed anew, page by page, for the next tensor, which takes more
-    time than the arithmetic on it. Peak memory is what it was; it is just not given back before the end.
+    What is given back must be mapped and zeroed anew, page by page, for the next tensor, which can take more
+    time than the arithmetic on it. For a process that makes the same tensors again and again; one that makes
+    many of different sizes may need a third more memory, since freed blocks do not fit.
 
     Returns:
         Whether it could be asked: glibc has the means, other C libraries do not.

@@ -215,11 +215,11 @@ def test_places_are_spread_evenly_over_both_directions() -> None:
 
 
 def test_jitter_moves_pixels_as_far_as_asked() -> None:
-    columns = torch.arange(64.0).expand(1, 3, 48, 64)
+    columns = torch.arange(192.0).expand(1, 3, 128, 192)
     jittered = OPERATORS["jitter"].apply(columns, torch.tensor([0.6]), Draw(torch.Generator().manual_seed(0)))
     moved = (jittered - columns)[..., 4:-4]
     assert moved.abs().max() < 5 * 0.6 + 1e-4
-    assert abs(moved.mean().item()) < 0.02
+    assert abs(moved.mean().item()) < 0.03
     once, five_times = 0.6 * math.sqrt(1 / 3), 0.6 * math.sqrt(5 / 3)  # neighbours are mixed on the way, so less
     assert once < moved.std().item() < five_times
 
