@@ -26,10 +26,11 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from shamisa_cli.core.distortions.nodes import node_table
-from shamisa_cli.core.training.batches import BatchSettings, TrainingBatch
+from shamisa_cli.core.training.batches import BatchSettings
 from shamisa_cli.core.training.config import TrainingConfig, preset
 from shamisa_cli.core.training.distributed import World
 from shamisa_cli.core.training.learner import AUTOCAST, Learner
+from shamisa_cli.core.training.recipes import TrainingBatch
 from shamisa_cli.core.training.step import Step
 
 MATRIX = {"cpu": 2048, "cuda": 8192}

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from shamisa_cli.core.distortions.filtering import convolve, gaussian_blur
-from shamisa_cli.core.distortions.operator import Draw, Operator
+from shamisa_cli.core.distortions.operator import Draw, Operator, on_device_of
 
 
 def gaussian(pictures: Tensor, sigma: Tensor, draw: Draw) -> Tensor:  # noqa: ARG001
@@ -18,12 +18,12 @@ def gaussian(pictures: Tensor, sigma: Tensor, draw: Draw) -> Tensor:  # noqa: AR
 
 def lens(pictures: Tensor, radius: Tensor, draw: Draw) -> Tensor:  # noqa: ARG001
     """Out-of-focus blur: a disk of `radius` pixels with an antialiased rim."""
-    return convolve(pictures, disk_kernels(_shared(radius)).to(pictures))
+    return convolve(pictures, on_device_of(pictures, disk_kernels(_shared(radius))))
 
 
 def motion(pictures: Tensor, length: Tensor, draw: Draw) -> Tensor:
     """Motion blur: a line of `length` pixels in the composition's direction."""
-    return convolve(pictures, line_kernels(_shared(length), draw.angle).to(pictures))
+    return convolve(pictures, on_device_of(pictures, line_kernels(_shared(length), draw.angle)))
 
 
 def disk_kernels(radius: Tensor) -> Tensor:

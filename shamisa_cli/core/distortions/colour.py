@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from shamisa_cli.core.distortions.colour_spaces import lab_to_rgb, luma, rgb_to_lab
+from shamisa_cli.core.distortions.colour_spaces import luma, rgb_to_roots, roots_to_rgb
 from shamisa_cli.core.distortions.filtering import displaced, gaussian_blur
 from shamisa_cli.core.distortions.operator import Draw, Operator, column
 
@@ -15,9 +15,11 @@ EDGE_SIGMA = 4.0
 
 def diffusion(pictures: Tensor, amount: Tensor, draw: Draw) -> Tensor:  # noqa: ARG001
     """Chroma spreads over its surroundings: a and b of Lab blurred by σ = 1.5·amount + 2, times amount."""
-    lab = rgb_to_lab(pictures)
-    chroma = gaussian_blur(lab[:, 1:], 1.5 * amount + 2) * column(amount, pictures)
-    return lab_to_rgb(torch.cat([lab[:, :1], chroma], dim=1))
+    roots = rgb_to_roots(pictures)
+    lightness = roots[:, 1:2]
+    chroma = gaussian_blur(roots[:, ::2] - lightness, 1.5 * amount + 2)
+    roots[:, ::2] = torch.addcmul(lightness, chroma, column(amount, pictures))
+    return roots_to_rgb(roots)
 
 
 def shift(pictures: Tensor, distance: Tensor, draw: Draw) -> Tensor:
@@ -50,9 +52,9 @@ def saturation_hsv(pictures: Tensor, factor: Tensor, draw: Draw) -> Tensor:  # n
 
 
 def saturation_lab(pictures: Tensor, factor: Tensor, draw: Draw) -> Tensor:  # noqa: ARG001
-    """Lab chroma (a and b) times `factor`."""
-    lab = rgb_to_lab(pictures)
-    return lab_to_rgb(torch.cat([lab[:, :1], lab[:, 1:] * column(factor, pictures)], dim=1))
+    """Lab chroma (a and b) times `factor`: what makes a colour differ from grey of its lightness."""
+    roots = rgb_to_roots(pictures)
+    return roots_to_rgb(torch.lerp(roots[:, 1:2], roots, column(factor, pictures)))
 
 
 OPERATORS = (

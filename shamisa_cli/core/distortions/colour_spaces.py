@@ -1,9 +1,13 @@
-"""Conversions between sRGB, YCbCr and CIE Lab for batches (M, 3, H, W)."""
+"""Conversions between sRGB, luma, YCbCr and the roots that CIE Lab is made of, for batches (M, 3, H, W)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import torch
 from torch import Tensor
+
+from shamisa_cli.core.distortions.operator import on_device_of
 
 # IEC 61966-2-1 (sRGB, D65) and ITU-R BT.601.
 RGB_TO_XYZ = ((0.4124564, 0.3575761, 0.1804375), (0.2126729, 0.7151522, 0.0721750), (0.0193339, 0.1191920, 0.9503041))
@@ -11,14 +15,17 @@ D65_WHITE = (0.95047, 1.0, 1.08883)
 LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 YCBCR_TO_RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0))
 
-_LAB_EPSILON = (6 / 29) ** 3
-_LAB_SLOPE = (29 / 6) ** 2 / 3
-_LAB_OFFSET = 4 / 29
+_SRGB_KNEE, _LINEAR_KNEE = 0.04045, 0.0031308
+_ROOT_KNEE = 6 / 29
+_ROOT_SLOPE, _ROOT_OFFSET = (29 / 6) ** 2 / 3, 4 / 29
+
+Matrix = Sequence[Sequence[float]]
 
 
-def mix_channels(pictures: Tensor, matrix: Tensor) -> Tensor:
+def mix_channels(pictures: Tensor, matrix: Matrix | Tensor) -> Tensor:
     """Apply a 3×3 matrix to the channels of (M, 3, H, W)."""
-    return torch.matmul(matrix, pictures.flatten(2)).view_as(pictures)
+    weights = on_device_of(pictures, torch.as_tensor(matrix, dtype=torch.float64))
+    return torch.matmul(weights, pictures.flatten(2)).view_as(pictures)
 
 
 def luma(pictures: Tensor) -> Tensor:
@@ -27,25 +34,56 @@ def luma(pictures: Tensor) -> Tensor:
     return red + green + blue
 
 
-def rgb_to_lab(pictures: Tensor) -> Tensor:
-    """sRGB in 0…1 to CIE Lab (D65): L in 0…100, a and b about −100…100."""
-    linear = torch.where(pictures <= 0.04045, pictures / 12.92, ((pictures + 0.055) / 1.055).pow(2.4))
-    white = pictures.new_tensor(D65_WHITE).view(3, 1)
-    xyz = mix_channels(linear, pictures.new_tensor(RGB_TO_XYZ) / white)
-    root = xyz.clamp_min(_LAB_EPSILON).pow(1 / 3)
-    f = torch.where(xyz > _LAB_EPSILON, root, _LAB_SLOPE * xyz + _LAB_OFFSET)
-    x, y, z = f.unbind(dim=1)
-    return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], dim=1)
+def rgb_to_roots(pictures: Tensor) -> Tensor:
+    """sRGB in 0…1 to the compressed tristimulus values x, y, z of CIE 1976.
+
+    Lab is linear in them (L = 116·y − 16, a = 500·(x − y), b = 200·(y − z)), so what changes chroma in
+    Lab can as well change x − y and z − y, without a conversion more.
+    """
+    linear = _joined(
+        pictures,
+        _SRGB_KNEE,
+        lambda value: value.div_(12.92),
+        lambda value: _power(value.add_(0.055).div_(1.055), 2.4),
+    )
+    white = torch.tensor(D65_WHITE, dtype=torch.float64)
+    return _joined(
+        mix_channels(linear, torch.tensor(RGB_TO_XYZ, dtype=torch.float64) / white[:, None]),
+        _ROOT_KNEE**3,
+        lambda value: value.mul_(_ROOT_SLOPE).add_(_ROOT_OFFSET),
+        lambda value: _power(value, 1 / 3),
+    )
 
 
-def lab_to_rgb(lab: Tensor) -> Tensor:
-    """CIE Lab (D65) to sRGB, clipped to 0…1."""
-    lightness, a, b = lab.unbind(dim=1)
-    y = (lightness + 16) / 116
-    f = torch.stack([y + a / 500, y, y - b / 200], dim=1)
-    xyz = torch.where(f > 6 / 29, f.pow(3), (f - _LAB_OFFSET) / _LAB_SLOPE)
-    white = lab.new_tensor(D65_WHITE)
-    inverse = torch.linalg.inv(lab.new_tensor(RGB_TO_XYZ)) * white
-    linear = mix_channels(xyz, inverse).clamp(0, 1)
-    encoded = 1.055 * linear.clamp_min(0.0031308).pow(1 / 2.4) - 0.055
-    return torch.where(linear <= 0.0031308, 12.92 * linear, encoded)
+def roots_to_rgb(roots: Tensor) -> Tensor:
+    """The inverse of `rgb_to_roots`, clipped to 0…1."""
+    xyz = _joined(
+        roots,
+        _ROOT_KNEE,
+        lambda value: value.sub_(_ROOT_OFFSET).div_(_ROOT_SLOPE),
+        lambda value: value.pow_(3),
+    )
+    inverse = torch.linalg.inv(torch.tensor(RGB_TO_XYZ, dtype=torch.float64))
+    return _joined(
+        mix_channels(xyz, inverse * torch.tensor(D65_WHITE, dtype=torch.float64)).clamp_(0, 1),
+        _LINEAR_KNEE,
+        lambda value: value.mul_(12.92),
+        lambda value: _power(value, 1 / 2.4).mul_(1.055).sub_(0.055),
+    )
+
+
+def _joined(
+    values: Tensor, knee: float, below: Callable[[Tensor], Tensor], above: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """A continuous curve in two pieces, given as functions that may change their argument.
+
+    The sum of one piece up to the knee and the other from there on, less what both have at the knee: on
+    a CPU an order of magnitude faster than choosing by a mask.
+    """
+    at_knee = float(above(torch.tensor([knee], dtype=torch.float64)))
+    return below(values.clamp(max=knee)).add_(above(values.clamp(min=knee))).sub_(at_knee)
+
+
+def _power(values: Tensor, exponent: float) -> Tensor:
+    """`values`, above 0, to the power of `exponent`, in place; several times faster than `pow`."""
+    return values.log2_().mul_(exponent).exp2_()

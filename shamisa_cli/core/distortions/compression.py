@@ -1,9 +1,9 @@
-"""Compression: real JPEG and JPEG 2000, through Pillow's codecs on the CPU."""
+"""Compression: JPEG through Pillow's codec on the CPU, JPEG 2000 wherever the pictures are."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
@@ -11,40 +11,34 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from shamisa_cli.core.distortions.jpeg2000 import compressed
 from shamisa_cli.core.distortions.operator import Draw, Operator
 
 Bytes = npt.NDArray[np.uint8]
 
 
-def jpeg(pictures: Tensor, quality: Tensor, draw: Draw) -> Tensor:  # noqa: ARG001
+def jpeg(pictures: Tensor, quality: Tensor, draw: Draw) -> Tensor:
     """JPEG at `quality` 1…95, chroma at half resolution."""
-    return _through_codec(pictures, quality, _jpeg_bytes)
+    pixels = (pictures * 255).round_().clamp_(0, 255).to(torch.uint8).to("cpu").permute(0, 2, 3, 1).numpy()
+    qualities = [round(value) for value in quality.tolist()]
+    if draw.threads == 1:
+        results = list(map(_through_jpeg, pixels, qualities))
+    else:
+        with ThreadPoolExecutor(draw.threads) as pool:  # Pillow lets go of the interpreter while it codes
+            results = list(pool.map(_through_jpeg, pixels, qualities))
+    planes = torch.from_numpy(np.stack(results)).to(pictures.device, non_blocking=True).permute(0, 3, 1, 2)
+    return planes.contiguous().to(pictures.dtype).div_(255)  # later operators are slower on interleaved channels
 
 
 def jpeg2000(pictures: Tensor, ratio: Tensor, draw: Draw) -> Tensor:  # noqa: ARG001
     """JPEG 2000 (irreversible wavelet) at a compression `ratio` above 1."""
-    return _through_codec(pictures, ratio, _jpeg2000_bytes)
+    return compressed((pictures * 255).round_(), ratio).round_().clamp_(0, 255).div_(255)
 
 
-def _through_codec(pictures: Tensor, values: Tensor, encode: Callable[[Image.Image, float], io.BytesIO]) -> Tensor:
-    pixels = (pictures.detach().clamp(0, 1) * 255).round().to("cpu", torch.uint8).permute(0, 2, 3, 1).numpy()
-    decoded = [
-        np.asarray(Image.open(encode(Image.fromarray(picture), value)).convert("RGB"))
-        for picture, value in zip(pixels, values.tolist(), strict=True)
-    ]
-    return torch.from_numpy(np.stack(decoded)).to(pictures.device).permute(0, 3, 1, 2).to(pictures.dtype) / 255
-
-
-def _jpeg_bytes(picture: Image.Image, quality: float) -> io.BytesIO:
+def _through_jpeg(picture: Bytes, quality: int) -> Bytes:
     stream = io.BytesIO()
-    picture.save(stream, "JPEG", quality=round(quality))
-    return stream
-
-
-def _jpeg2000_bytes(picture: Image.Image, ratio: float) -> io.BytesIO:
-    stream = io.BytesIO()
-    picture.save(stream, "JPEG2000", quality_mode="rates", quality_layers=[ratio], irreversible=True, mct=1)
-    return stream
+    Image.fromarray(picture).save(stream, "JPEG", quality=quality)
+    return np.asarray(Image.open(stream))
 
 
 OPERATORS = (

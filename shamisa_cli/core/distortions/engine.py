@@ -9,14 +9,21 @@ import torch
 from torch import Tensor
 
 from shamisa_cli.core.distortions.composition import Composition, Step
-from shamisa_cli.core.distortions.operator import Draw, Operator
+from shamisa_cli.core.distortions.operator import Draw
 from shamisa_cli.core.distortions.registry import operator_named
 
-CPU_CHUNK = 2
-"""Pictures an operator gets at a time on a CPU: so few that what it makes on the way stays in the cache."""
+CPU_CHUNK = 3
+"""Pictures that are distorted at a time on a CPU: so few that what is made on the way stays in the cache."""
 
 
-def distort(views: Tensor, composition: Composition, generator: torch.Generator) -> Tensor:
+def distort(
+    views: Tensor,
+    composition: Composition,
+    generator: torch.Generator,
+    *,
+    threads: int = 1,
+    out: Tensor | None = None,
+) -> Tensor:
     """Apply a composition to views at every level of its varying factor.
 
     What comes before the varying factor is computed once for all levels; random operators draw fresh
@@ -26,19 +33,28 @@ def distort(views: Tensor, composition: Composition, generator: torch.Generator)
         views: (V, 3, H, W), sRGB 0…1.
         composition: the steps and their severities.
         generator: on the device of `views`.
+        threads: as in `apply_operator`.
+        out: (V, L, 3, H, W), where the result is put.
 
     Returns:
         (V, L, 3, H, W) in 0…1.
     """
     levels = len(composition.levels)
-    pictures = views
-    for position, step in enumerate(composition.steps):
-        severities = step.severities
-        if position == composition.varying:
-            pictures = pictures.repeat_interleave(levels, dim=0)
-            severities = step.severities * len(views)
-        pictures = _apply_step(pictures, step, severities, generator)
-    return pictures.view(len(views), levels, *views.shape[1:])
+    result = views.new_empty(len(views), levels, *views.shape[1:]) if out is None else out
+    varying, *later = composition.steps[composition.varying :]
+    for step in composition.steps[: composition.varying]:
+        views = _in_chunks(views, step, step.severities, Draw(generator, step.angle, step.channel, threads))
+    # On a CPU few crops at a time go through all steps, rather than all crops through one step after another.
+    some_views, some_levels = (1, CPU_CHUNK) if views.device.type == "cpu" else (len(views), levels)
+    for view in range(0, len(views), some_views):
+        for level in range(0, levels, some_levels):
+            place = result[view : view + some_views, level : level + some_levels]
+            crops = views[view : view + some_views].repeat_interleave(place.shape[1], dim=0)
+            drawn = composition.levels[level : level + some_levels] * place.shape[0]
+            for step, severities in ((varying, drawn), *((step, step.severities) for step in later)):
+                crops = _applied(crops, step, severities, Draw(generator, step.angle, step.channel, threads))
+            place.copy_(crops.view(place.shape))
+    return result
 
 
 def apply_operator(
@@ -49,6 +65,7 @@ def apply_operator(
     *,
     angle: float = 0.0,
     channel: int = 0,
+    threads: int = 1,
 ) -> Tensor:
     """Apply one operator alone.
 
@@ -59,6 +76,7 @@ def apply_operator(
         generator: on the device of `pictures`.
         angle: radians, for operators with a direction.
         channel: 0, 1 or 2, for operators on one channel.
+        threads: so many threads run the codecs, for pictures on a GPU; their number changes no result.
 
     Returns:
         Pictures of the same shape in 0…1.
@@ -67,18 +85,20 @@ def apply_operator(
         SettingError: there is no operator of that name.
     """
     severities = (severity,) if isinstance(severity, int | float) else tuple(severity)
-    return _apply_step(pictures, Step(name, severities, angle, channel), severities, generator)
+    step = Step(name, severities, angle, channel)
+    return _in_chunks(pictures, step, severities, Draw(generator, angle, channel, threads))
 
 
-def _apply_step(pictures: Tensor, step: Step, severities: Sequence[float], generator: torch.Generator) -> Tensor:
-    operator = operator_named(step.operator)
-    values = _values(operator, severities, len(pictures))
-    draw = Draw(generator, step.angle, step.channel)
+def _in_chunks(pictures: Tensor, step: Step, severities: Sequence[float], draw: Draw) -> Tensor:
+    """One step on many pictures; as many at a time as the device likes."""
     size = CPU_CHUNK if pictures.device.type == "cpu" else len(pictures)
-    chunks = zip(torch.split(pictures, size), torch.split(values, size), strict=True)
-    return torch.cat([operator.apply(chunk, value, draw).clamp_(0, 1) for chunk, value in chunks])
+    each = tuple(severities) if len(severities) > 1 else tuple(severities) * len(pictures)
+    starts = range(0, len(pictures), size)
+    return torch.cat([_applied(pictures[i : i + size], step, each[i : i + size], draw) for i in starts])
 
 
-def _values(operator: Operator, severities: Sequence[float], count: int) -> Tensor:
+def _applied(pictures: Tensor, step: Step, severities: Sequence[float], draw: Draw) -> Tensor:
+    """One step on pictures, with one severity for all of them or one for each."""
+    operator = operator_named(step.operator)
     values = torch.from_numpy(operator.value(np.asarray(severities, dtype=np.float64)))
-    return values.expand(count) if len(values) == 1 else values
+    return operator.apply(pictures, values.expand(len(pictures)), draw).clamp_(0, 1)

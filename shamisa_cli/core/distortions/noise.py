@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch.nn.functional as F
 from torch import Tensor
 
 from shamisa_cli.core.distortions.colour_spaces import YCBCR_TO_RGB, mix_channels
@@ -16,14 +17,14 @@ def white(pictures: Tensor, variance: Tensor, draw: Draw) -> Tensor:
 def white_ycbcr(pictures: Tensor, variance: Tensor, draw: Draw) -> Tensor:
     """Independent Gaussian noise of `variance` on Y, Cb and Cr; the conversion is linear, so the noise is converted."""
     noise = random_normal(pictures, draw) * column(variance.sqrt(), pictures)
-    return pictures + mix_channels(noise, pictures.new_tensor(YCBCR_TO_RGB))
+    return pictures + mix_channels(noise, YCBCR_TO_RGB)
 
 
 def impulse(pictures: Tensor, density: Tensor, draw: Draw) -> Tensor:
     """A share `density` of all values becomes 0 or 1, half of them each."""
-    chance = random_uniform(tuple(pictures.shape), pictures, draw)
-    half = column(density, pictures) / 2
-    return pictures.masked_fill(chance < half, 0.0).masked_fill(chance > 1 - half, 1.0)
+    deviation = 2 * random_uniform(tuple(pictures.shape), pictures, draw) - 1
+    rare = F.hardshrink(deviation / (1 - column(density, pictures)), 1.0)  # 0 but for the share that is hit
+    return pictures + rare.sign_()  # one more or less, and clipping makes it white or black
 
 
 def multiplicative(pictures: Tensor, variance: Tensor, draw: Draw) -> Tensor:

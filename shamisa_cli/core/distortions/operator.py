@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -22,17 +23,19 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Draw:
-    """The randomness one application of an operator may use.
+    """What one application of an operator may use.
 
     Attributes:
         generator: fresh randomness for every crop, on the device of the pictures.
         angle: direction of a motion or displacement in radians, 0…2π; drawn once for a composition.
         channel: which of R, G, B (0, 1, 2) an operator on one channel takes; drawn once for a composition.
+        threads: so many threads an operator may use where it works on the CPU picture by picture.
     """
 
     generator: torch.Generator
     angle: float = 0.0
     channel: int = 0
+    threads: int = 1
 
 
 Apply = Callable[[Tensor, Tensor, Draw], Tensor]
@@ -74,9 +77,17 @@ class Operator:
         return np.asarray(np.interp(sign * self.value(severity), sign * anchors, np.arange(5.0)))
 
 
+def on_device_of(like: Tensor, values: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """`values` from the CPU on the device of `like` and in its type, unless another is asked for.
+
+    Nobody waits for the copy, so that a GPU can fall behind the program that feeds it.
+    """
+    return values.to(like.device, dtype or like.dtype, non_blocking=True)
+
+
 def column(values: Tensor, pictures: Tensor) -> Tensor:
     """Per-picture values (M,) shaped (M, 1, 1, 1) on the device and in the type of `pictures`."""
-    return values.to(pictures.device, pictures.dtype).view(-1, 1, 1, 1)
+    return on_device_of(pictures, values).view(-1, 1, 1, 1)
 
 
 def random_normal(like: Tensor, draw: Draw) -> Tensor:
@@ -87,3 +98,15 @@ def random_normal(like: Tensor, draw: Draw) -> Tensor:
 def random_uniform(shape: tuple[int, ...], like: Tensor, draw: Draw) -> Tensor:
     """Uniform numbers in 0…1 of the given shape on the device of `like`."""
     return torch.rand(shape, generator=draw.generator, device=like.device, dtype=like.dtype)
+
+
+def random_places(shape: tuple[int, ...], like: Tensor, draw: Draw) -> Tensor:
+    """Uniform numbers in −1…1 in steps of 1/32768, on the device of `like`.
+
+    Making random numbers is much of the work of an operator that moves every pixel, and so fine a step is
+    plenty for a place: four numbers come from each word of the generator.
+    """
+    count = math.prod(shape)
+    words = torch.empty(-(-count // 4), dtype=torch.int64, device=like.device)
+    words.random_(torch.iinfo(torch.int64).min, None, generator=draw.generator)
+    return words.view(torch.int16)[:count].view(shape).to(like.dtype).div_(32768)

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from shamisa_cli.core.distortions.operator import Draw, Operator, column, random_uniform
+from shamisa_cli.core.distortions.operator import Draw, Operator, column, on_device_of, random_places, random_uniform
 
 JITTER_PASSES = 5
 PATCH_SIZE = 16
@@ -19,10 +19,11 @@ def jitter(pictures: Tensor, distance: Tensor, draw: Draw) -> Tensor:
     count, _, height, width = pictures.shape
     identity = torch.eye(2, 3, device=pictures.device, dtype=pictures.dtype).expand(count, 2, 3)
     grid = F.affine_grid(identity, [count, 1, height, width], align_corners=False)
-    reach = column(distance, pictures) * 2 / pictures.new_tensor([width, height])
+    reach = column(distance, pictures) * on_device_of(pictures, torch.tensor([2 / width, 2 / height]))
+    reach = reach.expand_as(grid).contiguous()  # broadcasting along so short a last axis takes ten times as long
     for _ in range(JITTER_PASSES):
-        offsets = (2 * random_uniform(tuple(grid.shape), pictures, draw) - 1) * reach
-        pictures = F.grid_sample(pictures, grid + offsets, padding_mode="border", align_corners=False)
+        places = random_places(tuple(grid.shape), pictures, draw).mul_(reach).add_(grid)
+        pictures = F.grid_sample(pictures, places, padding_mode="border", align_corners=False)
     return pictures
 
 
@@ -48,7 +49,7 @@ def _moved(pictures: Tensor, owner: Tensor, shift: Tensor) -> Tensor:
 
 def pixelate(pictures: Tensor, strength: Tensor, draw: Draw) -> Tensor:  # noqa: ARG001
     """Nearest-neighbour reduction to 0.95 − strength^0.6 of the size, and back."""
-    scale = (0.95 - strength**0.6).to(pictures.device)
+    scale = on_device_of(pictures, 0.95 - strength**0.6, torch.float64)
     height, width = pictures.shape[2:]
     rows = _nearest_round_trip(height, scale)
     columns = _nearest_round_trip(width, scale)
@@ -96,7 +97,7 @@ def _placed_squares(pictures: Tensor, number: Tensor, size: int, draw: Draw) -> 
     corner = tops * width + lefts
     pixels = corner[:, :, None, None] + within[:, None] * width + within[None, :]
     rank = torch.arange(most, device=pictures.device).expand(count, most)
-    rank = torch.where(rank < number.to(pictures.device)[:, None], rank, -1)
+    rank = torch.where(rank < on_device_of(pictures, number, torch.int64)[:, None], rank, -1)
     owner = torch.full((count, height * width), -1, device=pictures.device)
     values = rank[:, :, None, None].expand_as(pixels)
     owner = owner.scatter_reduce(1, pixels.flatten(1), values.flatten(1), "amax")

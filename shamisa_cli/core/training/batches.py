@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from shamisa_cli.core.distortions.composition import Composition, draw_composition
-from shamisa_cli.core.distortions.engine import distort
-from shamisa_cli.core.distortions.nodes import NodeTable, node_table
+from shamisa_cli.core.distortions.composition import draw_composition
 from shamisa_cli.core.distortions.severity import SeverityLaw
-from shamisa_cli.core.errors import ImageError, SettingError, TrainingError
-from shamisa_cli.core.images.decoding import decode
-
-Pixels = npt.NDArray[np.uint8]
-
-UNREADABLE_IN_A_ROW = 20
-"""So many unreadable photographs one after another mean that the folder, not a file, is at fault."""
+from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.training.photographs import random_crop, readable_photos, stacked
+from shamisa_cli.core.training.recipes import BatchRecipe, SampleRecipe, TrainingBatch
 
 
 @dataclass(frozen=True)
@@ -74,32 +66,6 @@ class BatchSettings:
         return self.references * (1 + self.compositions * self.levels)
 
 
-@dataclass(frozen=True)
-class TrainingBatch:
-    """One training step's input.
-
-    Attributes:
-        crops: (N, 3, crop, crop) float32, sRGB 0…1, in the order of `nodes`.
-        nodes: what was done to each crop.
-        step: the training step it belongs to.
-        retained: (K, 3, crop, crop) more crops, in no relation to any other; for retention.
-    """
-
-    crops: Tensor
-    nodes: NodeTable
-    step: int
-    retained: Tensor
-
-    def pin_memory(self) -> TrainingBatch:
-        """The crops in page-locked memory, from where a GPU copies them without anyone waiting; a DataLoader asks."""
-        return replace(self, crops=self.crops.pin_memory(), retained=self.retained.pin_memory())
-
-    def to(self, device: torch.device) -> TrainingBatch:
-        """The crops on another device; the record stays on the CPU, where relations are read from it."""
-        crops, retained = (pixels.to(device, non_blocking=True) for pixels in (self.crops, self.retained))
-        return replace(self, crops=crops, retained=retained)
-
-
 class BatchStream(IterableDataset[TrainingBatch]):
     """Batches start_step…steps − 1, each a function of (seed, step, rank) alone.
 
@@ -137,64 +103,56 @@ class BatchStream(IterableDataset[TrainingBatch]):
         self.start_step, self.steps = start_step, steps
 
     def __iter__(self) -> Iterator[TrainingBatch]:
+        return (recipe.batch() for recipe in self.recipes())
+
+    def recipes(self) -> Iterator[BatchRecipe]:
+        """What iterating gives, before any crop is distorted."""
         worker = get_worker_info()
         offset, stride = (worker.id, worker.num_workers) if worker else (0, 1)
         for step in range(self.start_step + offset, self.steps, stride):
-            yield self.batch(step)
+            yield self.recipe(step)
 
     def batch(self, step: int) -> TrainingBatch:
-        """The batch of one step.
+        """The batch of one step, on the CPU.
+
+        Raises:
+            TrainingError: the photographs cannot be read.
+        """
+        return self.recipe(step).batch()
+
+    def recipe(self, step: int) -> BatchRecipe:
+        """What the batch of one step is made of.
 
         Raises:
             TrainingError: the photographs cannot be read.
         """
         rng = np.random.default_rng([self.seed, step, self.rank])
-        references, distorted, levels = [], [], []
-        for _ in range(self.settings.samples):
-            pool = self.real if rng.random() < self.settings.real_share else self.pristine
-            views = self._views(pool, rng)
-            compositions = [
-                draw_composition(self.settings.levels, self.settings.severity_law, rng)
-                for _ in range(self.settings.compositions)
-            ]
-            references.append(views)
-            distorted.append(distorted_versions(views, compositions, rng))
-            levels.append([composition.levels for composition in compositions])
-        nodes = node_table(torch.tensor(levels), self.settings.photos, self.settings.scales)
-        return TrainingBatch(torch.cat([*references, *distorted]), nodes, step, self._retained(rng))
+        samples = tuple(self._sample(rng) for _ in range(self.settings.samples))
+        return BatchRecipe(samples, self.settings.photos, self.settings.scales, step, self._retained(rng))
+
+    def _sample(self, rng: np.random.Generator) -> SampleRecipe:
+        settings = self.settings
+        pool = self.real if rng.random() < settings.real_share else self.pristine
+        photos = readable_photos(pool, settings.photos, rng)
+        scales = [0.5**level for level in range(settings.scales)]
+        views = stacked([random_crop(photo, scale, settings.crop, rng) for photo in photos for scale in scales])
+        compositions = tuple(
+            draw_composition(settings.levels, settings.severity_law, rng) for _ in range(settings.compositions)
+        )
+        return SampleRecipe(views, compositions, int(rng.integers(2**63)))
 
     def _retained(self, rng: np.random.Generator) -> Tensor:
-        """(K, 3, crop, crop): a crop of each of K photographs, at any of the scales."""
+        """(K, 3, crop, crop) uint8: a crop of each of K photographs, at any of the scales."""
         size = self.settings.crop
         pool = self.real or self.pristine
         count = min(self.settings.retained, len(pool))
         if not count:
-            return torch.empty(0, 3, size, size)
-        photos = _readable_photos(pool, count, rng)
+            return torch.empty(0, 3, size, size, dtype=torch.uint8)
+        photos = readable_photos(pool, count, rng)
         scales = 0.5 ** rng.integers(self.settings.scales, size=len(photos))
-        scaled = [_scaled(photo, float(scale), size) for photo, scale in zip(photos, scales, strict=True)]
-        return _stacked([_random_crop(photo, size, rng) for photo in scaled])
-
-    def _views(self, pool: Sequence[Path], rng: np.random.Generator) -> Tensor:
-        """(R·S, 3, crop, crop): random crops of R photographs at S scales each."""
-        crops = []
-        for photo in _readable_photos(pool, self.settings.photos, rng):
-            for level in range(self.settings.scales):
-                scaled = _scaled(photo, 0.5**level, self.settings.crop)
-                crops.append(_random_crop(scaled, self.settings.crop, rng))
-        return _stacked(crops)
-
-
-def distorted_versions(views: Tensor, compositions: Sequence[Composition], rng: np.random.Generator) -> Tensor:
-    """All compositions at all their levels on all views: (V, 3, H, W) → (V·C·L, 3, H, W), level fastest."""
-    generator = torch.Generator(views.device).manual_seed(int(rng.integers(2**63)))
-    versions = torch.stack([distort(views, composition, generator) for composition in compositions], dim=1)
-    return versions.flatten(0, 2)
-
-
-def _stacked(crops: Sequence[Pixels]) -> Tensor:
-    """Crops (H, W, 3) uint8 as one tensor (M, 3, H, W) in 0…1."""
-    return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).contiguous().float() / 255
+        return stacked(
+            [random_crop(photo, float(scale), size, rng) for photo, scale in zip(photos, scales, strict=True)]
+        )
 
 
 def _check_pool(pool: Sequence[Path], photos: int, kind: str) -> None:
@@ -202,34 +160,3 @@ def _check_pool(pool: Sequence[Path], photos: int, kind: str) -> None:
         raise SettingError(
             f"A batch needs {photos} different {kind} photographs and there are {len(pool)}; name a folder with more."
         )
-
-
-def _readable_photos(pool: Sequence[Path], count: int, rng: np.random.Generator) -> list[Image.Image]:
-    """`count` different photographs of the pool, passing over files that cannot be read."""
-    photos: list[Image.Image] = []
-    failures = 0
-    for index in rng.permutation(len(pool)):
-        try:
-            photos.append(Image.fromarray(decode(pool[index]).pixels))
-        except ImageError as error:
-            failures += 1
-            if failures == UNREADABLE_IN_A_ROW:
-                raise TrainingError(f"{failures} photographs could not be read; the last one: {error}") from error
-        if len(photos) == count:
-            return photos
-    raise TrainingError(f"{len(photos)} of the {len(pool)} photographs can be read, and {count} are needed at once.")
-
-
-def _scaled(photo: Image.Image, scale: float, crop: int) -> Image.Image:
-    """The photograph at `scale`, or as near to it as leaves room for a crop."""
-    scale = max(scale, crop / min(photo.size))
-    if scale == 1:
-        return photo
-    width, height = (max(crop, round(side * scale)) for side in photo.size)
-    return photo.resize((width, height), Image.Resampling.BICUBIC)
-
-
-def _random_crop(photo: Image.Image, size: int, rng: np.random.Generator) -> Pixels:
-    left = int(rng.integers(photo.width - size + 1))
-    top = int(rng.integers(photo.height - size + 1))
-    return np.asarray(photo.crop((left, top, left + size, top + size)))

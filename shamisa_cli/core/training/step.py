@@ -14,12 +14,12 @@ from torch.nn.utils import clip_grad_norm_
 
 from shamisa_cli.core.encoder.features import normalised
 from shamisa_cli.core.encoder.spec import Preprocessing
-from shamisa_cli.core.training.batches import TrainingBatch
 from shamisa_cli.core.training.config import TrainingConfig
 from shamisa_cli.core.training.distributed import World
 from shamisa_cli.core.training.learner import Learner, Seen
 from shamisa_cli.core.training.objective import objective
 from shamisa_cli.core.training.optimiser import build_optimiser, set_learning_rates
+from shamisa_cli.core.training.recipes import TrainingBatch
 from shamisa_cli.core.training.retention import Start, forgetting
 
 NUMBERS = ("variance", "invariance", "covariance", "alignment", "retention", "total", "z_std", "h_std", "grad_norm")

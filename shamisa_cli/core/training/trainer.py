@@ -12,7 +12,6 @@ from torch import Tensor
 
 from shamisa_cli.core.encoder.initialisation import initial_state
 from shamisa_cli.core.errors import TrainingError
-from shamisa_cli.core.training.batches import TrainingBatch
 from shamisa_cli.core.training.checkpoints import Checkpoint
 from shamisa_cli.core.training.config import TrainingConfig
 from shamisa_cli.core.training.distributed import World
@@ -20,6 +19,7 @@ from shamisa_cli.core.training.learner import Learner
 from shamisa_cli.core.training.metrics import MetricsLog, StepMetrics
 from shamisa_cli.core.training.optimiser import optimiser_tensors, restore_optimiser
 from shamisa_cli.core.training.readings import Readings
+from shamisa_cli.core.training.recipes import TrainingBatch
 from shamisa_cli.core.training.retention import Start
 from shamisa_cli.core.training.runs import RunFolder
 from shamisa_cli.core.training.step import Step

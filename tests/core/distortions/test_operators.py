@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,10 +15,10 @@ from PIL import Image
 from scipy import ndimage
 from skimage import color
 
-from shamisa_cli.core.distortions.colour_spaces import lab_to_rgb, rgb_to_lab
+from shamisa_cli.core.distortions.colour_spaces import rgb_to_roots, roots_to_rgb
 from shamisa_cli.core.distortions.engine import apply_operator
 from shamisa_cli.core.distortions.filtering import convolve, displaced, gaussian_blur
-from shamisa_cli.core.distortions.operator import GROUPS
+from shamisa_cli.core.distortions.operator import GROUPS, Draw, random_places
 from shamisa_cli.core.distortions.registry import BY_GROUP, OPERATORS
 from shamisa_cli.core.errors import SettingError
 
@@ -120,10 +121,12 @@ def test_recorded_severity_is_that_of_the_rounded_parameter(name: str) -> None:
     np.testing.assert_allclose(unrounded, operator.value(asked), atol=1e-9)
 
 
-def test_gaussian_blur_agrees_with_scipy() -> None:
+@pytest.mark.parametrize("sigma", [0.4, 2.5, 7.0])
+def test_gaussian_blur_agrees_with_scipy(sigma: float) -> None:
     pictures = torch.rand(2, 3, 64, 80, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    blurred = gaussian_blur(pictures, torch.tensor([1.0, 2.5], dtype=torch.float64))
-    expected = ndimage.gaussian_filter(pictures[1, 2].numpy(), 2.5, mode="mirror", radius=8)
+    blurred = gaussian_blur(pictures, torch.tensor([0.3, sigma], dtype=torch.float64))
+    radius = math.ceil(3 * sigma)
+    expected = ndimage.gaussian_filter(pictures[1, 2].numpy(), sigma, mode="mirror", radius=radius)
     np.testing.assert_allclose(blurred[1, 2].numpy(), expected, atol=1e-12)
 
 
@@ -144,11 +147,22 @@ def test_displacement_moves_content_towards_the_angle() -> None:
     assert down[6].item() == pytest.approx(0.5, abs=1e-5)
 
 
-def test_lab_agrees_with_scikit_image(photographs: torch.Tensor) -> None:
+def test_lab_made_of_its_roots_agrees_with_scikit_image(photographs: torch.Tensor) -> None:
     expected = color.rgb2lab(photographs[0].permute(1, 2, 0).double().numpy())
-    lab = rgb_to_lab(photographs.double())
-    np.testing.assert_allclose(lab[0].permute(1, 2, 0).numpy(), expected, atol=0.01)
-    np.testing.assert_allclose(lab_to_rgb(lab).numpy(), photographs.numpy(), atol=1e-5)
+    roots = rgb_to_roots(photographs.double())
+    x, y, z = roots[0].numpy()
+    np.testing.assert_allclose(np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1), expected, atol=0.01)
+    np.testing.assert_allclose(roots_to_rgb(roots).numpy(), photographs.numpy(), atol=1e-5)
+
+
+def test_lab_saturation_agrees_with_scikit_image(photographs: torch.Tensor) -> None:
+    lab = color.rgb2lab(photographs[1].permute(1, 2, 0).double().numpy())
+    lab[..., 1:] *= 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # colours that sRGB does not have are clipped, which is meant
+        expected = color.lab2rgb(lab)
+    result = applied(photographs[1:2], "Lab saturation", 1.0)[0].permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(result, expected, atol=2e-3)
 
 
 def test_hsv_saturation_agrees_with_a_conversion_to_hsv(photographs: torch.Tensor) -> None:
@@ -165,6 +179,49 @@ def test_jpeg_is_pillows_jpeg(photographs: torch.Tensor) -> None:
     expected = np.asarray(Image.open(stream))
     result = (applied(photographs[2:], "JPEG", 1.0)[0] * 255).round().byte().permute(1, 2, 0).numpy()
     np.testing.assert_array_equal(result, expected)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_codecs_give_the_same_on_any_number_of_threads(photographs: torch.Tensor, threads: int) -> None:
+    generator = torch.Generator()
+    qualities = [0.0, 2.0, 4.0]
+    expected = torch.cat([applied(photographs[i : i + 1], "JPEG", quality) for i, quality in enumerate(qualities)])
+    assert torch.equal(apply_operator(photographs, "JPEG", qualities, generator, threads=threads), expected)
+
+
+@pytest.mark.parametrize("name", sorted(set(OPERATORS) - {"JPEG"}))
+def test_no_operator_but_a_codec_waits_for_the_device(name: str) -> None:
+    """On a device that holds no values, whoever asks for one fails."""
+    operator = OPERATORS[name]
+    pictures = torch.empty(2, 3, 224, 224, device="meta")
+    draw = Draw(generator=None, angle=0.3, channel=2)  # type: ignore[arg-type]
+    values = torch.from_numpy(operator.value(np.array([0.5, 3.5])))
+    result = operator.apply(pictures, values, draw)
+    assert result.shape == pictures.shape
+    assert result.device == pictures.device
+
+
+def test_places_are_spread_evenly_over_both_directions() -> None:
+    draw = Draw(torch.Generator().manual_seed(0))
+    places = random_places((4, 50, 1001), torch.zeros(()), draw)
+    assert places.shape == (4, 50, 1001)
+    assert -1 <= places.min() < -0.999
+    assert 0.999 < places.max() <= 1
+    shares = torch.histc(places, 8, -1, 1) / places.numel()
+    np.testing.assert_allclose(shares.numpy(), 1 / 8, atol=0.003)
+    flat = places.flatten()
+    for distance in (1, 2, 3, 4):  # four come from one random word
+        assert abs(float((flat[distance:] * flat[:-distance]).mean())) < 0.004
+
+
+def test_jitter_moves_pixels_as_far_as_asked() -> None:
+    columns = torch.arange(192.0).expand(1, 3, 128, 192)
+    jittered = OPERATORS["jitter"].apply(columns, torch.tensor([0.6]), Draw(torch.Generator().manual_seed(0)))
+    moved = (jittered - columns)[..., 4:-4]
+    assert moved.abs().max() < 5 * 0.6 + 1e-4
+    assert abs(moved.mean().item()) < 0.03
+    once, five_times = 0.6 * math.sqrt(1 / 3), 0.6 * math.sqrt(5 / 3)  # neighbours are mixed on the way, so less
+    assert once < moved.std().item() < five_times
 
 
 @pytest.mark.parametrize(("name", "variance"), [("white noise", 0.005), ("multiplicative noise", 0.02 / 4)])

@@ -12,8 +12,9 @@ from torch.nn import functional
 
 from shamisa_cli.core.distortions.nodes import node_table
 from shamisa_cli.core.encoder.backbones import build_backbone
-from shamisa_cli.core.training.batches import BatchSettings, TrainingBatch
+from shamisa_cli.core.training.batches import BatchSettings
 from shamisa_cli.core.training.config import TrainingConfig
+from shamisa_cli.core.training.recipes import TrainingBatch
 
 
 def soft_batches(start_step: int) -> Iterator[TrainingBatch]:

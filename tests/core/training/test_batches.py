@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.utils.data import DataLoader
 
 from shamisa_cli.core.distortions.nodes import node_table
 from shamisa_cli.core.errors import SettingError, TrainingError
-from shamisa_cli.core.training.batches import BatchSettings, BatchStream, TrainingBatch
+from shamisa_cli.core.training.batches import BatchSettings, BatchStream
+from shamisa_cli.core.training.photographs import random_crop
+from shamisa_cli.core.training.recipes import TrainingBatch
 
 SMALL = BatchSettings(samples=2, photos=2, scales=2, compositions=2, levels=3, crop=48)
 
@@ -123,3 +128,25 @@ def test_crops_for_retention_alone_stand_outside_the_record(photos: list[Path]) 
     assert torch.equal(batch.crops, stream(photos).batch(1).crops)
     few = BatchStream(photos[:2], [], settings, seed=7, steps=4).batch(1)
     assert few.retained.shape == (2, 3, 48, 48)
+
+
+def test_a_recipe_gives_the_same_batch_in_whatever_process_it_is_followed(photos: list[Path]) -> None:
+    recipe = stream(photos).recipe(2)
+    elsewhere = pickle.loads(pickle.dumps(recipe))
+    assert same(elsewhere.batch(threads=2), stream(photos).batch(2))
+    assert sum(sample.views.numel() for sample in recipe.samples) < recipe.batch().crops.numel() / 4
+
+
+def test_a_crop_of_a_scaled_photograph_is_cut_from_the_whole_of_it(photos: list[Path]) -> None:
+    photo = Image.open(photos[1])
+    crop = random_crop(photo, 0.5, 96, np.random.default_rng(3))
+    size = tuple(round(side / 2) for side in photo.size)
+    rng = np.random.default_rng(3)
+    left, top = int(rng.integers(size[0] - 96 + 1)), int(rng.integers(size[1] - 96 + 1))
+    whole = photo.resize(size, Image.Resampling.BICUBIC).crop((left, top, left + 96, top + 96))
+    assert np.abs(np.asarray(crop).astype(int) - np.asarray(whole)).max() <= 1
+
+
+def test_a_photograph_too_small_for_the_scale_is_scaled_as_little_as_needed(photos: list[Path]) -> None:
+    small = Image.open(photos[0]).resize((70, 110))
+    assert random_crop(small, 0.5, 96, np.random.default_rng(0)).size == (96, 96)

@@ -17,10 +17,11 @@ from torch.nn import functional
 
 from shamisa_cli.core.distortions.nodes import NodeTable, node_table
 from shamisa_cli.core.errors import SettingError
-from shamisa_cli.core.training.batches import BatchSettings, TrainingBatch
+from shamisa_cli.core.training.batches import BatchSettings
 from shamisa_cli.core.training.config import TrainingConfig
 from shamisa_cli.core.training.distributed import World, joined, launcher, processes_here
 from shamisa_cli.core.training.learner import Learner
+from shamisa_cli.core.training.recipes import TrainingBatch
 from shamisa_cli.core.training.retention import Start
 from shamisa_cli.core.training.step import NUMBERS, Step
 

@@ -16,10 +16,10 @@ from safetensors.torch import load_file
 from shamisa_cli.core.errors import SettingError, TrainingError
 from shamisa_cli.core.models.folder import load_encoder
 from shamisa_cli.core.relations.relations import ABLATIONS
-from shamisa_cli.core.training.batches import TrainingBatch
 from shamisa_cli.core.training.config import TrainingConfig
 from shamisa_cli.core.training.finish import save_trained
 from shamisa_cli.core.training.metrics import read_metrics
+from shamisa_cli.core.training.recipes import TrainingBatch
 from shamisa_cli.core.training.runs import Photographs, RunFolder, RunRecord
 from shamisa_cli.core.training.trainer import BatchSource, Trainer
 
