@@ -21,6 +21,10 @@ POINTS = 100.0
 ALPHAS_PER_FEATURE = np.logspace(-4, 4, 33)
 """Penalties tried, as multiples of the feature length D: a standardised picture has squared norm D on average."""
 
+LEAST_SPREAD = 0.5
+"""Channels that hardly ever fire hardly vary; divided by their own spread, the one picture that makes one fire would
+be thousands of deviations away from all others, and its score too."""
+
 _ROUNDING = float(np.finfo(np.float32).eps)
 """Features are float32: a spread below this share of their mean is rounding, and they count as constant."""
 
@@ -168,12 +172,16 @@ class RidgePath:
 def standardised(features: Features) -> tuple[Vector, Vector, Matrix]:
     """Means (D,), scales (D,) and the rows of features (n, D) less the means, over the scales; float64.
 
-    A column's scale is its standard deviation, or 1 where it is constant.
+    A column's scale is its standard deviation, or `LEAST_SPREAD` of the median column's where that is more, or 1
+    where it is constant.
     """
     mean = features.mean(axis=0, dtype=np.float64)
     rows = features - mean
     scale = np.sqrt(np.einsum("nd,nd->d", rows, rows) / len(rows))
-    scale[scale <= _ROUNDING * np.abs(mean)] = 1.0
+    constant = scale <= _ROUNDING * np.abs(mean)
+    if not constant.all():
+        scale = np.maximum(scale, LEAST_SPREAD * np.median(scale[~constant]))
+    scale[constant] = 1.0
     rows /= scale
     return mean, scale, rows
 

@@ -41,6 +41,7 @@ def test_the_solution_is_scikit_learns_on_standardised_features(pictures, length
     features, mos = problem(pictures, length)
     unseen, _ = problem(20, length, seed=1)
     scaler = StandardScaler().fit(features.astype(float))
+    scaler.scale_ = np.maximum(scaler.scale_, 0.5 * np.median(scaler.scale_))
     reference = SklearnRidge(alpha=alpha).fit(scaler.transform(features.astype(float)), mos)
 
     ridge = fit_ridge(features, mos, alpha)
@@ -69,6 +70,16 @@ def test_a_feature_that_never_changes_has_no_weight_and_does_no_harm():
     np.testing.assert_allclose(ridge.predict(features), rest.predict(features[:, [0, 1, 3, 5]]))
 
 
+def test_a_feature_that_hardly_ever_fires_cannot_carry_a_score_away():
+    features, mos = problem(200, 20)
+    features[:, 5] = 0
+    features[3, 5] = 1e-4
+    strange = features[:1].copy()
+    strange[0, 5] = 3.0  # as large as others are, and 400,000 times its own deviation
+    ridge = fit_ridge(features, mos, 1.0)
+    assert abs(ridge.predict(strange)[0] - ridge.predict(features[:1])[0]) < np.ptp(mos)
+
+
 @given(st.integers(2, 25), st.integers(1, 25), st.integers(0, 1000))
 def test_predictions_do_not_depend_on_the_order_of_the_features(pictures, length, seed):
     features, mos = problem(pictures, length, seed)
@@ -78,10 +89,10 @@ def test_predictions_do_not_depend_on_the_order_of_the_features(pictures, length
 
 
 @given(st.floats(0.01, 100), st.floats(-10, 10))
-def test_predictions_do_not_depend_on_the_units_of_a_feature(factor, offset):
+def test_predictions_do_not_depend_on_the_units_of_the_features(factor, offset):
     features, mos = problem(20, 5)
-    changed = features.astype(float)
-    changed[:, 1] = changed[:, 1] * factor + offset
+    changed = features.astype(float) * factor
+    changed[:, 1] += offset
     expected = fit_ridge(features, mos, 3.0).predict(features)
     np.testing.assert_allclose(fit_ridge(changed, mos, 3.0).predict(changed), expected, rtol=1e-6)
 
