@@ -22,9 +22,9 @@ import shamisa_cli as shamisa
 from shamisa_cli.core.images.discovery import PICTURE_SUFFIXES
 
 
-def new_pictures(folder: Path, every: float) -> Iterator[Path]:
-    """Pictures that came into the folder since this began, each once, when it has kept its size for one look."""
-    done = {path for path in folder.iterdir() if path.is_file()}
+def new_pictures(folder: Path, old: set[Path], every: float) -> Iterator[Path]:
+    """Pictures in the folder that are not among the old ones, each once, when it has kept its size for one look."""
+    done = set(old)
     sizes: dict[Path, int] = {}
     while True:
         there = {path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES} - done
@@ -48,8 +48,9 @@ def main() -> None:
 
     model = shamisa.load_model()
     scores: deque[float] = deque(maxlen=options.recent + options.usual)
+    old = set(options.folder.iterdir())
     print(json.dumps({"watching": str(options.folder)}), flush=True)
-    for path in new_pictures(options.folder, options.every):
+    for path in new_pictures(options.folder, old, options.every):
         [record] = shamisa.score(path, model=model, jobs=1)
         line = {"path": record.path, "score": record.score, "alarm": False}
         if record.error is not None:

@@ -77,7 +77,7 @@ def test_a_probe_folder_is_complete_and_scores(probe, model):
     assert {path.name for path in probe.iterdir()} == {"probe.json", "probe.safetensors", "README.md", "scatter.png"}
     loaded = load_model(str(model), probe=str(probe))
     assert loaded.probe is not None
-    assert (loaded.probe.mos_low, loaded.probe.mos_high) == (pytest.approx(1.167), 5.0)
+    assert loaded.probe.scale.ends == (pytest.approx(1.167), 5.0)
     card = (probe / "README.md").read_text()
     assert "shamisa fit-probe --mos mos.csv --output noise" in card
     assert "| pictures | 24 |" in card
@@ -96,7 +96,7 @@ def test_the_table_goes_to_stdout_with_a_row_for_each_subset(model, scored, tmp_
     assert float(rows["all"][2]) > 0.8
     assert "score --probe" in result.stderr
     made = load_probe(tmp_path / "p")
-    assert (made.mos_low, made.mos_high, made.lower_is_better) == (1, 5, True)
+    assert (made.scale.ends, made.scale.lower_is_better) == ((5, 1), True)
     assert "splits of groups" in (tmp_path / "p" / "README.md").read_text()
 
 
@@ -229,7 +229,8 @@ def test_a_probe_in_its_models_folder_becomes_a_section_of_the_models_card(model
     for _ in range(2):
         result = run("fit-probe", "--mos", scored / "mos.csv", "-o", folder, "--model", folder, "--splits", 2)
         assert result.exit_code == 0, result.stderr
-    card = (folder / "README.md").read_text()
+    metadata, _, card = (folder / "README.md").read_text().partition("\n---\n")
+    assert metadata.count("name: SRCC") == 1
     assert card.startswith("# tiny\n")
     assert card.count("## A probe for tiny") == 1
 

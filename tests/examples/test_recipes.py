@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,10 @@ def watched(recipes: Path, tmp_path: Path) -> Iterator[tuple[Path, Any]]:
     command = [sys.executable, str(recipes / "watch_camera.py"), str(folder), "--recent", "1", "--every", "0.02"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
         assert process.stdout is not None
+        too_long = threading.Timer(240, process.kill)  # lines then end, and the test with them
+        too_long.start()
         yield folder, map(json.loads, process.stdout)
+        too_long.cancel()
         process.terminate()
 
 
