@@ -50,7 +50,9 @@ def one_step(folder: Path, config: TrainingConfig) -> None:
             for parameter in learner.backbone.parameters():
                 parameter.mul_(1.01)
         result = {"numbers": work.gradients(read_batch(folder / f"batch-{world.size}-{world.rank}"), 0)}
-        result |= {f"gradient of {n}": p.grad.clone() for n, p in learner.named_parameters() if p.grad is not None}
+        gradients = {name: value.grad for name, value in learner.named_parameters() if value.grad is not None}
+        plain = torch.contiguous_format
+        result |= {f"gradient of {name}": value.clone(memory_format=plain) for name, value in gradients.items()}
         work.descend(0)
         result |= {f"{name} afterwards": value.contiguous() for name, value in learner.state_dict().items()}
         save_file(result, folder / f"result-{world.size}-{world.rank}")
