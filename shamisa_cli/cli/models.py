@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from shamisa_cli.core.models.catalogue import ModelDescription, ModelEntry
 
 SHORT_HASH = 12
+WIDEST_NAME = 32
+"""Cells of a name that is never folded, for other columns' sake."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,8 @@ def _write_table(entries: Sequence[ModelEntry], stream: TextIO) -> None:
 
     console = rich_on(stream)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 1))
-    table.add_column(" Model", overflow="fold")
+    longest = max((len(entry.name) for entry in entries), default=0)
+    table.add_column(" Model", overflow="fold", min_width=1 + min(longest, WIDEST_NAME))
     table.add_column("Revision", no_wrap=True)
     table.add_column("What", no_wrap=True)
     table.add_column("Size", justify="right", no_wrap=True)
