@@ -43,14 +43,18 @@ def positions(model: Model, picture: torch.Tensor, operator: str, seed: int) -> 
 
 
 def correlations(model: Model, photos: Sequence[Path]) -> dict[str, list[float]]:
-    """By operator, Spearman(severity, score) over the degraded versions of each photograph."""
+    """By operator, Spearman(severity, score) over the degraded versions of each photograph that it changes.
+
+    Operators on colour change nothing in a grey one.
+    """
     found: dict[str, list[float]] = {name: [] for name in OPERATORS}
     for path in photos:
         view = decode(path, view_size=model.encoder.config.preprocessing.view_size).pixels
         picture = torch.from_numpy(view.copy()).permute(2, 0, 1)[None].float() / 255
         for seed, name in enumerate(OPERATORS):
-            scores = positions(model, picture, name, seed)
-            found[name].append(float(spearmanr(SEVERITIES, scores[1:]).statistic))
+            scores = positions(model, picture, name, seed)[1:]
+            if max(scores) > min(scores):
+                found[name].append(float(spearmanr(SEVERITIES, scores).statistic))
     return found
 
 
