@@ -24,6 +24,8 @@ from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 
 SEVERITIES = (0.0, 1.0, 2.0, 3.0, 4.0)
 WANTED = -0.9
+ROUNDING = 1e-9
+"""Five ranks with one pair of neighbours exchanged make -0.8999999999999999."""
 
 
 def pixels_of(picture: torch.Tensor) -> np.ndarray:
@@ -70,8 +72,8 @@ def main() -> None:
     medians = {name: float(np.median(values)) for name, values in found.items()}
     for name, median in sorted(medians.items(), key=lambda entry: entry[1]):
         print(f"{name:<22} {median:+.2f}   least {max(found[name]):+.2f}")
-    good = sum(median <= WANTED for median in medians.values())
-    positive = sum(median > 0 for median in medians.values())
+    good = sum(median <= WANTED + ROUNDING for median in medians.values())
+    positive = sum(median > ROUNDING for median in medians.values())
     print(f"{good} of {len(medians)} operators at {WANTED} or below, {positive} above 0 ({len(photos)} photographs)")
 
 
