@@ -335,7 +335,7 @@
   }
 
   function fillControls() {
-    for (const [key, { label }] of keys) byId("sort").append(new Option(label.toLowerCase(), key));
+    for (const [key, { label }] of keys) byId("sort").append(new Option(key === "interval" ? "width of interval" : label.toLowerCase(), key));
     for (const defect of data.defects) byId("defect").append(new Option(defect, defect));
     byId("defect-fields").hidden = !data.defects.length;
     const present = Object.entries(STANDINGS).filter(([key]) => data.pictures.some(({ standing }) => standing === key));
