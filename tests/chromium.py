@@ -91,7 +91,7 @@ class Page:
     def _heed(self, event: dict[str, Any]) -> None:
         method, told = event.get("method"), event.get("params", {})
         if method == "Runtime.exceptionThrown":
-            self.complaints.append(told["exceptionDetails"]["text"])
+            self.complaints.append(json.dumps(told["exceptionDetails"]))
         if method == "Log.entryAdded" and told["entry"]["level"] == "error":
             self.complaints.append(told["entry"]["text"])
         if method == "Network.requestWillBeSent" and not told["request"]["url"].startswith("data:"):

@@ -23,7 +23,7 @@ def shown(content: bytes | None) -> Image.Image:
 
 
 @pytest.mark.parametrize(
-    ("size", "expected"), [((400, 600), (192, 128)), ((50, 30), (30, 50)), ((1, 4000), (192, 1)), ((3000, 2), (1, 192))]
+    ("size", "expected"), [((400, 640), (256, 160)), ((50, 30), (30, 50)), ((1, 4000), (256, 1)), ((3000, 2), (1, 256))]
 )
 def test_thumbnails_keep_their_shape_and_are_never_enlarged(size: tuple[int, int], expected: tuple[int, int]) -> None:
     assert shown(small_webp(picture(*size), THUMBNAIL_SIDE)).size == expected

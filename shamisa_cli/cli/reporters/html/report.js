@@ -58,17 +58,34 @@
 
   // Rows
 
-  const seen = new IntersectionObserver(
+  // Rows come in groups, so that a browser need not lay out, nor this script look at, every row by itself.
+  const GROUP = 40;
+  const near = new IntersectionObserver(
     (entries) => {
-      for (const entry of entries) {
-        const image = entry.target.querySelector("img");
-        const picture = data.pictures[entry.target.dataset.index];
-        if (!entry.isIntersecting) image.removeAttribute("src");
-        else if (picture.score !== null) image.src = source(picture, 0) ?? "";
-      }
+      for (const { target, isIntersecting } of entries) for (const each of target.rows) fetchThumbnail(each, isIntersecting);
     },
     { rootMargin: "600px" },
   );
+
+  function fetchThumbnail(row, wanted) {
+    const image = row.querySelector("img");
+    const address = wanted && image ? source(data.pictures[row.dataset.index], 0) : null;
+    if (address) image.src = address;
+    else image?.removeAttribute("src");
+  }
+
+  function groups(pictures) {
+    const made = [];
+    for (let start = 0; start < pictures.length; start += GROUP) {
+      const group = element("tbody", "", { role: "rowgroup" });
+      const members = pictures.slice(start, start + GROUP);
+      group.style.setProperty("--rows", members.length);
+      group.append(...members.map((picture) => (picture.row ??= row(picture))));
+      near.observe(group);
+      made.push(group);
+    }
+    return made;
+  }
 
   function row(picture) {
     const made = byId("row").content.firstElementChild.cloneNode(true);
@@ -93,7 +110,6 @@
     if (!hasIntervals) interval.remove();
     else if (picture.interval) interval.textContent = picture.interval.map(Math.round).join(" – ");
     data.defects.forEach((defect, index) => made.append(severityCell(defect, picture.defects?.[index])));
-    seen.observe(made);
     return made;
   }
 
@@ -145,7 +161,11 @@
       if (x === null || y === null) return (x === null) - (y === null) || a.place - b.place;
       return sign * (x - y) || a.place - b.place;
     });
-    byId("rows").replaceChildren(...shown.map((picture) => (picture.row ??= row(picture))));
+    near.disconnect();
+    byId("list").replaceChildren(byId("head"), ...groups(shown));
+    // A browser may leave rows out of sight out of what a screen reader sees until they are reached.
+    byId("list").setAttribute("aria-rowcount", shown.length + 1);
+    shown.forEach((picture, index) => picture.row.setAttribute("aria-rowindex", index + 2));
     byId("nothing").hidden = shown.length > 0;
     const total = data.pictures.length;
     const all = counted(total, "picture");
@@ -399,8 +419,8 @@
       readState();
       arrange();
     });
-    byId("rows").addEventListener("click", (event) => {
-      const button = event.target.closest("button");
+    byId("list").addEventListener("click", (event) => {
+      const button = event.target.closest("tbody button");
       if (button) open(data.pictures[button.closest("tr").dataset.index]);
     });
     byId("previous").addEventListener("click", () => step(-1));
