@@ -52,7 +52,9 @@ def page_of(records: list[ImageRecord], *, gate: Gate | None = None, maps: bool 
             gallery.add(each, pixels)
             if maps:
                 gallery.add_map(each, pixels, ScoreMap(np.zeros((48, 64)), 60.0))
-        write_html(judged, Run(ModelRecord("tiny", "0123", {"view_size": 512}), gated=gate is not None), gallery, stream)
+        write_html(
+            judged, Run(ModelRecord("tiny", "0123", {"view_size": 512}), gated=gate is not None), gallery, stream
+        )
     return stream.getvalue()
 
 
@@ -186,7 +188,7 @@ def test_a_bar_of_the_distribution_shows_its_pictures_and_the_address_keeps_the_
     expected = {each.path.removeprefix("shoot/") for each in MANY if 40 <= (each.score or 0) < 45}
     page.run("document.querySelectorAll('#histogram button')[8].click()")
     assert set(page.run(SHOWN)) == expected
-    pressed = "[...document.querySelectorAll('#histogram button')].filter(b => b.ariaPressed === 'true').map(b => b.ariaLabel)"
+    pressed = "[...document.querySelectorAll('#histogram [aria-pressed=true]')].map(bar => bar.ariaLabel)"
     assert page.run(pressed) == [f"40 to 45: {len(expected)} pictures"]
     fragment = page.run("location.hash")
     again = opened(browser, tmp_path, page_of(MANY), fragment)

@@ -43,9 +43,7 @@ class MapWriter:
         watch: told of each map as well, since a map takes as long as a score.
     """
 
-    def __init__(
-        self, model: Model, folder: Path, pictures: Sequence[Path], *, watch: MapWatch | None = None
-    ) -> None:
+    def __init__(self, model: Model, folder: Path, pictures: Sequence[Path], *, watch: MapWatch | None = None) -> None:
         self._model = model
         self._folder = folder
         self._names = map_names(pictures)

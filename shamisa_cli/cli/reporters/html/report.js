@@ -78,9 +78,10 @@
     const made = [];
     for (let start = 0; start < pictures.length; start += GROUP) {
       const group = element("tbody", "", { role: "rowgroup" });
-      const members = pictures.slice(start, start + GROUP);
-      group.style.setProperty("--rows", members.length);
-      group.append(...members.map((picture) => (picture.row ??= row(picture))));
+      const rows = pictures.slice(start, start + GROUP).map((picture) => (picture.row ??= row(picture)));
+      rows.forEach((each, index) => each.setAttribute("aria-rowindex", start + index + 2)); // the header is the first
+      group.style.setProperty("--rows", rows.length);
+      group.append(...rows);
       near.observe(group);
       made.push(group);
     }
@@ -162,10 +163,10 @@
       return sign * (x - y) || a.place - b.place;
     });
     near.disconnect();
-    byId("list").replaceChildren(byId("head"), ...groups(shown));
+    byId("list").replaceChildren(byId("head")); // rows move faster while they are not in the page
+    byId("list").append(...groups(shown));
     // A browser may leave rows out of sight out of what a screen reader sees until they are reached.
     byId("list").setAttribute("aria-rowcount", shown.length + 1);
-    shown.forEach((picture, index) => picture.row.setAttribute("aria-rowindex", index + 2));
     byId("nothing").hidden = shown.length > 0;
     const total = data.pictures.length;
     const all = counted(total, "picture");
