@@ -101,10 +101,10 @@ class Console:
         self._stderr.print(Text.assemble((label, style), printable(text)), soft_wrap=True)
 
 
-def check_output(output: Path) -> None:
+def check_output(output: Path, option: str = "--output") -> None:
     """Raise SettingError now, and not after hours of work, when `output` is a folder or a device."""
     if output.exists() and not output.is_file():
-        raise SettingError(f"{output} is no regular file; --output takes the name of a file to write.")
+        raise SettingError(f"{output} is no regular file; {option} takes the name of a file to write.")
 
 
 def _steers(character: str) -> bool:

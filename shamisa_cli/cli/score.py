@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,10 +15,19 @@ from shamisa_cli.cli import gating, options
 from shamisa_cli.cli.console import Console, check_output
 from shamisa_cli.cli.errors import outcome
 from shamisa_cli.cli.reporters import REPORTERS
+from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 from shamisa_cli.core.scoring.gate import Standing, conclusion, judged, standing
-from shamisa_cli.core.scoring.records import ImageRecord
+from shamisa_cli.core.scoring.records import ImageRecord, Run
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from shamisa_cli.core.models.loading import Model
+    from shamisa_cli.core.scoring.gallery import Gallery
+    from shamisa_cli.core.scoring.pipeline import Watch
 
 RESULTS = "Results"
 
@@ -56,6 +65,17 @@ def score(
             rich_help_panel=RESULTS,
             show_default="stdout",
             help="Write into a file, which appears when it is complete.",
+        ),
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html",
+            metavar="FILE",
+            rich_help_panel=RESULTS,
+            show_default="none",
+            help="Also make a web page to look at, filter and sort them; one file, for any browser, "
+            "with their maps if there is --maps.",
         ),
     ] = None,
     maps: Annotated[
@@ -104,6 +124,8 @@ def score(
     console = Console()
     if output is not None:
         check_output(output)
+    if html is not None:
+        _check_page(html, output)
     if maps is not None and maps.exists() and not maps.is_dir():
         raise SettingError(f"{maps} is a file; --maps takes the name of a folder.")
     reporter = REPORTERS[format or _format_of(output)]
@@ -120,25 +142,31 @@ def score(
     files = options.find_pictures(paths, files_from, recursive)
 
     from shamisa_cli.core.models.loading import load_model
-    from shamisa_cli.core.scoring.map_files import MapWriter
+    from shamisa_cli.core.scoring.gallery import Gallery
     from shamisa_cli.core.scoring.pipeline import describe_run, score_files
 
     loaded = load_model(model, probe=probe, offline=offline, device=device)
     run = describe_run(loaded, view, gated=gated.gate.judges)
-    watch = None if maps is None else MapWriter(loaded, maps, files)
+    gallery = None if html is None else Gallery()
+    watch = _watch(loaded, files, maps, gallery)
     scored = score_files(loaded, files, jobs=jobs, view_size=view, max_pixels=max_pixels, watch=watch)
     gated.require_same(run, loaded)
     records = judged(scored, gated.gate)
+    on_page: list[ImageRecord] = []
     standings: Counter[Standing] = Counter()
     scores: dict[str, float] = {}
     beside = reporter.streams and order is None and output is None
     with (
         closing(records),
+        gallery or nullcontext(),
         console.results(output) as stream,
         console.progress("Scoring", len(files), beside_results=beside) as advance,
     ):
         watched = _watched(records, standings, scores, advance)
-        reporter.write(_arranged(watched, order), run, stream)
+        kept = watched if gallery is None else _kept(watched, on_page)
+        reporter.write(_arranged(kept, order), run, stream)
+        if html is not None and gallery is not None:
+            _write_page(html, on_page, run, gallery)
     gated.keep(scores, run, loaded, console)
     if run.gated and (output is not None or not reporter.concludes):
         console.hint(f"{conclusion(standings, gated=True)}.")
@@ -150,6 +178,40 @@ def score(
 def _format_of(output: Path | None) -> str:
     suffix = output.suffix.lower().removeprefix(".") if output else ""
     return suffix if suffix in REPORTERS else "text"
+
+
+def _check_page(html: Path, output: Path | None) -> None:
+    check_output(html, "--html")
+    if output is not None and html.resolve() == output.resolve():
+        raise SettingError(f"--html and --output name one file, {html}. Give each its own.")
+
+
+def _watch(model: Model, files: list[Path], maps: Path | None, gallery: Gallery | None) -> Watch | None:
+    """What looks at each picture while its pixels are at hand."""
+    from shamisa_cli.core.scoring.map_files import MapWriter
+
+    watches: list[Watch] = [] if gallery is None else [gallery.add]
+    if maps is not None:
+        watches.append(MapWriter(model, maps, files, watch=None if gallery is None else gallery.add_map))
+
+    def watch(record: ImageRecord, pixels: npt.NDArray[np.uint8]) -> None:
+        for each in watches:
+            each(record, pixels)
+
+    return watch if watches else None
+
+
+def _write_page(html: Path, records: list[ImageRecord], run: Run, gallery: Gallery) -> None:
+    from shamisa_cli.cli.reporters.html import write_html
+
+    with replacing(html) as temporary, temporary.open("w", encoding="utf-8", newline="") as page:
+        write_html(records, run, gallery, page)
+
+
+def _kept(records: Iterable[ImageRecord], into: list[ImageRecord]) -> Iterator[ImageRecord]:
+    for record in records:
+        into.append(record)
+        yield record
 
 
 def _watched(

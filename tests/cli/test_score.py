@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -114,6 +115,34 @@ def test_maps_are_drawn_beside_the_scores(shamisa, tiny_model: Path, photos: Pat
     assert drawn.returncode == 3
     assert drawn.stdout == plain.stdout
     assert sorted(path.name for path in (tmp_path / "maps").iterdir()) == [f"{number}.jpg.png" for number in range(4)]
+
+
+def test_a_page_holds_every_picture_beside_the_usual_output(
+    shamisa, tiny_model: Path, photos: Path, tmp_path: Path
+) -> None:  # type: ignore[no-untyped-def]
+    (photos / "broken.jpg").write_bytes(b"no picture")
+    page, maps = tmp_path / "new" / "report.html", tmp_path / "maps"
+    options = ("--model", tiny_model, "-f", "json", "--html", page, "--min-score", 0)
+    done = shamisa("score", photos, *options, "--maps", maps)
+    assert done.returncode == 3, done.stderr
+    assert len(json.loads(done.stdout)["images"]) == 5
+    blocks = re.findall(r'<script type="application/json" id="\w+">(.*?)</script>', page.read_text(), re.DOTALL)
+    data, pictures = map(json.loads, blocks)
+    assert [Path(picture["path"]).name for picture in data["pictures"]] == [
+        "0.jpg", "1.jpg", "2.jpg", "3.jpg", "broken.jpg",
+    ]  # fmt: skip
+    assert [[bool(part) for part in pair] for pair in pictures] == [[True, True]] * 4 + [[False, False]]
+    assert list(page.parent.iterdir()) == [page]
+
+
+def test_a_page_needs_a_file_of_its_own(shamisa, tiny_model: Path, photos: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    for options, reason in (
+        (("--html", photos), "--html takes the name of a file"),
+        (("--html", tmp_path / "x.html", "-o", tmp_path / "x.html"), "Give each its own"),
+    ):
+        done = shamisa("score", photos, "--model", tiny_model, *options)
+        assert done.returncode == 2
+        assert reason in done.stderr
 
 
 def test_maps_cannot_go_into_a_file(shamisa, tiny_model: Path, photos: Path) -> None:  # type: ignore[no-untyped-def]

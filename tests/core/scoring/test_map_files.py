@@ -48,6 +48,18 @@ def test_each_scored_picture_gets_a_whole_png_and_nothing_else_is_left(
             assert picture.format == "PNG"
 
 
+def test_a_map_is_told_of_when_it_is_drawn(model: Model, photos: list[Path], broken: Path, tmp_path: Path) -> None:
+    told = []
+    writer = MapWriter(model, tmp_path / "maps", [*photos, broken], watch=lambda *each: told.append(each))
+    scored = [
+        record for record in score_files(model, [photos[0], broken, photos[1]], watch=writer) if record.error is None
+    ]
+    assert [record.path for record, _, _ in told] == [record.path for record in scored]
+    for record, pixels, score_map in told:
+        assert score_map.points.shape == pixels.shape[:2]
+        assert score_map.score == pytest.approx(record.score, abs=1e-3)
+
+
 def points(local: np.ndarray) -> ScoreMap:
     return ScoreMap(local / local.size, average=60.0)
 

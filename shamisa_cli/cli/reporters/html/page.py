@@ -1,0 +1,106 @@
+"""Fills the page of this folder with records and small pictures."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from importlib.resources import files
+from string import Template
+from typing import TYPE_CHECKING, Any, TextIO
+
+from shamisa_cli.cli.console import printable
+from shamisa_cli.core.scoring.gate import conclusion, standing
+from shamisa_cli.core.scoring.records import DEFECTS, ImageRecord, Run, summarise
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.scoring.gallery import Gallery
+
+PLACE_OF_PICTURES = "$pictures"
+DECIMALS = 3
+NOT_IN_SCRIPTS = {ord(character): f"\\u{ord(character):04x}" for character in "<>&"}
+"""What could end a script element or begin a comment in it, as JSON writes it otherwise."""
+
+
+def write_html(records: Sequence[ImageRecord], run: Run, gallery: Gallery, stream: TextIO) -> None:
+    """Write the page of all records, in the order it keeps among equals.
+
+    What comes from outside (names of files, messages) is in a block of JSON that no parser of HTML or JavaScript
+    reads; the page's own script puts it in as text. The policy in its head allows that script and that style, by
+    their hashes, and no request at all.
+    """
+    style, script = _part("report.css"), _part("report.js")
+    before, after = _part("report.html").split(PLACE_OF_PICTURES)
+    stream.write(
+        Template(before).substitute(
+            policy=f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; "
+            "base-uri 'none'; form-action 'none'",
+            style=style,
+            data=_json(_document(records, run, gallery.has_maps)),
+        )
+    )
+    _write_pictures(records, gallery, stream)
+    stream.write(Template(after).substitute(script=script))
+
+
+def _document(records: Sequence[ImageRecord], run: Run, has_maps: bool) -> dict[str, Any]:
+    standings = Counter(standing(record) for record in records)
+    return {
+        "made": datetime.now().astimezone().isoformat(timespec="minutes"),
+        "model": printable(run.model.name),
+        "revision": printable(run.model.revision),
+        "viewSize": run.model.preprocessing.get("view_size"),
+        "gated": run.gated,
+        "conclusion": conclusion(standings, gated=run.gated),
+        "summary": summarise(records).to_json(),
+        "maps": has_maps,
+        "defects": list(DEFECTS) if any(record.defects for record in records) else [],
+        "pictures": [_picture(record) for record in records],
+    }
+
+
+def _picture(record: ImageRecord) -> dict[str, Any]:
+    messages = [record.error.message] if record.error is not None else [found.message for found in record.findings]
+    return {
+        "path": printable(record.path),
+        "score": _rounded(record.score),
+        "interval": None if record.interval is None else [_rounded(end) for end in record.interval],
+        "mos": _rounded(record.mos),
+        "size": [record.width, record.height] if record.width and record.height else None,
+        "defects": None if record.defects is None else [_rounded(record.defects.get(name)) for name in DEFECTS],
+        "standing": standing(record),
+        "messages": [printable(message) for message in messages],
+    }
+
+
+def _write_pictures(records: Sequence[ImageRecord], gallery: Gallery, stream: TextIO) -> None:
+    """A JSON array of [thumbnail, map] for each record, base64 or null, one after the other: they may be many."""
+    stream.write("[")
+    for index, record in enumerate(records):
+        pair = [_base64(gallery.thumbnail(record.path)), _base64(gallery.map(record.path))]
+        stream.write(("," if index else "") + "\n" + json.dumps(pair, separators=(",", ":")))
+    stream.write("\n]")
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, DECIMALS)
+
+
+def _base64(content: bytes | None) -> str | None:
+    return None if content is None else base64.b64encode(content).decode("ascii")
+
+
+def _json(document: dict[str, Any]) -> str:
+    return json.dumps(document, allow_nan=False, separators=(",", ":")).translate(NOT_IN_SCRIPTS)
+
+
+def _part(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8").strip()
+
+
+def _hash(content: str) -> str:
+    """What a Content-Security-Policy calls an inline script or style with this content."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
