@@ -25,6 +25,7 @@ from shamisa_cli.core.models.loading import Model, load_model
 
 SEVERITIES = (0.0, 1.0, 2.0, 3.0, 4.0)
 TARGET = Path(__file__).with_name("embedding-map.png")
+MARKERS = (("o", "●"), ("s", "■"), ("^", "▲"), ("D", "◆"), ("v", "▼"))
 COLOURS = dict(zip(GROUPS, ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#555555"), strict=True))
 
 
@@ -51,6 +52,8 @@ def draw(points: np.ndarray) -> Figure:
     FigureCanvasAgg(figure)
     panels = figure.subplots(2, 4, sharex=True, sharey=True).ravel()
     middle = np.median(points, axis=0)
+    corners = [np.concatenate([middle.reshape(-1, 2), np.zeros((1, 2))]).min(0), middle.reshape(-1, 2).max(0)]
+    margin = 0.15 * (corners[1] - corners[0])
     first = 0
     for panel, group in zip(panels, GROUPS, strict=False):
         panel.scatter(*points.reshape(-1, 2).T, s=3, color="0.88", linewidths=0)
@@ -58,17 +61,28 @@ def draw(points: np.ndarray) -> Figure:
         for index, operator in enumerate(BY_GROUP[group]):
             path = np.concatenate([np.zeros((1, 2)), middle[first + index]])
             panel.plot(*path.T, color=COLOURS[group], linewidth=1.2, alpha=0.8)
-            panel.scatter(*path[1:].T, s=[6, 12, 20, 30, 42], color=COLOURS[group], alpha=0.8, linewidths=0)
-            panel.annotate(operator.name, path[-1], fontsize=7, xytext=(4, 3), textcoords="offset points")
+            marks = {"marker": MARKERS[index][0], "color": COLOURS[group], "alpha": 0.8, "linewidths": 0}
+            panel.scatter(*path[1:].T, s=[6, 12, 20, 30, 42], **marks)
+            panel.text(
+                0.98,
+                0.97 - 0.08 * index,
+                f"{operator.name} {MARKERS[index][1]}",
+                fontsize=7,
+                ha="right",
+                va="top",
+                transform=panel.transAxes,
+            )
         first += len(BY_GROUP[group])
         panel.set_title(group, loc="left", fontsize=10, color=COLOURS[group])
         panel.spines[["top", "right"]].set_visible(False)
         panel.tick_params(labelsize=7)
+        panel.set(xlim=(corners[0][0] - margin[0], corners[1][0] + margin[0]))
+        panel.set(ylim=(corners[0][1] - margin[1], corners[1][1] + 3 * margin[1]))
     panels[-1].axis("off")
     panels[-1].text(
         0,
         0.95,
-        "+  the untouched photograph\n\nlarger dots: severity 0 to 4\n(median over photographs)\n\n"
+        "+  the untouched photograph\n\nlarger marks: severity 0 to 4\n(median over photographs)\n\n"
         "grey: every photograph,\noperator and severity",
         va="top",
         fontsize=9,
@@ -86,7 +100,7 @@ def main() -> None:
     features = np.stack([moves(model, path) for path in photos[: options.photos]])
     components = PCA(2, random_state=0).fit(features.reshape(-1, features.shape[-1]))
     points = components.transform(features.reshape(-1, features.shape[-1])).reshape(*features.shape[:3], 2)
-    draw(points).savefig(TARGET, metadata={"Software": None})
+    draw(points).savefig(TARGET, format="png", metadata={"Software": None})
     print(f"{TARGET}: the two components hold {components.explained_variance_ratio_.sum():.0%} of the variance")
 
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import metric_worker
 import pytest
 import torch
 import torch.multiprocessing as multiprocessing
@@ -112,24 +113,11 @@ class TwoArguments(ShamisaScore):
         super().update(images)
 
 
-def _worker(rank: int, world: int, folder: str, model: Model) -> None:
-    torch.set_num_threads(1)
-    store = torch.distributed.FileStore(f"{folder}/store", world)
-    torch.distributed.init_process_group("gloo", store=store, rank=rank, world_size=world)
-    metric, on_step = ShamisaScore(model), ShamisaScore(model, dist_sync_on_step=True)
-    steps = []
-    for batch in batches()[rank::world]:
-        metric.update(batch)
-        steps.append(on_step(batch).item())
-    torch.save([metric.compute().item(), *steps], f"{folder}/{rank}.pt")
-    torch.distributed.destroy_process_group()
-
-
 @pytest.mark.slow
 def test_two_processes_agree_on_the_mean_of_all_pictures(
     images: Tensor, model: Model, reference: Reference, tmp_path: Path
 ) -> None:
-    multiprocessing.spawn(_worker, (2, str(tmp_path), model), nprocs=2)
+    multiprocessing.spawn(metric_worker.compute, (2, str(tmp_path), model, images), nprocs=2)
     first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2))
     assert first == second
     steps = [reference(images[start : start + 2].flatten(0, 1)).item() for start in (0, 2)]
