@@ -193,7 +193,10 @@ def _probe(folder: Path) -> ProbeRecord:
 
 def _defects(folder: Path) -> DefectsRecord | None:
     probe = load_defects(folder)
-    return None if probe is None else DefectsRecord(_trained_on(folder / DEFECTS_MANIFEST), tuple(probe.groups))
+    if probe is None:
+        return None
+    # A group may have several probes, one for each way of being degraded.
+    return DefectsRecord(_trained_on(folder / DEFECTS_MANIFEST), tuple(dict.fromkeys(probe.groups)))
 
 
 def _trained_on(path: Path) -> str:
