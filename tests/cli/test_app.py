@@ -48,3 +48,13 @@ def test_what_cannot_be_done_is_said_without_a_traceback_and_exits_2(shamisa, ar
     assert shown.stdout == ""
     assert expected in shown.stderr
     assert "Traceback" not in shown.stderr
+
+
+@pytest.mark.parametrize("arguments", [["models", "list"], ["models", "show", "shamisa-mobilenetv2"], ["config"]])
+def test_what_reads_models_and_settings_does_not_wait_for_torch(arguments: list[str]) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "shamisa_cli", *arguments]
+    shown = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert shown.returncode == 0, shown.stderr
+    imported = {line.rpartition("|")[2].strip() for line in shown.stderr.splitlines()}
+    assert "shamisa_cli.cli.app" in imported
+    assert "torch" not in imported

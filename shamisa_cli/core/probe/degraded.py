@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from shamisa_cli.core.distortions.operator import GROUPS
+from shamisa_cli.core.distortions.groups import GROUPS
 from shamisa_cli.core.distortions.registry import BY_GROUP, OPERATORS
 from shamisa_cli.core.errors import ImageError, SettingError
 from shamisa_cli.core.probe.ridge import Features, Matrix

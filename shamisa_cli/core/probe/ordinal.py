@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from shamisa_cli.core.distortions.operator import MAX_SEVERITY
+from shamisa_cli.core.distortions.groups import MAX_SEVERITY
 from shamisa_cli.core.errors import ImageError, SettingError
 from shamisa_cli.core.probe.ridge import Features, Vector
 

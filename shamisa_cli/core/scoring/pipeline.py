@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from shamisa_cli.core.distortions.operator import GROUPS
+from shamisa_cli.core.distortions.groups import GROUPS
 from shamisa_cli.core.encoder.spec import SMALLEST_VIEW
 from shamisa_cli.core.errors import ImageError, ModelError, SettingError
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, Picture, decode
