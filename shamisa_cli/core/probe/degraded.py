@@ -16,7 +16,7 @@ from shamisa_cli.core.errors import ImageError, SettingError
 from shamisa_cli.core.probe.ridge import Features, Matrix
 
 if TYPE_CHECKING:
-    from shamisa_cli.core.encoder.encoder import Encoder
+    from shamisa_cli.core.encoder.embedder import Embedder
 
     Pixels = NDArray[np.uint8]
 
@@ -52,7 +52,7 @@ class Degraded:
 
 
 def degrade_and_embed(
-    encoder: Encoder,
+    encoder: Embedder,
     photos: Sequence[Path],
     *,
     versions: int = VERSIONS,
