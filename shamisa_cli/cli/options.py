@@ -43,7 +43,6 @@ class Runtime(StrEnum):
     AUTO = "auto"
     TORCH = "torch"
     ONNX = "onnx"
-    OPENVINO = "openvino"
 
 
 def bundled_models(incomplete: str) -> list[str]:

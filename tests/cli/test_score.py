@@ -47,6 +47,17 @@ def test_the_gate_lists_and_jobs(shamisa, tiny_model: Path, photos: Path, tmp_pa
     assert {image["path"]: image["score"] for image in images[:4]} == {row["path"]: row["score"] for row in rows}
 
 
+def test_scores_agree_whichever_library_computes(shamisa, tiny_model: Path, photos: Path) -> None:  # type: ignore[no-untyped-def]
+    tables = {}
+    for runtime in ("auto", "torch", "onnx"):
+        shown = shamisa("score", photos, "--model", tiny_model, "-f", "json", "--runtime", runtime, "--device", "cpu")
+        assert shown.returncode == 0, shown.stderr
+        tables[runtime] = json.loads(shown.stdout)
+    assert tables["auto"] == tables["onnx"]
+    for one, other in zip(tables["torch"]["images"], tables["onnx"]["images"], strict=True):
+        assert abs(one["score"] - other["score"]) < 0.01
+
+
 def test_ctrl_c_leaves_no_half_written_output(tiny_model: Path, photos: Path, tmp_path: Path) -> None:
     output = tmp_path / "out" / "scores.csv"
     command = [sys.executable, "-m", "shamisa_cli", "score", "-", "--model", tiny_model, "-o", output]

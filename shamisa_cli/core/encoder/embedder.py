@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from shamisa_cli.core.encoder.spec import EncoderConfig
 
-Runtime = Literal["torch", "onnx", "openvino"]
+Runtime = Literal["torch", "onnx"]
 RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
 
 Pixels = npt.NDArray[np.uint8]

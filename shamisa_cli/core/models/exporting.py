@@ -27,8 +27,8 @@ def add_graph(folder: Path) -> Path:
         SettingError: onnx or onnxruntime is not installed, or the encoder cannot be exported.
         OSError: the folder cannot be written.
     """
-    from shamisa_cli.core.encoder.runtimes.export import export_graph
-    from shamisa_cli.core.encoder.runtimes.onnx_runtime import OnnxEncoder
+    from shamisa_cli.core.encoder.onnx_encoder import OnnxEncoder
+    from shamisa_cli.core.encoder.onnx_export import export_graph
 
     model = read_model(folder)
     encoder = model.load_encoder("cpu")

@@ -77,7 +77,7 @@ def load_model(
         probe: where another probe is, named the same ways; None takes the model's own, if it has one.
         offline: make no request to the Hub.
         device: auto (CUDA, else MPS, else CPU), cpu, cuda, cuda:N or mps.
-        runtime: auto (the fastest for the device), torch, onnx or openvino; see `load_embedder`.
+        runtime: auto (the fastest for the device), torch or onnx; see `load_embedder`.
 
     Raises:
         ModelError: a name leads nowhere, a folder is damaged, the probe was fitted on another encoder, or

@@ -22,7 +22,7 @@ def load_embedder(folder: ModelFolder, runtime: RuntimeChoice = "auto", device: 
         folder: the model.
         runtime: "auto" takes torch on CUDA and MPS and for models without a graph, and else ONNX Runtime, which
             is the fastest on a CPU (docs/performance.md).
-        device: auto (CUDA, else MPS, else CPU), cpu, cuda, cuda:N or mps; ONNX Runtime and OpenVINO take the CPU.
+        device: auto (CUDA, else MPS, else CPU), cpu, cuda, cuda:N or mps; ONNX Runtime takes the CPU.
 
     Raises:
         SettingError: the runtime is not known, not installed, or not for the device.
@@ -36,17 +36,16 @@ def load_embedder(folder: ModelFolder, runtime: RuntimeChoice = "auto", device: 
     if runtime == "torch":
         return folder.load_encoder(name)
     if name != CPU:
-        raise SettingError(f"The runtime {runtime} computes on the CPU. For {name}, take --runtime torch.")
-    return _from_graph(folder, runtime)
+        raise SettingError(f"ONNX Runtime computes on the CPU. For {name}, take --runtime torch.")
+    return _from_graph(folder)
 
 
-def _from_graph(folder: ModelFolder, runtime: Runtime) -> Embedder:
-    from shamisa_cli.core.encoder.runtimes.onnx_runtime import OnnxEncoder
+def _from_graph(folder: ModelFolder) -> Embedder:
+    from shamisa_cli.core.encoder.onnx_encoder import OnnxEncoder
 
     if folder.graph is None:
         raise ModelError(
-            f"The model {folder.name} has no {MODEL_GRAPH}, which --runtime {runtime} needs. Make one with: "
+            f"The model {folder.name} has no {MODEL_GRAPH}, which ONNX Runtime reads. Make one with: "
             f"shamisa models export {folder.path}, or take --runtime torch."
         )
-    assert runtime == "onnx"
     return OnnxEncoder.load(folder.encoder, folder.graph, folder.weights, folder.fingerprint)

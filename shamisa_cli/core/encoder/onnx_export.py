@@ -18,7 +18,7 @@ from torch import Tensor, fx, nn
 from shamisa_cli.core.encoder.backbones import Backbone
 from shamisa_cli.core.encoder.encoder import Encoder
 from shamisa_cli.core.encoder.features import STD_EPSILON, wanted_stages
-from shamisa_cli.core.encoder.runtimes.graph import FINGERPRINT, GraphBuilder
+from shamisa_cli.core.encoder.onnx_graph import FINGERPRINT, GraphBuilder
 from shamisa_cli.core.encoder.spec import FeatureSpec, Preprocessing
 from shamisa_cli.core.errors import SettingError
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from shamisa_cli.core.encoder.crops import boxes_read
 from shamisa_cli.core.encoder.embedder import FeatureVector, Pixels, Runtime
-from shamisa_cli.core.encoder.runtimes.graph import FINGERPRINT
+from shamisa_cli.core.encoder.onnx_graph import FINGERPRINT
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError, SettingError
 
