@@ -129,7 +129,7 @@ def push(
     offline: options.Offline = False,
     as_json: AsJson = False,
 ) -> None:
-    """Upload a model or probe to the Hugging Face Hub: its card, JSON, safetensors, and the figures of the card.
+    """Upload a model or probe to the Hugging Face Hub: its card, JSON, safetensors, graph, and the card's figures.
 
     Nothing else in the folder is uploaded, and a folder with a pickle in it is refused. The card's metadata is
     completed. Asks nothing; HF_TOKEN or the login of the Hub's client decides who may write.

@@ -15,6 +15,7 @@ from shamisa_cli.core.encoder.embedder import FeatureVector, Pixels, Runtime
 from shamisa_cli.core.encoder.onnx_graph import FINGERPRINT
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError, SettingError
+from shamisa_cli.core.processors import available_cpus
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -85,16 +86,21 @@ class OnnxEncoder:
 
     @cached_property
     def _wide_session(self) -> InferenceSession:
-        return _opened(self.graph, self.weights, threads=0)
+        return _opened(self.graph, self.weights, threads=available_cpus())
 
 
 def _features(session: InferenceSession, pixels: Pixels) -> FeatureVector:
-    vector: FeatureVector = session.run(["features"], {"pixels": pixels})[0]
+    try:
+        vector: FeatureVector = session.run(["features"], {"pixels": pixels})[0]
+    except Exception as error:  # ONNX Runtime's exceptions have no base of their own
+        if "allocate" in str(error):
+            raise MemoryError(str(error)) from error
+        raise
     return vector
 
 
 def _opened(graph: Path, weights: Path, *, threads: int) -> InferenceSession:
-    """A session on so many threads; 0 takes one a processor."""
+    """A session whose operators use so many threads."""
     try:
         import onnxruntime
     except ImportError as error:
@@ -102,7 +108,7 @@ def _opened(graph: Path, weights: Path, *, threads: int) -> InferenceSession:
             "ONNX Runtime is not installed. Install it with: pip install onnxruntime, or take --runtime torch."
         ) from error
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors; they come as exceptions as well
+    options.log_severity_level = 4  # errors come as exceptions
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     # Idle threads sleep, since the processors are wanted for decoding.
@@ -114,6 +120,6 @@ def _opened(graph: Path, weights: Path, *, threads: int) -> InferenceSession:
         # The weights as they were checked, and wherever links in the Hub's cache lead.
         options.add_external_initializers_from_files_in_memory([weights.name], [stored], [len(stored)])
         return onnxruntime.InferenceSession(graph.read_bytes(), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's exceptions have no base of their own
+    except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelError(f"{graph} cannot be used by ONNX Runtime ({reason}). Get the folder again.") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +18,7 @@ from shamisa_cli.core.distortions.groups import GROUPS
 from shamisa_cli.core.encoder.spec import SMALLEST_VIEW
 from shamisa_cli.core.errors import ImageError, ModelError, SettingError
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, Picture, decode
+from shamisa_cli.core.processors import available_cpus
 from shamisa_cli.core.scoring.records import NOT_A_NUMBER, ErrorRecord, ImageRecord, ModelRecord, Run
 
 if TYPE_CHECKING:
@@ -58,13 +58,6 @@ Outcomes = Generator[tuple[Path, Future[T]], None, None]
 Seen = Generator[tuple[Embedding, Pixels | None], None, None]
 Watch = Callable[[ImageRecord, Pixels], None]
 """Told each scored picture and its pixels as they were judged, (H, W, 3)."""
-
-
-def available_cpus() -> int:
-    """How many processors this process may use (containers and batch systems often grant a few of many)."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def effective_view_size(encoder: Embedder, view_size: ViewSize) -> int | None:
