@@ -16,19 +16,36 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from shamisa_cli.core.models.loading import load_model
+    from shamisa_cli.core.scale.cluster import run_on_ray
+    from shamisa_cli.core.scale.makers import Recipe
+    from shamisa_cli.core.scale.store import open_parts
     from shamisa_cli.core.scoring.api import embed, score, score_map
     from shamisa_cli.core.scoring.tensors import TensorScorer
     from shamisa_cli.core.scoring.torchmetric import ShamisaScore
 
 __version__ = "0.1.0"
 
-__all__ = ["ShamisaScore", "TensorScorer", "__version__", "embed", "load_model", "score", "score_map"]
+__all__ = [
+    "Recipe",
+    "ShamisaScore",
+    "TensorScorer",
+    "__version__",
+    "embed",
+    "load_model",
+    "open_parts",
+    "run_on_ray",
+    "score",
+    "score_map",
+]
 
 _HOMES = {
+    "Recipe": "shamisa_cli.core.scale.makers",
     "ShamisaScore": "shamisa_cli.core.scoring.torchmetric",
     "TensorScorer": "shamisa_cli.core.scoring.tensors",
     "embed": "shamisa_cli.core.scoring.api",
     "load_model": "shamisa_cli.core.models.loading",
+    "open_parts": "shamisa_cli.core.scale.store",
+    "run_on_ray": "shamisa_cli.core.scale.cluster",
     "score": "shamisa_cli.core.scoring.api",
     "score_map": "shamisa_cli.core.scoring.api",
 }

@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from loopback_hub import LoopbackHub, serving
+
+from shamisa_cli.core.encoder.backbones import build_backbone
+from shamisa_cli.core.encoder.encoder import Encoder
+from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocessing
+from shamisa_cli.core.models.exporting import add_graph
+from shamisa_cli.core.models.folder import save_model, save_probe
+from shamisa_cli.core.probe.ridge import Probe
+from shamisa_cli.core.probe.scale import linear_scale
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -31,3 +41,26 @@ def hub() -> Iterator[LoopbackHub]:
     """An empty Hub that listens on loopback while the module's tests run."""
     with serving() as state:
         yield state
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder: MobileNetV2 with seeded random weights, a graph and a random probe."""
+    folder = tmp_path_factory.mktemp("model") / "tiny"
+    torch.manual_seed(0)
+    config = EncoderConfig("mobilenet_v2", FeatureSpec(scales=(1.0,)), Preprocessing(view_size=64))
+    encoder = Encoder.create(config, build_backbone("mobilenet_v2").state_dict())
+    written = save_model(folder, config, encoder.state(), name="tiny", card="# A model for tests", origin="random")
+    length = encoder.feature_length
+    probe = Probe(
+        weights=np.random.default_rng(0).normal(0, 0.05, length),
+        bias=0.5,
+        feature_mean=np.zeros(length),
+        feature_scale=np.ones(length),
+        scale=linear_scale(1.0, 5.0),
+        alpha=1.0,
+        encoder_fingerprint=written.fingerprint,
+    )
+    save_probe(folder, probe)
+    add_graph(folder)
+    return folder

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -11,8 +10,8 @@ import typer
 from shamisa_cli.cli import options
 from shamisa_cli.cli.console import Console, check_output
 from shamisa_cli.cli.errors import outcome
-from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
+from shamisa_cli.core.scale.shards import Shard
 
 MAX_WARNINGS = 20
 
@@ -25,17 +24,7 @@ def embed(
         ),
     ],
     paths: options.PathsArgument = None,
-    shard: Annotated[
-        str | None,
-        typer.Option(
-            "--shard",
-            metavar="I/N",
-            envvar="SHAMISA_SHARD",
-            rich_help_panel=options.PICTURES,
-            show_default="all",
-            help="Take the I-th of N parts of the sorted paths, 1/N to N/N: one for each of N machines.",
-        ),
-    ] = None,
+    shard: options.ShardText = None,
     files_from: options.FilesFrom = None,
     recursive: options.Recursive = True,
     view_size: options.ViewSizeText = "model",
@@ -57,11 +46,11 @@ def embed(
     3  pictures could not be read (see --skip-unreadable)
     """
     console = Console()
+    part = None if shard is None else Shard.parse(shard)
+    output = options.part_file(output, part)
     check_output(output)
     view = options.view_size(view_size)
-    files = options.find_pictures(paths, files_from, recursive)
-    if shard is not None:
-        files = _sharded(files, shard)
+    files = options.find_pictures(paths, files_from, recursive, part)
 
     from shamisa_cli.core.models.loading import load_model
     from shamisa_cli.core.scoring.embeddings import check_format
@@ -88,11 +77,3 @@ def embed(
         f"{collected.reused:,} were there before."
     )
     raise typer.Exit(outcome(failed=0, unreadable=len(collected.errors), skip_unreadable=skip_unreadable))
-
-
-def _sharded(files: list[Path], shard: str) -> list[Path]:
-    match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", shard)
-    index, count = (int(match[1]), int(match[2])) if match else (0, 0)
-    if not 1 <= index <= count:
-        raise SettingError(f"--shard is {shard!r}; it takes I/N with I from 1 to N, such as 1/4.")
-    return sorted(files, key=str)[index - 1 :: count]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shamisa_cli.core.errors import InputNotFoundError, SettingError
+from shamisa_cli.core.scale.shards import Shard, require_count
 
 if TYPE_CHECKING:
     from shamisa_cli.core.scoring.pipeline import ViewSize
@@ -76,6 +77,18 @@ Recursive = Annotated[
         envvar="SHAMISA_RECURSIVE",
         rich_help_panel=PICTURES,
         help="Whether folders in folders are read too.",
+    ),
+]
+ShardText = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="I/N",
+        envvar="SHAMISA_SHARD",
+        rich_help_panel=PICTURES,
+        show_default="all",
+        help="Take the I-th of N parts of the pictures, 1/N to N/N, by their names: one for each of N machines. "
+        "--output may then be a folder for the parts.",
     ),
 ]
 MaxPixels = Annotated[
@@ -175,8 +188,23 @@ def view_size(text: str) -> ViewSize:
         raise SettingError(f"--view-size is {text!r}; it takes a number of pixels, or native.") from None
 
 
-def find_pictures(paths: Sequence[str] | None, files_from: Path | None, recursive: bool) -> list[Path]:
-    """The files that PATHS name, then those of the lists (- and --files-from), each file once.
+def part_file(output: Path, shard: Shard | None) -> Path:
+    """The file that --output means: where it is no file but a folder of parts, the one for this part.
+
+    Raises:
+        SettingError: the folder was divided into another number of parts.
+    """
+    if shard is None or (output.suffix and not output.is_dir()):
+        return output
+    if output.is_dir():
+        require_count((path.name for path in output.iterdir()), shard.count, output)
+    return output / shard.file_name
+
+
+def find_pictures(
+    paths: Sequence[str] | None, files_from: Path | None, recursive: bool, shard: Shard | None = None
+) -> list[Path]:
+    """The files that PATHS name, then those of the lists (- and --files-from), each file once; those of one shard.
 
     What is named must exist. A file in a list may have gone by now: it is kept, and its row will say so.
 
@@ -198,4 +226,5 @@ def find_pictures(paths: Sequence[str] | None, files_from: Path | None, recursiv
         raise InputNotFoundError(
             "No picture was named. Give files, folders or globs, - for a list on stdin, or --files-from."
         )
-    return list({os.path.realpath(path): path for path in reversed(found)}.values())[::-1]
+    files = list({os.path.realpath(path): path for path in reversed(found)}.values())[::-1]
+    return files if shard is None else [path for path in files if shard.holds(path)]

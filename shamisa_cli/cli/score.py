@@ -15,9 +15,11 @@ from shamisa_cli.cli import gating, options
 from shamisa_cli.cli.console import Console, check_output
 from shamisa_cli.cli.errors import outcome
 from shamisa_cli.cli.reporters import REPORTERS
+from shamisa_cli.cli.reporters.text import TEXT
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
+from shamisa_cli.core.scale.shards import Shard
 from shamisa_cli.core.scoring.gate import Standing, conclusion, judged, standing
 from shamisa_cli.core.scoring.records import ImageRecord, Run
 
@@ -30,8 +32,10 @@ if TYPE_CHECKING:
     from shamisa_cli.core.scoring.pipeline import Watch
 
 RESULTS = "Results"
+TABLE = "parquet"
+MAX_WARNINGS = 20
 
-Format = StrEnum("Format", {name: name for name in REPORTERS})
+Format = StrEnum("Format", {name: name for name in (*REPORTERS, TABLE)})
 
 
 class Sort(StrEnum):
@@ -53,7 +57,7 @@ def score(
             rich_help_panel=RESULTS,
             show_default="by the suffix of --output, else text",
             help="text for people; json; jsonl and csv, a picture a row, written as they are done; "
-            "junit, github (annotations and a step summary) and sarif for CI.",
+            "junit, github (annotations and a step summary) and sarif for CI; parquet, a table that resumes.",
         ),
     ] = None,
     output: Annotated[
@@ -64,7 +68,7 @@ def score(
             metavar="FILE",
             rich_help_panel=RESULTS,
             show_default="stdout",
-            help="Write into a file, which appears when it is complete.",
+            help="Write into a file, which appears when it is complete. A .parquet file goes on where it stopped.",
         ),
     ] = None,
     html: Annotated[
@@ -103,6 +107,7 @@ def score(
     max_drop: gating.MaxDrop = None,
     update_baseline: gating.UpdateBaseline = False,
     files_from: options.FilesFrom = None,
+    shard: options.ShardText = None,
     recursive: options.Recursive = True,
     view_size: options.ViewSizeText = "model",
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
@@ -123,13 +128,20 @@ def score(
     3  pictures could not be read, and none failed the gate (see --skip-unreadable)
     """
     console = Console()
+    part = None if shard is None else Shard.parse(shard)
     if output is not None:
+        named, output = output, options.part_file(output, part)
+        if output != named and format not in (None, TABLE):
+            raise SettingError(f"{named} is a folder of parts, which are {TABLE}. Leave --format out, or name a file.")
         check_output(output)
     if html is not None:
         _check_page(html, output)
     if maps is not None and maps.exists() and not maps.is_dir():
         raise SettingError(f"{maps} is a file; --maps takes the name of a folder.")
-    reporter = REPORTERS[format or _format_of(output)]
+    chosen = format or _format_of(output)
+    if chosen == TABLE:
+        _check_table(output, pictures=html is not None or maps is not None)
+    reporter = REPORTERS.get(chosen, TEXT)
     order = sort or (Sort.SCORE if reporter.worst_first else None)
     view = options.view_size(view_size)
     gated = gating.open_gate(
@@ -140,34 +152,44 @@ def score(
         update=update_baseline,
         skip_unreadable=skip_unreadable,
     )
-    files = options.find_pictures(paths, files_from, recursive)
+    files = options.find_pictures(paths, files_from, recursive, part)
 
     from shamisa_cli.core.models.loading import load_model
     from shamisa_cli.core.scoring.gallery import Gallery
     from shamisa_cli.core.scoring.pipeline import describe_run, score_files
+    from shamisa_cli.core.scoring.resuming_scores import score_to_file
+    from shamisa_cli.core.scoring.score_table import read_scores
 
     loaded = load_model(model, probe=probe, offline=offline, device=device, runtime=runtime.value)
     run = describe_run(loaded, view, gated=gated.gate.judges)
-    gallery = None if html is None else Gallery()
-    watch = _watch(loaded, files, maps, gallery)
-    scored = score_files(loaded, files, jobs=jobs, view_size=view, max_pixels=max_pixels, watch=watch)
     gated.require_same(run, loaded)
-    records = judged(scored, gated.gate)
-    on_page: list[ImageRecord] = []
     standings: Counter[Standing] = Counter()
     scores: dict[str, float] = {}
-    beside = reporter.streams and order is None and output is None
-    with (
-        closing(records),
-        gallery or nullcontext(),
-        console.results(output) as stream,
-        console.progress("Scoring", len(files), beside_results=beside) as advance,
-    ):
-        watched = _watched(records, standings, scores, advance)
-        kept = watched if gallery is None else _kept(watched, on_page)
-        reporter.write(_arranged(kept, order), run, stream)
-        if html is not None and gallery is not None:
-            _write_page(html, on_page, run, gallery)
+    if chosen == TABLE and output is not None:
+        with console.progress("Scoring", len(files)) as advance:
+            settings = {"view_size": view, "jobs": jobs, "max_pixels": max_pixels}
+            tabled = score_to_file(loaded, files, output, advance=advance, **settings)
+        records = judged(read_scores(output), gated.gate)
+        _warn(console, _watched(records, standings, scores, lambda _pictures: None))
+        console.hint(f"{tabled.rows:,} pictures are in {output}; {tabled.reused:,} were there before.")
+    else:
+        on_page: list[ImageRecord] = []
+        gallery = None if html is None else Gallery()
+        watch = _watch(loaded, files, maps, gallery)
+        scored = score_files(loaded, files, jobs=jobs, view_size=view, max_pixels=max_pixels, watch=watch)
+        records = judged(scored, gated.gate)
+        beside = reporter.streams and order is None and output is None
+        with (
+            closing(records),
+            gallery or nullcontext(),
+            console.results(output) as stream,
+            console.progress("Scoring", len(files), beside_results=beside) as advance,
+        ):
+            watched = _watched(records, standings, scores, advance)
+            kept = watched if gallery is None else _kept(watched, on_page)
+            reporter.write(_arranged(kept, order), run, stream)
+            if html is not None and gallery is not None:
+                _write_page(html, on_page, run, gallery)
     gated.keep(scores, run, loaded, console)
     if run.gated and (output is not None or not reporter.concludes):
         console.hint(f"{conclusion(standings, gated=True)}.")
@@ -178,7 +200,22 @@ def score(
 
 def _format_of(output: Path | None) -> str:
     suffix = output.suffix.lower().removeprefix(".") if output else ""
-    return suffix if suffix in REPORTERS else "text"
+    return suffix if suffix in (*REPORTERS, TABLE) else "text"
+
+
+def _check_table(output: Path | None, *, pictures: bool) -> None:
+    if output is None:
+        raise SettingError(f"--format {TABLE} is for files; name one with --output.")
+    if pictures:
+        raise SettingError("A table that resumes has no pages and maps beside it; take another --format with those.")
+
+
+def _warn(console: Console, records: Iterable[ImageRecord]) -> None:
+    unreadable = [record.error.message for record in records if record.error is not None]
+    for message in unreadable[:MAX_WARNINGS]:
+        console.warn(message)
+    if len(unreadable) > MAX_WARNINGS:
+        console.warn(f"{len(unreadable) - MAX_WARNINGS:,} more pictures could not be read.")
 
 
 def _check_page(html: Path, output: Path | None) -> None:

@@ -25,11 +25,11 @@ class ImageError(ShamisaError):
     """One file could not be turned into pixels.
 
     Attributes:
-        path: the file.
+        path: the file, or the address of a picture that is no file here.
         kind: what is wrong, one word of a closed list, stable for machines to read.
     """
 
-    def __init__(self, path: Path, kind: ImageErrorKind, message: str) -> None:
+    def __init__(self, path: Path | str, kind: ImageErrorKind, message: str) -> None:
         super().__init__(message)
         self.path = path
         self.kind = kind

@@ -10,16 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image, ImageFilter
-
-from shamisa_cli.core.encoder.backbones import build_backbone
-from shamisa_cli.core.encoder.encoder import Encoder
-from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocessing
-from shamisa_cli.core.models.exporting import add_graph
-from shamisa_cli.core.models.folder import save_model, save_probe
-from shamisa_cli.core.probe.ridge import Probe
-from shamisa_cli.core.probe.scale import linear_scale
 
 Shamisa = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -39,29 +30,6 @@ def shamisa() -> Shamisa:
         return subprocess.run(command, **(defaults | settings))  # type: ignore[call-overload,no-any-return]
 
     return run
-
-
-@pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model folder: MobileNetV2 with seeded random weights, a graph and a random probe."""
-    folder = tmp_path_factory.mktemp("model") / "tiny"
-    torch.manual_seed(0)
-    config = EncoderConfig("mobilenet_v2", FeatureSpec(scales=(1.0,)), Preprocessing(view_size=64))
-    encoder = Encoder.create(config, build_backbone("mobilenet_v2").state_dict())
-    written = save_model(folder, config, encoder.state(), name="tiny", card="# A model for tests", origin="random")
-    length = encoder.feature_length
-    probe = Probe(
-        weights=np.random.default_rng(0).normal(0, 0.05, length),
-        bias=0.5,
-        feature_mean=np.zeros(length),
-        feature_scale=np.ones(length),
-        scale=linear_scale(1.0, 5.0),
-        alpha=1.0,
-        encoder_fingerprint=written.fingerprint,
-    )
-    save_probe(folder, probe)
-    add_graph(folder)
-    return folder
 
 
 @pytest.fixture

@@ -108,7 +108,8 @@ def test_embed_writes_what_was_asked_and_resumes(shamisa, tiny_model: Path, phot
 
     (photos / "broken.jpg").write_bytes(b"no picture")
     output = tmp_path / "features.parquet"
-    first = shamisa("embed", photos, "--model", tiny_model, "-o", output, "--shard", "1/2")
+    named = [photos / name for name in ("0.jpg", "2.jpg", "broken.jpg")]
+    first = shamisa("embed", *named, "--model", tiny_model, "-o", output)
     assert first.returncode == 3
     assert "broken.jpg" in first.stderr
     assert [Path(path).name for path in load_features(output).paths] == ["0.jpg", "2.jpg"]

@@ -69,11 +69,23 @@ def decode(path: Path, *, view_size: int | None = None, max_pixels: int = DEFAUL
     """
     try:
         with _open_regular(path) as stream:
-            return _read(path, stream, view_size, max_pixels)
+            return decode_stream(path, stream, view_size=view_size, max_pixels=max_pixels)
     except ImageError:
         raise
     except Exception as error:
         raise _explained(path, error) from error
+
+
+def decode_stream(
+    name: Path | str, stream: BinaryIO, *, view_size: int | None = None, max_pixels: int = DEFAULT_MAX_PIXELS
+) -> Picture:
+    """Read one picture from an open binary stream that can seek; `name` is for messages. Otherwise as `decode`."""
+    try:
+        return _read(name, stream, view_size, max_pixels)
+    except ImageError:
+        raise
+    except Exception as error:
+        raise _explained(name, error) from error
 
 
 def _open_regular(path: Path) -> BinaryIO:
@@ -85,7 +97,7 @@ def _open_regular(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
-def _read(path: Path, stream: BinaryIO, view_size: int | None, max_pixels: int) -> Picture:
+def _read(path: Path | str, stream: BinaryIO, view_size: int | None, max_pixels: int) -> Picture:
     image = open_picture(path, stream)
     _check_pixels(path, image.size, max_pixels)
     original, box = _load(image, view_size)
@@ -134,7 +146,7 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _check_pixels(path: Path, size: tuple[int, int], max_pixels: int) -> None:
+def _check_pixels(path: Path | str, size: tuple[int, int], max_pixels: int) -> None:
     width, height = size
     if width * height > max_pixels:
         raise ImageError(
@@ -145,7 +157,7 @@ def _check_pixels(path: Path, size: tuple[int, int], max_pixels: int) -> None:
         )
 
 
-def _explained(path: Path, error: Exception) -> ImageError:
+def _explained(path: Path | str, error: Exception) -> ImageError:
     """The typed error for whatever the operating system or Pillow raised."""
     reason = str(error) or type(error).__name__
     if isinstance(error, FileNotFoundError | NotADirectoryError):

@@ -40,7 +40,7 @@ _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 
 
-def open_picture(path: Path, stream: BinaryIO) -> Image.Image:
+def open_picture(path: Path | str, stream: BinaryIO) -> Image.Image:
     """The first picture in an open file with its header read and its pixels not yet decoded.
 
     Raises:
@@ -55,7 +55,7 @@ def open_picture(path: Path, stream: BinaryIO) -> Image.Image:
     return reader(stream)
 
 
-def _reader(path: Path, head: bytes) -> Reader:
+def _reader(path: Path | str, head: bytes) -> Reader:
     for signature, reader in _SIGNATURES:
         if head.startswith(signature):
             return reader
@@ -82,7 +82,7 @@ def _brands(head: bytes) -> set[bytes]:
     return {box[8:12], *(box[start : start + 4] for start in range(16, len(box), 4))}
 
 
-def _avif_reader(path: Path) -> Reader:
+def _avif_reader(path: Path | str) -> Reader:
     try:
         from PIL import AvifImagePlugin
     except ImportError:
@@ -99,7 +99,7 @@ def _avif_reader(path: Path) -> Reader:
     return AvifImagePlugin.AvifImageFile
 
 
-def _heif_reader(path: Path) -> Reader:
+def _heif_reader(path: Path | str) -> Reader:
     try:
         from pillow_heif import HeifImageFile
     except ImportError as error:

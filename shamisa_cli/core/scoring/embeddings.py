@@ -7,13 +7,16 @@ import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.errors import ModelError, SettingError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Features = npt.NDArray[np.float32]
 
@@ -160,6 +163,28 @@ def load_features(path: Path) -> FeatureTable:
     return FeatureTable(stamps, features, origin)
 
 
+def features_schema(length: int, origin: Origin) -> pa.Schema:
+    """The columns of a Parquet table of features, D = `length`, and what made them."""
+    import pyarrow as pa
+
+    columns = {"path": pa.string(), "size": pa.int64(), "mtime": pa.int64()}
+    columns["features"] = pa.list_(pa.float32(), length)
+    return pa.schema(columns, metadata={METADATA_KEY: origin.to_json()})
+
+
+def arrow_features(stamps: Sequence[FileStamp], block: Features, schema: pa.Schema) -> pa.Table:
+    """The features (n, D) of n files as Arrow's table under a `features_schema`."""
+    import pyarrow as pa
+
+    columns = [
+        pa.array([stamp.path for stamp in stamps], pa.string()),
+        pa.array([stamp.size for stamp in stamps], pa.int64()),
+        pa.array([stamp.mtime for stamp in stamps], pa.int64()),
+        pa.FixedSizeListArray.from_arrays(pa.array(block.ravel()), schema.field("features").type.list_size),
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
 def _foreign(path: Path, reason: object) -> ModelError:
     return ModelError(
         f"{path} is damaged or was not written by shamisa embed ({reason}). Make it again with: shamisa embed."
@@ -183,29 +208,14 @@ _Contents = tuple[tuple[FileStamp, ...], Features, Origin]
 def _write_parquet(
     target: Path, stamps: Sequence[FileStamp], length: int, blocks: Iterable[Features], origin: Origin
 ) -> None:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = pa.schema(
-        {
-            "path": pa.string(),
-            "size": pa.int64(),
-            "mtime": pa.int64(),
-            "features": pa.list_(pa.float32(), length),
-        },
-        metadata={METADATA_KEY: origin.to_json()},
-    )
+    schema = features_schema(length, origin)
     done = 0
     with pq.ParquetWriter(target, schema, use_dictionary=False) as writer:
         for block in blocks:
             rows = stamps[done : done + len(block)]
-            columns = [
-                pa.array([row.path for row in rows], pa.string()),
-                pa.array([row.size for row in rows], pa.int64()),
-                pa.array([row.mtime for row in rows], pa.int64()),
-                pa.FixedSizeListArray.from_arrays(pa.array(block.ravel()), length),
-            ]
-            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+            writer.write_table(arrow_features(rows, block, schema))
             done += len(block)
 
 

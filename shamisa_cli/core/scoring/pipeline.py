@@ -38,13 +38,13 @@ class Embedding:
     """What the encoder made of one file: either features, or the reason why there are none.
 
     Attributes:
-        path: the file.
+        path: the file, or the address of a picture that is no file here.
         features: (D,) float32.
         width, height: of the upright original, in pixels.
         error: why the file could not be read.
     """
 
-    path: Path
+    path: Path | str
     features: npt.NDArray[np.float32] | None = None
     width: int | None = None
     height: int | None = None
@@ -187,13 +187,14 @@ def _without_pixels(seen: Seen) -> Generator[Embedding, None, None]:
 def _scored(model: Model, seen: Seen, watch: Watch | None) -> Generator[ImageRecord, None, None]:
     with closing(seen):
         for embedding, pixels in seen:
-            record = _record(model, embedding)
+            record = record_of(model, embedding)
             if watch is not None and pixels is not None and record.score is not None:
                 watch(record, pixels)
             yield record
 
 
-def _record(model: Model, embedding: Embedding) -> ImageRecord:
+def record_of(model: Model, embedding: Embedding) -> ImageRecord:
+    """What the model makes of an embedded picture. Raises ModelError when it has no regressor."""
     path = str(embedding.path)
     if embedding.features is None:
         assert embedding.error is not None

@@ -1,15 +1,16 @@
 """Embedding a long list into one file, so that a killed run goes on where it stopped.
 
-Every few hundred pictures a part, itself a small table of features, is put into `<target>.parts`. At the end
+Every few hundred pictures a part, itself a small table of features, is put into `.<target>.parts`. At the end
 the parts become the target and go away. A later run takes rows from the target and from parts as long as the
 encoder, the preprocessing, and the file's path, size and time of change are the same.
 """
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
@@ -58,6 +59,16 @@ def origin_of(model: Model, view_size: ViewSize = "model") -> Origin:
     return Origin(model.encoder_fingerprint, model.name, preprocessing_used(model.encoder, view_size))
 
 
+def parts_folder(target: Path) -> Path:
+    """Where the parts of an unfinished table lie; hidden, so that who reads all tables of a folder passes over it."""
+    return target.with_name(f".{target.name}.parts")
+
+
+def remove_parts(parts: Path) -> None:
+    """Remove what `parts_folder` names, once the table is in its place."""
+    shutil.rmtree(parts, ignore_errors=True)
+
+
 @dataclass(frozen=True)
 class _Place:
     table: Path
@@ -87,7 +98,7 @@ def embed_to_file(
         OSError: the target or its parts cannot be written.
     """
     check_format(target)
-    parts = target.with_name(target.name + ".parts")
+    parts = parts_folder(target)
     stamps = {path: stamp for path in paths if (stamp := _stamp(path)) is not None}
     known = _known_rows([target, *sorted(parts.glob("*.safetensors"))], origin)
     missing = [path for path in paths if stamps.get(path) not in known]
@@ -101,14 +112,14 @@ def embed_to_file(
     with closing(embeddings):
         for batch in _batches(_readable(embeddings, errors, advance), rows_per_part):
             part = parts / f"{uuid.uuid4().hex}.safetensors"
-            rows = [stamps[embedding.path] for embedding, _ in batch]
+            rows = [stamps[Path(embedding.path)] for embedding, _ in batch]
             features = np.stack([features for _, features in batch])
             save_features(part, rows, encoder.feature_length, [features], origin)
             known.update({stamp: _Place(part, row) for row, stamp in enumerate(rows)})
 
     wanted = [stamps[path] for path in paths if stamps.get(path) in known]
     save_features(target, wanted, encoder.feature_length, _gather(wanted, known), origin)
-    _remove_parts(parts)
+    remove_parts(parts)
     return Collected(len(wanted), reused, tuple(errors))
 
 
@@ -164,10 +175,3 @@ def _gather(stamps: Sequence[FileStamp], places: Mapping[FileStamp, _Place]) -> 
         rows = [place.row for place in group]
         for start in range(0, len(rows), ROWS_PER_PART):
             yield opened(table).features[rows[start : start + ROWS_PER_PART]]
-
-
-def _remove_parts(parts: Path) -> None:
-    for part in parts.glob("*.safetensors"):
-        part.unlink(missing_ok=True)
-    with suppress(OSError):  # absent, or someone keeps other files in it
-        parts.rmdir()

@@ -44,7 +44,7 @@ def test_rows_are_the_features_of_the_readable_pictures_in_order(
     assert np.array_equal(table.features, expected(model, photos[1:6]))
     assert (collected.rows, collected.reused) == (5, 0)
     assert [error.path for error in collected.errors] == [broken]
-    assert not (tmp_path / f"out{suffix}.parts").exists()
+    assert not (tmp_path / f".out{suffix}.parts").exists()
 
 
 def test_pictures_that_are_there_and_unchanged_are_not_embedded_again(
@@ -69,7 +69,7 @@ def test_a_killed_run_leaves_no_target_and_goes_on_where_it_stopped(
     collected = run(model, photos, target)
     assert collected.reused in (4, 6)
     assert np.array_equal(load_features(target).features, expected(model, photos))
-    assert not (tmp_path / "out.npz.parts").exists()
+    assert not (tmp_path / ".out.npz.parts").exists()
 
 
 def test_features_of_another_encoder_or_view_are_made_anew(model: Model, photos: list[Path], tmp_path: Path) -> None:

@@ -1,0 +1,184 @@
+"""The parts of a job: which pictures each holds, and how one is made."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from itertools import chain
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from shamisa_cli.core.errors import ImageError
+from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, decode_stream
+from shamisa_cli.core.scale.makers import Maker, Seen
+from shamisa_cli.core.scale.shards import Shard
+from shamisa_cli.core.scale.sources import Content, Sources, contents, is_tar, members
+from shamisa_cli.core.scale.store import Store
+from shamisa_cli.core.scoring.embeddings import FileStamp
+from shamisa_cli.core.scoring.pipeline import Embedding, effective_view_size
+from shamisa_cli.core.scoring.score_table import stamps_in
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ROWS_AT_ONCE = 64
+TAR_KEY = b"shamisa.tar"
+"""Metadata of a part that holds a tar: its address, size and time of change."""
+NAME_DIGITS = 12
+
+
+@dataclass(frozen=True)
+class Part:
+    """A share of the pictures, which become one file.
+
+    Attributes:
+        name: of the file. A picture is in the part of one name only, whenever and wherever the part is made.
+        sources: the pictures, or the one tar that holds them.
+    """
+
+    name: str
+    sources: tuple[FileStamp, ...]
+
+    @property
+    def tar(self) -> FileStamp | None:
+        """The tar whose pictures these are."""
+        return self.sources[0] if len(self.sources) == 1 and is_tar(self.sources[0].path) else None
+
+    def to_json(self) -> str:
+        """The part as JSON text."""
+        return json.dumps([self.name, [[stamp.path, stamp.size, stamp.mtime] for stamp in self.sources]])
+
+    @classmethod
+    def from_json(cls, text: str) -> Part:
+        """Read what `to_json` wrote."""
+        name, sources = json.loads(text)
+        return cls(name, tuple(FileStamp(*stamp) for stamp in sources))
+
+
+@dataclass(frozen=True)
+class Made:
+    """What became of a part.
+
+    Attributes:
+        name: of the part.
+        rows: in its file.
+        reused: of them, how many were there before.
+        errors: sentences about pictures that could not be read.
+    """
+
+    name: str
+    rows: int
+    reused: int
+    errors: tuple[str, ...]
+
+
+def divide(sources: Sources, count: int) -> list[Part]:
+    """Pictures by their names into `count` parts, some of which may be empty, and each tar into a part of its own."""
+    homes: dict[Shard, list[FileStamp]] = defaultdict(list)
+    for stamp in sources.pictures:
+        homes[Shard.home_of(stamp.path, count)].append(stamp)
+    shards = [Shard(index, count) for index in range(1, count + 1)] if sources.pictures else []
+    parts = [Part(shard.file_name, tuple(homes[shard])) for shard in shards]
+    return parts + [Part(_tar_part_name(tar.path), (tar,)) for tar in sources.tars]
+
+
+def make_part(part: Part, maker: Maker, store: Store, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Made:
+    """Make a part, unless it is there; it appears when it is complete.
+
+    Rows of an earlier file stay if they were made the same way and the picture's address, size and time of change
+    are the same; a tar counts as a whole. Made twice, a part is the same file with the same pictures.
+
+    Raises:
+        OSError: the store of the pictures, or of the parts, does not answer as it should.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = maker.schema if part.tar is None else _with_tar(maker.schema, part.tar)
+    old = store.read(part.name)
+    if old is None or not old.schema.equals(schema, check_metadata=True):
+        old = None
+    elif part.tar is not None:
+        return Made(part.name, len(old), len(old), ())
+    kept = schema.empty_table() if old is None else _wanted(maker.finished(old), part)
+    known = set(stamps_in(kept))
+    missing = [stamp for stamp in part.sources if stamp not in known]
+    if old is not None and not missing and len(old) == len(kept):
+        return Made(part.name, len(kept), len(kept), ())
+
+    errors: list[str] = []
+    rows = 0
+    pictures = _stored(missing) if part.tar is None else members(part.tar)
+    with store.writing(part.name) as temporary, pq.ParquetWriter(temporary, schema) as writer:
+        for tables in _grouped(chain([kept], _made(pictures, maker, max_pixels, errors)), maker.rows_in_group):
+            table = pa.concat_tables(tables).replace_schema_metadata(schema.metadata)
+            writer.write_table(table)
+            rows += len(table)
+    return Made(part.name, rows, len(kept), tuple(errors))
+
+
+def _wanted(table: pa.Table, part: Part) -> pa.Table:
+    """The rows of pictures that are still in the part as they were."""
+    import pyarrow as pa
+
+    sources = set(part.sources)
+    rows = [row for row, stamp in enumerate(stamps_in(table)) if stamp in sources]
+    return table.take(pa.array(rows, pa.int64()))
+
+
+def _stored(pictures: Sequence[FileStamp]) -> Iterator[tuple[FileStamp, Content]]:
+    return ((stamp, contents(stamp)) for stamp in pictures)
+
+
+def _made(
+    pictures: Iterable[tuple[FileStamp, Content]], maker: Maker, max_pixels: int, errors: list[str]
+) -> Iterator[pa.Table]:
+    """The rows of the pictures, a few at a time, since embeddings are large."""
+    batch: list[Seen] = []
+    for stamp, content in pictures:
+        embedding = _embedded(stamp.path, content, maker, max_pixels)
+        if embedding.error is not None:
+            errors.append(str(embedding.error))
+        batch.append((stamp, embedding))
+        if len(batch) == ROWS_AT_ONCE:
+            yield maker.rows(batch)
+            batch = []
+    yield maker.rows(batch)
+
+
+def _embedded(name: str, content: Content, maker: Maker, max_pixels: int) -> Embedding:
+    if isinstance(content, ImageError):
+        return Embedding(name, error=content)
+    encoder = maker.model.encoder
+    view_size = effective_view_size(encoder, maker.view_size)
+    try:
+        picture = decode_stream(name, BytesIO(content), view_size=view_size, max_pixels=max_pixels)
+    except ImageError as error:
+        return Embedding(name, error=error)
+    return Embedding(name, encoder.embed(picture.pixels), picture.width, picture.height)
+
+
+def _grouped(tables: Iterable[pa.Table], rows: int) -> Iterator[list[pa.Table]]:
+    """Tables that together have at least so many rows; at the end, what is left."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table)
+        if sum(map(len, waiting)) >= rows:
+            yield waiting
+            waiting = []
+    if waiting:
+        yield waiting
+
+
+def _with_tar(schema: pa.Schema, tar: FileStamp) -> pa.Schema:
+    stamp = json.dumps([tar.path, tar.size, tar.mtime]).encode()
+    return schema.with_metadata({**(schema.metadata or {}), TAR_KEY: stamp})
+
+
+def _tar_part_name(address: str) -> str:
+    digest = hashlib.blake2b(address.encode()).hexdigest()[:NAME_DIGITS]
+    return f"tar-{PurePosixPath(address).name.split('.')[0]}-{digest}.parquet"

@@ -1,0 +1,178 @@
+"""What a large job is over: pictures in folders and object stores, and in tars as webdataset makes them."""
+
+from __future__ import annotations
+
+import gzip
+import tarfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
+
+from shamisa_cli.core.errors import ImageError, InputNotFoundError
+from shamisa_cli.core.images.discovery import PICTURE_SUFFIXES, discover
+from shamisa_cli.core.scoring.embeddings import FileStamp, portable
+
+TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz")
+SCHEME = "://"
+
+Content = bytes | ImageError
+"""A picture as it is stored, or why it could not be read."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What was found, each once, in the order of names.
+
+    Attributes:
+        pictures: files and objects by their address, which fsspec opens.
+        tars: archives of pictures.
+    """
+
+    pictures: tuple[FileStamp, ...]
+    tars: tuple[FileStamp, ...]
+
+
+def find_sources(named: Sequence[str | Path], *, recursive: bool = True) -> Sources:
+    """The pictures and tars that are meant.
+
+    Args:
+        named: files, folders and globs on this machine, or addresses such as s3://bucket/photos that fsspec knows.
+            Folders and prefixes give their pictures (see `discover`) and their tars.
+
+    Raises:
+        InputNotFoundError: a name leads to nothing.
+        ImportError: fsspec lacks what an address needs; it says what to install.
+    """
+    found: dict[str, FileStamp] = {}
+    for each in map(str, named):
+        stamps = _remote(each, recursive) if SCHEME in each else _local(each, recursive)
+        if not stamps:
+            raise InputNotFoundError(f"There is no picture and no tar at {each}. Check the spelling.")
+        found.update((stamp.path, stamp) for stamp in stamps)
+    ordered = [found[address] for address in sorted(found)]
+    return Sources(
+        tuple(stamp for stamp in ordered if not is_tar(stamp.path)),
+        tuple(stamp for stamp in ordered if is_tar(stamp.path)),
+    )
+
+
+def is_tar(address: str) -> bool:
+    """Whether a file of this name is taken for an archive of pictures."""
+    return address.lower().endswith(TAR_SUFFIXES)
+
+
+def contents(picture: FileStamp) -> Content:
+    """The bytes of a picture.
+
+    Raises:
+        OSError: the store does not answer as it should; trying again may help.
+    """
+    try:
+        with _opened(picture.path) as stream:
+            data: bytes = stream.read()
+            return data
+    except FileNotFoundError:
+        return ImageError(picture.path, "missing", f"{picture.path} is gone: it was there when the job began.")
+    except PermissionError:
+        return ImageError(picture.path, "unreadable", f"{picture.path} cannot be read: permission denied.")
+
+
+def members(tar: FileStamp) -> Iterator[tuple[FileStamp, Content]]:
+    """The pictures in a tar, in its order, each with an address that fsspec opens: tar://a/1.jpg::s3://bucket/0.tar.
+
+    The archive is read once from its beginning to its end, a picture at a time. Where it is damaged, what comes
+    before the damage is still given, and then an error with the address of the tar itself.
+
+    Raises:
+        OSError: the store does not answer as it should; trying again may help.
+    """
+    try:
+        with _opened(tar.path) as stream, tarfile.open(fileobj=stream, mode="r|*") as archive:
+            for member in archive:
+                if member.isfile() and _is_picture(member.name):
+                    file = archive.extractfile(member)
+                    assert file is not None
+                    stamp = FileStamp(portable(f"tar://{member.name}::{tar.path}"), member.size, tar.mtime)
+                    yield stamp, file.read()
+            if archive.fileobj is not None and archive.fileobj.tell() < archive.offset + tarfile.BLOCKSIZE:
+                raise EOFError("it has no end")  # tarfile takes an archive without its closing blocks for whole
+    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
+        reason = f"{tar.path} is damaged or cut short ({error}). Copy or download it again."
+        yield tar, ImageError(tar.path, "truncated", reason)
+
+
+def _opened(address: str) -> AbstractContextManager[BinaryIO]:
+    if SCHEME not in address:
+        return Path(address).open("rb")
+    import fsspec
+
+    opened: AbstractContextManager[BinaryIO] = fsspec.open(address, "rb")
+    return opened
+
+
+def _local(name: str, recursive: bool) -> list[FileStamp]:
+    path = Path(name).expanduser()
+    tars = [path] if is_tar(name) and path.is_file() else _tars_in(path, recursive)
+    try:
+        pictures = [] if path in tars else discover([path], recursive=recursive)
+    except InputNotFoundError:
+        if not tars:
+            raise
+        pictures = []
+    # Workers may run in another folder, so names are whole.
+    return [FileStamp.of(found.absolute()) for found in (*pictures, *tars)]
+
+
+def _tars_in(folder: Path, recursive: bool) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    inside = folder.rglob("*") if recursive else folder.glob("*")
+    return [path for path in inside if is_tar(path.name) and _is_visible(path.relative_to(folder).as_posix())]
+
+
+def _remote(address: str, recursive: bool) -> list[FileStamp]:
+    from fsspec.core import url_to_fs
+
+    store, root = url_to_fs(address)
+    matches = store.glob(root) if any(character in root for character in "*?[") else [root]
+    found: dict[str, Mapping[str, Any]] = {}
+    for match in matches:
+        if not store.exists(match):
+            continue
+        info = store.info(match)
+        if info["type"] != "directory":
+            found[match] = info
+            continue
+        for name, entry in store.find(match, maxdepth=None if recursive else 1, detail=True).items():
+            inside = name[len(match) :]
+            if _is_visible(inside) and (_is_picture(inside) or is_tar(inside)):
+                found[name] = entry
+    return [
+        FileStamp(portable(store.unstrip_protocol(name)), int(info["size"] or 0), _changed(info))
+        for name, info in found.items()
+    ]
+
+
+def _changed(info: Mapping[str, Any]) -> int:
+    """When an object changed last, in nanoseconds; 0 where its store does not say so in a listing."""
+    for key in ("LastModified", "last_modified", "updated", "mtime", "created"):
+        value = info.get(key)
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
+        if isinstance(value, datetime):
+            return int(value.timestamp()) * 10**9
+        if isinstance(value, int | float):
+            return int(value) * 10**9
+    return 0
+
+
+def _is_picture(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in PICTURE_SUFFIXES and _is_visible(name)
+
+
+def _is_visible(name: str) -> bool:
+    return not any(part.startswith(".") for part in PurePosixPath(name).parts if part not in (".", "/"))

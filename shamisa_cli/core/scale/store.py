@@ -1,0 +1,125 @@
+"""A folder of parts, on this machine or in an object store, where each part is complete or absent."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from shamisa_cli.core.atomic import replacing
+from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.scale.shards import Shard
+from shamisa_cli.core.scale.sources import SCHEME
+from shamisa_cli.core.scoring.embeddings import METADATA_KEY
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.dataset as pads
+
+SUFFIX = ".parquet"
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where parts are kept.
+
+    Attributes:
+        address: a folder, or an address that fsspec knows, such as s3://bucket/scores.
+    """
+
+    address: str
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The parts that were there when this was first asked, sorted."""
+        files, root = self._files
+        found = files.ls(root, detail=False) if files.exists(root) else []
+        names = (PurePosixPath(path).name for path in found)
+        return tuple(sorted(name for name in names if name.endswith(SUFFIX) and not name.startswith(".")))
+
+    def read(self, name: str) -> pa.Table | None:
+        """A part; None where there is none, or a damaged one."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        files, root = self._files
+        try:
+            with files.open(f"{root}/{name}", "rb") as stream:
+                return pq.read_table(stream)
+        except (FileNotFoundError, pa.ArrowInvalid):
+            return None
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[Path]:
+        """A temporary file that becomes the part of that name when the block ends without an error.
+
+        In an object store it is one upload, which such stores show when it is complete.
+        """
+        if SCHEME not in self.address:
+            with replacing(Path(self.address) / name) as temporary:
+                yield temporary
+            return
+        files, root = self._files
+        with tempfile.TemporaryDirectory() as folder:
+            temporary = Path(folder) / name
+            yield temporary
+            files.makedirs(root, exist_ok=True)
+            files.put_file(str(temporary), f"{root}/{name}")
+
+    def dataset(self) -> pads.Dataset:
+        """All parts as one table of pyarrow, that is read as far as a question needs.
+
+        Raises:
+            ModelError: there is no part, some are missing, or they were made by different models.
+        """
+        import pyarrow.dataset as pads
+        import pyarrow.parquet as pq
+
+        files, root = self._files
+        paths = [f"{root}/{name}" for name in self.names]
+        self._require_complete()
+        origins = set()
+        for path in paths:
+            with files.open(path, "rb") as stream:
+                origins.add((pq.read_schema(stream).metadata or {}).get(METADATA_KEY.encode()))
+        if len(origins) > 1:
+            raise ModelError(
+                f"The parts in {self.address} were made by different models or settings. Run the job again, all of it "
+                "with the same, into this folder or another."
+            )
+        return pads.dataset(paths, filesystem=files, format="parquet")
+
+    def _require_complete(self) -> None:
+        if not self.names:
+            raise ModelError(f"There is no part in {self.address}. Make them with: shamisa score --shard.")
+        shards = {shard for name in self.names if (shard := Shard.of_file(name)) is not None}
+        for count in {shard.count for shard in shards}:
+            there = {shard.index for shard in shards if shard.count == count}
+            missing = [index for index in range(1, count + 1) if index not in there]
+            if missing:
+                raise ModelError(
+                    f"{len(missing):,} of {count:,} parts are missing in {self.address}, the first is "
+                    f"{missing[0]}/{count}. Run those again."
+                )
+
+    @property
+    def _files(self) -> tuple[Any, str]:
+        from fsspec.core import url_to_fs
+
+        files, root = url_to_fs(self.address)
+        return files, root
+
+
+def open_parts(address: str | Path) -> pads.Dataset:
+    """All parts that `--shard` or Ray wrote into a folder or an object store, as one dataset of pyarrow.
+
+    Its `to_table(columns=…, filter=…)` and `to_batches()` read no more than is asked for.
+
+    Raises:
+        ModelError: there is no part, some are missing, or they were made by different models.
+    """
+    return Store(str(address)).dataset()

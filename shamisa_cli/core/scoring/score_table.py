@@ -1,0 +1,140 @@
+"""Scores as a Parquet table: a row a picture, the columns of the CSV format and the state of the file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shamisa_cli.core.atomic import replacing
+from shamisa_cli.core.distortions.groups import GROUPS
+from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.scoring.baseline import Scorer
+from shamisa_cli.core.scoring.embeddings import METADATA_KEY, FileStamp
+from shamisa_cli.core.scoring.frame import DEFECT
+from shamisa_cli.core.scoring.pipeline import ViewSize, describe_run, require_probe
+from shamisa_cli.core.scoring.records import ErrorRecord, ImageRecord
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from shamisa_cli.core.models.loading import Model
+
+ERROR = "error"
+
+
+def scores_schema(scorer: Scorer) -> pa.Schema:
+    """The columns, and which model made the scores."""
+    import pyarrow as pa
+
+    columns = {
+        "path": pa.string(), "score": pa.float64(), "interval_low": pa.float64(), "interval_high": pa.float64(),
+        "mos": pa.float64(), "width": pa.int64(), "height": pa.int64(), "status": pa.string(),
+        "error_kind": pa.string(), "error": pa.string(),
+        **{f"{DEFECT}{group}": pa.float32() for group in GROUPS},
+        "size": pa.int64(), "mtime": pa.int64(),
+    }  # fmt: skip
+    return pa.schema(columns, metadata={METADATA_KEY: json.dumps(asdict(scorer))})
+
+
+def scores_table(rows: Sequence[tuple[FileStamp, ImageRecord]], schema: pa.Schema) -> pa.Table:
+    """Records of n pictures as Arrow's table under a `scores_schema`."""
+    import pyarrow as pa
+
+    return pa.Table.from_pylist([_row(stamp, record) for stamp, record in rows], schema=schema)
+
+
+def scorer_of(model: Model, view_size: ViewSize) -> Scorer:
+    """What a table of this model's scores says about where they come from. Raises ModelError without a regressor."""
+    return Scorer.of(describe_run(model, view_size).model, require_probe(model))
+
+
+def made_by(scorer: Scorer, metadata: Mapping[bytes, bytes] | None) -> bool:
+    """Whether a table with this metadata holds scores that can stand beside those of `scorer`."""
+    try:
+        return Scorer(**json.loads((metadata or {})[METADATA_KEY.encode()])).scores_like(scorer)
+    except (KeyError, ValueError, TypeError):
+        return False
+
+
+def finished_rows(path: Path, scorer: Scorer) -> pa.Table:
+    """The rows of an earlier table without those of pictures that could not be read.
+
+    None at all where there is no such file, or nothing to take from it: it is damaged, or another model made it.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    schema = scores_schema(scorer)
+    try:
+        table = pq.read_table(path, partitioning=None)
+    except (FileNotFoundError, pa.ArrowInvalid):
+        return schema.empty_table()
+    if not made_by(scorer, table.schema.metadata) or not table.schema.equals(schema):
+        return schema.empty_table()
+    return table.filter(pc.field("status") != ERROR).replace_schema_metadata(schema.metadata)
+
+
+def stamps_in(table: pa.Table) -> list[FileStamp]:
+    """The files of the rows, and their states."""
+    columns = (table[name].to_pylist() for name in ("path", "size", "mtime"))
+    return [FileStamp(path, size, mtime) for path, size, mtime in zip(*columns, strict=True)]
+
+
+def write_scores(target: Path, table: pa.Table) -> None:
+    """Put a table into its file, at once or not at all."""
+    import pyarrow.parquet as pq
+
+    with replacing(target) as temporary:
+        pq.write_table(table, temporary)
+
+
+def read_scores(path: Path) -> Generator[ImageRecord, None, None]:
+    """The records in a table, one after the other. Raises ModelError for a file that is no such table."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches():
+                yield from map(_record, batch.to_pylist())
+    except (pa.ArrowInvalid, KeyError) as error:
+        raise ModelError(f"{path} is damaged or is no table of scores ({error}). Make it again.") from error
+
+
+def _row(stamp: FileStamp, record: ImageRecord) -> dict[str, Any]:
+    low, high = record.interval or (None, None)
+    return {
+        "path": stamp.path,
+        "score": record.score,
+        "interval_low": low,
+        "interval_high": high,
+        "mos": record.mos,
+        "width": record.width,
+        "height": record.height,
+        "status": record.status,
+        "error_kind": record.error.kind if record.error else None,
+        "error": record.error.message if record.error else None,
+        **{f"{DEFECT}{group}": severity for group, severity in (record.defects or {}).items()},
+        "size": stamp.size,
+        "mtime": stamp.mtime,
+    }
+
+
+def _record(row: dict[str, Any]) -> ImageRecord:
+    error = None if row["error_kind"] is None else ErrorRecord(row["error_kind"], row["error"])
+    defects: dict[str, float] = {group: row[f"{DEFECT}{group}"] for group in GROUPS}
+    return ImageRecord(
+        path=row["path"],
+        score=row["score"],
+        mos=row["mos"],
+        interval=None if row["interval_low"] is None else (row["interval_low"], row["interval_high"]),
+        width=row["width"],
+        height=row["height"],
+        defects=None if defects[GROUPS[0]] is None else defects,
+        status=row["status"],
+        error=error,
+    )

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import fsspec
+import numpy as np
+import pyarrow.compute as pc
+import pytest
+
+from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.models.loading import Model
+from shamisa_cli.core.scale.cluster import TRIES, persistent
+from shamisa_cli.core.scale.makers import FeatureMaker, Maker, ScoreMaker
+from shamisa_cli.core.scale.parts import Made, Part, divide, make_part
+from shamisa_cli.core.scale.sources import find_sources
+from shamisa_cli.core.scale.store import Store, open_parts
+from shamisa_cli.core.scoring.embeddings import load_features
+from shamisa_cli.core.scoring.pipeline import embed_files, score_files
+
+
+@pytest.fixture(params=["folder", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """Where parts go: a folder, or an object store."""
+    if request.param == "folder":
+        yield Store(str(tmp_path / "out"))
+        return
+    yield Store("memory://out/scores")
+    fsspec.filesystem("memory").rm("/out", recursive=True)
+
+
+def make_all(parts: list[Part], maker: Maker, store: Store) -> list[Made]:
+    return [make_part(part, maker, store) for part in parts]
+
+
+def test_parts_together_hold_every_picture_once_with_its_score(model: Model, photos: Path, store: Store) -> None:
+    parts = divide(find_sources([photos]), 4)
+    made = make_all(parts, ScoreMaker(model, "model"), store)
+    assert sum(one.rows for one in made) == 13
+    assert [error for one in made for error in one.errors] == [
+        f"{photos}/broken.jpg is not a picture this program knows, whatever its name says. "
+        "It reads JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF and HEIC."
+    ]
+    table = open_parts(store.address).to_table(columns=["path", "score"]).sort_by("path")
+    expected = {record.path: record.score for record in score_files(model, sorted(photos.iterdir()))}
+    assert dict(zip(table["path"].to_pylist(), table["score"].to_pylist(), strict=True)) == expected
+    assert len(table) == 13
+
+
+def test_what_is_there_is_not_made_again(model: Model, photos: Path, store: Store) -> None:
+    maker = ScoreMaker(model, "model")
+    make_all(divide(find_sources([photos]), 3), maker, store)
+    (photos / "broken.jpg").unlink()
+    os.utime(photos / "00.jpg", ns=(0, 0))
+    (photos / "01.jpg").unlink()
+    (photos / "new.jpg").write_bytes((photos / "02.jpg").read_bytes())
+    made = make_all(divide(find_sources([photos]), 3), maker, store)
+    assert (sum(one.rows for one in made), sum(one.reused for one in made)) == (12, 10)
+    paths = open_parts(store.address).to_table(columns=["path"])["path"].to_pylist()
+    assert sorted(paths) == sorted(str(path) for path in photos.iterdir())
+
+
+def test_features_in_parts_are_those_of_embed(model: Model, photos: Path, tmp_path: Path) -> None:
+    made = make_all(divide(find_sources([photos]), 1), FeatureMaker(model, "model"), Store(str(tmp_path)))
+    assert (made[0].rows, len(made[0].errors)) == (12, 1)
+    table = load_features(tmp_path / made[0].name)
+    for path, features in zip(table.paths, table.features, strict=True):
+        (embedding,) = embed_files(model.encoder, [Path(path)])
+        assert np.array_equal(features, embedding.features)
+
+
+def test_a_tar_is_a_part(model: Model, photos: Path, tar: bytes, tmp_path: Path, store: Store) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / "tars" / folder).mkdir(parents=True)
+        (tmp_path / "tars" / folder / "000.tar").write_bytes(tar)
+    parts = divide(find_sources([tmp_path / "tars"]), 5)
+    assert len({part.name for part in parts}) == len(parts) == 2
+    maker = ScoreMaker(model, "model")
+    assert [one.rows for one in make_all(parts, maker, store)] == [12, 12]
+    assert [one.reused for one in make_all(parts, maker, store)] == [12, 12]
+    scores = open_parts(store.address).to_table(filter=pc.ends_with(pc.field("path"), "a/000.tar"))["score"].to_pylist()
+    assert scores == [record.score for record in score_files(model, sorted(photos.glob("[0-9]*.jpg")))]
+
+    first = Path(parts[0].sources[0].path)
+    first.write_bytes(tar[:-2000])
+    again = make_all(divide(find_sources([tmp_path / "tars"]), 5), maker, store)
+    assert [one.reused for one in again] == [0, 12]
+
+
+def test_the_job_is_not_read_as_a_whole_before_it_is_one(model: Model, photos: Path, tmp_path: Path) -> None:
+    parts = divide(find_sources([photos]), 3)
+    store = Store(str(tmp_path / "out"))
+    with pytest.raises(ModelError, match="no part"):
+        open_parts(store.address)
+    make_all(parts[:1] + parts[2:], ScoreMaker(model, "model"), store)
+    with pytest.raises(ModelError, match=r"1 of 3 parts are missing .* the first is 2/3"):
+        open_parts(store.address)
+    make_part(parts[1], ScoreMaker(model, 96), store)
+    with pytest.raises(ModelError, match="different models or settings"):
+        open_parts(store.address)
+    make_part(parts[1], ScoreMaker(model, "model"), store)
+    assert open_parts(store.address).count_rows() == 13
+
+
+def test_an_empty_part_is_a_file_too(model: Model, store: Store) -> None:
+    part = Part("part-00001-of-00001.parquet", ())
+    assert make_part(part, ScoreMaker(model, "model"), store).rows == 0
+    assert open_parts(store.address).count_rows() == 0
+
+
+def test_a_part_survives_the_way_to_a_worker(photos: Path) -> None:
+    for part in divide(find_sources([photos]), 2):
+        assert Part.from_json(part.to_json()) == part
+
+
+def test_a_store_that_does_not_answer_is_asked_again() -> None:
+    made = Made("part", 1, 0, ())
+    answers: list[OSError | Made] = [TimeoutError(), ConnectionError(), made]
+    waits: list[float] = []
+
+    def make() -> Made:
+        answer = answers.pop(0)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    assert persistent(make, waits.append) is made
+    assert waits == [1, 2]
+    answers += [ConnectionError() for _ in range(TRIES)]
+    with pytest.raises(ConnectionError):
+        persistent(make, waits.append)
+    assert answers == []
