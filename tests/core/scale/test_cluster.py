@@ -76,7 +76,8 @@ def test_nothing_is_lost_and_nothing_doubled_when_a_node_is_killed(
     rows = open_parts(output).to_table(columns=["path", "status"]).to_pylist()
     assert Counter(row["path"] for row in rows) == Counter(str(path) for path in many.iterdir())
     assert [Path(row["path"]).name for row in rows if row["status"] != "ok"] == ["broken.jpg"]
-    assert not [path for path in output.iterdir() if not path.name.startswith("part-")]
+    # What the dead node was writing may remain, under a hidden name that no reader of the folder takes for a part.
+    assert len([path for path in output.iterdir() if not path.name.startswith(".")]) == PICTURES // PER_PART
 
 
 def _both_nodes_work(output: Path) -> bool:
