@@ -58,6 +58,4 @@ def _folder(cache_dir: Path | None) -> Path:
     return folder.expanduser()
 
 
-CACHE = Group(
-    help="See, or empty, what earlier runs found out about pictures.", commands={"info": info, "clear": clear}
-)
+CACHE = Group(help="See or empty what earlier runs found out about pictures.", commands={"info": info, "clear": clear})

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
-import json
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
-from typing import Any
 
 from shamisa_cli.cli import options
 from shamisa_cli.cli.console import Console
+from shamisa_cli.cli.reporters.jsonl import write_line
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 
 
@@ -57,16 +56,8 @@ def serve(
         sighting = scoring(loaded, view, max_pixels, cache=known)
         console.hint(f"{loaded.name} ({loaded.revision}) is ready.")
         with console.results(None) as stream:
-
-            def write(record: dict[str, Any]) -> None:
-                _write_line(record, stream)
-
+            write = partial(write_line, stream=stream)
             answer(read_requests(sys.stdin.buffer), sighting, write, jobs=jobs or available_cpus())
-
-
-def _write_line(record: dict[str, Any], stream: io.TextIOBase | Any) -> None:
-    stream.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
-    stream.flush()
 
 
 @contextmanager

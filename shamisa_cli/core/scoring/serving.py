@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,7 +33,7 @@ class Request:
     error: str | None = None
 
 
-Write = Callable[[dict[str, Any]], None]
+Write = Callable[[Mapping[str, Any]], None]
 _Looking = Future[Sight[ImageRecord]]
 
 
