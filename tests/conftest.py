@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from shamisa_cli.core.models.exporting import add_graph
 from shamisa_cli.core.models.folder import save_model, save_probe
 from shamisa_cli.core.probe.ridge import Probe
 from shamisa_cli.core.probe.scale import linear_scale
+
+os.environ["SHAMISA_CACHE"] = "0"
+"""No test finds, or leaves, anything in the cache of whoever runs it; those of the cache have one of their own."""
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

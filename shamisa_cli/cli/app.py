@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from shamisa_cli import __version__
+from shamisa_cli.cli.cache import CACHE
 from shamisa_cli.cli.config import config
 from shamisa_cli.cli.embed import embed
 from shamisa_cli.cli.errors import guarded
@@ -18,6 +19,7 @@ from shamisa_cli.cli.fit_defects import fit_defects
 from shamisa_cli.cli.fit_probe import fit_probe
 from shamisa_cli.cli.models import MODELS
 from shamisa_cli.cli.score import score
+from shamisa_cli.cli.serve import serve
 from shamisa_cli.cli.settings import load_settings
 from shamisa_cli.cli.train import train
 
@@ -31,9 +33,10 @@ COMMANDS = {
     "fit-defects": fit_defects,
     "evaluate": evaluate,
     "train": train,
+    "serve": serve,
     "config": config,
 }
-GROUPS = {"models": MODELS}
+GROUPS = {"models": MODELS, "cache": CACHE}
 HELP_OPTIONS = ["--help", "-h"]
 
 

@@ -15,9 +15,10 @@ from shamisa_cli.core.models.loading import Model, load_model
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 from shamisa_cli.core.models.runtimes import RuntimeChoice
 from shamisa_cli.core.scoring.embeddings import FileStamp, arrow_features, features_schema
-from shamisa_cli.core.scoring.pipeline import Embedding, ViewSize, record_of
+from shamisa_cli.core.scoring.pipeline import ViewSize, record_of
 from shamisa_cli.core.scoring.resuming import origin_of
 from shamisa_cli.core.scoring.score_table import ERROR, scorer_of, scores_schema, scores_table
+from shamisa_cli.core.scoring.sights import Embedding
 
 if TYPE_CHECKING:
     import pyarrow as pa

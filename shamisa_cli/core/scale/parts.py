@@ -7,20 +7,20 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from itertools import chain
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from shamisa_cli.core.errors import ImageError
-from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, decode_stream
+from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, decode
 from shamisa_cli.core.scale.makers import Maker, Seen
 from shamisa_cli.core.scale.shards import Shard
 from shamisa_cli.core.scale.sources import Content, Sources, contents, is_tar, members
 from shamisa_cli.core.scale.store import Store
 from shamisa_cli.core.scoring.embeddings import FileStamp
-from shamisa_cli.core.scoring.pipeline import Embedding, effective_view_size
+from shamisa_cli.core.scoring.pipeline import effective_view_size
 from shamisa_cli.core.scoring.score_table import stamps_in
+from shamisa_cli.core.scoring.sights import Embedding
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -156,7 +156,7 @@ def _embedded(name: str, content: Content, maker: Maker, max_pixels: int) -> Emb
     encoder = maker.model.encoder
     view_size = effective_view_size(encoder, maker.view_size)
     try:
-        picture = decode_stream(name, BytesIO(content), view_size=view_size, max_pixels=max_pixels)
+        picture = decode(name, content=content, view_size=view_size, max_pixels=max_pixels)
     except ImageError as error:
         return Embedding(name, error=error)
     return Embedding(name, encoder.embed(picture.pixels), picture.width, picture.height)
