@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from shamisa_cli.core.distortions.operator import GROUPS
-from shamisa_cli.core.encoder.backbones import build_backbone
+from shamisa_cli.core.encoder.backbones import MobileNetV2
 from shamisa_cli.core.encoder.features import normalised
-from shamisa_cli.core.encoder.spec import Architecture, Preprocessing
-from shamisa_cli.core.relational.triplets import AXES, STRIDE
+from shamisa_cli.core.encoder.spec import Layer, Preprocessing
+from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.relational.statistics import CHANNELS, LIKENESSES, dissimilarity, picture_channels
+from shamisa_cli.core.relational.triplets import STRIDE, TARGETS
+from shamisa_cli.core.training.overrides import overridden
 
-MAPS: tuple[str, ...] = (*GROUPS, *AXES, "overall")
-"""The signed maps in order: seven groups (positive: the second picture is more distorted), four axes
-(positive: sharper, brighter, more contrast, more colour) and the overall change (positive: worse)."""
+MAPS: tuple[str, ...] = (*TARGETS, "overall")
+"""The signed maps in order: seven groups, saturation, and the overall change. Positive says of the second picture:
+blurrier, brighter, more contrast, more saturated; more of that fault (colour, compression, noise, spatial); worse."""
+
+MULTIPLE = 16
+"""Sides of pictures are multiples of this, the coarsest stage's pixels."""
+
+HALO = 160
+"""Pixels beyond a place that can have a say in its maps: the trunk's 86, twice 5 × 5 places of 8 pixels, and the
+coarsest stage's interpolation, rounded up to a multiple of `MULTIPLE`."""
 
 SQUARED_FLOOR = 1e-6
 """Added under square roots, where the gradient would be infinite."""
+
+POINTS = 100.0
+"""Scores run from −100 to 100."""
 
 
 @dataclass(frozen=True)
@@ -28,56 +41,88 @@ class RelationalConfig:
     """The shape of the networks.
 
     Attributes:
-        architecture: of the trunk.
-        stages: the trunk's stages that are read; at least one has maps of an eighth of the picture.
+        stages: the stages of MobileNetV2 that are read, in rising order; those after the last are left out.
+        layer: where in a stage.
         width: channels of the head.
+        blocks: how many blocks the head has.
         hidden: channels of the scoring network.
     """
 
-    architecture: Architecture = "mobilenet_v2"
     stages: tuple[int, ...] = (0, 1, 3, 6, 10)
+    layer: Layer = "output"
     width: int = 96
-    hidden: int = 24
+    blocks: int = 2
+    hidden: int = 32
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON values; `from_json` gives it back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> RelationalConfig:
+        """Read what `to_json` wrote. Raises SettingError on unknown entries or wrong types."""
+        return overridden(cls(), data)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is known of one batch of pictures before they are compared.
+
+    Attributes:
+        maps: the trunk's maps (N, C_k, H_k, W_k), one for each stage read.
+        channels: as `picture_channels` gives them.
+    """
+
+    maps: tuple[Tensor, ...]
+    channels: tuple[Tensor, ...]
+
+    def take(self, rows: Tensor) -> Seen:
+        """Some of the pictures, in the order of `rows`."""
+        return Seen(tuple(part[rows] for part in self.maps), tuple(part[rows] for part in self.channels))
 
 
 class Trunk(nn.Module):
     """One picture's feature maps, the same for both sides of a pair.
 
     Args:
-        config: which backbone, and which of its stages.
+        config: which stages, and where they are read.
     """
 
     def __init__(self, config: RelationalConfig) -> None:
         super().__init__()
-        self.backbone = build_backbone(config.architecture)
-        del self.backbone.features[max(config.stages) + 1 :]
-        self.stages = config.stages
-        self.channels = tuple(self.backbone.stage_channels[stage] for stage in config.stages)
+        self.backbone = MobileNetV2()
+        self.backbone.features = self.backbone.features[: max(config.stages) + 1]
+        self.stages, self.layer = config.stages, config.layer
+        self.channels = tuple(self.backbone.channels(config.layer)[stage] for stage in config.stages)
 
-    def forward(self, pictures: Tensor) -> list[Tensor]:
-        """sRGB (N, 3, H, W) in 0…1, sides multiples of 8 → the maps (N, C_k, H_k, W_k) of the chosen stages."""
+    def forward(self, pictures: Tensor) -> Seen:
+        """sRGB (N, 3, H, W) in 0…1, sides multiples of 16 → what is compared."""
         pixels = normalised(pictures, Preprocessing()).contiguous(memory_format=torch.channels_last)
-        return [feature_map for _, feature_map in self.backbone.chosen_stages(pixels, self.stages)]
+        maps = self.backbone.chosen_stages(pixels, self.stages, self.layer)
+        return Seen(tuple(feature_map for _, feature_map in maps), picture_channels(pictures))
 
 
 class Head(nn.Module):
-    """f(a, b): features of a pair to maps. Not odd by itself.
+    """f(a, b): what is known of a pair to maps. Not odd by itself.
+
+    The first layer is linear, so its share of each picture is computed once, for both orders of the pair.
 
     Args:
-        channels: of the trunk's stages.
+        channels: of one picture's maps and channels together.
         width: channels inside.
+        blocks: how many.
     """
 
-    def __init__(self, channels: tuple[int, ...], width: int) -> None:
+    def __init__(self, channels: int, width: int, blocks: int) -> None:
         super().__init__()
-        total = sum(channels)
-        self.enter = nn.Conv2d(5 * total, width, 1)
-        self.blocks = nn.ModuleList([_block(width) for _ in range(2)])
-        self.leave = nn.Conv2d(width, len(MAPS), 1)
+        self.one = nn.Conv2d(2 * channels, 2 * width, 1, bias=False)
+        self.both = nn.Conv2d(channels + LIKENESSES, width, 1)
+        self.blocks = nn.ModuleList([_block(width) for _ in range(blocks)])
+        self.leave = nn.Conv2d(width, len(MAPS) + 1, 1)
 
-    def forward(self, pair: Tensor) -> Tensor:
-        """(N, 5·ΣC, h, w) → (N, 12, h, w)."""
-        x = F.relu(self.enter(pair))
+    def forward(self, first: Tensor, second: Tensor, change: Tensor) -> Tensor:
+        """Entries of the first and of the second picture, and of their change, all (N, width, h, w) → (N, 10, h, w)."""
+        x = F.relu(first + second + change)
         for block in self.blocks:
             x = x + block(x)
         return self.leave(x)  # type: ignore[no-any-return]
@@ -93,34 +138,52 @@ def _block(width: int) -> nn.Module:
 
 
 class DistortionNetwork(nn.Module):
-    """D(a, b) = f(a, b) − f(b, a): twelve signed maps at an eighth of the resolution (method-relational).
+    """D(a, b) = f(a, b) − f(b, a): nine signed maps at an eighth of the resolution (method-relational).
 
     Swapping the pictures flips every sign exactly, and a picture against itself gives zeros exactly,
-    whatever the weights are.
+    whatever the weights are. Beside them one positive weight a place, the same in both orders, says how much
+    the place counts for the score.
     """
 
     def __init__(self, config: RelationalConfig) -> None:
         super().__init__()
         self.trunk = Trunk(config)
-        self.head = Head(self.trunk.channels, config.width)
+        channels = sum(self.trunk.channels) + CHANNELS
+        self.head = Head(channels, config.width, config.blocks)
+        self.one_scale = nn.Buffer(torch.ones(2 * channels, 1, 1))
+        self.both_scale = nn.Buffer(torch.ones(channels + LIKENESSES, 1, 1))
 
-    def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        """Two batches of pictures (N, 3, H, W), sRGB 0…1 → maps (N, 12, H/8, W/8)."""
+    def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        """Two batches of pictures (N, 3, H, W), sRGB 0…1 → maps (N, 9, H/8, W/8) and weights (N, 1, H/8, W/8)."""
         return self.relate(self.trunk(a), self.trunk(b))
 
-    def relate(self, a: list[Tensor], b: list[Tensor]) -> Tensor:
-        """The maps from the trunk's features of both sides."""
-        size = _grid_size(a[0], self.trunk.stages[0])
-        moments_a, moments_b = _moments(a, size), _moments(b, size)
-        change = _change(a, b, size)
-        return self.head(torch.cat([moments_a, moments_b, change], dim=1)) - self.head(
-            torch.cat([moments_b, moments_a, change], dim=1)
-        )
+    def relate(self, a: Seen, b: Seen) -> tuple[Tensor, Tensor]:
+        """The maps and weights from what is known of both sides."""
+        size = _grid_size(a)
+        first_a, second_a = self._entries(a, size)
+        first_b, second_b = self._entries(b, size)
+        change = self.head.both(_change(a, b, size) * self.both_scale)
+        forth, back = self.head(first_a, second_b, change), self.head(first_b, second_a, change)
+        maps = forth[:, :-1] - back[:, :-1]
+        return maps, F.softplus(forth[:, -1:] + back[:, -1:])
+
+    def _entries(self, seen: Seen, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        first, second = self.head.one(_moments(seen, size) * self.one_scale).chunk(2, dim=1)
+        return first, second
+
+    @torch.no_grad()
+    def calibrate(self, a: Tensor, b: Tensor) -> None:
+        """Bring what enters the head to unit root mean square over these pairs (N, 3, H, W)."""
+        seen_a, seen_b = self.trunk(a), self.trunk(b)
+        size = _grid_size(seen_a)
+        moments = torch.cat([_moments(seen_a, size), _moments(seen_b, size)])
+        for scale, entering in ((self.one_scale, moments), (self.both_scale, _change(seen_a, seen_b, size))):
+            scale.copy_(1 / entering.square().mean(dim=(0, 2, 3)).sqrt().clamp_min(1e-3)[:, None, None])
 
 
-def _grid_size(first: Tensor, stage: int) -> tuple[int, int]:
-    assert stage == 0, "the first stage is read, at half of the resolution"
-    return first.shape[2] * 2 // STRIDE, first.shape[3] * 2 // STRIDE
+def _grid_size(seen: Seen) -> tuple[int, int]:
+    height, width = seen.channels[0].shape[2:]
+    return height // STRIDE, width // STRIDE
 
 
 def _on_grid(feature_map: Tensor, size: tuple[int, int]) -> Tensor:
@@ -131,10 +194,10 @@ def _on_grid(feature_map: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(feature_map, size=size, mode="bilinear", align_corners=False)
 
 
-def _moments(stages: list[Tensor], size: tuple[int, int]) -> Tensor:
+def _moments(seen: Seen, size: tuple[int, int]) -> Tensor:
     """Local mean and standard deviation of every channel, (N, 2·ΣC, h, w): they forgive a shift of a pixel."""
     parts = []
-    for feature_map in stages:
+    for feature_map in (*seen.maps, *seen.channels):
         mean = _on_grid(feature_map, size)
         parts.append(mean)
         spread = (_on_grid(feature_map * feature_map, size) - mean * mean).clamp_min(0)
@@ -142,10 +205,13 @@ def _moments(stages: list[Tensor], size: tuple[int, int]) -> Tensor:
     return torch.cat(parts, dim=1)
 
 
-def _change(a: list[Tensor], b: list[Tensor], size: tuple[int, int]) -> Tensor:
-    """Local root mean square of the difference, (N, ΣC, h, w); the same whichever picture comes first."""
-    squares = [_on_grid((left - right) ** 2, size) for left, right in zip(a, b, strict=True)]
-    return (torch.cat(squares, dim=1) + SQUARED_FLOOR).sqrt()
+def _change(a: Seen, b: Seen, size: tuple[int, int]) -> Tensor:
+    """Local root mean square of the difference of every channel and how unlike gradients and colours are,
+    (N, ΣC + 6, h, w); the same whichever picture comes first."""
+    pairs = zip((*a.maps, *a.channels), (*b.maps, *b.channels), strict=True)
+    squares = [_on_grid((left - right).square(), size) for left, right in pairs]
+    root = (torch.cat(squares, dim=1) + SQUARED_FLOOR).sqrt()
+    return torch.cat([root, (dissimilarity(a.channels, b.channels, STRIDE) + SQUARED_FLOOR).sqrt()], dim=1)
 
 
 class ScoringNetwork(nn.Module):
@@ -160,20 +226,19 @@ class ScoringNetwork(nn.Module):
         self.out = nn.Linear(config.hidden, 1, bias=False)
         self.direct = nn.Linear(3 * len(MAPS), 1, bias=False)
 
-    def forward(self, maps: Tensor) -> Tensor:
-        """(N, 12, h, w) → (N,)."""
-        pooled = odd_pooling(maps)
-        return (self.direct(pooled) + self.out(torch.tanh(self.hidden(pooled))))[:, 0]
+    def forward(self, maps: Tensor, weights: Tensor) -> Tensor:
+        """Maps (N, 9, h, w) and weights (N, 1, h, w) of any size → scores (N,) in −100…100."""
+        pooled = odd_pooling(maps, weights / weights.sum(dim=(2, 3), keepdim=True))
+        strength = (self.direct(pooled) + self.out(torch.tanh(self.hidden(pooled))))[:, 0]
+        return POINTS * torch.tanh(strength)
 
 
-def odd_pooling(maps: Tensor) -> Tensor:
-    """(N, K, h, w) → (N, 3·K): mean, and signed root mean of second and fourth power, which weigh the worst places."""
-    roots = [
-        torch.sign(power) * (power.abs() + SQUARED_FLOOR).pow(1 / degree) - torch.sign(power) * SQUARED_FLOOR ** (1 / degree)
-        for degree in (2, 4)
-        for power in ((torch.sign(maps) * maps.abs().pow(degree)).mean(dim=(2, 3)),)
-    ]
-    return torch.cat([maps.mean(dim=(2, 3)), *roots], dim=1)
+def odd_pooling(maps: Tensor, shares: Tensor) -> Tensor:
+    """(N, K, h, w) and shares (N, 1, h, w) of sum 1 → (N, 3·K): the plain mean, the weighted mean, and the
+    signed root of the weighted second moment, which heeds the worst places more."""
+    square = (maps * maps.abs() * shares).sum(dim=(2, 3))
+    root = square / (square.abs() + SQUARED_FLOOR).sqrt()
+    return torch.cat([maps.mean(dim=(2, 3)), (maps * shares).sum(dim=(2, 3)), root], dim=1)
 
 
 class RelationalModel(nn.Module):
@@ -182,6 +247,9 @@ class RelationalModel(nn.Module):
     Args:
         config: their shape.
         weights: a backbone's state with torchvision's key names to start the trunk from; None keeps random weights.
+
+    Raises:
+        ModelError: the weights lack something that the trunk needs.
     """
 
     def __init__(self, config: RelationalConfig, weights: Mapping[str, Tensor] | None = None) -> None:
@@ -190,10 +258,16 @@ class RelationalModel(nn.Module):
         self.distortion = DistortionNetwork(config)
         self.scoring = ScoringNetwork(config)
         if weights is not None:
-            wanted = self.distortion.trunk.backbone.state_dict()
-            self.distortion.trunk.backbone.load_state_dict({name: weights[name] for name in wanted})
+            backbone = self.distortion.trunk.backbone
+            own = backbone.state_dict()
+            missing = sorted(
+                own.keys() - weights.keys() - {name for name in own if name.endswith("num_batches_tracked")}
+            )
+            if missing:
+                raise ModelError(f"These weights do not fit the trunk, a MobileNetV2: they lack {missing[0]!r}.")
+            backbone.load_state_dict({name: weights.get(name, value) for name, value in own.items()})
 
     def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-        """Pairs (N, 3, H, W), sRGB 0…1 → maps (N, 12, H/8, W/8) and scores (N,)."""
-        maps = self.distortion(a, b)
-        return maps, self.scoring(maps)
+        """Pairs (N, 3, H, W), sRGB 0…1, sides multiples of 16 → maps (N, 9, H/8, W/8) and scores (N,)."""
+        maps, weights = self.distortion(a, b)
+        return maps, self.scoring(maps, weights)

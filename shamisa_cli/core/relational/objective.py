@@ -1,46 +1,95 @@
-"""What the relational networks are trained to do: dense signed targets, and orders that are certain."""
+"""What the relational networks are trained to do: dense signed targets, a consensus, and orders that are certain."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from shamisa_cli.core.relational.batches import RelationalBatch
+from shamisa_cli.core.relational.network import POINTS, RelationalModel
+
 SMOOTH = 0.5
 """Intensity units below which the dense loss is quadratic."""
+
+DAMAGE_LIMIT = 6.0
+"""The overall map's target goes no further: where several strong distortions meet, more of them tell little."""
+
+CLOSE = 0.1
+"""Share of the scale of scores below which the loss on scores is quadratic."""
+
+ORDER_SCALE = 10.0
+"""Points by which a certain order should show."""
+
+
+@dataclass(frozen=True)
+class RelationalCoefficients:
+    """How much each term of the loss counts.
+
+    Attributes:
+        dense: maps against targets.
+        score: scores against the consensus.
+        order: scores of pairs whose second version is certainly worse.
+    """
+
+    dense: float = 1.0
+    score: float = 3.0
+    order: float = 0.3
+
+
+def relational_loss(
+    model: RelationalModel, batch: RelationalBatch, coefficients: RelationalCoefficients
+) -> dict[str, Tensor]:
+    """All terms of a batch's loss, scalars by name, "total" among them; all pairs i < j of each set are compared."""
+    sets, versions = batch.worse.shape[:2]
+    first, second = pair_indices(versions)
+    rows = torch.arange(sets)[:, None] * versions
+    device = batch.pictures.device
+    left, right = ((rows + version).flatten().to(device) for version in (first, second))
+    seen = model.distortion.trunk(batch.pictures.flatten(0, 1))
+    maps, weights = model.distortion.relate(seen.take(left), seen.take(right))
+    scores = model.scoring(maps, weights)
+    targets = torch.cat([batch.targets, batch.damage], dim=2).flatten(0, 1)
+    quality = batch.quality.flatten()
+    change = targets[right] - targets[left]
+    change = torch.cat([change[:, :-1], change[:, -1:].clamp(-DAMAGE_LIMIT, DAMAGE_LIMIT)], dim=1)
+    terms = {
+        "dense": dense_loss(maps, change),
+        "score": score_loss(scores, quality[right] - quality[left]),
+        "order": order_loss(scores, batch.worse[:, first, second].flatten()),
+    }
+    total = sum((getattr(coefficients, name) * term for name, term in terms.items()), start=scores.new_zeros(()))
+    return {"total": total, **terms}
 
 
 def dense_loss(maps: Tensor, targets: Tensor) -> Tensor:
     """Smooth L1 between predicted and true signed maps, both (N, K, h, w) in intensity units 0…4; a scalar.
 
-    Places where something changed count as much as all the others together, however few they are.
+    Places where something changed count as much as all the others together, however few they are; places whose
+    target is nan do not count.
     """
-    errors = F.smooth_l1_loss(maps, targets, beta=SMOOTH, reduction="none")
-    changed = (targets.abs() > SMOOTH / 5).to(errors.dtype)
-    share = changed.mean().clamp(0.02, 0.98)
-    weights = changed / share + (1 - changed) / (1 - share)
-    return (errors * weights).mean() / 2
+    known = ~targets.isnan()
+    wanted = torch.where(known, targets, maps.detach())
+    errors = F.smooth_l1_loss(maps, wanted, beta=SMOOTH, reduction="none")
+    changed = known & (wanted.abs() > SMOOTH / 5)
+    share = (changed.sum() / known.sum().clamp_min(1)).clamp(0.02, 0.98)
+    weights = torch.where(changed, 1 / share, 1 / (1 - share)) * known
+    return (errors * weights).sum() / known.sum().clamp_min(1) / 2
 
 
-def order_loss(scores: Tensor, margin: float = 0.0) -> Tensor:
-    """Logistic loss on scores (N,) of pairs whose second picture is certainly worse, so that they should be negative."""
-    return F.softplus(scores + margin).mean() if len(scores) else scores.sum()
+def score_loss(scores: Tensor, wanted: Tensor) -> Tensor:
+    """Smooth L1 between scores and differences of consensus, both (N,) in points; a scalar."""
+    return F.smooth_l1_loss(scores / POINTS, wanted / POINTS, beta=CLOSE)
 
 
-def agreement_loss(scores: Tensor, opinions: Tensor, certain: float) -> Tensor:
-    """Logistic ranking loss over pairs of comparisons on whose order all measures agree.
+def order_loss(scores: Tensor, certain: Tensor) -> Tensor:
+    """Logistic loss on the scores (N,) of pairs whose second picture is certainly worse, so should be negative.
 
-    Args:
-        scores: (N,) relational scores of N candidates against their references.
-        opinions: (N, M) what M measures say of the same, each of zero mean and unit variance, higher better.
-        certain: how far apart every measure must put two candidates for their order to be taken as certain.
+    `certain` (N,) says which of the pairs are such.
     """
-    apart = opinions[:, None] - opinions[None]
-    better = (apart > certain).all(dim=2)
-    if not better.any():
-        return scores.sum() * 0
-    gaps = (scores[:, None] - scores[None])[better]
-    return F.softplus(-gaps).mean()
+    return (F.softplus(scores / ORDER_SCALE) * certain).sum() / certain.sum().clamp_min(1)
 
 
 def pair_indices(versions: int) -> tuple[Tensor, Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,36 +17,47 @@ from shamisa_cli.core.distortions.engine import apply_operator
 from shamisa_cli.core.distortions.masks import MASK_SHAPES, MaskShape, draw_mask
 from shamisa_cli.core.distortions.operator import GROUPS, MAX_SEVERITY, Group
 from shamisa_cli.core.distortions.registry import BY_GROUP, operator_named
+from shamisa_cli.core.relational.disturbances import disturb
 
-Axis = Literal["sharpness", "tone", "contrast", "saturation"]
-AXES: tuple[Axis, ...] = ("sharpness", "tone", "contrast", "saturation")
+AXES: tuple[str, ...] = ("saturation",)
+"""What moves in two directions and is no group of its own."""
 
-DIRECTIONS: dict[str, tuple[Axis, int]] = {
-    **{operator.name: ("sharpness", -1) for operator in BY_GROUP["blur"]},
-    "over-sharpen": ("sharpness", 1),
-    "brighten": ("tone", 1),
-    "mean shift up": ("tone", 1),
-    "darken": ("tone", -1),
-    "mean shift down": ("tone", -1),
-    "contrast up": ("contrast", 1),
-    "contrast down": ("contrast", -1),
-    "non-linear contrast": ("contrast", -1),
-    "Lab saturation": ("saturation", 1),
-    "HSV saturation": ("saturation", -1),
+TARGETS: tuple[str, ...] = (*GROUPS, *AXES)
+"""The signed maps that have targets."""
+
+DIRECTIONS: dict[str, tuple[tuple[str, int], ...]] = {
+    **{operator.name: ((operator.group, 1),) for group in GROUPS for operator in BY_GROUP[group]},
+    "over-sharpen": (("blur", -1),),
+    "darken": (("brightness", -1),),
+    "mean shift down": (("brightness", -1),),
+    "contrast down": (("contrast", -1),),
+    "non-linear contrast": (("contrast", -1),),
+    "Lab saturation": (("colour", 1), ("saturation", 1)),
+    "HSV saturation": (("colour", 1), ("saturation", -1)),
 }
-"""Operators that move a picture along an axis with two ends, and towards which end."""
+"""Which maps an operator moves, and in which direction. Sharper and blurrier, darker and brighter, less and more
+contrast are two ends of one map each; of colour, compression, noise and spatial faults there is only more."""
 
 STRIDE = 8
 """Pixels a side that share one value of the target maps, and of the network's."""
 
 MILDEST = 0.5
-"""Intensity of an operator at severity 0: its mildest documented value is not the same as no distortion."""
+"""Intensity of most operators at severity 0: their mildest documented value is not the same as no distortion."""
+
+IDLE_AT_ZERO = frozenset(
+    {"gaussian blur", "Lab saturation", "mean shift down", "mean shift up", "contrast down", "contrast up", "jitter"}
+)
+"""Operators that leave a picture as it is, or nearly, at severity 0."""
 
 CANCELLING: tuple[frozenset[Group], ...] = (frozenset({"blur", "contrast"}), frozenset({"brightness", "contrast"}))
 """Groups that can undo each other, so that adding one to the other need not make a picture worse."""
 
-SetKind = Literal["ladder", "nested", "mixed"]
-SET_KINDS: tuple[SetKind, ...] = ("ladder", "nested", "mixed")
+SHARED = 0.3
+"""How often all versions of a set begin with a distortion in common."""
+
+SetKind = Literal["ladder", "nested", "mixed", "single", "disturbed"]
+SET_KINDS: dict[SetKind, float] = {"ladder": 0.2, "nested": 0.15, "mixed": 0.15, "single": 0.25, "disturbed": 0.25}
+"""How ordered sets are made, and how often each way."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +74,9 @@ class Region:
 
     @property
     def intensity(self) -> float:
-        """0.5…4: how strong the operator is where the mask is 1."""
-        return MILDEST + (MAX_SEVERITY - MILDEST) * self.step.severities[0] / MAX_SEVERITY
+        """0…4: how strong the operator is where the mask is 1."""
+        mildest = 0.0 if self.step.operator in IDLE_AT_ZERO else MILDEST
+        return mildest + (MAX_SEVERITY - mildest) * self.step.severities[0] / MAX_SEVERITY
 
 
 @dataclass(frozen=True)
@@ -73,14 +85,17 @@ class OrderedSet:
 
     Attributes:
         pictures: (V, 3, H, W) float32, sRGB 0…1; the first is the best of them.
-        groups: (V, 7, H/8, W/8) intensity 0…4 and above of each group's distortion at each place.
-        axes: (V, 4, H/8, W/8) signed intensity along each axis.
+        regions: what was done to each version, in order; the first shares only what all versions have. Empty where
+            that is a disturbance, of which no maps are known.
+        targets: (V, 8, H/8, W/8) signed intensity of each of `TARGETS` at each place; nan where it is not known.
+        damage: (V, 1, H/8, W/8) intensity of all distortions together, whatever their direction; nan likewise.
         worse: (V, V) boolean; worse[i, j] says that j is certainly worse than i.
     """
 
     pictures: Tensor
-    groups: Tensor
-    axes: Tensor
+    regions: tuple[tuple[Region, ...], ...]
+    targets: Tensor
+    damage: Tensor
     worse: Tensor
 
 
@@ -96,17 +111,15 @@ def distort_regions(picture: Tensor, regions: Sequence[Region], generator: torch
 
 
 def target_maps(regions: Sequence[Region], height: int, width: int) -> tuple[Tensor, Tensor]:
-    """What a network should see: intensities (7, H/8, W/8) by group and signed ones (4, H/8, W/8) by axis."""
-    groups = torch.zeros(len(GROUPS), math.ceil(height / STRIDE), math.ceil(width / STRIDE))
-    axes = torch.zeros(len(AXES), *groups.shape[1:])
+    """What a network should see: signed intensities (8, H/8, W/8) of `TARGETS`, and all damage (1, H/8, W/8)."""
+    targets = torch.zeros(len(TARGETS), math.ceil(height / STRIDE), math.ceil(width / STRIDE))
+    damage = torch.zeros(1, *targets.shape[1:])
     for region in regions:
-        operator = operator_named(region.step.operator)
         amount = region.intensity * F.avg_pool2d(region.mask[None, None], STRIDE, ceil_mode=True)[0, 0]
-        groups[GROUPS.index(operator.group)] += amount
-        if operator.name in DIRECTIONS:
-            axis, sign = DIRECTIONS[operator.name]
-            axes[AXES.index(axis)] += sign * amount
-    return groups, axes
+        damage += amount
+        for name, sign in DIRECTIONS[region.step.operator]:
+            targets[TARGETS.index(name)] += sign * amount
+    return targets, damage
 
 
 def draw_region(
@@ -137,29 +150,42 @@ def draw_ordered_set(
 
     Args:
         picture: (3, H, W), sRGB 0…1.
-        versions: V, at least 2; the first has nothing but what all share.
+        versions: V, 2…8; the first has nothing but what all share.
         rng: the only source of randomness.
         kind: "ladder": the same regions, one severity growing; "nested": each version has one region more;
-            "mixed": independent regions, of which only the first version's rank is certain. None draws one.
+            "mixed": independent regions, of which only the first version's rank is certain; "single": one operator
+            each over the whole frame, of different groups; "disturbed": faults that the engine does not know.
+            None draws one.
         left_out: operators that are not used.
     """
+    chosen = kind or list(SET_KINDS)[int(rng.choice(len(SET_KINDS), p=list(SET_KINDS.values())))]
     height, width = picture.shape[1:]
-    chosen = kind or SET_KINDS[int(rng.integers(len(SET_KINDS)))]
+    worse = _certain_order(chosen, versions)
+    if chosen == "disturbed":
+        pictures = torch.stack([picture, *(disturb(picture, rng) for _ in range(versions - 1))])
+        unknown = torch.full(
+            (versions, len(TARGETS) + 1, math.ceil(height / STRIDE), math.ceil(width / STRIDE)), math.nan
+        )
+        return OrderedSet(pictures, (), unknown[:, :-1], unknown[:, -1:], worse)
     generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
 
     def draw(group: Group) -> Region:
-        return draw_region(group, height, width, rng, left_out=left_out)
+        region = draw_region(group, height, width, rng, left_out=left_out)
+        return Region(region.step, torch.ones(height, width)) if chosen == "single" else region
 
-    shared = [draw(group) for group in _draw_groups(1, rng)] if rng.uniform() < 0.3 else []
+    shares = chosen != "single" and rng.uniform() < SHARED
+    shared = [draw(group) for group in _draw_groups(1, rng)] if shares else []
     start = distort_regions(picture, shared, generator)
-    regions = _regions(chosen, versions, draw, rng)
-    pictures = [start] + [distort_regions(start, own, generator) for own in regions[1:]]
-    maps = [target_maps([*shared, *own], height, width) for own in regions]
+    own = _regions(chosen, versions, draw, rng)
+    pictures = torch.stack([start, *(distort_regions(start, regions, generator) for regions in own[1:])])
+    regions = tuple((*shared, *added) for added in own)
+    maps = [target_maps(done, height, width) for done in regions]
     return OrderedSet(
-        torch.stack(pictures),
-        torch.stack([groups for groups, _ in maps]),
-        torch.stack([axes for _, axes in maps]),
-        _certain_order(chosen, versions),
+        pictures,
+        regions,
+        torch.stack([targets for targets, _ in maps]),
+        torch.stack([damage for _, damage in maps]),
+        worse,
     )
 
 
@@ -167,10 +193,16 @@ def _draw_groups(count: int, rng: np.random.Generator) -> list[Group]:
     return [GROUPS[index] for index in rng.permutation(len(GROUPS))[:count]]
 
 
-def _regions(kind: SetKind, versions: int, draw, rng: np.random.Generator) -> list[list[Region]]:  # type: ignore[no-untyped-def]
+def _regions(
+    kind: SetKind, versions: int, draw: Callable[[Group], Region], rng: np.random.Generator
+) -> list[list[Region]]:
     """Each version's own regions; the first has none."""
     if kind == "mixed":
-        return [[]] + [[draw(group) for group in _draw_groups(int(rng.integers(1, 4)), rng)] for _ in range(versions - 1)]
+        return [[]] + [
+            [draw(group) for group in _draw_groups(int(rng.integers(1, 4)), rng)] for _ in range(versions - 1)
+        ]
+    if kind == "single":
+        return [[], *([draw(group)] for group in _draw_groups(versions - 1, rng))]
     if kind == "nested":
         added = [draw(group) for group in _compatible_groups(versions - 1, rng)]
         return [added[: min(count, len(added))] for count in range(versions)]
@@ -204,6 +236,6 @@ def _with_severity(regions: Sequence[Region], index: int, severity: float) -> li
 
 def _certain_order(kind: SetKind, versions: int) -> Tensor:
     worse = torch.ones(versions, versions, dtype=torch.bool).triu(1)
-    if kind == "mixed":
+    if kind not in ("ladder", "nested"):
         worse[1:] = False
     return worse
