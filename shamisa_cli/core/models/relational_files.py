@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.errors import ModelError, SettingError
 from shamisa_cli.core.models import manifest
 from shamisa_cli.core.models.manifest import CARD, LIBRARY_NAME, RELATIONAL_MANIFEST, RELATIONAL_WEIGHTS
 
@@ -164,7 +164,7 @@ def _config(path: Path, data: Any) -> RelationalConfig:
         raise ModelError(f"{path}: 'networks' must be an object with the shape of the networks.")
     try:
         return RelationalConfig.from_json(data)
-    except ModelError as error:
+    except (ModelError, SettingError) as error:
         raise ModelError(f"{path}: {error}") from error
 
 

@@ -19,7 +19,7 @@ def save_trained(run: RunFolder, record: RunRecord, backbone: Backbone, *, secon
         backbone: the trained one.
         seconds: time spent in steps, over all resumptions.
     """
-    config = record.config
+    config = _settings(record)
     return save_model(
         run.model,
         EncoderConfig(config.architecture, features=feature_spec(config, backbone)),
@@ -38,7 +38,7 @@ def feature_spec(config: TrainingConfig, backbone: Backbone) -> FeatureSpec:
 
 def model_card(run: RunFolder, record: RunRecord, *, seconds: float) -> str:
     """The card, Markdown: what was trained, on what, for how long, and what the last step showed."""
-    config, photos = record.config, record.photographs
+    config, photos = _settings(record), record.photographs
     lines = read_metrics(run.metrics)
     crops = sum(line["crops"] for line in lines)
     rows = {
@@ -75,6 +75,11 @@ All settings are in `run.json` of the run, and every step's numbers in `metrics.
 """
 
 
+def _settings(record: RunRecord) -> TrainingConfig:
+    assert isinstance(record.config, TrainingConfig)
+    return record.config
+
+
 def _start(config: TrainingConfig) -> str:
     named = {"imagenet": "ImageNet weights (torchvision)", "none": "random weights"}
     return named.get(config.init, f"the weights in {config.init}")
@@ -82,6 +87,7 @@ def _start(config: TrainingConfig) -> str:
 
 def _origin(record: RunRecord) -> str:
     count = record.photographs.pristine_count + record.photographs.real_count
-    return f"Self-supervised pretraining (SHAMISA) of {record.config.steps} steps on {count} photographs, from " + (
-        _start(record.config)
+    config = _settings(record)
+    return (
+        f"Self-supervised pretraining (SHAMISA) of {config.steps} steps on {count} photographs, from {_start(config)}"
     )

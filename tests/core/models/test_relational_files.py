@@ -154,7 +154,7 @@ def test_a_weight_that_is_no_number_is_refused_when_read_and_when_saved(
         ({"schema": ...}, "no schema number"),
         ({"kind": "sideways"}, "of kind 'sideways'"),
         ({"networks": [1]}, "'networks' must be an object"),
-        ({"networks": {}}, "relational.json: "),
+        ({"networks": {"width": "wide"}}, "relational.json: .*width"),
         ({"name": "two\nlines"}, "'name' must be a printable text"),
         ({"origin": 7}, "'origin' must be a text"),
         ({"files": {}}, "does not list relational.safetensors"),
