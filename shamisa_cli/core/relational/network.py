@@ -32,6 +32,12 @@ coarsest stage's interpolation, rounded up to a multiple of `MULTIPLE`."""
 SQUARED_FLOOR = 1e-6
 """Added under square roots, where the gradient would be infinite."""
 
+DEVIATION_FLOOR = 0.01
+"""Added to the sum of two standard deviations, so that noise about nothing is no change."""
+
+ODD_SCALE = 4.0
+"""Brings relative changes to the size of what else enters the head."""
+
 POINTS = 100.0
 """Scores run from −100 to 100."""
 
@@ -117,8 +123,11 @@ class Head(nn.Module):
         super().__init__()
         self.one = nn.Conv2d(2 * channels, 2 * width, 1, bias=False)
         self.both = nn.Conv2d(channels + LIKENESSES, width, 1)
+        self.odd = nn.Conv2d(channels, width, 1, bias=False)
         self.blocks = nn.ModuleList([_block(width) for _ in range(blocks)])
         self.leave = nn.Conv2d(width, len(MAPS) + 1, 1)
+        nn.init.zeros_(self.odd.weight)
+        nn.init.zeros_(self.leave.weight)
 
     def forward(self, first: Tensor, second: Tensor, change: Tensor) -> Tensor:
         """Entries of the first and of the second picture, and of their change, all (N, width, h, w) → (N, 10, h, w)."""
@@ -160,15 +169,18 @@ class DistortionNetwork(nn.Module):
     def relate(self, a: Seen, b: Seen) -> tuple[Tensor, Tensor]:
         """The maps and weights from what is known of both sides."""
         size = _grid_size(a)
-        first_a, second_a = self._entries(a, size)
-        first_b, second_b = self._entries(b, size)
+        moments_a, moments_b = _moments(a, size), _moments(b, size)
+        first_a, second_a = self._entries(moments_a)
+        first_b, second_b = self._entries(moments_b)
         change = self.head.both(_change(a, b, size) * self.both_scale)
-        forth, back = self.head(first_a, second_b, change), self.head(first_b, second_a, change)
+        odd = self.head.odd(_relative_change(moments_a, moments_b) * ODD_SCALE)
+        forth = self.head(first_a, second_b, change + odd)
+        back = self.head(first_b, second_a, change - odd)
         maps = forth[:, :-1] - back[:, :-1]
         return maps, F.softplus(forth[:, -1:] + back[:, -1:])
 
-    def _entries(self, seen: Seen, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        first, second = self.head.one(_moments(seen, size) * self.one_scale).chunk(2, dim=1)
+    def _entries(self, moments: Tensor) -> tuple[Tensor, Tensor]:
+        first, second = self.head.one(moments * self.one_scale).chunk(2, dim=1)
         return first, second
 
     @torch.no_grad()
@@ -196,13 +208,18 @@ def _on_grid(feature_map: Tensor, size: tuple[int, int]) -> Tensor:
 
 def _moments(seen: Seen, size: tuple[int, int]) -> Tensor:
     """Local mean and standard deviation of every channel, (N, 2·ΣC, h, w): they forgive a shift of a pixel."""
-    parts = []
+    means, deviations = [], []
     for feature_map in (*seen.maps, *seen.channels):
-        mean = _on_grid(feature_map, size)
-        parts.append(mean)
-        spread = (_on_grid(feature_map * feature_map, size) - mean * mean).clamp_min(0)
-        parts.append((spread + SQUARED_FLOOR).sqrt())
-    return torch.cat(parts, dim=1)
+        means.append(_on_grid(feature_map, size))
+        spread = (_on_grid(feature_map * feature_map, size) - means[-1] * means[-1]).clamp_min(0)
+        deviations.append((spread + SQUARED_FLOOR).sqrt())
+    return torch.cat([*means, *deviations], dim=1)
+
+
+def _relative_change(moments_a: Tensor, moments_b: Tensor) -> Tensor:
+    """(σ_b − σ_a) / (σ_b + σ_a) of every channel, (N, ΣC, h, w) in −1…1: flips its sign with the order, exactly."""
+    deviations_a, deviations_b = moments_a.chunk(2, dim=1)[1], moments_b.chunk(2, dim=1)[1]
+    return (deviations_b - deviations_a) / (deviations_b + deviations_a + DEVIATION_FLOOR)
 
 
 def _change(a: Seen, b: Seen, size: tuple[int, int]) -> Tensor:
