@@ -37,16 +37,16 @@ class RelationalTrainingConfig:
 
     network: RelationalConfig = field(default_factory=RelationalConfig)
     init: str = "imagenet"
-    steps: int = 1000
+    steps: int = 2600
     seed: int = 0
     batch: SetSettings = field(default_factory=SetSettings)
     objective: RelationalCoefficients = field(default_factory=RelationalCoefficients)
     trunk_lr: float = 0.0
-    head_lr: float = 5e-4
-    minimum_lr: float = 1e-5
-    warmup_steps: int = 50
-    weight_decay: float = 1e-3
-    gradient_clip: float = 2.0
+    head_lr: float = 2.5e-3
+    minimum_lr: float = 2e-5
+    warmup_steps: int = 30
+    weight_decay: float = 1e-2
+    gradient_clip: float = 1.0
 
     def __post_init__(self) -> None:
         if self.steps < 1:
