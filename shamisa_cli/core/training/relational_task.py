@@ -12,6 +12,7 @@ from shamisa_cli.core.encoder.initialisation import initial_state
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models.relational_files import load_relational
 from shamisa_cli.core.relational.batches import RelationalBatch
+from shamisa_cli.core.relational.consensus import consensus
 from shamisa_cli.core.relational.network import RelationalModel
 from shamisa_cli.core.training.curves import Panel
 from shamisa_cli.core.training.distributed import World
@@ -51,6 +52,7 @@ class RelationalTask:
         workers: int,
         world: World,
     ) -> BatchSource:
+        consensus(*torch.zeros(2, 1, 3, 64, 64))  # so that a package that is missing is known before a run begins
         stream = SetStream(pristine, real, config, rank=world.rank)
 
         def batches(start_step: int) -> Iterator[RelationalBatch]:
