@@ -38,7 +38,7 @@ class RelationalTrainingConfig:
 
     network: RelationalConfig = field(default_factory=RelationalConfig)
     init: str = "imagenet"
-    steps: int = 1000
+    steps: int = 2000
     seed: int = 0
     batch: SetSettings = field(default_factory=SetSettings)
     objective: RelationalCoefficients = field(default_factory=RelationalCoefficients)
@@ -94,9 +94,7 @@ def _check_left_out(names: Sequence[str]) -> None:
 
 
 PRESETS: dict[str, RelationalTrainingConfig] = {
-    "paper": RelationalTrainingConfig(
-        steps=40_000, batch=SetSettings(sets=32, versions=5, crop=256), trunk_lr=5e-5, warmup_steps=500
-    ),
+    "paper": RelationalTrainingConfig(steps=20_000, batch=SetSettings(sets=32, versions=5, crop=256), warmup_steps=500),
     "quick": RelationalTrainingConfig(),
 }
 """A run for a GPU, and one that a laptop finishes within an hour."""

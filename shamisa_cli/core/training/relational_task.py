@@ -25,22 +25,21 @@ from shamisa_cli.core.training.runs import RunFolder, RunRecord
 from shamisa_cli.core.training.task import BatchSource
 
 KNOWN = ("step", "total", "grad_norm", "trunk_lr", "head_lr", "crops", "crops_per_s", "wait_share")
-SHARES = "right_"
-"""What the names of numbers in 0…1 begin with, which tell how much is right."""
+"""The numbers of every line; the others are terms of the loss."""
 
 
 class RelationalTask:
     """Training of the distortion and scoring networks without human scores."""
 
     def panels(self, lines: Sequence[dict[str, Any]]) -> Sequence[Panel]:
-        terms = [name for name in lines[-1] if name not in KNOWN]
+        terms = tuple(name for name in lines[-1] if name not in KNOWN)
         return (
             ("Loss", ("total",), "linear"),
-            ("Terms before their coefficients", tuple(name for name in terms if not name.startswith(SHARES)), "linear"),
-            ("Share that is right", tuple(name for name in terms if name.startswith(SHARES)), "linear"),
+            ("Terms before their coefficients", terms, "linear"),
             ("Gradient norm", ("grad_norm",), "log"),
             ("Learning rate", ("trunk_lr", "head_lr"), "log"),
             ("Crops per second", ("crops_per_s",), "linear"),
+            ("Share of the time spent waiting for batches", ("wait_share",), "linear"),
         )
 
     def batches(

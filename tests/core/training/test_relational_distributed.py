@@ -27,9 +27,14 @@ TOLERANCE = 1e-5
 
 
 def work_of(folder: Path, world: World) -> RelationalStep:
-    """The trunk is trained with plain steps of known size, so that weights tell whether gradients were shared."""
+    """All of the networks are trained, and no weight is 0 as some are at the start, so that every gradient tells."""
     config = RelationalTrainingConfig(init=str(folder / "weights.safetensors"), trunk_lr=1e-3, warmup_steps=0)
-    return RelationalTask().work(config, world, begun=False)
+    work = RelationalTask().work(config, world, begun=False)
+    generator = torch.Generator().manual_seed(7)
+    with torch.no_grad():
+        for parameter in work.learner.model.distortion.head.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=generator) / 50)
+    return work
 
 
 def batch_of(rank: int) -> RelationalBatch:
