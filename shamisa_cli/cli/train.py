@@ -6,8 +6,6 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +14,7 @@ import typer
 
 from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.options import RUNNING, Device, DeviceName
+from shamisa_cli.cli.stopping import stop_on_signals
 
 if TYPE_CHECKING:
     from shamisa_cli.core.training.runs import RunFolder, RunRecord
@@ -267,7 +266,7 @@ def _train(
     with joined(choose_device(device.value)) as world:
         hint = Console().hint if world.leads else _silent
         with (
-            _stop_on_signals(hint) as caught,
+            stop_on_signals(hint) as caught,
             training_progress(record.config.steps, shown=world.leads) as (begin, show),
         ):
             model = train_run(
@@ -293,28 +292,6 @@ def _train(
 
 def _silent(_: str) -> None:
     """What processes beside the leader say."""
-
-
-@contextmanager
-def _stop_on_signals(hint: Callable[[str], None]) -> Iterator[list[int]]:
-    """A list that gets the signal when Ctrl-C or a cluster asks to stop; a second Ctrl-C stops at once."""
-    caught: list[int] = []
-
-    def remember(number: int, _frame: object) -> None:
-        if caught:
-            raise KeyboardInterrupt
-        caught.append(number)
-        hint("Stopping after this step, with a checkpoint. Ctrl-C again stops at once.")
-
-    kinds = (signal.SIGINT, signal.SIGTERM)
-    before: dict[signal.Signals, Callable[..., Any] | int | None] = {
-        kind: signal.signal(kind, remember) for kind in kinds
-    }
-    try:
-        yield caught
-    finally:
-        for kind, handler in before.items():
-            signal.signal(kind, handler)
 
 
 def _default_workers() -> int:

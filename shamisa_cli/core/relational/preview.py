@@ -71,9 +71,7 @@ def _tiles(drawn: OrderedSet) -> list[tuple[int, tuple[Image.Image, str]]]:
     masks = [(_mask_tile(region), _caption(region, region in shared)) for region in whole]
     change = drawn.targets[-1] - drawn.targets[0]
     moved = [index for index in range(len(TARGETS)) if bool(change[index].any())]
-    maps = [(_map_tile(change[index]), TARGETS[index]) for index in moved]
-    damage = (drawn.damage[-1] - drawn.damage[0])[0]
-    maps = [*maps[: MAPS - 1], (_map_tile(damage), "overall")]
+    maps = [(_map_tile(change[index]), TARGETS[index]) for index in moved[:MAPS]]
     pictures = [(picture_tile(drawn.pictures[index], TILE), name) for index, name in ((0, "first"), (-1, "second"))]
     places = [*range(2), *range(2, 2 + len(masks[:MASKS])), *range(2 + MASKS, 2 + MASKS + len(maps))]
     return list(zip(places, [*pictures, *masks[:MASKS], *maps], strict=True))

@@ -129,7 +129,7 @@ def test_a_run_leaves_a_model_with_its_card_and_its_log(
     assert [line["step"] for line in lines] == [0, 1]
     assert {"total", "dense", "score", "order", "grad_norm", "trunk_lr", "head_lr", "crops_per_s"} <= lines[0].keys()
     assert seen[1].to_json() == lines[1]
-    assert seen[1].terms.keys() == {"dense", "score", "order"}
+    assert {"dense", "score", "order"} <= seen[1].terms.keys() < lines[1].keys()
 
 
 @pytest.mark.slow
