@@ -38,9 +38,6 @@ DEVIATION_FLOOR = 0.03
 ODD_SCALE = 2.0
 """Brings relative changes to the size of what else enters the head."""
 
-OVERALL_SHARE = 0.5
-"""What the scoring network begins with: so much of the overall map's weighted mean, and nothing else."""
-
 POINTS = 100.0
 """Scores run from −100 to 100."""
 
@@ -148,13 +145,27 @@ def _block(width: int) -> nn.Module:
     )
 
 
+@dataclass(frozen=True)
+class Related:
+    """What the distortion network says of N pairs, at an eighth of the resolution.
+
+    Attributes:
+        maps: (N, 9, h, w), signed, in the order of `MAPS`.
+        amount: (N, 1, h, w) ≥ 0, how much changed, whichever side is better; the same in both orders.
+        weights: (N, 1, h, w) > 0, how much each place counts for the score; the same in both orders.
+    """
+
+    maps: Tensor
+    amount: Tensor
+    weights: Tensor
+
+
 class DistortionNetwork(nn.Module):
     """D(a, b) = f(a, b) − f(b, a): nine signed maps at an eighth of the resolution (method-relational).
 
     Swapping the pictures flips every sign exactly, and a picture against itself gives zeros exactly,
     whatever the weights are. The overall map is a product, of how much changed, which both orders see alike, and of
-    which side is better, −1…1; the former is the easier to learn, and need not wait for the latter. Beside the maps one
-    positive weight a place, the same in both orders, says how much the place counts for the score.
+    which side is better, −1…1; the former is the easier to learn, and need not wait for the latter.
     """
 
     def __init__(self, config: RelationalConfig) -> None:
@@ -165,13 +176,12 @@ class DistortionNetwork(nn.Module):
         self.one_scale = nn.Buffer(torch.ones(2 * channels, 1, 1))
         self.both_scale = nn.Buffer(torch.ones(channels + LIKENESSES, 1, 1))
 
-    def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-        """Two batches of pictures (N, 3, H, W), sRGB 0…1 → maps (N, 9, H/8, W/8) and weights (N, 1, H/8, W/8)."""
-        maps, weights, _ = self.relate(self.trunk(a), self.trunk(b))
-        return maps, weights
+    def forward(self, a: Tensor, b: Tensor) -> Related:
+        """Two batches of pictures (N, 3, H, W), sRGB 0…1, sides multiples of 16."""
+        return self.relate(self.trunk(a), self.trunk(b))
 
-    def relate(self, a: Seen, b: Seen) -> tuple[Tensor, Tensor, Tensor]:
-        """Maps, weights and how much changed, (N, 1, H/8, W/8) ≥ 0, from what is known of both sides."""
+    def relate(self, a: Seen, b: Seen) -> Related:
+        """The same from what is known of both sides."""
         size = _grid_size(a)
         moments_a, moments_b = _moments(a, size), _moments(b, size)
         first_a, second_a = self._entries(moments_a)
@@ -182,8 +192,8 @@ class DistortionNetwork(nn.Module):
         back = self.head(first_b, second_a, change - odd)
         odd_maps, even_maps = (forth - back)[:, :-2], F.softplus((forth + back)[:, -2:])
         amount, weights = even_maps[:, :1], even_maps[:, 1:]
-        overall = torch.tanh(odd_maps[:, -1:]) * amount
-        return torch.cat([odd_maps[:, :-1], overall], dim=1), weights, amount
+        overall = _towards_one(odd_maps[:, -1:]) * amount
+        return Related(torch.cat([odd_maps[:, :-1], overall], dim=1), amount, weights)
 
     def _entries(self, moments: Tensor) -> tuple[Tensor, Tensor]:
         first, second = self.head.one(moments * self.one_scale).chunk(2, dim=1)
@@ -238,9 +248,10 @@ def _change(a: Seen, b: Seen, size: tuple[int, int]) -> Tensor:
 
 
 class ScoringNetwork(nn.Module):
-    """S(D): maps → one signed number, negative where the second picture is worse; S(−D) = −S(D) exactly.
+    """S(D): one signed number, negative where the second picture is worse; S(−D) = −S(D) exactly.
 
-    Without biases and with odd activations only, so that it is odd by construction.
+    How much changed, times which side is better, −1…1. The latter is computed from all maps without biases and with
+    odd activations only, so that the score is odd by construction.
     """
 
     def __init__(self, config: RelationalConfig) -> None:
@@ -248,21 +259,26 @@ class ScoringNetwork(nn.Module):
         self.hidden = nn.Linear(3 * len(MAPS), config.hidden, bias=False)
         self.out = nn.Linear(config.hidden, 1, bias=False)
         self.direct = nn.Linear(3 * len(MAPS), 1, bias=False)
-        nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.direct.weight)
-        self.direct.weight.data[0, 2 * len(MAPS) - 1] = -OVERALL_SHARE
+        self.direct.weight.data[0, 2 * len(MAPS) - 1] = -1.0
 
-    def forward(self, maps: Tensor, weights: Tensor) -> Tensor:
-        """Maps (N, 9, h, w) and weights (N, 1, h, w) of any size → scores (N,) in −100…100."""
-        pooled = odd_pooling(maps, weights / weights.sum(dim=(2, 3), keepdim=True))
-        strength = (self.direct(pooled) + self.out(torch.tanh(self.hidden(pooled))))[:, 0]
-        return POINTS * torch.tanh(strength)
+    def forward(self, related: Related) -> Tensor:
+        """Maps of N pairs, of any size → scores (N,) in −100…100."""
+        shares = related.weights / related.weights.sum(dim=(2, 3), keepdim=True)
+        pooled = odd_pooling(related.maps, shares)
+        better = (self.direct(pooled) + self.out(torch.tanh(self.hidden(pooled))))[:, 0]
+        return _towards_one(better) * points(related)
 
 
-def amount_in_points(amount: Tensor, weights: Tensor) -> Tensor:
-    """What the score would be, but for its sign, were one side better everywhere: (N, 1, h, w) → (N,) in 0…100."""
-    mean = (amount * weights).sum(dim=(1, 2, 3)) / weights.sum(dim=(1, 2, 3))
-    return POINTS * torch.tanh(OVERALL_SHARE * mean)
+def _towards_one(x: Tensor) -> Tensor:
+    """Odd, −1…1, and slow enough that a wrong answer given with confidence can still be unlearned."""
+    return x / (1 + x.square()).sqrt()
+
+
+def points(related: Related) -> Tensor:
+    """How much changed, (N,) in 0…100: the score but for its sign and certainty."""
+    mean = (related.amount * related.weights).sum(dim=(1, 2, 3)) / related.weights.sum(dim=(1, 2, 3))
+    return POINTS * mean / (1 + mean)
 
 
 def odd_pooling(maps: Tensor, shares: Tensor) -> Tensor:
@@ -301,5 +317,5 @@ class RelationalModel(nn.Module):
 
     def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         """Pairs (N, 3, H, W), sRGB 0…1, sides multiples of 16 → maps (N, 9, H/8, W/8) and scores (N,)."""
-        maps, weights = self.distortion(a, b)
-        return maps, self.scoring(maps, weights)
+        related = self.distortion(a, b)
+        return related.maps, self.scoring(related)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from shamisa_cli.core.relational.batches import RelationalBatch
-from shamisa_cli.core.relational.network import POINTS, RelationalModel, amount_in_points
+from shamisa_cli.core.relational.network import POINTS, RelationalModel, points
 
 SMOOTH = 0.5
 """Intensity units below which the dense loss is quadratic."""
@@ -29,7 +29,7 @@ class RelationalCoefficients:
         dense: maps against targets.
         score: scores against the consensus.
         amount: how much changed, whichever side is better, against the consensus with the first version.
-        order: scores of pairs whose second version is certainly worse.
+        order: pairs whose second version is certainly worse, compared with each other and each with the best.
     """
 
     dense: float = 1.0
@@ -51,15 +51,17 @@ def relational_loss(
     device = batch.pictures.device
     left, right = ((rows + version).flatten().to(device) for version in (first, second))
     seen = model.distortion.trunk(batch.pictures.flatten(0, 1))
-    maps, weights, amount = model.distortion.relate(seen.take(left), seen.take(right))
-    scores = model.scoring(maps, weights)
+    related = model.distortion.relate(seen.take(left), seen.take(right))
+    scores = model.scoring(related)
     targets, quality = batch.targets.flatten(0, 1), batch.quality.flatten()
     from_best = (first == 0).repeat(sets).to(device)
+    worse = batch.worse[:, first, second].flatten()
+    against_best = torch.cat([scores.new_zeros(sets, 1), scores[from_best].view(sets, -1)], dim=1).flatten()
     terms = {
-        "dense": dense_loss(maps[:, :-1], targets[right] - targets[left]),
+        "dense": dense_loss(related.maps[:, :-1], targets[right] - targets[left]),
         "score": score_loss(scores, quality[right] - quality[left]),
-        "amount": score_loss(-amount_in_points(amount, weights)[from_best], quality[right][from_best]),
-        "order": order_loss(scores, batch.worse[:, first, second].flatten()),
+        "amount": score_loss(-points(related)[from_best], quality[right][from_best]),
+        "order": order_loss(scores, worse) + order_loss(against_best[right] - against_best[left], worse),
     }
     total = sum((getattr(coefficients, name) * term for name, term in terms.items()), start=scores.new_zeros(()))
     return {"total": total, **terms}

@@ -49,8 +49,15 @@ IDLE_AT_ZERO = frozenset(
 )
 """Operators that leave a picture as it is, or nearly, at severity 0."""
 
-CANCELLING: tuple[frozenset[Group], ...] = (frozenset({"blur", "contrast"}), frozenset({"brightness", "contrast"}))
-"""Groups that can undo each other, so that adding one to the other need not make a picture worse."""
+CANCELLING: tuple[frozenset[Group], ...] = (
+    frozenset({"blur", "contrast"}),
+    frozenset({"brightness", "contrast"}),
+    *(frozenset({"blur", group}) for group in ("noise", "compression", "spatial")),
+)
+"""Groups that can undo or hide each other, so that more of one need not make a picture worse that has the other."""
+
+NOTICED = 1.0
+"""Severity from which one distortion more is certainly seen."""
 
 SHARED = 0.3
 """How often all versions of a set begin with a distortion in common."""
@@ -204,9 +211,9 @@ def _regions(
     if kind == "single":
         return [[], *([draw(group)] for group in _draw_groups(versions - 1, rng))]
     if kind == "nested":
-        added = [draw(group) for group in _compatible_groups(versions - 1, rng)]
+        added = [_at_least(draw(group), NOTICED) for group in _compatible_groups(versions - 1, rng)]
         return [added[: min(count, len(added))] for count in range(versions)]
-    fixed = [draw(group) for group in _draw_groups(int(rng.integers(1, 4)), rng)]
+    fixed = [draw(group) for group in _compatible_groups(int(rng.integers(1, 4)), rng)]
     varying = int(rng.integers(len(fixed)))
     severities = _spaced_severities(versions - 1, rng)
     return [[]] + [_with_severity(fixed, varying, severity) for severity in severities]
@@ -219,6 +226,12 @@ def _compatible_groups(count: int, rng: np.random.Generator) -> list[Group]:
         if not any({group, other} == pair for pair in CANCELLING for other in chosen):
             chosen.append(group)
     return chosen[:count]
+
+
+def _at_least(region: Region, severity: float) -> Region:
+    """The region, its severity squeezed into what lies above the least."""
+    share = region.step.severities[0] / MAX_SEVERITY
+    return _with_severity([region], 0, severity + (MAX_SEVERITY - severity) * share)[0]
 
 
 def _spaced_severities(count: int, rng: np.random.Generator) -> list[float]:

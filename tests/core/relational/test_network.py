@@ -12,10 +12,11 @@ from shamisa_cli.core.errors import ModelError, SettingError
 from shamisa_cli.core.relational.network import (
     HALO,
     MAPS,
+    Related,
     RelationalConfig,
     RelationalModel,
-    amount_in_points,
     odd_pooling,
+    points,
 )
 
 SMALL = RelationalConfig(width=16, hidden=8)
@@ -81,10 +82,10 @@ def test_places_further_away_than_the_halo_do_not_matter() -> None:
 def test_weights_are_the_same_in_both_orders_and_positive() -> None:
     model, a, b = random_model(1), pictures(1), pictures(1, seed=1)
     with torch.no_grad():
-        _, weights = model.distortion(a, b)
-        _, back = model.distortion(b, a)
-    assert torch.equal(weights, back)
-    assert float(weights.min()) > 0
+        forth, back = model.distortion(a, b), model.distortion(b, a)
+    assert torch.equal(forth.weights, back.weights)
+    assert torch.equal(forth.amount, back.amount)
+    assert float(forth.weights.min()) > 0
 
 
 def test_pooling_is_odd_and_heeds_the_weights() -> None:
@@ -100,8 +101,8 @@ def test_pooling_is_odd_and_heeds_the_weights() -> None:
 
 
 def test_how_much_changed_is_told_in_points() -> None:
-    amount, weights = torch.full((2, 1, 3, 3), 2.0), torch.rand(2, 1, 3, 3) + 0.1
-    assert torch.allclose(amount_in_points(amount, weights), torch.full((2,), 76.159), atol=1e-2)
+    related = Related(torch.zeros(2, len(MAPS), 3, 3), torch.full((2, 1, 3, 3), 2.0), torch.rand(2, 1, 3, 3) + 0.1)
+    assert torch.allclose(points(related), torch.full((2,), 200 / 3), atol=1e-3)
 
 
 def test_calibration_brings_what_enters_the_head_to_one_size() -> None:
