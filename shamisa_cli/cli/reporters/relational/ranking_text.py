@@ -49,7 +49,7 @@ def write_ranking_text(ranking: Ranking, stream: TextIO) -> None:
         console.print("")
         for block in problems(unread, console, "ranked"):
             console.print(block, soft_wrap=not console.is_terminal)
-    console.print(Text(f" {printable(ranking.model.name)} ({printable(ranking.model.revision)})", "dim"))
+    console.print(Text(f"\n {printable(ranking.model.name)} ({printable(ranking.model.revision)})", "dim"))
 
 
 def _agreement(ranking: Ranking) -> str:
