@@ -51,14 +51,6 @@ class Preset(StrEnum):
 
 
 def train(
-    task: Annotated[
-        TaskName | None,
-        typer.Option(
-            rich_help_panel=SETTINGS,
-            show_default="shamisa, or the run's own with --resume",
-            help="shamisa: an encoder, for score; relational: networks for compare and rank.",
-        ),
-    ] = None,
     data: Annotated[
         list[Path] | None,
         typer.Option(
@@ -100,6 +92,14 @@ def train(
         bool,
         typer.Option("--resume", show_default="off", help="Go on with the run in RUN, with its own settings."),
     ] = False,
+    task: Annotated[
+        TaskName | None,
+        typer.Option(
+            rich_help_panel=SETTINGS,
+            show_default="shamisa, or the run's own with --resume",
+            help="shamisa: an encoder, for score; relational: networks for compare and rank.",
+        ),
+    ] = None,
     preset: Annotated[
         Preset | None,
         typer.Option(

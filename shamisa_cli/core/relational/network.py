@@ -32,11 +32,14 @@ coarsest stage's interpolation, rounded up to a multiple of `MULTIPLE`."""
 SQUARED_FLOOR = 1e-6
 """Added under square roots, where the gradient would be infinite."""
 
-DEVIATION_FLOOR = 0.01
+DEVIATION_FLOOR = 0.03
 """Added to the sum of two standard deviations, so that noise about nothing is no change."""
 
-ODD_SCALE = 4.0
+ODD_SCALE = 2.0
 """Brings relative changes to the size of what else enters the head."""
+
+OVERALL_SHARE = 0.5
+"""What the scoring network begins with: so much of the overall map's weighted mean, and nothing else."""
 
 POINTS = 100.0
 """Scores run from −100 to 100."""
@@ -125,12 +128,11 @@ class Head(nn.Module):
         self.both = nn.Conv2d(channels + LIKENESSES, width, 1)
         self.odd = nn.Conv2d(channels, width, 1, bias=False)
         self.blocks = nn.ModuleList([_block(width) for _ in range(blocks)])
-        self.leave = nn.Conv2d(width, len(MAPS) + 1, 1)
+        self.leave = nn.Conv2d(width, len(MAPS) + 2, 1)
         nn.init.zeros_(self.odd.weight)
-        nn.init.zeros_(self.leave.weight)
 
     def forward(self, first: Tensor, second: Tensor, change: Tensor) -> Tensor:
-        """Entries of the first and of the second picture, and of their change, all (N, width, h, w) → (N, 10, h, w)."""
+        """Entries of the first and of the second picture, and of their change, all (N, width, h, w) → (N, 11, h, w)."""
         x = F.relu(first + second + change)
         for block in self.blocks:
             x = x + block(x)
@@ -150,8 +152,9 @@ class DistortionNetwork(nn.Module):
     """D(a, b) = f(a, b) − f(b, a): nine signed maps at an eighth of the resolution (method-relational).
 
     Swapping the pictures flips every sign exactly, and a picture against itself gives zeros exactly,
-    whatever the weights are. Beside them one positive weight a place, the same in both orders, says how much
-    the place counts for the score.
+    whatever the weights are. The overall map is a product, of how much changed, which both orders see alike, and of
+    which side is better, −1…1; the former is the easier to learn, and need not wait for the latter. Beside the maps one
+    positive weight a place, the same in both orders, says how much the place counts for the score.
     """
 
     def __init__(self, config: RelationalConfig) -> None:
@@ -164,10 +167,11 @@ class DistortionNetwork(nn.Module):
 
     def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         """Two batches of pictures (N, 3, H, W), sRGB 0…1 → maps (N, 9, H/8, W/8) and weights (N, 1, H/8, W/8)."""
-        return self.relate(self.trunk(a), self.trunk(b))
+        maps, weights, _ = self.relate(self.trunk(a), self.trunk(b))
+        return maps, weights
 
-    def relate(self, a: Seen, b: Seen) -> tuple[Tensor, Tensor]:
-        """The maps and weights from what is known of both sides."""
+    def relate(self, a: Seen, b: Seen) -> tuple[Tensor, Tensor, Tensor]:
+        """Maps, weights and how much changed, (N, 1, H/8, W/8) ≥ 0, from what is known of both sides."""
         size = _grid_size(a)
         moments_a, moments_b = _moments(a, size), _moments(b, size)
         first_a, second_a = self._entries(moments_a)
@@ -176,8 +180,10 @@ class DistortionNetwork(nn.Module):
         odd = self.head.odd(_relative_change(moments_a, moments_b) * ODD_SCALE)
         forth = self.head(first_a, second_b, change + odd)
         back = self.head(first_b, second_a, change - odd)
-        maps = forth[:, :-1] - back[:, :-1]
-        return maps, F.softplus(forth[:, -1:] + back[:, -1:])
+        odd_maps, even_maps = (forth - back)[:, :-2], F.softplus((forth + back)[:, -2:])
+        amount, weights = even_maps[:, :1], even_maps[:, 1:]
+        overall = torch.tanh(odd_maps[:, -1:]) * amount
+        return torch.cat([odd_maps[:, :-1], overall], dim=1), weights, amount
 
     def _entries(self, moments: Tensor) -> tuple[Tensor, Tensor]:
         first, second = self.head.one(moments * self.one_scale).chunk(2, dim=1)
@@ -242,12 +248,21 @@ class ScoringNetwork(nn.Module):
         self.hidden = nn.Linear(3 * len(MAPS), config.hidden, bias=False)
         self.out = nn.Linear(config.hidden, 1, bias=False)
         self.direct = nn.Linear(3 * len(MAPS), 1, bias=False)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.direct.weight)
+        self.direct.weight.data[0, 2 * len(MAPS) - 1] = -OVERALL_SHARE
 
     def forward(self, maps: Tensor, weights: Tensor) -> Tensor:
         """Maps (N, 9, h, w) and weights (N, 1, h, w) of any size → scores (N,) in −100…100."""
         pooled = odd_pooling(maps, weights / weights.sum(dim=(2, 3), keepdim=True))
         strength = (self.direct(pooled) + self.out(torch.tanh(self.hidden(pooled))))[:, 0]
         return POINTS * torch.tanh(strength)
+
+
+def amount_in_points(amount: Tensor, weights: Tensor) -> Tensor:
+    """What the score would be, but for its sign, were one side better everywhere: (N, 1, h, w) → (N,) in 0…100."""
+    mean = (amount * weights).sum(dim=(1, 2, 3)) / weights.sum(dim=(1, 2, 3))
+    return POINTS * torch.tanh(OVERALL_SHARE * mean)
 
 
 def odd_pooling(maps: Tensor, shares: Tensor) -> Tensor:

@@ -9,13 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from shamisa_cli.core.relational.batches import RelationalBatch
-from shamisa_cli.core.relational.network import POINTS, RelationalModel
+from shamisa_cli.core.relational.network import POINTS, RelationalModel, amount_in_points
 
 SMOOTH = 0.5
 """Intensity units below which the dense loss is quadratic."""
-
-DAMAGE_LIMIT = 6.0
-"""The overall map's target goes no further: where several strong distortions meet, more of them tell little."""
 
 CLOSE = 0.1
 """Share of the scale of scores below which the loss on scores is quadratic."""
@@ -31,33 +28,37 @@ class RelationalCoefficients:
     Attributes:
         dense: maps against targets.
         score: scores against the consensus.
+        amount: how much changed, whichever side is better, against the consensus with the first version.
         order: scores of pairs whose second version is certainly worse.
     """
 
     dense: float = 1.0
     score: float = 3.0
+    amount: float = 3.0
     order: float = 0.3
 
 
 def relational_loss(
     model: RelationalModel, batch: RelationalBatch, coefficients: RelationalCoefficients
 ) -> dict[str, Tensor]:
-    """All terms of a batch's loss, scalars by name, "total" among them; all pairs i < j of each set are compared."""
+    """All terms of a batch's loss, scalars by name, "total" among them; all pairs i < j of each set are compared.
+
+    The overall map has no target of its own: it learns from the scores where a picture suffers.
+    """
     sets, versions = batch.worse.shape[:2]
     first, second = pair_indices(versions)
     rows = torch.arange(sets)[:, None] * versions
     device = batch.pictures.device
     left, right = ((rows + version).flatten().to(device) for version in (first, second))
     seen = model.distortion.trunk(batch.pictures.flatten(0, 1))
-    maps, weights = model.distortion.relate(seen.take(left), seen.take(right))
+    maps, weights, amount = model.distortion.relate(seen.take(left), seen.take(right))
     scores = model.scoring(maps, weights)
-    targets = torch.cat([batch.targets, batch.damage], dim=2).flatten(0, 1)
-    quality = batch.quality.flatten()
-    change = targets[right] - targets[left]
-    change = torch.cat([change[:, :-1], change[:, -1:].clamp(-DAMAGE_LIMIT, DAMAGE_LIMIT)], dim=1)
+    targets, quality = batch.targets.flatten(0, 1), batch.quality.flatten()
+    from_best = (first == 0).repeat(sets).to(device)
     terms = {
-        "dense": dense_loss(maps, change),
+        "dense": dense_loss(maps[:, :-1], targets[right] - targets[left]),
         "score": score_loss(scores, quality[right] - quality[left]),
+        "amount": score_loss(-amount_in_points(amount, weights)[from_best], quality[right][from_best]),
         "order": order_loss(scores, batch.worse[:, first, second].flatten()),
     }
     total = sum((getattr(coefficients, name) * term for name, term in terms.items()), start=scores.new_zeros(()))

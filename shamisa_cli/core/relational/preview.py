@@ -88,11 +88,16 @@ def _mask_tile(region: Region) -> Image.Image:
 
 
 def _map_tile(values: Tensor) -> Image.Image:
+    return _coloured(values).resize((TILE, TILE), Image.Resampling.NEAREST)
+
+
+def _coloured(values: Tensor) -> Image.Image:
+    """Intensities (h, w) as a picture of h × w pixels."""
     from matplotlib import colormaps
 
     shown = (values / (2 * STRONGEST) + 0.5).clamp(0, 1).numpy()
     pixels = (colormaps[COLOURS](shown)[..., :3] * 255).round().astype(np.uint8)
-    return Image.fromarray(pixels).resize((TILE, TILE), Image.Resampling.NEAREST)
+    return Image.fromarray(pixels)
 
 
 def _left(column: int) -> int:
@@ -111,7 +116,7 @@ def _write_header(sheet: Image.Image, pen: ImageDraw.ImageDraw) -> None:
         pen.text((_left(column), 12), title, font=font(15), fill=INK)
     left, width = _left(2 + MASKS), 2 * TILE
     ramp = torch.linspace(-STRONGEST, STRONGEST, width)[None]
-    sheet.paste(_map_tile(ramp).resize((width, 12)), (left, 38))
+    sheet.paste(_coloured(ramp).resize((width, 12), Image.Resampling.NEAREST), (left, 38))
     for share, label in ((0, f"less -{STRONGEST:g}"), (0.5, "0"), (1, f"+{STRONGEST:g} more")):
         pen.text(
             (left + share * width, 52),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from shamisa_cli.core.distortions.registry import BY_GROUP, operator_named
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.relational.batches import SetSettings
 from shamisa_cli.core.relational.network import RelationalConfig
@@ -37,16 +38,16 @@ class RelationalTrainingConfig:
 
     network: RelationalConfig = field(default_factory=RelationalConfig)
     init: str = "imagenet"
-    steps: int = 1000
+    steps: int = 2600
     seed: int = 0
     batch: SetSettings = field(default_factory=SetSettings)
     objective: RelationalCoefficients = field(default_factory=RelationalCoefficients)
     trunk_lr: float = 0.0
-    head_lr: float = 5e-4
-    minimum_lr: float = 1e-5
-    warmup_steps: int = 50
-    weight_decay: float = 1e-3
-    gradient_clip: float = 2.0
+    head_lr: float = 2.5e-3
+    minimum_lr: float = 2e-5
+    warmup_steps: int = 30
+    weight_decay: float = 1e-2
+    gradient_clip: float = 1.0
 
     def __post_init__(self) -> None:
         if self.steps < 1:
@@ -56,6 +57,7 @@ class RelationalTrainingConfig:
         for name in ("seed", "trunk_lr", "minimum_lr", "warmup_steps", "weight_decay", "gradient_clip"):
             if getattr(self, name) < 0:
                 raise SettingError(f"{name} is {getattr(self, name)}; it cannot be below 0.")
+        _check_left_out(self.batch.left_out)
         if self.init == "none" and not self.trunk_lr:
             raise SettingError(
                 "init is 'none' and trunk_lr is 0: the trunk would stay random. Set trunk_lr above 0, or start from "
@@ -82,10 +84,17 @@ class RelationalTrainingConfig:
         return asdict(self)
 
 
+def _check_left_out(names: Sequence[str]) -> None:
+    """See that these are operators, and that every group keeps one."""
+    for name in names:
+        operator_named(name)
+    for group, operators in BY_GROUP.items():
+        if all(operator.name in names for operator in operators):
+            raise SettingError(f"batch.left_out names every operator of {group}; leave at least one of each group.")
+
+
 PRESETS: dict[str, RelationalTrainingConfig] = {
-    "paper": RelationalTrainingConfig(
-        steps=40_000, batch=SetSettings(sets=32, versions=5, crop=256), trunk_lr=5e-5, warmup_steps=500
-    ),
+    "paper": RelationalTrainingConfig(steps=20_000, batch=SetSettings(sets=32, versions=5, crop=256), warmup_steps=500),
     "quick": RelationalTrainingConfig(),
 }
 """A run for a GPU, and one that a laptop finishes within an hour."""

@@ -24,10 +24,13 @@ CONFIG = RelationalConfig()
 
 @pytest.fixture(scope="module")
 def model() -> RelationalModel:
-    """Networks with random weights."""
-    with torch.random.fork_rng():
+    """Networks with random weights, also where they start from nothing."""
+    with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(3)
-        return RelationalModel(CONFIG).eval()
+        networks = RelationalModel(CONFIG).eval()
+        for parameter in networks.distortion.head.parameters():
+            parameter.add_(torch.randn_like(parameter) / 50)
+        return networks
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +71,7 @@ def test_what_was_saved_comes_back_frozen_and_says_the_same(folder: Path, model:
     with torch.inference_mode():
         before, after = model(a, b)[1], loaded(a, b)[1]
     torch.testing.assert_close(before, after)
+    assert before.item() != 0
 
 
 def test_the_record_names_the_model_and_lists_its_files(folder: Path) -> None:

@@ -103,7 +103,7 @@ def _detail(candidate: Candidate, full: float, console: Console) -> Iterator[Ren
         words = [
             Text(word, style if said and notable else "dim") for word, said in ((low, value < 0), (high, value > 0))
         ]
-        number = Text(signed(value, 2), f"bold {style}" if notable else "dim")
+        number = Text(f"{signed(value, 2):>5}", f"bold {style}" if notable else "dim")
         table.add_row(Text("   ") + words[0], diverging_bar(value, full, BAR_CELLS, style), words[1], number)
     yield table
     yield ""
@@ -175,7 +175,7 @@ def _summary_line(candidates: Sequence[Candidate]) -> Text:
     for verdict, style in styles.items():
         if summary[verdict]:
             line.append("  ·  ", "dim").append(f"{summary[verdict]:,} {verdict}", f"not bold {style}")
-    for name, key in (("mean", "mean"), ("lowest", "min"), ("highest", "max")):
+    for name, key in (("mean", "mean"), ("lowest", "min")):
         if summary[key] is not None:
             number = signed(summary[key])
             line.append("  ·  ", "dim").append(f"{name} ", "not bold").append(number, score_style(summary[key]))
