@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from enum import StrEnum
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -112,6 +113,8 @@ def compare(
     """
     console = Console()
     check_destinations(output, maps)
+    if min_score is not None and isnan(min_score):
+        raise SettingError("--min-score is no number; it goes from -100 to 100.")
     reporter = COMPARISON_REPORTERS[format or format_of(output)]
     pairs = _pairs(reference, candidates, files_from, recursive)
 

@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from shamisa_cli.cli import options
-from shamisa_cli.cli.console import Console, check_output
+from shamisa_cli.cli.compare import check_destinations, format_of
+from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.errors import outcome
 from shamisa_cli.cli.reporters.relational import RANKING_WRITERS
 from shamisa_cli.core.errors import InputNotFoundError
@@ -64,10 +65,8 @@ def rank(
     3  pictures could not be ranked (unreadable, or of another size); see --skip-unreadable
     """
     console = Console()
-    if output is not None:
-        check_output(output)
-    suffix = output.suffix.lower().removeprefix(".") if output else ""
-    write = RANKING_WRITERS[format or (suffix if suffix in RANKING_WRITERS else "text")]
+    check_destinations(output)
+    write = RANKING_WRITERS[format or format_of(output)]
     files = options.find_pictures(paths, files_from, recursive)
     if len(files) < 2:
         raise InputNotFoundError("Ranking takes two pictures or more.")

@@ -167,6 +167,7 @@ def test_maps_are_drawn_in_a_folder_for_each_candidate(run: Run, pictures: Path)
         (("broken.png", "dark.png", "--skip-unreadable"), "broken.png is not a picture"),
         (("original.png", "gone.png"), "'gone.png' does not exist"),
         (("original.png",), "No picture was named"),
+        (("original.png", "dark.png", "--min-score", "nan"), "--min-score"),
         (("original.png", "dark.png", "--maps", "dark.png"), "--maps takes the name of a folder"),
         (("original.png", "dark.png", "--model", "shamisa-mobilenetv2"), "no relational model"),
         (("original.png", "dark.png", "--model", "nothing-like-it"), "There is no model"),
