@@ -1,10 +1,12 @@
-"""Image quality scores without a reference: the public Python API.
+"""Image quality scores: the public Python API.
 
     import shamisa_cli as shamisa
 
     model = shamisa.load_model()
     for record in shamisa.score(["photos/"], model=model):
         print(record.path, record.score)
+    for candidate in shamisa.compare("original.png", ["a.jpg", "b.jpg"]).candidates:
+        print(candidate.path, candidate.score, candidate.groups)
 
 Nothing heavy is imported before one of these names is used.
 """
@@ -16,19 +18,32 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from shamisa_cli.core.models.loading import load_model
+    from shamisa_cli.core.relational.api import compare, rank
     from shamisa_cli.core.scoring.api import embed, score, score_map
     from shamisa_cli.core.scoring.tensors import TensorScorer
     from shamisa_cli.core.scoring.torchmetric import ShamisaScore
 
 __version__ = "0.1.0"
 
-__all__ = ["ShamisaScore", "TensorScorer", "__version__", "embed", "load_model", "score", "score_map"]
+__all__ = [
+    "ShamisaScore",
+    "TensorScorer",
+    "__version__",
+    "compare",
+    "embed",
+    "load_model",
+    "rank",
+    "score",
+    "score_map",
+]
 
 _HOMES = {
     "ShamisaScore": "shamisa_cli.core.scoring.torchmetric",
     "TensorScorer": "shamisa_cli.core.scoring.tensors",
+    "compare": "shamisa_cli.core.relational.api",
     "embed": "shamisa_cli.core.scoring.api",
     "load_model": "shamisa_cli.core.models.loading",
+    "rank": "shamisa_cli.core.relational.api",
     "score": "shamisa_cli.core.scoring.api",
     "score_map": "shamisa_cli.core.scoring.api",
 }
