@@ -5,11 +5,11 @@
 Photographs whose name holds a "_" are taken for degraded already and left out. Sets are drawn as in training, from
 another seed; --operators tests only those (say, the ones a model was trained without). It prints
 
-- localisation: area under the ROC curve of Σ|group maps| for places whose mask is above a half against those below .05,
-  mean over pairs with a local mask and a severity of at least 1;
-- type: how often the group with the largest mean |map| is the one that was applied, one operator at a time, severity ≥ 1;
+- localisation: area under the ROC curve of Σ|group maps| for places whose damage is above half of the strongest against
+  those below .05 of it, mean over pairs with such places and an intensity of at least 1;
+- type: how often the group with the largest mean |map| is the one that was applied, one operator at a time, likewise;
 - direction: how often the sign of a map is right where its target is beyond ±1;
-- ranking: how often two distorted versions of which one is certainly worse stand in that order against the best version.
+- ranking: how often two distorted versions, one certainly worse, stand in that order against the best version.
 """
 
 from __future__ import annotations

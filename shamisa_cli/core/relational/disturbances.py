@@ -195,7 +195,9 @@ def _normal(shape: tuple[int, ...] | torch.Size, rng: np.random.Generator) -> Te
 
 def _frequency(height: int, width: int) -> Tensor:
     """Cycles a pixel of each coefficient of `rfft2`, (H, W // 2 + 1); never quite 0."""
-    return (torch.fft.fftfreq(height)[:, None] ** 2 + torch.fft.rfftfreq(width) ** 2).sqrt() + 1 / height
+    down, across = torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)
+    result: Tensor = (down.square() + across.square()).sqrt() + 1 / height
+    return result
 
 
 def _inverse_transform(spectrum: Tensor, size: tuple[int, int]) -> Tensor:

@@ -159,6 +159,15 @@ class Related:
     amount: Tensor
     weights: Tensor
 
+    @property
+    def tensors(self) -> tuple[Tensor, Tensor, Tensor]:
+        """All of it, in order."""
+        return self.maps, self.amount, self.weights
+
+    def part(self, rows: slice, columns: slice) -> Related:
+        """What is said of some places: views, not copies."""
+        return Related(*(tensor[..., rows, columns] for tensor in self.tensors))
+
 
 class DistortionNetwork(nn.Module):
     """D(a, b) = f(a, b) − f(b, a): nine signed maps at an eighth of the resolution (method-relational).

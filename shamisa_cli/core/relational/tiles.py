@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from shamisa_cli.core.relational.network import HALO, MAPS, MULTIPLE, RelationalModel
+from shamisa_cli.core.relational.network import HALO, MAPS, MULTIPLE, Related, RelationalModel
 from shamisa_cli.core.relational.triplets import STRIDE
 
 Pixels = npt.NDArray[np.uint8]
@@ -26,7 +26,7 @@ class Relation:
     """What the networks make of a pair (a, b).
 
     Attributes:
-        maps: (12, ⌈H/8⌉, ⌈W/8⌉) float32, as `network.MAPS` names them; positive where b has more.
+        maps: (9, ⌈H/8⌉, ⌈W/8⌉) float32, as `network.MAPS` names them; positive where b has more.
         score: −100…100; negative: b is worse; exactly 0 for equal pictures.
     """
 
@@ -60,18 +60,19 @@ def relate(model: RelationalModel, a: Pixels, b: Pixels, *, window_pixels: int =
     a, b = _mirrored(a), _mirrored(b)
     device = next(model.parameters()).device
     rows, columns = a.shape[0] // STRIDE, a.shape[1] // STRIDE
-    maps = torch.empty(1, len(MAPS), rows, columns, device=device)
-    weights = torch.empty(1, 1, rows, columns, device=device)
+    whole = Related(*(torch.empty(1, count, rows, columns, device=device) for count in (len(MAPS), 1, 1)))
     with torch.inference_mode():
         for y, x in _windows(a.shape[0], a.shape[1], window_pixels):
             seen = [_tensor(side[y.first : y.last, x.first : x.last], device) for side in (a, b)]
-            for whole, part in zip((maps, weights), model.distortion(*seen), strict=True):
-                whole[..., _places(y.start, y.stop), _places(x.start, x.stop)] = part[
-                    ..., _places(y.start - y.first, y.stop - y.first), _places(x.start - x.first, x.stop - x.first)
-                ]
-        inside = (..., slice(math.ceil(height / STRIDE)), slice(math.ceil(width / STRIDE)))
-        score = float(model.scoring(maps[inside], weights[inside])[0]) + 0.0  # no zero has a sign
-    return Relation(maps[inside][0].cpu().numpy(), score)
+            part = model.distortion(*seen).part(
+                _places(y.start - y.first, y.stop - y.first), _places(x.start - x.first, x.stop - x.first)
+            )
+            place = whole.part(_places(y.start, y.stop), _places(x.start, x.stop))
+            for there, here in zip(place.tensors, part.tensors, strict=True):
+                there.copy_(here)
+        inside = whole.part(slice(math.ceil(height / STRIDE)), slice(math.ceil(width / STRIDE)))
+        score = float(model.scoring(inside)[0]) + 0.0  # no zero has a sign
+    return Relation(inside.maps[0].cpu().numpy(), score)
 
 
 def _windows(height: int, width: int, most: int) -> Iterator[tuple[Span, Span]]:

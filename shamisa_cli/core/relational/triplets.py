@@ -52,7 +52,9 @@ IDLE_AT_ZERO = frozenset(
 CANCELLING: tuple[frozenset[Group], ...] = (
     frozenset({"blur", "contrast"}),
     frozenset({"brightness", "contrast"}),
-    *(frozenset({"blur", group}) for group in ("noise", "compression", "spatial")),
+    frozenset({"blur", "noise"}),
+    frozenset({"blur", "compression"}),
+    frozenset({"blur", "spatial"}),
 )
 """Groups that can undo or hide each other, so that more of one need not make a picture worse that has the other."""
 
