@@ -27,7 +27,7 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-from shamisa_cli.core.distortions.operator import GROUPS
+from shamisa_cli.core.distortions.groups import GROUPS
 from shamisa_cli.core.distortions.registry import OPERATORS
 from shamisa_cli.core.images import decode, discover
 from shamisa_cli.core.models.relational_files import load_relational

@@ -85,9 +85,16 @@ def test_a_score_comes_with_an_interval_that_holds_it(example_photos: Path) -> N
 
 
 def test_the_catalogue_names_each_kind_of_defect_once() -> None:
-    from shamisa_cli.core.distortions.operator import GROUPS
+    from shamisa_cli.core.distortions.groups import GROUPS
     from shamisa_cli.core.models.catalogue import describe
 
     defects = describe("shamisa-mobilenetv2").defects
     assert defects is not None
     assert sorted(defects.groups) == sorted(GROUPS)
+
+
+def test_every_runtime_gives_the_examples_the_same_scores(scores: dict[str, float], example_photos: Path) -> None:
+    for runtime in ("torch", "onnx"):
+        model = shamisa.load_model(device="cpu", runtime=runtime)
+        found = {Path(record.path).stem: record.score for record in shamisa.score(example_photos, model)}
+        assert found == pytest.approx(scores, abs=0.1)

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 
 from shamisa_cli.core.distortions.engine import apply_operator
-from shamisa_cli.core.distortions.operator import GROUPS
+from shamisa_cli.core.distortions.groups import GROUPS
 from shamisa_cli.core.distortions.registry import BY_GROUP
 from shamisa_cli.core.images import decode, discover
 from shamisa_cli.core.models.loading import Model, load_model

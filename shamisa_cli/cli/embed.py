@@ -44,6 +44,7 @@ def embed(
     model: options.ModelName = DEFAULT_MODEL,
     offline: options.Offline = False,
     device: options.DeviceName = options.Device.AUTO,
+    runtime: options.RuntimeName = options.Runtime.AUTO,
     jobs: options.Jobs = None,
 ) -> None:
     """Write the features of pictures into a file, for fit-probe --features and for your own tools.
@@ -67,7 +68,7 @@ def embed(
     from shamisa_cli.core.scoring.resuming import embed_to_file, origin_of
 
     check_format(output)
-    loaded = load_model(model, offline=offline, device=device)
+    loaded = load_model(model, offline=offline, device=device, runtime=runtime.value)
     with console.progress("Embedding", len(files)) as advance:
         collected = embed_to_file(
             loaded.encoder,

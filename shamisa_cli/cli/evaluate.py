@@ -70,6 +70,7 @@ def evaluate(
     probe: options.ProbeName = None,
     offline: options.Offline = False,
     device: options.DeviceName = options.Device.AUTO,
+    runtime: options.RuntimeName = options.Runtime.AUTO,
     jobs: options.Jobs = None,
 ) -> None:
     """Correlate a model's scores with human scores, with 95 % bootstrap intervals.
@@ -87,7 +88,7 @@ def evaluate(
     from shamisa_cli.core.probe.mos import read_mos_table
 
     table = read_mos_table(mos, image_column=image_column, mos_column=mos_column, subset_column=subset_column)
-    loaded = load_model(model, probe=probe, offline=offline, device=device)
+    loaded = load_model(model, probe=probe, offline=offline, device=device, runtime=runtime.value)
     records = _scored(loaded, table, jobs, console)
     unreadable = [record for record in records if record.mos is None]
     readable = [row for row, record in enumerate(records) if record.mos is not None]

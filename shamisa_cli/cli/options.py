@@ -37,6 +37,14 @@ class Device(StrEnum):
     MPS = "mps"
 
 
+class Runtime(StrEnum):
+    """Which library computes."""
+
+    AUTO = "auto"
+    TORCH = "torch"
+    ONNX = "onnx"
+
+
 def bundled_models(incomplete: str) -> list[str]:
     """What a shell offers where a model is named: the names of bundled models that begin like this."""
     from shamisa_cli.core.models.resolver import bundled
@@ -153,6 +161,15 @@ DeviceName = Annotated[
     Device,
     typer.Option("--device", envvar="SHAMISA_DEVICE", rich_help_panel=RUNNING, help="Where the model computes."),
 ]
+RuntimeName = Annotated[
+    Runtime,
+    typer.Option(
+        "--runtime",
+        envvar="SHAMISA_RUNTIME",
+        rich_help_panel=RUNNING,
+        help="Which library computes; auto takes the fastest there is. Scores agree within a tenth of a point.",
+    ),
+]
 Jobs = Annotated[
     int | None,
     typer.Option(
@@ -162,7 +179,7 @@ Jobs = Annotated[
         envvar="SHAMISA_JOBS",
         rich_help_panel=RUNNING,
         show_default="one per processor",
-        help="Threads that decode pictures; scores do not depend on it.",
+        help="Threads that read pictures; scores do not depend on it.",
     ),
 ]
 

@@ -111,6 +111,7 @@ def score(
     probe: options.ProbeName = None,
     offline: options.Offline = False,
     device: options.DeviceName = options.Device.AUTO,
+    runtime: options.RuntimeName = options.Runtime.AUTO,
     jobs: options.Jobs = None,
 ) -> None:
     """Score pictures from 0 to 100; higher looks better.
@@ -145,7 +146,7 @@ def score(
     from shamisa_cli.core.scoring.gallery import Gallery
     from shamisa_cli.core.scoring.pipeline import describe_run, score_files
 
-    loaded = load_model(model, probe=probe, offline=offline, device=device)
+    loaded = load_model(model, probe=probe, offline=offline, device=device, runtime=runtime.value)
     run = describe_run(loaded, view, gated=gated.gate.judges)
     gallery = None if html is None else Gallery()
     watch = _watch(loaded, files, maps, gallery)

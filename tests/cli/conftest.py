@@ -16,6 +16,7 @@ from PIL import Image, ImageFilter
 from shamisa_cli.core.encoder.backbones import build_backbone
 from shamisa_cli.core.encoder.encoder import Encoder
 from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocessing
+from shamisa_cli.core.models.exporting import add_graph
 from shamisa_cli.core.models.folder import save_model, save_probe
 from shamisa_cli.core.probe.ridge import Probe
 from shamisa_cli.core.probe.scale import linear_scale
@@ -42,7 +43,7 @@ def shamisa() -> Shamisa:
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model folder: MobileNetV2 with seeded random weights and a random probe."""
+    """A model folder: MobileNetV2 with seeded random weights, a graph and a random probe."""
     folder = tmp_path_factory.mktemp("model") / "tiny"
     torch.manual_seed(0)
     config = EncoderConfig("mobilenet_v2", FeatureSpec(scales=(1.0,)), Preprocessing(view_size=64))
@@ -59,6 +60,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         encoder_fingerprint=written.fingerprint,
     )
     save_probe(folder, probe)
+    add_graph(folder)
     return folder
 
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -48,3 +50,34 @@ def test_what_cannot_be_done_is_said_without_a_traceback_and_exits_2(shamisa, ar
     assert shown.stdout == ""
     assert expected in shown.stderr
     assert "Traceback" not in shown.stderr
+
+
+def imported_by(*arguments: str) -> set[str]:
+    """The modules that a run of the program imports."""
+    command = [sys.executable, "-X", "importtime", "-m", "shamisa_cli", *arguments]
+    shown = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert shown.returncode == 0, shown.stderr
+    return {line.rpartition("|")[2].strip() for line in shown.stderr.splitlines()}
+
+
+@pytest.mark.parametrize("arguments", [["models", "list"], ["models", "show", "shamisa-mobilenetv2"], ["config"]])
+def test_what_reads_models_and_settings_does_not_wait_for_torch(arguments: list[str]) -> None:
+    imported = imported_by(*arguments)
+    assert "shamisa_cli.cli.app" in imported
+    assert "torch" not in imported
+
+
+@pytest.mark.parametrize("command", ["score", "embed", "evaluate"])
+def test_scoring_on_a_cpu_imports_onnxruntime_and_never_torch(command: str, photos: Path, tmp_path: Path) -> None:
+    for number in range(4, 12):
+        shutil.copy(photos / f"{number % 4}.jpg", photos / f"{number}.jpg")
+    rows = [f"photos/{number}.jpg,{number}" for number in range(12)]
+    (tmp_path / "mos.csv").write_text("\n".join(["image,mos", *rows]))
+    arguments = {
+        "score": [str(photos), "--html", str(tmp_path / "page.html")],
+        "embed": [str(photos), "-o", str(tmp_path / "features.npz")],
+        "evaluate": ["--mos", str(tmp_path / "mos.csv"), "--no-logistic"],
+    }
+    imported = imported_by(command, *arguments[command], "--device", "cpu")
+    assert "onnxruntime" in imported
+    assert not {"torch", "torchvision"} & imported

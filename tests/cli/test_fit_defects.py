@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from shamisa_cli.core.scoring.records import DEFECTS
+from shamisa_cli.core.distortions.groups import GROUPS
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def test_a_model_learns_to_tell_defects_and_score_tells_them(  # type: ignore[no
     fitted = shamisa("fit-defects", "--model", model, "--data", pristine, "--versions", 6)
     assert fitted.returncode == 0, fitted.stderr
     rows = [line.split()[0] for line in fitted.stdout.splitlines() if line.strip()]
-    assert rows[2:] == list(DEFECTS)
+    assert rows[2:] == list(GROUPS)
 
     card = (model / "README.md").read_text()
     assert card.startswith("# A model for tests")
@@ -48,11 +48,11 @@ def test_a_model_learns_to_tell_defects_and_score_tells_them(  # type: ignore[no
     after = json.loads(shamisa("score", photos, "--model", model, "-f", "json").stdout)["images"]
     assert [image["score"] for image in after] == [image["score"] for image in before]
     for image in after:
-        assert list(image["defects"]) == list(DEFECTS)
+        assert list(image["defects"]) == list(GROUPS)
         assert all(0 <= severity <= 4 for severity in image["defects"].values())
     table = csv.DictReader(io.StringIO(shamisa("score", photos, "--model", model, "-f", "csv").stdout))
     for row, image in zip(table, after, strict=True):
-        assert {name: float(row[f"defect_{name}"]) for name in DEFECTS} == image["defects"]
+        assert {name: float(row[f"defect_{name}"]) for name in GROUPS} == image["defects"]
 
 
 def test_a_name_that_is_no_folder_of_a_model_is_a_usage_error(shamisa, pristine: Path) -> None:  # type: ignore[no-untyped-def]

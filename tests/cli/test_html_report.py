@@ -13,10 +13,11 @@ import pytest
 from chromium import Page, chromium
 
 from shamisa_cli.cli.reporters.html import write_html
+from shamisa_cli.core.distortions.groups import GROUPS
 from shamisa_cli.core.scoring.gallery import Gallery
 from shamisa_cli.core.scoring.gate import Gate
 from shamisa_cli.core.scoring.maps import ScoreMap
-from shamisa_cli.core.scoring.records import DEFECTS, ErrorRecord, ImageRecord, ModelRecord, Run
+from shamisa_cli.core.scoring.records import ErrorRecord, ImageRecord, ModelRecord, Run
 
 HOSTILE = (
     "a/</script><script>document.title='taken'</script>.jpg",
@@ -31,7 +32,7 @@ HOSTILE = (
 
 
 def record(path: str, score: float, **settings: object) -> ImageRecord:
-    defects = dict.fromkeys(DEFECTS, 0.1) | {"blur": round((100 - score) / 25, 3)}
+    defects = dict.fromkeys(GROUPS, 0.1) | {"blur": round((100 - score) / 25, 3)}
     interval = (max(0.0, score - 5 - score / 10), min(100.0, score + 5))
     plain = {"mos": 1 + score / 25, "interval": interval, "width": 640, "height": 480, "defects": defects}
     return ImageRecord(path, score, **(plain | settings))  # type: ignore[arg-type]

@@ -154,7 +154,7 @@ def test_a_push_sends_the_models_own_files_and_says_so(models: Models, hub: Loop
     pushed = models("push", folder, "hf:lab/new", HF_TOKEN=TOKEN)
     assert pushed.returncode == 0, pushed.stderr
     files = hub.head("lab/new")
-    weights = {"config.json", "encoder.safetensors", "probe.json", "probe.safetensors"}
+    weights = {"config.json", "encoder.onnx", "encoder.safetensors", "probe.json", "probe.safetensors"}
     assert set(files) == {".gitattributes", "README.md", "scatter.png", *weights}
     for name in {"scatter.png", *weights}:
         assert files[name] == (folder / name).read_bytes()
@@ -314,3 +314,21 @@ def test_a_relational_model_is_pushed_pulled_shown_and_compares_offline(  # type
         "compare", photos / "0.jpg", photos / "1.jpg", "--model", "hf:ours/pairs", "--offline", env=settings
     )
     assert compared.returncode == 0, compared.stderr
+
+
+def test_an_exported_model_scores_as_before(models: Models, shamisa, folder: Path, photos: Path) -> None:  # type: ignore[no-untyped-def]
+    config = json.loads((folder / "config.json").read_text())
+    del config["files"]["encoder.onnx"]
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "encoder.onnx").unlink()
+    refused = shamisa("score", photos, "--model", folder, "--runtime", "onnx")
+    assert refused.returncode == 2
+    assert f"shamisa models export {folder}" in refused.stderr
+    before = json.loads(shamisa("score", photos, "--model", folder, "-f", "json").stdout)
+    exported = models("export", folder, "--json")
+    assert exported.returncode == 0, exported.stderr
+    assert json.loads(exported.stdout)["graph"] == str(folder / "encoder.onnx")
+    after = json.loads(shamisa("score", photos, "--model", folder, "-f", "json", "--runtime", "onnx").stdout)
+    assert before["model"] == after["model"]
+    for one, other in zip(before["images"], after["images"], strict=True):
+        assert abs(one["score"] - other["score"]) < 0.01

@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-pytestmark = pytest.mark.slow  # every test starts processes that import torch
+pytestmark = pytest.mark.slow  # every test starts processes
 
 
 def test_a_batch_with_a_bad_file_is_scored_and_exits_3(shamisa, tiny_model: Path, photos: Path) -> None:  # type: ignore[no-untyped-def]
@@ -45,6 +46,17 @@ def test_the_gate_lists_and_jobs(shamisa, tiny_model: Path, photos: Path, tmp_pa
     images = json.loads(output.read_text())["images"]
     assert [image["status"] for image in images] == ["failed", "failed", "ok", "ok", "error"]
     assert {image["path"]: image["score"] for image in images[:4]} == {row["path"]: row["score"] for row in rows}
+
+
+def test_scores_agree_whichever_library_computes(shamisa, tiny_model: Path, photos: Path) -> None:  # type: ignore[no-untyped-def]
+    tables = {}
+    for runtime in ("auto", "torch", "onnx"):
+        shown = shamisa("score", photos, "--model", tiny_model, "-f", "json", "--runtime", runtime, "--device", "cpu")
+        assert shown.returncode == 0, shown.stderr
+        tables[runtime] = json.loads(shown.stdout)
+    assert tables["auto"] == tables["onnx"]
+    for one, other in zip(tables["torch"]["images"], tables["onnx"]["images"], strict=True):
+        assert abs(one["score"] - other["score"]) < 0.01
 
 
 def test_ctrl_c_leaves_no_half_written_output(tiny_model: Path, photos: Path, tmp_path: Path) -> None:
@@ -149,3 +161,15 @@ def test_maps_cannot_go_into_a_file(shamisa, tiny_model: Path, photos: Path) -> 
     done = shamisa("score", photos, "--model", tiny_model, "--maps", photos / "0.jpg")
     assert done.returncode == 2
     assert "--maps takes the name of a folder" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
+def test_a_picture_too_large_for_the_memory_is_a_sentence(tiny_model: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (7000, 5000)).save(tmp_path / "large.png")
+    limited = "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (2_000_000_000,) * 2)\n"
+    program = f"{limited}from shamisa_cli.cli.app import main; sys.argv[0] = 'shamisa'; main()"
+    command = [sys.executable, "-c", program, "score", tmp_path / "large.png", "--model", tiny_model, "--device", "cpu"]
+    shown = subprocess.run([*command, "--view-size", "native"], capture_output=True, text=True, check=False)
+    assert shown.returncode == 2, shown.stderr
+    assert "there is not enough memory" in shown.stderr
+    assert "Traceback" not in shown.stderr

@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from typing import TextIO
 
 from shamisa_cli.cli.reporters.reporter import Reporter
-from shamisa_cli.core.scoring.records import DEFECTS, ImageRecord, Run
+from shamisa_cli.core.distortions.groups import GROUPS
+from shamisa_cli.core.scoring.records import ImageRecord, Run
 
 COLUMNS = (
     "path", "score", "interval_low", "interval_high", "mos", "width", "height", "status", "error_kind", "error",
-    *(f"defect_{group}" for group in DEFECTS),
+    *(f"defect_{group}" for group in GROUPS),
 )  # fmt: skip
 
 
@@ -23,7 +24,7 @@ def write_csv(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> None:
         low, high = record.interval or (None, None)
         kind, message = (record.error.kind, record.error.message) if record.error else (None, None)
         size = (record.width, record.height)
-        defects = [(record.defects or {}).get(group) for group in DEFECTS]
+        defects = [(record.defects or {}).get(group) for group in GROUPS]
         row = [record.path, record.score, low, high, record.mos, *size, record.status, kind, message]
         table.writerow([*row, *defects])
         stream.flush()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shamisa_cli.core.distortions.operator import GROUPS
+from shamisa_cli.core.distortions.groups import GROUPS
 from shamisa_cli.core.distortions.registry import BY_GROUP, operator_named
 from shamisa_cli.core.distortions.severity import SeverityLaw, draw_severities
 

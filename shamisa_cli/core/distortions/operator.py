@@ -5,18 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-Group = Literal["blur", "colour", "compression", "noise", "brightness", "spatial", "contrast"]
-GROUPS: tuple[Group, ...] = ("blur", "colour", "compression", "noise", "brightness", "spatial", "contrast")
-
-MAX_SEVERITY = 4.0
-"""Severity runs from 0 (mildest documented value) to 4 (strongest), one unit an anchor (paper, distortion engine)."""
+from shamisa_cli.core.distortions.groups import Group
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from shamisa_cli.core.distortions import blur, brightness, colour, compression, contrast, noise, spatial
-from shamisa_cli.core.distortions.operator import GROUPS, Group, Operator
+from shamisa_cli.core.distortions.groups import GROUPS, Group
+from shamisa_cli.core.distortions.operator import Operator
 from shamisa_cli.core.errors import SettingError
 
 _ALL = (

@@ -6,7 +6,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from shamisa_cli.core.distortions.operator import MAX_SEVERITY, FloatArray
+from shamisa_cli.core.distortions.groups import MAX_SEVERITY
+from shamisa_cli.core.distortions.operator import FloatArray
 from shamisa_cli.core.errors import SettingError
 
 SeverityLaw = Literal["half-normal", "uniform"]

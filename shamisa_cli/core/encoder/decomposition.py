@@ -15,12 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from shamisa_cli.core.encoder.crops import Box, boxes_read
 from shamisa_cli.core.encoder.encoder import Encoder
 from shamisa_cli.core.encoder.features import (
     MOMENTS,
     STD_EPSILON,
-    Box,
-    boxes_read,
     cropped,
     pooled,
     spread,
@@ -67,7 +66,7 @@ def contributions(encoder: Encoder, pixels: NDArray[np.uint8], weights: NDArray[
     spec = encoder.config.features
     with torch.inference_mode():
         picture = torch.from_numpy(pixels).to(encoder.device).permute(2, 0, 1)[None].float() / 255
-        boxes = boxes_read(picture, spec)
+        boxes = boxes_read(pixels.shape[0], pixels.shape[1], spec)
         shares = torch.from_numpy(weights / len(boxes)).to(encoder.device, torch.float32)
         for box in boxes:
             for values in _maps(encoder, cropped(picture, box), shares):

@@ -1,9 +1,10 @@
-"""A frozen encoder: pixels in, one feature vector out."""
+"""A frozen encoder in torch: pixels in, one feature vector out."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from shamisa_cli.core.encoder.backbones import Backbone, build_backbone
+from shamisa_cli.core.encoder.embedder import Runtime
 from shamisa_cli.core.encoder.features import extract, feature_length
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError
@@ -32,6 +34,10 @@ class Encoder:
     config: EncoderConfig
     backbone: Backbone
     device: torch.device
+
+    runtime: ClassVar[Runtime] = "torch"
+    concurrent: ClassVar[bool] = False
+    """Its operators use every processor already."""
 
     @classmethod
     def create(

@@ -9,10 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from shamisa_cli.core.encoder.backbones import Backbone
+from shamisa_cli.core.encoder.crops import Box, boxes_read
 from shamisa_cli.core.encoder.spec import FeatureSpec, Preprocessing
-
-Box = tuple[int, int, int, int]
-"""A part of a picture in pixels: top, left, height, width."""
 
 STD_EPSILON = 1e-6
 """Added to a variance before its square root, so that flat maps have a defined value."""
@@ -55,24 +53,10 @@ def rescaled(pixels: Tensor, scale: float) -> Tensor:
     return F.interpolate(pixels, size=size, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
 
 
-def five_crop_boxes(height: int, width: int, size: int) -> list[Box]:
-    """The four corner crops and the centre crop of a picture, `size` square or as large as the picture allows."""
-    crop_height, crop_width = min(size, height), min(size, width)
-    bottom, right = height - crop_height, width - crop_width
-    corners = [(0, 0), (0, right), (bottom, 0), (bottom, right), (bottom // 2, right // 2)]
-    return [(top, left, crop_height, crop_width) for top, left in corners]
-
-
 def cropped(pixels: Tensor, box: Box) -> Tensor:
     """The part of (N, C, H, W) inside the box."""
     top, left, height, width = box
     return pixels[:, :, top : top + height, left : left + width]
-
-
-def boxes_read(pixels: Tensor, spec: FeatureSpec) -> list[Box]:
-    """The parts of pictures (N, 3, H, W) whose features are averaged: the whole, or five crops."""
-    height, width = pixels.shape[2:]
-    return [(0, 0, height, width)] if spec.crops is None else five_crop_boxes(height, width, spec.crop_size)
 
 
 def feature_length(backbone: Backbone, spec: FeatureSpec) -> int:
@@ -87,7 +71,8 @@ def extract(backbone: Backbone, pixels: Tensor, spec: FeatureSpec, preprocessing
     Blocks are ordered by scale, then stage, then moment, each of unit L2 norm (paper: pooled features
     at full and half scale, each normalised, concatenated).
     """
-    parts = [_read(backbone, cropped(pixels, box), spec, preprocessing) for box in boxes_read(pixels, spec)]
+    height, width = pixels.shape[2:]
+    parts = [_read(backbone, cropped(pixels, box), spec, preprocessing) for box in boxes_read(height, width, spec)]
     return torch.stack(parts).mean(dim=0) if len(parts) > 1 else parts[0]
 
 

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
-from shamisa_cli.core.distortions.operator import Group
+from shamisa_cli.core.distortions.groups import Group
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models import manifest
 from shamisa_cli.core.models.manifest import DEFECTS_MANIFEST, DEFECTS_WEIGHTS

@@ -2,6 +2,7 @@
 
     config.json             schema, name, licence, origin, the encoder's configuration, SHA-256 of the weights
     encoder.safetensors     the encoder's weights
+    encoder.onnx            the encoder as a graph, if it was exported; it takes its weights from encoder.safetensors
     README.md               the model card
     probe.json              a linear probe: its scale and settings, the encoder it was fitted on, SHA-256
     probe.safetensors       the probe's weights
@@ -28,6 +29,7 @@ from shamisa_cli.core.models.manifest import (
     DEFECTS_MANIFEST,
     DEFECTS_WEIGHTS,
     LIBRARY_NAME,
+    MODEL_GRAPH,
     MODEL_MANIFEST,
     MODEL_WEIGHTS,
     PROBE_MANIFEST,
@@ -74,6 +76,7 @@ class ModelFolder:
         origin: where it comes from, free text.
         encoder: the encoder's configuration.
         fingerprint: `encoder_fingerprint` of the configuration and the weights.
+        graph: the exported encoder; None where there is none.
     """
 
     path: Path
@@ -82,6 +85,12 @@ class ModelFolder:
     origin: str
     encoder: EncoderConfig
     fingerprint: str
+    graph: Path | None
+
+    @property
+    def weights(self) -> Path:
+        """The encoder's weights, a safetensors file."""
+        return self.path / MODEL_WEIGHTS
 
     def load_encoder(self, device: str | torch.device = "cpu") -> Encoder:
         """The encoder with its weights as float32 on `device`.
@@ -95,7 +104,7 @@ class ModelFolder:
 
         from shamisa_cli.core.encoder.encoder import Encoder
 
-        path = self.path / MODEL_WEIGHTS
+        path = self.weights
         try:
             stored = load_file(path)
         except (SafetensorError, OSError, ValueError, KeyError) as error:
@@ -132,7 +141,8 @@ def save_model(
 ) -> ModelFolder:
     """Write a whole model folder; what was there stays untouched until all of the new one is on the disk.
 
-    An earlier model in `folder` is replaced, and so is its probe: without `probe` none is left, nor its defects.
+    An earlier model in `folder` is replaced, and so is its probe: without `probe` none is left, nor its defects,
+    nor its graph.
 
     Args:
         folder: where to; created with its parents.
@@ -169,7 +179,7 @@ def save_model(
         if probe is not None:
             require_match(probe, written.fingerprint, f"the encoder saved in {folder}")
         manifest.write_manifest(manifest_path, entries)
-        for outdated in (PROBE_MANIFEST, PROBE_WEIGHTS, DEFECTS_MANIFEST, DEFECTS_WEIGHTS):
+        for outdated in (MODEL_GRAPH, PROBE_MANIFEST, PROBE_WEIGHTS, DEFECTS_MANIFEST, DEFECTS_WEIGHTS):
             (folder / outdated).unlink(missing_ok=True)
     if probe is not None:
         save_probe(folder, probe, trained_on=trained_on)
@@ -271,6 +281,7 @@ def _described(folder: Path, entries: Mapping[str, Any], weights_sha256: str) ->
         origin=origin,
         encoder=config,
         fingerprint=encoder_fingerprint(config, weights_sha256),
+        graph=folder / MODEL_GRAPH if MODEL_GRAPH in entries["files"] else None,
     )
 
 

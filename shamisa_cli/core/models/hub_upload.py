@@ -1,4 +1,4 @@
-"""A model folder onto the Hugging Face Hub: card, JSON, safetensors, the card's figures, and nothing else."""
+"""A model folder onto the Hugging Face Hub: card, JSON, safetensors, graph, the card's figures, and nothing else."""
 
 from __future__ import annotations
 

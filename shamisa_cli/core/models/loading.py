@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from shamisa_cli.core.encoder.embedder import Embedder
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models import hub, probe_files
-from shamisa_cli.core.models.devices import choose_device
-from shamisa_cli.core.models.folder import REVISION_DIGITS, load_defects, load_probe, read_model, require_match
+from shamisa_cli.core.models.folder import (
+    REVISION_DIGITS,
+    ModelFolder,
+    load_defects,
+    load_probe,
+    read_model,
+    require_match,
+)
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL, resolve
+from shamisa_cli.core.models.runtimes import RuntimeChoice, load_embedder
 from shamisa_cli.core.probe.defects import DefectProbe
 from shamisa_cli.core.probe.ridge import Probe
 
@@ -24,22 +33,42 @@ class Model:
     Attributes:
         name: what the model is called; org/name for one from the Hub.
         revision: the commit for one from the Hub, otherwise the first 12 digits of the fingerprint.
-        encoder: the frozen encoder on its device.
+        encoder: the frozen encoder, in the runtime and on the device it computes with.
         probe: None for a model that can embed but not score.
         encoder_fingerprint: SHA-256 in hex over the encoder's configuration and weights; a probe names it.
         defects: tells what is wrong with a picture; None for a model that cannot.
+        folder: where the model was read.
     """
 
     name: str
     revision: str
-    encoder: Encoder
+    encoder: Embedder
     probe: Probe | None
     encoder_fingerprint: str
     defects: DefectProbe | None = None
+    folder: ModelFolder | None = None
+
+    @cached_property
+    def network(self) -> Encoder:
+        """The encoder as a torch module, for what looks inside or differentiates; loaded when it is first needed.
+
+        Raises ModelError as `ModelFolder.load_encoder` does.
+        """
+        from shamisa_cli.core.encoder.encoder import Encoder
+
+        if isinstance(self.encoder, Encoder):
+            return self.encoder
+        assert self.folder is not None
+        return self.folder.load_encoder()
 
 
 def load_model(
-    name: str = DEFAULT_MODEL, *, probe: str | None = None, offline: bool = False, device: str = "auto"
+    name: str = DEFAULT_MODEL,
+    *,
+    probe: str | None = None,
+    offline: bool = False,
+    device: str = "auto",
+    runtime: RuntimeChoice = "auto",
 ) -> Model:
     """Load a model by name, with the probe in its folder or another one.
 
@@ -48,12 +77,13 @@ def load_model(
         probe: where another probe is, named the same ways; None takes the model's own, if it has one.
         offline: make no request to the Hub.
         device: auto (CUDA, else MPS, else CPU), cpu, cuda, cuda:N or mps.
+        runtime: auto (the fastest for the device), torch or onnx; see `load_embedder`.
 
     Raises:
         ModelError: a name leads nowhere, a folder is damaged, the probe was fitted on another encoder, or
             the device is not there. Files are parsed only after their SHA-256 was found right.
+        SettingError: the runtime is not known, not installed, or not for the device.
     """
-    target = choose_device(device)
     folder = read_model(resolve(name, offline=offline))
     regressor = None
     if probe is not None:
@@ -65,7 +95,7 @@ def load_model(
     defects = load_defects(folder.path)
     if defects is not None:
         require_match(defects, folder.fingerprint, f"the encoder of {folder.name}")
-    encoder = folder.load_encoder(target)
+    encoder = load_embedder(folder, runtime, device)
     for probe_read in (regressor, defects):
         if probe_read is not None and len(probe_read.feature_mean) != encoder.feature_length:
             raise ModelError(
@@ -80,4 +110,5 @@ def load_model(
         probe=regressor,
         encoder_fingerprint=folder.fingerprint,
         defects=defects,
+        folder=folder,
     )

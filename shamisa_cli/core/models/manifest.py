@@ -1,6 +1,6 @@
 """A small JSON file that names the weights beside it and their SHA-256: written whole, read with suspicion.
 
-Nothing but JSON and safetensors is ever opened, and weights are parsed only after their hash was checked.
+Nothing but JSON, safetensors and one ONNX graph is ever opened, and they are parsed only after their hash was checked.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ LIBRARY_NAME = "shamisa"
 
 MODEL_MANIFEST = "config.json"
 MODEL_WEIGHTS = "encoder.safetensors"
+MODEL_GRAPH = "encoder.onnx"
 PROBE_MANIFEST = "probe.json"
 PROBE_WEIGHTS = "probe.safetensors"
 DEFECTS_MANIFEST = "defects.json"
@@ -31,6 +32,7 @@ CARD = "README.md"
 FOLDER_FILES = (
     MODEL_MANIFEST,
     MODEL_WEIGHTS,
+    MODEL_GRAPH,
     PROBE_MANIFEST,
     PROBE_WEIGHTS,
     DEFECTS_MANIFEST,
@@ -53,7 +55,7 @@ SCHEMA = 1
 MAX_MANIFEST_BYTES = 1_000_000
 MAX_LABEL_LENGTH = 200
 
-_WEIGHTS_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.safetensors", re.ASCII)
+_WEIGHTS_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]*\.safetensors|{re.escape(MODEL_GRAPH)}", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -138,7 +140,8 @@ def verify_files(manifest: Path, entries: Mapping[str, Any], required: str) -> s
     for name, expected in files.items():
         if _WEIGHTS_NAME.fullmatch(name) is None:
             raise ModelError(
-                f"{manifest} lists {name!r}; only the names of safetensors files in the same folder are accepted."
+                f"{manifest} lists {name!r}; only the names of safetensors files in the same folder are accepted, "
+                f"and {MODEL_GRAPH}."
             )
         if not isinstance(expected, str) or _SHA256.fullmatch(expected) is None:
             raise ModelError(f"{manifest} gives no SHA-256 of 64 lower-case hex digits for {name}.")

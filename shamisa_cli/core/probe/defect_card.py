@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shamisa_cli.core.probe.card import code_block
-from shamisa_cli.core.probe.defects import FOLDS, DefectAccuracy
+from shamisa_cli.core.probe.defect_fitting import FOLDS, DefectAccuracy
 from shamisa_cli.core.probe.degraded import MOST_OPERATORS
 
 HEADINGS = (

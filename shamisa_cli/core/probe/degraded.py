@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from shamisa_cli.core.distortions.operator import GROUPS
+from shamisa_cli.core.distortions.groups import GROUPS
 from shamisa_cli.core.distortions.registry import BY_GROUP, OPERATORS
 from shamisa_cli.core.errors import ImageError, SettingError
 from shamisa_cli.core.probe.ridge import Features, Matrix
 
 if TYPE_CHECKING:
-    from shamisa_cli.core.encoder.encoder import Encoder
+    from shamisa_cli.core.encoder.embedder import Embedder
 
     Pixels = NDArray[np.uint8]
 
@@ -52,7 +52,7 @@ class Degraded:
 
 
 def degrade_and_embed(
-    encoder: Encoder,
+    encoder: Embedder,
     photos: Sequence[Path],
     *,
     versions: int = VERSIONS,

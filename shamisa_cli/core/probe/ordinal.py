@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from shamisa_cli.core.distortions.operator import MAX_SEVERITY
+from shamisa_cli.core.distortions.groups import MAX_SEVERITY
 from shamisa_cli.core.errors import ImageError, SettingError
 from shamisa_cli.core.probe.ridge import Features, Vector
 
 if TYPE_CHECKING:
-    from shamisa_cli.core.encoder.encoder import Encoder
+    from shamisa_cli.core.encoder.embedder import Embedder
 
     Pixels = NDArray[np.uint8]
 
@@ -56,7 +56,7 @@ class OrdinalFacts:
 
 
 def observe(
-    encoder: Encoder, photos: Sequence[Path], *, seed: int = 0, advance: Callable[[int], None] = lambda _photos: None
+    encoder: Embedder, photos: Sequence[Path], *, seed: int = 0, advance: Callable[[int], None] = lambda _photos: None
 ) -> OrdinalFacts:
     """Degrade photographs and embed the versions: for each of several operators, untouched → mild → strong.
 

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from shamisa_cli.core.distortions.composition import Step, draw_step
 from shamisa_cli.core.distortions.engine import apply_operator
+from shamisa_cli.core.distortions.groups import GROUPS, MAX_SEVERITY, Group
 from shamisa_cli.core.distortions.masks import MASK_SHAPES, MaskShape, draw_mask
-from shamisa_cli.core.distortions.operator import GROUPS, MAX_SEVERITY, Group
 from shamisa_cli.core.distortions.registry import BY_GROUP, operator_named
 from shamisa_cli.core.relational.disturbances import disturb
 

@@ -65,7 +65,7 @@ def score_map(picture: str | Path, model: str | Model | None = None, *, view_siz
     loaded = _loaded(model)
     probe = require_probe(loaded)
     size = effective_view_size(loaded.encoder, view_size)
-    return split_score(loaded.encoder, probe, decode(Path(picture), view_size=size).pixels)
+    return split_score(loaded.network, probe, decode(Path(picture), view_size=size).pixels)
 
 
 def embed(

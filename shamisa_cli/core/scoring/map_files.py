@@ -52,7 +52,7 @@ class MapWriter:
     def __call__(self, record: ImageRecord, pixels: npt.NDArray[np.uint8]) -> None:
         """Write the map of one scored picture; the file appears when it is complete."""
         assert record.score is not None
-        score_map = split_score(self._model.encoder, require_probe(self._model), pixels)
+        score_map = split_score(self._model.network, require_probe(self._model), pixels)
         picture = render(pixels, score_map, title=Path(record.path).name, score=record.score)
         with replacing(self._folder / self._names[record.path]) as temporary:
             picture.save(temporary, format="PNG")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from shamisa_cli.core.encoder.decomposition import contributions
-from shamisa_cli.core.encoder.encoder import Encoder
 from shamisa_cli.core.probe.ridge import POINTS, Probe
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.encoder.encoder import Encoder
 
 Map = npt.NDArray[np.float64]
 
@@ -43,6 +45,8 @@ def split_score(encoder: Encoder, probe: Probe, pixels: npt.NDArray[np.uint8]) -
     What does not depend on the picture (bias, standardisation) is spread evenly; what a position of a feature
     map adds is spread evenly over the pixels it stands for.
     """
+    from shamisa_cli.core.encoder.decomposition import contributions
+
     weights = POINTS * probe.weights / probe.feature_scale
     height, width = pixels.shape[:2]
     constant = POINTS * probe.bias - float(np.sum(weights * probe.feature_mean))

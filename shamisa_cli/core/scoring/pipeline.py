@@ -1,28 +1,28 @@
-"""Files in, features or scores out: threads decode ahead, the encoder reads one picture at a time."""
+"""Files in, features or scores out, in order, while threads work ahead."""
 
 from __future__ import annotations
 
 import math
-import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from shamisa_cli.core.distortions.operator import GROUPS
+from shamisa_cli.core.distortions.groups import GROUPS
 from shamisa_cli.core.encoder.spec import SMALLEST_VIEW
 from shamisa_cli.core.errors import ImageError, ModelError, SettingError
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, Picture, decode
+from shamisa_cli.core.processors import available_cpus
 from shamisa_cli.core.scoring.records import NOT_A_NUMBER, ErrorRecord, ImageRecord, ModelRecord, Run
 
 if TYPE_CHECKING:
-    from shamisa_cli.core.encoder.encoder import Encoder
+    from shamisa_cli.core.encoder.embedder import Embedder
     from shamisa_cli.core.models.loading import Model
     from shamisa_cli.core.probe.defects import DefectProbe
     from shamisa_cli.core.probe.ridge import Probe
@@ -51,21 +51,16 @@ class Embedding:
     error: ImageError | None = None
 
 
+T = TypeVar("T")
 Pixels = npt.NDArray[np.uint8]
-Decoded = Generator[tuple[Path, Picture | ImageError], None, None]
+Features = npt.NDArray[np.float32]
+Outcomes = Generator[tuple[Path, Future[T]], None, None]
 Seen = Generator[tuple[Embedding, Pixels | None], None, None]
 Watch = Callable[[ImageRecord, Pixels], None]
 """Told each scored picture and its pixels as they were judged, (H, W, 3)."""
 
 
-def available_cpus() -> int:
-    """How many processors this process may use (containers and batch systems often grant a few of many)."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def effective_view_size(encoder: Encoder, view_size: ViewSize) -> int | None:
+def effective_view_size(encoder: Embedder, view_size: ViewSize) -> int | None:
     """Resolve "model" to the view size the encoder was made with. Raises SettingError below 32 pixels."""
     if view_size == "model":
         return encoder.config.preprocessing.view_size
@@ -75,22 +70,23 @@ def effective_view_size(encoder: Encoder, view_size: ViewSize) -> int | None:
 
 
 def embed_files(
-    encoder: Encoder,
+    encoder: Embedder,
     paths: Iterable[Path],
     *,
     jobs: int | None = None,
     view_size: ViewSize = "model",
     max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> Generator[Embedding, None, None]:
-    """Embed files in the order given, while the next ones are being decoded.
+    """Embed files in the order given, while threads work on the next ones.
 
     Memory does not grow with the number of files: about 2 × `jobs` decoded pictures wait at most. Features
-    of a picture never depend on its neighbours or on `jobs`. Closing the iterator stops the decoding.
+    of a picture never depend on its neighbours or on `jobs`. Closing the iterator stops the threads.
 
     Args:
-        encoder: reads one picture at a time, in the thread that consumes the iterator.
+        encoder: if it is `concurrent`, each thread decodes and embeds; else threads decode, and the one that
+            consumes the iterator embeds.
         paths: may be endless; it is read only as far as needed.
-        jobs: decoding threads; None takes one per available processor.
+        jobs: threads; None takes one per available processor.
         view_size: see `ViewSize`.
         max_pixels: larger pictures are refused, before they are decoded.
 
@@ -133,7 +129,7 @@ def require_probe(model: Model) -> Probe:
     return model.probe
 
 
-def preprocessing_used(encoder: Encoder, view_size: ViewSize) -> dict[str, Any]:
+def preprocessing_used(encoder: Embedder, view_size: ViewSize) -> dict[str, Any]:
     """JSON values of the preprocessing pictures get, with the view size that is in force."""
     return asdict(encoder.config.preprocessing) | {"view_size": effective_view_size(encoder, view_size)}
 
@@ -143,44 +139,43 @@ def describe_run(model: Model, view_size: ViewSize, *, gated: bool = False) -> R
     return Run(ModelRecord(model.name, model.revision, preprocessing_used(model.encoder, view_size)), gated)
 
 
-def _decoded(paths: Iterable[Path], view_size: int | None, max_pixels: int, jobs: int) -> Decoded:
-    # Whole photographs are big and the encoder is the slow part then: hold few of them.
-    window = jobs + 1 if view_size is None else 2 * jobs + 2
-    waiting: deque[tuple[Path, Future[Picture]]] = deque()
-    threads = ThreadPoolExecutor(jobs, thread_name_prefix="decode")
-    try:
-        for path in paths:
-            waiting.append((path, threads.submit(decode, path, view_size=view_size, max_pixels=max_pixels)))
-            if len(waiting) >= window:
-                yield _settled(*waiting.popleft())
-        while waiting:
-            yield _settled(*waiting.popleft())
-    finally:
-        threads.shutdown(wait=False, cancel_futures=True)
-
-
-def _settled(path: Path, picture: Future[Picture]) -> tuple[Path, Picture | ImageError]:
-    try:
-        return path, picture.result()
-    except ImageError as error:
-        return path, error
-
-
-def _seen(encoder: Encoder, paths: Iterable[Path], jobs: int | None, view_size: ViewSize, max_pixels: int) -> Seen:
+def _seen(encoder: Embedder, paths: Iterable[Path], jobs: int | None, view_size: ViewSize, max_pixels: int) -> Seen:
     if jobs is not None and jobs < 1:
         raise SettingError(f"The number of jobs is {jobs}; it must be at least 1.")
-    size = effective_view_size(encoder, view_size)
-    return _embedded(encoder, _decoded(paths, size, max_pixels, jobs or available_cpus()))
+    return _embedded(encoder, paths, jobs or available_cpus(), effective_view_size(encoder, view_size), max_pixels)
 
 
-def _embedded(encoder: Encoder, decoded: Decoded) -> Seen:
-    with closing(decoded):
-        for path, picture in decoded:
-            if isinstance(picture, ImageError):
-                yield Embedding(path, error=picture), None
-            else:
-                features = encoder.embed(picture.pixels)
-                yield Embedding(path, features, picture.width, picture.height), picture.pixels
+def _embedded(encoder: Embedder, paths: Iterable[Path], jobs: int, view_size: int | None, max_pixels: int) -> Seen:
+    def read(path: Path) -> tuple[Picture, Features | None]:
+        picture = decode(path, view_size=view_size, max_pixels=max_pixels)
+        return picture, encoder.embed(picture.pixels) if encoder.concurrent else None
+
+    # Whole photographs are big and the encoder is the slow part then: hold few of them.
+    window = jobs + 1 if view_size is None else 2 * jobs + 2
+    with closing(_in_order(read, paths, jobs, window)) as outcomes:
+        for path, outcome in outcomes:
+            try:
+                picture, features = outcome.result()
+            except ImageError as error:
+                yield Embedding(path, error=error), None
+                continue
+            features = encoder.embed(picture.pixels) if features is None else features
+            yield Embedding(path, features, picture.width, picture.height), picture.pixels
+
+
+def _in_order(read: Callable[[Path], T], paths: Iterable[Path], jobs: int, window: int) -> Outcomes[T]:
+    """`read` of each path in so many threads, at most `window` of them ahead of whoever takes the outcomes."""
+    waiting: deque[tuple[Path, Future[T]]] = deque()
+    threads = ThreadPoolExecutor(jobs, thread_name_prefix="read")
+    try:
+        for path in paths:
+            waiting.append((path, threads.submit(read, path)))
+            if len(waiting) >= window:
+                yield waiting.popleft()
+        while waiting:
+            yield waiting.popleft()
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _without_pixels(seen: Seen) -> Generator[Embedding, None, None]:

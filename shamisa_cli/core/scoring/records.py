@@ -11,8 +11,6 @@ from shamisa_cli.core.errors import ImageError
 
 SCHEMA = 1
 NOT_A_NUMBER = "not-a-number"
-DEFECTS = ("blur", "colour", "compression", "noise", "brightness", "spatial", "contrast")
-"""The engine's groups of distortions, as in core/distortions, which is too heavy to import here."""
 
 Status = Literal["ok", "failed", "error"]
 FindingRule = Literal["min-score", "max-drop", "unreadable"]

@@ -32,7 +32,7 @@ from shamisa_cli.core.scoring.embeddings import (
 from shamisa_cli.core.scoring.pipeline import Embedding, ViewSize, embed_files, preprocessing_used
 
 if TYPE_CHECKING:
-    from shamisa_cli.core.encoder.encoder import Encoder
+    from shamisa_cli.core.encoder.embedder import Embedder
     from shamisa_cli.core.models.loading import Model
 
 ROWS_PER_PART = 256
@@ -65,7 +65,7 @@ class _Place:
 
 
 def embed_to_file(
-    encoder: Encoder,
+    encoder: Embedder,
     paths: Sequence[Path],
     target: Path,
     origin: Origin,

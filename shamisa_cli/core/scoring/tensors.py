@@ -42,15 +42,16 @@ class TensorScorer(nn.Module):
 
     def __init__(self, model: str | Model | None = None, *, view_size: ViewSize = "model") -> None:
         super().__init__()
-        loaded = model if isinstance(model, Model) else load_model(model or DEFAULT_MODEL, device="cpu")
-        probe = require_probe(loaded)
-        self.config = loaded.encoder.config
-        self.view_size = effective_view_size(loaded.encoder, view_size)
+        if not isinstance(model, Model):
+            model = load_model(model or DEFAULT_MODEL, device="cpu", runtime="torch")
+        probe = require_probe(model)
+        self.config = model.encoder.config
+        self.view_size = effective_view_size(model.encoder, view_size)
         # A copy, so that moving the scorer does not move the model under whoever else holds it.
-        self.backbone = copy.deepcopy(loaded.encoder.backbone)
+        self.backbone = copy.deepcopy(model.network.backbone)
         self.bias = probe.bias
         for name in ("weights", "feature_mean", "feature_scale"):
-            vector = torch.from_numpy(getattr(probe, name)).float().to(loaded.encoder.device)
+            vector = torch.from_numpy(getattr(probe, name)).float().to(model.network.device)
             self.register_buffer(name, vector)
         self.train(False)
 

@@ -11,8 +11,9 @@ from safetensors.torch import save_file
 from torchvision import models
 
 from shamisa_cli.core.encoder.backbones import build_backbone
+from shamisa_cli.core.encoder.crops import five_crop_boxes
 from shamisa_cli.core.encoder.encoder import Encoder
-from shamisa_cli.core.encoder.features import five_crop_boxes, pooled, rescaled, spread
+from shamisa_cli.core.encoder.features import pooled, rescaled, spread
 from shamisa_cli.core.encoder.initialisation import initial_state
 from shamisa_cli.core.encoder.projector import Projector
 from shamisa_cli.core.encoder.spec import Architecture, EncoderConfig, FeatureSpec, Preprocessing

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shamisa_cli.core.distortions.composition import Step
-from shamisa_cli.core.distortions.operator import GROUPS
+from shamisa_cli.core.distortions.groups import GROUPS
 from shamisa_cli.core.distortions.registry import OPERATORS
 from shamisa_cli.core.relational.triplets import (
     DIRECTIONS,

@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageFilter
+from safetensors.torch import save_file
 
 from shamisa_cli.core.encoder.backbones import build_backbone
 from shamisa_cli.core.encoder.encoder import Encoder
+from shamisa_cli.core.encoder.onnx_encoder import OnnxEncoder
+from shamisa_cli.core.encoder.onnx_export import export_graph
 from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocessing
 from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.probe.ridge import Probe
@@ -18,7 +21,7 @@ from shamisa_cli.core.probe.scale import linear_scale
 
 
 @pytest.fixture(scope="session")
-def model() -> Model:
+def torch_model() -> Model:
     """MobileNetV2 with seeded random weights, and a random probe whose scores fall inside 0…100."""
     torch.manual_seed(0)
     config = EncoderConfig("mobilenet_v2", FeatureSpec(scales=(1.0,)), Preprocessing(view_size=64))
@@ -35,6 +38,22 @@ def model() -> Model:
         encoder_fingerprint="tiny",
     )
     return Model("tiny", "0123456789ab", encoder, probe, "tiny")
+
+
+@pytest.fixture(scope="session")
+def model(torch_model: Model) -> Model:
+    """The model that tests score with, unless they have one of their own."""
+    return torch_model
+
+
+@pytest.fixture(scope="session")
+def exported(torch_model: Model, tmp_path_factory: pytest.TempPathFactory) -> OnnxEncoder:
+    """The encoder of `torch_model` through ONNX Runtime."""
+    folder = tmp_path_factory.mktemp("exported")
+    weights, graph = folder / "encoder.safetensors", folder / "encoder.onnx"
+    save_file(torch_model.network.state(), weights)
+    graph.write_bytes(export_graph(torch_model.network, weights, "tiny"))
+    return OnnxEncoder.load(torch_model.encoder.config, graph, weights, "tiny")
 
 
 @pytest.fixture

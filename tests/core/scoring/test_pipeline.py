@@ -9,11 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from shamisa_cli.core.encoder.onnx_encoder import OnnxEncoder
 from shamisa_cli.core.errors import ModelError, SettingError
 from shamisa_cli.core.images.decoding import decode
 from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.scoring.gate import Gate, judged
 from shamisa_cli.core.scoring.pipeline import describe_run, embed_files, score_files
+
+
+@pytest.fixture(params=["torch", "onnx"])
+def model(request: pytest.FixtureRequest, torch_model: Model, exported: OnnxEncoder) -> Model:
+    """The same model in every runtime."""
+    return replace(torch_model, encoder=exported) if request.param == "onnx" else torch_model
 
 
 def scores(model: Model, paths: list[Path], jobs: int) -> dict[str, float | None]:
@@ -88,12 +95,12 @@ def test_an_endless_list_is_read_only_as_far_as_needed(model: Model, photos: lis
 def test_an_abandoned_run_leaves_no_thread_behind(model: Model, photos: list[Path]) -> None:
     records = score_files(model, itertools.cycle(photos), jobs=3)
     next(records)
-    decoders = [thread for thread in threading.enumerate() if thread.name.startswith("decode")]
-    assert decoders
+    readers = [thread for thread in threading.enumerate() if thread.name.startswith("read")]
+    assert readers
     records.close()
-    for thread in decoders:
+    for thread in readers:
         thread.join(timeout=20)
-    assert not any(thread.is_alive() for thread in decoders)
+    assert not any(thread.is_alive() for thread in readers)
 
 
 def test_the_view_size_can_be_the_models_a_number_or_native(model: Model, photos: list[Path]) -> None:

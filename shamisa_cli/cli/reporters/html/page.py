@@ -13,8 +13,9 @@ from string import Template
 from typing import TYPE_CHECKING, Any, TextIO
 
 from shamisa_cli.cli.console import printable
+from shamisa_cli.core.distortions.groups import GROUPS
 from shamisa_cli.core.scoring.gate import conclusion, standing
-from shamisa_cli.core.scoring.records import DEFECTS, ImageRecord, Run, summarise
+from shamisa_cli.core.scoring.records import ImageRecord, Run, summarise
 
 if TYPE_CHECKING:
     from shamisa_cli.core.scoring.gallery import Gallery
@@ -57,7 +58,7 @@ def _document(records: Sequence[ImageRecord], run: Run, has_maps: bool) -> dict[
         "conclusion": conclusion(standings, gated=run.gated),
         "summary": summarise(records).to_json(),
         "maps": has_maps,
-        "defects": list(DEFECTS) if any(record.defects for record in records) else [],
+        "defects": list(GROUPS) if any(record.defects for record in records) else [],
         "pictures": [_picture(record) for record in records],
     }
 
@@ -70,7 +71,7 @@ def _picture(record: ImageRecord) -> dict[str, Any]:
         "interval": None if record.interval is None else [_rounded(end) for end in record.interval],
         "mos": _rounded(record.mos),
         "size": [record.width, record.height] if record.width and record.height else None,
-        "defects": None if record.defects is None else [_rounded(record.defects.get(name)) for name in DEFECTS],
+        "defects": None if record.defects is None else [_rounded(record.defects.get(name)) for name in GROUPS],
         "standing": standing(record),
         "messages": [printable(message) for message in messages],
     }

@@ -1,0 +1,125 @@
+"""An exported encoder on the CPU through ONNX Runtime (no torch here)."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from shamisa_cli.core.encoder.crops import boxes_read
+from shamisa_cli.core.encoder.embedder import FeatureVector, Pixels, Runtime
+from shamisa_cli.core.encoder.onnx_graph import FINGERPRINT
+from shamisa_cli.core.encoder.spec import EncoderConfig
+from shamisa_cli.core.errors import ModelError, SettingError
+from shamisa_cli.core.processors import available_cpus
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+LARGE = 2_000_000
+"""Pixels above which a picture has all processors to itself: several at once would need gigabytes."""
+
+
+@dataclass(frozen=True)
+class OnnxEncoder:
+    """A frozen encoder read from its graph.
+
+    Several threads may embed at once: a picture of the usual size is computed on one processor, which wastes none
+    of them as long as there are as many pictures. What a picture's features are depends on its pixels alone.
+
+    Attributes:
+        config: architecture, feature spec and preprocessing.
+        graph: the ONNX file.
+        weights: the safetensors file that the graph takes its weights from.
+    """
+
+    config: EncoderConfig
+    graph: Path
+    weights: Path
+    _alone: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    runtime: ClassVar[Runtime] = "onnx"
+    concurrent: ClassVar[bool] = True
+
+    @classmethod
+    def load(cls, config: EncoderConfig, graph: Path, weights: Path, fingerprint: str) -> OnnxEncoder:
+        """Read the graph of the encoder with this fingerprint.
+
+        Raises:
+            SettingError: onnxruntime is not installed.
+            ModelError: the graph cannot be read, or was made from another encoder.
+        """
+        encoder = cls(config, graph, weights)
+        made_from = encoder._session.get_modelmeta().custom_metadata_map.get(FINGERPRINT)
+        if made_from != fingerprint:
+            raise ModelError(
+                f"{graph} was made from another encoder than the one beside it. Make it again with: "
+                f"shamisa models export {graph.parent}"
+            )
+        return encoder
+
+    @property
+    def feature_length(self) -> int:
+        """D, the length of an embedding."""
+        return int(self._session.get_outputs()[0].shape[0])
+
+    def embed(self, pixels: Pixels) -> FeatureVector:
+        """The feature vector (D,) of one picture, sRGB (H, W, 3) uint8, already at its view size."""
+        boxes = boxes_read(pixels.shape[0], pixels.shape[1], self.config.features)
+        parts = [self._run(pixels[top : top + height, left : left + width]) for top, left, height, width in boxes]
+        return np.mean(parts, axis=0, dtype=np.float32) if len(parts) > 1 else parts[0]
+
+    def _run(self, pixels: Pixels) -> FeatureVector:
+        whole = np.ascontiguousarray(pixels)
+        if whole.shape[0] * whole.shape[1] <= LARGE:
+            return _features(self._session, whole)
+        with self._alone:
+            return _features(self._wide_session, whole)
+
+    @cached_property
+    def _session(self) -> InferenceSession:
+        return _opened(self.graph, self.weights, threads=1)
+
+    @cached_property
+    def _wide_session(self) -> InferenceSession:
+        return _opened(self.graph, self.weights, threads=available_cpus())
+
+
+def _features(session: InferenceSession, pixels: Pixels) -> FeatureVector:
+    try:
+        vector: FeatureVector = session.run(["features"], {"pixels": pixels})[0]
+    except Exception as error:  # ONNX Runtime's exceptions have no base of their own
+        if "allocate" in str(error):
+            raise MemoryError(str(error)) from error
+        raise
+    return vector
+
+
+def _opened(graph: Path, weights: Path, *, threads: int) -> InferenceSession:
+    """A session whose operators use so many threads."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise SettingError(
+            "ONNX Runtime is not installed. Install it with: pip install onnxruntime, or take --runtime torch."
+        ) from error
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # errors come as exceptions
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Idle threads sleep, since the processors are wanted for decoding.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Every picture may have a size of its own: plans for sizes would pile up.
+    options.enable_mem_pattern = False
+    try:
+        stored = weights.read_bytes()
+        # The weights as they were checked, and wherever links in the Hub's cache lead.
+        options.add_external_initializers_from_files_in_memory([weights.name], [stored], [len(stored)])
+        return onnxruntime.InferenceSession(graph.read_bytes(), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(f"{graph} cannot be used by ONNX Runtime ({reason}). Get the folder again.") from error

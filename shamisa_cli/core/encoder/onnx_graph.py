@@ -1,0 +1,136 @@
+"""An ONNX graph under construction whose weights stay in a safetensors file beside it."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from shamisa_cli.core.errors import SettingError
+
+if TYPE_CHECKING:
+    from onnx import NodeProto, TensorProto
+
+OPSET = 18
+"""The first with an antialiased Resize."""
+IR_VERSION = 8
+"""Of the file format that came with the opset, which older runtimes read too."""
+
+FINGERPRINT = "encoder_fingerprint"
+"""Key of the metadata that says which encoder a graph was made from."""
+
+_ONNX_DTYPES = {"F32": "FLOAT", "F16": "FLOAT16"}
+
+
+@dataclass(frozen=True)
+class StoredTensor:
+    """Where a tensor lies in a safetensors file.
+
+    Attributes:
+        dtype: the format's name of its type, such as F32.
+        shape: of the tensor.
+        offset, length: in bytes, from the beginning of the file.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    offset: int
+    length: int
+
+
+def stored_tensors(path: Path) -> dict[str, StoredTensor]:
+    """Where each tensor of a safetensors file lies: 8 bytes with the header's length, the header, the numbers."""
+    with path.open("rb") as stream:
+        (length,) = struct.unpack("<Q", stream.read(8))
+        header = json.loads(stream.read(length))
+    return {
+        name: StoredTensor(
+            entry["dtype"],
+            tuple(entry["shape"]),
+            8 + length + entry["data_offsets"][0],
+            entry["data_offsets"][1] - entry["data_offsets"][0],
+        )
+        for name, entry in header.items()
+        if name != "__metadata__"
+    }
+
+
+class GraphBuilder:
+    """Collects nodes; each method gives the name of the value it adds.
+
+    Args:
+        weights: a safetensors file. The graph names it without its folder, so it must lie beside the graph.
+
+    Raises SettingError where the package onnx is not installed.
+    """
+
+    def __init__(self, weights: Path) -> None:
+        try:
+            import onnx
+        except ImportError as error:
+            raise SettingError(
+                "Exporting needs the package onnx. Install it with: pip install 'shamisa[export]'"
+            ) from error
+        self._onnx = onnx
+        self._location = weights.name
+        self._stored = stored_tensors(weights)
+        self._nodes: list[NodeProto] = []
+        self._outputs: dict[str, str] = {}
+        self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
+        self._initializers: dict[str, TensorProto] = {}
+
+    def add(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        """What this operator gives, added once however often it is asked for; "" leaves out an optional input."""
+        call = repr((kind, inputs, sorted(attributes.items())))
+        if call not in self._outputs:
+            self._outputs[call] = f"{kind}_{len(self._nodes)}"
+            self._nodes.append(self._onnx.helper.make_node(kind, inputs, [self._outputs[call]], **attributes))
+        return self._outputs[call]
+
+    def cast(self, value: str, dtype: str) -> str:
+        """The value in another type, named as in `onnx.TensorProto`."""
+        return self.add("Cast", value, to=self._onnx.TensorProto.DataType.Value(dtype))
+
+    def constant(self, values: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> str:
+        """A small constant, kept in the graph itself, once."""
+        array = np.asarray(values, dtype=dtype)
+        key = (array.dtype.str, array.shape, array.tobytes())
+        if key not in self._constants:
+            name = self._constants[key] = f"constant_{len(self._constants)}"
+            self._initializers[name] = self._onnx.numpy_helper.from_array(array, name)
+        return self._constants[key]
+
+    def weight(self, name: str) -> str:
+        """A tensor of the weights file, as float32."""
+        stored = self._stored[name]
+        if name not in self._initializers:
+            kind = self._onnx.TensorProto.DataType.Value(_ONNX_DTYPES[stored.dtype])
+            tensor = self._onnx.TensorProto(name=name, data_type=kind, dims=stored.shape)
+            tensor.data_location = self._onnx.TensorProto.EXTERNAL
+            for key, value in (("location", self._location), ("offset", stored.offset), ("length", stored.length)):
+                tensor.external_data.add(key=key, value=str(value))
+            self._initializers[name] = tensor
+        return name if stored.dtype == "F32" else self.cast(name, "FLOAT")
+
+    def serialised(self, output: str, length: int, metadata: Mapping[str, str]) -> bytes:
+        """The graph from "pixels" (height, width, 3) uint8 to `output` (length,) float32, as protobuf."""
+        helper, kinds = self._onnx.helper, self._onnx.TensorProto
+        self._nodes.append(helper.make_node("Identity", [output], ["features"]))
+        graph = helper.make_graph(
+            self._nodes,
+            "encoder",
+            [helper.make_tensor_value_info("pixels", kinds.UINT8, ["height", "width", 3])],
+            [helper.make_tensor_value_info("features", kinds.FLOAT, [length])],
+            list(self._initializers.values()),
+        )
+        model = helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="shamisa"
+        )
+        helper.set_model_props(model, dict(metadata))
+        return bytes(model.SerializeToString(deterministic=True))
