@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from shamisa_cli.core.relational.records import AXES, ENDS, GROUPS
+from shamisa_cli.core.distortions.groups import GROUPS
+from shamisa_cli.core.relational.records import AXES, ENDS
 
 from .conftest import ENVIRONMENT
 

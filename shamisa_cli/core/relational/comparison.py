@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from shamisa_cli.core.distortions.groups import GROUPS
 from shamisa_cli.core.errors import ImageError
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
 from shamisa_cli.core.relational.network import MAPS, RelationalModel
-from shamisa_cli.core.relational.records import AXES, DIFFERENT_SIZE, GROUPS, OVERALL, Candidate
+from shamisa_cli.core.relational.records import AXES, DIFFERENT_SIZE, OVERALL, Candidate
 from shamisa_cli.core.relational.sides import DifferentSizeError, Side, Source, fitted, read_side
 from shamisa_cli.core.relational.tiles import relate
 from shamisa_cli.core.scoring.records import NOT_A_NUMBER, ErrorRecord

@@ -7,14 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from shamisa_cli.core.scoring.records import DEFECTS, ErrorRecord
+from shamisa_cli.core.scoring.records import ErrorRecord
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
 SCHEMA = 1
-GROUPS = DEFECTS
 AXES = ("saturation",)
 FAULTS = ("colour", "compression", "noise", "spatial")
 """Groups of which there is only more or less: more is worse."""

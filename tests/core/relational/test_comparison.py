@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageFilter, ImageOps
 
 import shamisa_cli
-from shamisa_cli.core.distortions.operator import GROUPS as ENGINE_GROUPS
+from shamisa_cli.core.distortions.groups import GROUPS as ENGINE_GROUPS
 from shamisa_cli.core.errors import ImageError, InputNotFoundError, ModelError, SettingError
 from shamisa_cli.core.models.relational_loading import Relational, load_relational_model
 from shamisa_cli.core.relational import records, triplets

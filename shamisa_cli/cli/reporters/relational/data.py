@@ -7,7 +7,8 @@ import json
 from collections.abc import Iterable
 from typing import Any, TextIO
 
-from shamisa_cli.core.relational.records import AXES, GROUPS, Candidate, ComparedModel, Ranking, comparison_json
+from shamisa_cli.core.distortions.groups import GROUPS
+from shamisa_cli.core.relational.records import AXES, Candidate, ComparedModel, Ranking, comparison_json
 from shamisa_cli.core.scoring.records import ErrorRecord
 
 COMPARISON_COLUMNS = (
