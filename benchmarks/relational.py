@@ -2,7 +2,8 @@
 
     python benchmarks/relational.py examples/photos [--model NAME] [--sets 240] [--operators NAME,NAME …]
 
-Photographs whose name holds a "_" are taken for degraded already and left out. Sets are drawn as in training, from
+Photographs whose name holds a "_" are taken for degraded already and left out, and so are grey ones, in which operators
+on colour change nothing. Sets are drawn as in training, from
 another seed; --operators tests only those (say, the ones a model was trained without). It prints
 
 - localisation: area under the ROC curve of Σ|group maps| for places whose damage is above half of the strongest against
@@ -30,8 +31,7 @@ from torch import Tensor
 from shamisa_cli.core.distortions.groups import GROUPS
 from shamisa_cli.core.distortions.registry import OPERATORS
 from shamisa_cli.core.images import decode, discover
-from shamisa_cli.core.models.relational_files import load_relational
-from shamisa_cli.core.models.resolver import resolve_model
+from shamisa_cli.core.models.relational_loading import load_relational_model
 from shamisa_cli.core.relational.network import RelationalModel
 from shamisa_cli.core.relational.triplets import TARGETS, OrderedSet, SetKind, draw_ordered_set
 from shamisa_cli.core.training.photographs import random_crop, stacked
@@ -40,6 +40,11 @@ CROP = 256
 VERSIONS = 4
 KINDS: tuple[SetKind, ...] = ("ladder", "nested", "single")
 LEAST_INTENSITY = 1.0
+LEAST_COLOUR = 3
+"""Levels of 255 between the channels of a pixel, on average."""
+
+TONE = ("brightness", "contrast")
+"""Groups of which no score that flips with the order of a pair can always know which side is the original."""
 
 MEASURES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "PSNR": lambda a, b: piq.psnr(b, a, reduction="none"),
@@ -99,17 +104,20 @@ def judge(model: RelationalModel, kind: SetKind, found: OrderedSet, tally: Tally
             tally.types.setdefault(region.step.operator, []).append(seen == applied)
         certain = target.abs() > LEAST_INTENSITY
         tally.signs += (maps[version, : len(TARGETS)].sign() == target.sign())[certain].tolist()
-    _rank(pictures, found.worse, scores, tally)
+    _rank(pictures, found, scores, tally)
 
 
-def _rank(pictures: Tensor, worse: Tensor, scores: Tensor, tally: Tally) -> None:
-    first, second = (worse[1:, 1:]).nonzero(as_tuple=True)
+def _rank(pictures: Tensor, found: OrderedSet, scores: Tensor, tally: Tally) -> None:
+    first, second = (found.worse[1:, 1:]).nonzero(as_tuple=True)
     if not len(first):
         return
+    tone = any(OPERATORS[region.step.operator].group in TONE for region in found.regions[-1])
     best = pictures[:1].expand(len(pictures) - 1, -1, -1, -1).contiguous()
     opinions = {"relational score": scores} | {name: measure(best, pictures[1:]) for name, measure in MEASURES.items()}
     for name, opinion in opinions.items():
-        tally.orders.setdefault(name, []).extend((opinion[first] > opinion[second]).tolist())
+        kept = (opinion[first] > opinion[second]).tolist()
+        for row in (name, f"{name}, {'with' if tone else 'without'} brightness or contrast"):
+            tally.orders.setdefault(row, []).extend(kept)
 
 
 def shift_tolerance(model: RelationalModel, photos: Sequence[Path]) -> tuple[float, float]:
@@ -136,7 +144,8 @@ def main() -> None:
     parser.add_argument("--operators", type=lambda text: frozenset(text.split(",")), default=frozenset(OPERATORS))
     options = parser.parse_args()
     photos = [path for path in discover([options.folder]) if "_" not in path.stem.removeprefix("deep_")]
-    model = load_relational(resolve_model(options.model).path)
+    photos = [path for path in photos if np.ptp(decode(path).pixels, axis=2).mean() > LEAST_COLOUR]
+    model = load_relational_model(options.model).network
     tally = Tally()
     for kind, found in sets_of(photos, options.sets, frozenset(OPERATORS) - options.operators, options.seed):
         judge(model, kind, found, tally)
@@ -144,7 +153,7 @@ def main() -> None:
     print(f"localisation  AUC {np.mean(tally.areas):.3f} ({len(tally.areas)} pairs)")
     print(f"type          top-1 of 7 {np.mean(hits):.3f} ({len(hits)} pairs)")
     print(f"direction     {np.mean(tally.signs):.4f} of {len(tally.signs)} places")
-    for name, correct in tally.orders.items():
+    for name, correct in sorted(tally.orders.items(), key=lambda entry: entry[0].partition(",")[2]):
         print(f"ranking       {np.mean(correct):.4f} {name} ({len(correct)} pairs)")
     aside, soft = shift_tolerance(model, photos)
     print(f"a pixel aside {aside:.1f} points, blurred by sigma 1 {soft:.1f}")

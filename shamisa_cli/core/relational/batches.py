@@ -56,6 +56,7 @@ class RelationalBatch:
     Attributes:
         pictures: (B, V, 3, H, W) float32, sRGB 0…1; the first version of each set is the best.
         targets: (B, V, 8, H/8, W/8), as in `OrderedSet`.
+        damage: (B, V, 1, H/8, W/8), likewise.
         worse: (B, V, V) boolean, likewise.
         quality: (B, V) consensus of each version with the first, −100…0.
         step: the training step it belongs to.
@@ -63,6 +64,7 @@ class RelationalBatch:
 
     pictures: Tensor
     targets: Tensor
+    damage: Tensor
     worse: Tensor
     quality: Tensor
     step: int
@@ -79,6 +81,7 @@ class RelationalBatch:
         return RelationalBatch(
             change(self.pictures),
             change(self.targets),
+            change(self.damage),
             change(self.worse),
             change(self.quality),
             self.step,
@@ -111,6 +114,7 @@ def draw_batch(
     return RelationalBatch(
         torch.stack(pictures),
         torch.stack([_between(found.targets) for found in drawn]),
+        torch.stack([_between(found.damage) for found in drawn]),
         torch.stack([found.worse for found in drawn]),
         torch.stack([_quality(found, margin) for found in drawn]),
         step,

@@ -26,7 +26,7 @@ MULTIPLE = 16
 """Sides of pictures are multiples of this, the coarsest stage's pixels."""
 
 HALO = 160
-"""Pixels beyond a place that can have a say in its maps: the trunk's 86, twice 5 × 5 places of 8 pixels, and the
+"""Pixels beyond a place that can have a say in its maps: the trunk's 86, three times 5 × 5 places of 8 pixels, and the
 coarsest stage's interpolation, rounded up to a multiple of `MULTIPLE`."""
 
 SQUARED_FLOOR = 1e-6
@@ -201,7 +201,7 @@ class DistortionNetwork(nn.Module):
         back = self.head(first_b, second_a, change - odd)
         odd_maps, even_maps = (forth - back)[:, :-2], F.softplus((forth + back)[:, -2:])
         amount, weights = even_maps[:, :1], even_maps[:, 1:]
-        overall = _towards_one(odd_maps[:, -1:]) * amount
+        overall = _towards_one(_smoothed(odd_maps[:, -1:])) * amount
         return Related(torch.cat([odd_maps[:, :-1], overall], dim=1), amount, weights)
 
     def _entries(self, moments: Tensor) -> tuple[Tensor, Tensor]:
@@ -216,6 +216,11 @@ class DistortionNetwork(nn.Module):
         moments = torch.cat([_moments(seen_a, size), _moments(seen_b, size)])
         for scale, entering in ((self.one_scale, moments), (self.both_scale, _change(seen_a, seen_b, size))):
             scale.copy_(1 / entering.square().mean(dim=(0, 2, 3)).sqrt().clamp_min(1e-3)[:, None, None])
+
+
+def _smoothed(maps: Tensor) -> Tensor:
+    """Means of 5 × 5 places: which side is better is told by a place and its surroundings, how much by the place."""
+    return F.avg_pool2d(maps, 5, stride=1, padding=2, count_include_pad=False)
 
 
 def _grid_size(seen: Seen) -> tuple[int, int]:

@@ -9,10 +9,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from shamisa_cli.core.relational.batches import RelationalBatch
-from shamisa_cli.core.relational.network import POINTS, RelationalModel, points
+from shamisa_cli.core.relational.network import POINTS, Related, RelationalModel, points
 
 SMOOTH = 0.5
 """Intensity units below which the dense loss is quadratic."""
+
+LEAST_AMOUNT = 1e-3
+"""Less than this has no direction."""
 
 CLOSE = 0.1
 """Share of the scale of scores below which the loss on scores is quadratic."""
@@ -29,12 +32,14 @@ class RelationalCoefficients:
         dense: maps against targets.
         score: scores against the consensus.
         amount: how much changed, whichever side is better, against the consensus with the first version.
+        direction: where a picture is damaged more, the overall map against the sign of that.
         order: pairs whose second version is certainly worse, compared with each other and each with the best.
     """
 
     dense: float = 1.0
     score: float = 3.0
     amount: float = 3.0
+    direction: float = 0.5
     order: float = 0.3
 
 
@@ -43,7 +48,7 @@ def relational_loss(
 ) -> dict[str, Tensor]:
     """All terms of a batch's loss, scalars by name, "total" among them; all pairs i < j of each set are compared.
 
-    The overall map has no target of its own: it learns from the scores where a picture suffers.
+    How much the overall map says has no target of its own: it learns from the scores where a picture suffers.
     """
     sets, versions = batch.worse.shape[:2]
     first, second = pair_indices(versions)
@@ -53,7 +58,7 @@ def relational_loss(
     seen = model.distortion.trunk(batch.pictures.flatten(0, 1))
     related = model.distortion.relate(seen.take(left), seen.take(right))
     scores = model.scoring(related)
-    targets, quality = batch.targets.flatten(0, 1), batch.quality.flatten()
+    targets, damage, quality = batch.targets.flatten(0, 1), batch.damage.flatten(0, 1), batch.quality.flatten()
     from_best = (first == 0).repeat(sets).to(device)
     worse = batch.worse[:, first, second].flatten()
     against_best = torch.cat([scores.new_zeros(sets, 1), scores[from_best].view(sets, -1)], dim=1).flatten()
@@ -61,6 +66,7 @@ def relational_loss(
         "dense": dense_loss(related.maps[:, :-1], targets[right] - targets[left]),
         "score": score_loss(scores, quality[right] - quality[left]),
         "amount": score_loss(-points(related)[from_best], quality[right][from_best]),
+        "direction": direction_loss(related, damage[right] - damage[left]),
         "order": order_loss(scores, worse) + order_loss(against_best[right] - against_best[left], worse),
     }
     total = sum((getattr(coefficients, name) * term for name, term in terms.items()), start=scores.new_zeros(()))
@@ -80,6 +86,16 @@ def dense_loss(maps: Tensor, targets: Tensor) -> Tensor:
     share = (changed.sum() / known.sum().clamp_min(1)).clamp(0.02, 0.98)
     weights = torch.where(changed, 1 / share, 1 / (1 - share)) * known
     return (errors * weights).sum() / known.sum().clamp_min(1) / 2
+
+
+def direction_loss(related: Related, damage: Tensor) -> Tensor:
+    """How far the overall map's direction, −1…1, is from the sign of the damage, where there is any; a scalar, 0…2.
+
+    `damage` (N, 1, h, w) is how much more of all distortions together the second picture has; nan is not known.
+    """
+    certain = damage.abs() > SMOOTH
+    better = related.maps[:, -1:] / related.amount.detach().clamp_min(LEAST_AMOUNT)
+    return ((1 - damage.nan_to_num().sign() * better) * certain).sum() / certain.sum().clamp_min(1)
 
 
 def score_loss(scores: Tensor, wanted: Tensor) -> Tensor:

@@ -38,6 +38,7 @@ def test_a_batch_has_the_shapes_it_promises(photos: list[Path]) -> None:
     batch = draw_batch([photos], SMALL, np.random.default_rng(1), step=5)
     assert batch.pictures.shape == (3, 3, 3, 64, 64)
     assert batch.targets.shape == (3, 3, 8, 8, 8)
+    assert batch.damage.shape == (3, 3, 1, 8, 8)
     assert batch.worse.shape == (3, 3, 3)
     assert batch.quality.shape == (3, 3)
     assert batch.step == 5

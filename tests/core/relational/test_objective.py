@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from shamisa_cli.core.relational.batches import RelationalBatch
-from shamisa_cli.core.relational.network import RelationalConfig, RelationalModel
+from shamisa_cli.core.relational.network import Related, RelationalConfig, RelationalModel
 from shamisa_cli.core.relational.objective import (
     RelationalCoefficients,
     dense_loss,
+    direction_loss,
     order_loss,
     pair_indices,
     relational_loss,
@@ -61,6 +62,18 @@ def test_a_certain_order_costs_little_when_it_is_kept() -> None:
     assert float(order_loss(torch.tensor([3.0]), torch.tensor([False]))) == 0
 
 
+def test_the_overall_map_points_to_the_damage() -> None:
+    amount = torch.ones(1, 1, 2, 2)
+    damage = torch.tensor([[[[2.0, -2.0], [0.0, math.nan]]]])
+
+    def loss(overall: list[list[float]]) -> float:
+        maps = torch.cat([torch.zeros(1, 8, 2, 2), torch.tensor([[overall]])], dim=1)
+        return float(direction_loss(Related(maps, amount, amount), damage))
+
+    assert loss([[1.0, -1.0], [9.0, 9.0]]) == 0
+    assert loss([[-1.0, 1.0], [0.0, 0.0]]) == 2
+
+
 def test_scores_are_held_against_differences_of_the_consensus() -> None:
     assert float(score_loss(torch.tensor([-40.0]), torch.tensor([-40.0]))) == 0
     assert float(score_loss(torch.tensor([-40.0]), torch.tensor([-90.0]))) == pytest.approx(0.45)
@@ -75,14 +88,15 @@ def test_training_on_one_batch_learns_it() -> None:
     targets[:, 1, 3] = 3
     worse = torch.tensor([[[False, True], [False, False]]])
     quality = torch.tensor([[0.0, -70.0]])
-    batch = RelationalBatch(torch.stack([best, noisy], dim=1), targets, worse, quality, 0)
+    damage = targets.abs().sum(dim=2, keepdim=True)
+    batch = RelationalBatch(torch.stack([best, noisy], dim=1), targets, damage, worse, quality, 0)
     model.distortion.trunk.requires_grad_(False).eval()
     model.distortion.calibrate(best, noisy)
     optimiser = torch.optim.Adam([value for value in model.parameters() if value.requires_grad], lr=3e-3)
     losses = []
     for _ in range(60):
         terms = relational_loss(model, batch, RelationalCoefficients())
-        assert terms.keys() == {"total", "dense", "score", "amount", "order"}
+        assert terms.keys() == {"total", "dense", "score", "amount", "direction", "order"}
         losses.append(float(terms["total"]))
         optimiser.zero_grad()
         terms["total"].backward()
