@@ -208,6 +208,11 @@ class DistortionNetwork(nn.Module):
         first, second = self.head.one(moments * self.one_scale).chunk(2, dim=1)
         return first, second
 
+    @property
+    def calibrated(self) -> bool:
+        """Whether `calibrate` has been called on these weights."""
+        return not bool((self.one_scale == 1).all())
+
     @torch.no_grad()
     def calibrate(self, a: Tensor, b: Tensor) -> None:
         """Bring what enters the head to unit root mean square over these pairs (N, 3, H, W)."""

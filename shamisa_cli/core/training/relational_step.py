@@ -133,7 +133,7 @@ class RelationalStep:
         Returns:
             Float32 on the device, not waited for: `numbers`, each the mean over all processes.
         """
-        if step == 0:
+        if step == 0 and not self.learner.model.distortion.calibrated:
             self._calibrate(batch)
         terms: dict[str, Tensor] = self._replica(batch)
         self.optimiser.zero_grad(set_to_none=True)

@@ -109,9 +109,11 @@ def test_calibration_brings_what_enters_the_head_to_one_size() -> None:
     model, a, b = random_model(0), pictures(3), pictures(3, seed=1)
     entered: list[Tensor] = []
     model.distortion.head.one.register_forward_pre_hook(lambda _module, inputs: entered.append(inputs[0]))
+    assert not model.distortion.calibrated
     with torch.no_grad():
         model.distortion.calibrate(a, b)
         model(a, b)
+    assert model.distortion.calibrated
     mean_square = torch.cat(entered).square().mean(dim=(0, 2, 3))
     assert float(mean_square.median()) == pytest.approx(1, abs=0.05)
 

@@ -103,4 +103,4 @@ def test_training_on_one_batch_learns_it() -> None:
         optimiser.step()
     assert losses[-1] < 0.2 * losses[0]
     with torch.no_grad():
-        assert float(model(best, noisy)[1]) == pytest.approx(-70, abs=15)
+        assert float(model(best, noisy)[1]) == pytest.approx(-70, abs=25)

@@ -48,6 +48,7 @@ def batch_of(rank: int) -> RelationalBatch:
     return RelationalBatch(
         pictures=pictures,
         targets=4 * torch.rand(SETS, VERSIONS, len(TARGETS), *places, generator=generator),
+        damage=4 * torch.rand(SETS, VERSIONS, 1, *places, generator=generator),
         worse=torch.ones(SETS, VERSIONS, VERSIONS, dtype=torch.bool).triu(1),
         quality=-40 * torch.rand(SETS, VERSIONS, generator=generator),
         step=0,
