@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from loopback_hub import LoopbackHub, serving
+
+os.environ["SHAMISA_CACHE"] = "0"
+"""No test finds, or leaves, anything in the cache of whoever runs it; those of the cache have one of their own."""
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from shamisa_cli import __version__
+from shamisa_cli.cli.cache import CACHE
 from shamisa_cli.cli.compare import compare
 from shamisa_cli.cli.config import config
 from shamisa_cli.cli.embed import embed
@@ -20,6 +21,7 @@ from shamisa_cli.cli.fit_probe import fit_probe
 from shamisa_cli.cli.models import MODELS
 from shamisa_cli.cli.rank import rank
 from shamisa_cli.cli.score import score
+from shamisa_cli.cli.serve import serve
 from shamisa_cli.cli.settings import load_settings
 from shamisa_cli.cli.train import train
 
@@ -35,9 +37,10 @@ COMMANDS = {
     "fit-defects": fit_defects,
     "evaluate": evaluate,
     "train": train,
+    "serve": serve,
     "config": config,
 }
-GROUPS = {"models": MODELS}
+GROUPS = {"models": MODELS, "cache": CACHE}
 HELP_OPTIONS = ["--help", "-h"]
 
 

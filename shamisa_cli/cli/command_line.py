@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-LEFT_OUT = {"device", "jobs", "offline", "skip_unreadable"}
+LEFT_OUT = {"cache", "cache_dir", "cache_size", "device", "jobs", "offline", "skip_unreadable"}
 """Options that say how to compute, and not what."""
 
 

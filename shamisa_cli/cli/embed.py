@@ -46,6 +46,9 @@ def embed(
     device: options.DeviceName = options.Device.AUTO,
     runtime: options.RuntimeName = options.Runtime.AUTO,
     jobs: options.Jobs = None,
+    cache: options.UseCache = True,
+    cache_dir: options.CacheFolder = None,
+    cache_size: options.CacheSize = options.CACHE_MEGABYTES,
 ) -> None:
     """Write the features of pictures into a file, for fit-probe --features and for your own tools.
 
@@ -65,11 +68,15 @@ def embed(
 
     from shamisa_cli.core.models.loading import load_model
     from shamisa_cli.core.scoring.embeddings import check_format
+    from shamisa_cli.core.scoring.pipeline import feature_shelf_of
     from shamisa_cli.core.scoring.resuming import embed_to_file, origin_of
 
     check_format(output)
     loaded = load_model(model, offline=offline, device=device, runtime=runtime.value)
-    with console.progress("Embedding", len(files)) as advance:
+    with (
+        options.open_cache(cache, cache_dir, cache_size, console) as known,
+        console.progress("Embedding", len(files)) as advance,
+    ):
         collected = embed_to_file(
             loaded.encoder,
             files,
@@ -77,6 +84,7 @@ def embed(
             origin_of(loaded, view),
             jobs=jobs,
             max_pixels=max_pixels,
+            shelf=feature_shelf_of(known, loaded, view),
             advance=advance,
         )
     for error in collected.errors[:MAX_WARNINGS]:

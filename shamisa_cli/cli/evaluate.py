@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from shamisa_cli.core.models.loading import Model
     from shamisa_cli.core.probe.evaluation import Evaluation
     from shamisa_cli.core.probe.mos import MosTable
+    from shamisa_cli.core.scoring.cache import Cache
     from shamisa_cli.core.scoring.records import ImageRecord
 
 SCHEMA = 1
@@ -72,6 +73,9 @@ def evaluate(
     device: options.DeviceName = options.Device.AUTO,
     runtime: options.RuntimeName = options.Runtime.AUTO,
     jobs: options.Jobs = None,
+    cache: options.UseCache = True,
+    cache_dir: options.CacheFolder = None,
+    cache_size: options.CacheSize = options.CACHE_MEGABYTES,
 ) -> None:
     """Correlate a model's scores with human scores, with 95 % bootstrap intervals.
 
@@ -88,8 +92,9 @@ def evaluate(
     from shamisa_cli.core.probe.mos import read_mos_table
 
     table = read_mos_table(mos, image_column=image_column, mos_column=mos_column, subset_column=subset_column)
-    loaded = load_model(model, probe=probe, offline=offline, device=device, runtime=runtime.value)
-    records = _scored(loaded, table, jobs, console)
+    loaded = load_model(model, probe=probe, offline=offline, device=device, runtime=runtime.value, on_demand=cache)
+    with options.open_cache(cache, cache_dir, cache_size, console) as known:
+        records = _scored(loaded, table, jobs, known, console)
     unreadable = [record for record in records if record.mos is None]
     readable = [row for row, record in enumerate(records) if record.mos is not None]
     table = table.take(readable)
@@ -109,13 +114,15 @@ def evaluate(
     raise typer.Exit(outcome(failed=0, unreadable=len(unreadable), skip_unreadable=skip_unreadable))
 
 
-def _scored(model: Model, table: MosTable, jobs: int | None, console: Console) -> list[ImageRecord]:
+def _scored(
+    model: Model, table: MosTable, jobs: int | None, cache: Cache | None, console: Console
+) -> list[ImageRecord]:
     from shamisa_cli.core.probe.mos import MIN_ROWS
     from shamisa_cli.core.scoring.pipeline import score_files
 
     records = []
     with (
-        closing(score_files(model, table.paths, jobs=jobs)) as scoring,
+        closing(score_files(model, table.paths, jobs=jobs, cache=cache)) as scoring,
         console.progress("Scoring", len(table)) as advance,
     ):
         for record in scoring:

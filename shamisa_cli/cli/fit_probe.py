@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from shamisa_cli.core.probe.mos import MosTable
     from shamisa_cli.core.probe.ordinal import OrdinalFacts
     from shamisa_cli.core.probe.protocol import ProtocolResult
+    from shamisa_cli.core.scoring.cache import Cache
 
     Features = NDArray[np.float32]
 
@@ -136,6 +137,9 @@ def fit_probe(
     offline: options.Offline = False,
     device: options.DeviceName = options.Device.AUTO,
     jobs: options.Jobs = None,
+    cache: options.UseCache = True,
+    cache_dir: options.CacheFolder = None,
+    cache_size: options.CacheSize = options.CACHE_MEGABYTES,
 ) -> None:
     """Fit a linear regressor from a model's features to human scores, and report how well it predicts.
 
@@ -176,7 +180,8 @@ def fit_probe(
     loaded = load_model(model, offline=offline, device=device)
 
     if features is None:
-        table, rows, errors = _embedded(loaded, table, jobs, console)
+        with options.open_cache(cache, cache_dir, cache_size, console) as known:
+            table, rows, errors = _embedded(loaded, table, jobs, known, console)
     else:
         rows, errors = _stored(loaded, table, features, mos.parent), []
     ordinal_facts = _observed(loaded, photos, seed, console)
@@ -258,18 +263,18 @@ def _range(text: str) -> tuple[float, float]:
 
 
 def _embedded(
-    model: Model, table: MosTable, jobs: int | None, console: Console
+    model: Model, table: MosTable, jobs: int | None, cache: Cache | None, console: Console
 ) -> tuple[MosTable, Features, list[ImageError]]:
     """The readable part of the table, its features (n, D), and why the rest is left out."""
     import numpy as np
 
     from shamisa_cli.core.probe.mos import MIN_ROWS
-    from shamisa_cli.core.scoring.pipeline import embed_files
+    from shamisa_cli.core.scoring.pipeline import embed_files, feature_shelf_of
 
     features = np.empty((len(table), model.encoder.feature_length), dtype=np.float32)
     readable, errors = [], []
     with (
-        closing(embed_files(model.encoder, table.paths, jobs=jobs)) as embeddings,
+        closing(embed_files(model.encoder, table.paths, jobs=jobs, shelf=feature_shelf_of(cache, model))) as embeddings,
         console.progress("Embedding", len(table)) as advance,
     ):
         for row, embedding in enumerate(embeddings):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
 from shamisa_cli.cli import options
 from shamisa_cli.cli.console import Console, printable, rich_on
+from shamisa_cli.cli.group import Group
 
 if TYPE_CHECKING:
     from shamisa_cli.core.models.card import Metric
@@ -19,14 +20,6 @@ if TYPE_CHECKING:
 SHORT_HASH = 12
 WIDEST_NAME = 32
 """Cells of a name that is never folded, for other columns' sake."""
-
-
-@dataclass(frozen=True)
-class Group:
-    """Commands under a common name."""
-
-    help: str
-    commands: Mapping[str, Callable[..., None]]
 
 
 AsJson = Annotated[

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +15,8 @@ import typer
 from shamisa_cli.core.errors import InputNotFoundError, SettingError
 
 if TYPE_CHECKING:
+    from shamisa_cli.cli.console import Console
+    from shamisa_cli.core.scoring.cache import Cache
     from shamisa_cli.core.scoring.pipeline import ViewSize
 
 MAX_PIXELS = 300_000_000
@@ -26,6 +29,10 @@ PICTURES = "Pictures"
 MODEL = "Model"
 RUNNING = "Running"
 GATE = "Gate"
+CACHE = "Cache"
+
+CACHE_MEGABYTES = 1000
+"""As in core/scoring/cache."""
 
 
 class Device(StrEnum):
@@ -182,6 +189,52 @@ Jobs = Annotated[
         help="Threads that read pictures; scores do not depend on it.",
     ),
 ]
+
+
+UseCache = Annotated[
+    bool,
+    typer.Option(
+        "--cache/--no-cache",
+        envvar="SHAMISA_CACHE",
+        rich_help_panel=CACHE,
+        help="Take what earlier runs found out about pictures with the same content, and keep it for later ones.",
+    ),
+]
+CacheFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache-dir",
+        metavar="DIR",
+        envvar="SHAMISA_CACHE_DIR",
+        rich_help_panel=CACHE,
+        show_default="your cache folder",
+        help="Where the cache is.",
+    ),
+]
+CacheSize = Annotated[
+    int,
+    typer.Option(
+        "--cache-size",
+        metavar="MB",
+        min=1,
+        envvar="SHAMISA_CACHE_SIZE",
+        rich_help_panel=CACHE,
+        help="What it may hold: some .5 kB a scored picture, 135 kB one with its features. "
+        "What was not used for longest goes, features first.",
+    ),
+]
+
+
+def open_cache(
+    use: bool, folder: Path | None, megabytes: int, console: Console
+) -> AbstractContextManager[Cache | None]:
+    """The cache, open until the block ends; None where there is to be none, or its user has no home."""
+    from shamisa_cli.core.scoring.cache import MEGABYTE, Cache, default_folder
+
+    folder = folder or default_folder()
+    if not use or folder is None:
+        return nullcontext()
+    return Cache(folder.expanduser(), limit=megabytes * MEGABYTE, warn=console.warn)
 
 
 def view_size(text: str) -> ViewSize:

@@ -113,6 +113,9 @@ def score(
     device: options.DeviceName = options.Device.AUTO,
     runtime: options.RuntimeName = options.Runtime.AUTO,
     jobs: options.Jobs = None,
+    cache: options.UseCache = True,
+    cache_dir: options.CacheFolder = None,
+    cache_size: options.CacheSize = options.CACHE_MEGABYTES,
 ) -> None:
     """Score pictures from 0 to 100; higher looks better.
 
@@ -146,19 +149,21 @@ def score(
     from shamisa_cli.core.scoring.gallery import Gallery
     from shamisa_cli.core.scoring.pipeline import describe_run, score_files
 
-    loaded = load_model(model, probe=probe, offline=offline, device=device, runtime=runtime.value)
+    loaded = load_model(model, probe=probe, offline=offline, device=device, runtime=runtime.value, on_demand=cache)
     run = describe_run(loaded, view, gated=gated.gate.judges)
     gallery = None if html is None else Gallery()
     watch = _watch(loaded, files, maps, gallery)
-    scored = score_files(loaded, files, jobs=jobs, view_size=view, max_pixels=max_pixels, watch=watch)
     gated.require_same(run, loaded)
-    records = judged(scored, gated.gate)
     on_page: list[ImageRecord] = []
     standings: Counter[Standing] = Counter()
     scores: dict[str, float] = {}
     beside = reporter.streams and order is None and output is None
     with (
-        closing(records),
+        options.open_cache(cache, cache_dir, cache_size, console) as known,
+        closing(
+            score_files(loaded, files, jobs=jobs, view_size=view, max_pixels=max_pixels, watch=watch, cache=known)
+        ) as scored,
+        closing(judged(scored, gated.gate)) as records,
         gallery or nullcontext(),
         console.results(output) as stream,
         console.progress("Scoring", len(files), beside_results=beside) as advance,

@@ -19,8 +19,8 @@ from shamisa_cli.core.errors import SettingError
 
 PREFIX = "SHAMISA_"
 GATE_TABLE = "gate"
-FILES = {"gate.baseline"}
-"""Settings that name a file; in a configuration file it is relative to that file."""
+FILES = {"gate.baseline", "cache-dir"}
+"""Settings that name a file or folder; in a configuration file it is relative to that file."""
 MODELS = {"model", "probe", "relational-model"}
 """Settings that may name a folder; they are relative to the configuration file when they start with a dot."""
 

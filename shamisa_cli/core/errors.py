@@ -43,5 +43,9 @@ class MosTableError(ShamisaError):
     """A table of human scores cannot be read as it stands; the text names file, line and column."""
 
 
+class CacheError(ShamisaError):
+    """The cache of results cannot be read or emptied; scoring goes on without it and never raises this."""
+
+
 class TrainingError(ShamisaError):
     """Training cannot start, go on, or be resumed."""

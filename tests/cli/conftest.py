@@ -26,6 +26,7 @@ Shamisa = Callable[..., "subprocess.CompletedProcess[str]"]
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("SHAMISA_", "GITHUB_"))} | {
     "OMP_NUM_THREADS": "1",
     "COLUMNS": "100",
+    "SHAMISA_CACHE": "0",
 }
 
 

@@ -26,6 +26,7 @@ TORCH_FREE = (
     "core.scoring.map_files",
     "core.scoring.pipeline",
     "core.scoring.resuming",
+    "core.scoring.serving",
 )
 
 IMPORT_AND_LIST = """

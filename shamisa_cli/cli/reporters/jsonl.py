@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from typing import TextIO
+from collections.abc import Iterable, Mapping
+from typing import Any, TextIO
 
 from shamisa_cli.cli.reporters.reporter import Reporter
 from shamisa_cli.core.scoring.records import ImageRecord, Run
@@ -13,9 +13,13 @@ from shamisa_cli.core.scoring.records import ImageRecord, Run
 def write_jsonl(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> None:  # noqa: ARG001
     """Write each record as it comes."""
     for record in records:
-        line = json.dumps(record.to_json(), ensure_ascii=False, allow_nan=False)
-        stream.write(line + "\n")
-        stream.flush()
+        write_line(record.to_json(), stream)
+
+
+def write_line(values: Mapping[str, Any], stream: TextIO) -> None:
+    """Write one object, for whoever waits for it."""
+    stream.write(json.dumps(values, ensure_ascii=False, allow_nan=False) + "\n")
+    stream.flush()
 
 
 JSONL = Reporter(write_jsonl, streams=True)

@@ -28,6 +28,10 @@ class Embedder(Protocol):
         """The library that computes."""
 
     @property
+    def device(self) -> object:
+        """Where it computes; its text is "cpu", "cuda:0" or the like."""
+
+    @property
     def concurrent(self) -> bool:
         """Whether several threads may embed at once, each of them on a processor of its own."""
 

@@ -43,6 +43,7 @@ class OnnxEncoder:
     _alone: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     runtime: ClassVar[Runtime] = "onnx"
+    device: ClassVar[str] = "cpu"
     concurrent: ClassVar[bool] = True
 
     @classmethod

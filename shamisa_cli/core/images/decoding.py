@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import errno
+import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -52,12 +56,25 @@ class Picture:
     height: int
 
 
-def decode(path: Path, *, view_size: int | None = None, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
+def read_file(path: Path, most: int) -> bytes | None:
+    """The content of a regular file; None if it is longer than `most` bytes. Raises ImageError as `decode` does."""
+    with _explaining(path), _open_regular(path) as stream:
+        return stream.read() if os.fstat(stream.fileno()).st_size <= most else None
+
+
+def decode(
+    path: Path,
+    *,
+    content: bytes | None = None,
+    view_size: int | None = None,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+) -> Picture:
     """Read one picture: the first frame, upright (EXIF), in sRGB (ICC), transparent parts over white.
 
     Args:
         path: JPEG, PNG, WebP, TIFF, BMP, GIF; AVIF and HEIC where a decoder is installed. The content
             decides, not the suffix. Only regular files are opened.
+        content: the file's bytes, where they have been read; None opens the file.
         view_size: if given, the long side of the result is the smaller of it and the original's,
             reduced with an antialiased bicubic filter; the short side is rounded, at least 1.
             JPEGs are then decoded at a reduced scale, no smaller than twice the view, which is
@@ -67,9 +84,14 @@ def decode(path: Path, *, view_size: int | None = None, max_pixels: int = DEFAUL
     Raises:
         ImageError: nothing else, whatever the file holds.
     """
+    with _explaining(path), _open_regular(path) if content is None else BytesIO(content) as stream:
+        return _read(path, stream, view_size, max_pixels)
+
+
+@contextmanager
+def _explaining(path: Path) -> Iterator[None]:
     try:
-        with _open_regular(path) as stream:
-            return _read(path, stream, view_size, max_pixels)
+        yield
     except ImageError:
         raise
     except Exception as error:

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from shamisa_cli.core.encoder.embedder import Embedder
+from shamisa_cli.core.encoder.on_demand import EncoderOnDemand
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models import hub, probe_files
 from shamisa_cli.core.models.folder import (
@@ -56,8 +57,11 @@ class Model:
         """
         from shamisa_cli.core.encoder.encoder import Encoder
 
-        if isinstance(self.encoder, Encoder):
-            return self.encoder
+        own = self.encoder
+        if isinstance(own, EncoderOnDemand) and own.runtime == "torch":
+            own = own.loaded()
+        if isinstance(own, Encoder):
+            return own
         assert self.folder is not None
         return self.folder.load_encoder()
 
@@ -69,6 +73,7 @@ def load_model(
     offline: bool = False,
     device: str = "auto",
     runtime: RuntimeChoice = "auto",
+    on_demand: bool = False,
 ) -> Model:
     """Load a model by name, with the probe in its folder or another one.
 
@@ -78,6 +83,7 @@ def load_model(
         offline: make no request to the Hub.
         device: auto (CUDA, else MPS, else CPU), cpu, cuda, cuda:N or mps.
         runtime: auto (the fastest for the device), torch or onnx; see `load_embedder`.
+        on_demand: load the encoder with the first picture that needs it; whether the probes go with it is seen then.
 
     Raises:
         ModelError: a name leads nowhere, a folder is damaged, the probe was fitted on another encoder, or
@@ -95,9 +101,9 @@ def load_model(
     defects = load_defects(folder.path)
     if defects is not None:
         require_match(defects, folder.fingerprint, f"the encoder of {folder.name}")
-    encoder = load_embedder(folder, runtime, device)
+    encoder = load_embedder(folder, runtime, device, on_demand=on_demand)
     for probe_read in (regressor, defects):
-        if probe_read is not None and len(probe_read.feature_mean) != encoder.feature_length:
+        if not on_demand and probe_read is not None and len(probe_read.feature_mean) != encoder.feature_length:
             raise ModelError(
                 f"The probe reads {len(probe_read.feature_mean)} features, and the encoder of {folder.name} gives "
                 f"{encoder.feature_length}. Fit the probe again."

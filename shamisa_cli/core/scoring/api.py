@@ -11,11 +11,19 @@ from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, decode
 from shamisa_cli.core.images.discovery import discover
 from shamisa_cli.core.models.loading import Model, load_model
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
+from shamisa_cli.core.scoring.cache import Cache
 from shamisa_cli.core.scoring.embeddings import Features
 from shamisa_cli.core.scoring.frame import Records
 from shamisa_cli.core.scoring.gate import Gate, judged
 from shamisa_cli.core.scoring.maps import ScoreMap, split_score
-from shamisa_cli.core.scoring.pipeline import ViewSize, effective_view_size, embed_files, require_probe, score_files
+from shamisa_cli.core.scoring.pipeline import (
+    ViewSize,
+    effective_view_size,
+    embed_files,
+    feature_shelf_of,
+    require_probe,
+    score_files,
+)
 
 Paths = str | Path | Iterable[str | Path]
 
@@ -29,6 +37,7 @@ def score(
     view_size: ViewSize = "model",
     min_score: float | None = None,
     max_pixels: int = DEFAULT_MAX_PIXELS,
+    cache: Cache | None = None,
 ) -> Records:
     """Score pictures: one record each, in the order of `discover`; `to_pandas()` makes a table of them.
 
@@ -38,6 +47,7 @@ def score(
         recursive: whether folders are read with all their folders.
         jobs, view_size, max_pixels: see `score_files`.
         min_score: pictures that score less get the status "failed".
+        cache: an open `Cache`, for pictures that were scored before; None computes all of them.
 
     Raises:
         InputNotFoundError: a path matches nothing.
@@ -47,7 +57,7 @@ def score(
     """
     files = discover(_many(paths), recursive=recursive)
     gate = Gate(min_score=min_score)
-    records = score_files(_loaded(model), files, jobs=jobs, view_size=view_size, max_pixels=max_pixels)
+    records = score_files(_loaded(model), files, jobs=jobs, view_size=view_size, max_pixels=max_pixels, cache=cache)
     return Records(judged(records, gate))
 
 
@@ -76,6 +86,7 @@ def embed(
     jobs: int | None = None,
     view_size: ViewSize = "model",
     max_pixels: int = DEFAULT_MAX_PIXELS,
+    cache: Cache | None = None,
 ) -> Features:
     """Features (n, D) float32 of n pictures, in the order of `discover`; settings as for `score`.
 
@@ -84,8 +95,12 @@ def embed(
         InputNotFoundError, ModelError, SettingError: as for `score`.
     """
     files = discover(_many(paths), recursive=recursive)
+    loaded = _loaded(model)
+    shelf = feature_shelf_of(cache, loaded, view_size)
     rows = []
-    for embedding in embed_files(_loaded(model).encoder, files, jobs=jobs, view_size=view_size, max_pixels=max_pixels):
+    for embedding in embed_files(
+        loaded.encoder, files, jobs=jobs, view_size=view_size, max_pixels=max_pixels, shelf=shelf
+    ):
         if embedding.features is None:
             assert embedding.error is not None
             raise embedding.error

@@ -7,7 +7,8 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -16,16 +17,19 @@ import numpy.typing as npt
 
 from shamisa_cli.core.distortions.groups import GROUPS
 from shamisa_cli.core.encoder.spec import SMALLEST_VIEW
-from shamisa_cli.core.errors import ImageError, ModelError, SettingError
-from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, Picture, decode
+from shamisa_cli.core.errors import ModelError, SettingError
+from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
 from shamisa_cli.core.processors import available_cpus
 from shamisa_cli.core.scoring.records import NOT_A_NUMBER, ErrorRecord, ImageRecord, ModelRecord, Run
+from shamisa_cli.core.scoring.shelves import FeatureShelf, feature_shelf, score_shelf
+from shamisa_cli.core.scoring.sights import Embedding, Finding, Pixels, Sighting
 
 if TYPE_CHECKING:
     from shamisa_cli.core.encoder.embedder import Embedder
     from shamisa_cli.core.models.loading import Model
     from shamisa_cli.core.probe.defects import DefectProbe
     from shamisa_cli.core.probe.ridge import Probe
+    from shamisa_cli.core.scoring.cache import Cache
 
 DEFECT_DECIMALS = 3
 
@@ -33,29 +37,9 @@ ViewSize = int | Literal["model"] | None
 """Long side in pixels at which pictures are judged; "model": as the model says; None: every pixel."""
 
 
-@dataclass(frozen=True)
-class Embedding:
-    """What the encoder made of one file: either features, or the reason why there are none.
-
-    Attributes:
-        path: the file.
-        features: (D,) float32.
-        width, height: of the upright original, in pixels.
-        error: why the file could not be read.
-    """
-
-    path: Path
-    features: npt.NDArray[np.float32] | None = None
-    width: int | None = None
-    height: int | None = None
-    error: ImageError | None = None
-
-
 T = TypeVar("T")
-Pixels = npt.NDArray[np.uint8]
-Features = npt.NDArray[np.float32]
 Outcomes = Generator[tuple[Path, Future[T]], None, None]
-Seen = Generator[tuple[Embedding, Pixels | None], None, None]
+Found = Generator[tuple[T, Pixels | None], None, None]
 Watch = Callable[[ImageRecord, Pixels], None]
 """Told each scored picture and its pixels as they were judged, (H, W, 3)."""
 
@@ -76,6 +60,7 @@ def embed_files(
     jobs: int | None = None,
     view_size: ViewSize = "model",
     max_pixels: int = DEFAULT_MAX_PIXELS,
+    shelf: FeatureShelf | None = None,
 ) -> Generator[Embedding, None, None]:
     """Embed files in the order given, while threads work on the next ones.
 
@@ -89,11 +74,13 @@ def embed_files(
         jobs: threads; None takes one per available processor.
         view_size: see `ViewSize`.
         max_pixels: larger pictures are refused, before they are decoded.
+        shelf: features that are known, and where new ones go; see `feature_shelf_of`.
 
     Raises:
         SettingError: at once, when `jobs` or `view_size` is too small. Files never raise: see `Embedding`.
     """
-    return _without_pixels(_seen(encoder, paths, jobs, view_size, max_pixels))
+    sighting = Sighting(encoder, effective_view_size(encoder, view_size), max_pixels, make=_itself, shelf=shelf)
+    return _without_pixels(_found(sighting, paths, _thread_count(jobs)))
 
 
 def score_files(
@@ -104,19 +91,43 @@ def score_files(
     view_size: ViewSize = "model",
     max_pixels: int = DEFAULT_MAX_PIXELS,
     watch: Watch | None = None,
+    cache: Cache | None = None,
 ) -> Generator[ImageRecord, None, None]:
     """Score files in the order given; see `embed_files` for what the two have in common.
 
     Args:
         model: an encoder with a regressor.
         watch: see `Watch`; called in the thread that consumes the iterator, before the record comes.
+        cache: scores that are known, and where new ones go. Neither pixels nor encoder are needed for those, but
+            for the watch's sake.
 
     Raises:
         ModelError: at once, when the model has no regressor.
         SettingError: at once, for an impossible setting.
     """
+    sighting = scoring(model, view_size, max_pixels, cache=cache, keeps_pixels=watch is not None)
+    return _watched(_found(sighting, paths, _thread_count(jobs)), watch)
+
+
+def scoring(
+    model: Model,
+    view_size: ViewSize = "model",
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    *,
+    cache: Cache | None = None,
+    keeps_pixels: bool = False,
+) -> Sighting[ImageRecord]:
+    """How `score_files` looks at each file, for whoever has files come one by one. Raises as `score_files` does."""
     require_probe(model)
-    return _scored(model, _seen(model.encoder, paths, jobs, view_size, max_pixels), watch)
+    make = partial(_record, model)
+    size = effective_view_size(model.encoder, view_size)
+    shelf = score_shelf(cache, model, preprocessing_used(model.encoder, view_size), make)
+    return Sighting(model.encoder, size, max_pixels, make=make, shelf=shelf, keeps_pixels=keeps_pixels)
+
+
+def feature_shelf_of(cache: Cache | None, model: Model, view_size: ViewSize = "model") -> FeatureShelf | None:
+    """Where the cache has the model's features at a view size, for `embed_files`; None without a cache."""
+    return feature_shelf(cache, model, preprocessing_used(model.encoder, view_size))
 
 
 def require_probe(model: Model) -> Probe:
@@ -139,28 +150,18 @@ def describe_run(model: Model, view_size: ViewSize, *, gated: bool = False) -> R
     return Run(ModelRecord(model.name, model.revision, preprocessing_used(model.encoder, view_size)), gated)
 
 
-def _seen(encoder: Embedder, paths: Iterable[Path], jobs: int | None, view_size: ViewSize, max_pixels: int) -> Seen:
+def _thread_count(jobs: int | None) -> int:
     if jobs is not None and jobs < 1:
         raise SettingError(f"The number of jobs is {jobs}; it must be at least 1.")
-    return _embedded(encoder, paths, jobs or available_cpus(), effective_view_size(encoder, view_size), max_pixels)
+    return jobs or available_cpus()
 
 
-def _embedded(encoder: Embedder, paths: Iterable[Path], jobs: int, view_size: int | None, max_pixels: int) -> Seen:
-    def read(path: Path) -> tuple[Picture, Features | None]:
-        picture = decode(path, view_size=view_size, max_pixels=max_pixels)
-        return picture, encoder.embed(picture.pixels) if encoder.concurrent else None
-
+def _found(sighting: Sighting[Finding], paths: Iterable[Path], jobs: int) -> Found[Finding]:
     # Whole photographs are big and the encoder is the slow part then: hold few of them.
-    window = jobs + 1 if view_size is None else 2 * jobs + 2
-    with closing(_in_order(read, paths, jobs, window)) as outcomes:
+    window = jobs + 1 if sighting.view_size is None else 2 * jobs + 2
+    with closing(_in_order(sighting.look, paths, jobs, window)) as outcomes:
         for path, outcome in outcomes:
-            try:
-                picture, features = outcome.result()
-            except ImageError as error:
-                yield Embedding(path, error=error), None
-                continue
-            features = encoder.embed(picture.pixels) if features is None else features
-            yield Embedding(path, features, picture.width, picture.height), picture.pixels
+            yield sighting.finish(path, outcome)
 
 
 def _in_order(read: Callable[[Path], T], paths: Iterable[Path], jobs: int, window: int) -> Outcomes[T]:
@@ -178,19 +179,22 @@ def _in_order(read: Callable[[Path], T], paths: Iterable[Path], jobs: int, windo
         threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _without_pixels(seen: Seen) -> Generator[Embedding, None, None]:
-    with closing(seen):
-        for embedding, _ in seen:
+def _without_pixels(found: Found[Embedding]) -> Generator[Embedding, None, None]:
+    with closing(found):
+        for embedding, _ in found:
             yield embedding
 
 
-def _scored(model: Model, seen: Seen, watch: Watch | None) -> Generator[ImageRecord, None, None]:
-    with closing(seen):
-        for embedding, pixels in seen:
-            record = _record(model, embedding)
+def _watched(found: Found[ImageRecord], watch: Watch | None) -> Generator[ImageRecord, None, None]:
+    with closing(found):
+        for record, pixels in found:
             if watch is not None and pixels is not None and record.score is not None:
                 watch(record, pixels)
             yield record
+
+
+def _itself(embedding: Embedding) -> Embedding:
+    return embedding
 
 
 def _record(model: Model, embedding: Embedding) -> ImageRecord:

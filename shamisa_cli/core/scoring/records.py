@@ -11,6 +11,7 @@ from shamisa_cli.core.errors import ImageError
 
 SCHEMA = 1
 NOT_A_NUMBER = "not-a-number"
+BAD_REQUEST = "bad-request"
 
 Status = Literal["ok", "failed", "error"]
 FindingRule = Literal["min-score", "max-drop", "unreadable"]
@@ -21,7 +22,8 @@ class ErrorRecord:
     """Why a picture has no score.
 
     Attributes:
-        kind: one of `ImageErrorKind`, or "not-a-number" when the model gave no finite score.
+        kind: one of `ImageErrorKind`, "not-a-number" when the model gave no finite score, or "bad-request"
+            when a server was asked for none.
         message: a sentence for a person.
     """
 

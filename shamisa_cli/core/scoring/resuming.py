@@ -29,11 +29,13 @@ from shamisa_cli.core.scoring.embeddings import (
     load_features,
     save_features,
 )
-from shamisa_cli.core.scoring.pipeline import Embedding, ViewSize, embed_files, preprocessing_used
+from shamisa_cli.core.scoring.pipeline import ViewSize, embed_files, preprocessing_used
+from shamisa_cli.core.scoring.sights import Embedding
 
 if TYPE_CHECKING:
     from shamisa_cli.core.encoder.embedder import Embedder
     from shamisa_cli.core.models.loading import Model
+    from shamisa_cli.core.scoring.shelves import FeatureShelf
 
 ROWS_PER_PART = 256
 
@@ -72,6 +74,7 @@ def embed_to_file(
     *,
     jobs: int | None = None,
     max_pixels: int = DEFAULT_MAX_PIXELS,
+    shelf: FeatureShelf | None = None,
     advance: Callable[[int], None] = lambda _pictures: None,
     rows_per_part: int = ROWS_PER_PART,
 ) -> Collected:
@@ -79,6 +82,7 @@ def embed_to_file(
 
     Args:
         origin: goes into the file; pictures are judged at the view size its preprocessing names.
+        shelf: features that are known from elsewhere, and where new ones go; see `feature_shelf_of`.
         advance: called with the number of pictures that are done, as they are.
         rows_per_part: how much work a kill may cost at most.
 
@@ -96,7 +100,7 @@ def embed_to_file(
 
     errors: list[ImageError] = []
     embeddings = embed_files(
-        encoder, missing, jobs=jobs, view_size=origin.preprocessing["view_size"], max_pixels=max_pixels
+        encoder, missing, jobs=jobs, view_size=origin.preprocessing["view_size"], max_pixels=max_pixels, shelf=shelf
     )
     with closing(embeddings):
         for batch in _batches(_readable(embeddings, errors, advance), rows_per_part):

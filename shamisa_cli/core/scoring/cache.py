@@ -1,0 +1,261 @@
+"""What earlier runs found out about pictures, in one SQLite file of limited size that may be lost at any time.
+
+SQLite's own locks and rollback journal keep the file whole under concurrent runs and killed ones. The journal is
+not the write-ahead kind, which a network file system shared by several machines would break. Every value is stored
+with a hash over its key and itself: whatever happens to the file, what comes out is what went in, or nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+from shamisa_cli.core.errors import CacheError
+
+Kind = Literal["features", "scores"]
+"""What a value is. Features take some 300 times the room, so they are the first to go."""
+
+FILE = "pictures-1.sqlite3"
+"""The number rises with the form of the file."""
+MEGABYTE = 1_000_000
+DEFAULT_LIMIT = 1000 * MEGABYTE
+
+BUSY_SECONDS = 30
+WRITE_EVERY_SECONDS = 1.0
+WRITE_EVERY_BYTES = 8 * MEGABYTE
+"""What a kill may cost at most, and how often other runs are kept waiting."""
+TOUCH_SECONDS = 3600
+"""Uses closer together count as one, so that a run that only reads hardly writes."""
+ROWS_DROPPED_AT_ONCE = 64
+CHECK_BYTES = 16
+
+_NOT_DAMAGED = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_FULL")
+_TABLE = (
+    "CREATE TABLE IF NOT EXISTS entries (key BLOB PRIMARY KEY, kind TEXT NOT NULL, used INTEGER NOT NULL, "
+    "value BLOB NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS by_use ON entries (kind, used)",
+)
+
+
+@dataclass(frozen=True)
+class CacheContents:
+    """What a cache holds.
+
+    Attributes:
+        path: the file, whether it is there or not.
+        size: of the file in bytes; 0 where there is none. It does not shrink before it is cleared.
+        scores, features: how many pictures there are scores and features of.
+    """
+
+    path: str
+    size: int
+    scores: int
+    features: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON values."""
+        return asdict(self)
+
+
+class Cache:
+    """Bytes by key, the least recently used of them dropped when there are too many. For use by several threads.
+
+    What goes wrong with the file (damage, no permission, a full disk) is warned of once; from then on the cache is
+    empty and keeps nothing. New values are written every second or so, and when the cache is closed.
+
+    Args:
+        folder: where the file is; made if it is missing.
+        limit: bytes that the file may hold.
+        warn: told what went wrong.
+    """
+
+    def __init__(
+        self, folder: Path, *, limit: int = DEFAULT_LIMIT, warn: Callable[[str], object] = warnings.warn
+    ) -> None:
+        self._path = folder / FILE
+        self._limit = limit
+        self._warn = warn
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._new: dict[bytes, tuple[Kind, bytes]] = {}
+        self._touched: set[bytes] = set()
+        self._written = float("-inf")
+        with self._guarded():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._connection = _opened(self._path)
+            for statement in _TABLE:
+                self._connection.execute(statement)
+
+    def __enter__(self) -> Cache:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write what is new and let go of the file; afterwards the cache is empty."""
+        with self._guarded():
+            self._write()
+        with self._lock:
+            self._let_go()
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value of a key; None where there is none, or it is damaged."""
+        with self._guarded():
+            if key in self._new:
+                return self._new[key][1]
+            if self._connection is None:
+                return None
+            row = self._connection.execute("SELECT value, used FROM entries WHERE key = ?", (key,)).fetchone()
+            if row is None or row[0][:CHECK_BYTES] != _check(key, row[0][CHECK_BYTES:]):
+                return None
+            if row[1] + TOUCH_SECONDS < time.time():
+                self._touched.add(key)
+            value: bytes = row[0][CHECK_BYTES:]
+            return value
+        return None
+
+    def put(self, kind: Kind, key: bytes, value: bytes) -> None:
+        """Keep a value under a key of 32 bytes, in place of an earlier one."""
+        with self._guarded():
+            if self._connection is None:
+                return
+            self._new[key] = kind, value
+            waiting = sum(len(value) for _, value in self._new.values())
+            if waiting > WRITE_EVERY_BYTES or time.monotonic() - self._written > WRITE_EVERY_SECONDS:
+                self._write()
+
+    def _write(self) -> None:
+        if self._connection is None or not (self._new or self._touched):
+            return
+        now = int(time.time())
+        rows = [(key, kind, now, _check(key, value) + value) for key, (kind, value) in self._new.items()]
+        with self._connection as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?)", rows)
+            connection.executemany("UPDATE entries SET used = ? WHERE key = ?", [(now, key) for key in self._touched])
+            _shrink(connection, self._limit)
+        self._new.clear()
+        self._touched.clear()
+        self._written = time.monotonic()
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        with self._lock:
+            try:
+                yield
+            except (sqlite3.Error, OSError) as error:
+                self._let_go()
+                self._warn(
+                    f"the cache {self._path} cannot be used ({_reason(error)}). Pictures are computed as without it; "
+                    "shamisa cache clear makes a new one, --no-cache goes without."
+                )
+
+    def _let_go(self) -> None:
+        self._new.clear()
+        self._touched.clear()
+        if self._connection is not None:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+        self._connection = None
+
+
+def default_folder() -> Path | None:
+    """Where a user's caches belong on this system; None for a user without a home."""
+    try:
+        if sys.platform == "win32":
+            base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        elif sys.platform == "darwin":
+            base = Path.home() / "Library" / "Caches"
+        else:
+            named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+            base = named if named.is_absolute() else Path.home() / ".cache"  # the XDG rules ignore relative paths
+    except RuntimeError:
+        return None
+    return base / "shamisa"
+
+
+def contents(folder: Path) -> CacheContents:
+    """What the cache in `folder` holds. Raises CacheError where that cannot be read."""
+    path = folder / FILE
+    if not path.exists():
+        return CacheContents(str(path), 0, 0, 0)
+    try:
+        with closing(_opened(path)) as connection:
+            counts = dict(connection.execute("SELECT kind, count(*) FROM entries GROUP BY kind").fetchall())
+    except sqlite3.Error as error:
+        raise CacheError(
+            f"The cache {path} cannot be read ({_reason(error)}). Remove what is in it with: shamisa cache clear."
+        ) from error
+    return CacheContents(str(path), path.stat().st_size, counts.get("scores", 0), counts.get("features", 0))
+
+
+def clear(folder: Path) -> int:
+    """Empty the cache in `folder`, damaged or not, and give the number of bytes that became free.
+
+    Raises CacheError when another program holds it.
+    """
+    path = folder / FILE
+    if not path.exists():
+        return 0
+    before = path.stat().st_size
+    try:
+        # The file stays: runs that have it open would go on writing into one that has no name any more.
+        with closing(_opened(path)) as connection:
+            connection.execute("DELETE FROM entries")
+            connection.execute("VACUUM")
+            for statement in _TABLE:  # fails on a table of another form
+                connection.execute(statement)
+        return before - path.stat().st_size
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorname", "").startswith(_NOT_DAMAGED):
+            raise CacheError(f"The cache {path} cannot be emptied ({_reason(error)}). Try again.") from error
+    for damaged in (path, path.with_name(f"{FILE}-journal")):
+        damaged.unlink(missing_ok=True)
+    return before
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    # A kill harms nothing either way; a power failure may rarely, and costs results that can be computed again.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    return connection
+
+
+def _check(key: bytes, value: bytes) -> bytes:
+    return hashlib.blake2b(key + value, digest_size=CHECK_BYTES).digest()
+
+
+def _shrink(connection: sqlite3.Connection, limit: int) -> None:
+    """Drop what was not used for longest, features first, until the pages in use are within the limit."""
+    while _pages_in_use(connection) > limit:
+        dropped = connection.execute(
+            "DELETE FROM entries WHERE key IN (SELECT key FROM entries ORDER BY kind, used LIMIT ?)",
+            (ROWS_DROPPED_AT_ONCE,),
+        )
+        if not dropped.rowcount:
+            break
+
+
+def _pages_in_use(connection: sqlite3.Connection) -> int:
+    count, free, size = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+    )
+    return int((count - free) * size)
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__

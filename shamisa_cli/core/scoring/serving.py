@@ -1,0 +1,120 @@
+"""Scores for a program that asks for one picture at a time: JSON lines in, and out in the same order."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from queue import Queue
+from typing import Any, BinaryIO, NoReturn
+
+from shamisa_cli.core.scoring.records import BAD_REQUEST, ErrorRecord, ImageRecord
+from shamisa_cli.core.scoring.sights import Sight, Sighting
+
+LONGEST_LINE = 1_000_000
+"""Bytes; the longest path of any system takes a tenth of it."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One line that came in.
+
+    Attributes:
+        id: any JSON value, which the answer repeats.
+        path: the picture; None where the line asks for none.
+        error: what is wrong with the line.
+    """
+
+    id: Any = None
+    path: Path | None = None
+    error: str | None = None
+
+
+Write = Callable[[Mapping[str, Any]], None]
+_Looking = Future[Sight[ImageRecord]]
+
+
+def read_requests(stream: BinaryIO) -> Iterator[Request]:
+    """The requests on a stream, to its end; a line that is too long is passed over and never held in memory."""
+    while line := stream.readline(LONGEST_LINE + 1):
+        if len(line) > LONGEST_LINE:
+            while line and not line.endswith(b"\n"):
+                line = stream.readline(LONGEST_LINE)
+            yield Request(error=f"The line is longer than {LONGEST_LINE:,} bytes.")
+        elif line.strip():
+            yield parse_request(line)
+
+
+def parse_request(line: bytes) -> Request:
+    """What one line asks for; what is wrong with it is in the request."""
+    try:
+        asked = json.loads(line, parse_constant=_no_json)
+    except (ValueError, RecursionError) as error:
+        return Request(error=f"The line is no JSON ({str(error) or 'too deeply nested'}).")
+    if not isinstance(asked, dict):
+        return Request(error='The line is no object; it should be like {"path": "a.jpg", "id": 1}.')
+    name = asked.get("path")
+    if not isinstance(name, str) or not name:
+        return Request(asked.get("id"), error="'path' is missing, or is no text; it names a picture.")
+    return Request(asked.get("id"), Path(name))
+
+
+def serve(requests: Iterable[Request], sighting: Sighting[ImageRecord], write: Write, *, jobs: int) -> None:
+    """Answer each request with a record and the request's id, in the order they came, each as soon as it is due.
+
+    Args:
+        requests: may be endless. Whatever iterating over it raises ends the server, once those before are answered.
+        sighting: how pictures are looked at; see `scoring`.
+        write: called in another thread, one answer at a time.
+        jobs: pictures that are worked on at once; a few more wait.
+    """
+    waiting: Queue[tuple[Request, _Looking | None] | None] = Queue(2 * jobs + 2)
+    failures: list[BaseException] = []
+    writer = threading.Thread(target=_answer_all, args=(waiting, sighting, write, failures), name="answer")
+    with ThreadPoolExecutor(jobs, thread_name_prefix="read") as threads:
+        writer.start()
+        try:
+            for request in requests:
+                looking = None if request.path is None else threads.submit(sighting.look, request.path)
+                waiting.put((request, looking))
+                if failures:
+                    break
+        finally:
+            waiting.put(None)
+            writer.join()
+    if failures:
+        raise failures[0]
+
+
+def _answer_all(
+    waiting: Queue[tuple[Request, _Looking | None] | None],
+    sighting: Sighting[ImageRecord],
+    write: Write,
+    failures: list[BaseException],
+) -> None:
+    while (next_one := waiting.get()) is not None:
+        if failures:
+            continue  # whoever asks must not wait for room in the queue
+        try:
+            write(_answer(*next_one, sighting))
+        except BaseException as error:
+            failures.append(error)
+
+
+def _answer(request: Request, looking: _Looking | None, sighting: Sighting[ImageRecord]) -> dict[str, Any]:
+    if request.path is None or looking is None:
+        record = ImageRecord("", status="error", error=ErrorRecord(BAD_REQUEST, request.error or ""))
+        return {**record.to_json(), "path": None, "id": request.id}
+    try:
+        record, _ = sighting.finish(request.path, looking)
+    except MemoryError:
+        message = f"{request.path}: there is not enough memory to score it. Try fewer --jobs, or a smaller --view-size."
+        record = ImageRecord("", status="error", error=ErrorRecord("too-large", message))
+    return {**replace(record, path=str(request.path)).to_json(), "id": request.id}
+
+
+def _no_json(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON value")
