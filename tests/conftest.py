@@ -36,7 +36,8 @@ def relational_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
 
     from shamisa_cli.core.models.relational_files import save_relational
-    from shamisa_cli.core.relational.network import RelationalConfig, RelationalModel
+    from shamisa_cli.core.relational.network import RelationalModel
+    from shamisa_cli.core.relational.shape import RelationalConfig
 
     folder = tmp_path_factory.mktemp("relational") / "pairs"
     with torch.random.fork_rng():

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from shamisa_cli.core.errors import ModelError, SettingError
 from shamisa_cli.core.models import manifest
 from shamisa_cli.core.models.manifest import CARD, LIBRARY_NAME, RELATIONAL_MANIFEST, RELATIONAL_WEIGHTS
+from shamisa_cli.core.relational.shape import RelationalConfig
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from shamisa_cli.core.relational.network import RelationalConfig, RelationalModel
+    from shamisa_cli.core.relational.network import RelationalModel
 
 RELATIONAL_KIND = "relational"
 
@@ -158,8 +159,6 @@ def _described(folder: Path, entries: Mapping[str, Any], weights_sha256: str) ->
 
 
 def _config(path: Path, data: Any) -> RelationalConfig:
-    from shamisa_cli.core.relational.network import RelationalConfig
-
     if not isinstance(data, dict):
         raise ModelError(f"{path}: 'networks' must be an object with the shape of the networks.")
     try:

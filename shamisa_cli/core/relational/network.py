@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -12,11 +11,11 @@ from torch import Tensor, nn
 
 from shamisa_cli.core.encoder.backbones import MobileNetV2
 from shamisa_cli.core.encoder.features import normalised
-from shamisa_cli.core.encoder.spec import Layer, Preprocessing
+from shamisa_cli.core.encoder.spec import Preprocessing
 from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.relational.shape import RelationalConfig
 from shamisa_cli.core.relational.statistics import CHANNELS, LIKENESSES, dissimilarity, picture_channels
 from shamisa_cli.core.relational.triplets import STRIDE, TARGETS
-from shamisa_cli.core.training.overrides import overridden
 
 MAPS: tuple[str, ...] = (*TARGETS, "overall")
 """The signed maps in order: seven groups, saturation, and the overall change. Positive says of the second picture:
@@ -40,34 +39,6 @@ ODD_SCALE = 2.0
 
 POINTS = 100.0
 """Scores run from −100 to 100."""
-
-
-@dataclass(frozen=True)
-class RelationalConfig:
-    """The shape of the networks.
-
-    Attributes:
-        stages: the stages of MobileNetV2 that are read, in rising order; those after the last are left out.
-        layer: where in a stage.
-        width: channels of the head.
-        blocks: how many blocks the head has.
-        hidden: channels of the scoring network.
-    """
-
-    stages: tuple[int, ...] = (0, 1, 3, 6, 10)
-    layer: Layer = "output"
-    width: int = 96
-    blocks: int = 2
-    hidden: int = 32
-
-    def to_json(self) -> dict[str, Any]:
-        """The record as JSON values; `from_json` gives it back."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> RelationalConfig:
-        """Read what `to_json` wrote. Raises SettingError on unknown entries or wrong types."""
-        return overridden(cls(), data)
 
 
 @dataclass(frozen=True)

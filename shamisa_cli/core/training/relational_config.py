@@ -9,8 +9,8 @@ from typing import Any, Literal
 from shamisa_cli.core.distortions.registry import BY_GROUP, operator_named
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.relational.batches import SetSettings
-from shamisa_cli.core.relational.network import RelationalConfig
 from shamisa_cli.core.relational.objective import RelationalCoefficients
+from shamisa_cli.core.relational.shape import RelationalConfig
 from shamisa_cli.core.training.overrides import overridden
 
 

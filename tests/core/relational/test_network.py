@@ -13,11 +13,11 @@ from shamisa_cli.core.relational.network import (
     HALO,
     MAPS,
     Related,
-    RelationalConfig,
     RelationalModel,
     odd_pooling,
     points,
 )
+from shamisa_cli.core.relational.shape import RelationalConfig
 
 SMALL = RelationalConfig(width=16, hidden=8)
 

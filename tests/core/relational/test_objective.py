@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from shamisa_cli.core.relational.batches import RelationalBatch
-from shamisa_cli.core.relational.network import Related, RelationalConfig, RelationalModel
+from shamisa_cli.core.relational.network import Related, RelationalModel
 from shamisa_cli.core.relational.objective import (
     RelationalCoefficients,
     dense_loss,
@@ -18,6 +18,7 @@ from shamisa_cli.core.relational.objective import (
     relational_loss,
     score_loss,
 )
+from shamisa_cli.core.relational.shape import RelationalConfig
 
 
 def test_all_pairs_are_compared_once_the_earlier_version_first() -> None:

@@ -18,7 +18,8 @@ from PIL import Image
 from shamisa_cli.core.errors import ModelError, SettingError, TrainingError
 from shamisa_cli.core.models.relational_files import load_relational, read_relational
 from shamisa_cli.core.relational.batches import SetSettings
-from shamisa_cli.core.relational.network import RelationalConfig, RelationalModel
+from shamisa_cli.core.relational.network import RelationalModel
+from shamisa_cli.core.relational.shape import RelationalConfig
 from shamisa_cli.core.training.config import TrainingConfig
 from shamisa_cli.core.training.distributed import World
 from shamisa_cli.core.training.metrics import read_metrics
