@@ -168,7 +168,6 @@ def test_maps_are_drawn_in_a_folder_for_each_candidate(run: Run, pictures: Path)
         (("broken.png", "dark.png", "--skip-unreadable"), "broken.png is not a picture"),
         (("original.png", "gone.png"), "'gone.png' does not exist"),
         (("original.png",), "No picture was named"),
-        (("original.png", "dark.png", "--min-score", "nan"), "--min-score"),
         (("original.png", "dark.png", "--maps", "dark.png"), "--maps takes the name of a folder"),
         (("original.png", "dark.png", "--model", "shamisa-mobilenetv2"), "no relational model"),
         (("original.png", "dark.png", "--model", "nothing-like-it"), "There is no model"),
@@ -180,6 +179,12 @@ def test_what_cannot_be_done_is_a_sentence_and_exit_2(run: Run, arguments: tuple
     assert said in shown.stderr
     assert "Traceback" not in shown.stderr
     assert len(shown.stderr.splitlines()) == 1
+
+
+def test_a_bar_that_is_no_number_is_refused(run: Run) -> None:
+    shown = run("compare", "original.png", "dark.png", "--min-score", "nan")
+    assert (shown.returncode, shown.stdout) == (2, "")
+    assert "--min-score" in shown.stderr
 
 
 def test_rank_puts_versions_into_one_order(run: Run) -> None:
