@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,10 @@ def serve(tiny_model: Path) -> Iterator[Callable[..., Server]]:
     yield start
     for server in started:
         server.kill()
-        server.communicate()
+        server.wait()
+        for pipe in (server.stdin, server.stdout, server.stderr):
+            with suppress(BrokenPipeError):
+                pipe.close()
 
 
 def asked(server: Server, *requests: Any) -> list[dict[str, Any]]:
