@@ -21,7 +21,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from monotonicity import ROUNDING, SEVERITIES, WANTED, pixels_of
 from scipy.stats import spearmanr
+from untouched import untouched_photos
 
 from shamisa_cli.core.distortions.engine import apply_operator
 from shamisa_cli.core.distortions.registry import OPERATORS
@@ -42,7 +44,6 @@ from shamisa_cli.core.training.session import train_run
 
 VIEW = 512
 READ = FeatureSpec(stages=tuple(range(19)), moments=("mean", "std"), scales=(0.5,), layer="hidden")
-SEVERITIES = (0.0, 1.0, 2.0, 3.0, 4.0)
 
 BASE: Mapping[str, Any] = {"retention": 50.0, "heads_first": 8, "warmup_steps": 4, "encoder_lr": 1e-4}
 """Little retention and a high rate, so that so short a run changes something; the rest is the preset's."""
@@ -109,8 +110,7 @@ def degraded(path: Path) -> dict[str, list[np.ndarray]]:
         for severity in SEVERITIES:
             generator = torch.Generator().manual_seed(seed)
             worse = apply_operator(picture, name, severity, generator, angle=0.7, channel=seed % 3)
-            pixels = (worse[0] * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
-            versions.setdefault(name, []).append(pixels)
+            versions.setdefault(name, []).append(pixels_of(worse))
     return versions
 
 
@@ -141,7 +141,7 @@ def judged(encoder: Encoder, table: MosTable, pictures: Sequence[np.ndarray], sh
         "srcc": round(result.spread("srcc").median, 4),
         **by_subset,
         "severity": round(float(np.mean(falls)), 3),
-        "operators": sum(value <= -0.9 + 1e-9 for value in falls),
+        "operators": sum(value <= WANTED + ROUNDING for value in falls),
         "splits": splits,
     }
 
@@ -177,7 +177,7 @@ def main() -> None:
     table = read_mos_table(options.mos, subset_column="subset")
     table = table.take(np.sort(np.random.default_rng(0).permutation(len(table))[: options.pictures]))
     pictures = [decode(path, view_size=VIEW).pixels for path in table.paths]
-    sheets = [path for path in discover([options.sheets]) if "_" not in path.stem.removeprefix("deep_")][:5]
+    sheets = untouched_photos(options.sheets)[:5]
     for row in ["start", *options.rows]:
         if row in (line["row"] for line in lines):
             continue

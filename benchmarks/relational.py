@@ -27,10 +27,11 @@ import torch.nn.functional as F
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
+from untouched import untouched_photos
 
 from shamisa_cli.core.distortions.groups import GROUPS
 from shamisa_cli.core.distortions.registry import OPERATORS
-from shamisa_cli.core.images import decode, discover
+from shamisa_cli.core.images import decode
 from shamisa_cli.core.models.relational_loading import load_relational_model
 from shamisa_cli.core.relational.network import RelationalModel
 from shamisa_cli.core.relational.triplets import TARGETS, OrderedSet, SetKind, draw_ordered_set
@@ -143,7 +144,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--operators", type=lambda text: frozenset(text.split(",")), default=frozenset(OPERATORS))
     options = parser.parse_args()
-    photos = [path for path in discover([options.folder]) if "_" not in path.stem.removeprefix("deep_")]
+    photos = untouched_photos(options.folder)
     photos = [path for path in photos if np.ptp(decode(path).pixels, axis=2).mean() > LEAST_COLOUR]
     model = load_relational_model(options.model).network
     tally = Tally()

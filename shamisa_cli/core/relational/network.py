@@ -13,11 +13,12 @@ from shamisa_cli.core.encoder.backbones import MobileNetV2
 from shamisa_cli.core.encoder.features import normalised
 from shamisa_cli.core.encoder.spec import Preprocessing
 from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.relational.records import OVERALL
 from shamisa_cli.core.relational.shape import RelationalConfig
 from shamisa_cli.core.relational.statistics import CHANNELS, LIKENESSES, dissimilarity, picture_channels
 from shamisa_cli.core.relational.triplets import STRIDE, TARGETS
 
-MAPS: tuple[str, ...] = (*TARGETS, "overall")
+MAPS: tuple[str, ...] = (*TARGETS, OVERALL)
 """The signed maps in order: seven groups, saturation, and the overall change. Positive says of the second picture:
 blurrier, brighter, more contrast, more saturated; more of that fault (colour, compression, noise, spatial); worse."""
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 AXES = ("saturation",)
+"""What moves in two directions and is no group of its own."""
+
 FAULTS = ("colour", "compression", "noise", "spatial")
 """Groups of which there is only more or less: more is worse."""
 

@@ -18,9 +18,7 @@ from shamisa_cli.core.distortions.groups import GROUPS, MAX_SEVERITY, Group
 from shamisa_cli.core.distortions.masks import MASK_SHAPES, MaskShape, draw_mask
 from shamisa_cli.core.distortions.registry import BY_GROUP, operator_named
 from shamisa_cli.core.relational.disturbances import disturb
-
-AXES: tuple[str, ...] = ("saturation",)
-"""What moves in two directions and is no group of its own."""
+from shamisa_cli.core.relational.records import AXES
 
 TARGETS: tuple[str, ...] = (*GROUPS, *AXES)
 """The signed maps that have targets."""

@@ -43,7 +43,7 @@ def model_card(run: RunFolder, record: RunRecord, *, seconds: float) -> str:
     crops = sum(line["crops"] for line in lines)
     rows = {
         "Architecture": config.architecture,
-        "Started from": _start(config),
+        "Started from": start_named(config.init),
         "Photographs": f"{photos.pristine_count} pristine, {photos.real_count} real",
         "Steps": f"{config.steps} ({crops:,} crops)",
         "Processes": record.processes,
@@ -80,14 +80,14 @@ def _settings(record: RunRecord) -> TrainingConfig:
     return record.config
 
 
-def _start(config: TrainingConfig) -> str:
+def start_named(init: str) -> str:
+    """What `init` of a run's settings means, in words."""
     named = {"imagenet": "ImageNet weights (torchvision)", "none": "random weights"}
-    return named.get(config.init, f"the weights in {config.init}")
+    return named.get(init, f"the weights in {init}")
 
 
 def _origin(record: RunRecord) -> str:
     count = record.photographs.pristine_count + record.photographs.real_count
     config = _settings(record)
-    return (
-        f"Self-supervised pretraining (SHAMISA) of {config.steps} steps on {count} photographs, from {_start(config)}"
-    )
+    start = start_named(config.init)
+    return f"Self-supervised pretraining (SHAMISA) of {config.steps} steps on {count} photographs, from {start}"

@@ -8,6 +8,7 @@ from pathlib import Path
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.models.relational_files import RelationalFolder, save_relational
 from shamisa_cli.core.relational.network import RelationalModel
+from shamisa_cli.core.training.finish import start_named
 from shamisa_cli.core.training.metrics import read_metrics
 from shamisa_cli.core.training.relational_config import RelationalTrainingConfig
 from shamisa_cli.core.training.runs import RunFolder, RunRecord
@@ -42,7 +43,7 @@ def model_card(run: RunFolder, record: RunRecord, *, seconds: float) -> str:
     crops = sum(line["crops"] for line in lines)
     trunk = f"{config.trunk_lr:g}" if config.trunk_lr else "frozen"
     rows = {
-        "Trunk": f"MobileNetV2, {_start(config)}",
+        "Trunk": f"MobileNetV2, from {start_named(config.init)}",
         "Photographs": f"{photos.pristine_count} pristine, {photos.real_count} real",
         "Batch": f"{batch.sets} sets of {batch.versions} versions, {batch.crop} px",
         "Operators left out": ", ".join(batch.left_out) or "none",
@@ -81,15 +82,10 @@ def _settings(record: RunRecord) -> RelationalTrainingConfig:
     return record.config
 
 
-def _start(config: RelationalTrainingConfig) -> str:
-    named = {"imagenet": "ImageNet weights (torchvision)", "none": "random weights"}
-    return f"from {named.get(config.init, f'the weights in {config.init}')}"
-
-
 def _origin(record: RunRecord) -> str:
     config, photos = _settings(record), record.photographs
     count = photos.pristine_count + photos.real_count
-    return f"Relational training of {config.steps} steps on {count} photographs, {_start(config)}"
+    return f"Relational training of {config.steps} steps on {count} photographs, from {start_named(config.init)}"
 
 
 def _copy(source: Path, target: Path) -> None:
