@@ -30,6 +30,7 @@ from shamisa_cli.core.images import discover
 from shamisa_cli.core.memory import keep_freed_memory
 from shamisa_cli.core.training.batches import BatchSettings, BatchStream
 from shamisa_cli.core.training.config import preset, with_settings
+from shamisa_cli.core.training.distributed import World
 from shamisa_cli.core.training.loading import batch_source
 from shamisa_cli.core.training.metrics import StepMetrics
 from shamisa_cli.core.training.runs import RunFolder
@@ -87,7 +88,7 @@ def waiting_steps(photos: list[Path], options: argparse.Namespace, device: torch
     steps: list[StepMetrics] = []
     with tempfile.TemporaryDirectory() as folder:
         run = RunFolder(Path(folder))
-        Trainer(config, run, batches, device=device).train(on_step=steps.append)
+        Trainer(config, run, batches, world=World(device=device)).train(on_step=steps.append)
     return steps[1:]
 
 

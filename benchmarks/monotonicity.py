@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from scipy.stats import spearmanr
+from untouched import untouched_photos
 
 from shamisa_cli.core.distortions.engine import apply_operator
 from shamisa_cli.core.distortions.registry import OPERATORS
-from shamisa_cli.core.images import decode, discover
+from shamisa_cli.core.images import decode
 from shamisa_cli.core.models.loading import Model, load_model
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 
@@ -66,7 +67,7 @@ def main() -> None:
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--photos", type=int, default=1000)
     options = parser.parse_args()
-    photos = [path for path in discover([Path(options.folder)]) if "_" not in path.stem.removeprefix("deep_")]
+    photos = untouched_photos(Path(options.folder))
     model = load_model(options.model)
     found = correlations(model, photos[: options.photos])
     medians = {name: float(np.median(values)) for name, values in found.items()}

@@ -69,7 +69,7 @@ def make_pictures(folder: Path, count: int, size: tuple[int, int]) -> list[Path]
 
 def run_program(pictures: list[Path], model: str, runtime: Runtime) -> Measured:
     """`shamisa score` on these files, writing a line for each."""
-    command = [sys.executable, "-m", "shamisa_cli", "score", "-", "--model", model, "--runtime", runtime]
+    command = [sys.executable, "-m", "shamisa_cli", "score", "-", "--no-cache", "--model", model, "--runtime", runtime]
     begun = time.perf_counter()
     process = subprocess.Popen(
         [*command, "--device", "cpu", "-f", "jsonl"], stdin=subprocess.PIPE, stdout=subprocess.PIPE

@@ -1,10 +1,12 @@
-"""Image quality scores without a reference: the public Python API.
+"""Image quality scores: the public Python API.
 
     import shamisa_cli as shamisa
 
     model = shamisa.load_model()
     for record in shamisa.score(["photos/"], model=model):
         print(record.path, record.score)
+    for candidate in shamisa.compare("original.png", ["a.jpg", "b.jpg"]).candidates:
+        print(candidate.path, candidate.score, candidate.groups)
 
 Nothing heavy is imported before one of these names is used.
 """
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from shamisa_cli.core.models.loading import load_model
+    from shamisa_cli.core.relational.api import compare, rank
     from shamisa_cli.core.scale.cluster import run_on_ray
     from shamisa_cli.core.scale.makers import Recipe
     from shamisa_cli.core.scale.store import open_parts
@@ -30,9 +33,11 @@ __all__ = [
     "ShamisaScore",
     "TensorScorer",
     "__version__",
+    "compare",
     "embed",
     "load_model",
     "open_parts",
+    "rank",
     "run_on_ray",
     "score",
     "score_map",
@@ -42,9 +47,11 @@ _HOMES = {
     "Recipe": "shamisa_cli.core.scale.makers",
     "ShamisaScore": "shamisa_cli.core.scoring.torchmetric",
     "TensorScorer": "shamisa_cli.core.scoring.tensors",
+    "compare": "shamisa_cli.core.relational.api",
     "embed": "shamisa_cli.core.scoring.api",
     "load_model": "shamisa_cli.core.models.loading",
     "open_parts": "shamisa_cli.core.scale.store",
+    "rank": "shamisa_cli.core.relational.api",
     "run_on_ray": "shamisa_cli.core.scale.cluster",
     "score": "shamisa_cli.core.scoring.api",
     "score_map": "shamisa_cli.core.scoring.api",

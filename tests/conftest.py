@@ -40,6 +40,26 @@ def development_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def relational_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A relational model with random weights everywhere, whose scores are neither 0 nor at the ends."""
+    import torch
+
+    from shamisa_cli.core.models.relational_files import save_relational
+    from shamisa_cli.core.relational.network import RelationalModel
+    from shamisa_cli.core.relational.shape import RelationalConfig
+
+    folder = tmp_path_factory.mktemp("relational") / "pairs"
+    with torch.random.fork_rng():
+        torch.manual_seed(4)
+        model = RelationalModel(RelationalConfig())
+        for parameter in model.parameters():
+            if not parameter.any():
+                torch.nn.init.normal_(parameter, std=0.02)
+    save_relational(folder, model.config, model.state_dict(), name="pairs", card="# For tests\n", origin="random")
+    return folder
+
+
 @pytest.fixture(scope="module")
 def hub() -> Iterator[LoopbackHub]:
     """An empty Hub that listens on loopback while the module's tests run."""

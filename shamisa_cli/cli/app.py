@@ -11,6 +11,7 @@ import typer
 
 from shamisa_cli import __version__
 from shamisa_cli.cli.cache import CACHE
+from shamisa_cli.cli.compare import compare
 from shamisa_cli.cli.config import config
 from shamisa_cli.cli.embed import embed
 from shamisa_cli.cli.errors import guarded
@@ -18,6 +19,7 @@ from shamisa_cli.cli.evaluate import evaluate
 from shamisa_cli.cli.fit_defects import fit_defects
 from shamisa_cli.cli.fit_probe import fit_probe
 from shamisa_cli.cli.models import MODELS
+from shamisa_cli.cli.rank import rank
 from shamisa_cli.cli.score import score
 from shamisa_cli.cli.serve import serve
 from shamisa_cli.cli.settings import load_settings
@@ -28,6 +30,8 @@ DEBUG_VARIABLE = "SHAMISA_DEBUG"
 
 COMMANDS = {
     "score": score,
+    "compare": compare,
+    "rank": rank,
     "embed": embed,
     "fit-probe": fit_probe,
     "fit-defects": fit_defects,

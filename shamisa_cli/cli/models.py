@@ -95,8 +95,8 @@ def pull(
         else:
             rows = {"model": entry.name, "commit": entry.revision, "size": _size(entry.size), "folder": entry.folder}
             _write_facts([(key, str(value)) for key, value in rows.items()], stream)
-    option = "--model" if entry.has_encoder else "--probe"
-    console.hint(f"For this very version: shamisa score {option} {SCHEME}{target.repository}@{entry.revision}")
+    command = "compare --model" if entry.has_relational else "score --model" if entry.has_encoder else "score --probe"
+    console.hint(f"For this very version: shamisa {command} {SCHEME}{target.repository}@{entry.revision}")
 
 
 def push(
@@ -218,6 +218,13 @@ def _facts(described: ModelDescription) -> list[tuple[str, str]]:
             ("preprocessing", _listing(described.encoder["preprocessing"])),
             ("fingerprint", (described.fingerprint or "")[:SHORT_HASH]),
         ]
+    if described.networks is not None:
+        rows += [
+            ("licence", described.license or ""),
+            ("origin", described.origin or ""),
+            ("networks", _listing(described.networks)),
+            ("fingerprint", (described.fingerprint or "")[:SHORT_HASH]),
+        ]
     if probe is not None:
         interval = f", intervals for {probe.interval_level:.0%}" if probe.interval_level else ""
         rows += [
@@ -272,7 +279,8 @@ def _value(value: Any) -> str:
 
 
 def _parts(entry: ModelEntry) -> str:
-    return " + ".join(part for part, there in (("encoder", entry.has_encoder), ("probe", entry.has_probe)) if there)
+    parts = {"encoder": entry.has_encoder, "probe": entry.has_probe, "relational": entry.has_relational}
+    return " + ".join(part for part, there in parts.items() if there)
 
 
 def _size(count: int) -> str:

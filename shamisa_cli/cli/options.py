@@ -135,6 +135,27 @@ ModelName = Annotated[
         autocompletion=bundled_models,
     ),
 ]
+RelationalName = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        metavar="NAME|PATH|hf:ORG/NAME[@REV]",
+        envvar="SHAMISA_RELATIONAL_MODEL",
+        rich_help_panel=MODEL,
+        help="The relational model: a bundled one, a folder, or one from the Hugging Face Hub.",
+        autocompletion=bundled_models,
+    ),
+]
+Resize = Annotated[
+    bool,
+    typer.Option(
+        "--resize",
+        envvar="SHAMISA_RESIZE",
+        rich_help_panel=PICTURES,
+        show_default="off",
+        help="Resample pictures of another size to the size of the first; otherwise they are errors.",
+    ),
+]
 ProbeName = Annotated[
     str | None,
     typer.Option(

@@ -21,7 +21,7 @@ PREFIX = "SHAMISA_"
 GATE_TABLE = "gate"
 FILES = {"gate.baseline", "cache-dir"}
 """Settings that name a file or folder; in a configuration file it is relative to that file."""
-MODELS = {"model", "probe"}
+MODELS = {"model", "probe", "relational-model"}
 """Settings that may name a folder; they are relative to the configuration file when they start with a dot."""
 
 
@@ -30,7 +30,8 @@ class Setting:
     """One option of one or more commands.
 
     Attributes:
-        name: as files spell it, such as "model" or "gate.min-score".
+        name: as files spell it, such as "model" or "gate.min-score"; the variable's, since one spelling of an
+            option can mean different things in different commands.
         variable: of the environment.
         option: the option, of the first command that has it.
     """
@@ -86,7 +87,7 @@ def _settings_of(command: Any) -> Iterator[Setting]:
     for option in command.params:
         variable = _variable_of(option)
         if variable.startswith(PREFIX):
-            name = next(spelling for spelling in option.opts if spelling.startswith("--")).removeprefix("--")
+            name = variable.removeprefix(PREFIX).lower().replace("_", "-")
             in_gate = getattr(option, "rich_help_panel", None) == GATE
             yield Setting(f"{GATE_TABLE}.{name}" if in_gate else name, variable, option)
 

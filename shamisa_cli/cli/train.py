@@ -1,4 +1,4 @@
-"""`shamisa train`: pretrain an encoder on photographs, without human scores."""
+"""`shamisa train`: train an encoder, or the relational networks, on photographs without human scores."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,10 +14,11 @@ import typer
 
 from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.options import RUNNING, Device, DeviceName
+from shamisa_cli.cli.stopping import stop_on_signals
 
 if TYPE_CHECKING:
-    from shamisa_cli.core.training.config import TrainingConfig
     from shamisa_cli.core.training.runs import RunFolder, RunRecord
+    from shamisa_cli.core.training.settings import Settings
 
 DATA = "Photographs"
 SETTINGS = "Settings"
@@ -29,8 +28,22 @@ MOST_PREVIEWED = 26
 """Photographs on a contact sheet: one for each operator."""
 
 
+class TaskName(StrEnum):
+    """What can be trained."""
+
+    SHAMISA = "shamisa"
+    RELATIONAL = "relational"
+
+
+NEXT = {
+    TaskName.SHAMISA: "shamisa fit-probe --model {model} --mos SCORES.csv -o PROBE",
+    TaskName.RELATIONAL: "shamisa compare --model {model} REFERENCE CANDIDATE",
+}
+"""What a person does with the model that a task leaves."""
+
+
 class Preset(StrEnum):
-    """Settings that go together; what they hold is in core/training/config.py."""
+    """Settings that go together; what they hold is in core/training, in the module of each task's settings."""
 
     PAPER = "paper"
     QUICK = "quick"
@@ -54,7 +67,8 @@ def train(
             metavar="DIR",
             rich_help_panel=DATA,
             show_default="none",
-            help="Photographs that already have faults: for retention, and for samples as often as --real-share says.",
+            help="Photographs that already have faults: for retention, and for samples as often as --real-share says; "
+            "relational: half of the sets start from them.",
         ),
     ] = None,
     real_share: Annotated[
@@ -64,7 +78,7 @@ def train(
             max=1,
             rich_help_panel=DATA,
             show_default="the settings'; 0 in both presets",
-            help="Chance that a sample takes its photographs from --real.",
+            help="Chance that a sample takes its photographs from --real; of shamisa only.",
         ),
     ] = None,
     output: Annotated[
@@ -77,6 +91,14 @@ def train(
         bool,
         typer.Option("--resume", show_default="off", help="Go on with the run in RUN, with its own settings."),
     ] = False,
+    task: Annotated[
+        TaskName | None,
+        typer.Option(
+            rich_help_panel=SETTINGS,
+            show_default="shamisa, or the run's own with --resume",
+            help="shamisa: an encoder, for score; relational: networks for compare and rank.",
+        ),
+    ] = None,
     preset: Annotated[
         Preset | None,
         typer.Option(
@@ -98,7 +120,8 @@ def train(
             metavar="imagenet|none|FILE",
             rich_help_panel=SETTINGS,
             show_default="imagenet",
-            help="Weights to start from; a file is safetensors with torchvision's key names.",
+            help="Weights to start from; a file is safetensors with torchvision's key names. For relational also the "
+            "folder of an earlier relational model.",
         ),
     ] = None,
     steps: Annotated[
@@ -129,11 +152,11 @@ def train(
         typer.Option(
             metavar="FILE",
             show_default="none",
-            help="Write a picture of what the distortion engine makes of --data; without -o, do nothing else.",
+            help="Write a picture of what the task's crops are made of, from --data; without -o, do nothing else.",
         ),
     ] = None,
 ) -> None:
-    """Train an encoder on photographs alone, then fit a probe on its features with fit-probe.
+    """Train on photographs alone: an encoder, to fit a probe on with fit-probe, or the relational networks.
 
     RUN gets metrics.jsonl, curves.png, checkpoints and, at the end, the model folder RUN/model. A run that was
     interrupted, at any moment, goes on with: shamisa train -o RUN --resume
@@ -145,7 +168,7 @@ def train(
     typed = {"init": init, "steps": steps, "seed": seed, "real_share": real_share}
     changes = {name: value for name, value in typed.items() if value is not None}
     if preview is not None:
-        _write_preview(preview, data, seed or 0)
+        _write_preview(preview, task or TaskName.SHAMISA, data, seed or 0)
     if output is None:
         return
 
@@ -153,27 +176,29 @@ def train(
 
     run = RunFolder(output)
     if resume:
-        record, pristine_paths, real_paths = _resumed(run, data, real, preset, config, changes)
+        record, pristine_paths, real_paths = _resumed(run, task, data, real, preset, config, changes)
     else:
-        record, pristine_paths, real_paths = _new(data, real, preset or Preset.QUICK, config, changes)
+        begun_with = _settings(task or TaskName.SHAMISA, preset or Preset.QUICK, config, changes)
+        record, pristine_paths, real_paths = _new(data, real, begun_with)
     _train(
         run, record, pristine_paths, real_paths, resume=resume, workers=workers, device=device, every=checkpoint_every
     )
 
 
 def _new(
-    data: list[Path] | None, real: list[Path] | None, preset: Preset, config: Path | None, changes: dict[str, Any]
+    data: list[Path] | None, real: list[Path] | None, settings: Settings
 ) -> tuple[RunRecord, list[Path], list[Path]]:
     if not data:
         raise typer.BadParameter("Name a folder of undistorted photographs, as --data DIR.", param_hint="--data")
     from shamisa_cli.core.training.distributed import launcher
 
     command = f"{launcher()} {shlex.join(sys.argv[1:])}"
-    return _record(data, real or [], _settings(preset, config, changes), command)
+    return _record(data, real or [], settings, command)
 
 
 def _resumed(
     run: RunFolder,
+    task: TaskName | None,
     data: list[Path] | None,
     real: list[Path] | None,
     preset: Preset | None,
@@ -182,8 +207,8 @@ def _resumed(
 ) -> tuple[RunRecord, list[Path], list[Path]]:
     """What was recorded, but for what is typed again; core refuses what differs."""
     begun = run.read()
-    if preset or config:
-        settings = _settings(preset or Preset.QUICK, config, changes)
+    if preset or config or task not in (None, begun.config.task):
+        settings = _settings(task or TaskName(begun.config.task), preset or Preset.QUICK, config, changes)
     else:
         settings = _changed(begun.config, changes)
     pristine_inputs = data or [Path(name) for name in begun.photographs.pristine_inputs]
@@ -191,18 +216,19 @@ def _resumed(
     return _record(pristine_inputs, real_inputs, settings, begun.command)
 
 
-def _settings(preset: Preset, config: Path | None, changes: dict[str, Any]) -> TrainingConfig:
-    from shamisa_cli.core.training.config import preset as preset_named
-    from shamisa_cli.core.training.config import read_config_file, with_settings
+def _settings(task: TaskName, preset: Preset, config: Path | None, changes: dict[str, Any]) -> Settings:
+    from shamisa_cli.core.training.config import read_config_file
+    from shamisa_cli.core.training.settings import preset as preset_named
+    from shamisa_cli.core.training.settings import with_settings
 
-    settings = preset_named(preset.value)
+    settings = preset_named(task.value, preset.value)
     if config is not None:
         settings = with_settings(settings, read_config_file(config))
     return _changed(settings, changes)
 
 
-def _changed(settings: TrainingConfig, changes: dict[str, Any]) -> TrainingConfig:
-    from shamisa_cli.core.training.config import with_settings
+def _changed(settings: Settings, changes: dict[str, Any]) -> Settings:
+    from shamisa_cli.core.training.settings import with_settings
 
     top = {name: value for name, value in changes.items() if name != "real_share"}
     if "real_share" in changes:
@@ -211,7 +237,7 @@ def _changed(settings: TrainingConfig, changes: dict[str, Any]) -> TrainingConfi
 
 
 def _record(
-    data: list[Path], real: list[Path], settings: TrainingConfig, command: str
+    data: list[Path], real: list[Path], settings: Settings, command: str
 ) -> tuple[RunRecord, list[Path], list[Path]]:
     from shamisa_cli.core.images.discovery import discover
     from shamisa_cli.core.training.runs import RunRecord, photographs
@@ -240,7 +266,7 @@ def _train(
     with joined(choose_device(device.value)) as world:
         hint = Console().hint if world.leads else _silent
         with (
-            _stop_on_signals(hint) as caught,
+            stop_on_signals(hint) as caught,
             training_progress(record.config.steps, shown=world.leads) as (begin, show),
         ):
             model = train_run(
@@ -259,35 +285,13 @@ def _train(
     if model is None:
         hint(f"Stopped after a checkpoint. Go on with: {launcher()} train -o {shlex.quote(str(run.path))} --resume")
         raise typer.Exit(128 + (caught or [signal.SIGTERM])[0])
-    hint(f"Next: shamisa fit-probe --model {shlex.quote(str(model))} --mos SCORES.csv -o PROBE")
+    hint(f"Next: {NEXT[TaskName(record.config.task)].format(model=shlex.quote(str(model)))}")
     if world.leads:
         typer.echo(model)
 
 
 def _silent(_: str) -> None:
     """What processes beside the leader say."""
-
-
-@contextmanager
-def _stop_on_signals(hint: Callable[[str], None]) -> Iterator[list[int]]:
-    """A list that gets the signal when Ctrl-C or a cluster asks to stop; a second Ctrl-C stops at once."""
-    caught: list[int] = []
-
-    def remember(number: int, _frame: object) -> None:
-        if caught:
-            raise KeyboardInterrupt
-        caught.append(number)
-        hint("Stopping after this step, with a checkpoint. Ctrl-C again stops at once.")
-
-    kinds = (signal.SIGINT, signal.SIGTERM)
-    before: dict[signal.Signals, Callable[..., Any] | int | None] = {
-        kind: signal.signal(kind, remember) for kind in kinds
-    }
-    try:
-        yield caught
-    finally:
-        for kind, handler in before.items():
-            signal.signal(kind, handler)
 
 
 def _default_workers() -> int:
@@ -297,10 +301,14 @@ def _default_workers() -> int:
     return max(1, min(MOST_WORKERS, own - 1))
 
 
-def _write_preview(target: Path, data: list[Path] | None, seed: int) -> None:
+def _write_preview(target: Path, task: TaskName, data: list[Path] | None, seed: int) -> None:
     from shamisa_cli.core.atomic import replacing
-    from shamisa_cli.core.distortions.preview import contact_sheet
     from shamisa_cli.core.images.discovery import discover
+
+    if task is TaskName.RELATIONAL:
+        from shamisa_cli.core.relational.preview import contact_sheet
+    else:
+        from shamisa_cli.core.distortions.preview import contact_sheet
 
     if not data:
         raise typer.BadParameter("A preview needs photographs: name a folder, as --data DIR.", param_hint="--data")

@@ -9,17 +9,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from shamisa_cli.core.training.metrics import StepMetrics
+    from shamisa_cli.core.training.metrics import Metrics
 
 LINE_EVERY_STEPS = 50
 LINE_EVERY_SECONDS = 30.0
 PACE_MEMORY = 0.9
 """How much of the estimate of a step's time is kept at each step."""
 
-TERMS = ("variance", "invariance", "covariance", "alignment", "retention")
-
 Begin = Callable[[int], None]
-Show = Callable[["StepMetrics"], None]
+Show = Callable[["Metrics"], None]
 
 
 class Pace:
@@ -29,7 +27,7 @@ class Pace:
         self._steps = steps
         self._seconds_a_step: float | None = None
 
-    def left(self, metrics: StepMetrics) -> str:
+    def left(self, metrics: Metrics) -> str:
         """Time left after this step, in words."""
         took = metrics.crops / metrics.crops_per_s
         before = took if self._seconds_a_step is None else self._seconds_a_step
@@ -52,10 +50,10 @@ def training_progress(steps: int, *, shown: bool = True) -> Iterator[tuple[Begin
         yield _lines(steps)
 
 
-def summary(metrics: StepMetrics) -> str:
-    """The loss, its terms and the spread of z, on one line."""
-    terms = "  ".join(f"{name} {getattr(metrics, name):.3g}" for name in TERMS)
-    return f"loss {metrics.total:.4g}  {terms}  z {metrics.z_std:.2f}"
+def summary(metrics: Metrics) -> str:
+    """The loss, and what else the task watches, on one line."""
+    terms = "  ".join(f"{name} {value:.3g}" for name, value in metrics.terms.items())
+    return f"loss {metrics.total:.4g}  {terms}"
 
 
 def duration(seconds: float) -> str:
@@ -73,7 +71,7 @@ def _lines(steps: int) -> tuple[Begin, Show]:
     def begin(step: int) -> None:
         print(f"training from step {step} to {steps}", file=sys.stderr, flush=True)
 
-    def show(metrics: StepMetrics) -> None:
+    def show(metrics: Metrics) -> None:
         nonlocal printed_at
         left, done = pace.left(metrics), metrics.step + 1
         due = time.monotonic() - printed_at >= LINE_EVERY_SECONDS
@@ -103,7 +101,7 @@ def _live(steps: int) -> Iterator[tuple[Begin, Show]]:
         def begin(step: int) -> None:
             bar.update(task, completed=step)
 
-        def show(metrics: StepMetrics) -> None:
+        def show(metrics: Metrics) -> None:
             waiting = f", {metrics.wait_share:.0%} waiting for data" if metrics.wait_share > 0.1 else ""
             rest = f"{metrics.crops_per_s:.0f} crops/s{waiting}, {pace.left(metrics)} left"
             bar.update(task, completed=metrics.step + 1, rest=rest)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -37,17 +38,18 @@ def test_it_shows_what_holds_and_where_it_comes_from(shamisa, project: Path) -> 
     assert held["gate.rules"] == ([], "default")
 
     table = shamisa("config", cwd=project)
-    assert "gate.min-score   40" in table.stdout
+    assert re.search(r"^gate\.min-score +40 ", table.stdout, re.MULTILINE)
     assert "Files that were read, the weaker first: pyproject.toml, shamisa.toml" in table.stdout
 
 
 def test_every_variable_in_the_help_is_a_setting(shamisa, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / ".git").mkdir()
     held = holding(shamisa, tmp_path)
-    for name in ("model", "probe", "offline", "device", "jobs", "view-size", "format", "sort", "skip-unreadable"):
+    names = ("model", "probe", "relational-model", "offline", "device", "jobs", "view-size", "format", "sort", "resize")
+    for name in (*names, "skip-unreadable"):
         assert held[name][1] == "default"
     assert {name for name in held if "." in name} == {
-        "gate.baseline", "gate.max-drop", "gate.min-score", "gate.rules",
+        "gate.baseline", "gate.max-drop", "gate.min-relational-score", "gate.min-score", "gate.rules",
     }  # fmt: skip
 
 

@@ -291,6 +291,31 @@ def test_offline_in_a_projects_settings_holds_here_too(
     assert len(hub.requests) == asked
 
 
+def test_a_relational_model_is_pushed_pulled_shown_and_compares_offline(  # type: ignore[no-untyped-def]
+    models: Models, shamisa, hub: LoopbackHub, home: Path, relational_folder: Path, photos: Path
+) -> None:
+    done = models("push", relational_folder, "hf:ours/pairs", HF_TOKEN=TOKEN)
+    assert done.returncode == 0, done.stderr
+    card = models("pull", "hf:ours/pairs")
+    assert card.returncode == 0, card.stderr
+    assert "shamisa compare --model hf:ours/pairs@" in card.stderr
+    assert "relational" in models("list").stdout
+    shown = models("show", "hf:ours/pairs", "--offline", "--json")
+    described = json.loads(shown.stdout)
+    assert (described["has_relational"], described["has_encoder"], described["probe"]) == (True, False, None)
+    assert described["networks"]["stages"] == [0, 1, 3, 6, 10]
+    readme = (Path(described["folder"]) / "README.md").read_text()
+    assert "full-reference" in readme
+    assert "no-reference" not in readme
+    table = models("show", "hf:ours/pairs", "--offline")
+    assert "networks" in table.stdout
+    settings = ENVIRONMENT | {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(home)}
+    compared = shamisa(
+        "compare", photos / "0.jpg", photos / "1.jpg", "--model", "hf:ours/pairs", "--offline", env=settings
+    )
+    assert compared.returncode == 0, compared.stderr
+
+
 def test_an_exported_model_scores_as_before(models: Models, shamisa, folder: Path, photos: Path) -> None:  # type: ignore[no-untyped-def]
     config = json.loads((folder / "config.json").read_text())
     del config["files"]["encoder.onnx"]

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from shamisa_cli.cli.console import printable
 from shamisa_cli.cli.reporters.reporter import Reporter
 from shamisa_cli.core.scoring.gate import account, conclusion, standing, worst_first
-from shamisa_cli.core.scoring.records import ImageRecord, Run, Summary, summarise
+from shamisa_cli.core.scoring.records import ErrorRecord, ImageRecord, Run, Summary, summarise
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
     from rich.text import Text
+
+
+class Erroneous(Protocol):
+    """A record of something that may have gone wrong."""
+
+    @property
+    def error(self) -> ErrorRecord | None:
+        """What did."""
+
 
 MAX_ROWS = 200
 """Pictures a table on a terminal shows; of more, only the first and last in its order."""
@@ -90,7 +99,7 @@ def _blocks(records: Sequence[ImageRecord], run: Run, console: Console) -> Itera
         yield from _findings([record for record in worst_first(records) if record.score is not None], console)
     if unread:
         yield ""
-        yield from _problems(unread, console)
+        yield from problems(unread, console, "scored")
     yield _model_line(run)
 
 
@@ -181,7 +190,7 @@ def _histogram(scores: Sequence[float]) -> Iterable[Text]:
 def _summary_line(summary: Summary) -> Text:
     from rich.text import Text
 
-    line = Text(f" {_counted(summary.count, 'picture')}", "bold")
+    line = Text(f" {counted(summary.count, 'picture')}", "bold")
     numbers = {
         "mean": summary.mean, "median": summary.median, "lowest": summary.lowest, "highest": summary.highest,
     }  # fmt: skip
@@ -211,11 +220,12 @@ def _findings(judged: Sequence[ImageRecord], console: Console) -> Iterable[Rende
         yield Text(f"   and {len(judged) - len(shown):,} more. All of them: --format csv, or pipe this.", "dim")
 
 
-def _problems(unread: Sequence[ImageRecord], console: Console) -> Iterable[RenderableType]:
+def problems(unread: Sequence[Erroneous], console: Console, doing: str) -> Iterable[RenderableType]:
+    """What could not be `doing`, such as "scored", and why."""
     from rich.table import Table
     from rich.text import Text
 
-    yield Text(f" {_counted(len(unread), 'picture')} could not be scored", "bold yellow")
+    yield Text(f" {counted(len(unread), 'picture')} could not be {doing}", "bold yellow")
     shown = unread[:MAX_PROBLEMS] if console.is_terminal else unread
     reasons = Table.grid(padding=(0, 2, 0, 1))
     for record in shown:
@@ -237,7 +247,8 @@ def _model_line(run: Run) -> Text:
     return Text(f"\n {printable(run.model.name)} ({printable(run.model.revision)}), pictures judged {view}", "dim")
 
 
-def _counted(count: int, noun: str) -> str:
+def counted(count: int, noun: str) -> str:
+    """A number with its noun, such as "1 picture" and "1,200 pictures"."""
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 

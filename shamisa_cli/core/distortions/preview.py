@@ -41,7 +41,7 @@ def contact_sheet(photos: Sequence[Path], seed: int = 0) -> Image.Image:
     """
     if not photos:
         raise SettingError("A contact sheet needs at least one photograph.")
-    crops = [_middle_crop(path) for path in photos]
+    crops = [middle_crop(path, CROP) for path in photos]
     pitch = TILE + GAP
     size = (LABEL_WIDTH + (1 + len(SEVERITIES)) * pitch + GAP, HEADER_HEIGHT + len(OPERATORS) * pitch + GAP)
     sheet = Image.new("RGB", size, BACKGROUND)
@@ -56,13 +56,13 @@ def contact_sheet(photos: Sequence[Path], seed: int = 0) -> Image.Image:
     return sheet
 
 
-def _middle_crop(path: Path) -> torch.Tensor:
-    """(1, 3, CROP, CROP) in 0…1 from the middle of the picture, reduced so that its short side is twice the crop."""
+def middle_crop(path: Path, size: int) -> torch.Tensor:
+    """(1, 3, size, size) in 0…1 from the middle of the picture, reduced so that its short side is twice the crop."""
     photo = Image.fromarray(decode(path).pixels)
-    scale = max(CROP / min(photo.size), min(1.0, 2 * CROP / min(photo.size)))
+    scale = max(size / min(photo.size), min(1.0, 2 * size / min(photo.size)))
     photo = photo.resize((math.ceil(photo.width * scale), math.ceil(photo.height * scale)), Image.Resampling.BICUBIC)
-    left, top = (photo.width - CROP) // 2, (photo.height - CROP) // 2
-    pixels = np.asarray(photo.crop((left, top, left + CROP, top + CROP)))
+    left, top = (photo.width - size) // 2, (photo.height - size) // 2
+    pixels = np.asarray(photo.crop((left, top, left + size, top + size)))
     return torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255
 
 
@@ -74,28 +74,34 @@ def _tiles(operator: Operator, crop: torch.Tensor, generator: torch.Generator) -
     return [_tile(crop[0]), *(_tile(version, f"{value:g}") for version, value in zip(versions, values, strict=True))]
 
 
-def _tile(picture: torch.Tensor, caption: str = "") -> Image.Image:
+def picture_tile(picture: torch.Tensor, size: int) -> Image.Image:
+    """A picture (3, H, W) in 0…1 as a square of `size` pixels."""
     pixels = (picture * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
-    tile = Image.fromarray(pixels).resize((TILE, TILE), Image.Resampling.BICUBIC)
+    return Image.fromarray(pixels).resize((size, size), Image.Resampling.BICUBIC)
+
+
+def _tile(picture: torch.Tensor, caption: str = "") -> Image.Image:
+    tile = picture_tile(picture, TILE)
     if caption:
         pen = ImageDraw.Draw(tile)
-        font = _font(13)
-        width = pen.textlength(caption, font=font) + 8
+        face = font(13)
+        width = pen.textlength(caption, font=face) + 8
         pen.rectangle((0, TILE - 20, width, TILE), fill="#000000")
-        pen.text((4, TILE - 18), caption, font=font, fill="#ffffff")
+        pen.text((4, TILE - 18), caption, font=face, fill="#ffffff")
     return tile
 
 
 def _write_header(pen: ImageDraw.ImageDraw, pitch: int) -> None:
     titles = ["reference", *(f"severity {severity:g}" for severity in SEVERITIES)]
     for place, title in enumerate(titles):
-        pen.text((LABEL_WIDTH + place * pitch, 16), title, font=_font(15), fill=INK)
+        pen.text((LABEL_WIDTH + place * pitch, 16), title, font=font(15), fill=INK)
 
 
 def _write_label(pen: ImageDraw.ImageDraw, operator: Operator, top: int) -> None:
-    pen.text((16, top + TILE // 2 - 22), operator.name, font=_font(17), fill=INK)
-    pen.text((16, top + TILE // 2 + 4), operator.group, font=_font(14), fill=FAINT_INK)
+    pen.text((16, top + TILE // 2 - 22), operator.name, font=font(17), fill=INK)
+    pen.text((16, top + TILE // 2 + 4), operator.group, font=font(14), fill=FAINT_INK)
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """The font of contact sheets."""
     return ImageFont.load_default(size)

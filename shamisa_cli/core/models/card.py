@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from huggingface_hub import EvalResult, ModelCard
 
 TASK = "image-quality-assessment"
-TAGS = (TASK, "no-reference")
+SINGLE, RELATIONAL = "no-reference", "full-reference"
+"""What tells models that read one picture from those that compare two."""
 
 METRIC_TYPES = {"SRCC": "spearmanr", "PLCC": "pearsonr", "KRCC": "kendalltau", "RMSE": "rmse"}
 """The names of this field, and those by which the Hub's metrics go."""
@@ -73,6 +74,7 @@ def with_metadata(
     *,
     name: str,
     license: str | None = None,
+    reads: str = SINGLE,
     tags: Iterable[str] = (),
     metrics: Iterable[Metric] = (),
 ) -> str:
@@ -82,7 +84,8 @@ def with_metadata(
         text: the card, with metadata or without.
         name: what the model is called.
         license: as a model folder has it; one that the card states already stays.
-        tags: added to those the card has and to `TAGS`.
+        reads: `SINGLE` or `RELATIONAL`.
+        tags: added to those the card has, to the task and to `reads`.
         metrics: replace those of the card; none leaves them.
 
     Raises:
@@ -91,7 +94,7 @@ def with_metadata(
     card = _card(text)
     data: Any = card.data
     data.library_name = LIBRARY_NAME
-    data.tags = list(dict.fromkeys([*(data.tags or []), *TAGS, *tags]))
+    data.tags = list(dict.fromkeys([*(data.tags or []), TASK, reads, *tags]))
     if license and not data.license:
         data.license = license.lower()
     replaced = [_result(metric) for metric in metrics]

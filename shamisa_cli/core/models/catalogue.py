@@ -12,6 +12,7 @@ from shamisa_cli.core.models import card, manifest, probe_files
 from shamisa_cli.core.models.folder import REVISION_DIGITS, ModelFolder, load_defects, load_probe, read_model
 from shamisa_cli.core.models.hub import HubName, is_hub_name
 from shamisa_cli.core.models.manifest import DEFECTS_MANIFEST, LISTS, MODEL_MANIFEST, PROBE_MANIFEST
+from shamisa_cli.core.models.relational_files import RelationalFolder, holds_relational, read_relational
 from shamisa_cli.core.models.resolver import bundled_folders, resolve
 
 Source = Literal["bundled", "hub", "folder"]
@@ -64,7 +65,7 @@ class ModelEntry:
         name: as `load_model` takes it.
         source: it came with the program, from the Hub, or is a folder.
         revision: the commit of one from the Hub, else the first digits of the encoder's fingerprint.
-        has_encoder, has_probe: what there is in the folder.
+        has_encoder, has_probe, has_relational: what there is in the folder.
         size: of all its files, in bytes.
         metrics: the figures its card states.
         folder: where it is.
@@ -76,6 +77,7 @@ class ModelEntry:
     revision: str
     has_encoder: bool
     has_probe: bool
+    has_relational: bool
     size: int
     metrics: tuple[card.Metric, ...]
     folder: Path
@@ -93,9 +95,10 @@ class ModelDescription:
     Attributes:
         entry: its name, revision, size and metrics.
         license, origin: as the model says; None for a probe alone.
-        encoder: JSON values of architecture, feature spec and preprocessing; None for a probe alone.
-        fingerprint: of the encoder; None for a probe alone.
+        encoder: JSON values of architecture, feature spec and preprocessing; None for a model without one.
+        fingerprint: of the encoder, or of the networks; None for a probe alone.
         probe, defects: None for a model without one.
+        networks: JSON values of a relational model's shape; None for any other.
         files: all of the folder's.
     """
 
@@ -106,6 +109,7 @@ class ModelDescription:
     fingerprint: str | None
     probe: ProbeRecord | None
     defects: DefectsRecord | None
+    networks: Mapping[str, Any] | None
     files: tuple[FileRecord, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -130,33 +134,37 @@ def describe(name: str, *, offline: bool = False) -> ModelDescription:
     """
     folder = resolve(name, offline=offline)
     manifest.verify_folder(folder)
-    model = read_model(folder) if manifest.present(folder / MODEL_MANIFEST) else None
+    model, relational = _read(folder)
+    said = model or relational
     source: Source = "hub" if is_hub_name(name) else "bundled" if name in bundled_folders() else "folder"
     return ModelDescription(
         entry=_entry(name, source, folder, folder.name if source == "hub" else None),
-        license=model.license if model else None,
-        origin=model.origin if model else None,
+        license=said.license if said else None,
+        origin=said.origin if said else None,
         encoder=model.encoder.to_json() if model else None,
-        fingerprint=model.fingerprint if model else None,
+        fingerprint=said.fingerprint if said else None,
         probe=_probe(folder) if probe_files.holds_probe(folder) else None,
         defects=_defects(folder),
+        networks=relational.config.to_json() if relational else None,
         files=tuple(FileRecord(path.name, path.stat().st_size, manifest.sha256_of(path)) for path in _files(folder)),
     )
 
 
 def _entry(name: str, source: Source, folder: Path, commit: str | None) -> ModelEntry:
-    error, model = None, None
+    error, said = None, None
     try:
         manifest.verify_folder(folder)
-        model = read_model(folder) if manifest.present(folder / MODEL_MANIFEST) else None
+        model, relational = _read(folder)
+        said = model or relational
     except ModelError as problem:
         error = str(problem)
     return ModelEntry(
         name=name,
         source=source,
-        revision=commit or _fingerprint(folder, model)[:REVISION_DIGITS],
+        revision=commit or _fingerprint(folder, said)[:REVISION_DIGITS],
         has_encoder=manifest.present(folder / MODEL_MANIFEST),
         has_probe=probe_files.holds_probe(folder),
+        has_relational=holds_relational(folder),
         size=sum(path.stat().st_size for path in _files(folder)),
         metrics=card.read_metrics(folder),
         folder=folder,
@@ -164,7 +172,13 @@ def _entry(name: str, source: Source, folder: Path, commit: str | None) -> Model
     )
 
 
-def _fingerprint(folder: Path, model: ModelFolder | None) -> str:
+def _read(folder: Path) -> tuple[ModelFolder | None, RelationalFolder | None]:
+    """The model that scores and the one that compares, as far as the folder holds them."""
+    model = read_model(folder) if manifest.present(folder / MODEL_MANIFEST) else None
+    return model, read_relational(folder) if holds_relational(folder) else None
+
+
+def _fingerprint(folder: Path, model: ModelFolder | RelationalFolder | None) -> str:
     if model is not None:
         return model.fingerprint
     try:

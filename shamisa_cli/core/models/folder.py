@@ -34,6 +34,7 @@ from shamisa_cli.core.models.manifest import (
     MODEL_WEIGHTS,
     PROBE_MANIFEST,
     PROBE_WEIGHTS,
+    RELATIONAL_MANIFEST,
 )
 from shamisa_cli.core.probe.defects import DefectProbe
 from shamisa_cli.core.probe.ridge import Probe
@@ -195,6 +196,8 @@ def read_model(folder: Path) -> ModelFolder:
     if not manifest.present(path):
         if probe_files.holds_probe(folder):
             raise ModelError(f"{folder} holds a probe and no encoder. Give it as the probe, beside a model.")
+        if manifest.present(folder / RELATIONAL_MANIFEST):
+            raise ModelError(f"{folder} holds a relational model, which compares pictures: shamisa compare, rank.")
         raise ModelError(f"{folder} is not a shamisa model: there is no {MODEL_MANIFEST} in it. Name another folder.")
     entries = manifest.read_manifest(path)
     if entries.get("library_name") != LIBRARY_NAME:

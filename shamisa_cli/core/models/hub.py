@@ -8,7 +8,7 @@ from pathlib import Path
 
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models import hub_client
-from shamisa_cli.core.models.manifest import FOLDER_FILES, MODEL_MANIFEST, PROBE_MANIFEST, verify_folder
+from shamisa_cli.core.models.manifest import FOLDER_FILES, LISTS, verify_folder
 
 SCHEME = "hf:"
 
@@ -77,7 +77,7 @@ def _cached(name: HubName) -> Path:
     # Looked up without the client's own download function, which asks the Hub who is asking even then.
     from huggingface_hub import try_to_load_from_cache
 
-    for manifest in (MODEL_MANIFEST, PROBE_MANIFEST):
+    for manifest, _ in LISTS:
         found = try_to_load_from_cache(name.repository, manifest, revision=name.revision)
         if isinstance(found, str):
             break

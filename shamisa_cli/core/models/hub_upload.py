@@ -12,6 +12,7 @@ from shamisa_cli.core.models import card, hub_client, manifest
 from shamisa_cli.core.models.folder import read_model
 from shamisa_cli.core.models.hub import HubName
 from shamisa_cli.core.models.manifest import CARD, FOLDER_FILES, MODEL_MANIFEST
+from shamisa_cli.core.models.relational_files import holds_relational, read_relational
 
 PICKLES = frozenset((".pkl", ".pickle", ".pt", ".pth", ".bin", ".ckpt", ".joblib", ".dill", ".npy", ".npz"))
 """Endings of files that run code when they are loaded, or can hide such files."""
@@ -104,6 +105,14 @@ def _check_safetensors(path: Path) -> None:
 
 def _completed_card(folder: Path) -> str:
     written = card.read_card(folder)
+    if holds_relational(folder) and not manifest.present(folder / MODEL_MANIFEST):
+        relational = read_relational(folder)
+        return card.with_metadata(
+            written or f"# {relational.name}\n\n{relational.origin}\n",
+            name=relational.name,
+            license=relational.license,
+            reads=card.RELATIONAL,
+        )
     if not manifest.present(folder / MODEL_MANIFEST):
         name = folder.resolve().name
         return card.with_metadata(written or f"# {name}\n\nA probe for shamisa.\n", name=name)

@@ -26,6 +26,8 @@ PROBE_MANIFEST = "probe.json"
 PROBE_WEIGHTS = "probe.safetensors"
 DEFECTS_MANIFEST = "defects.json"
 DEFECTS_WEIGHTS = "defects.safetensors"
+RELATIONAL_MANIFEST = "relational.json"
+RELATIONAL_WEIGHTS = "relational.safetensors"
 CARD = "README.md"
 FOLDER_FILES = (
     MODEL_MANIFEST,
@@ -35,11 +37,18 @@ FOLDER_FILES = (
     PROBE_WEIGHTS,
     DEFECTS_MANIFEST,
     DEFECTS_WEIGHTS,
+    RELATIONAL_MANIFEST,
+    RELATIONAL_WEIGHTS,
     CARD,
 )
 """Every file a folder may have that this program reads, or that a person does."""
 
-LISTS = ((MODEL_MANIFEST, MODEL_WEIGHTS), (PROBE_MANIFEST, PROBE_WEIGHTS), (DEFECTS_MANIFEST, DEFECTS_WEIGHTS))
+LISTS = (
+    (MODEL_MANIFEST, MODEL_WEIGHTS),
+    (PROBE_MANIFEST, PROBE_WEIGHTS),
+    (DEFECTS_MANIFEST, DEFECTS_WEIGHTS),
+    (RELATIONAL_MANIFEST, RELATIONAL_WEIGHTS),
+)
 """The files that list others with their hashes, and what each must list."""
 
 SCHEMA = 1

@@ -8,9 +8,11 @@ from pathlib import Path
 import shamisa_cli
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models import hub
-from shamisa_cli.core.models.manifest import MODEL_MANIFEST
+from shamisa_cli.core.models.manifest import MODEL_MANIFEST, RELATIONAL_MANIFEST
 
 DEFAULT_MODEL = "shamisa-mobilenetv2"
+DEFAULT_RELATIONAL = "shamisa-relational"
+"""The models that score one picture, and that compare two."""
 
 HOW_TO_NAME = "A folder is named by its path, a model on the Hugging Face Hub as hf:org/name or hf:org/name@revision."
 
@@ -54,7 +56,8 @@ def resolve(name: str, *, offline: bool = False) -> Path:
 
 def bundled_folders() -> dict[str, Path]:
     """The folders of the models that come with the program, by name."""
-    return {path.parent.name: path.parent for path in _BUNDLED_ROOT.glob(f"*/{MODEL_MANIFEST}")}
+    manifests = (MODEL_MANIFEST, RELATIONAL_MANIFEST)
+    return {path.parent.name: path.parent for name in manifests for path in _BUNDLED_ROOT.glob(f"*/{name}")}
 
 
 def _existing(name: str) -> Path | None:

@@ -131,7 +131,7 @@ class Gate:
         if limits.level == "off":
             return record
         messages: dict[FindingRule, str | None] = {
-            "min-score": _under_the_bar(record.score, limits.min_score),
+            "min-score": under_the_bar(record.score, limits.min_score),
             "max-drop": self._dropped(record, limits.max_drop),
         }
         findings = tuple(Finding(rule, limits.level, message) for rule, message in messages.items() if message)
@@ -211,7 +211,8 @@ def conclusion(standings: Mapping[Standing, int], *, gated: bool) -> str:
     return f"{total}, all passed" if gated else total
 
 
-def _under_the_bar(score: float, bar: float | None) -> str | None:
+def under_the_bar(score: float, bar: float | None) -> str | None:
+    """What is wrong with a score, such as "scores 39.9, under the bar of 40"; None where nothing is."""
     if bar is None or score >= bar:
         return None
     return f"scores {_apart(score, bar)}, under the bar of {bar:g}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
@@ -9,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from shamisa_cli.core.scoring.maps import Map, ScoreMap
 
 Pixels = npt.NDArray[np.uint8]
+Colour = tuple[int, int, int]
 
 SMOOTHING = 1 / 32
 """Of the long side: what single positions of a feature map add is too jumpy to look at."""
@@ -59,7 +62,7 @@ def overlay(pixels: Pixels, score_map: ScoreMap) -> Pixels:
     """(H, W, 3): the picture in grey, red where it scores less than an average picture and blue where more."""
     deviation = smoothed(score_map.local) - score_map.average
     grey = np.repeat(pixels.mean(axis=2, keepdims=True), 3, axis=2)
-    return _blended(grey, deviation)
+    return tinted(grey, deviation / FULL_COLOUR)
 
 
 def smoothed(values: Map) -> Map:
@@ -70,37 +73,44 @@ def smoothed(values: Map) -> Map:
     return result
 
 
-def _blended(grey: Map, deviation: Map) -> Pixels:
-    strength = np.clip(np.abs(deviation) / FULL_COLOUR, 0, 1)[..., None] * STRONGEST
-    colour = np.where(deviation[..., None] < 0, np.array(LOSES, dtype=np.float64), np.array(GAINS, dtype=np.float64))
-    return np.asarray((1 - strength) * grey + strength * colour).round().astype(np.uint8)
+def tinted(grey: Map, strength: Map, ends: tuple[Colour, Colour] = (LOSES, GAINS)) -> Pixels:
+    """Levels (H, W, 3) coloured by strengths (H, W): towards one of `ends` at −1, towards the other at 1 and beyond."""
+    opacity = np.clip(np.abs(strength), 0, 1)[..., None] * STRONGEST
+    colour = np.where(strength[..., None] < 0, np.array(ends[0], dtype=np.float64), np.array(ends[1], dtype=np.float64))
+    return np.asarray((1 - opacity) * grey + opacity * colour).round().astype(np.uint8)
+
+
+def clipped(pen: ImageDraw.ImageDraw, text: str, size: int, room: float) -> str:
+    """`text` if it fits into so many pixels of width, else its end."""
+    shown = text if len(text) <= MAX_TITLE else "…" + text[1 - MAX_TITLE :]
+    while len(shown) > 1 and pen.textlength(shown, font=font(size)) > room:
+        shown = "…" + shown[2:]
+    return shown
 
 
 def _write_title(pen: ImageDraw.ImageDraw, width: int, title: str, score: float) -> None:
-    shown = title if len(title) <= MAX_TITLE else "…" + title[1 - MAX_TITLE :]
     number = f"{score:.1f}"
-    room = width - 2 * MARGIN - pen.textlength(number, font=_font(20)) - GAP
-    while len(shown) > 1 and pen.textlength(shown, font=_font(16)) > room:
-        shown = "…" + shown[2:]
-    pen.text((MARGIN, MARGIN + 4), shown, font=_font(16), fill=INK)
-    pen.text((width - MARGIN, MARGIN), number, font=_font(20), fill=INK, anchor="ra")
+    room = width - 2 * MARGIN - pen.textlength(number, font=font(20)) - GAP
+    pen.text((MARGIN, MARGIN + 4), clipped(pen, title, 16, room), font=font(16), fill=INK)
+    pen.text((width - MARGIN, MARGIN), number, font=font(20), fill=INK, anchor="ra")
 
 
 def _draw_legend(sheet: Image.Image, pen: ImageDraw.ImageDraw, top: int, average: float) -> None:
     length, thickness = LEGEND_BAR
-    scale = np.tile(np.linspace(-FULL_COLOUR, FULL_COLOUR, length), (thickness, 1))
-    bar = _blended(np.full((thickness, length, 3), 128.0), scale)
+    bar = tinted(np.full((thickness, length, 3), 128.0), np.tile(np.linspace(-1, 1, length), (thickness, 1)))
     sheet.paste(Image.fromarray(bar), (MARGIN, top))
     for share, text, anchor in (
         (0.0, f"-{FULL_COLOUR:.0f}", "la"),
         (0.5, "0", "ma"),
         (1.0, f"+{FULL_COLOUR:.0f}", "ra"),
     ):
-        pen.text((MARGIN + share * length, top + thickness + 4), text, font=_font(12), fill=FAINT_INK, anchor=anchor)
+        pen.text((MARGIN + share * length, top + thickness + 4), text, font=font(12), fill=FAINT_INK, anchor=anchor)
     lines = (f"points against an average picture ({average:.0f})", "red pulls the score down, blue lifts it")
     for line, text in enumerate(lines):
-        pen.text((MARGIN + length + GAP, top - 2 + 16 * line), text, font=_font(12), fill=FAINT_INK)
+        pen.text((MARGIN + length + GAP, top - 2 + 16 * line), text, font=font(12), fill=FAINT_INK)
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+@functools.lru_cache(maxsize=8)
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Pillow's own face."""
     return ImageFont.load_default(size)

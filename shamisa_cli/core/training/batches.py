@@ -96,8 +96,8 @@ class BatchStream(IterableDataset[TrainingBatch]):
         start_step: int = 0,
         steps: int,
     ) -> None:
-        _check_pool(pristine, settings.photos if settings.real_share < 1 else 0, "pristine")
-        _check_pool(real, settings.photos if settings.real_share > 0 else 0, "real")
+        check_pool(pristine, settings.photos if settings.real_share < 1 else 0, "pristine")
+        check_pool(real, settings.photos if settings.real_share > 0 else 0, "real")
         self.pristine, self.real = tuple(pristine), tuple(real)
         self.settings, self.seed, self.rank = settings, seed, rank
         self.start_step, self.steps = start_step, steps
@@ -107,10 +107,7 @@ class BatchStream(IterableDataset[TrainingBatch]):
 
     def recipes(self) -> Iterator[BatchRecipe]:
         """What iterating gives, before any crop is distorted."""
-        worker = get_worker_info()
-        offset, stride = (worker.id, worker.num_workers) if worker else (0, 1)
-        for step in range(self.start_step + offset, self.steps, stride):
-            yield self.recipe(step)
+        return map(self.recipe, own_steps(self.start_step, self.steps))
 
     def batch(self, step: int) -> TrainingBatch:
         """The batch of one step, on the CPU.
@@ -155,7 +152,15 @@ class BatchStream(IterableDataset[TrainingBatch]):
         )
 
 
-def _check_pool(pool: Sequence[Path], photos: int, kind: str) -> None:
+def own_steps(start: int, stop: int) -> range:
+    """The steps from `start` to before `stop` whose batches this process makes: in worker w of W, every W-th."""
+    worker = get_worker_info()
+    offset, stride = (worker.id, worker.num_workers) if worker else (0, 1)
+    return range(start + offset, stop, stride)
+
+
+def check_pool(pool: Sequence[Path], photos: int, kind: str) -> None:
+    """Raise SettingError if a pool of `kind` photographs has fewer than a batch needs."""
     if len(pool) < photos:
         raise SettingError(
             f"A batch needs {photos} different {kind} photographs and there are {len(pool)}; name a folder with more."

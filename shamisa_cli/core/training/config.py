@@ -146,6 +146,16 @@ class TrainingConfig:
         return overridden(cls(), data)
 
     @property
+    def task(self) -> Literal["shamisa"]:
+        """What is trained, as run.json names it."""
+        return "shamisa"
+
+    @property
+    def crops(self) -> int:
+        """How many crops a process adds to a batch."""
+        return self.batch.crops
+
+    @property
     def stages_to_retain(self) -> tuple[int, ...]:
         """The stages that retention compares."""
         return self.representation_stages if self.retention_stages is None else self.retention_stages

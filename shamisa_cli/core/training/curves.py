@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,10 @@ import numpy as np
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.training.metrics import read_metrics
 
-PANELS: tuple[tuple[str, tuple[str, ...], str], ...] = (
+Panel = tuple[str, tuple[str, ...], str]
+"""A panel: its title, the numbers in it, and the scale of its axis."""
+
+PANELS: tuple[Panel, ...] = (
     ("Loss", ("total",), "linear"),
     ("Terms before their coefficients", ("variance", "invariance", "covariance", "alignment", "retention"), "symlog"),
     ("Spread: 1 is alive, 0 is collapse", ("z_std", "h_std"), "linear"),
@@ -19,16 +22,25 @@ PANELS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("Learning rate", ("encoder_lr", "head_lr"), "log"),
     ("Crops per second", ("crops_per_s",), "linear"),
 )
-RATES = ("encoder_lr", "head_lr")
-COLOURS = ("#2f6f9f", "#c2571a", "#3d8b57", "#8a4f9e", "#8c8c2a")
+RATES = ("encoder_lr", "trunk_lr", "head_lr")
+COLOURS = ("#2f6f9f", "#c2571a", "#3d8b57", "#8a4f9e", "#8c8c2a", "#5f6b73", "#b0417a", "#3a9ea5")
 SMOOTHED_SHARE = 0.02
 """Width of the smoothing, as a share of the run."""
 
 
-def draw_curves(metrics: Path, picture: Path) -> None:
+def draw_curves(
+    metrics: Path,
+    picture: Path,
+    panels: Callable[[Sequence[dict[str, Any]]], Sequence[Panel]] = lambda _: PANELS,
+) -> None:
     """Draw a metrics file as PNG: faint raw values under a smoothed line, one panel a group of numbers.
 
     Nothing is written while there are fewer than two steps.
+
+    Args:
+        metrics: the file of metrics.
+        picture: where to.
+        panels: what to show of its lines, in six panels; SHAMISA's terms when it is left out.
     """
     lines = read_metrics(metrics)
     if len(lines) < 2:
@@ -38,7 +50,7 @@ def draw_curves(metrics: Path, picture: Path) -> None:
 
     figure = Figure(figsize=(13, 7.5))
     FigureCanvasAgg(figure)
-    for axes, (title, names, scale) in zip(figure.subplots(2, 3).flat, PANELS, strict=True):
+    for axes, (title, names, scale) in zip(figure.subplots(2, 3).flat, panels(lines), strict=True):
         _draw_panel(axes, lines, title, names, scale)
     figure.subplots_adjust(left=0.05, right=0.985, bottom=0.07, top=0.95, wspace=0.18, hspace=0.25)
     with replacing(picture) as temporary:

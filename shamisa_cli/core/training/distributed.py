@@ -8,6 +8,7 @@ processes. Sum and mean together make the gradient of one loss, as a single proc
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -151,6 +152,7 @@ def joined(device: torch.device, environment: Mapping[str, str] = os.environ) ->
     with _peers_answering(world):
         dist.init_process_group(BACKENDS[world.device.type], timeout=PATIENCE, rank=world.rank, world_size=size)
         yield world
+    gc.collect()  # what still holds on to the group, in circles, would otherwise end after it
     # Not after an error: to take a broken group apart could mean to wait for the process that is gone.
     dist.destroy_process_group()
 

@@ -19,7 +19,7 @@ def save_trained(run: RunFolder, record: RunRecord, backbone: Backbone, *, secon
         backbone: the trained one.
         seconds: time spent in steps, over all resumptions.
     """
-    config = record.config
+    config = _settings(record)
     return save_model(
         run.model,
         EncoderConfig(config.architecture, features=feature_spec(config, backbone)),
@@ -38,12 +38,12 @@ def feature_spec(config: TrainingConfig, backbone: Backbone) -> FeatureSpec:
 
 def model_card(run: RunFolder, record: RunRecord, *, seconds: float) -> str:
     """The card, Markdown: what was trained, on what, for how long, and what the last step showed."""
-    config, photos = record.config, record.photographs
+    config, photos = _settings(record), record.photographs
     lines = read_metrics(run.metrics)
     crops = sum(line["crops"] for line in lines)
     rows = {
         "Architecture": config.architecture,
-        "Started from": _start(config),
+        "Started from": start_named(config.init),
         "Photographs": f"{photos.pristine_count} pristine, {photos.real_count} real",
         "Steps": f"{config.steps} ({crops:,} crops)",
         "Processes": record.processes,
@@ -75,13 +75,19 @@ All settings are in `run.json` of the run, and every step's numbers in `metrics.
 """
 
 
-def _start(config: TrainingConfig) -> str:
+def _settings(record: RunRecord) -> TrainingConfig:
+    assert isinstance(record.config, TrainingConfig)
+    return record.config
+
+
+def start_named(init: str) -> str:
+    """What `init` of a run's settings means, in words."""
     named = {"imagenet": "ImageNet weights (torchvision)", "none": "random weights"}
-    return named.get(config.init, f"the weights in {config.init}")
+    return named.get(init, f"the weights in {init}")
 
 
 def _origin(record: RunRecord) -> str:
     count = record.photographs.pristine_count + record.photographs.real_count
-    return f"Self-supervised pretraining (SHAMISA) of {record.config.steps} steps on {count} photographs, from " + (
-        _start(record.config)
-    )
+    config = _settings(record)
+    start = start_named(config.init)
+    return f"Self-supervised pretraining (SHAMISA) of {config.steps} steps on {count} photographs, from {start}"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
 from shamisa_cli.core.errors import ShamisaError, TrainingError
@@ -16,7 +18,25 @@ from shamisa_cli.core.memory import keep_freed_memory
 from shamisa_cli.core.training.batches import BatchStream
 from shamisa_cli.core.training.config import TrainingConfig
 from shamisa_cli.core.training.distributed import World
-from shamisa_cli.core.training.recipes import BatchRecipe, TrainingBatch
+from shamisa_cli.core.training.recipes import TrainingBatch
+
+
+class Batch(Protocol):
+    """What one training step takes: a frozen dataclass of tensors, or of such dataclasses."""
+
+    @property
+    def step(self) -> int:
+        """The training step it belongs to."""
+
+    def pin_memory(self) -> Self:
+        """The same in page-locked memory, from where a GPU copies without anyone waiting."""
+
+    def to(self, device: torch.device) -> Self:
+        """The same on another device."""
+
+
+SomeBatch = TypeVar("SomeBatch", bound=Batch)
+Item = TypeVar("Item", covariant=True)
 
 
 def batch_source(
@@ -52,33 +72,56 @@ def batch_source(
 
     def batches(start_step: int) -> Iterator[TrainingBatch]:
         distorting = torch.device(engine).type == "cpu"
-        loader = DataLoader(
-            _Reported(stream(start_step), distorting),
-            batch_size=None,
-            num_workers=workers,
-            pin_memory=place.device.type == "cuda" and distorting,
-            worker_init_fn=_begin_worker,
-            generator=torch.Generator(),  # its own, so that starting workers leaves the global one alone
-        )
-        try:
-            yield from ahead(_batches(loader, engine, threads), place.device)
-        except RuntimeError as error:
-            raise TrainingError(
-                f"A process that makes batches ended ({error}). If memory ran out, use fewer workers."
-            ) from error
+        pin = place.device.type == "cuda" and distorting
+        if distorting:
+            made = from_workers(stream(start_step).__iter__, workers=workers, pin=pin)
+        else:
+            recipes = from_workers(stream(start_step).recipes, workers=workers, pin=pin)
+            made = (recipe.batch(engine, threads) for recipe in recipes)
+        return ahead(made, place.device)
 
     stream(0)
     return batches
 
 
-def ahead(batches: Iterable[TrainingBatch], device: torch.device) -> Iterator[TrainingBatch]:
+def from_workers(stream: Callable[[], Iterator[Item]], *, workers: int, pin: bool) -> Iterator[Item]:
+    """The items of a stream that worker processes make, in order.
+
+    Args:
+        stream: called in each worker, so it can be pickled; gives the items that are that worker's, see `own_steps`.
+        workers: how many; 0 makes all items in this process.
+        pin: put them into page-locked memory.
+
+    Raises:
+        TrainingError: an item could not be made, or a worker was ended.
+    """
+    loader = DataLoader(
+        _Reported(stream),
+        batch_size=None,
+        num_workers=workers,
+        pin_memory=pin,
+        worker_init_fn=_begin_worker,
+        generator=torch.Generator(),  # its own, so that starting workers leaves the global one alone
+    )
+    try:
+        for item in loader:
+            if isinstance(item, _Failure):
+                raise TrainingError(item.sentence)
+            yield item
+    except RuntimeError as error:
+        raise TrainingError(
+            f"A process that makes batches ended ({error}). If memory ran out, use fewer workers."
+        ) from error
+
+
+def ahead(batches: Iterable[SomeBatch], device: torch.device) -> Iterator[SomeBatch]:
     """The batches on the device; a GPU copies each one while it computes on the one before."""
     if device.type != "cuda":
         for batch in batches:
             yield batch.to(device)
         return
     copying = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-    copied: TrainingBatch | None = None
+    copied: SomeBatch | None = None
     for batch in batches:
         if copied is not None:
             yield _ready(copied, copying)
@@ -88,22 +131,23 @@ def ahead(batches: Iterable[TrainingBatch], device: torch.device) -> Iterator[Tr
         yield _ready(copied, copying)
 
 
-def _ready(batch: TrainingBatch, copying: torch.cuda.Stream) -> TrainingBatch:
+def _ready(batch: SomeBatch, copying: torch.cuda.Stream) -> SomeBatch:
     """The batch for the stream in use: that stream, and not this process, waits until the copy is whole."""
-    using = torch.cuda.current_stream(batch.crops.device)
+    using = torch.cuda.current_stream(copying.device)
     using.wait_stream(copying)
-    for pixels in (batch.crops, batch.retained):
-        pixels.record_stream(using)
+    for tensor in _tensors(batch):
+        if tensor.is_cuda:
+            tensor.record_stream(using)
     return batch
 
 
-def _batches(
-    loader: Iterable[TrainingBatch | BatchRecipe | _Failure], engine: torch.device | str, threads: int
-) -> Iterator[TrainingBatch]:
-    for item in loader:
-        if isinstance(item, _Failure):
-            raise TrainingError(item.sentence)
-        yield item.batch(engine, threads) if isinstance(item, BatchRecipe) else item
+def _tensors(record: Any) -> Iterator[Tensor]:
+    """The tensors in a dataclass, and in those inside it."""
+    for value in vars(record).values():
+        if isinstance(value, Tensor):
+            yield value
+        elif is_dataclass(value):
+            yield from _tensors(value)
 
 
 @dataclass(frozen=True)
@@ -113,17 +157,15 @@ class _Failure:
     sentence: str
 
 
-class _Reported(IterableDataset[TrainingBatch | BatchRecipe | _Failure]):
-    """A stream of batches, or of recipes for them, whose errors are its last item."""
+class _Reported(IterableDataset[Item | _Failure], Generic[Item]):
+    """A stream whose errors are its last item."""
 
-    def __init__(self, stream: BatchStream, distorting: bool) -> None:
+    def __init__(self, stream: Callable[[], Iterator[Item]]) -> None:
         self._stream = stream
-        self._distorting = distorting
 
-    def __iter__(self) -> Iterator[TrainingBatch | BatchRecipe | _Failure]:
+    def __iter__(self) -> Iterator[Item | _Failure]:
         try:
-            for recipe in self._stream.recipes():
-                yield recipe.batch() if self._distorting else recipe
+            yield from self._stream()
         except ShamisaError as error:
             yield _Failure(str(error))
 

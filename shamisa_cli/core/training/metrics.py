@@ -4,17 +4,55 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 from shamisa_cli.core.atomic import replacing
 
 
+class Metrics(Protocol):
+    """What one step of any task showed.
+
+    Attributes:
+        step: 0 for the first.
+        total: the loss that was minimised.
+        crops: how many the batch had.
+        crops_per_s: crops over the whole time of the step.
+    """
+
+    @property
+    def step(self) -> int: ...
+    @property
+    def total(self) -> float: ...
+    @property
+    def crops(self) -> int: ...
+    @property
+    def crops_per_s(self) -> float: ...
+    @property
+    def wait_share(self) -> float: ...
+    @property
+    def terms(self) -> Mapping[str, float]:
+        """What a person watches beside the loss."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The line for metrics.jsonl."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How fast a step went: crops of all processes, crops a second, and the share of the time that was waiting."""
+
+    crops: int
+    crops_per_s: float
+    wait_share: float
+
+
 @dataclass(frozen=True)
 class StepMetrics:
-    """What one step showed.
+    """What one step of SHAMISA's objective showed.
 
     Attributes:
         step: 0 for the first.
@@ -46,6 +84,16 @@ class StepMetrics:
     crops_per_s: float
     wait_share: float
 
+    @property
+    def terms(self) -> dict[str, float]:
+        """The loss's terms, and the spread of z."""
+        named = ("variance", "invariance", "covariance", "alignment", "retention")
+        return {**{name: getattr(self, name) for name in named}, "z": self.z_std}
+
+    def to_json(self) -> dict[str, Any]:
+        """The line for metrics.jsonl."""
+        return asdict(self)
+
 
 class MetricsLog:
     """Appends lines to a file; opening it for step n drops the lines of step n and later, and broken ones."""
@@ -57,9 +105,9 @@ class MetricsLog:
             temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
         self._file: TextIO = path.open("a", encoding="utf-8")
 
-    def append(self, metrics: StepMetrics) -> None:
+    def append(self, metrics: Metrics) -> None:
         """Write one line and hand it to the operating system, so that killing the program cannot lose it."""
-        self._file.write(json.dumps(asdict(metrics)) + "\n")
+        self._file.write(json.dumps(metrics.to_json()) + "\n")
         self._file.flush()
 
     def flush(self) -> None:

@@ -50,8 +50,13 @@ def learning_rate(base: float, config: TrainingConfig, step: int) -> float:
     """
     if step < config.warmup_steps:
         return base * (step + 1) / config.warmup_steps
-    low = min(config.minimum_lr, base)
-    return low + (base - low) * (1 + math.cos(math.pi * _position(config, step - config.warmup_steps))) / 2
+    return annealed(base, config.minimum_lr, _position(config, step - config.warmup_steps))
+
+
+def annealed(base: float, minimum: float, position: float) -> float:
+    """On a cosine from `base` at position 0 to `minimum` at 1; a base below the minimum stays constant."""
+    low = min(minimum, base)
+    return low + (base - low) * (1 + math.cos(math.pi * position)) / 2
 
 
 def encoder_learning_rate(base: float, config: TrainingConfig, step: int) -> float:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from shamisa_cli.core.training.config import TrainingConfig
-from shamisa_cli.core.training.metrics import StepMetrics
-from shamisa_cli.core.training.optimiser import encoder_learning_rate, learning_rate
-from shamisa_cli.core.training.step import NUMBERS
+from shamisa_cli.core.training.metrics import Metrics, Speed
+from shamisa_cli.core.training.task import Work
 
 
 @dataclass
@@ -19,12 +16,12 @@ class Readings:
     """Collects the numbers of some steps, fetches them from the device together, and shares the time among them.
 
     Attributes:
-        config: the run's settings.
+        work: whose numbers they are.
         crops: how many a step has, over all processes.
         every: after how many steps it is time to fetch.
     """
 
-    config: TrainingConfig
+    work: Work
     crops: int
     every: int
     _unseen: dict[int, Tensor] = field(default_factory=dict)
@@ -38,7 +35,7 @@ class Readings:
         return len(self._unseen) >= self.every
 
     def add(self, step: int, numbers: Tensor) -> None:
-        """Take the numbers (9,) of a step as they lie on the device."""
+        """Take the numbers of a step, `work.numbers`, as they lie on the device."""
         self._unseen[step] = numbers
 
     def spend(self, seconds: float, waited: float) -> None:
@@ -51,29 +48,19 @@ class Readings:
         if not self._unseen:
             return {}
         rows = torch.stack(list(self._unseen.values())).tolist()
-        fetched = {step: dict(zip(NUMBERS, row, strict=True)) for step, row in zip(self._unseen, rows, strict=True)}
+        names = self.work.numbers
+        fetched = {step: dict(zip(names, row, strict=True)) for step, row in zip(self._unseen, rows, strict=True)}
         self._unseen.clear()
         self._seen |= fetched
         return fetched
 
-    def metrics(self) -> list[StepMetrics]:
+    def metrics(self) -> list[Metrics]:
         """What was fetched, in order, with the mean time of these steps; then begin anew. None was, none is told."""
         if not self._seen:
             return []
         seconds, share = self._seconds / len(self._seen), self._waited / self._seconds
-        told = [
-            StepMetrics(
-                step=step,
-                **{name: value for name, value in values.items() if name != "grad_norm"},
-                grad_norm=values["grad_norm"] if math.isfinite(values["grad_norm"]) else None,
-                encoder_lr=encoder_learning_rate(self.config.encoder_lr, self.config, step),
-                head_lr=learning_rate(self.config.head_lr, self.config, step),
-                crops=self.crops,
-                crops_per_s=self.crops / seconds,
-                wait_share=share,
-            )
-            for step, values in self._seen.items()
-        ]
+        speed = Speed(self.crops, self.crops / seconds, share)
+        told = [self.work.told(step, values, speed) for step, values in self._seen.items()]
         self._seen.clear()
         self._seconds = self._waited = 0.0
         return told

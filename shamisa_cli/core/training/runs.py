@@ -12,8 +12,8 @@ from typing import Any
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.errors import SettingError, TrainingError
 from shamisa_cli.core.training.checkpoints import CheckpointStore
-from shamisa_cli.core.training.config import TrainingConfig
 from shamisa_cli.core.training.overrides import differences, overridden
+from shamisa_cli.core.training.settings import Settings, defaults
 
 SCHEMA = 1
 
@@ -60,22 +60,26 @@ class RunRecord:
         processes: how many trained together; each adds crops of its own to a batch.
     """
 
-    config: TrainingConfig
+    config: Settings
     photographs: Photographs
     command: str = ""
     processes: int = 1
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values."""
-        return {"schema": SCHEMA, **asdict(self)}
+        return {"schema": SCHEMA, "task": self.config.task, **asdict(self)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> RunRecord:
-        """Read what `to_json` wrote. Raises TrainingError or SettingError if it is something else."""
+        """Read what `to_json` wrote; a record without a task is SHAMISA's, from before there were others.
+
+        Raises TrainingError or SettingError if it is something else.
+        """
         if data["schema"] != SCHEMA:
             raise TrainingError(f"It was written by another release of this program (schema {data['schema']}).")
-        entries = {name: value for name, value in data.items() if name != "schema"}
-        return overridden(cls(TrainingConfig(), Photographs((), (), 0, 0, "")), entries)
+        entries = {name: value for name, value in data.items() if name not in ("schema", "task", "config")}
+        config = overridden(defaults(data.get("task", "shamisa")), data["config"])
+        return overridden(cls(config, Photographs((), (), 0, 0, "")), entries)
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,11 @@ class RunFolder:
                 steps are fine where the schedule does not depend on their number.
         """
         begun = self.read()
+        if begun.config.task != record.config.task:
+            raise TrainingError(
+                f"The run in {self.path} is of the task {begun.config.task}, and {record.config.task} was asked for. "
+                "Resume it without naming a task, or start a new run in another folder."
+            )
         if begun.processes != record.processes:
             raise TrainingError(
                 f"The run in {self.path} was begun with {begun.processes} processes, and now there are "

@@ -6,13 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.training.curves import draw_curves
 from shamisa_cli.core.training.distributed import World
-from shamisa_cli.core.training.finish import save_trained
-from shamisa_cli.core.training.loading import batch_source
-from shamisa_cli.core.training.metrics import StepMetrics
+from shamisa_cli.core.training.metrics import Metrics
 from shamisa_cli.core.training.runs import RunFolder, RunRecord
+from shamisa_cli.core.training.tasks import task_of
 from shamisa_cli.core.training.trainer import CHECKPOINT_EVERY, Trainer
 
 CURVES_EVERY = 5
@@ -30,7 +28,7 @@ def train_run(
     workers: int = 0,
     checkpoint_every: int = CHECKPOINT_EVERY,
     on_begin: Callable[[int], None] | None = None,
-    on_step: Callable[[StepMetrics], None] | None = None,
+    on_step: Callable[[Metrics], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Path | None:
     """Begin a run, or go on with it, and save the model when the last step is done.
@@ -53,7 +51,7 @@ def train_run(
         Where the model lies, or None if `stop`, of any process, ended training before the last step.
 
     Raises:
-        SettingError, TrainingError, ModelError: as `Trainer`, `RunFolder` and `batch_source` do.
+        SettingError, TrainingError, ModelError: as `Trainer`, `RunFolder` and `Task.batches` do.
     """
     world = world or World()
     record = replace(record, processes=world.size)
@@ -61,12 +59,8 @@ def train_run(
         run.check_resumable(record)
     else:
         run.check_new()
-    if real and not (record.config.batch.real_share or record.config.batch.retained):
-        raise SettingError(
-            "Real photographs are named, but batch.real_share and batch.retained are 0, so none would be used. "
-            "Set one of them above 0."
-        )
-    batches = batch_source(pristine, real, record.config, workers=workers, world=world)
+    task = task_of(record.config)
+    batches = task.batches(pristine, real, record.config, workers=workers, world=world)
     trainer = Trainer(record.config, run, batches, world=world, checkpoint_every=checkpoint_every)
     world.wait()  # until all have looked at the folder
     if world.leads:
@@ -76,12 +70,12 @@ def train_run(
 
     def draw_now_and_then(step: int) -> None:
         if step % (checkpoint_every * CURVES_EVERY) == 0 and step < record.config.steps:
-            draw_curves(run.metrics, run.curves)
+            draw_curves(run.metrics, run.curves, task.panels)
 
     finished = trainer.train(on_step=on_step, on_checkpoint=draw_now_and_then, stop=stop)
     if world.leads:
-        draw_curves(run.metrics, run.curves)
+        draw_curves(run.metrics, run.curves, task.panels)
         if finished:
-            save_trained(run, record, trainer.learner.backbone, seconds=trainer.seconds)
+            task.save(run, record, trainer.work, seconds=trainer.seconds)
     world.wait()
     return run.model if finished else None

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,9 +18,16 @@ from shamisa_cli.core.encoder.features import normalised
 from shamisa_cli.core.encoder.spec import Preprocessing
 from shamisa_cli.core.training.config import TrainingConfig
 from shamisa_cli.core.training.distributed import World
+from shamisa_cli.core.training.gradients import gradient_norm
 from shamisa_cli.core.training.learner import Learner, Seen
+from shamisa_cli.core.training.metrics import Speed, StepMetrics
 from shamisa_cli.core.training.objective import objective
-from shamisa_cli.core.training.optimiser import build_optimiser, set_learning_rates
+from shamisa_cli.core.training.optimiser import (
+    build_optimiser,
+    encoder_learning_rate,
+    learning_rate,
+    set_learning_rates,
+)
 from shamisa_cli.core.training.recipes import TrainingBatch
 from shamisa_cli.core.training.retention import Start, forgetting
 
@@ -38,6 +47,10 @@ class Step:
         names: the name of each of the learner's parameters.
         start: the frozen encoder that retention compares with; set it before the first step if that is on.
     """
+
+    numbers = NUMBERS
+    if_memory_ends = "Lower batch.samples or batch.compositions, or train with amp = 'bf16'."
+    if_it_diverges = "Try lower encoder_lr and head_lr, a longer warmup_steps, gradient_clip = 1.0, or amp = 'none'."
 
     def __init__(self, learner: Learner, config: TrainingConfig, world: World) -> None:
         self.learner = learner
@@ -77,7 +90,7 @@ class Step:
             terms.total + self.config.retention * kept,
             seen.z.std(dim=0).mean(),
             seen.h.std(dim=0).mean() * math.sqrt(seen.h.shape[1]),
-            self._gradient_norm(),
+            gradient_norm(self.names),
         )
         return torch.stack([number.detach().float() for number in numbers])
 
@@ -105,10 +118,26 @@ class Step:
         """Whether a gradient that is not finite is only a scale of fp16 that was too large; waits for the device."""
         return self.scaler.is_enabled() and self.scaler.get_scale() >= 1
 
-    def broken_gradient(self) -> str:
-        """The name of a parameter whose gradient is not finite; waits for the device."""
-        gradients = ((name, value.grad) for value, name in self.names.items() if value.grad is not None)
-        return next((name for name, gradient in gradients if not gradient.isfinite().all()), "all weights together")
+    @property
+    def needs_start(self) -> bool:
+        """Whether the weights that the run began with are compared with."""
+        return self.config.retention > 0
+
+    def keep_start(self) -> None:
+        """Take the weights as they are now for those that the run began with."""
+        self.start = Start(self.learner.backbone, self.config.stages_to_retain)
+
+    def told(self, step: int, values: Mapping[str, float], speed: Speed) -> StepMetrics:
+        """The line for metrics.jsonl, from the numbers of a step."""
+        told: dict[str, Any] = {name: value for name, value in values.items() if name != "grad_norm"}
+        return StepMetrics(
+            step=step,
+            **told,
+            grad_norm=values["grad_norm"] if math.isfinite(values["grad_norm"]) else None,
+            encoder_lr=encoder_learning_rate(self.config.encoder_lr, self.config, step),
+            head_lr=learning_rate(self.config.head_lr, self.config, step),
+            **asdict(speed),
+        )
 
     def _retention(self, seen: Seen, pixels: Tensor, batch: TrainingBatch) -> Tensor:
         """How far references, and crops that came for this alone, have moved from the start; of this process's."""
@@ -120,8 +149,3 @@ class Step:
             return torch.cat([rows[:references], rows[related:]])
 
         return forgetting([compared(stage) for stage in seen.retained], self.start.features(compared(pixels)))
-
-    def _gradient_norm(self) -> Tensor:
-        gradients = [value.grad for value in self.names if value.grad is not None]
-        norm: Tensor = torch.stack(torch._foreach_norm(gradients)).norm()
-        return norm

@@ -4,33 +4,30 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from shamisa_cli.core.encoder.initialisation import initial_state
 from shamisa_cli.core.errors import TrainingError
 from shamisa_cli.core.training.checkpoints import Checkpoint
-from shamisa_cli.core.training.config import TrainingConfig
 from shamisa_cli.core.training.distributed import World
-from shamisa_cli.core.training.learner import Learner
-from shamisa_cli.core.training.metrics import MetricsLog, StepMetrics
+from shamisa_cli.core.training.gradients import broken_gradient
+from shamisa_cli.core.training.loading import Batch
+from shamisa_cli.core.training.metrics import Metrics, MetricsLog
 from shamisa_cli.core.training.optimiser import optimiser_tensors, restore_optimiser
 from shamisa_cli.core.training.readings import Readings
-from shamisa_cli.core.training.recipes import TrainingBatch
-from shamisa_cli.core.training.retention import Start
 from shamisa_cli.core.training.runs import RunFolder
-from shamisa_cli.core.training.step import Step
+from shamisa_cli.core.training.settings import Settings
+from shamisa_cli.core.training.task import BatchSource
+from shamisa_cli.core.training.tasks import task_of
 
 CHECKPOINT_EVERY = 100
 
 STEPS_UNSEEN = 10
 """So many steps a GPU works through before their numbers are fetched; to fetch them is to wait for it."""
-
-BatchSource = Callable[[int], Iterable[TrainingBatch]]
-"""Called with the step to begin at; gives that step's batch and all later ones in order, on the device."""
 
 
 class Trainer:
@@ -40,7 +37,7 @@ class Trainer:
     not on where a run was interrupted.
 
     Args:
-        config: the settings that the run was begun with.
+        config: the settings that the run was begun with; they name its task.
         run: its folder; of several processes only the leader writes there.
         batches: where batches come from.
         world: where to compute, and with whom; alone on the CPU when None.
@@ -54,7 +51,7 @@ class Trainer:
 
     def __init__(
         self,
-        config: TrainingConfig,
+        config: Settings,
         run: RunFolder,
         batches: BatchSource,
         *,
@@ -68,19 +65,18 @@ class Trainer:
         self._batches = batches
         self._world = world or World()
         self._checkpoint_every = checkpoint_every
-        crops = config.batch.crops * self._world.size
-        self._readings = Readings(config, crops, STEPS_UNSEEN if self._world.device.type == "cuda" else 1)
         latest = run.checkpoints.latest()
         self._world.check_same(latest.step if latest else 0)
-        weights = initial_state(config.architecture, config.init) if latest is None and config.init != "none" else None
-        self.learner = Learner(config, weights, self._world).to(self._world.device)
-        self._work = Step(self.learner, config, self._world)
+        self.work = task_of(config).work(config, self._world, begun=latest is not None)
+        self.learner: Any = self.work.learner
+        crops = config.crops * self._world.size
+        self._readings = Readings(self.work, crops, STEPS_UNSEEN if self._world.device.type == "cuda" else 1)
         self._resume_from(latest)
 
     def train(
         self,
         *,
-        on_step: Callable[[StepMetrics], None] | None = None,
+        on_step: Callable[[Metrics], None] | None = None,
         on_checkpoint: Callable[[int], None] | None = None,
         stop: Callable[[], bool] | None = None,
     ) -> bool:
@@ -127,7 +123,7 @@ class Trainer:
                 self._timed_step(batches)
                 tell()
 
-    def _timed_step(self, batches: Iterator[TrainingBatch]) -> None:
+    def _timed_step(self, batches: Iterator[Batch]) -> None:
         began = time.perf_counter()
         batch = next(batches, None)
         waited = time.perf_counter() - began
@@ -137,14 +133,13 @@ class Trainer:
                 "the stream of batches must go through all steps in order."
             )
         try:
-            self._readings.add(self.step, self._work.gradients(batch, self.step))
+            self._readings.add(self.step, self.work.gradients(batch, self.step))
             if self._readings.due:
                 self._look()
-            self._work.descend(self.step)
+            self.work.descend(self.step)
         except torch.cuda.OutOfMemoryError as error:
             raise TrainingError(
-                f"The GPU's memory is used up at step {self.step}. Lower batch.samples or batch.compositions, or "
-                f"train with amp = 'bf16'. {self._last_checkpoint()}"
+                f"The GPU's memory is used up at step {self.step}. {self.work.if_memory_ends} {self._last_checkpoint()}"
             ) from error
         elapsed = time.perf_counter() - began
         self._readings.spend(elapsed, waited)
@@ -156,9 +151,9 @@ class Trainer:
         for step, values in self._readings.fetch().items():
             broken = [name for name, value in values.items() if not math.isfinite(value)]
             if broken == ["grad_norm"]:
-                if not self._work.may_overflow():
+                if not self.work.may_overflow():
                     raise TrainingError(
-                        f"The gradient of {self._work.broken_gradient()} is not finite at step {step}. "
+                        f"The gradient of {broken_gradient(self.work.names)} is not finite at step {step}. "
                         f"{self._what_to_try()}"
                     )
             elif broken:
@@ -167,10 +162,7 @@ class Trainer:
                 )
 
     def _what_to_try(self) -> str:
-        return (
-            "Try lower encoder_lr and head_lr, a longer warmup_steps, gradient_clip = 1.0, or amp = 'none'. "
-            + self._last_checkpoint()
-        )
+        return f"{self.work.if_it_diverges} {self._last_checkpoint()}"
 
     def _last_checkpoint(self) -> str:
         steps = self.run_folder.checkpoints.steps()
@@ -179,24 +171,24 @@ class Trainer:
     def _save(self) -> None:
         groups = {
             "learner": self.learner.state_dict(),
-            "optimiser": optimiser_tensors(self._work.optimiser, self._work.names),
+            "optimiser": optimiser_tensors(self.work.optimiser, self.work.names),
             "rng": {"cpu": torch.get_rng_state()},
         }
         if self._world.device.type == "cuda":
             groups["rng"]["cuda"] = torch.cuda.get_rng_state(self._world.device)
         tensors = {f"{group}.{name}": value for group, named in groups.items() for name, value in named.items()}
-        numbers = {"seconds": self.seconds, **self._work.scale()}
+        numbers = {"seconds": self.seconds, **self.work.scale()}
         self.run_folder.checkpoints.save(Checkpoint(self.step, tensors, numbers))
 
     def _resume_from(self, latest: Checkpoint | None) -> None:
-        """Put the newest state in place, and the frozen start if forgetting is penalised.
+        """Put the newest state in place, and the start if the task compares with it.
 
         The first checkpoint, of step 0, keeps the start for as long as the run lasts.
         """
-        if latest is not None and self.config.retention:
+        if latest is not None and self.work.needs_start:
             self._restore(latest if latest.step == 0 else self.run_folder.checkpoints.load(0))
-        if self.config.retention:
-            self._work.start = Start(self.learner.backbone, self.config.stages_to_retain)
+        if self.work.needs_start:
+            self.work.keep_start()
         if latest is not None:
             self._restore(latest)
 
@@ -209,10 +201,10 @@ class Trainer:
             self.learner.load_state_dict(groups["learner"])
         except RuntimeError as error:
             raise TrainingError(f"The checkpoint of step {checkpoint.step} does not fit the run: {error}") from error
-        restore_optimiser(self._work.optimiser, self._work.names, groups["optimiser"])
+        restore_optimiser(self.work.optimiser, self.work.names, groups["optimiser"])
         torch.set_rng_state(groups["rng"]["cpu"])
         if self._world.device.type == "cuda" and "cuda" in groups["rng"]:
             torch.cuda.set_rng_state(groups["rng"]["cuda"], self._world.device)
-        self._work.restore_scale(checkpoint.numbers)
+        self.work.restore_scale(checkpoint.numbers)
         self.step = checkpoint.step
         self.seconds = checkpoint.numbers["seconds"]

@@ -1,0 +1,166 @@
+"""What a relational model knows of held-out photographs, beside full-reference measures on the same ranked sets.
+
+    python benchmarks/relational.py examples/photos [--model NAME] [--sets 240] [--operators NAME,NAME …]
+
+Photographs whose name holds a "_" are taken for degraded already and left out, and so are grey ones, in which operators
+on colour change nothing. Sets are drawn as in training, from
+another seed; --operators tests only those (say, the ones a model was trained without). It prints
+
+- localisation: area under the ROC curve of Σ|group maps| for places whose damage is above half of the strongest against
+  those below .05 of it, mean over pairs with such places and an intensity of at least 1;
+- type: how often the group with the largest mean |map| is the one that was applied, one operator at a time, likewise;
+- direction: how often the sign of a map is right where its target is beyond ±1;
+- ranking: how often two distorted versions, one certainly worse, stand in that order against the best version.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import piq
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+from untouched import untouched_photos
+
+from shamisa_cli.core.distortions.groups import GROUPS
+from shamisa_cli.core.distortions.registry import OPERATORS
+from shamisa_cli.core.images import decode
+from shamisa_cli.core.models.relational_loading import load_relational_model
+from shamisa_cli.core.relational.network import RelationalModel
+from shamisa_cli.core.relational.triplets import TARGETS, OrderedSet, SetKind, draw_ordered_set
+from shamisa_cli.core.training.photographs import random_crop, stacked
+
+CROP = 256
+VERSIONS = 4
+KINDS: tuple[SetKind, ...] = ("ladder", "nested", "single")
+LEAST_INTENSITY = 1.0
+LEAST_COLOUR = 3
+"""Levels of 255 between the channels of a pixel, on average."""
+
+TONE = ("brightness", "contrast")
+"""Groups of which no score that flips with the order of a pair can always know which side is the original."""
+
+MEASURES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "PSNR": lambda a, b: piq.psnr(b, a, reduction="none"),
+    "SSIM": lambda a, b: piq.ssim(b, a, reduction="none"),
+    "FSIMc": lambda a, b: piq.fsim(b, a, reduction="none"),
+    "VSI": lambda a, b: piq.vsi(b, a, reduction="none"),
+    "MDSI": lambda a, b: -piq.mdsi(b, a, reduction="none"),
+    "HaarPSI": lambda a, b: piq.haarpsi(b, a, reduction="none"),
+}
+"""(references, candidates) → the higher the better."""
+
+
+@dataclass
+class Tally:
+    """What has been counted so far."""
+
+    areas: list[float] = field(default_factory=list)
+    types: dict[str, list[bool]] = field(default_factory=dict)
+    signs: list[bool] = field(default_factory=list)
+    orders: dict[str, list[bool]] = field(default_factory=dict)
+
+
+def sets_of(
+    photos: Sequence[Path], count: int, left_out: frozenset[str], seed: int
+) -> Iterator[tuple[SetKind, OrderedSet]]:
+    """`count` ordered sets of crops, the kinds in turn."""
+    for index in range(count):
+        rng = np.random.default_rng([seed, index])
+        photo = Image.fromarray(decode(photos[index % len(photos)]).pixels)
+        scale = float(rng.uniform(0.25, 0.6))
+        crop = stacked([random_crop(photo, scale, CROP, rng)])[0].float() / 255
+        kind = KINDS[index % len(KINDS)]
+        yield kind, draw_ordered_set(crop, VERSIONS, rng, kind=kind, left_out=left_out)
+
+
+def judge(model: RelationalModel, kind: SetKind, found: OrderedSet, tally: Tally) -> None:
+    """Compare every version with the best one."""
+    pictures = (found.pictures * 255).round() / 255
+    best = pictures[:1].expand(len(pictures) - 1, -1, -1, -1)
+    with torch.inference_mode():
+        maps, scores = model(best, pictures[1:])
+    targets = found.targets[1:] - found.targets[:1]
+    damage = found.damage[1:, 0] - found.damage[:1, 0]
+    for version in range(len(scores)):
+        groups, target = maps[version, : len(GROUPS)], targets[version]
+        strongest = float(damage[version].max())
+        if strongest < LEAST_INTENSITY:
+            continue
+        inside, outside = damage[version] > strongest / 2, damage[version] < 0.05 * strongest
+        if inside.any() and outside.any() and kind != "single":
+            used = inside | outside
+            tally.areas.append(roc_auc_score(inside[used].numpy(), groups.abs().sum(dim=0)[used].numpy()))
+        if kind == "single":
+            region = found.regions[version + 1][0]
+            applied = GROUPS[int(target[: len(GROUPS)].abs().amax(dim=(1, 2)).argmax())]
+            seen = GROUPS[int(groups.abs().mean(dim=(1, 2)).argmax())]
+            tally.types.setdefault(region.step.operator, []).append(seen == applied)
+        certain = target.abs() > LEAST_INTENSITY
+        tally.signs += (maps[version, : len(TARGETS)].sign() == target.sign())[certain].tolist()
+    _rank(pictures, found, scores, tally)
+
+
+def _rank(pictures: Tensor, found: OrderedSet, scores: Tensor, tally: Tally) -> None:
+    first, second = (found.worse[1:, 1:]).nonzero(as_tuple=True)
+    if not len(first):
+        return
+    tone = any(OPERATORS[region.step.operator].group in TONE for region in found.regions[-1])
+    best = pictures[:1].expand(len(pictures) - 1, -1, -1, -1).contiguous()
+    opinions = {"relational score": scores} | {name: measure(best, pictures[1:]) for name, measure in MEASURES.items()}
+    for name, opinion in opinions.items():
+        kept = (opinion[first] > opinion[second]).tolist()
+        for row in (name, f"{name}, {'with' if tone else 'without'} brightness or contrast"):
+            tally.orders.setdefault(row, []).extend(kept)
+
+
+def shift_tolerance(model: RelationalModel, photos: Sequence[Path]) -> tuple[float, float]:
+    """Mean |score| of a photograph against itself a pixel aside, and against itself slightly blurred (σ = 1)."""
+    shifted, blurred = [], []
+    for path in photos:
+        picture = stacked([Image.fromarray(decode(path, view_size=640).pixels).crop((0, 0, 401, 401))]).float() / 255
+        here, aside = picture[..., 1:, 1:], picture[..., :-1, :-1]
+        kernel = torch.exp(-0.5 * torch.arange(-3.0, 4.0) ** 2)
+        kernel = (kernel[:, None] * kernel / kernel.sum() ** 2).expand(3, 1, 7, 7)
+        soft = F.conv2d(F.pad(here, [3] * 4, mode="replicate"), kernel, groups=3)
+        with torch.inference_mode():
+            shifted.append(float(model(here, aside)[1].abs()))
+            blurred.append(float(model(here, soft)[1].abs()))
+    return float(np.mean(shifted)), float(np.mean(blurred))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--model", default="shamisa-relational")
+    parser.add_argument("--sets", type=int, default=240)
+    parser.add_argument("--seed", type=int, default=2026)
+    parser.add_argument("--operators", type=lambda text: frozenset(text.split(",")), default=frozenset(OPERATORS))
+    options = parser.parse_args()
+    photos = untouched_photos(options.folder)
+    photos = [path for path in photos if np.ptp(decode(path).pixels, axis=2).mean() > LEAST_COLOUR]
+    model = load_relational_model(options.model).network
+    tally = Tally()
+    for kind, found in sets_of(photos, options.sets, frozenset(OPERATORS) - options.operators, options.seed):
+        judge(model, kind, found, tally)
+    hits = [hit for found in tally.types.values() for hit in found]
+    print(f"localisation  AUC {np.mean(tally.areas):.3f} ({len(tally.areas)} pairs)")
+    print(f"type          top-1 of 7 {np.mean(hits):.3f} ({len(hits)} pairs)")
+    print(f"direction     {np.mean(tally.signs):.4f} of {len(tally.signs)} places")
+    for name, correct in sorted(tally.orders.items(), key=lambda entry: entry[0].partition(",")[2]):
+        print(f"ranking       {np.mean(correct):.4f} {name} ({len(correct)} pairs)")
+    aside, soft = shift_tolerance(model, photos)
+    print(f"a pixel aside {aside:.1f} points, blurred by sigma 1 {soft:.1f}")
+    for name, found in sorted(tally.types.items(), key=lambda entry: np.mean(entry[1])):
+        print(f"  {name:<22} {np.mean(found):.2f} of {len(found)}")
+
+
+if __name__ == "__main__":
+    main()

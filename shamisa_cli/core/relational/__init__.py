@@ -1,0 +1,1 @@
+"""Relational assessment: what changed between two versions of one picture, where, and which is better."""

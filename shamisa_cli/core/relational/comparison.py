@@ -1,0 +1,119 @@
+"""References and candidates in, records with maps out; what cannot be compared is a record too."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from shamisa_cli.core.distortions.groups import GROUPS
+from shamisa_cli.core.errors import ImageError
+from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
+from shamisa_cli.core.relational.network import MAPS, RelationalModel
+from shamisa_cli.core.relational.records import AXES, DIFFERENT_SIZE, OVERALL, Candidate
+from shamisa_cli.core.relational.sides import DifferentSizeError, Side, Source, fitted, read_side
+from shamisa_cli.core.relational.tiles import relate
+from shamisa_cli.core.scoring.records import NOT_A_NUMBER, ErrorRecord
+
+DECIMALS = 4
+
+Watch = Callable[[Candidate, npt.NDArray[np.uint8], npt.NDArray[np.uint8]], None]
+"""Told each compared candidate with its maps, and the pixels of the reference and of the candidate."""
+
+
+def compare_with(
+    network: RelationalModel,
+    reference: Side,
+    candidates: Iterable[tuple[str, Source]],
+    *,
+    resize: bool = False,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    watch: Watch | None = None,
+) -> Iterator[Candidate]:
+    """Compare each candidate with one reference, in the order given; two pictures are in memory at a time.
+
+    Args:
+        network: in evaluation mode.
+        reference: has been read.
+        candidates: name and file or array of each.
+        resize: resample candidates of another size to the reference's; otherwise their record has an error.
+        max_pixels: larger files are refused.
+        watch: see `Watch`; called before the record comes.
+
+    Raises:
+        SettingError: a candidate is an array of another kind. Files never raise.
+    """
+    for name, source in candidates:
+        try:
+            candidate = fitted(read_side(source, name, max_pixels=max_pixels), reference, resize=resize)
+        except ImageError as error:
+            yield _uncompared(name, reference.name, ErrorRecord.of(error))
+        except DifferentSizeError as error:
+            yield _uncompared(name, reference.name, ErrorRecord(DIFFERENT_SIZE, str(error)))
+        else:
+            record = _compared(network, reference, candidate)
+            if watch is not None and record.score is not None:
+                watch(record, reference.pixels, candidate.pixels)
+            yield record
+
+
+def compare_pairs(
+    network: RelationalModel,
+    pairs: Iterable[tuple[Path, Path]],
+    *,
+    resize: bool = False,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    watch: Watch | None = None,
+) -> Iterator[Candidate]:
+    """Compare files (reference, candidate), each with its own reference; the rest is as in `compare_with`.
+
+    A reference that cannot be read makes an error of its candidate's record.
+    """
+    for original, version in pairs:
+        try:
+            reference = read_side(original, str(original), max_pixels=max_pixels)
+        except ImageError as error:
+            yield _uncompared(str(version), str(original), ErrorRecord.of(error))
+            continue
+        yield from compare_with(
+            network, reference, [(str(version), version)], resize=resize, max_pixels=max_pixels, watch=watch
+        )
+
+
+def _compared(network: RelationalModel, reference: Side, candidate: Side) -> Candidate:
+    relation = relate(network, reference.pixels, candidate.pixels)
+    if not (math.isfinite(relation.score) and np.isfinite(relation.maps).all()):
+        return _uncompared(candidate.name, reference.name, not_a_number(candidate.name))
+    maps = dict(zip(MAPS, relation.maps, strict=True))
+    return Candidate(
+        candidate.name,
+        reference.name,
+        score=relation.score,
+        groups=_means(maps, GROUPS),
+        axes=_means(maps, AXES),
+        overall=_mean(maps[OVERALL]),
+        width=candidate.width,
+        height=candidate.height,
+        maps=maps,
+    )
+
+
+def not_a_number(name: str) -> ErrorRecord:
+    """What is wrong where the networks give no finite number."""
+    return ErrorRecord(NOT_A_NUMBER, f"{name}: the model gives no number for it, so the model's files may be damaged.")
+
+
+def _uncompared(name: str, reference: str, error: ErrorRecord) -> Candidate:
+    return Candidate(name, reference, status="error", error=error)
+
+
+def _means(maps: dict[str, npt.NDArray[np.float32]], names: Sequence[str]) -> dict[str, float]:
+    return {name: _mean(maps[name]) for name in names}
+
+
+def _mean(values: npt.NDArray[np.float32]) -> float:
+    # Rounded, and without the sign of a zero: swapping the pictures flips it exactly.
+    return round(float(values.mean(dtype=np.float64)), DECIMALS) + 0.0

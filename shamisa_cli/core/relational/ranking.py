@@ -1,0 +1,121 @@
+"""Versions of one picture in one order: every pair is compared, and each picture's mean score decides."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from shamisa_cli.core.errors import ImageError
+from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
+from shamisa_cli.core.relational.comparison import not_a_number
+from shamisa_cli.core.relational.network import RelationalModel
+from shamisa_cli.core.relational.records import DIFFERENT_SIZE, ComparedModel, Ranked, Ranking
+from shamisa_cli.core.relational.sides import DifferentSizeError, Side, Source, fitted, read_side
+from shamisa_cli.core.relational.tiles import relate
+from shamisa_cli.core.scoring.records import ErrorRecord
+
+Scores = Sequence[Sequence[float]]
+
+
+@dataclass(frozen=True)
+class _Entrant:
+    """A picture that can be compared with the first of them: how to read it again, and its own size."""
+
+    name: str
+    source: Source
+    width: int
+    height: int
+
+    def read(self, first: Side | None, max_pixels: int) -> Side:
+        """The picture at the size of the first one."""
+        assert first is not None
+        return fitted(read_side(self.source, self.name, max_pixels=max_pixels), first, resize=True)
+
+
+def rank_pictures(
+    network: RelationalModel,
+    model: ComparedModel,
+    pictures: Sequence[tuple[str, Source]],
+    *,
+    resize: bool = False,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    advance: Callable[[int], None] = lambda _pairs: None,
+) -> Ranking:
+    """Compare every pair once and order the pictures by their mean score against all others.
+
+    That mean is the least-squares scale of an antisymmetric table of scores. Equal means share a rank, in the order
+    the pictures were named. Three pictures are in memory at a time, since files are decoded again for each pair.
+
+    Args:
+        network: in evaluation mode.
+        model: what the ranking says it was made with.
+        pictures: name and file or array of each.
+        resize: resample pictures of another size to the first one's; otherwise they are not ranked.
+        max_pixels: larger files are refused.
+        advance: told of each pair that is done.
+
+    Raises:
+        SettingError: a picture is an array of another kind. Files that cannot be read come last and raise nothing,
+            unless they go while they are compared.
+    """
+    first, entrants, errors = _admitted(pictures, resize, max_pixels)
+    scores = [[0.0] * len(entrants) for _ in entrants]
+    for i, entrant in enumerate(entrants[:-1]):
+        left = entrant.read(first, max_pixels)
+        for j in range(i + 1, len(entrants)):
+            score = relate(network, left.pixels, entrants[j].read(first, max_pixels).pixels).score
+            scores[i][j], scores[j][i] = score, -score
+            advance(1)
+    return _ranking(entrants, scores, errors, model)
+
+
+def mean_scores(scores: Scores) -> list[float]:
+    """Of each of n pictures, the mean score against all others; scores[i][j] is that of j against i.
+
+    Exactly rounded, so that the order of the pictures does not matter. One picture alone gets 0.
+    """
+    others = max(1, len(scores) - 1)
+    return [math.fsum(row[j] for row in scores) / others for j in range(len(scores))]
+
+
+def _admitted(
+    pictures: Sequence[tuple[str, Source]], resize: bool, max_pixels: int
+) -> tuple[Side | None, list[_Entrant], list[Ranked]]:
+    """The first picture that can be read, all that can be compared with it, and what is wrong with the others."""
+    entrants: list[_Entrant] = []
+    errors: list[Ranked] = []
+    first: Side | None = None
+    for name, source in pictures:
+        try:
+            side = read_side(source, name, max_pixels=max_pixels)
+            first = first or side
+            fitted(side, first, resize=resize)
+            entrants.append(_Entrant(name, source, side.width, side.height))
+        except ImageError as error:
+            errors.append(Ranked(name, error=ErrorRecord.of(error)))
+        except DifferentSizeError as error:
+            errors.append(Ranked(name, error=ErrorRecord(DIFFERENT_SIZE, str(error))))
+    return first, entrants, errors
+
+
+def _ranking(
+    entrants: Sequence[_Entrant], scores: list[list[float]], errors: Sequence[Ranked], model: ComparedModel
+) -> Ranking:
+    means = mean_scores(scores)
+    if not all(map(math.isfinite, means)):
+        unusable = [Ranked(entrant.name, error=not_a_number(entrant.name)) for entrant in entrants]
+        return Ranking((*unusable, *errors), (), model)
+    order = sorted(range(len(entrants)), key=lambda index: -means[index])
+    ranked = tuple(
+        Ranked(
+            entrants[index].name,
+            rank=1 + sum(other > means[index] for other in means),
+            score=means[index] + 0.0,
+            width=entrants[index].width,
+            height=entrants[index].height,
+        )
+        for index in order
+    )
+    ordered = tuple(tuple(scores[i][j] + 0.0 for j in order) for i in order)
+    return Ranking((*ranked, *errors), ordered, model)

@@ -1,0 +1,230 @@
+"""What comparing and ranking find out about pictures (light: no numpy, no torch)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from shamisa_cli.core.scoring.records import ErrorRecord
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+SCHEMA = 1
+AXES = ("saturation",)
+"""What moves in two directions and is no group of its own."""
+
+FAULTS = ("colour", "compression", "noise", "spatial")
+"""Groups of which there is only more or less: more is worse."""
+
+ENDS: dict[str, tuple[str, str]] = {
+    "blur": ("sharper", "blurrier"),
+    "colour": ("truer colours", "falser colours"),
+    "compression": ("less compression", "more compression"),
+    "noise": ("less noise", "more noise"),
+    "brightness": ("darker", "brighter"),
+    "spatial": ("less disturbed", "more disturbed"),
+    "contrast": ("flatter", "more contrast"),
+    "saturation": ("paler", "more saturated"),
+}
+"""What the negative and the positive end of every group and axis are called. Of those that are no `FAULTS`, neither
+end is better in itself."""
+
+OVERALL = "overall"
+DIFFERENT_SIZE = "different-size"
+
+SAME_WITHIN = 1.0
+"""Points between which two pictures are called the same."""
+
+Status = Literal["ok", "failed", "error"]
+Verdict = Literal["better", "same", "worse"]
+
+
+@dataclass(frozen=True)
+class ComparedModel:
+    """Which model compared: its name and revision."""
+
+    name: str
+    revision: str
+
+    def to_json(self) -> dict[str, str]:
+        """The record as JSON values."""
+        return {"name": self.name, "revision": self.revision}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One picture against its reference. All signs say what the candidate has more of.
+
+    Attributes:
+        path: as the user named it; of an array its place, "candidates[0]".
+        reference: what it was compared with, named the same way.
+        score: −100…100; 0: as good as the reference; negative: worse. None when it could not be compared.
+        groups: for each group of distortions its mean signed intensity over the picture; positive: blurrier,
+            brighter, more contrast, more of a fault. The engine's strongest, everywhere, is 4.
+        axes: the same for what changes in two directions and is no group: saturation.
+        overall: mean of the map of overall change; positive: worse.
+        width, height: of the picture as it is in its file.
+        maps: name → (⌈H/8⌉, ⌈W/8⌉) float32 for every group, axis and "overall", as the means are signed; None
+            where they were not kept.
+        status: "failed" means compared but under the bar; "error" means not compared.
+        error: why there is no score; None otherwise.
+    """
+
+    path: str
+    reference: str
+    score: float | None = None
+    groups: Mapping[str, float] | None = None
+    axes: Mapping[str, float] | None = None
+    overall: float | None = None
+    width: int | None = None
+    height: int | None = None
+    maps: Mapping[str, npt.NDArray[np.float32]] | None = None
+    status: Status = "ok"
+    error: ErrorRecord | None = None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The score in a word; "same" within a point. None without a score."""
+        if self.score is None:
+            return None
+        if abs(self.score) < SAME_WITHIN:
+            return "same"
+        return "better" if self.score > 0 else "worse"
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON values, without the maps."""
+        return {
+            "path": self.path,
+            "reference": self.reference,
+            "score": self.score,
+            "groups": None if self.groups is None else dict(self.groups),
+            "axes": None if self.axes is None else dict(self.axes),
+            "overall": self.overall,
+            "width": self.width,
+            "height": self.height,
+            "status": self.status,
+            "error": None if self.error is None else self.error.to_json(),
+        }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A reference and what was compared with it, in the order it was named."""
+
+    reference: str
+    candidates: tuple[Candidate, ...]
+    model: ComparedModel
+
+    def to_json(self) -> dict[str, Any]:
+        """What `shamisa compare --format json` prints."""
+        return comparison_json(self.candidates, self.model)
+
+
+def comparison_json(candidates: Iterable[Candidate], model: ComparedModel) -> dict[str, Any]:
+    """The whole document of any number of candidates, each with its own reference."""
+    listed = list(candidates)
+    return {
+        "schema": SCHEMA,
+        "model": model.to_json(),
+        "comparisons": [candidate.to_json() for candidate in listed],
+        "summary": comparison_summary(listed),
+    }
+
+
+def comparison_summary(candidates: Iterable[Candidate]) -> dict[str, Any]:
+    """Counts, and mean, lowest and highest score; these are None where there is none."""
+    listed = list(candidates)
+    scores = [candidate.score for candidate in listed if candidate.score is not None]
+    verdicts = [candidate.verdict for candidate in listed]
+    return {
+        "count": len(listed),
+        "errors": sum(candidate.status == "error" for candidate in listed),
+        "failed": sum(candidate.status == "failed" for candidate in listed),
+        **{verdict: verdicts.count(verdict) for verdict in ("better", "same", "worse")},
+        "mean": math.fsum(scores) / len(scores) if scores else None,
+        "min": min(scores, default=None),
+        "max": max(scores, default=None),
+    }
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One picture among the others.
+
+    Attributes:
+        path: as the user named it; of an array its place, "pictures[0]".
+        rank: 1 is the best; pictures with one score share a rank. None when it could not be ranked.
+        score: the mean of its scores against all the others, −100…100.
+        width, height: of the picture as it is in its file.
+        error: why it has no rank; None otherwise.
+    """
+
+    path: str
+    rank: int | None = None
+    score: float | None = None
+    width: int | None = None
+    height: int | None = None
+    error: ErrorRecord | None = None
+
+    @property
+    def status(self) -> Status:
+        """Whether it could be ranked."""
+        return "ok" if self.error is None else "error"
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON values."""
+        return {
+            "path": self.path,
+            "rank": self.rank,
+            "score": self.score,
+            "width": self.width,
+            "height": self.height,
+            "status": self.status,
+            "error": None if self.error is None else self.error.to_json(),
+        }
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Pictures in one order.
+
+    Attributes:
+        pictures: the best first, and at the end those that could not be ranked.
+        scores: scores[i][j], −100…100, of picture j against picture i, for the n that were ranked; scores[j][i]
+            is its negative.
+        model: which model compared.
+    """
+
+    pictures: tuple[Ranked, ...]
+    scores: tuple[tuple[float, ...], ...]
+    model: ComparedModel
+
+    @property
+    def contradictions(self) -> int:
+        """How many pairs the direct comparison puts the other way round than the order of all does."""
+        count = len(self.scores)
+        return sum(self.scores[i][j] > 0 for i in range(count) for j in range(i + 1, count))
+
+    @property
+    def pairs(self) -> int:
+        """How many pairs were compared."""
+        return math.comb(len(self.scores), 2)
+
+    def to_json(self) -> dict[str, Any]:
+        """What `shamisa rank --format json` prints."""
+        return {
+            "schema": SCHEMA,
+            "model": self.model.to_json(),
+            "pictures": [picture.to_json() for picture in self.pictures],
+            "scores": [list(row) for row in self.scores],
+            "summary": {
+                "count": len(self.pictures),
+                "errors": sum(picture.error is not None for picture in self.pictures),
+                "pairs": self.pairs,
+                "contradictions": self.contradictions,
+            },
+        }

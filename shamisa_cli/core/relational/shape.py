@@ -1,0 +1,38 @@
+"""The shape of the relational networks, as their folder records it (light: no torch)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from shamisa_cli.core.encoder.spec import Layer
+from shamisa_cli.core.training.overrides import overridden
+
+
+@dataclass(frozen=True)
+class RelationalConfig:
+    """The shape of the networks.
+
+    Attributes:
+        stages: the stages of MobileNetV2 that are read, in rising order; those after the last are left out.
+        layer: where in a stage.
+        width: channels of the head.
+        blocks: how many blocks the head has.
+        hidden: channels of the scoring network.
+    """
+
+    stages: tuple[int, ...] = (0, 1, 3, 6, 10)
+    layer: Layer = "output"
+    width: int = 96
+    blocks: int = 2
+    hidden: int = 32
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON values; `from_json` gives it back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> RelationalConfig:
+        """Read what `to_json` wrote. Raises SettingError on unknown entries or wrong types."""
+        return overridden(cls(), data)

@@ -1,0 +1,70 @@
+"""What can be said of a pair without learning: colour and gradient channels, and how alike two pictures are in them."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+CHANNELS = 8
+"""Lightness, two opponent colours, gradients of lightness at three scales and of both colours at the middle one."""
+
+LIKENESSES = 6
+"""Gradients at three scales, both colours together at two, and lightness."""
+
+GRADIENT_FLOOR = 0.003
+COLOUR_FLOOR = 0.003
+LIGHTNESS_FLOOR = 0.002
+"""Constants c of the similarity (2xy + c) / (x² + y² + c) of values in 0…1; smaller differences hardly show."""
+
+
+def picture_channels(pictures: Tensor) -> tuple[Tensor, ...]:
+    """sRGB (N, 3, H, W) in 0…1, sides multiples of 8 → what is compared, by scale.
+
+    Returns:
+        Three tensors: (N, 4, H, W) lightness, two colours, gradient; (N, 3, H/2, W/2) gradients of the same
+        three at half size; (N, 1, H/4, W/4) gradient at a quarter.
+    """
+    red, green, blue = pictures.unbind(1)
+    opponent = torch.stack([0.299 * red + 0.587 * green + 0.114 * blue, red - green, 0.5 * (red + green) - blue], dim=1)
+    half = F.avg_pool2d(opponent, 2)
+    quarter = F.avg_pool2d(half[:, :1], 2)
+    return torch.cat([opponent, gradient(opponent[:, :1])], dim=1), gradient(half), gradient(quarter)
+
+
+def gradient(channels: Tensor) -> Tensor:
+    """Length of Scharr's gradient of each channel, (N, C, H, W) → the same shape."""
+    count = channels.shape[1]
+    kernel = channels.new_tensor([[3.0, 0.0, -3.0], [10.0, 0.0, -10.0], [3.0, 0.0, -3.0]]) / 16
+    kernels = torch.stack([kernel, kernel.T])[:, None].repeat(count, 1, 1, 1)
+    padded = F.pad(channels, (1, 1, 1, 1), mode="replicate")
+    slopes = F.conv2d(padded, kernels, groups=count)
+    across, down = slopes[:, 0::2], slopes[:, 1::2]
+    return (across.square() + down.square() + 1e-8).sqrt()
+
+
+def dissimilarity(a: tuple[Tensor, ...], b: tuple[Tensor, ...], stride: int) -> Tensor:
+    """1 − similarity of two pictures' channels, averaged over places of `stride` pixels: (N, 6, H/stride, W/stride).
+
+    The same whichever picture comes first, and 0 where they are equal. The form is that of SSIM and its
+    descendants (Wang et al. 2004; gradients: Xue et al. 2014).
+    """
+    (full_a, half_a, quarter_a), (full_b, half_b, quarter_b) = a, b
+    maps = [
+        (_unlike(full_a[:, 3:4], full_b[:, 3:4], GRADIENT_FLOOR), stride),
+        (_unlike(half_a[:, :1], half_b[:, :1], GRADIENT_FLOOR), stride // 2),
+        (_unlike(quarter_a, quarter_b, GRADIENT_FLOOR), stride // 4),
+        (_colours_unlike(full_a[:, 1:3], full_b[:, 1:3]), stride),
+        (_unlike(half_a[:, 1:], half_b[:, 1:], GRADIENT_FLOOR).mean(dim=1, keepdim=True), stride // 2),
+        (_unlike(full_a[:, :1], full_b[:, :1], LIGHTNESS_FLOOR), stride),
+    ]
+    return torch.cat([F.avg_pool2d(unlike, factor) for unlike, factor in maps], dim=1)
+
+
+def _unlike(x: Tensor, y: Tensor, floor: float) -> Tensor:
+    return (x - y).square() / (x.square() + y.square() + floor)
+
+
+def _colours_unlike(x: Tensor, y: Tensor) -> Tensor:
+    """Colours are signed, so a small distance counts the more the greyer both are."""
+    return ((x - y).square() / (x.square() + y.square() + COLOUR_FLOOR)).mean(dim=1, keepdim=True)

@@ -1,0 +1,85 @@
+"""What a trainer asks of a task: batches, a step on each of them, and a model folder at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from shamisa_cli.core.training.curves import Panel
+from shamisa_cli.core.training.distributed import World
+from shamisa_cli.core.training.loading import Batch
+from shamisa_cli.core.training.metrics import Metrics, Speed
+from shamisa_cli.core.training.runs import RunFolder, RunRecord
+
+BatchSource = Callable[[int], Iterable[Batch]]
+"""Called with the step to begin at; gives that step's batch and all later ones in order, on the device."""
+
+
+class Work(Protocol):
+    """The learner, the optimiser and one step of a run; on a GPU nothing here waits but where it says so.
+
+    Attributes:
+        learner: everything whose state a checkpoint holds.
+        optimiser: of its parameters.
+        names: the name of each of the learner's parameters.
+        numbers: what `gradients` gives, in order, once it has been called; "grad_norm" is among them.
+        if_memory_ends, if_it_diverges: what a person can try then, as sentences.
+    """
+
+    if_memory_ends: str
+    if_it_diverges: str
+
+    @property
+    def learner(self) -> nn.Module: ...
+    @property
+    def optimiser(self) -> Optimizer: ...
+    @property
+    def names(self) -> Mapping[Tensor, str]: ...
+    @property
+    def numbers(self) -> tuple[str, ...]: ...
+    @property
+    def needs_start(self) -> bool:
+        """Whether the weights that the run began with are compared with."""
+
+    def keep_start(self) -> None:
+        """Take the weights as they are now for those that the run began with."""
+
+    def gradients(self, batch: Any, step: int) -> Tensor:
+        """Compute the gradients of a batch's loss, over all processes, and tell the numbers; weights do not move."""
+
+    def descend(self, step: int) -> None:
+        """Move the weights down their gradients."""
+
+    def told(self, step: int, values: Mapping[str, float], speed: Speed) -> Metrics:
+        """The line for metrics.jsonl, from the numbers of a step."""
+
+    def scale(self) -> dict[str, float]:
+        """What a checkpoint holds beside tensors."""
+
+    def restore_scale(self, numbers: Mapping[str, float]) -> None:
+        """Put back what `scale` gave, from among other numbers."""
+
+    def may_overflow(self) -> bool:
+        """Whether a gradient that is not finite is no fault; waits for the device."""
+
+
+class Task(Protocol):
+    """What can be trained. Its settings are a frozen dataclass with `task`, `steps`, `seed` and `crops`."""
+
+    def panels(self, lines: Sequence[dict[str, Any]]) -> Sequence[Panel]:
+        """What the curves show of a run's metrics; six of them."""
+
+    def batches(
+        self, pristine: Sequence[Path], real: Sequence[Path], config: Any, *, workers: int, world: World
+    ) -> BatchSource:
+        """Where batches come from. Raises SettingError if photographs and settings do not go together."""
+
+    def work(self, config: Any, world: World, *, begun: bool) -> Work:
+        """What computes steps; of a run that has `begun`, the weights come from its checkpoint."""
+
+    def save(self, run: RunFolder, record: RunRecord, work: Any, *, seconds: float) -> None:
+        """Write RUN/model from a finished run that spent so many seconds in steps."""

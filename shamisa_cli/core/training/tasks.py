@@ -1,0 +1,15 @@
+"""The tasks that there are."""
+
+from __future__ import annotations
+
+from shamisa_cli.core.training.relational_task import RelationalTask
+from shamisa_cli.core.training.settings import Settings
+from shamisa_cli.core.training.shamisa_task import ShamisaTask
+from shamisa_cli.core.training.task import Task
+
+TASKS: dict[str, Task] = {"shamisa": ShamisaTask(), "relational": RelationalTask()}
+
+
+def task_of(settings: Settings) -> Task:
+    """The task that settings are for."""
+    return TASKS[settings.task]

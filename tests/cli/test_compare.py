@@ -1,0 +1,213 @@
+"""shamisa compare and shamisa rank as a person or a script types them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+from shamisa_cli.core.distortions.groups import GROUPS
+from shamisa_cli.core.relational.records import AXES, ENDS
+
+from .conftest import ENVIRONMENT
+
+pytestmark = pytest.mark.slow  # every test starts processes that import torch
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """original.png, blurred.jpg and dark.png of 90×70, small.png of 45×35, and broken.png."""
+    original = Image.fromarray(np.random.default_rng(0).integers(0, 256, (70, 90, 3), dtype=np.uint8))
+    original = original.filter(ImageFilter.GaussianBlur(1))
+    original.save(tmp_path / "original.png")
+    original.filter(ImageFilter.GaussianBlur(2)).save(tmp_path / "blurred.jpg")
+    original.point(lambda level: level // 2).save(tmp_path / "dark.png")
+    original.resize((45, 35)).save(tmp_path / "small.png")
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    return tmp_path
+
+
+@pytest.fixture
+def run(shamisa, pictures: Path, relational_folder: Path) -> Run:  # type: ignore[no-untyped-def]
+    """Run a command among the pictures with the random model; keywords are environment variables."""
+
+    def started(command: str, *arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+        settings = ENVIRONMENT | {"SHAMISA_RELATIONAL_MODEL": str(relational_folder)} | variables
+        return shamisa(command, *arguments, cwd=pictures, env=settings)  # type: ignore[no-any-return]
+
+    return started
+
+
+def test_json_has_everything_and_a_swap_flips_its_signs(run: Run) -> None:
+    forth = run("compare", "original.png", "blurred.jpg", "original.png", "-f", "json")
+    back = run("compare", "blurred.jpg", "original.png", "-f", "json")
+    assert (forth.returncode, forth.stderr) == (0, "")
+    document = json.loads(forth.stdout)
+    assert document["schema"] == 1
+    assert set(document["model"]) == {"name", "revision"}
+    blurred, same = document["comparisons"]
+    assert list(blurred) == [
+        "path", "reference", "score", "groups", "axes", "overall", "width", "height", "status", "error",
+    ]  # fmt: skip
+    assert (blurred["path"], blurred["reference"]) == ("blurred.jpg", "original.png")
+    assert (tuple(blurred["groups"]), tuple(blurred["axes"])) == (GROUPS, AXES)
+    assert -100 < blurred["score"] < 100
+    assert json.loads(back.stdout)["comparisons"][0]["score"] == -blurred["score"]
+    assert (same["score"], same["overall"], set(same["groups"].values())) == (0, 0, {0})
+    assert document["summary"]["count"] == 2
+
+
+def test_one_bad_candidate_stops_nothing_and_exits_3(run: Run) -> None:
+    named = ("original.png", "broken.png", "small.png", "dark.png")
+    shown = run("compare", *named, "-f", "jsonl")
+    rows = [json.loads(line) for line in shown.stdout.splitlines()]
+    assert shown.returncode == 3
+    assert [row["status"] for row in rows] == ["error", "error", "ok"]
+    assert [row["error"] and row["error"]["kind"] for row in rows] == ["not-an-image", "different-size", None]
+    assert run("compare", *named, "--skip-unreadable").returncode == 0
+    resized = run("compare", "original.png", "small.png", "--resize", "-f", "csv")
+    assert resized.returncode == 0
+    (row,) = csv.DictReader(io.StringIO(resized.stdout))
+    assert (row["width"], row["height"], row["status"]) == ("45", "35", "ok")
+    assert set(GROUPS) | set(AXES) | {"score", "overall", "reference"} <= set(row)
+
+
+def test_the_text_has_a_bar_and_both_directions_for_every_change(run: Run) -> None:
+    shown = run("compare", "original.png", "dark.png", COLUMNS="80")
+    lines = shown.stdout.splitlines()
+    assert "\x1b" not in shown.stdout
+    assert max(map(len, lines)) <= 80
+    for low, high in ENDS.values():
+        (line,) = [line for line in lines if f" {low} " in line and f" {high} " in line]
+        assert "┼" in line
+        assert line.index(low) < line.index("┼") < line.index(high)
+    assert "dark.png  against  original.png" in shown.stdout
+
+
+def test_many_candidates_get_a_line_each_the_worst_first(run: Run, pictures: Path) -> None:
+    for number in range(5):
+        with Image.open(pictures / "original.png") as original:
+            original.filter(ImageFilter.GaussianBlur(number)).save(pictures / f"v{number}.png")
+    shown = run("compare", "original.png", "v*.png")
+    scores = [float(line.split()[1].replace("−", "-")) for line in shown.stdout.splitlines() if line.startswith(" v")]
+    assert len(scores) == 5
+    assert scores == sorted(scores)
+    assert "5 candidates" in shown.stdout
+
+
+def test_the_gate_fails_what_is_under_the_bar(run: Run, pictures: Path) -> None:
+    shown = run("compare", "original.png", "dark.png", "blurred.jpg", "-f", "json")
+    scores = {one["path"]: one["score"] for one in json.loads(shown.stdout)["comparisons"]}
+    worst, best = sorted(scores, key=scores.__getitem__)
+    gated = run("compare", "original.png", worst, best, "--min-score", repr(scores[best]), "-o", "out.json")
+    assert (gated.returncode, gated.stdout) == (1, "")
+    assert "1 of 2 under the bar" in gated.stderr
+    document = json.loads((pictures / "out.json").read_text())
+    assert [one["status"] for one in document["comparisons"]] == ["failed", "ok"]
+    assert run("compare", "original.png", worst, "--min-score", "-100").returncode == 0
+    assert run("compare", "original.png", worst, "--min-score", "101").returncode == 2
+
+
+def test_bars_for_scores_are_no_bars_for_comparisons(run: Run, pictures: Path, relational_folder: Path) -> None:
+    (pictures / ".git").mkdir()
+    (pictures / "shamisa.toml").write_text("model = 'shamisa-mobilenetv2'\n[gate]\nmin-score = 40\n")
+    assert run("compare", "original.png", "dark.png").returncode == 0
+    (pictures / "shamisa.toml").write_text(
+        f"relational-model = '{relational_folder}'\nresize = true\n[gate]\nmin-relational-score = 99\n"
+    )
+    gated = run("compare", "original.png", "small.png", SHAMISA_RELATIONAL_MODEL="")
+    assert gated.returncode == 1, gated.stderr
+    assert "under the bar of 99" in gated.stderr
+
+
+def test_two_folders_are_paired_by_name(run: Run, pictures: Path) -> None:
+    before, after = pictures / "before", pictures / "after"
+    for folder, names in ((before, ("a", "b")), (after, ("b", "a"))):
+        (folder / "deep").mkdir(parents=True)
+        for name in names:
+            (folder / "deep" / f"{name}.png").write_bytes((pictures / "original.png").read_bytes())
+    (after / "deep" / "b.png").write_bytes((pictures / "dark.png").read_bytes())
+    (before / "deep" / "a.png").write_bytes(b"no picture")
+    shown = run("compare", "before", "after", "-f", "jsonl")
+    rows = [json.loads(line) for line in shown.stdout.splitlines()]
+    assert [(row["reference"], row["path"]) for row in rows] == [
+        ("before/deep/a.png", "after/deep/a.png"), ("before/deep/b.png", "after/deep/b.png"),
+    ]  # fmt: skip
+    assert [row["status"] for row in rows] == ["error", "ok"]
+    assert rows[0]["error"]["message"].startswith("before/deep/a.png")
+    assert shown.returncode == 3
+
+    (after / "deep" / "c.png").write_bytes(b"")
+    alone = run("compare", "before", "after", "-f", "json")
+    assert (alone.returncode, alone.stdout) == (2, "")
+    assert "1 picture of after has no partner in before: deep/c.png" in alone.stderr
+    assert run("compare", "before", "original.png").returncode == 2
+
+
+def test_maps_are_drawn_in_a_folder_for_each_candidate(run: Run, pictures: Path) -> None:
+    shown = run("compare", "original.png", "dark.png", "blurred.jpg", "broken.png", "--maps", "maps", "-f", "json")
+    assert shown.returncode == 3
+    drawn = {path.relative_to(pictures / "maps").as_posix() for path in (pictures / "maps").rglob("*.png")}
+    assert {f"{name}/{file}.png" for name in ("dark.png", "blurred.jpg") for file in ("overall", "figure")} <= drawn
+    assert not any(name.startswith("broken") for name in drawn)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("gone.png", "dark.png"), "'gone.png' does not exist"),
+        (("broken.png", "dark.png", "--skip-unreadable"), "broken.png is not a picture"),
+        (("original.png", "gone.png"), "'gone.png' does not exist"),
+        (("original.png",), "No picture was named"),
+        (("original.png", "dark.png", "--maps", "dark.png"), "--maps takes the name of a folder"),
+        (("original.png", "dark.png", "--model", "shamisa-mobilenetv2"), "no relational model"),
+        (("original.png", "dark.png", "--model", "nothing-like-it"), "There is no model"),
+    ],
+)
+def test_what_cannot_be_done_is_a_sentence_and_exit_2(run: Run, arguments: tuple[str, ...], said: str) -> None:
+    shown = run("compare", *arguments)
+    assert (shown.returncode, shown.stdout) == (2, "")
+    assert said in shown.stderr
+    assert "Traceback" not in shown.stderr
+    assert len(shown.stderr.splitlines()) == 1
+
+
+def test_a_bar_that_is_no_number_is_refused(run: Run) -> None:
+    shown = run("compare", "original.png", "dark.png", "--min-score", "nan")
+    assert (shown.returncode, shown.stdout) == (2, "")
+    assert "--min-score" in shown.stderr
+
+
+def test_rank_puts_versions_into_one_order(run: Run) -> None:
+    named = ("dark.png", "original.png", "blurred.jpg")
+    shown = run("rank", *named, "-f", "json")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    document = json.loads(shown.stdout)
+    ranked = document["pictures"]
+    assert [one["rank"] for one in ranked] == [1, 2, 3]
+    assert [one["score"] for one in ranked] == sorted((one["score"] for one in ranked), reverse=True)
+    table = np.array(document["scores"])
+    assert np.array_equal(table, -table.T)
+    assert document["summary"] == {
+        "count": 3, "errors": 0, "pairs": 3, "contradictions": document["summary"]["contradictions"],
+    }  # fmt: skip
+    reverse = json.loads(run("rank", *reversed(named), "-f", "json").stdout)
+    assert reverse["pictures"] == ranked
+
+    text = run("rank", *named, "broken.png", COLUMNS="80")
+    assert text.returncode == 3
+    lines = [line for line in text.stdout.splitlines() if line[:3].strip().isdigit() and "┼" in line]
+    assert [line.split()[1] for line in lines] == [one["path"] for one in ranked]
+    assert "1 picture could not be ranked" in text.stdout
+    rows = list(csv.DictReader(io.StringIO(run("rank", *named, "-f", "csv").stdout)))
+    assert [row["path"] for row in rows] == [one["path"] for one in ranked]
+    assert run("rank", "dark.png").returncode == 2

@@ -1,0 +1,201 @@
+"""Comparing and ranking from Python, with random weights."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter, ImageOps
+
+import shamisa_cli
+from shamisa_cli.core.distortions.groups import GROUPS
+from shamisa_cli.core.errors import ImageError, InputNotFoundError, ModelError, SettingError
+from shamisa_cli.core.models.relational_loading import Relational, load_relational_model
+from shamisa_cli.core.relational import records, triplets
+from shamisa_cli.core.relational.network import MAPS
+from shamisa_cli.core.relational.ranking import mean_scores
+from shamisa_cli.core.relational.records import Candidate, ComparedModel, Comparison, Ranked, Ranking
+
+
+@pytest.fixture(scope="module")
+def model(relational_folder: Path) -> Relational:
+    return load_relational_model(str(relational_folder), device="cpu")
+
+
+@pytest.fixture
+def versions(tmp_path: Path) -> Path:
+    """original.png, a copy of it, blurred.png and dark.png of 90×70, and small.png of 45×35."""
+    original = Image.fromarray(np.random.default_rng(0).integers(0, 256, (70, 90, 3), dtype=np.uint8))
+    original = original.filter(ImageFilter.GaussianBlur(1))
+    original.save(tmp_path / "original.png")
+    original.save(tmp_path / "copy.png")
+    original.filter(ImageFilter.GaussianBlur(2)).save(tmp_path / "blurred.png")
+    original.point(lambda level: level // 2).save(tmp_path / "dark.png")
+    original.resize((45, 35)).save(tmp_path / "small.png")
+    return tmp_path
+
+
+def test_the_light_names_are_those_of_the_networks() -> None:
+    assert records.AXES == triplets.AXES
+    assert (*GROUPS, *records.AXES, records.OVERALL) == MAPS
+    assert tuple(records.ENDS) == (*GROUPS, *records.AXES)
+
+
+def test_records_and_pairing_import_nothing_heavy() -> None:
+    code = (
+        "import sys, shamisa_cli.core.relational.records, shamisa_cli.core.relational.pairing, shamisa_cli.cli.compare;"
+        "print([name for name in ('torch', 'numpy', 'PIL') if name in sys.modules])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"
+
+
+def test_each_candidate_has_score_means_and_maps(model: Relational, versions: Path) -> None:
+    found = shamisa_cli.compare(
+        versions / "original.png", [versions / "blurred.png", str(versions / "copy.png")], model
+    )
+    blurred, copy = found.candidates
+    assert isinstance(found, Comparison)
+    assert (found.reference, found.model.name) == (str(versions / "original.png"), "pairs")
+    assert blurred.path == str(versions / "blurred.png")
+    assert (blurred.width, blurred.height, blurred.status, blurred.error) == (90, 70, "ok", None)
+    assert blurred.maps is not None
+    assert set(blurred.maps) == set(MAPS)
+    for name, mean in {**(blurred.groups or {}), **(blurred.axes or {}), "overall": blurred.overall}.items():
+        assert blurred.maps[name].shape == (9, 12)
+        assert blurred.maps[name].dtype == np.float32
+        assert mean == pytest.approx(float(blurred.maps[name].mean()), abs=1e-4)
+    assert blurred.score not in (None, 0)
+    assert copy.score == 0
+    assert set((copy.groups or {}).values()) == {0.0}
+    assert copy.verdict == "same"
+
+
+def test_swapping_the_files_flips_all_signs_exactly(model: Relational, versions: Path) -> None:
+    ends = versions / "original.png", versions / "dark.png"
+    forth, back = (shamisa_cli.compare(*order, model).candidates[0] for order in (ends, ends[::-1]))
+    assert forth.score is not None
+    assert forth.score == -back.score  # type: ignore[operator]
+    assert forth.groups == {name: -value for name, value in (back.groups or {}).items()}
+    assert forth.overall == -(back.overall or 0)
+
+
+def test_arrays_are_compared_as_their_files_are(model: Relational, versions: Path) -> None:
+    arrays = [np.asarray(Image.open(versions / name)) for name in ("original.png", "dark.png", "blurred.png")]
+    from_arrays = shamisa_cli.compare(arrays[0], arrays[1:], model)
+    one_array = shamisa_cli.compare(arrays[0], arrays[1], model)
+    from_files = shamisa_cli.compare(
+        versions / "original.png", [versions / "dark.png", versions / "blurred.png"], model
+    )
+    assert [one.score for one in from_arrays.candidates] == [one.score for one in from_files.candidates]
+    assert [one.path for one in from_arrays.candidates] == ["candidates[0]", "candidates[1]"]
+    assert one_array.candidates[0].score == from_files.candidates[0].score
+    with pytest.raises(SettingError, match="float64"):
+        shamisa_cli.compare(arrays[0] / 255, arrays[1], model)
+
+
+def test_pictures_are_seen_upright_and_in_srgb(model: Relational, versions: Path) -> None:
+    original = Image.open(versions / "original.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    original.transpose(Image.Transpose.ROTATE_90).save(versions / "turned.png", exif=exif)
+    ImageOps.grayscale(original).save(versions / "grey.png")
+    turned, grey = shamisa_cli.compare(
+        versions / "original.png", [versions / "turned.png", versions / "grey.png"], model
+    ).candidates
+    assert turned.score == 0
+    assert (turned.width, turned.height) == (90, 70)
+    assert grey.status == "ok"
+
+
+def test_bad_candidates_are_records_and_never_stop_the_rest(model: Relational, versions: Path) -> None:
+    (versions / "broken.png").write_bytes(b"no picture")
+    named = [versions / name for name in ("broken.png", "small.png", "dark.png")]
+    broken, small, dark = shamisa_cli.compare(versions / "original.png", named, model).candidates
+    assert (broken.status, broken.error and broken.error.kind) == ("error", "not-an-image")
+    assert (small.status, small.error and small.error.kind) == ("error", "different-size")
+    assert small.error is not None
+    assert "45×35" in small.error.message
+    assert "resize" in small.error.message
+    assert (dark.status, dark.score is None) == ("ok", False)
+    resized = shamisa_cli.compare(versions / "original.png", versions / "small.png", model, resize=True)
+    assert resized.candidates[0].status == "ok"
+    assert (resized.candidates[0].width, resized.candidates[0].height) == (45, 35)
+    assert resized.candidates[0].maps is not None
+    assert resized.candidates[0].maps["overall"].shape == (9, 12)
+
+
+def test_what_cannot_be_done_at_all_raises(model: Relational, versions: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    with pytest.raises(ImageError):
+        shamisa_cli.compare(tmp_path / "broken.png", versions / "dark.png", model)
+    with pytest.raises(InputNotFoundError):
+        shamisa_cli.compare(versions / "dark.png", "gone*.png", model)
+    with pytest.raises(InputNotFoundError):
+        shamisa_cli.rank([versions / "dark.png"], model)
+    with pytest.raises(ModelError, match="relational"):
+        shamisa_cli.compare(versions / "dark.png", versions / "dark.png", "shamisa-mobilenetv2")
+
+
+def test_a_relational_model_does_not_score_and_says_what_it_does(relational_folder: Path) -> None:
+    with pytest.raises(ModelError, match="shamisa compare"):
+        shamisa_cli.load_model(str(relational_folder))
+
+
+def test_the_order_does_not_depend_on_how_pictures_are_named_and_equal_ones_share_a_rank(
+    model: Relational, versions: Path
+) -> None:
+    named = [versions / name for name in ("dark.png", "original.png", "blurred.png", "copy.png")]
+    ranking = shamisa_cli.rank(named, model)
+    again = shamisa_cli.rank(named[::-1], model)
+    scores = {Path(one.path).name: (one.rank, one.score) for one in ranking.pictures}
+    assert scores == {Path(one.path).name: (one.rank, one.score) for one in again.pictures}
+    assert scores["original.png"] == scores["copy.png"]
+    ranks = [one.rank for one in ranking.pictures]
+    assert ranks in ([1, 1, 3, 4], [1, 2, 2, 4], [1, 2, 3, 3])
+    tied = [Path(one.path).name for one in ranking.pictures if one.path.endswith(("original.png", "copy.png"))]
+    assert tied == ["original.png", "copy.png"]
+    table = np.array(ranking.scores)
+    assert np.array_equal(table, -table.T)
+    means = table.sum(axis=0) / 3
+    assert [one.score for one in ranking.pictures] == pytest.approx(means.tolist())
+    assert ranking.pairs == 6
+
+
+def test_pictures_that_cannot_be_ranked_come_last(model: Relational, versions: Path) -> None:
+    (versions / "broken.png").write_bytes(b"no picture")
+    named = [versions / name for name in ("broken.png", "dark.png", "small.png", "original.png")]
+    ranking = shamisa_cli.rank(named, model)
+    assert [one.rank for one in ranking.pictures] == [1, 2, None, None]
+    assert [one.error.kind for one in ranking.pictures if one.error] == ["not-an-image", "different-size"]
+    assert len(shamisa_cli.rank(named, model, resize=True).scores) == 3
+
+
+def test_mean_scores_are_the_least_squares_scale_of_the_table() -> None:
+    rng = np.random.default_rng(1)
+    half = np.triu(rng.normal(size=(6, 6)), 1)
+    table = half - half.T
+    # min over q of Σ (q_j − q_i − table_ij)², with Σ q = 0
+    rows = [(i, j) for i in range(6) for j in range(6) if i != j]
+    design = np.zeros((len(rows) + 1, 6))
+    for row, (i, j) in enumerate(rows):
+        design[row, j], design[row, i] = 1, -1
+    design[-1] = 1
+    scale = np.linalg.lstsq(design, np.array([table[i, j] for i, j in rows] + [0.0]), rcond=None)[0]
+    assert np.array(mean_scores(table.tolist())) * 5 / 6 == pytest.approx(scale)
+
+
+def test_contradictions_are_pairs_against_the_order() -> None:
+    pictures = tuple(Ranked(name, rank=rank, score=0.0) for rank, name in enumerate("abc", start=1))
+    circle = ((0.0, -5.0, 2.0), (5.0, 0.0, -5.0), (-2.0, 5.0, 0.0))
+    assert Ranking(pictures, circle, ComparedModel("m", "r")).contradictions == 1
+
+
+@pytest.mark.parametrize(
+    ("score", "verdict"), [(0.0, "same"), (-0.9, "same"), (3.0, "better"), (-3.0, "worse"), (None, None)]
+)
+def test_the_verdict_is_one_word(score: float | None, verdict: str | None) -> None:
+    assert Candidate("a", "b", score=score).verdict == verdict

@@ -1,0 +1,132 @@
+"""Maps and scores flip their sign with the order of a pair, exactly, whatever the weights are."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from shamisa_cli.core.errors import ModelError, SettingError
+from shamisa_cli.core.relational.network import (
+    HALO,
+    MAPS,
+    Related,
+    RelationalModel,
+    odd_pooling,
+    points,
+)
+from shamisa_cli.core.relational.shape import RelationalConfig
+
+SMALL = RelationalConfig(width=16, hidden=8)
+
+
+def random_model(seed: int) -> RelationalModel:
+    """Random weights everywhere, also where training begins with zeros."""
+    torch.manual_seed(seed)
+    model = RelationalModel(SMALL).eval()
+    for value in model.parameters():
+        if not value.any():
+            torch.nn.init.normal_(value, std=0.2)
+    return model
+
+
+def pictures(count: int, height: int = 64, width: int = 96, seed: int = 0) -> Tensor:
+    return torch.rand(count, 3, height, width, generator=torch.Generator().manual_seed(seed))
+
+
+@given(st.integers(0, 1000))
+@settings(max_examples=8, deadline=None)
+def test_swapping_the_pictures_flips_every_sign_exactly(seed: int) -> None:
+    model, a, b = random_model(seed), pictures(2, seed=seed), pictures(2, seed=seed + 1)
+    with torch.no_grad():
+        model.distortion.calibrate(a, b)
+        (maps, score), (back, reverse) = model(a, b), model(b, a)
+    assert torch.equal(maps, -back)
+    assert torch.equal(score, -reverse)
+    assert bool((score != 0).all()), "a model that always says 0 would pass as well"
+
+
+@given(st.integers(0, 1000))
+@settings(max_examples=8, deadline=None)
+def test_a_picture_against_itself_is_exactly_zero(seed: int) -> None:
+    model, a = random_model(seed), pictures(2, seed=seed)
+    with torch.no_grad():
+        maps, score = model(a, a.clone())
+    assert not maps.any()
+    assert not score.any()
+
+
+def test_there_is_one_map_for_each_name_at_an_eighth_of_the_size() -> None:
+    with torch.no_grad():
+        maps, score = random_model(0)(pictures(1, 80, 112), pictures(1, 80, 112, seed=1))
+    assert maps.shape == (1, len(MAPS), 10, 14)
+    assert score.shape == (1,)
+    assert -100 <= float(score) <= 100
+
+
+def test_places_further_away_than_the_halo_do_not_matter() -> None:
+    model = random_model(3)
+    a, b = pictures(1, 32, HALO + 160), pictures(1, 32, HALO + 160, seed=1)
+    changed = b.clone()
+    changed[..., :32] = 1 - changed[..., :32]
+    with torch.no_grad():
+        maps, _ = model(a, b)
+        others, _ = model(a, changed)
+    first_untouched = (32 + HALO) // 8
+    assert torch.allclose(maps[..., first_untouched:], others[..., first_untouched:], atol=1e-6)
+    assert not torch.allclose(maps[..., :4], others[..., :4], atol=1e-3)
+
+
+def test_weights_are_the_same_in_both_orders_and_positive() -> None:
+    model, a, b = random_model(1), pictures(1), pictures(1, seed=1)
+    with torch.no_grad():
+        forth, back = model.distortion(a, b), model.distortion(b, a)
+    assert torch.equal(forth.weights, back.weights)
+    assert torch.equal(forth.amount, back.amount)
+    assert float(forth.weights.min()) > 0
+
+
+def test_pooling_is_odd_and_heeds_the_weights() -> None:
+    maps = torch.randn(1, len(MAPS), 4, 5)
+    shares = torch.rand(1, 1, 4, 5)
+    shares = shares / shares.sum()
+    assert torch.equal(odd_pooling(-maps, shares), -odd_pooling(maps, shares))
+    alone = torch.zeros(1, 1, 4, 5)
+    alone[..., 2, 3] = 1
+    pooled = odd_pooling(maps, alone)[0]
+    assert torch.allclose(pooled[len(MAPS) : 2 * len(MAPS)], maps[0, :, 2, 3])
+    assert torch.allclose(pooled[2 * len(MAPS) :], maps[0, :, 2, 3], atol=1e-3)
+
+
+def test_how_much_changed_is_told_in_points() -> None:
+    related = Related(torch.zeros(2, len(MAPS), 3, 3), torch.full((2, 1, 3, 3), 2.0), torch.rand(2, 1, 3, 3) + 0.1)
+    assert torch.allclose(points(related), torch.full((2,), 200 / 3), atol=1e-3)
+
+
+def test_calibration_brings_what_enters_the_head_to_one_size() -> None:
+    model, a, b = random_model(0), pictures(3), pictures(3, seed=1)
+    entered: list[Tensor] = []
+    model.distortion.head.one.register_forward_pre_hook(lambda _module, inputs: entered.append(inputs[0]))
+    assert not model.distortion.calibrated
+    with torch.no_grad():
+        model.distortion.calibrate(a, b)
+        model(a, b)
+    assert model.distortion.calibrated
+    mean_square = torch.cat(entered).square().mean(dim=(0, 2, 3))
+    assert float(mean_square.median()) == pytest.approx(1, abs=0.05)
+
+
+def test_the_shape_travels_as_json() -> None:
+    config = RelationalConfig(stages=(0, 2, 5), width=24)
+    assert RelationalConfig.from_json(config.to_json()) == config
+    with pytest.raises(SettingError, match="depth"):
+        RelationalConfig.from_json({"depth": 3})
+
+
+def test_weights_that_lack_something_are_refused_by_name() -> None:
+    weights = RelationalModel(SMALL).distortion.trunk.backbone.state_dict()
+    lacking = {name: value for name, value in weights.items() if name != "features.3.conv.0.0.weight"}
+    with pytest.raises(ModelError, match=r"features\.3\.conv\.0\.0\.weight"):
+        RelationalModel(SMALL, lacking)
