@@ -9,16 +9,19 @@ again makes only the parts that are not there. Rows never travel through Ray.
 from __future__ import annotations
 
 import json
+import logging
 import math
-import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from shamisa_cli.core.errors import ModelError, SettingError, ShamisaError
 from shamisa_cli.core.scale.makers import Recipe
-from shamisa_cli.core.scale.parts import Made, Part, divide, make_part
+from shamisa_cli.core.scale.parts import READERS, Part, divide, make_part
+from shamisa_cli.core.scale.retrying import persistent
 from shamisa_cli.core.scale.shards import Shard, require_count
 from shamisa_cli.core.scale.sources import SCHEME, find_sources
 from shamisa_cli.core.scale.store import Store
@@ -26,12 +29,13 @@ from shamisa_cli.core.scale.store import Store
 PICTURES_PER_PART = 1000
 PARTS_PER_WORKER = 4
 """At least, where there are pictures enough, so that workers end at about the same time."""
-TRIES = 5
-"""Of a part whose pictures or file cannot be reached; a lost machine costs none."""
-FIRST_WAIT = 1.0
-"""Seconds before the second try; each further one waits twice as long."""
 MOST_ERRORS = 20
 """Sentences about unreadable pictures that are kept."""
+MOST_LOST_STARTS = 3
+"""Workers in a row that may be lost while they load the model, before the job is given up."""
+
+Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
+"""Given the number of parts, opens a display; what that gives is called with 1 as each of them is done."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +66,9 @@ def run_on_ray(
     recursive: bool = True,
     workers: int | None = None,
     cpus_per_worker: float = 1,
-    gpus_per_worker: float = 0,
+    gpus_per_worker: float | None = None,
     pictures_per_part: int = PICTURES_PER_PART,
+    progress: Progress | None = None,
 ) -> Done:
     """Make scores or features of pictures on a Ray cluster; `open_parts` reads the result.
 
@@ -73,74 +78,84 @@ def run_on_ray(
         recipe: what is made, and with which model.
         named: see `find_sources`; files on disks must be there on every machine under the same name.
         output: a folder that every machine reaches, or an address such as s3://bucket/scores.
-        address: of the cluster, as for `ray.init`: "auto" is the one this machine is part of; None starts Ray on
-            this machine, unless it was initialised already.
+        address: of the cluster, as for `ray.init`: "auto" is the one this machine is part of, "local" starts Ray on
+            this machine alone; None takes what is there, and else starts it. A Ray that was initialised stays.
         recursive: whether folders are read with all their folders.
         workers: actors at once; None takes as many as the cluster has room for, and follows it as it grows.
-        cpus_per_worker, gpus_per_worker: what Ray sets aside for each; a worker uses one thread.
+        cpus_per_worker, gpus_per_worker: what Ray sets aside for each; None: a GPU each if the recipe names CUDA, else
+            none. The model computes in one thread or on the GPU; pictures are decoded ahead in others, as many as
+            a worker has processors.
         pictures_per_part: about so many are done again after a loss. Parts that are there keep their size.
+        progress: shows how far the job is; None: Ray's own display, with its messages.
 
     Raises:
         InputNotFoundError: a name leads to nothing.
         ModelError: the model is missing, or cannot do it.
-        SettingError: an impossible setting, or Ray is not installed.
-        ShamisaError: some part could not be made in several tries; the others are kept.
+        SettingError: an impossible setting, no cluster at the address, or Ray is not installed.
+        OSError: a store does not answer.
+        ShamisaError: some parts could not be made in several tries; the others were, and are kept.
     """
     ray = _ray()
-    model = recipe.loaded()
+    # The machine that starts a job may have no GPU, and needs none.
+    model = replace(recipe, device="cpu").loaded()
     recipe.maker(model).schema  # noqa: B018 - says now what is wrong, and not on every machine
     store = Store(_whole(output))
     sources = find_sources(named, recursive=recursive)
-    if not ray.is_initialized():
-        ray.init(address=address, log_to_driver=False)
+    _join(ray, address, quiet=progress is not None)
     there = workers or max(1, int(ray.cluster_resources().get("CPU", 1) // (cpus_per_worker or 1)))
     count = _count(store, len(sources.pictures), there, pictures_per_part)
     require_count(store.names, count, store.address)
     parts = divide(sources, count)
+    if gpus_per_worker is None:
+        gpus_per_worker = 1 if recipe.device.startswith("cuda") else 0
+    readers = max(READERS, math.ceil(cpus_per_worker))
     rows = [{"part": part.to_json()} for part in parts]
     made = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
         _Worker,
-        fn_constructor_args=(recipe, store, model.encoder_fingerprint),
+        fn_constructor_args=(recipe, store, model.encoder_fingerprint, readers),
         compute=ray.data.ActorPoolStrategy(
             min_size=1, initial_size=min(there, len(parts)), max_size=workers, max_tasks_in_flight_per_actor=2
         ),
         num_cpus=cpus_per_worker,
         num_gpus=gpus_per_worker,
     )
+    made.context.execution_no_progress_timeout_s = -1  # a tar may take hours
+    made.context.max_consecutive_actor_init_deaths = MOST_LOST_STARTS
+    opened = nullcontext(lambda _parts: None) if progress is None else progress(len(parts))
     try:
-        return _gathered(made.iter_rows())
+        with _silent(made) if progress else nullcontext(), opened as advance:
+            return _gathered(made.iter_rows(), store, advance)
     except ray.exceptions.RayError as error:
         reason = str(error).strip().splitlines()[-1]
         raise ShamisaError(
-            f"A part could not be made ({reason}). What is done is kept in {store.address}; run it again."
+            f"The job stopped ({reason}). What is done is kept in {store.address}; run it again."
         ) from error
 
 
 class _Worker:
     """An actor: it holds the model and makes the parts that it is handed."""
 
-    def __init__(self, recipe: Recipe, store: Store, fingerprint: str) -> None:
+    def __init__(self, recipe: Recipe, store: Store, fingerprint: str, readers: int) -> None:
         model = recipe.loaded()
         if model.encoder_fingerprint != fingerprint:
             raise ModelError(f"The model {recipe.model} on this machine is another one than where the job was started.")
         self._maker = recipe.maker(model)
         self._store = store
         self._max_pixels = recipe.max_pixels
+        self._readers = readers
 
     def __call__(self, row: dict[str, str]) -> dict[str, str]:
         part = Part.from_json(row["part"])
-        made = persistent(lambda: make_part(part, self._maker, self._store, max_pixels=self._max_pixels))
-        return {"made": json.dumps([made.rows, made.reused, len(made.errors), made.errors[:MOST_ERRORS]])}
 
+        def make() -> Done:
+            made = make_part(part, self._maker, self._store, max_pixels=self._max_pixels, readers=self._readers)
+            return Done(1, made.rows, made.reused, len(made.errors), made.errors[:MOST_ERRORS])
 
-def persistent(make: Callable[[], Made], wait: Callable[[float], None] = time.sleep) -> Made:
-    """What `make` gives, tried again after OSErrors. Raises the OSError of the last try."""
-    for attempt in range(TRIES - 1):
         try:
-            return make()
-        except OSError:
-            wait(FIRST_WAIT * 2**attempt)
-    return make()
+            done = make() if part.tar is None else persistent(make)
+        except OSError as error:  # the other parts may do better
+            return {"failure": f"{part.name}: {error}"}
+        return {"done": json.dumps(astuple(done))}
 
 
 def _ray() -> Any:
@@ -151,6 +166,36 @@ def _ray() -> Any:
     except ImportError as error:
         raise SettingError("Ray is not installed. Install it with: pip install 'shamisa[ray]'.") from error
     return ray
+
+
+def _join(ray: Any, address: str | None, *, quiet: bool) -> None:
+    """Be part of a cluster, unless this process is already."""
+    if ray.is_initialized():
+        return
+    # Ray would report to its makers where it is started, and nobody asked for that.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if quiet:  # it warns on stderr, by way of C++, of every pool of actors
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR if quiet else logging.INFO)
+    except (ConnectionError, ValueError) as error:
+        raise SettingError(
+            f"There is no Ray cluster at {address} ({error}). Start one with: ray start --head; "
+            "or take local, which starts one on this machine."
+        ) from error
+
+
+@contextmanager
+def _silent(dataset: Any) -> Iterator[None]:
+    """Without Ray Data's own display and messages, in the block."""
+    dataset.context.enable_progress_bars = False
+    messages = logging.getLogger("ray.data")
+    level = messages.level
+    messages.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        messages.setLevel(level)
 
 
 def _whole(output: str | Path) -> str:
@@ -164,15 +209,26 @@ def _count(store: Store, pictures: int, workers: int, pictures_per_part: int) ->
     return there[0] if there else max(1, math.ceil(pictures / size))
 
 
-def _gathered(rows: Iterable[dict[str, str]]) -> Done:
+def _gathered(rows: Iterable[dict[str, str]], store: Store, advance: Callable[[int], None]) -> Done:
+    """What all parts come to. Raises ShamisaError when some were not made, once the others are."""
     done = Done(0, 0, 0, 0, ())
+    failures = []
     for row in rows:
-        made, reused, unreadable, errors = json.loads(row["made"])
+        advance(1)
+        if row.get("failure"):
+            failures.append(row["failure"])
+            continue
+        parts, made, reused, unreadable, errors = json.loads(row["done"])
         done = Done(
-            done.parts + 1,
+            done.parts + parts,
             done.rows + made,
             done.reused + reused,
             done.unreadable + unreadable,
             (*done.errors, *errors)[:MOST_ERRORS],
+        )
+    if failures:
+        raise ShamisaError(
+            f"{len(failures):,} of {done.parts + len(failures):,} parts could not be made; the first is {failures[0]}. "
+            f"The others are in {store.address}; run it again."
         )
     return done

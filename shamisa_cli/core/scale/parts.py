@@ -5,20 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from shamisa_cli.core.errors import ImageError
-from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, decode
+from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, Picture, decode
 from shamisa_cli.core.scale.makers import Maker, Seen
+from shamisa_cli.core.scale.retrying import persistent
 from shamisa_cli.core.scale.shards import Shard
 from shamisa_cli.core.scale.sources import Content, Sources, contents, is_tar, members
 from shamisa_cli.core.scale.store import Store
 from shamisa_cli.core.scoring.embeddings import FileStamp
-from shamisa_cli.core.scoring.pipeline import effective_view_size
+from shamisa_cli.core.scoring.pipeline import effective_view_size, in_order
 from shamisa_cli.core.scoring.score_table import stamps_in
 from shamisa_cli.core.scoring.sights import Embedding
 
@@ -26,9 +29,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS_AT_ONCE = 64
+READERS = 4
+"""Threads that read and decode ahead, so that the encoder need not wait for a store that is far away."""
 TAR_KEY = b"shamisa.tar"
 """Metadata of a part that holds a tar: its address, size and time of change."""
 NAME_DIGITS = 12
+
+Given = tuple[FileStamp, Content | None]
+"""A picture, and its bytes where they have been read."""
 
 
 @dataclass(frozen=True)
@@ -86,14 +94,20 @@ def divide(sources: Sources, count: int) -> list[Part]:
     return parts + [Part(_tar_part_name(tar.path), (tar,)) for tar in sources.tars]
 
 
-def make_part(part: Part, maker: Maker, store: Store, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Made:
+def make_part(
+    part: Part, maker: Maker, store: Store, *, max_pixels: int = DEFAULT_MAX_PIXELS, readers: int = READERS
+) -> Made:
     """Make a part, unless it is there; it appears when it is complete.
 
     Rows of an earlier file stay if they were made the same way and the picture's address, size and time of change
     are the same; a tar counts as a whole. Made twice, a part is the same file with the same pictures.
 
+    Args:
+        readers: threads that read and decode at most so many pictures ahead of the encoder.
+
     Raises:
-        OSError: the store of the pictures, or of the parts, does not answer as it should.
+        OSError: the store of the pictures, or of the parts, does not answer as it should. Each picture was asked for
+            several times; a tar, which is read as one stream, once.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -112,9 +126,10 @@ def make_part(part: Part, maker: Maker, store: Store, *, max_pixels: int = DEFAU
 
     errors: list[str] = []
     rows = 0
-    pictures = _stored(missing) if part.tar is None else members(part.tar)
+    pictures: Iterable[Given] = ((stamp, None) for stamp in missing) if part.tar is None else members(part.tar)
+    made = _made(pictures, maker, max_pixels, readers, errors)
     with store.writing(part.name) as temporary, pq.ParquetWriter(temporary, schema) as writer:
-        for tables in _grouped(chain([kept], _made(pictures, maker, max_pixels, errors)), maker.rows_in_group):
+        for tables in _grouped(chain([kept], made), maker.rows_in_group):
             table = pa.concat_tables(tables).replace_schema_metadata(schema.metadata)
             writer.write_table(table)
             rows += len(table)
@@ -130,36 +145,38 @@ def _wanted(table: pa.Table, part: Part) -> pa.Table:
     return table.take(pa.array(rows, pa.int64()))
 
 
-def _stored(pictures: Sequence[FileStamp]) -> Iterator[tuple[FileStamp, Content]]:
-    return ((stamp, contents(stamp)) for stamp in pictures)
-
-
 def _made(
-    pictures: Iterable[tuple[FileStamp, Content]], maker: Maker, max_pixels: int, errors: list[str]
+    pictures: Iterable[Given], maker: Maker, max_pixels: int, readers: int, errors: list[str]
 ) -> Iterator[pa.Table]:
     """The rows of the pictures, a few at a time, since embeddings are large."""
     batch: list[Seen] = []
-    for stamp, content in pictures:
-        embedding = _embedded(stamp.path, content, maker, max_pixels)
-        if embedding.error is not None:
-            errors.append(str(embedding.error))
-        batch.append((stamp, embedding))
-        if len(batch) == ROWS_AT_ONCE:
-            yield maker.rows(batch)
-            batch = []
+    encoder = maker.model.encoder
+    look = partial(_looked, view_size=effective_view_size(encoder, maker.view_size), max_pixels=max_pixels)
+    with closing(in_order(look, pictures, readers, readers + 1)) as looks:
+        for (stamp, _), looking in looks:
+            found = looking.result()
+            if isinstance(found, ImageError):
+                errors.append(str(found))
+                batch.append((stamp, Embedding(stamp.path, error=found)))
+            else:
+                batch.append((stamp, Embedding(stamp.path, encoder.embed(found.pixels), found.width, found.height)))
+            if len(batch) == ROWS_AT_ONCE:
+                yield maker.rows(batch)
+                batch = []
     yield maker.rows(batch)
 
 
-def _embedded(name: str, content: Content, maker: Maker, max_pixels: int) -> Embedding:
+def _looked(given: Given, *, view_size: int | None, max_pixels: int) -> Picture | ImageError:
+    """A picture as it is to be judged, or why it cannot be. Raises OSError as `contents` does in the last try."""
+    stamp, content = given
+    if content is None:
+        content = persistent(lambda: contents(stamp))
     if isinstance(content, ImageError):
-        return Embedding(name, error=content)
-    encoder = maker.model.encoder
-    view_size = effective_view_size(encoder, maker.view_size)
+        return content
     try:
-        picture = decode(name, content=content, view_size=view_size, max_pixels=max_pixels)
+        return decode(stamp.path, content=content, view_size=view_size, max_pixels=max_pixels)
     except ImageError as error:
-        return Embedding(name, error=error)
-    return Embedding(name, encoder.embed(picture.pixels), picture.width, picture.height)
+        return error
 
 
 def _grouped(tables: Iterable[pa.Table], rows: int) -> Iterator[list[pa.Table]]:

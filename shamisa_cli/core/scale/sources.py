@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
 import tarfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-from shamisa_cli.core.errors import ImageError, InputNotFoundError
+from shamisa_cli.core.errors import ImageError, InputNotFoundError, SettingError
 from shamisa_cli.core.images.discovery import PICTURE_SUFFIXES, discover
+from shamisa_cli.core.scale.retrying import DAMAGE, answering
 from shamisa_cli.core.scoring.embeddings import FileStamp, portable
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz")
@@ -45,7 +44,8 @@ def find_sources(named: Sequence[str | Path], *, recursive: bool = True) -> Sour
 
     Raises:
         InputNotFoundError: a name leads to nothing.
-        ImportError: fsspec lacks what an address needs; it says what to install.
+        SettingError: fsspec does not know such addresses, or lacks what they need.
+        OSError: the store does not answer as it should.
     """
     found: dict[str, FileStamp] = {}
     for each in map(str, named):
@@ -100,18 +100,40 @@ def members(tar: FileStamp) -> Iterator[tuple[FileStamp, Content]]:
                     yield stamp, file.read()
             if archive.fileobj is not None and archive.fileobj.tell() < archive.offset + tarfile.BLOCKSIZE:
                 raise EOFError("it has no end")  # tarfile takes an archive without its closing blocks for whole
-    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
+    except DAMAGE as error:
         reason = f"{tar.path} is damaged or cut short ({error}). Copy or download it again."
         yield tar, ImageError(tar.path, "truncated", reason)
 
 
-def _opened(address: str) -> AbstractContextManager[BinaryIO]:
+def file_system(address: str) -> tuple[Any, str]:
+    """fsspec's file system for a folder or an address, and the name of it in there.
+
+    Raises:
+        SettingError: fsspec does not know such addresses, or lacks what they need; it says what to install.
+        OSError: the store does not answer as it should.
+    """
+    from fsspec.core import url_to_fs
+
+    try:
+        with answering(address):
+            files, root = url_to_fs(address)
+    except OSError as error:
+        if isinstance(error.__cause__, ImportError | ValueError):
+            raise SettingError(f"{address} cannot be opened: {error.__cause__}.") from error
+        raise
+    return files, root
+
+
+@contextmanager
+def _opened(address: str) -> Iterator[BinaryIO]:
     if SCHEME not in address:
-        return Path(address).open("rb")
+        with Path(address).open("rb") as stream:
+            yield stream
+        return
     import fsspec
 
-    opened: AbstractContextManager[BinaryIO] = fsspec.open(address, "rb")
-    return opened
+    with answering(address), fsspec.open(address, "rb") as stream:
+        yield stream
 
 
 def _local(name: str, recursive: bool) -> list[FileStamp]:
@@ -135,9 +157,17 @@ def _tars_in(folder: Path, recursive: bool) -> list[Path]:
 
 
 def _remote(address: str, recursive: bool) -> list[FileStamp]:
-    from fsspec.core import url_to_fs
+    store, root = file_system(address)
+    with answering(address):
+        found = _found(store, root, recursive)
+    return [
+        FileStamp(portable(store.unstrip_protocol(name)), int(info["size"] or 0), _changed(info))
+        for name, info in found.items()
+    ]
 
-    store, root = url_to_fs(address)
+
+def _found(store: Any, root: str, recursive: bool) -> dict[str, Mapping[str, Any]]:
+    """What a store says about the pictures and tars that are meant, by their names there."""
     matches = store.glob(root) if any(character in root for character in "*?[") else [root]
     found: dict[str, Mapping[str, Any]] = {}
     for match in matches:
@@ -151,10 +181,7 @@ def _remote(address: str, recursive: bool) -> list[FileStamp]:
             inside = name[len(match) :]
             if _is_visible(inside) and (_is_picture(inside) or is_tar(inside)):
                 found[name] = entry
-    return [
-        FileStamp(portable(store.unstrip_protocol(name)), int(info["size"] or 0), _changed(info))
-        for name, info in found.items()
-    ]
+    return found
 
 
 def _changed(info: Mapping[str, Any]) -> int:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.scale.retrying import answering, persistent
 from shamisa_cli.core.scale.shards import Shard
-from shamisa_cli.core.scale.sources import SCHEME
+from shamisa_cli.core.scale.sources import SCHEME, file_system
 from shamisa_cli.core.scoring.embeddings import METADATA_KEY
 
 if TYPE_CHECKING:
@@ -37,20 +38,28 @@ class Store:
     def names(self) -> tuple[str, ...]:
         """The parts that were there when this was first asked, sorted."""
         files, root = self._files
-        found = files.ls(root, detail=False) if files.exists(root) else []
+        with answering(self.address):
+            found = files.ls(root, detail=False) if files.exists(root) else []
         names = (PurePosixPath(path).name for path in found)
         return tuple(sorted(name for name in names if name.endswith(SUFFIX) and not name.startswith(".")))
 
     def read(self, name: str) -> pa.Table | None:
-        """A part; None where there is none, or a damaged one."""
+        """A part; None where there is none, or a damaged one. Raises OSError as `writing` does."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         files, root = self._files
+
+        def table() -> pa.Table | None:
+            with answering(self.address), files.open(f"{root}/{name}", "rb") as stream:
+                try:
+                    return pq.read_table(stream)
+                except pa.ArrowInvalid:
+                    return None
+
         try:
-            with files.open(f"{root}/{name}", "rb") as stream:
-                return pq.read_table(stream)
-        except (FileNotFoundError, pa.ArrowInvalid):
+            return persistent(table)
+        except FileNotFoundError:
             return None
 
     @contextmanager
@@ -58,17 +67,18 @@ class Store:
         """A temporary file that becomes the part of that name when the block ends without an error.
 
         In an object store it is one upload, which such stores show when it is complete.
+
+        Raises:
+            OSError: the file cannot be written, or the store does not answer as it should in several tries.
         """
         if SCHEME not in self.address:
             with replacing(Path(self.address) / name) as temporary:
                 yield temporary
             return
-        files, root = self._files
         with tempfile.TemporaryDirectory() as folder:
             temporary = Path(folder) / name
             yield temporary
-            files.makedirs(root, exist_ok=True)
-            files.put_file(str(temporary), f"{root}/{name}")
+            persistent(lambda: self._upload(temporary, name))
 
     def dataset(self) -> pads.Dataset:
         """All parts as one table of pyarrow, that is read as far as a question needs.
@@ -106,12 +116,15 @@ class Store:
                     f"{missing[0]}/{count}. Run those again."
                 )
 
+    def _upload(self, file: Path, name: str) -> None:
+        files, root = self._files
+        with answering(self.address):
+            files.makedirs(root, exist_ok=True)
+            files.put_file(str(file), f"{root}/{name}")
+
     @property
     def _files(self) -> tuple[Any, str]:
-        from fsspec.core import url_to_fs
-
-        files, root = url_to_fs(self.address)
-        return files, root
+        return file_system(self.address)
 
 
 def open_parts(address: str | Path) -> pads.Dataset:

@@ -38,7 +38,7 @@ ViewSize = int | Literal["model"] | None
 
 
 T = TypeVar("T")
-Outcomes = Generator[tuple[Path, Future[T]], None, None]
+Item = TypeVar("Item")
 Found = Generator[tuple[T, Pixels | None], None, None]
 Watch = Callable[[ImageRecord, Pixels], None]
 """Told each scored picture and its pixels as they were judged, (H, W, 3)."""
@@ -159,24 +159,26 @@ def _thread_count(jobs: int | None) -> int:
 def _found(sighting: Sighting[Finding], paths: Iterable[Path], jobs: int) -> Found[Finding]:
     # Whole photographs are big and the encoder is the slow part then: hold few of them.
     window = jobs + 1 if sighting.view_size is None else 2 * jobs + 2
-    with closing(_in_order(sighting.look, paths, jobs, window)) as outcomes:
+    with closing(in_order(sighting.look, paths, jobs, window)) as outcomes:
         for path, outcome in outcomes:
             yield sighting.finish(path, outcome)
 
 
-def _in_order(read: Callable[[Path], T], paths: Iterable[Path], jobs: int, window: int) -> Outcomes[T]:
-    """`read` of each path in so many threads, at most `window` of them ahead of whoever takes the outcomes."""
-    waiting: deque[tuple[Path, Future[T]]] = deque()
-    threads = ThreadPoolExecutor(jobs, thread_name_prefix="read")
+def in_order(
+    read: Callable[[Item], T], items: Iterable[Item], threads: int, window: int
+) -> Generator[tuple[Item, Future[T]], None, None]:
+    """`read` of each item in so many threads, at most `window` of them ahead of whoever takes the outcomes."""
+    waiting: deque[tuple[Item, Future[T]]] = deque()
+    readers = ThreadPoolExecutor(threads, thread_name_prefix="read")
     try:
-        for path in paths:
-            waiting.append((path, threads.submit(read, path)))
+        for item in items:
+            waiting.append((item, readers.submit(read, item)))
             if len(waiting) >= window:
                 yield waiting.popleft()
         while waiting:
             yield waiting.popleft()
     finally:
-        threads.shutdown(wait=False, cancel_futures=True)
+        readers.shutdown(wait=False, cancel_futures=True)
 
 
 def _without_pixels(found: Found[Embedding]) -> Generator[Embedding, None, None]:

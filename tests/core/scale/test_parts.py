@@ -11,9 +11,9 @@ import pytest
 
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models.loading import Model
-from shamisa_cli.core.scale.cluster import TRIES, persistent
 from shamisa_cli.core.scale.makers import FeatureMaker, Maker, ScoreMaker
 from shamisa_cli.core.scale.parts import Made, Part, divide, make_part
+from shamisa_cli.core.scale.retrying import TRIES, persistent
 from shamisa_cli.core.scale.sources import find_sources
 from shamisa_cli.core.scale.store import Store, open_parts
 from shamisa_cli.core.scoring.embeddings import load_features
