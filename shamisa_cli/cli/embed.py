@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from shamisa_cli.cli import options
+from shamisa_cli.cli import clustered, options
 from shamisa_cli.cli.console import Console, check_output
 from shamisa_cli.cli.errors import outcome
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
@@ -17,8 +17,9 @@ MAX_WARNINGS = 20
 
 
 def embed(
+    context: typer.Context,
     output: Annotated[
-        Path,
+        str,
         typer.Option(
             "--output", "-o", metavar="FILE", help="A .parquet, .npz or .safetensors file; it appears when complete."
         ),
@@ -35,6 +36,7 @@ def embed(
     device: options.DeviceName = options.Device.AUTO,
     runtime: options.RuntimeName = options.Runtime.AUTO,
     jobs: options.Jobs = None,
+    ray: options.RayAddress = None,
     cache: options.UseCache = True,
     cache_dir: options.CacheFolder = None,
     cache_size: options.CacheSize = options.CACHE_MEGABYTES,
@@ -48,10 +50,12 @@ def embed(
     2  nothing could be done: unknown option, no picture, no such model
     3  pictures could not be read (see --skip-unreadable)
     """
+    if ray is not None:
+        clustered.run(context, "features", ray)
     console = Console()
     part = None if shard is None else Shard.parse(shard)
-    output = options.part_file(output, part)
-    check_output(output)
+    target = options.part_file(Path(output), part)
+    check_output(target)
     view = options.view_size(view_size)
     files = options.find_pictures(paths, files_from, recursive, part)
 
@@ -60,7 +64,7 @@ def embed(
     from shamisa_cli.core.scoring.pipeline import feature_shelf_of
     from shamisa_cli.core.scoring.resuming import embed_to_file, origin_of
 
-    check_format(output)
+    check_format(target)
     loaded = load_model(model, offline=offline, device=device, runtime=runtime.value)
     with (
         options.open_cache(cache, cache_dir, cache_size, console) as known,
@@ -69,7 +73,7 @@ def embed(
         collected = embed_to_file(
             loaded.encoder,
             files,
-            output,
+            target,
             origin_of(loaded, view),
             jobs=jobs,
             max_pixels=max_pixels,
@@ -81,7 +85,7 @@ def embed(
     if len(collected.errors) > MAX_WARNINGS:
         console.warn(f"{len(collected.errors) - MAX_WARNINGS:,} more pictures could not be read.")
     console.hint(
-        f"{collected.rows:,} pictures, {loaded.encoder.feature_length:,} features each, are in {output}; "
+        f"{collected.rows:,} pictures, {loaded.encoder.feature_length:,} features each, are in {target}; "
         f"{collected.reused:,} were there before."
     )
     raise typer.Exit(outcome(failed=0, unreadable=len(collected.errors), skip_unreadable=skip_unreadable))

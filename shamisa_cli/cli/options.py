@@ -24,6 +24,7 @@ MAX_PIXELS = 300_000_000
 """As in core/images, which is too heavy to import for a line of help."""
 
 STDIN = "-"
+NOTHING_NAMED = "No picture was named. Give files, folders or globs, - for a list on stdin, or --files-from."
 NATIVE = "native"
 
 PICTURES = "Pictures"
@@ -96,6 +97,18 @@ ShardText = Annotated[
         show_default="all",
         help="Take the I-th of N parts of the pictures, 1/N to N/N, by their names: one for each of N machines. "
         "--output may then be a folder for the parts.",
+    ),
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        metavar="auto|local|HOST:PORT",
+        rich_help_panel=RUNNING,
+        show_default="this process alone",
+        help="Share the work out over a Ray cluster: the one this machine is part of, or one of its own. PATHS may "
+        "then be addresses such as s3://bucket/photos and tars of pictures; --output is a folder for the parts, or an "
+        "address; --jobs counts workers.",
     ),
 ]
 MaxPixels = Annotated[
@@ -275,6 +288,18 @@ def part_file(output: Path, shard: Shard | None) -> Path:
     return output / shard.file_name
 
 
+def names(paths: Sequence[str] | None, files_from: Path | None) -> tuple[list[str], list[str]]:
+    """What PATHS name, and what the lists do (- and --files-from)."""
+    from shamisa_cli.core.images.discovery import read_list
+
+    paths = paths or []
+    listed = read_list(sys.stdin.buffer) if STDIN in paths else []
+    if files_from is not None:
+        with files_from.open("rb") as stream:
+            listed += read_list(stream)
+    return [path for path in paths if path != STDIN], listed
+
+
 def find_pictures(
     paths: Sequence[str] | None, files_from: Path | None, recursive: bool, shard: Shard | None = None
 ) -> list[Path]:
@@ -285,20 +310,13 @@ def find_pictures(
     Raises:
         InputNotFoundError: a path matches nothing, or there is no picture at all.
     """
-    from shamisa_cli.core.images.discovery import discover, read_list
+    from shamisa_cli.core.images.discovery import discover
 
-    paths = paths or []
-    named = [path for path in paths if path != STDIN]
-    listed = read_list(sys.stdin.buffer) if STDIN in paths else []
-    if files_from is not None:
-        with files_from.open("rb") as stream:
-            listed += read_list(stream)
+    named, listed = names(paths, files_from)
     found = discover(named, recursive=recursive) if named else []
     for name in listed:
         found += discover([name], recursive=recursive) if Path(name).is_dir() else [Path(name)]
     if not found:
-        raise InputNotFoundError(
-            "No picture was named. Give files, folders or globs, - for a list on stdin, or --files-from."
-        )
+        raise InputNotFoundError(NOTHING_NAMED)
     files = list({os.path.realpath(path): path for path in reversed(found)}.values())[::-1]
     return files if shard is None else [path for path in files if shard.holds(path)]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shamisa_cli.cli import gating, options
+from shamisa_cli.cli import clustered, gating, options
 from shamisa_cli.cli.console import Console, check_output
 from shamisa_cli.cli.errors import outcome
 from shamisa_cli.cli.reporters import REPORTERS
@@ -61,7 +61,7 @@ def score(
         ),
     ] = None,
     output: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--output",
             "-o",
@@ -118,6 +118,7 @@ def score(
     device: options.DeviceName = options.Device.AUTO,
     runtime: options.RuntimeName = options.Runtime.AUTO,
     jobs: options.Jobs = None,
+    ray: options.RayAddress = None,
     cache: options.UseCache = True,
     cache_dir: options.CacheFolder = None,
     cache_size: options.CacheSize = options.CACHE_MEGABYTES,
@@ -130,20 +131,22 @@ def score(
     2  nothing could be done: unknown option, no picture, no such model
     3  pictures could not be read, and none failed the gate (see --skip-unreadable)
     """
+    if ray is not None:
+        clustered.run(context, "scores", ray)
     console = Console()
     part = None if shard is None else Shard.parse(shard)
-    if output is not None:
-        named, output = output, options.part_file(output, part)
-        if output != named and format not in (None, TABLE):
-            raise SettingError(f"{named} is a folder of parts, which are {TABLE}. Leave --format out, or name a file.")
-        check_output(output)
+    target = None if output is None else options.part_file(Path(output), part)
+    if target is not None:
+        if target != Path(output or "") and format not in (None, TABLE):
+            raise SettingError(f"{output} is a folder of parts, which are {TABLE}. Leave --format out, or name a file.")
+        check_output(target)
     if html is not None:
-        _check_page(html, output)
+        _check_page(html, target)
     if maps is not None and maps.exists() and not maps.is_dir():
         raise SettingError(f"{maps} is a file; --maps takes the name of a folder.")
-    chosen = format or _format_of(output)
+    chosen = format or _format_of(target)
     if chosen == TABLE:
-        _check_table(output, pictures=html is not None or maps is not None)
+        _check_table(target, pictures=html is not None or maps is not None)
     reporter = REPORTERS.get(chosen, TEXT)
     order = sort or (Sort.SCORE if reporter.worst_first else None)
     view = options.view_size(view_size)
@@ -168,18 +171,18 @@ def score(
     gated.require_same(run, loaded)
     standings: Counter[Standing] = Counter()
     scores: dict[str, float] = {}
-    if chosen == TABLE and output is not None:
+    if chosen == TABLE and target is not None:
         with console.progress("Scoring", len(files)) as advance:
             settings = {"view_size": view, "jobs": jobs, "max_pixels": max_pixels}
-            tabled = score_to_file(loaded, files, output, advance=advance, **settings)
-        records = judged(read_scores(output), gated.gate)
+            tabled = score_to_file(loaded, files, target, advance=advance, **settings)
+        records = judged(read_scores(target), gated.gate)
         _warn(console, _watched(records, standings, scores, lambda _pictures: None))
-        console.hint(f"{tabled.rows:,} pictures are in {output}; {tabled.reused:,} were there before.")
+        console.hint(f"{tabled.rows:,} pictures are in {target}; {tabled.reused:,} were there before.")
     else:
         gallery = None if html is None else Gallery()
         watch = _watch(loaded, files, maps, gallery)
         on_page: list[ImageRecord] = []
-        beside = reporter.streams and order is None and output is None
+        beside = reporter.streams and order is None and target is None
         with (
             options.open_cache(cache, cache_dir, cache_size, console) as known,
             closing(
@@ -187,7 +190,7 @@ def score(
             ) as scored,
             closing(judged(scored, gated.gate)) as records,
             gallery or nullcontext(),
-            console.results(output) as stream,
+            console.results(target) as stream,
             console.progress("Scoring", len(files), beside_results=beside) as advance,
         ):
             watched = _watched(records, standings, scores, advance)
@@ -196,7 +199,7 @@ def score(
             if html is not None and gallery is not None:
                 _write_page(html, on_page, run, gallery)
     gated.keep(scores, run, loaded, console)
-    if run.gated and (output is not None or not reporter.concludes):
+    if run.gated and (target is not None or not reporter.concludes):
         console.hint(f"{conclusion(standings, gated=True)}.")
     raise typer.Exit(
         outcome(failed=standings["failed"], unreadable=standings["unreadable"], skip_unreadable=skip_unreadable)

@@ -180,8 +180,8 @@ def _join(ray: Any, address: str | None, *, quiet: bool) -> None:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR if quiet else logging.INFO)
     except (ConnectionError, ValueError) as error:
         raise SettingError(
-            f"There is no Ray cluster at {address} ({error}). Start one with: ray start --head; "
-            "or take local, which starts one on this machine."
+            f"There is no Ray cluster at {address!r}. Start one with: ray start --head; or take 'local', which starts "
+            "one on this machine."
         ) from error
 
 

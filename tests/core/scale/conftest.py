@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tarfile
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pytest
 from PIL import Image
@@ -47,6 +49,19 @@ def tar(jpegs: dict[str, bytes]) -> bytes:
                 information.size = len(content)
                 archive.addfile(information, BytesIO(content))
     return stream.getvalue()
+
+
+@pytest.fixture
+def bucket(jpegs: dict[str, bytes], tar: bytes) -> Iterator[str]:
+    """An object store with pictures, tars and other things."""
+    files = fsspec.filesystem("memory")
+    for name, data in jpegs.items():
+        files.pipe_file(f"/bucket/photos/{name}", data)
+    files.pipe_file("/bucket/tars/000.tar", tar)
+    files.pipe_file("/bucket/photos/.hidden.jpg", b"")
+    files.pipe_file("/bucket/photos/notes.txt", b"")
+    yield "memory:///bucket"
+    files.rm("/bucket", recursive=True)
 
 
 def _jpeg(number: int) -> bytes:

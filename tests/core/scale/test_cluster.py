@@ -15,11 +15,13 @@ import pytest
 
 from shamisa_cli.core.scale.store import open_parts
 
-pytest.importorskip("ray")
+pytest.importorskip("ray", reason="there is no Ray for this Python")
 pytestmark = pytest.mark.slow
 
 PICTURES = 240
 PER_PART = 10
+MOST_LOOKS = 10_000
+"""At how far the job is, before it is taken to have stopped: some minutes."""
 
 JOB = """
 import json, sys
@@ -34,11 +36,12 @@ with open(said, "w") as file:
 
 
 @pytest.fixture
-def cluster() -> Iterator[Any]:
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Two nodes of one processor each, and the second of them."""
     import ray
     from ray.cluster_utils import Cluster
 
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     node = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
     cluster = Cluster(initialize_head=True, head_node_args=node)
     second = cluster.add_node(**node)
@@ -64,9 +67,12 @@ def test_nothing_is_lost_and_nothing_doubled_when_a_node_is_killed(
     arguments = [whole.address, tiny_model, many, output, PER_PART, said]
     with log.open("w") as stream:
         job = subprocess.Popen([sys.executable, "-c", JOB, *map(str, arguments)], stdout=stream, stderr=stream)
-    while job.poll() is None and not _both_nodes_work(output):
+    for _ in range(MOST_LOOKS):
+        if _both_nodes_work(output):
+            break
         with suppress(subprocess.TimeoutExpired):
             job.wait(timeout=0.02)
+            break
     there = len(list(output.glob("part-*")))
     whole.remove_node(second, allow_graceful=False)
     assert job.wait(timeout=300) == 0, log.read_text()

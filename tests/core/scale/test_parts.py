@@ -1,22 +1,27 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import numpy as np
 import pyarrow.compute as pc
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
-from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.errors import ModelError, ShamisaError
 from shamisa_cli.core.models.loading import Model
-from shamisa_cli.core.scale.makers import FeatureMaker, Maker, ScoreMaker
+from shamisa_cli.core.scale import retrying
+from shamisa_cli.core.scale.cluster import _gathered, _Worker
+from shamisa_cli.core.scale.makers import FeatureMaker, Maker, Recipe, ScoreMaker
 from shamisa_cli.core.scale.parts import Made, Part, divide, make_part
 from shamisa_cli.core.scale.retrying import TRIES, persistent
-from shamisa_cli.core.scale.sources import find_sources
+from shamisa_cli.core.scale.sources import Sources, find_sources
 from shamisa_cli.core.scale.store import Store, open_parts
-from shamisa_cli.core.scoring.embeddings import load_features
+from shamisa_cli.core.scoring.embeddings import FileStamp, load_features
 from shamisa_cli.core.scoring.pipeline import embed_files, score_files
 
 
@@ -131,3 +136,62 @@ def test_a_store_that_does_not_answer_is_asked_again() -> None:
     with pytest.raises(ConnectionError):
         persistent(make, waits.append)
     assert answers == []
+    answers += [FileNotFoundError(), made]
+    with pytest.raises(FileNotFoundError):
+        persistent(make, waits.append)
+
+
+def test_a_picture_that_could_not_be_fetched_is_fetched_again_and_no_other(
+    model: Model, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a hundred million reads some fail; a part must not begin again for each."""
+    opened: Counter[str] = Counter()
+    really = MemoryFileSystem._open
+
+    def once_in_vain(store: MemoryFileSystem, path: str, *given: Any, **settings: Any) -> Any:
+        opened[path] += 1
+        if opened[path] == 1:
+            raise RuntimeError("503")  # libraries of stores have errors of their own
+        return really(store, path, *given, **settings)
+
+    monkeypatch.setattr(MemoryFileSystem, "_open", once_in_vain)
+    monkeypatch.setattr(retrying, "FIRST_WAIT", 0)
+    sources = Sources(find_sources([f"{bucket}/photos"]).pictures, ())
+    store = Store("memory://bucket/out")
+    (made,) = make_all(divide(sources, 1), ScoreMaker(model, "model"), store)
+    assert (made.rows, made.errors) == (12, ())
+    assert {opened[f"/bucket/photos/{number:02}.jpg"] for number in range(12)} == {2}
+
+
+def test_a_part_that_cannot_be_made_stops_no_other(
+    model: Model, tiny_model: Path, photos: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = _Worker(Recipe("scores", str(tiny_model), device="cpu"), store, model.encoder_fingerprint, readers=2)
+    first, *others = divide(find_sources([photos]), 3)
+    monkeypatch.setattr(retrying, "FIRST_WAIT", 0)
+    cut = Part(first.name, (FileStamp(str(photos), 1, 1), *first.sources))  # a folder, which cannot be read
+    answers = [worker({"part": part.to_json()}) for part in (cut, *others)]
+    advanced: list[int] = []
+    with pytest.raises(
+        ShamisaError, match=rf"^1 of 3 parts could not be made; the first is {first.name}: .*run it again"
+    ):
+        _gathered(answers, store, advanced.append)
+    assert len(advanced) == 3
+    assert store.names == tuple(part.name for part in others)
+    assert _gathered([worker({"part": first.to_json()})], store, advanced.append).rows == len(first.sources)
+
+
+def test_a_model_that_is_another_one_on_a_worker_makes_no_rows(tiny_model: Path, tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "out"))
+    with pytest.raises(ModelError, match="is another one than where the job was started"):
+        _Worker(Recipe("scores", str(tiny_model), device="cpu"), store, "0" * 64, readers=1)
+
+
+@pytest.mark.parametrize("readers", [1, 3, 20])
+def test_reading_ahead_changes_nothing(model: Model, photos: Path, tmp_path: Path, readers: int) -> None:
+    (part,) = divide(find_sources([photos]), 1)
+    maker = ScoreMaker(model, "model")
+    stores = [Store(str(tmp_path / name)) for name in ("default", "other")]
+    make_part(part, maker, stores[0])
+    make_part(part, maker, stores[1], readers=readers)
+    assert stores[1].read(part.name).equals(stores[0].read(part.name))  # type: ignore[union-attr]

@@ -1,28 +1,14 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
 from pathlib import Path
 
 import fsspec
 import pytest
 
-from shamisa_cli.core.errors import ImageError, InputNotFoundError
+from shamisa_cli.core.errors import ImageError, InputNotFoundError, SettingError
 from shamisa_cli.core.scale.sources import contents, find_sources, members
 from shamisa_cli.core.scoring.embeddings import FileStamp
-
-
-@pytest.fixture
-def bucket(jpegs: dict[str, bytes], tar: bytes) -> Iterator[str]:
-    """An object store with pictures, tars and other things."""
-    files = fsspec.filesystem("memory")
-    for name, data in jpegs.items():
-        files.pipe_file(f"/bucket/photos/{name}", data)
-    files.pipe_file("/bucket/tars/000.tar", tar)
-    files.pipe_file("/bucket/photos/.hidden.jpg", b"")
-    files.pipe_file("/bucket/photos/notes.txt", b"")
-    yield "memory:///bucket"
-    files.rm("/bucket", recursive=True)
 
 
 def test_folders_give_pictures_and_tars_under_their_whole_names(
@@ -82,3 +68,8 @@ def test_a_name_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
     for name in (str(tmp_path / "gone"), "memory://nothing/here"):
         with pytest.raises(InputNotFoundError, match=name):
             find_sources([name])
+
+
+def test_an_address_that_nothing_here_can_open_is_refused_with_the_reason() -> None:
+    with pytest.raises(SettingError, match=r"nowhere://bucket cannot be opened: .*nowhere"):
+        find_sources(["nowhere://bucket"])
