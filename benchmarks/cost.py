@@ -151,9 +151,8 @@ def main() -> None:
         for size, count in SETS.values():
             pictures = make_pictures(Path(folder), count, size)
             columns.append(lines(job, measured(pictures, model, given.runtime, given.runs, given.gpu_rate)))
-        print(
-            f"{hardware(torch.device('cpu'))}; load {os.getloadavg()[0]:.1f}\n\n| {given.pictures:,.0f} pictures | {' | '.join(SETS)} |"
-        )
+        print(f"{hardware(torch.device('cpu'))}; load {os.getloadavg()[0]:.1f}\n")
+        print(f"| {given.pictures:,.0f} pictures | {' | '.join(SETS)} |")
         print("|---" * (1 + len(SETS)) + "|")
         for cells in zip(*columns, strict=True):
             print(f"| {cells[0][0]} | {' | '.join(value for _, value in cells)} |")
