@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+NAME_DIGITS = 12
 
 
 @contextmanager
@@ -17,20 +19,12 @@ def replacing(target: Path) -> Iterator[Path]:
     left as it was. The temporary name keeps the suffix of `target`, since libraries choose a format by it.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}.", suffix=target.suffix)
-    os.close(handle)
-    temporary = Path(name)
-    try:
+    temporary = target.with_name(f".{target.stem}.{uuid.uuid4().hex[:NAME_DIGITS]}{target.suffix}")
+    try:  # from before the file is there, since Ctrl-C may come at once
+        temporary.touch(exist_ok=False)
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
-        temporary.chmod(0o666 & ~_umask())
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
