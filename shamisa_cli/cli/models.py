@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
@@ -12,6 +13,7 @@ import typer
 from shamisa_cli.cli import options
 from shamisa_cli.cli.console import Console, printable, rich_on
 from shamisa_cli.cli.group import Group
+from shamisa_cli.core.errors import SettingError
 
 if TYPE_CHECKING:
     from shamisa_cli.core.models.card import Metric
@@ -174,9 +176,70 @@ def export(
             _write_facts([("graph", str(graph)), ("size", _size(graph.stat().st_size))], stream)
 
 
+def derive(
+    source: Named,
+    folder: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", show_default=False, help="A new folder for the model.")
+    ],
+    view_size: Annotated[
+        str,
+        typer.Option(metavar="N|native", show_default="the model's", help="Judge pictures at a long side of N pixels."),
+    ] = "model",
+    stages: Annotated[
+        str | None,
+        typer.Option(metavar="LIST", show_default="the model's", help="Stages to read: 3-17, or 0,3,7-17."),
+    ] = None,
+    scales: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST", show_default="the model's", help="Sizes to read it at, relative to the view: 1,0.5."
+        ),
+    ] = None,
+    offline: options.Offline = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a model of the same encoder, read in another way: smaller pictures, or fewer stages or scales, for speed.
+
+    Its features are others, so fit-probe and fit-defects come next. Exit codes: 0 fine; 2 nothing could be done.
+    """
+    from shamisa_cli.core.models.deriving import derive as derived
+    from shamisa_cli.core.models.resolver import resolve
+
+    made = derived(
+        resolve(source, offline=offline),
+        folder,
+        view_size=options.view_size(view_size),
+        stages=None if stages is None else _whole_numbers(stages),
+        scales=None if scales is None else _numbers(scales),
+    )
+    with Console().results(None) as stream:
+        if as_json:
+            _write_json({"schema": 1, "model": str(made.path), "fingerprint": made.fingerprint}, stream)
+        else:
+            _write_facts([("model", str(made.path)), ("fingerprint", made.fingerprint[:SHORT_HASH])], stream)
+
+
+def _whole_numbers(text: str) -> tuple[int, ...]:
+    """ "0,3-5" → (0, 3, 4, 5)."""
+    try:
+        spans = [tuple(map(int, part.split("-"))) for part in text.split(",")]
+        return tuple(number for span in spans for number in range(span[0], span[-1] + 1))
+    except ValueError:
+        raise SettingError(
+            f"--stages is {text!r}; it takes whole numbers and spans, such as 3-17 or 0,3,7-17."
+        ) from None
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(map(float, text.split(",")))
+    except ValueError:
+        raise SettingError(f"--scales is {text!r}; it takes numbers, such as 1,0.5.") from None
+
+
 MODELS = Group(
-    help="List, show, download, share and export models.",
-    commands={"list": list_models, "show": show, "pull": pull, "push": push, "export": export},
+    help="List, show, download, share, export and derive models.",
+    commands={"list": list_models, "show": show, "pull": pull, "push": push, "export": export, "derive": derive},
 )
 
 

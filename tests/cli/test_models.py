@@ -332,3 +332,18 @@ def test_an_exported_model_scores_as_before(models: Models, shamisa, folder: Pat
     assert before["model"] == after["model"]
     for one, other in zip(before["images"], after["images"], strict=True):
         assert abs(one["score"] - other["score"]) < 0.01
+
+
+def test_a_model_that_reads_less_is_derived_and_fitted_on_its_own(models: Models, folder: Path, tmp_path: Path) -> None:
+    made = models("derive", folder, "-o", tmp_path / "fast", "--view-size", "64", "--stages", "0,2-4", "--scales", "1")
+    assert made.returncode == 0, made.stderr
+    shown = json.loads(models("show", tmp_path / "fast", "--json").stdout)
+    assert shown["encoder"]["features"]["stages"] == [0, 2, 3, 4]
+    assert shown["encoder"]["features"]["scales"] == [1.0]
+    assert shown["encoder"]["preprocessing"]["view_size"] == 64
+    assert shown["probe"] is None
+    for option, value in (("--stages", "3-x"), ("--scales", "half"), ("--view-size", "small")):
+        refused = models("derive", folder, "-o", tmp_path / "never", option, value)
+        assert refused.returncode == 2
+        assert f"{option} is {value!r}" in refused.stderr
+    assert not (tmp_path / "never").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +16,15 @@ from shamisa_cli.core.encoder.spec import Preprocessing
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.relational.records import OVERALL
 from shamisa_cli.core.relational.shape import RelationalConfig
-from shamisa_cli.core.relational.statistics import CHANNELS, LIKENESSES, dissimilarity, picture_channels
+from shamisa_cli.core.relational.statistics import (
+    CHANNELS,
+    COMBS,
+    LIKENESSES,
+    comb_change,
+    dissimilarity,
+    level_counts,
+    picture_channels,
+)
 from shamisa_cli.core.relational.triplets import STRIDE, TARGETS
 
 MAPS: tuple[str, ...] = (*TARGETS, OVERALL)
@@ -25,9 +34,9 @@ blurrier, brighter, more contrast, more saturated; more of that fault (colour, c
 MULTIPLE = 16
 """Sides of pictures are multiples of this, the coarsest stage's pixels."""
 
-HALO = 160
-"""Pixels beyond a place that can have a say in its maps: the trunk's 86, three times 5 × 5 places of 8 pixels, and the
-coarsest stage's interpolation, rounded up to a multiple of `MULTIPLE`."""
+HALO = 144
+"""Pixels beyond a place that can have a say in what is found there: the trunk's 86, twice 5 × 5 places of 8 pixels, and
+the coarsest stage's interpolation, rounded up to a multiple of `MULTIPLE`."""
 
 SQUARED_FLOOR = 1e-6
 """Added under square roots, where the gradient would be infinite."""
@@ -37,6 +46,13 @@ DEVIATION_FLOOR = 0.03
 
 ODD_SCALE = 2.0
 """Brings relative changes to the size of what else enters the head."""
+
+NEAR, AROUND = 5, 15
+"""Places a side in which a place's direction is looked for: how much changed is told by the place itself, which way
+it went by what surrounds it too."""
+
+CERTAINTY = 4.0
+"""How steeply evidence becomes a direction, −1…1: a score tells how much changed rather than how sure its sign is."""
 
 POINTS = 100.0
 """Scores run from −100 to 100."""
@@ -122,19 +138,29 @@ class Related:
     """What the distortion network says of N pairs, at an eighth of the resolution.
 
     Attributes:
-        maps: (N, 9, h, w), signed, in the order of `MAPS`.
+        signed: (N, 9, h, w), what each place by itself says of each of `MAPS`; flips its sign with the order.
         amount: (N, 1, h, w) ≥ 0, how much changed, whichever side is better; the same in both orders.
         weights: (N, 1, h, w) > 0, how much each place counts for the score; the same in both orders.
     """
 
-    maps: Tensor
+    signed: Tensor
     amount: Tensor
     weights: Tensor
 
     @property
     def tensors(self) -> tuple[Tensor, Tensor, Tensor]:
         """All of it, in order."""
-        return self.maps, self.amount, self.weights
+        return self.signed, self.amount, self.weights
+
+    @cached_property
+    def directions(self) -> Tensor:
+        """(N, 9, h, w) in −1…1: which way each of `MAPS` went, by a place and its surroundings."""
+        return _towards_one(CERTAINTY / 2 * (_smoothed(self.signed, NEAR) + _smoothed(self.signed, AROUND)))
+
+    @cached_property
+    def maps(self) -> Tensor:
+        """(N, 9, h, w), signed, in the order of `MAPS`: how much, at each place, times which way."""
+        return torch.cat([self.signed[:, :-1].abs(), self.amount], dim=1) * self.directions
 
     def part(self, rows: slice, columns: slice) -> Related:
         """What is said of some places: views, not copies."""
@@ -145,8 +171,8 @@ class DistortionNetwork(nn.Module):
     """D(a, b) = f(a, b) − f(b, a): nine signed maps at an eighth of the resolution (method-relational).
 
     Swapping the pictures flips every sign exactly, and a picture against itself gives zeros exactly,
-    whatever the weights are. The overall map is a product, of how much changed, which both orders see alike, and of
-    which side is better, −1…1; the former is the easier to learn, and need not wait for the latter.
+    whatever the weights are. Every map is a product, of how much changed and of which way it went, −1…1. Of the overall
+    map, both orders see alike how much: that is the easier to learn, and need not wait for which side is better.
     """
 
     def __init__(self, config: RelationalConfig) -> None:
@@ -171,10 +197,8 @@ class DistortionNetwork(nn.Module):
         odd = self.head.odd(_relative_change(moments_a, moments_b) * ODD_SCALE)
         forth = self.head(first_a, second_b, change + odd)
         back = self.head(first_b, second_a, change - odd)
-        odd_maps, even_maps = (forth - back)[:, :-2], F.softplus((forth + back)[:, -2:])
-        amount, weights = even_maps[:, :1], even_maps[:, 1:]
-        overall = _towards_one(_smoothed(odd_maps[:, -1:])) * amount
-        return Related(torch.cat([odd_maps[:, :-1], overall], dim=1), amount, weights)
+        even_maps = F.softplus((forth + back)[:, -2:])
+        return Related((forth - back)[:, :-2], even_maps[:, :1], even_maps[:, 1:])
 
     def _entries(self, moments: Tensor) -> tuple[Tensor, Tensor]:
         first, second = self.head.one(moments * self.one_scale).chunk(2, dim=1)
@@ -195,9 +219,9 @@ class DistortionNetwork(nn.Module):
             scale.copy_(1 / entering.square().mean(dim=(0, 2, 3)).sqrt().clamp_min(1e-3)[:, None, None])
 
 
-def _smoothed(maps: Tensor) -> Tensor:
-    """Means of 5 × 5 places: which side is better is told by a place and its surroundings, how much by the place."""
-    return F.avg_pool2d(maps, 5, stride=1, padding=2, count_include_pad=False)
+def _smoothed(maps: Tensor, side: int) -> Tensor:
+    """Means of side × side places, of fewer at the edges."""
+    return F.avg_pool2d(maps, side, stride=1, padding=side // 2, count_include_pad=False)
 
 
 def _grid_size(seen: Seen) -> tuple[int, int]:
@@ -241,24 +265,25 @@ def _change(a: Seen, b: Seen, size: tuple[int, int]) -> Tensor:
 class ScoringNetwork(nn.Module):
     """S(D): one signed number, negative where the second picture is worse; S(−D) = −S(D) exactly.
 
-    How much changed, times which side is better, −1…1. The latter is computed from all maps without biases and with
-    odd activations only, so that the score is odd by construction.
+    How much changed, times which side is better, −1…1. The latter is computed from all maps, and from what the levels
+    of both pictures tell, without biases and with odd activations only, so that the score is odd by construction.
     """
 
     def __init__(self, config: RelationalConfig) -> None:
         super().__init__()
-        self.hidden = nn.Linear(3 * len(MAPS), config.hidden, bias=False)
+        entries = 3 * len(MAPS) + COMBS
+        self.hidden = nn.Linear(entries, config.hidden, bias=False)
         self.out = nn.Linear(config.hidden, 1, bias=False)
-        self.direct = nn.Linear(3 * len(MAPS), 1, bias=False)
+        self.direct = nn.Linear(entries, 1, bias=False)
         nn.init.zeros_(self.direct.weight)
         self.direct.weight.data[0, 2 * len(MAPS) - 1] = -1.0
 
-    def forward(self, related: Related) -> Tensor:
-        """Maps of N pairs, of any size → scores (N,) in −100…100."""
+    def forward(self, related: Related, combs: Tensor) -> Tensor:
+        """Maps of N pairs, of any size, and `comb_change` of the same pairs (N, 8) → scores (N,) in −100…100."""
         shares = related.weights / related.weights.sum(dim=(2, 3), keepdim=True)
-        pooled = odd_pooling(related.maps, shares)
-        better = (self.direct(pooled) + self.out(torch.tanh(self.hidden(pooled))))[:, 0]
-        return _towards_one(better) * points(related)
+        entries = torch.cat([odd_pooling(related.maps, shares), combs], dim=1)
+        better = (self.direct(entries) + self.out(torch.tanh(self.hidden(entries))))[:, 0]
+        return _towards_one(CERTAINTY * better) * points(related)
 
 
 def _towards_one(x: Tensor) -> Tensor:
@@ -309,4 +334,4 @@ class RelationalModel(nn.Module):
     def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         """Pairs (N, 3, H, W), sRGB 0…1, sides multiples of 16 → maps (N, 9, H/8, W/8) and scores (N,)."""
         related = self.distortion(a, b)
-        return related.maps, self.scoring(related)
+        return related.maps, self.scoring(related, comb_change(level_counts(a), level_counts(b)))

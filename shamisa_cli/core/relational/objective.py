@@ -10,12 +10,10 @@ from torch import Tensor
 
 from shamisa_cli.core.relational.batches import RelationalBatch
 from shamisa_cli.core.relational.network import POINTS, Related, RelationalModel, points
+from shamisa_cli.core.relational.statistics import comb_change, level_counts
 
 SMOOTH = 0.5
 """Intensity units below which the dense loss is quadratic."""
-
-LEAST_AMOUNT = 1e-3
-"""Less than this has no direction."""
 
 CLOSE = 0.1
 """Share of the scale of scores below which the loss on scores is quadratic."""
@@ -55,9 +53,10 @@ def relational_loss(
     rows = torch.arange(sets)[:, None] * versions
     device = batch.pictures.device
     left, right = ((rows + version).flatten().to(device) for version in (first, second))
-    seen = model.distortion.trunk(batch.pictures.flatten(0, 1))
+    pictures = batch.pictures.flatten(0, 1)
+    seen, levels = model.distortion.trunk(pictures), level_counts(pictures)
     related = model.distortion.relate(seen.take(left), seen.take(right))
-    scores = model.scoring(related)
+    scores = model.scoring(related, comb_change(levels[left], levels[right]))
     targets, damage, quality = batch.targets.flatten(0, 1), batch.damage.flatten(0, 1), batch.quality.flatten()
     from_best = (first == 0).repeat(sets).to(device)
     worse = batch.worse[:, first, second].flatten()
@@ -94,7 +93,7 @@ def direction_loss(related: Related, damage: Tensor) -> Tensor:
     `damage` (N, 1, h, w) is how much more of all distortions together the second picture has; nan is not known.
     """
     certain = damage.abs() > SMOOTH
-    better = related.maps[:, -1:] / related.amount.detach().clamp_min(LEAST_AMOUNT)
+    better = related.directions[:, -1:]
     return ((1 - damage.nan_to_num().sign() * better) * certain).sum() / certain.sum().clamp_min(1)
 
 

@@ -12,6 +12,20 @@ CHANNELS = 8
 LIKENESSES = 6
 """Gradients at three scales, both colours together at two, and lightness."""
 
+LEVELS = 256
+
+COMBS = 8
+"""How rough the histogram is, and how many of its levels are empty, in red, green, blue and lightness."""
+
+EMPTY = 0.2
+"""A level is empty that has less than this share of what its neighbours have."""
+
+SEEN_LEVEL = 1e-3
+"""Share of the pixels that the neighbours of an empty level have at least."""
+
+COMB_FLOOR = 0.02
+"""Added to the sum of two such numbers, so that what is small in both pictures is no change."""
+
 GRADIENT_FLOOR = 0.003
 COLOUR_FLOOR = 0.003
 LIGHTNESS_FLOOR = 0.002
@@ -68,3 +82,32 @@ def _unlike(x: Tensor, y: Tensor, floor: float) -> Tensor:
 def _colours_unlike(x: Tensor, y: Tensor) -> Tensor:
     """Colours are signed, so a small distance counts the more the greyer both are."""
     return ((x - y).square() / (x.square() + y.square() + COLOUR_FLOOR)).mean(dim=1, keepdim=True)
+
+
+@torch.no_grad()
+def level_counts(pictures: Tensor) -> Tensor:
+    """sRGB (N, 3, H, W) in 0…1 → how many pixels have each of 256 levels in red, green, blue and lightness,
+    (N, 4, 256); counts of parts of a picture add up to those of the whole."""
+    red, green, blue = pictures.unbind(1)
+    lightness = 0.299 * red + 0.587 * green + 0.114 * blue
+    levels = (torch.stack([red, green, blue, lightness], dim=1).flatten(2) * (LEVELS - 1)).round().long()
+    counts = pictures.new_zeros(len(pictures), 4, LEVELS)
+    return counts.scatter_add_(2, levels, torch.ones((), device=counts.device).expand(levels.shape))
+
+
+def comb_change(a: Tensor, b: Tensor) -> Tensor:
+    """Whose histogram is more like a comb, −1…1, from `level_counts` of both pictures: (N, 8), flips with the order.
+
+    A curve that was applied to a picture of 256 levels leaves some of them empty and fills others twice, which tells
+    an original from what was made of it where brightness and contrast alone do not.
+    """
+    combs_a, combs_b = _combs(a), _combs(b)
+    return (combs_b - combs_a) / (combs_b + combs_a + COMB_FLOOR)
+
+
+def _combs(counts: Tensor) -> Tensor:
+    shares = counts / counts.sum(dim=2, keepdim=True)
+    inner, beside = shares[..., 1:-1], (shares[..., :-2] + shares[..., 2:]) / 2
+    rough = (inner - beside).abs().sum(dim=2)
+    empty = ((inner < EMPTY * beside) & (beside > SEEN_LEVEL)).float().mean(dim=2)
+    return torch.cat([rough, 5 * empty], dim=1)

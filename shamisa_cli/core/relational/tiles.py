@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from shamisa_cli.core.relational.network import HALO, MAPS, MULTIPLE, Related, RelationalModel
+from shamisa_cli.core.relational.statistics import comb_change, level_counts
 from shamisa_cli.core.relational.triplets import STRIDE
 
 Pixels = npt.NDArray[np.uint8]
@@ -19,6 +20,10 @@ Maps = npt.NDArray[np.float32]
 
 WINDOW_PIXELS = 1_500_000
 """The most the networks see at once: about a gigabyte of feature maps. What is smaller is never cut."""
+
+
+COUNTED_PIXELS = 1_000_000
+"""The most whose levels are counted at once."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +62,9 @@ def relate(model: RelationalModel, a: Pixels, b: Pixels, *, window_pixels: int =
     """
     assert a.shape == b.shape
     height, width = a.shape[:2]
-    a, b = _mirrored(a), _mirrored(b)
     device = next(model.parameters()).device
+    combs = comb_change(_level_counts(a, device), _level_counts(b, device))
+    a, b = _mirrored(a), _mirrored(b)
     rows, columns = a.shape[0] // STRIDE, a.shape[1] // STRIDE
     whole = Related(*(torch.empty(1, count, rows, columns, device=device) for count in (len(MAPS), 1, 1)))
     with torch.inference_mode():
@@ -71,8 +77,15 @@ def relate(model: RelationalModel, a: Pixels, b: Pixels, *, window_pixels: int =
             for there, here in zip(place.tensors, part.tensors, strict=True):
                 there.copy_(here)
         inside = whole.part(slice(math.ceil(height / STRIDE)), slice(math.ceil(width / STRIDE)))
-        score = float(model.scoring(inside)[0]) + 0.0  # no zero has a sign
+        score = float(model.scoring(inside, combs)[0]) + 0.0  # no zero has a sign
     return Relation(inside.maps[0].cpu().numpy(), score)
+
+
+def _level_counts(pixels: Pixels, device: torch.device) -> Tensor:
+    """Of a whole picture, some rows at a time."""
+    rows = max(1, COUNTED_PIXELS // pixels.shape[1])
+    parts = (pixels[start : start + rows] for start in range(0, len(pixels), rows))
+    return sum((level_counts(_tensor(part, device)) for part in parts), start=torch.zeros((), device=device))
 
 
 def _windows(height: int, width: int, most: int) -> Iterator[tuple[Span, Span]]:

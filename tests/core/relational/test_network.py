@@ -72,11 +72,20 @@ def test_places_further_away_than_the_halo_do_not_matter() -> None:
     changed = b.clone()
     changed[..., :32] = 1 - changed[..., :32]
     with torch.no_grad():
-        maps, _ = model(a, b)
-        others, _ = model(a, changed)
+        found, other = model.distortion(a, b), model.distortion(a, changed)
     first_untouched = (32 + HALO) // 8
-    assert torch.allclose(maps[..., first_untouched:], others[..., first_untouched:], atol=1e-6)
-    assert not torch.allclose(maps[..., :4], others[..., :4], atol=1e-3)
+    for here, there in zip(found.tensors, other.tensors, strict=True):
+        assert torch.allclose(here[..., first_untouched:], there[..., first_untouched:], atol=1e-6)
+    assert not torch.allclose(found.signed[..., :4], other.signed[..., :4], atol=1e-3)
+
+
+def test_a_place_that_is_unsure_of_the_direction_goes_with_its_surroundings() -> None:
+    signed = torch.full((1, len(MAPS), 15, 15), 1.0)
+    signed[..., 7, 7] = -0.5
+    related = Related(signed, torch.full((1, 1, 15, 15), 3.0), torch.ones(1, 1, 15, 15))
+    assert float(related.directions.min()) > 0.9
+    assert torch.allclose(related.maps[0, :-1, 7, 7], 0.5 * related.directions[0, :-1, 7, 7])
+    assert float(related.maps[0, -1].min()) > 2.7
 
 
 def test_weights_are_the_same_in_both_orders_and_positive() -> None:

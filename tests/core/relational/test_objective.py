@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from torch import Tensor
 
 from shamisa_cli.core.relational.batches import RelationalBatch
 from shamisa_cli.core.relational.network import Related, RelationalModel
@@ -64,15 +65,18 @@ def test_a_certain_order_costs_little_when_it_is_kept() -> None:
 
 
 def test_the_overall_map_points_to_the_damage() -> None:
-    amount = torch.ones(1, 1, 2, 2)
-    damage = torch.tensor([[[[2.0, -2.0], [0.0, math.nan]]]])
+    amount = torch.ones(1, 1, 40, 80)
+    damage = torch.cat([torch.full((1, 1, 40, 40), 2.0), torch.full((1, 1, 40, 40), -2.0)], dim=3)
+    damage[..., :5, :], damage[..., 5:10, :] = 0, math.nan
 
-    def loss(overall: list[list[float]]) -> float:
-        maps = torch.cat([torch.zeros(1, 8, 2, 2), torch.tensor([[overall]])], dim=1)
-        return float(direction_loss(Related(maps, amount, amount), damage))
+    def loss(overall: Tensor) -> float:
+        signed = torch.cat([torch.zeros(1, 8, 40, 80), overall], dim=1)
+        return float(direction_loss(Related(signed, amount, amount), damage))
 
-    assert loss([[1.0, -1.0], [9.0, 9.0]]) == 0
-    assert loss([[-1.0, 1.0], [0.0, 0.0]]) == 2
+    right = damage.nan_to_num().sign() * 9
+    right[..., :10, :] = 9
+    assert loss(right) < 0.2, "all but the border between both halves"
+    assert loss(-right) > 1.8
 
 
 def test_scores_are_held_against_differences_of_the_consensus() -> None:

@@ -6,7 +6,16 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from shamisa_cli.core.relational.statistics import CHANNELS, LIKENESSES, dissimilarity, gradient, picture_channels
+from shamisa_cli.core.relational.statistics import (
+    CHANNELS,
+    COMBS,
+    LIKENESSES,
+    comb_change,
+    dissimilarity,
+    gradient,
+    level_counts,
+    picture_channels,
+)
 
 
 def random_pictures(seed: int) -> torch.Tensor:
@@ -54,3 +63,26 @@ def test_a_change_of_colour_alone_shows_in_colours_and_not_in_lightness() -> Non
 
 def test_there_are_as_many_channels_as_the_head_is_told() -> None:
     assert sum(part.shape[1] for part in picture_channels(random_pictures(0))) == CHANNELS
+
+
+def test_levels_are_counted_and_parts_add_up() -> None:
+    picture = random_pictures(3)
+    counts = level_counts(picture)
+    levels = np.round(picture[1, 2].numpy() * 255).astype(int)
+    assert np.array_equal(counts[1, 2].numpy(), np.bincount(levels.ravel(), minlength=256))
+    assert torch.equal(level_counts(picture[:, :, :20]) + level_counts(picture[:, :, 20:]), counts)
+
+
+def test_a_curve_leaves_a_comb_that_tells_the_version_from_the_original() -> None:
+    rng = np.random.default_rng(0)
+    original = np.clip(rng.normal(120, 30, (1, 3, 256, 256)), 0, 255).round()
+    steeper = np.clip((original - 128) * 1.4 + 128, 0, 255).round()
+    brighter = (255 * (original / 255) ** 0.7).round()
+    a = level_counts(torch.from_numpy(original).float() / 255)
+    for edited in (steeper, brighter):
+        b = level_counts(torch.from_numpy(edited).float() / 255)
+        change = comb_change(a, b)
+        assert change.shape == (1, COMBS)
+        assert float(change[:, :3].min()) > 0.3
+        assert torch.equal(change, -comb_change(b, a))
+    assert not comb_change(a, a).any()

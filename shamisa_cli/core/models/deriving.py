@@ -1,0 +1,70 @@
+"""A model from another one: the same encoder, read in another way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from shamisa_cli.core.encoder.spec import FeatureSpec, Preprocessing
+from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.models.folder import ModelFolder, read_model, save_model
+
+
+def derive(
+    source: Path,
+    folder: Path,
+    *,
+    view_size: int | Literal["model"] | None = "model",
+    stages: tuple[int, ...] | None = None,
+    scales: tuple[float, ...] | None = None,
+) -> ModelFolder:
+    """Write a model whose encoder has the weights of another, and reads pictures smaller, or at fewer places.
+
+    It has no probe: features are others, so that one has to be fitted on them.
+
+    Args:
+        source: a model folder.
+        folder: where to; created with its parents.
+        view_size: long side in pixels at which a picture is judged; None judges every pixel.
+        stages: which stages are read; None: as in the source, likewise for the next.
+        scales: at which sizes, relative to the view.
+
+    Raises:
+        ModelError: the source is no model, or does not have such stages.
+        SettingError: `folder` is a file, or has something in it.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise SettingError(f"{folder} is not an empty folder, and what is there stays as it is. Name a new one.")
+    model = read_model(source)
+    before = model.encoder
+    features = replace(
+        before.features, stages=stages or before.features.stages, scales=scales or before.features.scales
+    )
+    pixels = before.preprocessing if view_size == "model" else replace(before.preprocessing, view_size=view_size)
+    encoder = replace(model, encoder=replace(before, features=features, preprocessing=pixels)).load_encoder("cpu")
+    name = folder.resolve().name
+    return save_model(
+        folder,
+        encoder.config,
+        encoder.state(),
+        name=name,
+        card=_card(name, model.name, features, pixels, encoder.feature_length),
+        origin=f"The encoder of {model.name}, read in another way. {model.origin}",
+        license=model.license,
+    )
+
+
+def _card(name: str, source: str, features: FeatureSpec, preprocessing: Preprocessing, length: int) -> str:
+    size = "every pixel" if preprocessing.view_size is None else f"at most {preprocessing.view_size} pixels"
+    return f"""# {name}
+
+The encoder of {source}, read in another way.
+
+| | |
+|---|---|
+| picture | {size} on the long side |
+| stages | {", ".join(map(str, features.stages))} |
+| scales | {", ".join(f"{scale:g}" for scale in features.scales)} |
+| features | {length} a picture |
+"""
