@@ -52,7 +52,11 @@ NEAR, AROUND = 5, 15
 it went by what surrounds it too."""
 
 CERTAINTY = 4.0
-"""How steeply evidence becomes a direction, −1…1: a score tells how much changed rather than how sure its sign is."""
+"""How steeply the evidence of a place and its surroundings becomes a direction, −1…1."""
+
+SCORE_CERTAINTY = 12.0
+"""The same of a whole pair. A score tells how much changed, and hardly how sure it is which side is better: a score
+that shrank where that is in doubt would put a great change of tone before a small blur."""
 
 POINTS = 100.0
 """Scores run from −100 to 100."""
@@ -283,7 +287,7 @@ class ScoringNetwork(nn.Module):
         shares = related.weights / related.weights.sum(dim=(2, 3), keepdim=True)
         entries = torch.cat([odd_pooling(related.maps, shares), combs], dim=1)
         better = (self.direct(entries) + self.out(torch.tanh(self.hidden(entries))))[:, 0]
-        return _towards_one(CERTAINTY * better) * points(related)
+        return _towards_one(SCORE_CERTAINTY * better) * points(related)
 
 
 def _towards_one(x: Tensor) -> Tensor:
