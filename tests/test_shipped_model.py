@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from scipy.stats import spearmanr
 
 import shamisa_cli as shamisa
 from shamisa_cli.core.scoring.records import ImageRecord
@@ -20,12 +21,23 @@ def scores(example_photos: Path) -> dict[str, float]:
     return {Path(record.path).stem: record.score for record in records if record.score is not None}
 
 
-def test_every_degraded_example_scores_below_its_original(scores: dict[str, float]) -> None:
+def degraded_below_originals(scores: dict[str, float]) -> bool:
     degraded = {name: original for name in scores if (original := name.rpartition("_")[0]) in scores}
     assert len(degraded) == 12
-    assert {name: scores[name] < scores[original] for name, original in degraded.items()} == dict.fromkeys(
-        degraded, True
-    )
+    return all(scores[name] < scores[original] for name, original in degraded.items())
+
+
+def test_every_degraded_example_scores_below_its_original(scores: dict[str, float]) -> None:
+    assert degraded_below_originals(scores)
+
+
+def test_the_fast_model_agrees_with_the_default_one(scores: dict[str, float], example_photos: Path) -> None:
+    records = shamisa.score(example_photos, "shamisa-mobilenetv2-fast")
+    fast = {Path(record.path).stem: record.score for record in records if record.score is not None}
+    assert fast.keys() == scores.keys()
+    assert degraded_below_originals(fast)
+    assert spearmanr([scores[name] for name in scores], [fast[name] for name in scores])[0] > 0.9
+    assert all(record.defects is not None and record.interval is not None for record in records)
 
 
 def test_a_smaller_copy_scores_alike(scores: dict[str, float], example_photos: Path, tmp_path: Path) -> None:

@@ -37,6 +37,6 @@ def test_commands_options_choices_and_bundled_models_are_completed(tmp_path: Pat
         "pull push",
         "--min-score",
         "csv",
-        "shamisa-mobilenetv2",
-        "shamisa-mobilenetv2",
+        "shamisa-mobilenetv2 shamisa-mobilenetv2-fast",
+        "shamisa-mobilenetv2 shamisa-mobilenetv2-fast",
     ]
