@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -221,13 +222,11 @@ def derive(
 
 def _whole_numbers(text: str) -> tuple[int, ...]:
     """ "0,3-5" → (0, 3, 4, 5)."""
-    try:
-        spans = [tuple(map(int, part.split("-"))) for part in text.split(",")]
-        return tuple(number for span in spans for number in range(span[0], span[-1] + 1))
-    except ValueError:
-        raise SettingError(
-            f"--stages is {text!r}; it takes whole numbers and spans, such as 3-17 or 0,3,7-17."
-        ) from None
+    spans = [re.fullmatch(r"(\d{1,3})(?:-(\d{1,3}))?", part.strip()) for part in text.split(",")]
+    limits = [(int(span[1]), int(span[2] or span[1])) for span in spans if span]
+    if len(limits) < len(spans) or any(first > last for first, last in limits):
+        raise SettingError(f"--stages is {text!r}; it takes whole numbers and spans, such as 3-17 or 0,3,7-17.")
+    return tuple(number for first, last in limits for number in range(first, last + 1))
 
 
 def _numbers(text: str) -> tuple[float, ...]:

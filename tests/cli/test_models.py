@@ -342,7 +342,13 @@ def test_a_model_that_reads_less_is_derived_and_fitted_on_its_own(models: Models
     assert shown["encoder"]["features"]["scales"] == [1.0]
     assert shown["encoder"]["preprocessing"]["view_size"] == 64
     assert shown["probe"] is None
-    for option, value in (("--stages", "3-x"), ("--scales", "half"), ("--view-size", "small")):
+    for option, value in (
+        ("--stages", "3-x"),
+        ("--stages", "4-2"),
+        ("--stages", "1-2-3"),
+        ("--scales", "half"),
+        ("--view-size", "small"),
+    ):
         refused = models("derive", folder, "-o", tmp_path / "never", option, value)
         assert refused.returncode == 2
         assert f"{option} is {value!r}" in refused.stderr

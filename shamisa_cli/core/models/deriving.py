@@ -31,25 +31,34 @@ def derive(
         scales: at which sizes, relative to the view.
 
     Raises:
-        ModelError: the source is no model, or does not have such stages.
-        SettingError: `folder` is a file, or has something in it.
+        ModelError: the source is no model, or what is asked for cannot be read at all.
+        SettingError: the source does not have such a stage; `folder` is a file, or has something in it.
     """
+    from shamisa_cli.core.encoder.features import feature_length
+
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise SettingError(f"{folder} is not an empty folder, and what is there stays as it is. Name a new one.")
     model = read_model(source)
+    encoder = model.load_encoder("cpu")
     before = model.encoder
+    count = len(encoder.backbone.stage_channels)
+    for stage in stages or ():
+        if not -count <= stage < count:
+            raise SettingError(f"{model.name} has no stage {stage}; its stages are 0 to {count - 1}.")
     features = replace(
-        before.features, stages=stages or before.features.stages, scales=scales or before.features.scales
+        before.features,
+        stages=before.features.stages if stages is None else stages,
+        scales=before.features.scales if scales is None else scales,
     )
     pixels = before.preprocessing if view_size == "model" else replace(before.preprocessing, view_size=view_size)
-    encoder = replace(model, encoder=replace(before, features=features, preprocessing=pixels)).load_encoder("cpu")
+    config = replace(before, features=features, preprocessing=pixels)
     name = folder.resolve().name
     return save_model(
         folder,
-        encoder.config,
+        config,
         encoder.state(),
         name=name,
-        card=_card(name, model.name, features, pixels, encoder.feature_length),
+        card=_card(name, model.name, features, pixels, feature_length(encoder.backbone, features)),
         origin=f"The encoder of {model.name}, read in another way. {model.origin}",
         license=model.license,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -33,10 +34,6 @@ blurrier, brighter, more contrast, more saturated; more of that fault (colour, c
 
 MULTIPLE = 16
 """Sides of pictures are multiples of this, the coarsest stage's pixels."""
-
-HALO = 144
-"""Pixels beyond a place that can have a say in what is found there: the trunk's 86, twice 5 × 5 places of 8 pixels, and
-the coarsest stage's interpolation, rounded up to a multiple of `MULTIPLE`."""
 
 SQUARED_FLOOR = 1e-6
 """Added under square roots, where the gradient would be infinite."""
@@ -91,6 +88,7 @@ class Trunk(nn.Module):
         self.backbone = MobileNetV2()
         self.backbone.features = self.backbone.features[: max(config.stages) + 1]
         self.stages, self.layer = config.stages, config.layer
+        self.reach = _reach(self.backbone)
         self.channels = tuple(self.backbone.channels(config.layer)[stage] for stage in config.stages)
 
     def forward(self, pictures: Tensor) -> Seen:
@@ -128,9 +126,22 @@ class Head(nn.Module):
         return self.leave(x)  # type: ignore[no-any-return]
 
 
+def _reach(network: nn.Module) -> int:
+    """Pixels beyond a place that can have a say in the last map there, interpolation of that map included."""
+    reach, step = 0, 1
+    for convolution in (module for module in network.features.modules() if isinstance(module, nn.Conv2d)):  # type: ignore[union-attr]
+        reach += convolution.kernel_size[0] // 2 * step
+        step *= convolution.stride[0]
+    return reach + step
+
+
+BLOCK_PLACES = 5
+"""Places a side that a block of the head looks at."""
+
+
 def _block(width: int) -> nn.Module:
     return nn.Sequential(
-        nn.Conv2d(width, width, 5, padding=2, groups=width),
+        nn.Conv2d(width, width, BLOCK_PLACES, padding=BLOCK_PLACES // 2, groups=width),
         nn.Conv2d(width, 2 * width, 1),
         nn.ReLU(),
         nn.Conv2d(2 * width, width, 1),
@@ -186,6 +197,12 @@ class DistortionNetwork(nn.Module):
         self.head = Head(channels, config.width, config.blocks)
         self.one_scale = nn.Buffer(torch.ones(2 * channels, 1, 1))
         self.both_scale = nn.Buffer(torch.ones(channels + LIKENESSES, 1, 1))
+
+    @property
+    def halo(self) -> int:
+        """Pixels beyond a place that can have a say in what is found there, a multiple of `MULTIPLE`."""
+        reach = self.trunk.reach + len(self.head.blocks) * (BLOCK_PLACES // 2) * STRIDE
+        return math.ceil(reach / MULTIPLE) * MULTIPLE
 
     def forward(self, a: Tensor, b: Tensor) -> Related:
         """Two batches of pictures (N, 3, H, W), sRGB 0…1, sides multiples of 16."""

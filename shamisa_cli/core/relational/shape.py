@@ -7,7 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from shamisa_cli.core.encoder.spec import Layer
+from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.training.overrides import overridden
+
+DEEPEST = 13
+"""The last stage whose places are 16 pixels, of which sides are multiples."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,8 @@ class RelationalConfig:
         width: channels of the head.
         blocks: how many blocks the head has.
         hidden: channels of the scoring network.
+
+    Raises SettingError for stages that cannot be read and negative numbers of blocks.
     """
 
     stages: tuple[int, ...] = (0, 1, 3, 6, 10)
@@ -27,6 +33,12 @@ class RelationalConfig:
     width: int = 96
     blocks: int = 2
     hidden: int = 32
+
+    def __post_init__(self) -> None:
+        if not self.stages or list(self.stages) != sorted(set(self.stages)) or not 0 <= max(self.stages) <= DEEPEST:
+            raise SettingError(f"stages is {self.stages}; it takes different ones of 0 to {DEEPEST}, in rising order.")
+        if self.blocks < 0:
+            raise SettingError(f"blocks is {self.blocks}; it cannot be below 0.")
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values; `from_json` gives it back."""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from shamisa_cli.core.relational.network import HALO, MAPS, MULTIPLE, Related, RelationalModel
+from shamisa_cli.core.relational.network import MAPS, MULTIPLE, Related, RelationalModel
 from shamisa_cli.core.relational.statistics import comb_change, level_counts
 from shamisa_cli.core.relational.triplets import STRIDE
 
@@ -68,7 +68,7 @@ def relate(model: RelationalModel, a: Pixels, b: Pixels, *, window_pixels: int =
     rows, columns = a.shape[0] // STRIDE, a.shape[1] // STRIDE
     whole = Related(*(torch.empty(1, count, rows, columns, device=device) for count in (len(MAPS), 1, 1)))
     with torch.inference_mode():
-        for y, x in _windows(a.shape[0], a.shape[1], window_pixels):
+        for y, x in _windows(a.shape[0], a.shape[1], window_pixels, model.distortion.halo):
             seen = [_tensor(side[y.first : y.last, x.first : x.last], device) for side in (a, b)]
             part = model.distortion(*seen).part(
                 _places(y.start - y.first, y.stop - y.first), _places(x.start - x.first, x.stop - x.first)
@@ -88,34 +88,34 @@ def _level_counts(pixels: Pixels, device: torch.device) -> Tensor:
     return sum((level_counts(_tensor(part, device)) for part in parts), start=torch.zeros((), device=device))
 
 
-def _windows(height: int, width: int, most: int) -> Iterator[tuple[Span, Span]]:
+def _windows(height: int, width: int, most: int, halo: int) -> Iterator[tuple[Span, Span]]:
     """The cheapest grid of overlapping windows of at most so many pixels, row by row."""
-    grids = (_grid(height, width, rows, most) for rows in range(1, 1 + math.ceil(height / MULTIPLE)))
+    grids = (_grid(height, width, rows, most, halo) for rows in range(1, 1 + math.ceil(height / MULTIPLE)))
     rows, columns = min((grid for grid in grids if grid is not None), key=lambda grid: _seen(grid[0]) * _seen(grid[1]))
     for y in rows:
         for x in columns:
             yield y, x
 
 
-def _grid(height: int, width: int, count: int, most: int) -> tuple[list[Span], list[Span]] | None:
+def _grid(height: int, width: int, count: int, most: int, halo: int) -> tuple[list[Span], list[Span]] | None:
     """`count` rows, and as few columns as their height allows; None where not even narrow ones would do."""
-    rows = _spans(height, count)
+    rows = _spans(height, count, halo)
     room = most // max(span.last - span.first for span in rows)
     if room >= width:
-        return rows, _spans(width, 1)
-    part = (room - 2 * HALO) // MULTIPLE * MULTIPLE
-    return (rows, _spans(width, math.ceil(width / part))) if part > 0 else None
+        return rows, _spans(width, 1, halo)
+    part = (room - 2 * halo) // MULTIPLE * MULTIPLE
+    return (rows, _spans(width, math.ceil(width / part), halo)) if part > 0 else None
 
 
 def _seen(spans: list[Span]) -> int:
     return sum(span.last - span.first for span in spans)
 
 
-def _spans(side: int, count: int) -> list[Span]:
+def _spans(side: int, count: int, halo: int) -> list[Span]:
     """A side in at most `count` equal parts, each with its surroundings as far as the picture goes."""
     part = math.ceil(side / count / MULTIPLE) * MULTIPLE
     ends = [(start, min(side, start + part)) for start in range(0, side, part)]
-    return [Span(start, stop, max(0, start - HALO), min(side, stop + HALO)) for start, stop in ends]
+    return [Span(start, stop, max(0, start - halo), min(side, stop + halo)) for start, stop in ends]
 
 
 def _mirrored(pixels: Pixels) -> Pixels:
@@ -126,7 +126,7 @@ def _mirrored(pixels: Pixels) -> Pixels:
 
 def _tensor(pixels: Pixels, device: torch.device) -> Tensor:
     """(H, W, 3) levels → (1, 3, H, W) in 0…1."""
-    return torch.from_numpy(np.ascontiguousarray(pixels)).to(device).permute(2, 0, 1)[None].float() / 255
+    return torch.from_numpy(np.require(pixels, requirements=["C", "W"])).to(device).permute(2, 0, 1)[None].float() / 255
 
 
 def _places(start: int, stop: int) -> slice:

@@ -39,6 +39,8 @@ def test_what_exists_is_never_replaced(model_folder: Path, tmp_path: Path) -> No
 
 
 def test_stages_that_are_not_there_are_refused(model_folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="40"):
+    with pytest.raises(SettingError, match="tiny has no stage 40; its stages are 0 to 18"):
         derive(model_folder, tmp_path / "new", stages=(3, 40))
+    with pytest.raises(ModelError, match="scales"):
+        derive(model_folder, tmp_path / "new", scales=(2.0,))
     assert not (tmp_path / "new").exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -10,7 +12,6 @@ from torch import Tensor
 
 from shamisa_cli.core.errors import ModelError, SettingError
 from shamisa_cli.core.relational.network import (
-    HALO,
     MAPS,
     Related,
     RelationalModel,
@@ -22,10 +23,10 @@ from shamisa_cli.core.relational.shape import RelationalConfig
 SMALL = RelationalConfig(width=16, hidden=8)
 
 
-def random_model(seed: int) -> RelationalModel:
+def random_model(seed: int, config: RelationalConfig = SMALL) -> RelationalModel:
     """Random weights everywhere, also where training begins with zeros."""
     torch.manual_seed(seed)
-    model = RelationalModel(SMALL).eval()
+    model = RelationalModel(config).eval()
     for value in model.parameters():
         if not value.any():
             torch.nn.init.normal_(value, std=0.2)
@@ -66,14 +67,16 @@ def test_there_is_one_map_for_each_name_at_an_eighth_of_the_size() -> None:
     assert -100 <= float(score) <= 100
 
 
-def test_places_further_away_than_the_halo_do_not_matter() -> None:
-    model = random_model(3)
-    a, b = pictures(1, 32, HALO + 160), pictures(1, 32, HALO + 160, seed=1)
+@pytest.mark.parametrize(("blocks", "stages", "halo"), [(2, (0, 1, 3, 6, 10), 144), (1, (0, 2), 32), (3, (3, 13), 208)])
+def test_places_further_away_than_the_halo_do_not_matter(blocks: int, stages: tuple[int, ...], halo: int) -> None:
+    model = random_model(3, replace(SMALL, blocks=blocks, stages=stages))
+    assert model.distortion.halo == halo
+    a, b = pictures(1, 32, halo + 160), pictures(1, 32, halo + 160, seed=1)
     changed = b.clone()
     changed[..., :32] = 1 - changed[..., :32]
     with torch.no_grad():
         found, other = model.distortion(a, b), model.distortion(a, changed)
-    first_untouched = (32 + HALO) // 8
+    first_untouched = (32 + halo) // 8
     for here, there in zip(found.tensors, other.tensors, strict=True):
         assert torch.allclose(here[..., first_untouched:], there[..., first_untouched:], atol=1e-6)
     assert not torch.allclose(found.signed[..., :4], other.signed[..., :4], atol=1e-3)
@@ -130,6 +133,8 @@ def test_calibration_brings_what_enters_the_head_to_one_size() -> None:
 def test_the_shape_travels_as_json() -> None:
     config = RelationalConfig(stages=(0, 2, 5), width=24)
     assert RelationalConfig.from_json(config.to_json()) == config
+    with pytest.raises(SettingError, match="stages"):
+        RelationalConfig(stages=(3, 14))
     with pytest.raises(SettingError, match="depth"):
         RelationalConfig.from_json({"depth": 3})
 

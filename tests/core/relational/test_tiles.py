@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
 from shamisa_cli.core.models.relational_files import load_relational
-from shamisa_cli.core.relational.network import HALO, MAPS, MULTIPLE, RelationalModel
+from shamisa_cli.core.relational.network import MAPS, MULTIPLE, RelationalModel
 from shamisa_cli.core.relational.tiles import WINDOW_PIXELS, _windows, relate
 
 SMALLEST_WINDOW = 120_000
+HALO = 144
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,7 @@ def test_windows_cover_everything_once_with_their_surroundings_and_are_bounded(
 ) -> None:
     height, width = rows * MULTIPLE, columns * MULTIPLE
     covered = np.zeros((rows, columns), dtype=int)
-    for y, x in _windows(height, width, most):
+    for y, x in _windows(height, width, most, HALO):
         assert (y.last - y.first) * (x.last - x.first) <= most
         for span, side in ((y, height), (x, width)):
             assert span.first == max(0, span.start - HALO)
@@ -90,6 +91,6 @@ def test_windows_cover_everything_once_with_their_surroundings_and_are_bounded(
 
 
 def test_22_megapixels_are_seen_in_bounded_windows_at_less_than_twice_the_pixels() -> None:
-    windows = [(y.last - y.first) * (x.last - x.first) for y, x in _windows(3840, 5760, WINDOW_PIXELS)]
+    windows = [(y.last - y.first) * (x.last - x.first) for y, x in _windows(3840, 5760, WINDOW_PIXELS, HALO)]
     assert max(windows) <= WINDOW_PIXELS
     assert sum(windows) < 2 * 3840 * 5760
