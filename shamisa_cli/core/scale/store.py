@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.errors import ModelError
@@ -16,12 +16,15 @@ from shamisa_cli.core.scale.retrying import answering, persistent
 from shamisa_cli.core.scale.shards import Shard
 from shamisa_cli.core.scale.sources import SCHEME, file_system
 from shamisa_cli.core.scoring.embeddings import METADATA_KEY
+from shamisa_cli.core.scoring.score_table import parsing
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.dataset as pads
 
 SUFFIX = ".parquet"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -45,22 +48,9 @@ class Store:
 
     def read(self, name: str) -> pa.Table | None:
         """A part; None where there is none, or a damaged one. Raises OSError as `writing` does."""
-        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        files, root = self._files
-
-        def table() -> pa.Table | None:
-            with answering(self.address), files.open(f"{root}/{name}", "rb") as stream:
-                try:
-                    return pq.read_table(stream)
-                except pa.ArrowInvalid:
-                    return None
-
-        try:
-            return persistent(table)
-        except FileNotFoundError:
-            return None
+        return self._parsed(name, lambda stream: stream.read(), pq.read_table)
 
     @contextmanager
     def writing(self, name: str) -> Iterator[Path]:
@@ -102,6 +92,26 @@ class Store:
                 "with the same, into this folder or another."
             )
         return pads.dataset(paths, filesystem=files, format="parquet")
+
+    def _parsed(self, name: str, fetch: Callable[[BinaryIO], bytes], parse: Callable[[Any], T]) -> T | None:
+        """What of a part is fetched, in several tries, and then parsed: damage is not asked for again."""
+        import pyarrow as pa
+
+        files, root = self._files
+
+        def fetched() -> bytes:
+            with answering(self.address), files.open(f"{root}/{name}", "rb") as stream:
+                return fetch(stream)
+
+        try:
+            data = persistent(fetched)
+        except FileNotFoundError:
+            return None
+        try:
+            with parsing():
+                return parse(pa.BufferReader(data))
+        except pa.ArrowInvalid:
+            return None
 
     def _require_complete(self) -> None:
         if not self.names:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,12 +71,26 @@ def finished_rows(path: Path, scorer: Scorer) -> pa.Table:
 
     schema = scores_schema(scorer)
     try:
-        table = pq.read_table(path, partitioning=None)
+        with parsing():
+            table = pq.read_table(path, partitioning=None)
     except (FileNotFoundError, pa.ArrowInvalid):
         return schema.empty_table()
     if not made_by(scorer, table.schema.metadata) or not table.schema.equals(schema):
         return schema.empty_table()
     return table.filter(pc.field("status") != ERROR).replace_schema_metadata(schema.metadata)
+
+
+@contextmanager
+def parsing() -> Iterator[None]:
+    """Raise ArrowInvalid for a damaged table: of broken pages pyarrow raises an OSError, but one without a number."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (OSError, NotImplementedError) as error:
+        if getattr(error, "errno", None) is not None:
+            raise
+        raise pa.ArrowInvalid(str(error)) from error
 
 
 def stamps_in(table: pa.Table) -> list[FileStamp]:
@@ -98,7 +113,7 @@ def read_scores(path: Path) -> Generator[ImageRecord, None, None]:
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path) as file:
+        with parsing(), pq.ParquetFile(path) as file:
             for batch in file.iter_batches():
                 yield from map(_record, batch.to_pylist())
     except (pa.ArrowInvalid, KeyError) as error:

@@ -75,6 +75,18 @@ def test_features_in_parts_are_those_of_embed(model: Model, photos: Path, tmp_pa
         assert np.array_equal(features, embedding.features)
 
 
+def test_a_part_whose_rows_are_damaged_is_made_anew(model: Model, photos: Path, tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "out"))
+    maker = ScoreMaker(model, "model")
+    parts = divide(find_sources([photos]), 1)
+    (made,) = make_all(parts, maker, store)
+    whole = (tmp_path / "out" / made.name).read_bytes()
+    (tmp_path / "out" / made.name).write_bytes(whole[:4] + bytes(196) + whole[200:])
+    assert store.read(made.name) is None
+    assert make_all(parts, maker, store) == [made]
+    assert (tmp_path / "out" / made.name).read_bytes() == whole
+
+
 def test_a_tar_is_a_part(model: Model, photos: Path, tar: bytes, tmp_path: Path, store: Store) -> None:
     for folder in ("a", "b"):
         (tmp_path / "tars" / folder).mkdir(parents=True)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.scoring.pipeline import score_files
 from shamisa_cli.core.scoring.resuming import parts_folder
 from shamisa_cli.core.scoring.resuming_scores import Tabled, score_to_file
-from shamisa_cli.core.scoring.score_table import read_scores
+from shamisa_cli.core.scoring.score_table import parsing, read_scores
 
 
 class KilledError(Exception):
@@ -89,3 +90,22 @@ def test_the_part_of_a_job_in_which_no_picture_falls_is_an_empty_table(model: Mo
     target = tmp_path / "out" / "part-00007-of-00100.parquet"
     assert run(model, [], target) == Tabled(rows=0, reused=0)
     assert pq.read_table(target).num_rows == 0
+
+
+def test_a_table_whose_rows_are_damaged_is_made_anew(model: Model, photos: list[Path], tmp_path: Path) -> None:
+    """Its end is whole, so that only reading the rows shows it."""
+    target = tmp_path / "scores.parquet"
+    run(model, photos[:3], target)
+    data = bytearray(target.read_bytes())
+    data[4:200] = bytes(196)
+    target.write_bytes(data)
+    with pytest.raises(ModelError, match="damaged"):
+        list(read_scores(target))
+    assert run(model, photos[:3], target) == Tabled(rows=3, reused=0)
+    assert list(read_scores(target)) == list(score_files(model, photos[:3]))
+
+
+def test_a_disk_that_fails_is_not_taken_for_a_damaged_table() -> None:
+    with pytest.raises(OSError, match="no answer") as caught, parsing():
+        raise OSError(errno.EIO, "no answer")
+    assert caught.value.errno == errno.EIO
