@@ -114,7 +114,7 @@ def make_part(
 
     schema = maker.schema if part.tar is None else _with_tar(maker.schema, part.tar)
     old = store.read(part.name)
-    if old is None or not old.schema.equals(schema, check_metadata=True):
+    if old is None or not _alike(old.schema, schema):
         old = None
     elif part.tar is not None:
         return Made(part.name, len(old), len(old), ())
@@ -134,6 +134,11 @@ def make_part(
             writer.write_table(table)
             rows += len(table)
     return Made(part.name, rows, len(kept), tuple(errors))
+
+
+def _alike(found: pa.Schema, schema: pa.Schema) -> bool:
+    """Whether a file's rows may stand beside rows of the schema. Parquet gives the elements of lists a name of its own."""
+    return bool(found.equals(schema) and found.metadata == schema.metadata)
 
 
 def _wanted(table: pa.Table, part: Part) -> pa.Table:

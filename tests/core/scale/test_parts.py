@@ -87,6 +87,23 @@ def test_a_part_whose_rows_are_damaged_is_made_anew(model: Model, photos: Path, 
     assert (tmp_path / "out" / made.name).read_bytes() == whole
 
 
+def test_features_that_are_there_are_not_made_again(model: Model, photos: Path, tar: bytes, store: Store) -> None:
+    (photos / "broken.jpg").unlink()
+    (photos / "000.tar").write_bytes(tar)
+    parts = divide(find_sources([photos]), 2)
+    maker = Recipe("features").maker(model)
+    first = make_all(parts, maker, store)
+    assert [one.reused for one in first] == [0, 0, 0]
+    assert sum(one.rows for one in first) == 24
+    assert [one.reused for one in make_all(parts, maker, store)] == [one.rows for one in first]
+    features = open_parts(store.address).to_table()["features"].to_pylist()
+
+    (photos / "00.jpg").unlink()
+    again = make_all(divide(find_sources([photos]), 2), maker, store)
+    assert (sum(one.rows for one in again), sum(one.reused for one in again)) == (23, 23)
+    assert [row in features for row in open_parts(store.address).to_table()["features"].to_pylist()] == [True] * 23
+
+
 def test_a_tar_is_a_part(model: Model, photos: Path, tar: bytes, tmp_path: Path, store: Store) -> None:
     for folder in ("a", "b"):
         (tmp_path / "tars" / folder).mkdir(parents=True)
