@@ -38,8 +38,9 @@ def run(context: typer.Context, kind: Kind, address: str) -> None:
     if not named:
         raise InputNotFoundError(options.NOTHING_NAMED)
 
-    from shamisa_cli.core.scale.cluster import MOST_ERRORS, run_on_ray
+    from shamisa_cli.core.scale.cluster import run_on_ray
     from shamisa_cli.core.scale.makers import Recipe
+    from shamisa_cli.core.scale.parts import MOST_ERRORS
 
     recipe = Recipe(
         kind,

@@ -20,7 +20,7 @@ from typing import Any
 
 from shamisa_cli.core.errors import ModelError, SettingError, ShamisaError
 from shamisa_cli.core.scale.makers import Recipe
-from shamisa_cli.core.scale.parts import READERS, Part, divide, make_part
+from shamisa_cli.core.scale.parts import MOST_ERRORS, READERS, Part, divide, make_part
 from shamisa_cli.core.scale.retrying import persistent
 from shamisa_cli.core.scale.shards import Shard, require_count
 from shamisa_cli.core.scale.sources import SCHEME, find_sources
@@ -29,8 +29,6 @@ from shamisa_cli.core.scale.store import Store
 PICTURES_PER_PART = 1000
 PARTS_PER_WORKER = 4
 """At least, where there are pictures enough, so that workers end at about the same time."""
-MOST_ERRORS = 20
-"""Sentences about unreadable pictures that are kept."""
 MOST_LOST_STARTS = 3
 """Workers in a row that may be lost while they load the model, before the job is given up."""
 
@@ -46,7 +44,7 @@ class Done:
         parts: files that hold the result.
         rows: in them.
         reused: of the rows, how many were there before.
-        unreadable: pictures that could not be read in this run.
+        unreadable: pictures that could not be read; those in tars that were there count again.
         errors: sentences about some of those.
     """
 
@@ -149,7 +147,7 @@ class _Worker:
 
         def make() -> Done:
             made = make_part(part, self._maker, self._store, max_pixels=self._max_pixels, readers=self._readers)
-            return Done(1, made.rows, made.reused, len(made.errors), made.errors[:MOST_ERRORS])
+            return Done(1, made.rows, made.reused, made.unreadable, made.errors)
 
         try:
             done = make() if part.tar is None else persistent(make)

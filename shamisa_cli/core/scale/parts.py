@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +33,10 @@ READERS = 4
 """Threads that read and decode ahead, so that the encoder need not wait for a store that is far away."""
 TAR_KEY = b"shamisa.tar"
 """Metadata of a part that holds a tar: its address, size and time of change."""
+ERRORS_KEY = b"shamisa.errors"
+"""Metadata of a part that holds a tar: how many of its pictures could not be read, and sentences about some."""
+MOST_ERRORS = 20
+"""Sentences about unreadable pictures that are kept of a part, and of a job."""
 NAME_DIGITS = 12
 
 Given = tuple[FileStamp, Content | None]
@@ -75,12 +79,14 @@ class Made:
         name: of the part.
         rows: in its file.
         reused: of them, how many were there before.
-        errors: sentences about pictures that could not be read.
+        unreadable: pictures that could not be read, now or, in a tar that stayed as it is, when it was made.
+        errors: sentences about some of those.
     """
 
     name: str
     rows: int
     reused: int
+    unreadable: int
     errors: tuple[str, ...]
 
 
@@ -113,16 +119,17 @@ def make_part(
     import pyarrow.parquet as pq
 
     schema = maker.schema if part.tar is None else _with_tar(maker.schema, part.tar)
-    old = store.read(part.name)
-    if old is None or not _alike(old.schema, schema):
-        old = None
-    elif part.tar is not None:
-        return Made(part.name, len(old), len(old), ())
+    footer = store.footer(part.name)
+    if footer is not None and not _alike(footer.schema.to_arrow_schema(), schema):
+        footer = None
+    if footer is not None and part.tar is not None:
+        return Made(part.name, footer.num_rows, footer.num_rows, *_noted(footer.metadata))
+    old = None if footer is None else store.read(part.name)
     kept = schema.empty_table() if old is None else _wanted(maker.finished(old), part)
     known = set(stamps_in(kept))
     missing = [stamp for stamp in part.sources if stamp not in known]
     if old is not None and not missing and len(old) == len(kept):
-        return Made(part.name, len(kept), len(kept), ())
+        return Made(part.name, len(kept), len(kept), 0, ())
 
     errors: list[str] = []
     rows = 0
@@ -133,11 +140,20 @@ def make_part(
             table = pa.concat_tables(tables).replace_schema_metadata(schema.metadata)
             writer.write_table(table)
             rows += len(table)
-    return Made(part.name, rows, len(kept), tuple(errors))
+        noted = len(errors), tuple(errors[:MOST_ERRORS])
+        if errors and part.tar is not None:  # other parts try theirs again
+            writer.add_key_value_metadata({ERRORS_KEY: json.dumps(noted)})
+    return Made(part.name, rows, len(kept), *noted)
+
+
+def _noted(metadata: Mapping[bytes, bytes]) -> tuple[int, tuple[str, ...]]:
+    """What the file of a tar says about pictures that could not be read."""
+    unreadable, errors = json.loads(metadata.get(ERRORS_KEY, b"[0, []]"))
+    return unreadable, tuple(errors)
 
 
 def _alike(found: pa.Schema, schema: pa.Schema) -> bool:
-    """Whether a file's rows may stand beside rows of the schema. Parquet gives the elements of lists a name of its own."""
+    """Whether a file's rows may stand beside the schema's. Parquet gives the elements of lists a name of its own."""
     return bool(found.equals(schema) and found.metadata == schema.metadata)
 
 

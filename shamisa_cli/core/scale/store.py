@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,8 +22,11 @@ from shamisa_cli.core.scoring.score_table import parsing
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.dataset as pads
+    import pyarrow.parquet as pq
 
 SUFFIX = ".parquet"
+TRAILER = 8
+"""Bytes."""
 
 T = TypeVar("T")
 
@@ -45,6 +49,12 @@ class Store:
             found = files.ls(root, detail=False) if files.exists(root) else []
         names = (PurePosixPath(path).name for path in found)
         return tuple(sorted(name for name in names if name.endswith(SUFFIX) and not name.startswith(".")))
+
+    def footer(self, name: str) -> pq.FileMetaData | None:
+        """What a part says of itself at its end: columns, rows, metadata. None, and raises, as `read`."""
+        import pyarrow.parquet as pq
+
+        return self._parsed(name, _end, pq.read_metadata)
 
     def read(self, name: str) -> pa.Table | None:
         """A part; None where there is none, or a damaged one. Raises OSError as `writing` does."""
@@ -135,6 +145,15 @@ class Store:
     @property
     def _files(self) -> tuple[Any, str]:
         return file_system(self.address)
+
+
+def _end(stream: BinaryIO) -> bytes:
+    """The footer of a Parquet file, which is followed by its length and four letters."""
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(max(0, size - TRAILER))
+    length = int.from_bytes(stream.read(4), "little")
+    stream.seek(max(0, size - TRAILER - length))
+    return stream.read()
 
 
 def open_parts(address: str | Path) -> pads.Dataset:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from shamisa_cli.core.errors import ModelError, ShamisaError
 from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.scale import retrying
 from shamisa_cli.core.scale.cluster import _gathered, _Worker
-from shamisa_cli.core.scale.makers import FeatureMaker, Maker, Recipe, ScoreMaker
+from shamisa_cli.core.scale.makers import FeatureMaker, Kind, Maker, Recipe, ScoreMaker
 from shamisa_cli.core.scale.parts import Made, Part, divide, make_part
 from shamisa_cli.core.scale.retrying import TRIES, persistent
 from shamisa_cli.core.scale.sources import Sources, find_sources
@@ -122,6 +123,22 @@ def test_a_tar_is_a_part(model: Model, photos: Path, tar: bytes, tmp_path: Path,
     assert [one.reused for one in again] == [0, 12]
 
 
+@pytest.mark.parametrize("kind", ["scores", "features"])
+def test_what_was_wrong_with_a_tar_is_said_again_when_it_is_there(
+    model: Model, tar: bytes, tmp_path: Path, store: Store, kind: Kind
+) -> None:
+    (tmp_path / "cut.tar").write_bytes(tar[: len(tar) // 2])
+    parts = divide(find_sources([tmp_path / "cut.tar"]), 1)
+    maker = Recipe(kind).maker(model)
+    (made,) = make_all(parts, maker, store)
+    assert made.unreadable == 1
+    assert "damaged or cut short" in made.errors[0]
+    assert make_all(parts, maker, store) == [replace(made, reused=made.rows)]
+    (tmp_path / "cut.tar").write_bytes(tar)
+    (again,) = make_all(divide(find_sources([tmp_path / "cut.tar"]), 1), maker, store)
+    assert (again.rows, again.reused, again.unreadable, again.errors) == (12, 0, 0, ())
+
+
 def test_the_job_is_not_read_as_a_whole_before_it_is_one(model: Model, photos: Path, tmp_path: Path) -> None:
     parts = divide(find_sources([photos]), 3)
     store = Store(str(tmp_path / "out"))
@@ -149,7 +166,7 @@ def test_a_part_survives_the_way_to_a_worker(photos: Path) -> None:
 
 
 def test_a_store_that_does_not_answer_is_asked_again() -> None:
-    made = Made("part", 1, 0, ())
+    made = Made("part", 1, 0, 0, ())
     answers: list[OSError | Made] = [TimeoutError(), ConnectionError(), made]
     waits: list[float] = []
 
