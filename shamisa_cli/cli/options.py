@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shamisa_cli.core.errors import InputNotFoundError, SettingError
-from shamisa_cli.core.scale.shards import Shard, require_count
+from shamisa_cli.core.scale.shards import Shard, require_count, require_own
 
 if TYPE_CHECKING:
     from shamisa_cli.cli.console import Console
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 300_000_000
 """As in core/images, which is too heavy to import for a line of help."""
+
+FILE_SUFFIXES = frozenset((
+    ".parquet", ".npz", ".safetensors", ".json", ".jsonl", ".csv", ".txt", ".text", ".log", ".md", ".xml", ".junit",
+    ".github", ".sarif",
+))  # fmt: skip
+"""What ends so is a file; with --shard, any other --output is a folder of parts, such as out.v2."""
 
 STDIN = "-"
 NOTHING_NAMED = "No picture was named. Give files, folders or globs, - for a list on stdin, or --files-from."
@@ -279,11 +285,15 @@ def part_file(output: Path, shard: Shard | None) -> Path:
     """The file that --output means: where it is no file but a folder of parts, the one for this part.
 
     Raises:
-        SettingError: the folder was divided into another number of parts.
+        SettingError: the folder was divided into another number of parts, or the file holds pictures of other parts.
     """
-    if shard is None or (output.suffix and not output.is_dir()):
+    if shard is None:
         return output
-    if output.is_dir():
+    is_folder = output.is_dir()
+    if not is_folder and (output.exists() or output.suffix.lower() in FILE_SUFFIXES):
+        require_own(output, shard)
+        return output
+    if is_folder:
         require_count((path.name for path in output.iterdir()), shard.count, output)
     return output / shard.file_name
 

@@ -47,6 +47,33 @@ def test_features_are_shared_out_the_same_way(shamisa, tiny_model: Path, photos:
     assert open_parts(photos.parent / "features").count_rows() == 4
 
 
+def test_a_folder_may_be_called_as_one_likes(shamisa, tiny_model: Path, photos: Path) -> None:  # type: ignore[no-untyped-def]
+    out = photos.parent / "out.v2"
+    for index in (1, 2):
+        assert shamisa("score", photos, "--model", tiny_model, "--shard", f"{index}/2", "-o", out).returncode == 0
+    assert open_parts(out).count_rows() == 4
+
+
+@pytest.mark.parametrize(
+    ("command", "suffix"), [("score", "parquet"), ("embed", "parquet"), ("embed", "npz"), ("embed", "safetensors")]
+)
+def test_no_part_replaces_another(shamisa, tiny_model: Path, photos: Path, command: str, suffix: str) -> None:  # type: ignore[no-untyped-def]
+    out = photos.parent / f"all.{suffix}"
+    job = (command, "photos", "--model", tiny_model, "-o", out)  # of these names, both parts have some
+
+    def run(part: str) -> subprocess.CompletedProcess[str]:
+        done: subprocess.CompletedProcess[str] = shamisa(*job, "--shard", part, cwd=photos.parent)
+        return done
+
+    assert run("1/2").returncode == 0
+    one = out.read_bytes()
+    refused = run("2/2")
+    assert refused.returncode == 2
+    assert "holds pictures of other parts than 2/2" in refused.stderr
+    assert out.read_bytes() == one
+    assert run("1/2").returncode == 0
+
+
 def test_a_shard_that_is_killed_again_and_again_comes_to_its_end_with_every_picture_once(
     shamisa, tiny_model: Path, photos: Path
 ) -> None:  # type: ignore[no-untyped-def]

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from shamisa_cli.core.errors import SettingError
 
@@ -74,3 +74,18 @@ def require_count(names: Iterable[str], count: int, folder: object) -> None:
                 f"{folder} holds {name}, one of {shard.count:,} parts, and this job has {count:,}. "
                 "Take another folder, or as many parts as then."
             )
+
+
+def require_own(table: Path, shard: Shard) -> None:
+    """Refuse a table of scores or features that this part would replace, and with it what other parts put there.
+
+    Raises:
+        SettingError: it holds pictures of another part.
+    """
+    from shamisa_cli.core.scoring.embeddings import paths_in
+
+    if not all(shard.holds(PurePath(path)) for path in paths_in(table)):
+        raise SettingError(
+            f"{table} holds pictures of other parts than {shard.index}/{shard.count}, and would lose them. "
+            "With --shard, --output is a folder: each part is a file of its own."
+        )

@@ -23,6 +23,8 @@ Features = npt.NDArray[np.float32]
 METADATA_KEY = "shamisa"
 MAX_SAFETENSORS_HEADER = 100_000_000
 """Bytes; the format's readers refuse a longer one."""
+BROKEN = (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, NotImplementedError, zipfile.BadZipFile)
+"""What readers raise of files that are damaged or none of theirs."""
 
 
 @dataclass(frozen=True)
@@ -154,13 +156,22 @@ def load_features(path: Path) -> FeatureTable:
         raise ModelError(f"There is no file of features at {path}. Make one with: shamisa embed.")
     try:
         stamps, features, origin = _FORMATS[path.suffix.lower()].read(path)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+    except BROKEN as error:
         raise _foreign(path, error) from error
     if features.ndim != 2 or features.dtype != np.float32 or len(features) != len(stamps):
         raise _foreign(path, f"its features are {features.dtype} of shape {features.shape}")
     if not np.isfinite(features).all():
         raise _foreign(path, "it holds values that are not numbers")
     return FeatureTable(stamps, features, origin)
+
+
+def paths_in(table: Path) -> list[str]:
+    """The pictures in a table of features or, in Parquet, of scores; none where there is no such table."""
+    kept = _FORMATS.get(table.suffix.lower())
+    try:
+        return kept.paths(table) if kept is not None and table.is_file() else []
+    except BROKEN:
+        return []
 
 
 def features_schema(length: int, origin: Origin) -> pa.Schema:
@@ -234,6 +245,13 @@ def _read_parquet(path: Path) -> _Contents:
     return stamps, features, origin
 
 
+def _paths_in_parquet(path: Path) -> list[str]:
+    import pyarrow.parquet as pq
+
+    names: list[str] = pq.read_table(path, columns=["path"], partitioning=None)["path"].to_pylist()
+    return names
+
+
 def _write_npz(
     target: Path, stamps: Sequence[FileStamp], length: int, blocks: Iterable[Features], origin: Origin
 ) -> None:
@@ -259,6 +277,12 @@ def _read_npz(path: Path) -> _Contents:
         origin = Origin.from_json(str(archive[METADATA_KEY]))
         stamps = _stamps(*(archive[name].tolist() for name in ("paths", "sizes", "mtimes")))
         return stamps, archive["features"], origin
+
+
+def _paths_in_npz(path: Path) -> list[str]:
+    with np.load(path, allow_pickle=False) as archive:
+        names: list[str] = archive["paths"].tolist()
+        return names
 
 
 def _write_safetensors(
@@ -296,14 +320,26 @@ def _read_safetensors(path: Path) -> _Contents:
         raise ValueError(error) from error
 
 
+def _paths_in_safetensors(path: Path) -> list[str]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            names: list[str] = json.loads((file.metadata() or {})["paths"])
+            return names
+    except SafetensorError as error:
+        raise ValueError(error) from error
+
+
 @dataclass(frozen=True)
 class _Format:
     write: Callable[[Path, Sequence[FileStamp], int, Iterable[Features], Origin], None]
     read: Callable[[Path], _Contents]
+    paths: Callable[[Path], list[str]]
 
 
 _FORMATS = {
-    ".parquet": _Format(_write_parquet, _read_parquet),
-    ".npz": _Format(_write_npz, _read_npz),
-    ".safetensors": _Format(_write_safetensors, _read_safetensors),
+    ".parquet": _Format(_write_parquet, _read_parquet, _paths_in_parquet),
+    ".npz": _Format(_write_npz, _read_npz, _paths_in_npz),
+    ".safetensors": _Format(_write_safetensors, _read_safetensors, _paths_in_safetensors),
 }

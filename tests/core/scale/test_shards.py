@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shamisa_cli.core.errors import SettingError
-from shamisa_cli.core.scale.shards import Shard, require_count
+from shamisa_cli.core.scale.shards import Shard, require_count, require_own
 
 names = st.text(st.characters(exclude_characters="\0"), min_size=1)
 
@@ -54,3 +54,11 @@ def test_a_folder_is_divided_in_one_way_only() -> None:
     require_count(["part-00003-of-00100.parquet", "notes.txt"], 100, "out")
     with pytest.raises(SettingError, match="one of 100 parts, and this job has 50"):
         require_count(["part-00003-of-00100.parquet"], 50, "out")
+
+
+def test_a_file_that_is_no_table_holds_nobodys_pictures(tmp_path: Path) -> None:
+    for name in ("gone.parquet", "scores.csv"):
+        require_own(tmp_path / name, Shard(1, 2))
+    for name in ("x.parquet", "x.npz", "x.safetensors"):
+        (tmp_path / name).write_bytes(b"nothing of that kind")
+        require_own(tmp_path / name, Shard(1, 2))
