@@ -12,6 +12,7 @@ import json
 import logging
 import math
 import os
+import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import astuple, dataclass, replace
@@ -31,6 +32,9 @@ PARTS_PER_WORKER = 4
 """At least, where there are pictures enough, so that workers end at about the same time."""
 MOST_LOST_STARTS = 3
 """Workers in a row that may be lost while they load the model, before the job is given up."""
+
+CLIENT_SCHEME = "ray://"
+SECONDS_TO_CONNECT = 10
 
 Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 """Given the number of parts, opens a display; what that gives is called with 1 as each of them is done."""
@@ -170,6 +174,7 @@ def _join(ray: Any, address: str | None, *, quiet: bool) -> None:
     """Be part of a cluster, unless this process is already."""
     if ray.is_initialized():
         return
+    _require_listener(address)
     # Ray would report to its makers where it is started, and nobody asked for that.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if quiet:  # it warns on stderr, by way of C++, of every pool of actors
@@ -180,6 +185,22 @@ def _join(ray: Any, address: str | None, *, quiet: bool) -> None:
         raise SettingError(
             f"There is no Ray cluster at {address!r}. Start one with: ray start --head; or take 'local', which starts "
             "one on this machine."
+        ) from error
+    except RuntimeError as error:  # another Python or Ray there
+        reason = " ".join(str(error).split())
+        raise SettingError(f"This machine cannot take part in the Ray cluster at {address!r}: {reason}") from error
+
+
+def _require_listener(address: str | None) -> None:
+    """Refuse an address with a port at which nothing listens: Ray would wait for it."""
+    host, _, port = (address or "").removeprefix(CLIENT_SCHEME).rpartition(":")
+    if not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=SECONDS_TO_CONNECT).close()
+    except (OSError, OverflowError, ValueError) as error:
+        raise SettingError(
+            f"Nothing answers at {address} ({error}). Take the address that `ray start --head` showed."
         ) from error
 
 

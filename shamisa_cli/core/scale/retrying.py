@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import tarfile
 import time
@@ -46,4 +47,4 @@ def answering(address: str) -> Iterator[None]:
     except (OSError, *DAMAGE):
         raise
     except Exception as error:
-        raise OSError(f"{address}: {type(error).__name__}: {error}") from error
+        raise OSError(errno.EIO, f"{type(error).__name__}: {error}", address) from error

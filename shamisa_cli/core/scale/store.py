@@ -84,12 +84,16 @@ class Store:
         """All parts as one table of pyarrow, that is read as far as a question needs.
 
         Raises:
-            ModelError: there is no part, some are missing, or they were made by different models.
+            ModelError: it is no folder, there is no part, some are missing, or they were made by different models.
         """
         import pyarrow.dataset as pads
         import pyarrow.parquet as pq
 
         files, root = self._files
+        with answering(self.address):
+            is_file = files.isfile(root)
+        if is_file:
+            raise ModelError(f"{self.address} is a file; open_parts takes the folder of the parts.")
         paths = [f"{root}/{name}" for name in self.names]
         self._require_complete()
         origins = set()
@@ -162,6 +166,6 @@ def open_parts(address: str | Path) -> pads.Dataset:
     Its `to_table(columns=…, filter=…)` and `to_batches()` read no more than is asked for.
 
     Raises:
-        ModelError: there is no part, some are missing, or they were made by different models.
+        ModelError: it is no folder, there is no part, some are missing, or they were made by different models.
     """
     return Store(str(address)).dataset()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -13,10 +14,12 @@ from typing import Any
 
 import pytest
 
+from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.scale.cluster import _join, run_on_ray
+from shamisa_cli.core.scale.makers import Recipe
 from shamisa_cli.core.scale.store import open_parts
 
 pytest.importorskip("ray", reason="there is no Ray for this Python")
-pytestmark = pytest.mark.slow
 
 PICTURES = 240
 PER_PART = 10
@@ -59,6 +62,7 @@ def many(photos: Path) -> Path:
     return photos
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_and_nothing_doubled_when_a_node_is_killed(
     cluster: Any, tiny_model: Path, many: Path, tmp_path: Path
 ) -> None:
@@ -91,3 +95,25 @@ def _both_nodes_work(output: Path) -> bool:
     import ray
 
     return len(list(output.glob("part-*"))) >= 4 and not ray.available_resources().get("CPU", 0)
+
+
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_an_address_at_which_nothing_listens_is_refused_at_once(
+    tiny_model: Path, photos: Path, tmp_path: Path, scheme: str
+) -> None:
+    with socket.socket() as unheard:  # bound, so that nobody else takes the port, and deaf
+        unheard.bind(("127.0.0.1", 0))
+        address = f"{scheme}127.0.0.1:{unheard.getsockname()[1]}"
+        with pytest.raises(SettingError, match=f"Nothing answers at {address} "):
+            run_on_ray(Recipe("scores", str(tiny_model), device="cpu"), [photos], tmp_path / "out", address=address)
+
+
+def test_a_cluster_of_another_python_is_refused_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    def init(**_settings: object) -> None:
+        raise RuntimeError("Version mismatch: The cluster was started with:\n    Python: 3.10.1")
+
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(SettingError, match=r"cluster at 'auto': Version mismatch: .* Python: 3\.10\.1"):
+        _join(ray, "auto", quiet=False)

@@ -19,7 +19,7 @@ from shamisa_cli.core.scale import retrying
 from shamisa_cli.core.scale.cluster import _gathered, _Worker
 from shamisa_cli.core.scale.makers import FeatureMaker, Kind, Maker, Recipe, ScoreMaker
 from shamisa_cli.core.scale.parts import Made, Part, divide, make_part
-from shamisa_cli.core.scale.retrying import TRIES, persistent
+from shamisa_cli.core.scale.retrying import TRIES, answering, persistent
 from shamisa_cli.core.scale.sources import Sources, find_sources
 from shamisa_cli.core.scale.store import Store, open_parts
 from shamisa_cli.core.scoring.embeddings import FileStamp, load_features
@@ -154,6 +154,12 @@ def test_the_job_is_not_read_as_a_whole_before_it_is_one(model: Model, photos: P
     assert open_parts(store.address).count_rows() == 13
 
 
+def test_a_file_is_no_folder_of_parts(model: Model, photos: Path, tmp_path: Path) -> None:
+    (made,) = make_all(divide(find_sources([photos]), 1), ScoreMaker(model, "model"), Store(str(tmp_path)))
+    with pytest.raises(ModelError, match="is a file; open_parts takes the folder"):
+        open_parts(tmp_path / made.name)
+
+
 def test_an_empty_part_is_a_file_too(model: Model, store: Store) -> None:
     part = Part("part-00001-of-00001.parquet", ())
     assert make_part(part, ScoreMaker(model, "model"), store).rows == 0
@@ -185,6 +191,14 @@ def test_a_store_that_does_not_answer_is_asked_again() -> None:
     answers += [FileNotFoundError(), made]
     with pytest.raises(FileNotFoundError):
         persistent(make, waits.append)
+
+
+def test_a_store_that_fails_in_its_own_words_is_quoted_with_its_address() -> None:
+    with pytest.raises(OSError, match="credentials") as caught, answering("s3://bucket/photos"):
+        raise RuntimeError("Unable to locate credentials")
+    assert (caught.value.filename, caught.value.strerror) == (
+        "s3://bucket/photos", "RuntimeError: Unable to locate credentials"
+    )  # fmt: skip
 
 
 def test_a_picture_that_could_not_be_fetched_is_fetched_again_and_no_other(
