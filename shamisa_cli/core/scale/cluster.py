@@ -26,6 +26,7 @@ from shamisa_cli.core.scale.retrying import persistent
 from shamisa_cli.core.scale.shards import Shard, require_count
 from shamisa_cli.core.scale.sources import SCHEME, find_sources
 from shamisa_cli.core.scale.store import Store
+from shamisa_cli.core.scoring.embeddings import portable
 
 PICTURES_PER_PART = 1000
 PARTS_PER_WORKER = 4
@@ -156,7 +157,7 @@ class _Worker:
         try:
             done = make() if part.tar is None else persistent(make)
         except OSError as error:  # the other parts may do better
-            return {"failure": f"{part.name}: {error}"}
+            return {"failure": portable(f"{part.name}: {error}")}
         return {"done": json.dumps(astuple(done))}
 
 

@@ -20,7 +20,7 @@ from shamisa_cli.core.scale.retrying import persistent
 from shamisa_cli.core.scale.shards import Shard
 from shamisa_cli.core.scale.sources import Content, Sources, contents, is_tar, members
 from shamisa_cli.core.scale.store import Store
-from shamisa_cli.core.scoring.embeddings import FileStamp
+from shamisa_cli.core.scoring.embeddings import FileStamp, portable
 from shamisa_cli.core.scoring.pipeline import effective_view_size, in_order
 from shamisa_cli.core.scoring.score_table import stamps_in
 from shamisa_cli.core.scoring.sights import Embedding
@@ -127,7 +127,7 @@ def make_part(
     old = None if footer is None else store.read(part.name)
     kept = schema.empty_table() if old is None else _wanted(maker.finished(old), part)
     known = set(stamps_in(kept))
-    missing = [stamp for stamp in part.sources if stamp not in known]
+    missing = [stamp for stamp in part.sources if stamp.portable() not in known]
     if old is not None and not missing and len(old) == len(kept):
         return Made(part.name, len(kept), len(kept), 0, ())
 
@@ -161,7 +161,7 @@ def _wanted(table: pa.Table, part: Part) -> pa.Table:
     """The rows of pictures that are still in the part as they were."""
     import pyarrow as pa
 
-    sources = set(part.sources)
+    sources = {stamp.portable() for stamp in part.sources}
     rows = [row for row, stamp in enumerate(stamps_in(table)) if stamp in sources]
     return table.take(pa.array(rows, pa.int64()))
 
@@ -174,7 +174,8 @@ def _made(
     encoder = maker.model.encoder
     look = partial(_looked, view_size=effective_view_size(encoder, maker.view_size), max_pixels=max_pixels)
     with closing(in_order(look, pictures, readers, readers + 1)) as looks:
-        for (stamp, _), looking in looks:
+        for (source, _), looking in looks:
+            stamp = source.portable()
             found = looking.result()
             if isinstance(found, ImageError):
                 errors.append(str(found))
@@ -195,7 +196,7 @@ def _looked(given: Given, *, view_size: int | None, max_pixels: int) -> Picture 
     if isinstance(content, ImageError):
         return content
     try:
-        return decode(stamp.path, content=content, view_size=view_size, max_pixels=max_pixels)
+        return decode(portable(stamp.path), content=content, view_size=view_size, max_pixels=max_pixels)
     except ImageError as error:
         return error
 
@@ -218,5 +219,6 @@ def _with_tar(schema: pa.Schema, tar: FileStamp) -> pa.Schema:
 
 
 def _tar_part_name(address: str) -> str:
-    digest = hashlib.blake2b(address.encode()).hexdigest()[:NAME_DIGITS]
-    return f"tar-{PurePosixPath(address).name.split('.')[0]}-{digest}.parquet"
+    name = portable(address)
+    digest = hashlib.blake2b(name.encode()).hexdigest()[:NAME_DIGITS]
+    return f"tar-{PurePosixPath(name).name.split('.')[0]}-{digest}.parquet"

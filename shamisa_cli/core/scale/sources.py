@@ -27,7 +27,7 @@ class Sources:
     """What was found, each once, in the order of names.
 
     Attributes:
-        pictures: files and objects by their address, which fsspec opens.
+        pictures: files and objects by their address, which fsspec opens; it may hold bytes that are not UTF-8.
         tars: archives of pictures.
     """
 
@@ -71,14 +71,15 @@ def contents(picture: FileStamp) -> Content:
     Raises:
         OSError: the store does not answer as it should; trying again may help.
     """
+    name = portable(picture.path)
     try:
         with _opened(picture.path) as stream:
             data: bytes = stream.read()
             return data
     except FileNotFoundError:
-        return ImageError(picture.path, "missing", f"{picture.path} is gone: it was there when the job began.")
+        return ImageError(name, "missing", f"{name} is gone: it was there when the job began.")
     except PermissionError:
-        return ImageError(picture.path, "unreadable", f"{picture.path} cannot be read: permission denied.")
+        return ImageError(name, "unreadable", f"{name} cannot be read: permission denied.")
 
 
 def members(tar: FileStamp) -> Iterator[tuple[FileStamp, Content]]:
@@ -101,8 +102,9 @@ def members(tar: FileStamp) -> Iterator[tuple[FileStamp, Content]]:
             if archive.fileobj is not None and archive.fileobj.tell() < archive.offset + tarfile.BLOCKSIZE:
                 raise EOFError("it has no end")  # tarfile takes an archive without its closing blocks for whole
     except DAMAGE as error:
-        reason = f"{tar.path} is damaged or cut short ({error}). Copy or download it again."
-        yield tar, ImageError(tar.path, "truncated", reason)
+        name = portable(tar.path)
+        reason = f"{name} is damaged or cut short ({error}). Copy or download it again."
+        yield tar, ImageError(name, "truncated", reason)
 
 
 def file_system(address: str) -> tuple[Any, str]:
@@ -146,7 +148,7 @@ def _local(name: str, recursive: bool) -> list[FileStamp]:
             raise
         pictures = []
     # Workers may run in another folder, so names are whole.
-    return [FileStamp.of(found.absolute()) for found in (*pictures, *tars)]
+    return [FileStamp.opening(found.absolute()) for found in (*pictures, *tars)]
 
 
 def _tars_in(folder: Path, recursive: bool) -> list[Path]:
@@ -161,8 +163,7 @@ def _remote(address: str, recursive: bool) -> list[FileStamp]:
     with answering(address):
         found = _found(store, root, recursive)
     return [
-        FileStamp(portable(store.unstrip_protocol(name)), int(info["size"] or 0), _changed(info))
-        for name, info in found.items()
+        FileStamp(store.unstrip_protocol(name), int(info["size"] or 0), _changed(info)) for name, info in found.items()
     ]
 
 

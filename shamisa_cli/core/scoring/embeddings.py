@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ class FileStamp:
     """Which file, and in which state of it: a picture with an equal stamp need not be embedded again.
 
     Attributes:
-        path: as valid Unicode; bytes that are not UTF-8 appear as backslash escapes.
+        path: in tables as valid Unicode, see `portable`.
         size: in bytes.
         mtime: of the last change, in nanoseconds.
     """
@@ -43,9 +43,18 @@ class FileStamp:
 
     @classmethod
     def of(cls, path: Path) -> FileStamp:
-        """The stamp of an existing file. Raises OSError where there is none."""
+        """The stamp of an existing file, as a table has it. Raises OSError where there is none."""
+        return cls.opening(path).portable()
+
+    @classmethod
+    def opening(cls, path: Path) -> FileStamp:
+        """The stamp of an existing file under the name that opens it. Raises OSError where there is none."""
         status = path.stat()
-        return cls(portable(str(path)), status.st_size, status.st_mtime_ns)
+        return cls(str(path), status.st_size, status.st_mtime_ns)
+
+    def portable(self) -> FileStamp:
+        """The stamp as a table has it: bytes of the name that are not UTF-8 are backslash escapes."""
+        return replace(self, path=portable(self.path))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -137,6 +138,28 @@ def test_what_was_wrong_with_a_tar_is_said_again_when_it_is_there(
     (tmp_path / "cut.tar").write_bytes(tar)
     (again,) = make_all(divide(find_sources([tmp_path / "cut.tar"]), 1), maker, store)
     assert (again.rows, again.reused, again.unreadable, again.errors) == (12, 0, 0, ())
+
+
+@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="file names are Unicode there")
+def test_names_that_are_no_text_are_opened_and_escaped_in_the_table(
+    model: Model, photos: Path, tar: bytes, tmp_path: Path
+) -> None:
+    odd = tmp_path / os.fsdecode(b"caf\xe9")
+    odd.mkdir()
+    for name, data in ((b"\xe9.jpg", (photos / "00.jpg").read_bytes()), (b"n\xe9.jpg", b"none"), (b"\xe9.tar", tar)):
+        (odd / os.fsdecode(name)).write_bytes(data)
+    out = str(tmp_path / "out")
+    for reused in (0, 13):
+        for address in (odd, f"file://{odd}"):
+            parts = [Part.from_json(part.to_json()) for part in divide(find_sources([address]), 1)]
+            made = make_all(parts, ScoreMaker(model, "model"), Store(f"{out}-{len(str(address))}"))
+            assert sum(one.rows for one in made) == 14
+            assert sum(one.reused for one in made) == reused
+            assert sum(one.unreadable for one in made) == 1
+            assert str(tmp_path / "caf\\udce9" / "n\\udce9.jpg is not a picture") in made[0].errors[0]
+    paths = open_parts(f"{out}-{len(str(odd))}").to_table()["path"].to_pylist()
+    assert str(tmp_path / "caf\\udce9" / "\\udce9.jpg") in paths
+    assert sum(path.endswith("\\udce9.tar") for path in paths) == 12
 
 
 def test_the_job_is_not_read_as_a_whole_before_it_is_one(model: Model, photos: Path, tmp_path: Path) -> None:
