@@ -33,9 +33,9 @@ def run(context: typer.Context, kind: Kind, address: str) -> None:
     output = given["output"]
     if output is None or PurePath(output).suffix == ".parquet" or Path(output).is_file():
         raise SettingError("--ray makes a folder of Parquet files. Name it with --output, or an address such as s3://…")
-    listed = None if given["files_from"] is None else Path(given["files_from"])
-    named = [name for each in options.names(given["paths"], listed) for name in each]
-    if not named:
+    list_file = None if given["files_from"] is None else Path(given["files_from"])
+    named, listed = options.names(given["paths"], list_file)
+    if not named and not listed:
         raise InputNotFoundError(options.NOTHING_NAMED)
 
     from shamisa_cli.core.scale.cluster import run_on_ray
@@ -58,6 +58,7 @@ def run(context: typer.Context, kind: Kind, address: str) -> None:
         named,
         output,
         address=address,
+        listed=listed,
         recursive=given["recursive"],
         workers=given["jobs"],
         progress=lambda parts: console.progress("Parts", parts),

@@ -29,7 +29,7 @@ def test_ray_gives_the_rows_that_one_process_gives(shamisa, tiny_model: Path, ph
         archive.add(photos / "0.jpg", "inside/0.jpg")
         archive.add(photos / "1.jpg", "inside/1.jpg")
     (photos / "broken.jpg").write_bytes(b"no picture")
-    (tmp_path / "list.txt").write_text(f"{tmp_path / 'more.tar'}\n")
+    (tmp_path / "list.txt").write_text(f"{tmp_path / 'more.tar'}\n{tmp_path / 'gone.jpg'}\n")
     out = tmp_path / "out"
     job = ("score", photos, "--files-from", tmp_path / "list.txt", "--model", tiny_model, "--ray", "local", "-o", out)
 
@@ -37,7 +37,8 @@ def test_ray_gives_the_rows_that_one_process_gives(shamisa, tiny_model: Path, ph
     assert done.returncode == 3, done.stderr
     assert done.stdout == ""
     assert "broken.jpg is not a picture" in done.stderr
-    assert "7 pictures are in 6 parts" in done.stderr
+    assert f"{tmp_path / 'gone.jpg'} is not there" in done.stderr
+    assert "8 pictures are in 7 parts" in done.stderr
     scores, expected = by_path(open_parts(out).to_table()), by_path(pq.read_table(alone))
     assert {path: scores[path] for path in expected} == expected
     inside = [f"tar://inside/{number}.jpg::{tmp_path / 'more.tar'}" for number in (0, 1)]

@@ -34,6 +34,8 @@ PARTS_PER_WORKER = 4
 MOST_LOST_STARTS = 3
 """Workers in a row that may be lost while they load the model, before the job is given up."""
 
+UNMADE = (OSError, ValueError, RuntimeError, MemoryError)
+"""What makes one part fail, and not the job."""
 CLIENT_SCHEME = "ray://"
 SECONDS_TO_CONNECT = 10
 
@@ -66,6 +68,7 @@ def run_on_ray(
     output: str | Path,
     *,
     address: str | None = None,
+    listed: Sequence[str | Path] = (),
     recursive: bool = True,
     workers: int | None = None,
     cpus_per_worker: float = 1,
@@ -83,6 +86,7 @@ def run_on_ray(
         output: a folder that every machine reaches, or an address such as s3://bucket/scores.
         address: of the cluster, as for `ray.init`: "auto" is the one this machine is part of, "local" starts Ray on
             this machine alone; None takes what is there, and else starts it. A Ray that was initialised stays.
+        listed: more of them, from a list: what is gone by now is kept, and its row says so.
         recursive: whether folders are read with all their folders.
         workers: actors at once; None takes as many as the cluster has room for, and follows it as it grows.
         cpus_per_worker, gpus_per_worker: what Ray sets aside for each; None: a GPU each if the recipe names CUDA, else
@@ -103,7 +107,7 @@ def run_on_ray(
     model = replace(recipe, device="cpu").loaded()
     recipe.maker(model).schema  # noqa: B018 - says now what is wrong, and not on every machine
     store = Store(_whole(output))
-    sources = find_sources(named, recursive=recursive)
+    sources = find_sources(named, listed=listed, recursive=recursive)
     _join(ray, address, quiet=progress is not None)
     there = workers or max(1, int(ray.cluster_resources().get("CPU", 1) // (cpus_per_worker or 1)))
     count = _count(store, len(sources.pictures), there, pictures_per_part)
@@ -156,8 +160,8 @@ class _Worker:
 
         try:
             done = make() if part.tar is None else persistent(make)
-        except OSError as error:  # the other parts may do better
-            return {"failure": portable(f"{part.name}: {error}")}
+        except UNMADE as error:  # the other parts may do better
+            return {"failure": portable(f"{part.name}: {str(error) or type(error).__name__}")}
         return {"done": json.dumps(astuple(done))}
 
 

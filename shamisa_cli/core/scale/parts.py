@@ -122,7 +122,7 @@ def make_part(
     footer = store.footer(part.name)
     if footer is not None and not _alike(footer.schema.to_arrow_schema(), schema):
         footer = None
-    if footer is not None and part.tar is not None:
+    if footer is not None and part.tar is not None and (part.tar.size or part.tar.mtime):
         return Made(part.name, footer.num_rows, footer.num_rows, *_noted(footer.metadata))
     old = None if footer is None else store.read(part.name)
     kept = schema.empty_table() if old is None else _wanted(maker.finished(old), part)

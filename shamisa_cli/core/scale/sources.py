@@ -17,6 +17,10 @@ from shamisa_cli.core.scoring.embeddings import FileStamp, portable
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz")
 SCHEME = "://"
+MOST_BYTES = 2**30
+"""Of a stored picture: what is larger is refused, since each is read as a whole."""
+UNPARSABLE = (ValueError, IndexError, OverflowError)
+"""What tarfile raises of some headers that make no sense, besides its own errors."""
 
 Content = bytes | ImageError
 """A picture as it is stored, or why it could not be read."""
@@ -35,12 +39,13 @@ class Sources:
     tars: tuple[FileStamp, ...]
 
 
-def find_sources(named: Sequence[str | Path], *, recursive: bool = True) -> Sources:
+def find_sources(named: Sequence[str | Path], *, listed: Sequence[str | Path] = (), recursive: bool = True) -> Sources:
     """The pictures and tars that are meant.
 
     Args:
         named: files, folders and globs on this machine, or addresses such as s3://bucket/photos that fsspec knows.
             Folders and prefixes give their pictures (see `discover`) and their tars.
+        listed: more of them, from a list. What is gone by now is kept, under size and time 0; reading it says so.
 
     Raises:
         InputNotFoundError: a name leads to nothing.
@@ -49,10 +54,9 @@ def find_sources(named: Sequence[str | Path], *, recursive: bool = True) -> Sour
     """
     found: dict[str, FileStamp] = {}
     for each in map(str, named):
-        stamps = _remote(each, recursive) if SCHEME in each else _local(each, recursive)
-        if not stamps:
-            raise InputNotFoundError(f"There is no picture and no tar at {each}. Check the spelling.")
-        found.update((stamp.path, stamp) for stamp in stamps)
+        found.update((stamp.path, stamp) for stamp in _stamps_at(each, recursive))
+    for each in map(str, listed):
+        found.update((stamp.path, stamp) for stamp in _stamps_in_list(each, recursive))
     ordered = [found[address] for address in sorted(found)]
     return Sources(
         tuple(stamp for stamp in ordered if not is_tar(stamp.path)),
@@ -72,12 +76,15 @@ def contents(picture: FileStamp) -> Content:
         OSError: the store does not answer as it should; trying again may help.
     """
     name = portable(picture.path)
+    if picture.size > MOST_BYTES:
+        return _too_large(name)
     try:
         with _opened(picture.path) as stream:
-            data: bytes = stream.read()
-            return data
+            # Where the size is known, no room for the largest is set aside.
+            data: bytes = stream.read() if picture.size else stream.read(MOST_BYTES + 1)
+            return data if len(data) <= MOST_BYTES else _too_large(name)
     except FileNotFoundError:
-        return ImageError(name, "missing", f"{name} is gone: it was there when the job began.")
+        return ImageError(name, "missing", f"{name} is not there, or no longer.")
     except PermissionError:
         return ImageError(name, "unreadable", f"{name} cannot be read: permission denied.")
 
@@ -86,25 +93,48 @@ def members(tar: FileStamp) -> Iterator[tuple[FileStamp, Content]]:
     """The pictures in a tar, in its order, each with an address that fsspec opens: tar://a/1.jpg::s3://bucket/0.tar.
 
     The archive is read once from its beginning to its end, a picture at a time. Where it is damaged, what comes
-    before the damage is still given, and then an error with the address of the tar itself.
+    before the damage is still given, and then an error with the address of the tar itself; likewise for one that was
+    listed and was gone when the job began.
 
     Raises:
         OSError: the store does not answer as it should; trying again may help.
     """
+    name = portable(tar.path)
     try:
-        with _opened(tar.path) as stream, tarfile.open(fileobj=stream, mode="r|*") as archive:
+        with _opened(tar.path) as stream, _parsing(), tarfile.open(fileobj=stream, mode="r|*") as archive:
             for member in archive:
                 if member.isfile() and _is_picture(member.name):
-                    file = archive.extractfile(member)
-                    assert file is not None
-                    stamp = FileStamp(portable(f"tar://{member.name}::{tar.path}"), member.size, tar.mtime)
-                    yield stamp, file.read()
+                    address = portable(f"tar://{member.name}::{tar.path}")
+                    yield FileStamp(address, member.size, tar.mtime), _entry(archive, member, address)
             if archive.fileobj is not None and archive.fileobj.tell() < archive.offset + tarfile.BLOCKSIZE:
                 raise EOFError("it has no end")  # tarfile takes an archive without its closing blocks for whole
+    except FileNotFoundError:
+        if tar.size or tar.mtime:
+            raise
+        yield tar, ImageError(name, "missing", f"{name} is not there, or no longer.")
     except DAMAGE as error:
-        name = portable(tar.path)
         reason = f"{name} is damaged or cut short ({error}). Copy or download it again."
         yield tar, ImageError(name, "truncated", reason)
+
+
+@contextmanager
+def _parsing() -> Iterator[None]:
+    try:
+        yield
+    except UNPARSABLE as error:
+        raise tarfile.ReadError(str(error)) from error
+
+
+def _entry(archive: tarfile.TarFile, member: tarfile.TarInfo, address: str) -> Content:
+    if member.size > MOST_BYTES:
+        return _too_large(address)
+    file = archive.extractfile(member)
+    assert file is not None
+    return file.read()
+
+
+def _too_large(name: str) -> ImageError:
+    return ImageError(name, "too-large", f"{name} is larger than {MOST_BYTES:,} bytes, which no picture should be.")
 
 
 def file_system(address: str) -> tuple[Any, str]:
@@ -138,6 +168,23 @@ def _opened(address: str) -> Iterator[BinaryIO]:
         yield stream
 
 
+def _stamps_at(name: str, recursive: bool) -> list[FileStamp]:
+    stamps = _remote(name, recursive) if SCHEME in name else _local(name, recursive)
+    if not stamps:
+        raise InputNotFoundError(f"There is no picture and no tar at {name}. Check the spelling.")
+    return stamps
+
+
+def _stamps_in_list(name: str, recursive: bool) -> list[FileStamp]:
+    try:
+        return _stamps_at(name, recursive)
+    except InputNotFoundError:
+        path = Path(name).expanduser()
+        if SCHEME not in name and path.is_dir():
+            raise
+        return [FileStamp(name if SCHEME in name else str(path.absolute()), 0, 0)]
+
+
 def _local(name: str, recursive: bool) -> list[FileStamp]:
     path = Path(name).expanduser()
     tars = [path] if is_tar(name) and path.is_file() else _tars_in(path, recursive)
@@ -155,7 +202,8 @@ def _tars_in(folder: Path, recursive: bool) -> list[Path]:
     if not folder.is_dir():
         return []
     inside = folder.rglob("*") if recursive else folder.glob("*")
-    return [path for path in inside if is_tar(path.name) and _is_visible(path.relative_to(folder).as_posix())]
+    tars = (path for path in inside if is_tar(path.name) and path.is_file())
+    return [path for path in tars if _is_visible(path.relative_to(folder).as_posix())]
 
 
 def _remote(address: str, recursive: bool) -> list[FileStamp]:

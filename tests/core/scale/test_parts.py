@@ -16,7 +16,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from shamisa_cli.core.errors import ModelError, ShamisaError
 from shamisa_cli.core.models.loading import Model
-from shamisa_cli.core.scale import retrying
+from shamisa_cli.core.scale import cluster, retrying
 from shamisa_cli.core.scale.cluster import _gathered, _Worker
 from shamisa_cli.core.scale.makers import FeatureMaker, Kind, Maker, Recipe, ScoreMaker
 from shamisa_cli.core.scale.parts import Made, Part, divide, make_part
@@ -262,6 +262,35 @@ def test_a_part_that_cannot_be_made_stops_no_other(
     assert len(advanced) == 3
     assert store.names == tuple(part.name for part in others)
     assert _gathered([worker({"part": first.to_json()})], store, advanced.append).rows == len(first.sources)
+
+
+@pytest.mark.parametrize("error", [ValueError("odd"), RuntimeError("odd"), MemoryError()])
+def test_whatever_goes_wrong_with_a_part_is_said_of_that_part(
+    model: Model, tiny_model: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    store = Store(str(tmp_path / "out"))
+    worker = _Worker(Recipe("scores", str(tiny_model), device="cpu"), store, model.encoder_fingerprint, readers=2)
+
+    def fail(*_given: object, **_settings: object) -> Made:
+        raise error
+
+    monkeypatch.setattr(cluster, "make_part", fail)
+    (part,) = divide(find_sources([photos]), 1)
+    assert worker({"part": part.to_json()}) == {"failure": f"{part.name}: {str(error) or 'MemoryError'}"}
+
+
+def test_a_tar_that_was_gone_is_made_when_it_is_there(model: Model, tar: bytes, tmp_path: Path, store: Store) -> None:
+    maker = ScoreMaker(model, "model")
+    late = tmp_path / "late.tar"
+
+    def made() -> tuple[int, int, int]:
+        (one,) = make_all(divide(find_sources([], listed=[late]), 1), maker, store)
+        return one.rows, one.reused, one.unreadable
+
+    assert made() == made() == (1, 0, 1)
+    late.write_bytes(tar)
+    assert made() == (12, 0, 0)
+    assert made() == (12, 12, 0)
 
 
 def test_a_model_that_is_another_one_on_a_worker_makes_no_rows(tiny_model: Path, tmp_path: Path) -> None:

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import gzip
+import tarfile
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import fsspec
 import pytest
 
 from shamisa_cli.core.errors import ImageError, InputNotFoundError, SettingError
+from shamisa_cli.core.scale import sources
 from shamisa_cli.core.scale.sources import contents, find_sources, members
 from shamisa_cli.core.scoring.embeddings import FileStamp
 
@@ -73,3 +77,66 @@ def test_a_name_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
 def test_an_address_that_nothing_here_can_open_is_refused_with_the_reason() -> None:
     with pytest.raises(SettingError, match=r"nowhere://bucket cannot be opened: .*nowhere"):
         find_sources(["nowhere://bucket"])
+
+
+def test_a_folder_called_like_a_tar_is_a_folder(photos: Path, jpegs: dict[str, bytes]) -> None:
+    (photos / "unpacked.tar").mkdir()
+    (photos / "unpacked.tar" / "x.jpg").write_bytes(jpegs["00.jpg"])
+    found = find_sources([photos])
+    assert found.tars == ()
+    assert str(photos / "unpacked.tar" / "x.jpg") in [stamp.path for stamp in found.pictures]
+
+
+@pytest.mark.parametrize("headers", [{"GNU.sparse.map": "a,b"}, {"GNU.sparse.size": "x"}])
+def test_a_tar_with_headers_that_make_no_sense_is_damaged(
+    jpegs: dict[str, bytes], headers: dict[str, str], bucket: str
+) -> None:
+    stream = BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for name, pax in (("0.jpg", {}), ("1.jpg", headers)):
+            information = tarfile.TarInfo(name)
+            information.size, information.pax_headers = len(jpegs["00.jpg"]), pax
+            archive.addfile(information, BytesIO(jpegs["00.jpg"]))
+    fsspec.filesystem("memory").pipe_file("/bucket/odd.tar", stream.getvalue())
+    (tar,) = find_sources([f"{bucket}/odd.tar"]).tars
+    (_, first), (_, error) = members(tar)
+    assert first == jpegs["00.jpg"]
+    assert isinstance(error, ImageError)
+    assert "damaged or cut short" in str(error)
+
+
+def test_what_is_too_large_for_a_picture_is_not_read(
+    bucket: str, jpegs: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most = sorted(map(len, jpegs.values()))[5]
+    monkeypatch.setattr(sources, "MOST_BYTES", most)
+    found = find_sources([bucket])
+    unsized = [replace(stamp, size=0) for stamp in found.pictures]
+    for given in (
+        [contents(stamp) for stamp in found.pictures],
+        [contents(stamp) for stamp in unsized],
+        [content for _, content in members(found.tars[0])],
+    ):
+        for data, content in zip(jpegs.values(), given, strict=True):
+            if len(data) <= most:
+                assert content == data
+            else:
+                assert isinstance(content, ImageError)
+                assert content.kind == "too-large"
+
+
+def test_what_is_gone_from_a_list_is_kept_and_says_so(photos: Path, bucket: str) -> None:
+    gone = [str(photos / "gone.jpg"), f"{bucket}/gone.jpg", str(photos / "gone.tar"), f"{bucket}/gone.tar"]
+    found = find_sources([photos / "00.jpg"], listed=[str(photos / "01.jpg"), *gone])
+    assert [stamp.path for stamp in found.pictures] == sorted(
+        [str(photos / "00.jpg"), str(photos / "01.jpg"), *gone[:2]]
+    )
+    said = [contents(stamp) for stamp in found.pictures if stamp.path in gone]
+    said += [content for tar in found.tars for _, content in members(tar)]
+    assert len(said) == 4
+    for error in said:
+        assert isinstance(error, ImageError)
+        assert error.kind == "missing"
+    (photos / "empty").mkdir()
+    with pytest.raises(InputNotFoundError, match="empty"):
+        find_sources([], listed=[photos / "empty"])
