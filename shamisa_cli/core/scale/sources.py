@@ -17,6 +17,9 @@ from shamisa_cli.core.scoring.embeddings import FileStamp, portable
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz")
 SCHEME = "://"
+TAR_SCHEME = "tar://"
+CHAIN = "::"
+"""What comes before it is in what comes after it: tar://0001.jpg::s3://bucket/000.tar."""
 MOST_BYTES = 2**30
 """Of a stored picture: what is larger is refused, since each is read as a whole."""
 UNPARSABLE = (ValueError, IndexError, OverflowError)
@@ -66,7 +69,7 @@ def find_sources(named: Sequence[str | Path], *, listed: Sequence[str | Path] = 
 
 def is_tar(address: str) -> bool:
     """Whether a file of this name is taken for an archive of pictures."""
-    return address.lower().endswith(TAR_SUFFIXES)
+    return address.lower().endswith(TAR_SUFFIXES) and not address.startswith(TAR_SCHEME)
 
 
 def contents(picture: FileStamp) -> Content:
@@ -104,7 +107,7 @@ def members(tar: FileStamp) -> Iterator[tuple[FileStamp, Content]]:
         with _opened(tar.path) as stream, _parsing(), tarfile.open(fileobj=stream, mode="r|*") as archive:
             for member in archive:
                 if member.isfile() and _is_picture(member.name):
-                    address = portable(f"tar://{member.name}::{tar.path}")
+                    address = portable(f"{TAR_SCHEME}{member.name}{CHAIN}{tar.path}")
                     yield FileStamp(address, member.size, tar.mtime), _entry(archive, member, address)
             if archive.fileobj is not None and archive.fileobj.tell() < archive.offset + tarfile.BLOCKSIZE:
                 raise EOFError("it has no end")  # tarfile takes an archive without its closing blocks for whole
@@ -141,11 +144,14 @@ def file_system(address: str) -> tuple[Any, str]:
     """fsspec's file system for a folder or an address, and the name of it in there.
 
     Raises:
-        SettingError: fsspec does not know such addresses, or lacks what they need; it says what to install.
+        SettingError: fsspec does not know such addresses, or lacks what they need, and says what to install; or it is a
+            chain of addresses other than that of a picture in a tar.
         OSError: the store does not answer as it should.
     """
     from fsspec.core import url_to_fs
 
+    if SCHEME in address and CHAIN in address and not address.startswith(TAR_SCHEME):
+        raise SettingError(f"{address} is a chain of addresses, of which only {TAR_SCHEME}…{CHAIN}… is known here.")
     try:
         with answering(address):
             files, root = url_to_fs(address)
@@ -153,6 +159,8 @@ def file_system(address: str) -> tuple[Any, str]:
         if isinstance(error.__cause__, ImportError | ValueError):
             raise SettingError(f"{address} cannot be opened: {error.__cause__}.") from error
         raise
+    except DAMAGE as error:
+        raise SettingError(f"{address} cannot be opened: {error}.") from error
     return files, root
 
 
@@ -207,17 +215,23 @@ def _tars_in(folder: Path, recursive: bool) -> list[Path]:
 
 
 def _remote(address: str, recursive: bool) -> list[FileStamp]:
-    store, root = file_system(address)
+    try:
+        store, root = file_system(address)
+    except FileNotFoundError:  # the tar that the address is in
+        return []
     with answering(address):
         found = _found(store, root, recursive)
+    inside_of = address[address.index(CHAIN) :] if CHAIN in address else ""
     return [
-        FileStamp(store.unstrip_protocol(name), int(info["size"] or 0), _changed(info)) for name, info in found.items()
+        FileStamp(f"{store.unstrip_protocol(name)}{inside_of}", int(info["size"] or 0), _changed(info))
+        for name, info in found.items()
     ]
 
 
 def _found(store: Any, root: str, recursive: bool) -> dict[str, Mapping[str, Any]]:
     """What a store says about the pictures and tars that are meant, by their names there."""
-    matches = store.glob(root) if any(character in root for character in "*?[") else [root]
+    is_pattern = any(character in root for character in "*?[") and not store.exists(root)
+    matches = store.glob(root) if is_pattern else [root]
     found: dict[str, Mapping[str, Any]] = {}
     for match in matches:
         if not store.exists(match):
@@ -234,15 +248,18 @@ def _found(store: Any, root: str, recursive: bool) -> dict[str, Mapping[str, Any
 
 
 def _changed(info: Mapping[str, Any]) -> int:
-    """When an object changed last, in nanoseconds; 0 where its store does not say so in a listing."""
+    """When an object changed last, in nanoseconds; 0 where its store does not say so, or says it oddly."""
     for key in ("LastModified", "last_modified", "updated", "mtime", "created"):
         value = info.get(key)
-        if isinstance(value, str):
-            value = datetime.fromisoformat(value)
-        if isinstance(value, datetime):
-            return int(value.timestamp()) * 10**9
-        if isinstance(value, int | float):
-            return int(value) * 10**9
+        try:
+            if isinstance(value, str):
+                value = datetime.fromisoformat(value)
+            if isinstance(value, datetime):
+                return int(value.timestamp()) * 10**9
+            if isinstance(value, int | float):
+                return int(value) * 10**9
+        except (ValueError, OverflowError):
+            return 0
     return 0
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from shamisa_cli.core.errors import ImageError, InputNotFoundError, SettingError
 from shamisa_cli.core.scale import sources
@@ -140,3 +141,42 @@ def test_what_is_gone_from_a_list_is_kept_and_says_so(photos: Path, bucket: str)
     (photos / "empty").mkdir()
     with pytest.raises(InputNotFoundError, match="empty"):
         find_sources([], listed=[photos / "empty"])
+
+
+def test_a_picture_in_a_tar_may_be_named_by_its_address(bucket: str, jpegs: dict[str, bytes]) -> None:
+    address = f"tar://03.jpg::{bucket}/tars/000.tar"
+    found = find_sources([address])
+    assert [stamp.path for stamp in found.pictures] == [address]
+    assert found.tars == ()
+    assert contents(found.pictures[0]) == jpegs["03.jpg"]
+    for gone in (f"tar://none.jpg::{bucket}/tars/000.tar", f"tar://03.jpg::{bucket}/tars/none.tar"):
+        with pytest.raises(InputNotFoundError, match=r"tar://"):
+            find_sources([gone])
+
+
+def test_other_chains_of_addresses_are_refused(bucket: str) -> None:
+    with pytest.raises(SettingError, match="is a chain of addresses"):
+        find_sources([f"simplecache::{bucket}/photos"])
+    fsspec.filesystem("memory").pipe_file("/bucket/none.tar", b"nothing of that kind")
+    with pytest.raises(SettingError, match=r"none\.tar cannot be opened"):
+        find_sources([f"tar://0.jpg::{bucket}/none.tar"])
+
+
+def test_an_object_that_is_called_like_a_pattern_is_that_object(bucket: str, jpegs: dict[str, bytes]) -> None:
+    for name in ("is it?.jpg", "[1].jpg"):
+        fsspec.filesystem("memory").pipe_file(f"/bucket/photos/{name}", jpegs["00.jpg"])
+        assert [stamp.path for stamp in find_sources([f"{bucket}/photos/{name}"]).pictures] == [
+            f"{bucket}/photos/{name}"
+        ]
+
+
+@pytest.mark.parametrize("date", ["yesterday", "", float("inf")])
+def test_a_date_that_cannot_be_read_is_none(bucket: str, monkeypatch: pytest.MonkeyPatch, date: str | float) -> None:
+    really = MemoryFileSystem.info
+
+    def info(store: MemoryFileSystem, path: str, **settings: object) -> dict[str, object]:
+        return {**really(store, path, **settings), "LastModified": date}
+
+    monkeypatch.setattr(MemoryFileSystem, "info", info)
+    (picture,) = find_sources([f"{bucket}/photos/03.jpg"]).pictures
+    assert picture.mtime == 0
