@@ -73,6 +73,5 @@ def run(context: typer.Context, kind: Kind, address: str) -> None:
 
 def _refuse_others(context: typer.Context) -> None:
     for option in context.command.params:
-        source = context.get_parameter_source(option.name or "")
-        if option.name not in MEANT and source is not None and source.name == "COMMANDLINE":
+        if option.name not in MEANT and options.was_typed(context, option.name or ""):
             raise SettingError(f"{option.opts[0]} has no meaning with --ray, which makes a folder of Parquet files.")

@@ -269,6 +269,12 @@ def open_cache(
     return Cache(folder.expanduser(), limit=megabytes * MEGABYTE, warn=console.warn)
 
 
+def was_typed(context: typer.Context, name: str) -> bool:
+    """Whether the option was given on the command line, and not as a setting, which holds only where it applies."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
 def view_size(text: str) -> ViewSize:
     """Read --view-size: "model", "native", or a number of pixels. Raises SettingError on anything else."""
     if text == "model":

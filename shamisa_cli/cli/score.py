@@ -146,7 +146,9 @@ def score(
         raise SettingError(f"{maps} is a file; --maps takes the name of a folder.")
     chosen = format or _format_of(target)
     if chosen == TABLE:
-        _check_table(target, pictures=html is not None or maps is not None)
+        _check_table(
+            target, pictures=html is not None or maps is not None, is_sorted=options.was_typed(context, "sort")
+        )
     reporter = REPORTERS.get(chosen, TEXT)
     order = sort or (Sort.SCORE if reporter.worst_first else None)
     view = options.view_size(view_size)
@@ -211,11 +213,13 @@ def _format_of(output: Path | None) -> str:
     return suffix if suffix in (*REPORTERS, TABLE) else "text"
 
 
-def _check_table(output: Path | None, *, pictures: bool) -> None:
+def _check_table(output: Path | None, *, pictures: bool, is_sorted: bool) -> None:
     if output is None:
         raise SettingError(f"--format {TABLE} is for files; name one with --output.")
     if pictures:
         raise SettingError("A table that resumes has no pages and maps beside it; take another --format with those.")
+    if is_sorted:
+        raise SettingError("A table that resumes is in the order in which pictures are named; leave --sort out.")
 
 
 def _warn(console: Console, records: Iterable[ImageRecord]) -> None:

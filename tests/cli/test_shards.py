@@ -115,6 +115,7 @@ def test_what_a_table_cannot_do_is_said_before_the_work(
     for options, reason in (
         (("-f", "parquet"), "name one with --output"),
         (("-o", "x.parquet", "--maps", tmp_path / "maps"), "no pages and maps"),
+        (("-o", "x.parquet", "--sort", "score"), "leave --sort out"),
         (("-o", out, "--shard", "1/2", "-f", "csv"), "is a folder of parts"),
         (("-o", out, "--shard", "3/2"), "I from 1 to N"),
     ):

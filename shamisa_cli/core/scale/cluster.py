@@ -13,7 +13,7 @@ import logging
 import math
 import os
 import socket
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
@@ -105,7 +105,7 @@ def run_on_ray(
     ray = _ray()
     # The machine that starts a job may have no GPU, and needs none.
     model = replace(recipe, device="cpu").loaded()
-    recipe.maker(model).schema  # noqa: B018 - says now what is wrong, and not on every machine
+    made_by = recipe.maker(model).schema.metadata  # says now what is wrong, and not on every machine
     store = Store(_whole(output))
     sources = find_sources(named, listed=listed, recursive=recursive)
     _join(ray, address, quiet=progress is not None)
@@ -119,7 +119,7 @@ def run_on_ray(
     rows = [{"part": part.to_json()} for part in parts]
     made = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
         _Worker,
-        fn_constructor_args=(recipe, store, model.encoder_fingerprint, readers),
+        fn_constructor_args=(recipe, store, made_by, readers),
         compute=ray.data.ActorPoolStrategy(
             min_size=1, initial_size=min(there, len(parts)), max_size=workers, max_tasks_in_flight_per_actor=2
         ),
@@ -142,11 +142,10 @@ def run_on_ray(
 class _Worker:
     """An actor: it holds the model and makes the parts that it is handed."""
 
-    def __init__(self, recipe: Recipe, store: Store, fingerprint: str, readers: int) -> None:
-        model = recipe.loaded()
-        if model.encoder_fingerprint != fingerprint:
+    def __init__(self, recipe: Recipe, store: Store, made_by: Mapping[bytes, bytes], readers: int) -> None:
+        self._maker = recipe.maker(recipe.loaded())
+        if self._maker.schema.metadata != made_by:
             raise ModelError(f"The model {recipe.model} on this machine is another one than where the job was started.")
-        self._maker = recipe.maker(model)
         self._store = store
         self._max_pixels = recipe.max_pixels
         self._readers = readers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 SUFFIX = ".parquet"
+NAMES = ("name", "model")
+"""Of models, in a `Scorer` and in an `Origin`."""
 TRAILER = 8
 """Bytes."""
 
@@ -84,10 +87,9 @@ class Store:
         """All parts as one table of pyarrow, that is read as far as a question needs.
 
         Raises:
-            ModelError: it is no folder, there is no part, some are missing, or they were made by different models.
+            ModelError: it is no folder, there is no part, some are missing or damaged, or different models made them.
         """
         import pyarrow.dataset as pads
-        import pyarrow.parquet as pq
 
         files, root = self._files
         with answering(self.address):
@@ -96,16 +98,21 @@ class Store:
             raise ModelError(f"{self.address} is a file; open_parts takes the folder of the parts.")
         paths = [f"{root}/{name}" for name in self.names]
         self._require_complete()
-        origins = set()
-        for path in paths:
-            with files.open(path, "rb") as stream:
-                origins.add((pq.read_schema(stream).metadata or {}).get(METADATA_KEY.encode()))
-        if len(origins) > 1:
+        if len({self._made_by(name) for name in self.names}) > 1:
             raise ModelError(
                 f"The parts in {self.address} were made by different models or settings. Run the job again, all of it "
                 "with the same, into this folder or another."
             )
         return pads.dataset(paths, filesystem=files, format="parquet")
+
+    def _made_by(self, name: str) -> str:
+        """What made a part, as text; not what the model was called, since its folder may be renamed."""
+        footer = self.footer(name)
+        if footer is None:
+            raise ModelError(f"The part {name} in {self.address} is damaged. Run it again.")
+        text = (footer.schema.to_arrow_schema().metadata or {}).get(METADATA_KEY.encode(), b"{}")
+        described = {key: value for key, value in json.loads(text).items() if key not in NAMES}
+        return json.dumps(described, sort_keys=True)
 
     def _parsed(self, name: str, fetch: Callable[[BinaryIO], bytes], parse: Callable[[Any], T]) -> T | None:
         """What of a part is fetched, in several tries, and then parsed: damage is not asked for again."""
@@ -166,6 +173,6 @@ def open_parts(address: str | Path) -> pads.Dataset:
     Its `to_table(columns=…, filter=…)` and `to_batches()` read no more than is asked for.
 
     Raises:
-        ModelError: it is no folder, there is no part, some are missing, or they were made by different models.
+        ModelError: it is no folder, there is no part, some are missing or damaged, or different models made them.
     """
     return Store(str(address)).dataset()

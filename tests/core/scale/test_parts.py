@@ -249,7 +249,9 @@ def test_a_picture_that_could_not_be_fetched_is_fetched_again_and_no_other(
 def test_a_part_that_cannot_be_made_stops_no_other(
     model: Model, tiny_model: Path, photos: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    worker = _Worker(Recipe("scores", str(tiny_model), device="cpu"), store, model.encoder_fingerprint, readers=2)
+    worker = _Worker(
+        Recipe("scores", str(tiny_model), device="cpu"), store, ScoreMaker(model, "model").schema.metadata, readers=2
+    )
     first, *others = divide(find_sources([photos]), 3)
     monkeypatch.setattr(retrying, "FIRST_WAIT", 0)
     cut = Part(first.name, (FileStamp(str(photos), 1, 1), *first.sources))  # a folder, which cannot be read
@@ -269,7 +271,9 @@ def test_whatever_goes_wrong_with_a_part_is_said_of_that_part(
     model: Model, tiny_model: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     store = Store(str(tmp_path / "out"))
-    worker = _Worker(Recipe("scores", str(tiny_model), device="cpu"), store, model.encoder_fingerprint, readers=2)
+    worker = _Worker(
+        Recipe("scores", str(tiny_model), device="cpu"), store, ScoreMaker(model, "model").schema.metadata, readers=2
+    )
 
     def fail(*_given: object, **_settings: object) -> Made:
         raise error
@@ -293,10 +297,30 @@ def test_a_tar_that_was_gone_is_made_when_it_is_there(model: Model, tar: bytes, 
     assert made() == (12, 12, 0)
 
 
-def test_a_model_that_is_another_one_on_a_worker_makes_no_rows(tiny_model: Path, tmp_path: Path) -> None:
+def test_a_model_that_is_another_one_on_a_worker_makes_no_rows(model: Model, tiny_model: Path, tmp_path: Path) -> None:
+    """Also one that differs in nothing but its regressor."""
+    assert model.probe is not None
+    other = replace(model, probe=replace(model.probe, weights=model.probe.weights + 1))
     store = Store(str(tmp_path / "out"))
     with pytest.raises(ModelError, match="is another one than where the job was started"):
-        _Worker(Recipe("scores", str(tiny_model), device="cpu"), store, "0" * 64, readers=1)
+        _Worker(
+            Recipe("scores", str(tiny_model), device="cpu"),
+            store,
+            ScoreMaker(other, "model").schema.metadata,
+            readers=1,
+        )
+
+
+def test_parts_of_a_model_that_was_renamed_are_read_together(model: Model, photos: Path, tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "out"))
+    first, second = divide(find_sources([photos]), 2)
+    for kind in (ScoreMaker, FeatureMaker):
+        for part, name in ((first, "before"), (second, "after")):
+            make_part(part, kind(replace(model, name=name), "model"), store)
+        assert open_parts(store.address).count_rows() == (13 if kind is ScoreMaker else 12)
+    (tmp_path / "out" / first.name).write_bytes(b"PAR1 and then nothing")
+    with pytest.raises(ModelError, match=f"{first.name} .* is damaged"):
+        open_parts(store.address)
 
 
 @pytest.mark.parametrize("readers", [1, 3, 20])
