@@ -10,7 +10,9 @@ another seed; --operators tests only those (say, the ones a model was trained wi
   those below .05 of it, mean over pairs with such places and an intensity of at least 1;
 - type: how often the group with the largest mean |map| is the one that was applied, one operator at a time, likewise;
 - direction: how often the sign of a map is right where its target is beyond ±1;
-- ranking: how often two distorted versions, one certainly worse, stand in that order against the best version.
+- ranking: how often two distorted versions, one certainly worse, stand in that order against the best version;
+- agreement: Spearman's correlation of score and consensus (VSI, FSIMc, MDSI, HaarPSI) over whole photographs, each
+  against versions by every operator and every fault beyond the engine, at three strengths; how often the sign was wrong.
 """
 
 from __future__ import annotations
@@ -25,20 +27,25 @@ import piq
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 from untouched import untouched_photos
 
+from shamisa_cli.core.distortions.engine import apply_operator
 from shamisa_cli.core.distortions.groups import GROUPS
 from shamisa_cli.core.distortions.registry import OPERATORS
 from shamisa_cli.core.images import decode
 from shamisa_cli.core.models.relational_loading import load_relational_model
-from shamisa_cli.core.relational.network import RelationalModel
+from shamisa_cli.core.relational.consensus import consensus
+from shamisa_cli.core.relational.disturbances import DISTURBANCES, disturb
+from shamisa_cli.core.relational.network import MULTIPLE, RelationalModel
 from shamisa_cli.core.relational.triplets import TARGETS, OrderedSet, SetKind, draw_ordered_set
 from shamisa_cli.core.training.photographs import random_crop, stacked
 
 CROP = 256
 VERSIONS = 4
+STRENGTHS = (0.6, 2.0, 3.4)
 KINDS: tuple[SetKind, ...] = ("ladder", "nested", "single")
 LEAST_INTENSITY = 1.0
 LEAST_COLOUR = 3
@@ -136,6 +143,33 @@ def shift_tolerance(model: RelationalModel, photos: Sequence[Path]) -> tuple[flo
     return float(np.mean(shifted)), float(np.mean(blurred))
 
 
+def agreement(model: RelationalModel, photos: Sequence[Path]) -> tuple[float, float]:
+    """SRCC of score and consensus over all photographs and faults, and the share of candidates taken for better."""
+    scores, opinions = [], []
+    for number, path in enumerate(photos):
+        photo = stacked([Image.fromarray(decode(path, view_size=512).pixels)]).float() / 255
+        photo = photo[
+            ..., : photo.shape[2] // MULTIPLE * MULTIPLE, : photo.shape[3] // MULTIPLE * MULTIPLE
+        ].contiguous()
+        for version in _versions(photo, number):
+            seen = ((version * 255).round() / 255).contiguous()
+            with torch.inference_mode():
+                scores.append(float(model(photo, seen)[1]))
+                opinions.append(float(consensus(photo, seen)))
+    return float(spearmanr(scores, opinions)[0]), float(np.mean(np.array(scores) > 0))
+
+
+def _versions(photo: Tensor, number: int) -> Iterator[Tensor]:
+    """(1, 3, H, W) → one version after the other."""
+    for kind, name in enumerate([*OPERATORS, *DISTURBANCES]):
+        for strength in STRENGTHS:
+            if name in OPERATORS:
+                generator = torch.Generator().manual_seed(kind)
+                yield apply_operator(photo, name, (strength,), generator, angle=0.7, channel=kind % 3)
+            else:
+                yield disturb(photo[0], np.random.default_rng([number, kind]), name=name, severity=strength)[None]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
@@ -156,6 +190,8 @@ def main() -> None:
     print(f"direction     {np.mean(tally.signs):.4f} of {len(tally.signs)} places")
     for name, correct in sorted(tally.orders.items(), key=lambda entry: entry[0].partition(",")[2]):
         print(f"ranking       {np.mean(correct):.4f} {name} ({len(correct)} pairs)")
+    srcc, wrong = agreement(model, photos)
+    print(f"agreement     SRCC {srcc:.3f} with the consensus, {wrong:.1%} of candidates taken for better")
     aside, soft = shift_tolerance(model, photos)
     print(f"a pixel aside {aside:.1f} points, blurred by sigma 1 {soft:.1f}")
     for name, found in sorted(tally.types.items(), key=lambda entry: np.mean(entry[1])):
