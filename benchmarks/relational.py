@@ -11,8 +11,9 @@ another seed; --operators tests only those (say, the ones a model was trained wi
 - type: how often the group with the largest mean |map| is the one that was applied, one operator at a time, likewise;
 - direction: how often the sign of a map is right where its target is beyond ±1;
 - ranking: how often two distorted versions, one certainly worse, stand in that order against the best version;
-- agreement: Spearman's correlation of score and consensus (VSI, FSIMc, MDSI, HaarPSI) over whole photographs, each
-  against versions by every operator and every fault beyond the engine, at three strengths; how often the sign was wrong.
+- agreement: Spearman's correlation of score and consensus (VSI, FSIMc, MDSI, HaarPSI) over whole photographs,
+  each against versions by every operator and every fault beyond the engine, at three strengths; and how often its
+  sign was wrong.
 """
 
 from __future__ import annotations
