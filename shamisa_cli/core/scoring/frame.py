@@ -30,12 +30,13 @@ class Records(list[ImageRecord]):
             from pandas import DataFrame
         except ImportError as error:
             raise ImportError("to_pandas needs pandas. Install it with: pip install 'shamisa[pandas]'") from error
-        frame = DataFrame([_row(record) for record in self])
+        frame = DataFrame([flat_row(record) for record in self])
         groups = [column for column in frame.columns if column.startswith(DEFECT)]
         return frame.reindex(columns=[*COLUMN_TYPES, *groups]).astype(COLUMN_TYPES)
 
 
-def _row(record: ImageRecord) -> dict[str, Any]:
+def flat_row(record: ImageRecord) -> dict[str, Any]:
+    """A record as one row of a table: a value for each of the columns of `--format csv`, None where there is none."""
     low, high = record.interval or (None, None)
     return {
         "path": record.path,

@@ -14,7 +14,7 @@ from shamisa_cli.core.distortions.groups import GROUPS
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.scoring.baseline import Scorer
 from shamisa_cli.core.scoring.embeddings import METADATA_KEY, FileStamp
-from shamisa_cli.core.scoring.frame import DEFECT
+from shamisa_cli.core.scoring.frame import DEFECT, flat_row
 from shamisa_cli.core.scoring.pipeline import ViewSize, describe_run, require_probe
 from shamisa_cli.core.scoring.records import ErrorRecord, ImageRecord
 
@@ -121,22 +121,7 @@ def read_scores(path: Path) -> Generator[ImageRecord, None, None]:
 
 
 def _row(stamp: FileStamp, record: ImageRecord) -> dict[str, Any]:
-    low, high = record.interval or (None, None)
-    return {
-        "path": stamp.path,
-        "score": record.score,
-        "interval_low": low,
-        "interval_high": high,
-        "mos": record.mos,
-        "width": record.width,
-        "height": record.height,
-        "status": record.status,
-        "error_kind": record.error.kind if record.error else None,
-        "error": record.error.message if record.error else None,
-        **{f"{DEFECT}{group}": severity for group, severity in (record.defects or {}).items()},
-        "size": stamp.size,
-        "mtime": stamp.mtime,
-    }
+    return {**flat_row(record), "path": stamp.path, "size": stamp.size, "mtime": stamp.mtime}
 
 
 def _record(row: dict[str, Any]) -> ImageRecord:
