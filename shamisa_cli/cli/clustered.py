@@ -40,7 +40,6 @@ def run(context: typer.Context, kind: Kind, address: str) -> None:
 
     from shamisa_cli.core.scale.cluster import run_on_ray
     from shamisa_cli.core.scale.makers import Recipe
-    from shamisa_cli.core.scale.parts import MOST_ERRORS
 
     recipe = Recipe(
         kind,
@@ -63,10 +62,7 @@ def run(context: typer.Context, kind: Kind, address: str) -> None:
         workers=given["jobs"],
         progress=lambda parts: console.progress("Parts", parts),
     )
-    for message in done.errors:
-        console.warn(message)
-    if done.unreadable > MOST_ERRORS:
-        console.warn(f"{done.unreadable - MOST_ERRORS:,} more pictures could not be read.")
+    console.warn_of_unreadable(done.errors, done.unreadable)
     console.hint(f"{done.rows:,} pictures are in {done.parts:,} parts in {output}; {done.reused:,} were there before.")
     raise typer.Exit(outcome(failed=0, unreadable=done.unreadable, skip_unreadable=given["skip_unreadable"]))
 

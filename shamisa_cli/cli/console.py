@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -16,6 +16,8 @@ from shamisa_cli.core.errors import SettingError
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
 
+MAX_WARNINGS = 20
+"""Unreadable pictures that are named."""
 CONTROL_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}
 BIDI_OVERRIDES = set(range(0x202A, 0x202F)) | set(range(0x2066, 0x206A))
 ENCODING = {"encoding": "utf-8", "errors": "backslashreplace", "newline": ""}
@@ -51,6 +53,19 @@ class Console:
     def warn(self, text: str) -> None:
         """Something that went wrong without stopping the command, on stderr."""
         self._line("warning: ", "bold yellow", text)
+
+    def warn_of_unreadable(self, messages: Sequence[str], count: int | None = None) -> None:
+        """Why pictures could not be read, a sentence each; of very many the first.
+
+        Args:
+            messages: the sentences, or the first of them.
+            count: how many pictures it were; None: as many as there are sentences.
+        """
+        for message in messages[:MAX_WARNINGS]:
+            self.warn(message)
+        more = (len(messages) if count is None else count) - MAX_WARNINGS
+        if more > 0:
+            self.warn(f"{more:,} more pictures could not be read.")
 
     def error(self, text: str) -> None:
         """Why the command stops, on stderr."""

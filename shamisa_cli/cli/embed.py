@@ -13,8 +13,6 @@ from shamisa_cli.cli.errors import outcome
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 from shamisa_cli.core.scale.shards import Shard
 
-MAX_WARNINGS = 20
-
 
 def embed(
     context: typer.Context,
@@ -80,10 +78,7 @@ def embed(
             shelf=feature_shelf_of(known, loaded, view),
             advance=advance,
         )
-    for error in collected.errors[:MAX_WARNINGS]:
-        console.warn(str(error))
-    if len(collected.errors) > MAX_WARNINGS:
-        console.warn(f"{len(collected.errors) - MAX_WARNINGS:,} more pictures could not be read.")
+    console.warn_of_unreadable([str(error) for error in collected.errors])
     console.hint(
         f"{collected.rows:,} pictures, {loaded.encoder.feature_length:,} features each, are in {target}; "
         f"{collected.reused:,} were there before."

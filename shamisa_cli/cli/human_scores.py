@@ -13,7 +13,6 @@ from shamisa_cli.cli.console import Console, printable
 
 HUMAN_SCORES = "Human scores"
 FIGURE_NAMES = ("SRCC", "PLCC", "KRCC", "RMSE")
-MAX_WARNINGS = 20
 UNDEFINED = "–"
 
 MosFile = Annotated[
@@ -82,10 +81,7 @@ def figure_with_interval(value: float, interval: tuple[float, float]) -> str:
 
 def warn_of_unreadable(console: Console, unreadable: Sequence[tuple[str, str]]) -> None:
     """Name the pictures that are left out, each with the reason; of very many the first."""
-    for path, reason in unreadable[:MAX_WARNINGS]:
-        console.warn(f"{path}: {reason}")
-    if len(unreadable) > MAX_WARNINGS:
-        console.warn(f"{len(unreadable) - MAX_WARNINGS:,} more pictures could not be read.")
+    console.warn_of_unreadable([f"{path}: {reason}" for path, reason in unreadable])
 
 
 def too_few(readable: int, count: int, needed: int) -> str:

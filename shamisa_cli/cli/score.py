@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 RESULTS = "Results"
 TABLE = "parquet"
-MAX_WARNINGS = 20
 
 Format = StrEnum("Format", {name: name for name in (*REPORTERS, TABLE)})
 
@@ -178,7 +177,8 @@ def score(
             settings = {"view_size": view, "jobs": jobs, "max_pixels": max_pixels}
             tabled = score_to_file(loaded, files, target, advance=advance, **settings)
         records = judged(read_scores(target), gated.gate)
-        _warn(console, _watched(records, standings, scores, lambda _pictures: None))
+        watched = _watched(records, standings, scores, lambda _pictures: None)
+        console.warn_of_unreadable([record.error.message for record in watched if record.error is not None])
         console.hint(f"{tabled.rows:,} pictures are in {target}; {tabled.reused:,} were there before.")
     else:
         gallery = None if html is None else Gallery()
@@ -220,14 +220,6 @@ def _check_table(output: Path | None, *, pictures: bool, is_sorted: bool) -> Non
         raise SettingError("A table that resumes has no pages and maps beside it; take another --format with those.")
     if is_sorted:
         raise SettingError("A table that resumes is in the order in which pictures are named; leave --sort out.")
-
-
-def _warn(console: Console, records: Iterable[ImageRecord]) -> None:
-    unreadable = [record.error.message for record in records if record.error is not None]
-    for message in unreadable[:MAX_WARNINGS]:
-        console.warn(message)
-    if len(unreadable) > MAX_WARNINGS:
-        console.warn(f"{len(unreadable) - MAX_WARNINGS:,} more pictures could not be read.")
 
 
 def _check_page(html: Path, output: Path | None) -> None:
