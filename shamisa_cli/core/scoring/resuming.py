@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from shamisa_cli.core.scoring.shelves import FeatureShelf
 
 ROWS_PER_PART = 256
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def embed_to_file(
         encoder, missing, jobs=jobs, view_size=origin.preprocessing["view_size"], max_pixels=max_pixels, shelf=shelf
     )
     with closing(embeddings):
-        for batch in _batches(_readable(embeddings, errors, advance), rows_per_part):
+        for batch in in_batches(_readable(embeddings, errors, advance), rows_per_part):
             part = parts / f"{uuid.uuid4().hex}.safetensors"
             rows = [stamps[Path(embedding.path)] for embedding, _ in batch]
             features = np.stack([features for _, features in batch])
@@ -161,8 +163,9 @@ def _readable(
         advance(1)
 
 
-def _batches(items: Iterator[tuple[Embedding, Features]], size: int) -> Iterator[list[tuple[Embedding, Features]]]:
-    batch: list[tuple[Embedding, Features]] = []
+def in_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of so many items; the last may be shorter."""
+    batch: list[T] = []
     for item in items:
         batch.append(item)
         if len(batch) == size:

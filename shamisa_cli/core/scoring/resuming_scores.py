@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
 from shamisa_cli.core.scoring.embeddings import FileStamp, portable
 from shamisa_cli.core.scoring.pipeline import ViewSize, score_files
 from shamisa_cli.core.scoring.records import ImageRecord
-from shamisa_cli.core.scoring.resuming import ROWS_PER_PART, parts_folder, remove_parts
+from shamisa_cli.core.scoring.resuming import ROWS_PER_PART, in_batches, parts_folder, remove_parts
 from shamisa_cli.core.scoring.score_table import (
     finished_rows,
     scorer_of,
@@ -81,7 +81,7 @@ def score_to_file(
     found = [kept]
     scored = score_files(model, missing, jobs=jobs, view_size=view_size, max_pixels=max_pixels)
     with closing(scored):
-        for batch in _batches(zip(missing, scored, strict=True), rows_per_part, advance):
+        for batch in in_batches(_counted(zip(missing, scored, strict=True), advance), rows_per_part):
             table = scores_table([(stamps[path], record) for path, record in batch], schema)
             write_scores(parts / f"{uuid.uuid4().hex}.parquet", table)
             begun = sum(len(each) for each in found)
@@ -100,15 +100,9 @@ def _stamp(path: Path) -> FileStamp:
         return FileStamp(portable(str(path)), 0, 0)  # decoding it will say what is wrong
 
 
-def _batches(
-    items: Iterator[tuple[Path, ImageRecord]], size: int, advance: Callable[[int], None]
-) -> Iterator[list[tuple[Path, ImageRecord]]]:
-    batch: list[tuple[Path, ImageRecord]] = []
+def _counted(
+    items: Iterable[tuple[Path, ImageRecord]], advance: Callable[[int], None]
+) -> Iterator[tuple[Path, ImageRecord]]:
     for item in items:
-        batch.append(item)
         advance(1)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+        yield item

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from killing import KilledError, killed_after
 
 from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.scoring.embeddings import load_features
@@ -12,21 +13,11 @@ from shamisa_cli.core.scoring.pipeline import embed_files
 from shamisa_cli.core.scoring.resuming import Collected, embed_to_file, origin_of
 
 
-class KilledError(Exception):
-    pass
-
-
 def run(model: Model, paths: list[Path], target: Path, *, kill_after: int | None = None) -> Collected:
     """Embed in parts of two rows; raise KilledError when that many pictures are done."""
-    done = 0
-
-    def advance(pictures: int) -> None:
-        nonlocal done
-        done += pictures
-        if kill_after is not None and done >= kill_after:
-            raise KilledError
-
-    return embed_to_file(model.encoder, paths, target, origin_of(model), advance=advance, rows_per_part=2)
+    return embed_to_file(
+        model.encoder, paths, target, origin_of(model), advance=killed_after(kill_after), rows_per_part=2
+    )
 
 
 def expected(model: Model, paths: list[Path]) -> np.ndarray:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from killing import KilledError, killed_after
 
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models.loading import Model
@@ -15,21 +16,9 @@ from shamisa_cli.core.scoring.resuming_scores import Tabled, score_to_file
 from shamisa_cli.core.scoring.score_table import parsing, read_scores
 
 
-class KilledError(Exception):
-    pass
-
-
 def run(model: Model, paths: list[Path], target: Path, *, kill_after: int | None = None, **settings: int) -> Tabled:
     """Score in parts of two rows; raise KilledError when that many pictures are done."""
-    done = 0
-
-    def advance(pictures: int) -> None:
-        nonlocal done
-        done += pictures
-        if kill_after is not None and done >= kill_after:
-            raise KilledError
-
-    return score_to_file(model, paths, target, advance=advance, rows_per_part=2, **settings)
+    return score_to_file(model, paths, target, advance=killed_after(kill_after), rows_per_part=2, **settings)
 
 
 def test_a_table_holds_the_records_in_order_whatever_is_wrong_with_a_picture(
