@@ -55,6 +55,9 @@ SCORE_CERTAINTY = 12.0
 """The same of a whole pair. A score tells how much changed, and hardly how sure it is which side is better: a score
 that shrank where that is in doubt would put a great change of tone before a small blur."""
 
+BLOCK_PLACES = 5
+"""Places a side that a block of the head looks at."""
+
 POINTS = 100.0
 """Scores run from −100 to 100."""
 
@@ -88,7 +91,7 @@ class Trunk(nn.Module):
         self.backbone = MobileNetV2()
         self.backbone.features = self.backbone.features[: max(config.stages) + 1]
         self.stages, self.layer = config.stages, config.layer
-        self.reach = _reach(self.backbone)
+        self.reach = _reach(self.backbone.features)
         self.channels = tuple(self.backbone.channels(config.layer)[stage] for stage in config.stages)
 
     def forward(self, pictures: Tensor) -> Seen:
@@ -126,17 +129,14 @@ class Head(nn.Module):
         return self.leave(x)  # type: ignore[no-any-return]
 
 
-def _reach(network: nn.Module) -> int:
+def _reach(stages: nn.Module) -> int:
     """Pixels beyond a place that can have a say in the last map there, interpolation of that map included."""
     reach, step = 0, 1
-    for convolution in (module for module in network.features.modules() if isinstance(module, nn.Conv2d)):  # type: ignore[union-attr]
-        reach += convolution.kernel_size[0] // 2 * step
-        step *= convolution.stride[0]
+    for module in stages.modules():
+        if isinstance(module, nn.Conv2d):
+            reach += module.kernel_size[0] // 2 * step
+            step *= module.stride[0]
     return reach + step
-
-
-BLOCK_PLACES = 5
-"""Places a side that a block of the head looks at."""
 
 
 def _block(width: int) -> nn.Module:
