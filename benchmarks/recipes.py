@@ -15,7 +15,6 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,7 @@ from shamisa_cli.core.models.folder import load_encoder
 from shamisa_cli.core.probe.mos import MosTable, read_mos_table
 from shamisa_cli.core.probe.protocol import fit_final, run_protocol
 from shamisa_cli.core.probe.scale import even_scale
-from shamisa_cli.core.relations.relations import ABLATIONS
+from shamisa_cli.core.training.ablations import ABLATIONS
 from shamisa_cli.core.training.config import TrainingConfig, preset, with_settings
 from shamisa_cli.core.training.distributed import World
 from shamisa_cli.core.training.runs import RunFolder, RunRecord, photographs
@@ -51,12 +50,12 @@ BASE: Mapping[str, Any] = {"retention": 50.0, "heads_first": 8, "warmup_steps": 
 ROWS: Mapping[str, Mapping[str, Any]] = {
     "base": {},
     "base, another seed": {"seed": 1},
-    "relations A: metadata graphs only": {"relations": asdict(replace(ABLATIONS["A"], centred=True))},
-    "relations B: structure graphs only": {"relations": asdict(replace(ABLATIONS["B"], centred=True))},
-    "relations C: no prototypes": {"relations": asdict(replace(ABLATIONS["C"], centred=True))},
-    "relations D: no nearest neighbours": {"relations": asdict(replace(ABLATIONS["D"], centred=True))},
-    "relations E: weights hardened": {"relations": asdict(replace(ABLATIONS["E"], centred=True))},
-    "relations F: branches weighed alike": {"relations": asdict(replace(ABLATIONS["F"], centred=True))},
+    "B7: metadata graphs only": ABLATIONS["B7"].settings,
+    "B8: structure graphs only": ABLATIONS["B8"].settings,
+    "B1: no prototypes": ABLATIONS["B1"].settings,
+    "B2: no nearest neighbours": ABLATIONS["B2"].settings,
+    "A1: weights hardened": ABLATIONS["A1"].settings,
+    "A3: coefficients alone": ABLATIONS["A3"].settings,
     "prototypes compared with h as it is": {"relations": {"centred": False}},
     "severities uniform": {"batch": {"severity_law": "uniform"}},
     "B = 2, half as many steps": {"batch": {"samples": 2}, "steps": 0.5},

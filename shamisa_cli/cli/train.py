@@ -114,14 +114,33 @@ def train(
             help="TOML or JSON whose settings replace those of the preset.",
         ),
     ] = None,
+    ablation: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CASE",
+            rich_help_panel=SETTINGS,
+            show_default="none",
+            help="One of the 21 published ablations, A0 to F1 (docs/method.md lists them); of shamisa only.",
+        ),
+    ] = None,
+    backbone: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            rich_help_panel=SETTINGS,
+            show_default="the preset's",
+            help="Network to train, such as mobilenet_v2, resnet50, efficientnet_lite2, or timm:NAME for a "
+            "convolutional one of timm's; of shamisa only.",
+        ),
+    ] = None,
     init: Annotated[
         str | None,
         typer.Option(
             metavar="imagenet|none|FILE",
             rich_help_panel=SETTINGS,
             show_default="imagenet",
-            help="Weights to start from; a file is safetensors with torchvision's key names. For relational also the "
-            "folder of an earlier relational model.",
+            help="Weights to start from; a file is safetensors with the key names of torchvision, or of timm for its "
+            "networks. For relational also the folder of an earlier relational model.",
         ),
     ] = None,
     steps: Annotated[
@@ -147,6 +166,16 @@ def train(
     checkpoint_every: Annotated[
         int, typer.Option(min=1, metavar="STEPS", rich_help_panel=RUNNING, help="Steps between checkpoints.")
     ] = CHECKPOINT_EVERY,
+    keep_every: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="STEPS",
+            rich_help_panel=RUNNING,
+            show_default="0, only the newest two",
+            help="Keep the checkpoint of every so many steps, to see later how the encoder came along.",
+        ),
+    ] = 0,
     preview: Annotated[
         Path | None,
         typer.Option(
@@ -165,8 +194,20 @@ def train(
     """
     if output is None and preview is None:
         raise typer.BadParameter("Name the run's folder, as -o RUN.", param_hint="--output")
-    typed = {"init": init, "steps": steps, "seed": seed, "real_share": real_share}
+    typed = {
+        "ablation": ablation,
+        "architecture": backbone,
+        "init": init,
+        "steps": steps,
+        "seed": seed,
+        "real_share": real_share,
+    }
     changes = {name: value for name, value in typed.items() if value is not None}
+    if keep_every % checkpoint_every:
+        raise typer.BadParameter(
+            f"{keep_every} is not a multiple of --checkpoint-every {checkpoint_every}, so none is written then.",
+            param_hint="--keep-every",
+        )
     if preview is not None:
         _write_preview(preview, task or TaskName.SHAMISA, data, seed or 0)
     if output is None:
@@ -181,7 +222,15 @@ def train(
         begun_with = _settings(task or TaskName.SHAMISA, preset or Preset.QUICK, config, changes)
         record, pristine_paths, real_paths = _new(data, real, begun_with)
     _train(
-        run, record, pristine_paths, real_paths, resume=resume, workers=workers, device=device, every=checkpoint_every
+        run,
+        record,
+        pristine_paths,
+        real_paths,
+        resume=resume,
+        workers=workers,
+        device=device,
+        every=checkpoint_every,
+        keep_every=keep_every,
     )
 
 
@@ -228,12 +277,13 @@ def _settings(task: TaskName, preset: Preset, config: Path | None, changes: dict
 
 
 def _changed(settings: Settings, changes: dict[str, Any]) -> Settings:
-    from shamisa_cli.core.training.settings import with_settings
+    from shamisa_cli.core.training.settings import with_ablation, with_settings
 
-    top = {name: value for name, value in changes.items() if name != "real_share"}
+    top = {name: value for name, value in changes.items() if name not in ("real_share", "ablation")}
     if "real_share" in changes:
         top["batch"] = {"real_share": changes["real_share"]}
-    return with_settings(settings, top)
+    settings = with_settings(settings, top)
+    return with_ablation(settings, changes["ablation"]) if "ablation" in changes else settings
 
 
 def _record(
@@ -257,6 +307,7 @@ def _train(
     workers: int | None,
     device: Device,
     every: int,
+    keep_every: int,
 ) -> None:
     from shamisa_cli.cli.training_progress import training_progress
     from shamisa_cli.core.models.devices import choose_device
@@ -278,6 +329,7 @@ def _train(
                 world=world,
                 workers=_default_workers() if workers is None else workers,
                 checkpoint_every=every,
+                keep_every=keep_every,
                 on_begin=begin,
                 on_step=show,
                 stop=lambda: bool(caught),

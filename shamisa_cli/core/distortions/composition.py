@@ -42,7 +42,14 @@ class Composition:
         return self.steps[self.varying].severities
 
 
-def draw_composition(levels: int, law: SeverityLaw, rng: np.random.Generator) -> Composition:
+def draw_composition(
+    levels: int,
+    law: SeverityLaw,
+    rng: np.random.Generator,
+    *,
+    most_operators: int = len(GROUPS),
+    fixed_order: bool = False,
+) -> Composition:
     """A random composition (paper, section on the compositional engine).
 
     n ~ U{1…7} distinct groups in random order, an operator of each drawn uniformly, one of the n varying.
@@ -51,9 +58,13 @@ def draw_composition(levels: int, law: SeverityLaw, rng: np.random.Generator) ->
         levels: L, how many independent severities the varying factor takes.
         law: the law of all severities.
         rng: the only source of randomness.
+        most_operators: 1…7, the largest n.
+        fixed_order: apply the groups in the order of `GROUPS`.
     """
-    count = int(rng.integers(1, len(GROUPS) + 1))
+    count = int(rng.integers(1, most_operators + 1))
     groups = rng.permutation(len(GROUPS))[:count]
+    if fixed_order:
+        groups = np.sort(groups)
     varying = int(rng.integers(count))
     steps = []
     for position, group in enumerate(groups):

@@ -1,4 +1,4 @@
-"""Convolutional backbones from torchvision, cut into stages whose feature maps can be read one by one."""
+"""Convolutional backbones from torchvision and timm, cut into stages whose feature maps can be read one by one."""
 
 from __future__ import annotations
 
@@ -10,17 +10,22 @@ from torchvision import models
 from torchvision.models.mobilenetv2 import InvertedResidual
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
-from shamisa_cli.core.encoder.spec import Architecture, Layer
+from shamisa_cli.core.encoder.spec import TIMM_PREFIX, Layer, Preprocessing
+
+IMAGENET_WEIGHTS = "IMAGENET1K_V1"
+"""Torchvision's name of the weights that the paper starts from; the newer V2 of resnet50 start worse."""
 
 
 class Backbone(nn.Module, ABC):
-    """A network as a chain of stages; its state dict has torchvision's key names without the classifier.
+    """A network as a chain of stages; its state dict has the library's key names without the classifier.
 
     Attributes:
+        preprocessing: with the normalisation that the library's ImageNet weights were trained with.
         stage_channels: the number of channels of each stage's feature map, first stage first.
         hidden_channels: the same for the hidden maps, which `Layer` explains.
     """
 
+    preprocessing: Preprocessing = Preprocessing()
     stage_channels: tuple[int, ...]
     hidden_channels: tuple[int, ...]
 
@@ -66,9 +71,9 @@ class Backbone(nn.Module, ABC):
 class MobileNetV2(Backbone):
     """MobileNetV2 1.0: 19 stages (stem, 17 inverted residuals, last convolution), 1280 channels at the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, weights: str | None = None) -> None:
         super().__init__()
-        self.features = models.mobilenet_v2(weights=None).features
+        self.features = models.mobilenet_v2(weights=weights).features
         self.stage_channels = tuple(int(block.out_channels) for block in self.features)
         self.hidden_channels = tuple(
             int(block.conv[-2].in_channels) if isinstance(block, InvertedResidual) else int(block.out_channels)
@@ -90,9 +95,9 @@ class MobileNetV2(Backbone):
 class ResNet(Backbone):
     """A residual network: the stem, then each residual block, is a stage (resnet50: 17, 2048 channels)."""
 
-    def __init__(self, architecture: Architecture) -> None:
+    def __init__(self, architecture: str, weights: str | None = None) -> None:
         super().__init__()
-        network = models.get_model(architecture, weights=None)
+        network = models.get_model(architecture, weights=weights)
         self.conv1, self.bn1, self.relu, self.maxpool = (
             network.conv1,
             network.bn1,
@@ -142,6 +147,30 @@ def _before_last_convolution(block: BasicBlock | Bottleneck, feature_map: Tensor
     return feature_map
 
 
-def build_backbone(architecture: Architecture) -> Backbone:
-    """A backbone with torchvision's random initialisation (from the torch RNG)."""
-    return MobileNetV2() if architecture == "mobilenet_v2" else ResNet(architecture)
+def build_backbone(architecture: str) -> Backbone:
+    """A backbone with its library's random initialisation (from the torch RNG).
+
+    Raises:
+        ModelError: timm is not installed, or has no such network.
+    """
+    return _built(architecture, imagenet=False)
+
+
+def imagenet_backbone(architecture: str) -> Backbone:
+    """A backbone with its library's ImageNet weights, downloaded once into the library's cache.
+
+    Raises:
+        OSError, RuntimeError: the download failed.
+        ModelError: timm is not installed, or has no such network or no weights of it.
+    """
+    return _built(architecture, imagenet=True)
+
+
+def _built(architecture: str, *, imagenet: bool) -> Backbone:
+    if architecture.startswith(("efficientnet_lite", TIMM_PREFIX)):
+        from shamisa_cli.core.encoder.timm_backbones import timm_backbone
+
+        name = architecture.removeprefix(TIMM_PREFIX)
+        return timm_backbone(f"tf_{name}" if name == architecture else name, pretrained=imagenet)
+    weights = IMAGENET_WEIGHTS if imagenet else None
+    return MobileNetV2(weights) if architecture == "mobilenet_v2" else ResNet(architecture, weights)

@@ -8,23 +8,21 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
-from torchvision import models
 
-from shamisa_cli.core.encoder.backbones import build_backbone
-from shamisa_cli.core.encoder.spec import Architecture
+from shamisa_cli.core.encoder.backbones import build_backbone, imagenet_backbone
 from shamisa_cli.core.errors import ModelError
 
-CLASSIFIER_PREFIXES = ("classifier.", "fc.")
+CLASSIFIER_PREFIXES = ("classifier.", "fc.", "head.")
 
 
-def initial_state(architecture: Architecture, init: str) -> dict[str, Tensor]:
+def initial_state(architecture: str, init: str) -> dict[str, Tensor]:
     """The backbone's state dict to start from.
 
     Args:
         architecture: which backbone.
-        init: "imagenet" (torchvision's weights, downloaded once into torch's cache), "none" (random, from
-            the torch RNG), or the path of a safetensors file with torchvision's key names; a classifier
-            in it is left out.
+        init: "imagenet" (torchvision's `IMAGENET1K_V1` weights, which are the paper's start, or timm's; downloaded
+            once into the library's cache), "none" (random, from the torch RNG), or the path of a safetensors file
+            with torchvision's key names, of an efficientnet or "timm:" with timm's; a classifier in it is left out.
 
     Raises:
         ModelError: the file is missing or damaged, does not fit, or the download fails.
@@ -37,15 +35,15 @@ def initial_state(architecture: Architecture, init: str) -> dict[str, Tensor]:
     return _fitted(state, backbone.state_dict(), architecture, init)
 
 
-def _imagenet(architecture: Architecture) -> dict[str, Tensor]:
+def _imagenet(architecture: str) -> dict[str, Tensor]:
     try:
-        state: dict[str, Tensor] = models.get_model(architecture, weights="DEFAULT").state_dict()
+        backbone = imagenet_backbone(architecture)
     except (OSError, RuntimeError) as error:
         raise ModelError(
-            f"The ImageNet weights of {architecture} could not be downloaded ({error}). Give a safetensors file "
-            "with torchvision's key names as the initialisation, or start from none."
+            f"The ImageNet weights of {architecture} could not be downloaded ({error}). Without a network, name a "
+            "safetensors file of them as the initialisation (made where there is one), or start from none."
         ) from error
-    return state
+    return backbone.state_dict()
 
 
 def _from_file(path: Path) -> dict[str, Tensor]:
@@ -57,9 +55,7 @@ def _from_file(path: Path) -> dict[str, Tensor]:
         raise ModelError(f"{path} cannot be read as safetensors: {error}.") from error
 
 
-def _fitted(
-    state: dict[str, Tensor], expected: dict[str, Tensor], architecture: Architecture, init: str
-) -> dict[str, Tensor]:
+def _fitted(state: dict[str, Tensor], expected: dict[str, Tensor], architecture: str, init: str) -> dict[str, Tensor]:
     for name, value in expected.items():
         if name.endswith("num_batches_tracked"):
             state.setdefault(name, torch.zeros_like(value))

@@ -18,6 +18,7 @@ from torch import Tensor, fx, nn
 from shamisa_cli.core.encoder.backbones import Backbone
 from shamisa_cli.core.encoder.encoder import Encoder
 from shamisa_cli.core.encoder.features import STD_EPSILON, wanted_stages
+from shamisa_cli.core.encoder.layers import NormAct, PaddedConv2d
 from shamisa_cli.core.encoder.onnx_graph import FINGERPRINT, GraphBuilder
 from shamisa_cli.core.encoder.spec import FeatureSpec, Preprocessing
 from shamisa_cli.core.errors import SettingError
@@ -79,10 +80,14 @@ class _Traced(nn.Module):
         if call.target in (operator.add, operator.iadd, torch.add):
             return graph.add("Add", *inputs)
         layer = self.get_submodule(call.target) if isinstance(call.target, str) else call.target
-        convert = _LAYERS.get(type(layer))
-        if convert is None:
-            raise SettingError(f"The encoder has a layer that cannot be exported: {layer}. Score with --runtime torch.")
-        return convert(graph, layer, str(call.target).removeprefix("backbone."), inputs[0])
+        return _converted(graph, layer, str(call.target).removeprefix("backbone."), inputs[0])
+
+
+def _converted(graph: GraphBuilder, layer: Any, name: str, value: str) -> str:
+    convert = _LAYERS.get(type(layer))
+    if convert is None:
+        raise SettingError(f"The encoder has a layer that cannot be exported: {layer}. Score with --runtime torch.")
+    return convert(graph, layer, name, value)
 
 
 class _LayerTracer(fx.Tracer):
@@ -90,7 +95,8 @@ class _LayerTracer(fx.Tracer):
         self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         # Slices of a sequence are modules without a name: step into whatever has parts, and record the layers.
-        return forward(*args, **kwargs) if list(m.children()) else super().call_module(m, forward, args, kwargs)
+        whole = type(m) in _LAYERS or not list(m.children())
+        return forward(*args, **kwargs) if not whole else super().call_module(m, forward, args, kwargs)
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:  # noqa: ARG002
         return True
@@ -98,6 +104,7 @@ class _LayerTracer(fx.Tracer):
 
 def _convolution(graph: GraphBuilder, layer: nn.Conv2d, name: str, value: str) -> str:
     bias = [] if layer.bias is None else [graph.weight(f"{name}.bias")]
+    before, after = [[side, side] for side in layer.sides] if isinstance(layer, PaddedConv2d) else [layer.padding] * 2
     return graph.add(
         "Conv",
         value,
@@ -105,7 +112,7 @@ def _convolution(graph: GraphBuilder, layer: nn.Conv2d, name: str, value: str) -
         *bias,
         kernel_shape=list(layer.kernel_size),
         strides=list(layer.stride),
-        pads=[int(side) for side in layer.padding] * 2,
+        pads=[int(side) for side in (*before, *after)],
         dilations=list(layer.dilation),
         group=layer.groups,
     )
@@ -114,6 +121,14 @@ def _convolution(graph: GraphBuilder, layer: nn.Conv2d, name: str, value: str) -
 def _batch_norm(graph: GraphBuilder, layer: nn.BatchNorm2d, name: str, value: str) -> str:
     parts = [graph.weight(f"{name}.{part}") for part in ("weight", "bias", "running_mean", "running_var")]
     return graph.add("BatchNormalization", value, *parts, epsilon=layer.eps)
+
+
+def _norm_act(graph: GraphBuilder, layer: NormAct, name: str, value: str) -> str:
+    return _converted(graph, layer.act, f"{name}.act", _batch_norm(graph, layer, name, value))
+
+
+def _identity(_graph: GraphBuilder, _layer: nn.Identity, _name: str, value: str) -> str:
+    return value
 
 
 def _relu6(graph: GraphBuilder, _layer: nn.ReLU6, _name: str, value: str) -> str:
@@ -131,7 +146,10 @@ def _max_pool(graph: GraphBuilder, layer: nn.MaxPool2d, _name: str, value: str) 
 
 _LAYERS: dict[type, Callable[[GraphBuilder, Any, str, str], str]] = {
     nn.Conv2d: _convolution,
+    PaddedConv2d: _convolution,
     nn.BatchNorm2d: _batch_norm,
+    NormAct: _norm_act,
+    nn.Identity: _identity,
     nn.ReLU6: _relu6,
     nn.ReLU: _relu,
     nn.MaxPool2d: _max_pool,

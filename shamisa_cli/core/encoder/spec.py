@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from shamisa_cli.core.errors import ModelError
 
-Architecture = Literal["mobilenet_v2", "resnet18", "resnet50"]
+ARCHITECTURES = ("mobilenet_v2", "efficientnet_lite2", "efficientnet_lite0", "resnet18", "resnet50")
+"""Backbones by their own names; the efficientnets are timm's `tf_efficientnet_lite…`, the others torchvision's."""
+TIMM_PREFIX = "timm:"
+"""Before a name of timm's: any convolutional network there that gives a list of feature maps."""
+_TIMM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
 Moment = Literal["mean", "std"]
 Layer = Literal["output", "hidden"]
 """Where a stage is read: what it hands on, or the wider map, behind a rectifier, from which its last convolution
@@ -20,6 +26,20 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 PREPROCESSING_VERSION = 1
 SMALLEST_VIEW = 32
 """Pixels; the backbones reduce a picture 32 times."""
+
+
+def is_architecture(name: object) -> bool:
+    """Whether this names a backbone; of a name after "timm:" only the form is looked at."""
+    if not isinstance(name, str):
+        return False
+    return name in ARCHITECTURES or bool(
+        name.startswith(TIMM_PREFIX) and _TIMM_NAME.fullmatch(name.removeprefix(TIMM_PREFIX))
+    )
+
+
+def unknown_architecture(name: object) -> str:
+    """A sentence that says so, and which backbones there are."""
+    return f"The architecture {name!r} is not known; known are {', '.join(ARCHITECTURES)} and {TIMM_PREFIX}NAME."
 
 
 def _is_whole(value: object, at_least: float = -math.inf) -> bool:
@@ -105,15 +125,13 @@ class FeatureSpec:
 class EncoderConfig:
     """Everything but the weights: architecture, what is read from it, and how pictures are prepared."""
 
-    architecture: Architecture = "mobilenet_v2"
+    architecture: str = "mobilenet_v2"
     features: FeatureSpec = FeatureSpec()
     preprocessing: Preprocessing = Preprocessing()
 
     def __post_init__(self) -> None:
-        if self.architecture not in get_args(Architecture):
-            raise ModelError(
-                f"The architecture {self.architecture!r} is not known; known are {', '.join(get_args(Architecture))}."
-            )
+        if not is_architecture(self.architecture):
+            raise ModelError(unknown_architecture(self.architecture))
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values; `from_json` gives it back."""

@@ -1,50 +1,60 @@
 """Several graphs over the same crops become one (SHAMISA, arXiv 2603.13669, graph fusion).
 
-Here a graph is its symmetric (N, N) matrix of weights ≥ 0 with a zero diagonal, where 0 is no edge: every shape is
-then known beforehand, so that no GPU has to be asked how many edges it found.
+Here a graph is its (N, N) matrix of directed weights ≥ 0, where 0 is no edge: every shape is then known beforehand,
+so that no GPU has to be asked how many edges it found.
 """
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 
-HIDDEN_UNITS = 16  # ours: the paper names an MLP without its width
+HIDDEN_PER_STATISTIC = 2  # hidden units for each of the 2K statistics (paper, graph fusion)
 
 
 class BranchWeights(nn.Module):
-    """How much each branch counts, read from how many edges it has and how heavy they are.
+    """How much each branch counts, read from how many edges all branches have and how heavy they are.
 
-    One small MLP, the same for all branches, gives each a logit; a softmax over the branches that are present
-    makes the weights. The paper stops the gradient here, so the MLP keeps the values it is born with (drawn
-    from torch's generator); its parameters are saved with the rest and ask for no gradient.
+    One MLP reads the 2K statistics of all K branches together: a layer norm, two linear layers with a PReLU and a
+    layer norm between, K logits, softmax (paper, graph fusion). The paper stops the gradient at its output, so the
+    MLP keeps the values it is born with (drawn from torch's generator); they are saved with the rest.
+
+    Args:
+        branches: K ≥ 1, how many graphs are weighed.
+        trained: let the gradient pass, and so train the MLP (ablation A4).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, branches: int, *, trained: bool = False) -> None:
         super().__init__()
-        self.mlp = nn.Sequential(nn.Linear(2, HIDDEN_UNITS), nn.ReLU(), nn.Linear(HIDDEN_UNITS, 1))
-        self.requires_grad_(False)
+        statistics = 2 * branches
+        hidden = HIDDEN_PER_STATISTIC * statistics
+        self.mlp = nn.Sequential(
+            nn.LayerNorm(statistics),
+            nn.Linear(statistics, hidden),
+            nn.PReLU(),
+            nn.LayerNorm(hidden),
+            nn.Linear(hidden, branches),
+        )
+        self.trained = trained
+        self.requires_grad_(trained)
 
-    @torch.no_grad()
     def forward(self, graphs: Tensor) -> Tensor:
-        """(K, N, N), K ≥ 1 graphs, to (K,) weights > 0 that sum to 1."""
-        logits: Tensor = self.mlp(_statistics(graphs).to(next(self.mlp.parameters()).dtype))
-        return logits[:, 0].softmax(0)
+        """(K, N, N) graphs, each scaled by its coefficient, to (K,) weights > 0 that sum to 1."""
+        with torch.set_grad_enabled(self.trained and torch.is_grad_enabled()):
+            logits: Tensor = self.mlp(branch_statistics(graphs).to(next(self.mlp.parameters()).dtype))
+            return logits.softmax(0)
 
 
-def fuse(graphs: Tensor, factors: Tensor) -> Tensor:
-    """(N, N), the weighted sum of (K, N, N) graphs by (K,) factors ≥ 0 (paper: branch weight · coefficient)."""
-    return (factors.to(graphs.dtype)[:, None, None] * graphs).sum(dim=0)
-
-
-def _statistics(graphs: Tensor) -> Tensor:
-    """(K, 2) edge count and weight sum as log(1 + x), each divided by its value for the complete graph (ours).
-
-    Both lie in 0…1 whatever the batch size; raw counts in the thousands would saturate the softmax.
-    """
-    pairs = graphs.shape[1] * (graphs.shape[1] - 1) / 2
+def branch_statistics(graphs: Tensor) -> Tensor:
+    """(K, N, N) to (2K,): edge count and weight sum of each graph, branch after branch, over its directed entries."""
     counts = (graphs > 0).sum(dim=(1, 2), dtype=graphs.dtype)
-    sums = graphs.sum(dim=(1, 2))
-    return (torch.stack([counts, sums], dim=1) / 2).log1p() / math.log1p(max(pairs, 1))
+    return torch.stack([counts, graphs.sum(dim=(1, 2))], dim=1).flatten()
+
+
+def fuse(graphs: Tensor, weights: Tensor) -> Tensor:
+    """(N, N), the sum of (K, N, N) graphs weighted by (K,) factors ≥ 0, above the diagonal only.
+
+    Of a pair of crops only the entry above the diagonal enters the loss; one that lies below it is dropped, not
+    averaged (paper, graph fusion).
+    """
+    return (weights.to(graphs.dtype)[:, None, None] * graphs).sum(dim=0).triu(1)

@@ -14,7 +14,6 @@ from shamisa_cli.core.errors import SettingError, TrainingError
 from shamisa_cli.core.relations.fusion import BranchWeights, fuse
 from shamisa_cli.core.relations.graph import Graph
 from shamisa_cli.core.relations.metadata import (
-    DECAYS,
     Decay,
     reference_distorted,
     reference_reference,
@@ -26,6 +25,7 @@ from shamisa_cli.core.relations.structure import (
     PROTOTYPES,
     TEMPERATURE,
     Prototypes,
+    Reach,
     alignment_gain,
     nearest_neighbours,
     prototype_affinity,
@@ -40,7 +40,7 @@ Branch = Literal[
     "nearest_neighbours",
     "prototypes",
 ]
-Weighting = Literal["statistics", "uniform"]
+Weighting = Literal["statistics", "trained", "none"]
 
 BRANCHES: tuple[Branch, ...] = get_args(Branch)
 METADATA: dict[Branch, Callable[[NodeTable, Decay], Graph]] = {
@@ -68,10 +68,12 @@ class RelationSettings:
         branches: the branches that are on, at least one; kept in the order of `BRANCHES`.
         hardened: True turns every branch's weights into 0 or 1 before fusion.
         decay: how a difference in severity becomes a weight: exp(−3Δ/4) or 1/(1 + Δ/4).
-        weighting: "statistics" weighs branches by `BranchWeights`, "uniform" all alike.
+        weighting: "statistics" weighs branches by `BranchWeights`, "trained" lets their gradient pass, "none" leaves
+            the coefficients alone.
         neighbours: k ≥ 1 of the nearest-neighbour graph.
         prototypes: P ≥ 2, number of prototypes.
         centred: True compares prototypes with what representations differ in, not with the representations (ours).
+        prototype_reach: among which entries the prototype graph keeps the strongest: all of the "batch", or each "row".
         coefficients: the fixed factor ≥ 0 of each branch.
         alignment: factor ≥ 0 of the prototypes' alignment loss, which reads like-distorted pairs only while
             the branch "same_degradation" is on.
@@ -87,6 +89,7 @@ class RelationSettings:
     neighbours: int = NEIGHBOURS
     prototypes: int = PROTOTYPES
     centred: bool = False
+    prototype_reach: Reach = "batch"
     coefficients: Mapping[Branch, float] = field(default_factory=lambda: dict(COEFFICIENTS), hash=False)
     alignment: float = ALIGNMENT
 
@@ -96,12 +99,11 @@ class RelationSettings:
             raise SettingError(
                 f"The relation branches are {tuple(self.branches)}; name at least one of {', '.join(BRANCHES)}."
             )
-        if self.decay not in DECAYS:
-            raise SettingError(f"The decay law {self.decay!r} is not known; known are {', '.join(DECAYS)}.")
-        if self.weighting not in get_args(Weighting):
-            raise SettingError(
-                f"The branch weighting {self.weighting!r} is not known; known are {', '.join(get_args(Weighting))}."
-            )
+        for name, choices in (("decay", Decay), ("weighting", Weighting), ("prototype_reach", Reach)):
+            if getattr(self, name) not in get_args(choices):
+                raise SettingError(
+                    f"relations.{name} is {getattr(self, name)!r}; it can be {', '.join(get_args(choices))}."
+                )
         if self.neighbours < 1 or self.prototypes < 2:
             raise SettingError(
                 f"{self.neighbours} neighbours and {self.prototypes} prototypes were asked for; "
@@ -115,32 +117,17 @@ class RelationSettings:
         object.__setattr__(self, "branches", tuple(name for name in BRANCHES if name in self.branches))
 
 
-def _without(*names: Branch) -> tuple[Branch, ...]:
-    return tuple(name for name in BRANCHES if name not in names)
-
-
-ABLATIONS: Mapping[str, RelationSettings] = {
-    "A": RelationSettings(branches=tuple(METADATA)),
-    "B": RelationSettings(branches=_without(*METADATA)),
-    "C": RelationSettings(branches=_without("prototypes")),
-    "D": RelationSettings(branches=_without("nearest_neighbours")),
-    "E": RelationSettings(hardened=True),
-    "F": RelationSettings(weighting="uniform"),
-}
-"""Six ways to take something away from the full method. What each letter stands for is ours, not the paper's:
-A metadata graphs only, B structure graphs only, C no prototypes (and no alignment loss), D no nearest neighbours,
-E all weights hardened to 0 or 1, F all branches weighed alike."""
-
-
 @dataclass(frozen=True)
 class RelationOutput:
     """What a batch's crops have to do with each other.
 
     Attributes:
-        graph: (N, N), the fused graph over the crops: symmetric, float32 weights ≥ 0, zero diagonal, no gradient.
+        graph: (N, N), G, the fused graph over the crops: float32 weights ≥ 0 above the diagonal, 0 elsewhere. The
+            structure branches' share carries gradient to h and to the prototypes.
         alignment: scalar ≥ 0, loss that trains prototypes and encoder; 0 when the prototypes are off.
-        branch_weights: (K,) weights of the active branches, sum 1, in the order of `branches`; no gradient.
-        branches: the active branches' graphs (N, N) before fusion, hardened if that is set.
+        branch_weights: (K,) weights of the active branches in the order of `branches`; sum 1, or each 1 where branches
+            are not weighed; no gradient unless they are trained.
+        branches: the active branches' directed graphs (N, N) before coefficients and fusion, hardened if that is set.
     """
 
     graph: Tensor
@@ -162,7 +149,8 @@ class Relations(nn.Module):
     def __init__(self, feature_dim: int, settings: RelationSettings | None = None) -> None:
         super().__init__()
         self.settings = settings or RelationSettings()
-        self.weigh = BranchWeights() if self.settings.weighting == "statistics" else None
+        branches, weighting = len(self.settings.branches), self.settings.weighting
+        self.weigh = None if weighting == "none" else BranchWeights(branches, trained=weighting == "trained")
         self.prototypes = (
             Prototypes(feature_dim, self.settings.prototypes, centred=self.settings.centred)
             if "prototypes" in self.settings.branches
@@ -197,9 +185,9 @@ class Relations(nn.Module):
                 graphs["prototypes"], alignment = self._transport(self.prototypes(h), like)
             if self.settings.hardened:
                 graphs = {name: (graph > 0).to(graph.dtype) for name, graph in graphs.items()}
-            stacked = torch.stack(list(graphs.values()))
-            weights = self._branch_weights(stacked)
-            return RelationOutput(fuse(stacked, weights * self.coefficients), alignment, weights, graphs)
+            scaled = self.coefficients[:, None, None] * torch.stack(list(graphs.values()))
+            weights = scaled.new_ones(len(scaled)) if self.weigh is None else self.weigh(scaled)
+            return RelationOutput(fuse(scaled, weights), alignment, weights, graphs)
 
     def _metadata(self, nodes: NodeTable, device: torch.device) -> dict[str, Graph]:
         active = [name for name in METADATA if name in self.settings.branches]
@@ -208,10 +196,5 @@ class Relations(nn.Module):
     def _transport(self, logits: Tensor, same_degradation: Graph) -> tuple[Tensor, Tensor]:
         log_p = (logits / TEMPERATURE).log_softmax(dim=1)
         gain = alignment_gain(log_p, sinkhorn(logits), same_degradation)
-        return prototype_affinity(log_p).float(), -0.5 * self.settings.alignment * gain
-
-    def _branch_weights(self, graphs: Tensor) -> Tensor:
-        if self.weigh is None:
-            return torch.full((len(graphs),), 1 / len(graphs), device=graphs.device)
-        weights: Tensor = self.weigh(graphs)
-        return weights
+        affinity = prototype_affinity(log_p, reach=self.settings.prototype_reach)
+        return affinity.float(), -0.5 * self.settings.alignment * gain

@@ -1,10 +1,14 @@
 """Graphs that follow from the encoder's current representations (SHAMISA, arXiv 2603.13669, structure graphs).
 
-Representations h have unit L2 norm. No graph carries a gradient. A graph is its symmetric (N, N) matrix with a zero
-diagonal, made in steps whose shapes depend on N alone: on a GPU nothing here waits for a result.
+Representations h have unit L2 norm. Edge weights are functions of h and of the prototypes and carry their gradient;
+which edges there are does not. A graph is its (N, N) matrix of directed weights, made in steps whose shapes depend on N
+alone: on a GPU nothing here waits for a result.
 """
 
 from __future__ import annotations
+
+import math
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,34 +21,38 @@ PROTOTYPES = 32  # P (paper, structure graphs)
 TEMPERATURE = 0.1  # of p = softmax(ℓ / temperature) (paper, structure graphs)
 SINKHORN_EPSILON = 0.05  # (paper, structure graphs)
 SINKHORN_ROUNDS = 6  # (paper, structure graphs)
-PROTOTYPE_EDGES_PER_NODE = 8  # the 8·N strongest entries are kept (paper, structure graphs)
+PROTOTYPE_ENTRIES_PER_CROP = 8  # the 8·N strongest directed entries are kept (paper, structure graphs)
+
+Reach = Literal["batch", "row"]
+"""Among which entries the strongest are kept: all of the batch (paper), or each crop's own (ablation C1)."""
 
 
-@torch.no_grad()
 def nearest_neighbours(h: Tensor, k: int = NEIGHBOURS) -> Tensor:
-    """(N, N): an edge wherever either crop is among the other's k nearest; weight 1/(1 + ‖h_i − h_j‖).
+    """Symmetric (N, N) with a zero diagonal: each crop and its k nearest, weight 1/(1 + ‖h_i − h_j‖).
+
+    Both directions are added (paper, structure graphs), so a pair whose crops are each among the other's nearest
+    has twice the weight. The weights carry gradient to h; between crops that coincide it is 0.
 
     Args:
         h: (N, dim), unit L2 norm; anything below float32 is raised to it.
         k: neighbours of each crop, itself not counted; at most N − 1 are taken.
     """
-    h = _at_least_float32(h.detach())
+    h = _at_least_float32(h)
     n = len(h)
     # Representations share a large mean; without it the distances of close crops keep more digits.
     centred = h - h.mean(dim=0)
-    affinity = (1 / (1 + torch.cdist(centred, centred))).fill_diagonal_(-torch.inf)
-    weight, neighbour = affinity.topk(min(k, n - 1), dim=1)
-    directed = torch.zeros_like(affinity).scatter_(1, neighbour, weight)
-    return torch.maximum(directed, directed.T)
+    affinity = 1 / (1 + torch.cdist(centred, centred))
+    itself = torch.eye(n, dtype=torch.bool, device=h.device)
+    neighbour = affinity.detach().masked_fill(itself, -torch.inf).topk(min(k, n - 1), dim=1).indices
+    directed = torch.zeros_like(affinity).scatter(1, neighbour, affinity.gather(1, neighbour))
+    return directed + directed.T
 
 
 class Prototypes(nn.Module):
-    """P learned directions that crops are compared with.
+    """P weight-normalised vectors that crops are compared with: a direction and a learned length each.
 
-    "Weight-normalised" is taken as unit norm with no learned length, so a logit is a cosine in −1…1 and the
-    published ε and temperature set the only scale there is (ours; the choice of SwAV, whose codes these are).
-    Directions are born at unit length: how far a step turns one falls with its length, and at the length √dim of
-    normal draws they stand still for thousands of steps.
+    Both are born as a linear layer's weights are: entries uniform in ±1/√dim, so lengths near 1/√3 ≈ .58
+    (paper, structure graphs).
 
     Args:
         feature_dim: length of a representation.
@@ -56,14 +64,15 @@ class Prototypes(nn.Module):
     def __init__(self, feature_dim: int, count: int = PROTOTYPES, *, centred: bool = False) -> None:
         super().__init__()
         self.centred = centred
-        self.directions = nn.Parameter(functional.normalize(torch.randn(count, feature_dim), dim=1))
+        self.directions = nn.Parameter((torch.rand(count, feature_dim) * 2 - 1) / math.sqrt(feature_dim))
+        self.lengths = nn.Parameter(self.directions.detach().norm(dim=1))
 
     def forward(self, h: Tensor) -> Tensor:
-        """(N, dim) unit norm → (N, P) logits ℓ in −1…1, at least float32."""
+        """(N, dim) unit norm → (N, P) logits ℓ: the cosine times the prototype's length, at least float32."""
         h = _at_least_float32(h)
         if self.centred:
             h = functional.normalize(h - h.mean(dim=0), dim=1)
-        return h @ functional.normalize(self.directions, dim=1).to(h.dtype).T
+        return h @ functional.normalize(self.directions, dim=1).to(h.dtype).T * self.lengths.to(h.dtype)
 
 
 @torch.no_grad()
@@ -86,38 +95,36 @@ def sinkhorn(logits: Tensor, epsilon: float = SINKHORN_EPSILON, rounds: int = SI
     return log_codes.exp()
 
 
-@torch.no_grad()
-def prototype_affinity(log_p: Tensor, edges_per_node: int = PROTOTYPE_EDGES_PER_NODE) -> Tensor:
-    """(N, N): crops that lie alike among the prototypes; weight 0…1.
+def prototype_affinity(
+    log_p: Tensor, entries_per_crop: int = PROTOTYPE_ENTRIES_PER_CROP, reach: Reach = "batch"
+) -> Tensor:
+    """(N, N) directed: crops that lie alike among the prototypes; weight 0…1.
 
-    The affinity of i to j is the mean over prototypes of p_j·log p_i. It differs from that of j to i; their
-    average is taken, then scaled so that the least of all pairs i < j is 0 and the greatest 1 (all 0 if equal).
+    The affinity of i to j is the mean over prototypes of p_j·log p_i, scaled so that the least of all N² entries,
+    the diagonal among them, is 0 and the greatest 1 (all 0 if equal). The strongest entries stay; they carry
+    gradient to log p.
 
     Args:
         log_p: (N, P), log p, rows of p sum to 1.
-        edges_per_node: the edges_per_node·N strongest pairs i < j stay, a pair counted once (ours: the paper
-            counts entries); among equals the first in the order of (i, j) do.
+        entries_per_crop: how many entries stay, as a multiple of N; among equals the first in the order of (i, j).
+        reach: "batch" keeps the strongest of all entries, "row" the strongest of each crop's.
     """
-    log_p = _at_least_float32(log_p.detach())
+    log_p = _at_least_float32(log_p)
     n, prototypes = log_p.shape
-    one_way = log_p @ log_p.exp().T / prototypes
-    i, j = torch.triu_indices(n, n, 1, device=log_p.device)
-    affinity = (one_way + one_way.T)[i, j] / 2
-    if n > 1:
-        affinity = affinity - affinity.min()
-        affinity = affinity / affinity.max().clamp(min=torch.finfo(affinity.dtype).tiny)
-    weight, kept = affinity.sort(descending=True, stable=True)
-    weight, kept = weight[: edges_per_node * n], kept[: edges_per_node * n]
-    graph = log_p.new_zeros(n, n)
-    graph[i[kept], j[kept]] = weight
-    return graph + graph.T
+    affinity = log_p @ log_p.exp().T / prototypes
+    affinity = affinity - affinity.min()
+    affinity = affinity / affinity.max().clamp(min=torch.finfo(affinity.dtype).tiny)
+    rows = affinity.view(1, -1) if reach == "batch" else affinity
+    keep = min(entries_per_crop * n, n * n) if reach == "batch" else min(entries_per_crop, n)
+    strongest = rows.detach().sort(dim=1, descending=True, stable=True).indices[:, :keep]
+    return torch.zeros_like(rows).scatter(1, strongest, rows.gather(1, strongest)).view(n, n)
 
 
 def alignment_gain(log_p: Tensor, codes: Tensor, same_degradation: Graph) -> Tensor:
     """How well p agrees with the codes: mean of q_i·log p_i plus mean of q_i·log p_j over like-distorted crops.
 
-    · sums over prototypes. Each edge {i, j} counts in both directions; with no edge its mean is 0. The
-    gradient reaches log p, never the codes.
+    Means are over crops, or pairs of crops, and over prototypes (paper, structure graphs). Each edge {i, j} counts
+    in both directions; with no edge its mean is 0. The gradient reaches log p, never the codes.
 
     Args:
         log_p: (N, P).
@@ -128,9 +135,9 @@ def alignment_gain(log_p: Tensor, codes: Tensor, same_degradation: Graph) -> Ten
         Scalar ≤ 0; the alignment loss is −½·coefficient·gain.
     """
     codes = codes.detach()
-    own = (codes * log_p).sum(1).mean()
+    own = (codes * log_p).mean()
     i, j = same_degradation.index
-    crossed = (codes[i] * log_p[j] + codes[j] * log_p[i]).sum() / max(2 * len(i), 1)
+    crossed = (codes[i] * log_p[j] + codes[j] * log_p[i]).sum() / max(2 * len(i), 1) / log_p.shape[1]
     return own + crossed
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from shamisa_cli.core.distortions.composition import draw_composition
+from shamisa_cli.core.distortions.groups import GROUPS
 from shamisa_cli.core.distortions.severity import SeverityLaw
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.training.photographs import random_crop, readable_photos, stacked
@@ -29,7 +30,9 @@ class BatchSettings:
         compositions: C, shared by all views of a sample.
         levels: L, severities of a composition's varying factor.
         crop: side of a crop in pixels.
-        severity_law: the law severities are drawn from.
+        severity_law: the law severities are drawn from: "half-normal" (paper), "uniform", or "discrete" (0, 1 … 4).
+        most_operators: 1…7, how many operators a composition has at most.
+        fixed_order: apply the groups of a composition in one order, not a random one.
         real_share: 0…1, chance that a sample takes its photographs from the real, already imperfect ones.
         retained: crops that come along for retention alone, outside all relations: of real photographs where
             there are any, else of pristine ones; one of each at most.
@@ -42,6 +45,8 @@ class BatchSettings:
     levels: int = 5
     crop: int = 224
     severity_law: SeverityLaw = "half-normal"
+    most_operators: int = len(GROUPS)
+    fixed_order: bool = False
     real_share: float = 0.0
     retained: int = 0
 
@@ -50,6 +55,10 @@ class BatchSettings:
             raise SettingError("A batch needs at least one sample, photograph, scale, composition and level.")
         if self.crop < 32:
             raise SettingError(f"Crops of {self.crop} px are too small; 32 is the least.")
+        if not 1 <= self.most_operators <= len(GROUPS):
+            raise SettingError(
+                f"A composition was to have at most {self.most_operators} operators; it can have 1 to {len(GROUPS)}."
+            )
         if not 0 <= self.real_share <= 1:
             raise SettingError(f"The share of real photographs is {self.real_share}; it lies between 0 and 1.")
         if self.retained < 0:
@@ -134,7 +143,14 @@ class BatchStream(IterableDataset[TrainingBatch]):
         scales = [0.5**level for level in range(settings.scales)]
         views = stacked([random_crop(photo, scale, settings.crop, rng) for photo in photos for scale in scales])
         compositions = tuple(
-            draw_composition(settings.levels, settings.severity_law, rng) for _ in range(settings.compositions)
+            draw_composition(
+                settings.levels,
+                settings.severity_law,
+                rng,
+                most_operators=settings.most_operators,
+                fixed_order=settings.fixed_order,
+            )
+            for _ in range(settings.compositions)
         )
         return SampleRecipe(views, compositions, int(rng.integers(2**63)))
 

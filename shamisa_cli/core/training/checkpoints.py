@@ -47,10 +47,15 @@ class CheckpointStore:
 
     A checkpoint is written under a hidden temporary name, flushed to the disk and then renamed; what a
     killed program leaves behind is removed by the next write. One program writes to a store at a time.
+
+    Args:
+        folder: where they lie.
+        keep_every: the checkpoint of every so many steps stays for good; 0 keeps none but the newest.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keep_every: int = 0) -> None:
         self.folder = folder
+        self.keep_every = keep_every
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Write a checkpoint, then remove those no longer kept."""
@@ -76,7 +81,7 @@ class CheckpointStore:
         temporary.rename(target)
         _flush(self.folder)
         for step in self.steps()[:-KEPT]:
-            if step > 0:
+            if step > 0 and not (self.keep_every and step % self.keep_every == 0):
                 shutil.rmtree(self._path(step))
 
     def steps(self) -> list[int]:

@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from shamisa_cli.core.encoder.spec import Architecture, FeatureSpec
+from shamisa_cli.core.encoder.spec import FeatureSpec, is_architecture, unknown_architecture
 from shamisa_cli.core.errors import SettingError
-from shamisa_cli.core.relations.relations import ABLATIONS, RelationSettings
+from shamisa_cli.core.relations.relations import RelationSettings
+from shamisa_cli.core.training.ablations import former_ablation
 from shamisa_cli.core.training.batches import BatchSettings
 from shamisa_cli.core.training.objective import ObjectiveCoefficients
 from shamisa_cli.core.training.overrides import overridden
@@ -34,8 +35,8 @@ class TrainingConfig:
     """A run is decided by this record, the photographs, and nothing else. The defaults are the paper's.
 
     Attributes:
-        architecture: the backbone.
-        init: "imagenet", "none", or the path of a safetensors file with torchvision's key names.
+        architecture: the backbone: one of `ARCHITECTURES`, or "timm:NAME".
+        init: "imagenet", "none", or the path of a safetensors file with its library's key names.
         steps: how many batches to train on.
         seed: of the weights' initialisation and of everything that the distortion engine draws.
         batch: how crops are made.
@@ -70,7 +71,7 @@ class TrainingConfig:
     Raises SettingError for values that cannot be used.
     """
 
-    architecture: Architecture = "resnet50"
+    architecture: str = "resnet50"
     init: str = "imagenet"
     steps: int = PAPER_EPOCH_STEPS
     seed: int = 0
@@ -105,13 +106,13 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         for name, choices in (
-            ("architecture", Architecture),
             ("optimiser", Optimiser),
             ("schedule", Schedule),
             ("amp", Precision),
         ):
             if getattr(self, name) not in get_args(choices):
                 raise SettingError(f"{name} is {getattr(self, name)!r}; it can be {', '.join(get_args(choices))}.")
+        _require(is_architecture(self.architecture), unknown_architecture(self.architecture))
         for name in ("steps", "projector_hidden", "projector_out", "restart_steps", "restart_factor"):
             _require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; it must be at least 1.")
         for name in ("encoder_lr", "head_lr"):
@@ -202,16 +203,16 @@ def preset(name: str) -> TrainingConfig:
 def with_settings(config: TrainingConfig, changes: Mapping[str, Any]) -> TrainingConfig:
     """`config` with some settings changed, as a TOML or JSON table gives them.
 
-    `relations` can also be a letter that names one of the ablations. Starting from "none" switches off what
-    keeps a start (`freeze_batchnorm`, `retention`, `frozen_stages`), unless `changes` says otherwise.
+    Starting from "none" switches off what keeps a start (`freeze_batchnorm`, `retention`, `frozen_stages`), and
+    another architecture makes the numbers of stages start anew (`frozen_stages`, `retention_stages`,
+    `representation_stages`), unless `changes` says otherwise.
 
     Raises SettingError on unknown names, wrong types or values that cannot be used.
     """
-    letter = changes.get("relations")
-    if isinstance(letter, str):
-        if letter not in ABLATIONS:
-            raise SettingError(f"There is no ablation {letter!r} of the relations; there are {', '.join(ABLATIONS)}.")
-        changes = {**changes, "relations": asdict(ABLATIONS[letter])}
+    if isinstance(changes.get("relations"), str):
+        raise SettingError(former_ablation(changes["relations"]))
+    if changes.get("architecture", config.architecture) != config.architecture:
+        config = replace(config, frozen_stages=0, retention_stages=None, representation_stages=(-1,))
     if changes.get("init") == "none":
         config = replace(config, freeze_batchnorm=False, retention=0.0, frozen_stages=0)
     return overridden(config, changes)

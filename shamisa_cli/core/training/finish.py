@@ -22,7 +22,7 @@ def save_trained(run: RunFolder, record: RunRecord, backbone: Backbone, *, secon
     config = _settings(record)
     return save_model(
         run.model,
-        EncoderConfig(config.architecture, features=feature_spec(config, backbone)),
+        EncoderConfig(config.architecture, feature_spec(config, backbone), backbone.preprocessing),
         {name: value.detach().cpu().contiguous() for name, value in backbone.state_dict().items()},
         name=run.path.resolve().name,
         card=model_card(run, record, seconds=seconds),

@@ -130,9 +130,9 @@ class Learner(nn.Module):
             nodes: the record of the related crops of all processes, size·n of them.
             calibrate: whether to scale the projector on these crops first.
         """
-        seen = self.represent(pixels)
-        own = seen.h[: len(nodes) // self.world.size]
-        references = self.config.batch.references
+        references, own_crops = self.config.batch.references, len(nodes) // self.world.size
+        seen = self.represent(*pixels.tensor_split((references, own_crops)))
+        own = seen.h[:own_crops]
         h = self.world.gathered_crops(own, references)
         if calibrate:
             self.projector.calibrate(h.detach())
@@ -140,11 +140,16 @@ class Learner(nn.Module):
         z = self.world.gathered_crops(self.project(own), references)
         return Seen(seen.retained, h, z, self.relate(nodes, h))
 
-    def represent(self, pixels: Tensor) -> Representation:
-        """Normalised pixels (N, 3, H, W) → their representation, under autocast where the settings ask for it."""
-        with self._autocast(pixels.device):
-            wanted = (*self.config.representation_stages, *self._compared)
-            means = self._stage_means(self.backbone, pixels, wanted)
+    def represent(self, *passes: Tensor) -> Representation:
+        """Normalised pixels, (n_k, 3, H, W) each, → the representation of them all, one after the other.
+
+        Each group passes the encoder, and so its batch norm, alone (paper: references and distorted crops apart).
+        Under autocast where the settings ask for it.
+        """
+        wanted = (*self.config.representation_stages, *self._compared)
+        with self._autocast(passes[0].device):
+            by_pass = [self._stage_means(self.backbone, pixels, wanted) for pixels in passes if len(pixels)]
+        means = [torch.cat(stage) for stage in zip(*by_pass, strict=True)]
         count = len(self.config.representation_stages)
         return Representation(means[count:], joined(means[:count]))
 

@@ -81,12 +81,11 @@ def covariance(z: Tensor) -> Tensor:
 def invariance(z: Tensor, graph: Tensor, alignment: Tensor, sparsity_coefficient: float = SPARSITY) -> Tensor:
     """How far apart related crops lie: 2·[Σ_{i<j} G_ij‖z_i − z_j‖²/(N·D) + alignment − c·Σ_{i<j} G_ij²].
 
-    The last part is constant, since the graph carries no gradient; it is kept because it belongs to the
-    published value.
+    The last part rewards relations: where edge weights carry gradient, it holds them up against the first part.
 
     Args:
         z: (N, D), not normalised.
-        graph: (N, N), G over the same crops: symmetric, weights ≥ 0, zero diagonal.
+        graph: (N, N), G over the same crops: weights ≥ 0 above the diagonal, 0 elsewhere.
         alignment: scalar from the prototypes.
         sparsity_coefficient: c.
     """
@@ -95,18 +94,22 @@ def invariance(z: Tensor, graph: Tensor, alignment: Tensor, sparsity_coefficient
     # ~10 k edges took twenty times as long. The sum does not see the mean; without it fewer digits cancel.
     centred = z - z.mean(dim=0)
     graph = graph.to(z.dtype)
+    both = graph + graph.T
     with _no_autocast(z):
-        pull = graph.sum(dim=1, keepdim=True) * centred - graph @ centred
+        pull = both.sum(dim=1, keepdim=True) * centred - both @ centred
     spread = (centred * pull).sum() / z.numel()
-    return 2 * (spread + alignment - sparsity_coefficient * graph.square().sum() / 2)
+    return 2 * (spread + alignment - sparsity_coefficient * graph.square().sum())
 
 
-def objective(z: Tensor, relations: RelationOutput, coefficients: ObjectiveCoefficients | None = None) -> LossTerms:
+def objective(
+    z: Tensor, relations: RelationOutput, references: int, coefficients: ObjectiveCoefficients | None = None
+) -> LossTerms:
     """The loss of one batch.
 
     Args:
-        z: (N, D) projected representations, any floating type, N ≥ 4.
+        z: (N, D) projected representations, any floating type, N ≥ 4; the references come first.
         relations: of the same N crops, on z's device.
+        references: how many of the crops are undistorted.
         coefficients: the paper's when None.
 
     Raises:
@@ -118,21 +121,23 @@ def objective(z: Tensor, relations: RelationOutput, coefficients: ObjectiveCoeff
             "they must be the same number, at least 4."
         )
     factors = coefficients or ObjectiveCoefficients()
-    even, odd = halves(z)
-    spread = variance(even) + variance(odd)
-    overlap = covariance(even) + covariance(odd)
+    first, second = halves(z, references)
+    spread = variance(first) + variance(second)
+    overlap = covariance(first) + covariance(second)
     distance = invariance(z, relations.graph, relations.alignment, factors.sparsity)
     total = factors.variance * spread + factors.invariance * distance + factors.covariance * overlap
     return LossTerms(total, spread, distance, overlap, relations.alignment)
 
 
-def halves(z: Tensor) -> tuple[Tensor, Tensor]:
-    """Even rows and odd rows (ours; the paper speaks of two halves only).
+def halves(z: Tensor, references: int) -> tuple[Tensor, Tensor]:
+    """The first half of the references with the first half of the distorted crops, and the rest (paper, objective).
 
-    Nodes are ordered by sample, then view, so a cut in the middle would part the samples of a batch, while
-    every other row gives both halves all samples, views and compositions.
+    Crops are ordered by sample, so with two samples each half is the rows of one of them.
     """
-    return z[0::2], z[1::2]
+    undistorted, distorted = z[:references], z[references:]
+    cut, distorted_cut = len(undistorted) // 2, len(distorted) // 2
+    first = torch.cat([undistorted[:cut], distorted[:distorted_cut]])
+    return first, torch.cat([undistorted[cut:], distorted[distorted_cut:]])
 
 
 def _no_autocast(z: Tensor) -> torch.autocast:

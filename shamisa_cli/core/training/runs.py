@@ -88,13 +88,19 @@ class RunFolder:
 
     Attributes:
         path: the folder.
+        keep_every: as `CheckpointStore` takes it.
     """
 
     path: Path
+    keep_every: int = 0
     checkpoints: CheckpointStore = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "checkpoints", CheckpointStore(self.path / "checkpoints"))
+        object.__setattr__(self, "checkpoints", CheckpointStore(self.path / "checkpoints", self.keep_every))
+
+    def keeping(self, every: int) -> RunFolder:
+        """The same folder, in which the checkpoint of every so many steps stays for good."""
+        return replace(self, keep_every=every)
 
     @property
     def record(self) -> Path:

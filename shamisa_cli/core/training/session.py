@@ -27,6 +27,7 @@ def train_run(
     world: World | None = None,
     workers: int = 0,
     checkpoint_every: int = CHECKPOINT_EVERY,
+    keep_every: int = 0,
     on_begin: Callable[[int], None] | None = None,
     on_step: Callable[[Metrics], None] | None = None,
     stop: Callable[[], bool] | None = None,
@@ -44,6 +45,7 @@ def train_run(
         world: where to compute, and with whom; alone on the CPU when None.
         workers: processes that make batches.
         checkpoint_every: steps between checkpoints.
+        keep_every: the checkpoint of every so many steps stays for good; 0 keeps none but the newest.
         on_begin: called once with the step that training begins at.
         on_step, stop: as `Trainer.train` takes them.
 
@@ -59,6 +61,7 @@ def train_run(
         run.check_resumable(record)
     else:
         run.check_new()
+    run = run.keeping(keep_every)
     task = task_of(record.config)
     batches = task.batches(pristine, real, record.config, workers=workers, world=world)
     trainer = Trainer(record.config, run, batches, world=world, checkpoint_every=checkpoint_every)

@@ -7,6 +7,7 @@ from typing import Any
 
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.training import config, relational_config
+from shamisa_cli.core.training.ablations import ablation
 from shamisa_cli.core.training.config import TrainingConfig
 from shamisa_cli.core.training.relational_config import RelationalTrainingConfig
 
@@ -38,3 +39,13 @@ def with_settings(settings: Settings, changes: Mapping[str, Any]) -> Settings:
     if isinstance(settings, TrainingConfig):
         return config.with_settings(settings, changes)
     return relational_config.with_settings(settings, changes)
+
+
+def with_ablation(settings: Settings, name: str) -> Settings:
+    """`settings` changed as the published ablation of that name says.
+
+    Raises SettingError if there is none, or the task has no ablations.
+    """
+    if not isinstance(settings, TrainingConfig):
+        raise SettingError(f"The ablations are of the task shamisa; {settings.task} has none.")
+    return config.with_settings(settings, ablation(name).settings)

@@ -15,7 +15,6 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from shamisa_cli.core.encoder.features import normalised
-from shamisa_cli.core.encoder.spec import Preprocessing
 from shamisa_cli.core.training.config import TrainingConfig
 from shamisa_cli.core.training.distributed import World
 from shamisa_cli.core.training.gradients import gradient_norm
@@ -72,12 +71,13 @@ class Step:
         Returns:
             (9,) float32 on the device, not waited for: `NUMBERS`.
         """
-        pixels = normalised(torch.cat([batch.crops, batch.retained]), Preprocessing())
+        pixels = normalised(torch.cat([batch.crops, batch.retained]), self.learner.backbone.preprocessing)
         if self.config.channels_last:
             pixels = pixels.contiguous(memory_format=torch.channels_last)
         nodes = self._world.gathered_nodes(batch.nodes, self.config.batch)
         seen: Seen = self._replica(pixels, nodes, calibrate=step == 0 and self.config.calibrate_projector)
-        terms = objective(seen.z, seen.relations, self.config.objective)
+        references = self.config.batch.references * self._world.size
+        terms = objective(seen.z, seen.relations, references, self.config.objective)
         retention = self._retention(seen, pixels, batch)
         self.optimiser.zero_grad(set_to_none=True)
         loss = terms.total + self.config.retention * retention

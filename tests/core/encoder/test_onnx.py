@@ -17,7 +17,7 @@ from shamisa_cli.core.encoder.backbones import build_backbone
 from shamisa_cli.core.encoder.encoder import Encoder
 from shamisa_cli.core.encoder.onnx_encoder import OnnxEncoder
 from shamisa_cli.core.encoder.onnx_export import export_graph
-from shamisa_cli.core.encoder.spec import Architecture, EncoderConfig, FeatureSpec, Preprocessing
+from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocessing
 from shamisa_cli.core.errors import ModelError
 
 SPECS = {
@@ -130,7 +130,9 @@ def test_a_graph_of_another_encoder_is_refused(tmp_path: Path) -> None:
         OnnxEncoder.load(exported.config, exported.graph, exported.weights, "another")
 
 
-@pytest.mark.parametrize("architecture", ["mobilenet_v2", "resnet18", "resnet50"])
-def test_every_backbone_can_be_exported(architecture: Architecture, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "architecture", ["mobilenet_v2", "resnet18", "resnet50", "efficientnet_lite2", "timm:resnet18"]
+)
+def test_every_backbone_can_be_exported(architecture: str, tmp_path: Path) -> None:
     network, exported = encoders(EncoderConfig(architecture, FeatureSpec(scales=(1.0,))), tmp_path)
     assert apart(exported.embed(noise(64, 64)), network.embed(noise(64, 64))) < 2e-5

@@ -12,7 +12,6 @@ from torch.nn.functional import normalize
 from shamisa_cli.core.distortions.nodes import NodeTable, node_table
 from shamisa_cli.core.errors import SettingError, TrainingError
 from shamisa_cli.core.relations.relations import (
-    ABLATIONS,
     BRANCHES,
     COEFFICIENTS,
     RelationOutput,
@@ -50,7 +49,7 @@ def test_the_fused_graph_is_the_sum_of_its_branches(nodes: NodeTable, h: torch.T
         weight * COEFFICIENTS[name] * output.branches[name]
         for name, weight in zip(BRANCHES, output.branch_weights.tolist(), strict=True)
     )
-    torch.testing.assert_close(output.graph, expected)
+    torch.testing.assert_close(output.graph, expected.triu(1))
 
 
 def test_the_constants_are_the_published_ones() -> None:
@@ -70,12 +69,12 @@ def test_alignment_is_half_the_published_coefficient_times_the_disagreement(node
     scores = sinkhorn(logits) @ log_p.T  # q_i·log p_j
     like = relations(nodes, h).branches["same_degradation"] > 0
 
-    expected = -0.5 * 0.4906 * (scores.diagonal().mean() + scores[like].mean())
+    expected = -0.5 * 0.4906 * (scores.diagonal().mean() + scores[like].mean()) / 32
 
     assert relations(nodes, h).alignment.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
-def test_only_the_alignment_teaches(nodes: NodeTable, h: torch.Tensor) -> None:
+def test_alignment_and_structure_graphs_teach_and_branch_weights_do_not(nodes: NodeTable, h: torch.Tensor) -> None:
     torch.manual_seed(2)
     relations = Relations(DIM)
     h = h.requires_grad_()
@@ -83,9 +82,9 @@ def test_only_the_alignment_teaches(nodes: NodeTable, h: torch.Tensor) -> None:
     output = relations(nodes, h)
     output.alignment.backward()
 
-    assert not output.graph.requires_grad
     assert not output.branch_weights.requires_grad
-    assert not any(graph.requires_grad for graph in output.branches.values())
+    assert not any(parameter.requires_grad for parameter in relations.weigh.parameters())
+    assert [name for name, graph in output.branches.items() if graph.requires_grad] == list(BRANCHES[4:])
     assert h.grad is not None
     assert h.grad.abs().sum() > 0
     assert relations.prototypes.directions.grad.abs().sum() > 0
@@ -103,13 +102,13 @@ def test_the_alignment_has_the_gradient_of_its_formula_with_codes_held_fixed(nod
     def loss(h: torch.Tensor) -> torch.Tensor:
         log_p = (relations.prototypes(h).detach() / 0.1).log_softmax(1)
         score = codes @ log_p.T
-        return -0.5 * 0.4906 * (score.diagonal().mean() + torch.cat([score[i, j], score[j, i]]).mean())
+        return -0.5 * 0.4906 * (score.diagonal().mean() + torch.cat([score[i, j], score[j, i]]).mean()) / 32
 
     for row, column in ((0, 0), (5, 3), (len(h) - 1, DIM - 1)):
         step = torch.zeros_like(h)
         step[row, column] = 1e-5
         slope = (loss(h.detach() + step) - loss(h.detach() - step)) / 2e-5
-        assert h.grad[row, column].item() == pytest.approx(slope.item(), rel=1e-4, abs=1e-9)
+        assert h.grad[row, column].item() == pytest.approx(slope.item(), rel=1e-4, abs=1e-11)
 
 
 @pytest.mark.parametrize("branch", BRANCHES)
@@ -122,7 +121,8 @@ def test_a_branch_that_is_off_leaves_no_trace(branch: str, nodes: NodeTable, h: 
     assert tuple(output.branches) == left
     assert output.branch_weights.shape == (5,)
     for name in left:
-        torch.testing.assert_close(output.branches[name], whole.branches[name])
+        if name != "prototypes":  # born from another place of the generator, after a smaller network of weights
+            torch.testing.assert_close(output.branches[name], whole.branches[name])
     assert (output.alignment == 0) == (branch == "prototypes")
 
 
@@ -136,10 +136,43 @@ def test_hardened_branches_weigh_all_their_edges_alike(nodes: NodeTable, h: torc
     assert hard.alignment == soft.alignment
 
 
-def test_uniform_weighting_gives_every_branch_the_same(nodes: NodeTable, h: torch.Tensor) -> None:
-    output = relate(nodes, h, RelationSettings(branches=BRANCHES[:4], weighting="uniform"))
+def test_without_weighting_the_coefficients_stand_alone(nodes: NodeTable, h: torch.Tensor) -> None:
+    output = relate(nodes, h, RelationSettings(branches=BRANCHES[:4], weighting="none"))
 
-    assert output.branch_weights.tolist() == [0.25] * 4
+    assert output.branch_weights.tolist() == [1.0] * 4
+    expected = sum(COEFFICIENTS[name] * output.branches[name] for name in BRANCHES[:4])
+    torch.testing.assert_close(output.graph, expected.triu(1))
+
+
+def test_branch_weights_are_read_from_graphs_scaled_by_their_coefficients(nodes: NodeTable, h: torch.Tensor) -> None:
+    torch.manual_seed(2)
+    relations = Relations(DIM)
+    output = relations(nodes, h)
+
+    scaled = torch.stack([COEFFICIENTS[name] * output.branches[name] for name in BRANCHES])
+
+    torch.testing.assert_close(output.branch_weights, relations.weigh(scaled))
+
+
+def test_the_gradient_reaches_the_representations_through_the_edge_weights(nodes: NodeTable, h: torch.Tensor) -> None:
+    torch.manual_seed(2)
+    relations = Relations(DIM).double()
+    h = h.double().requires_grad_()
+    factors = torch.rand(len(h), len(h), generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+
+    def weighted(h: torch.Tensor) -> torch.Tensor:
+        output = relations(nodes, h)
+        fixed = output.branch_weights.detach() * relations.coefficients
+        structure = sum(f * output.branches[n] for f, n in zip(fixed[4:], BRANCHES[4:], strict=True))
+        return (factors * structure.double()).sum()
+
+    slope = torch.autograd.grad(weighted(h), h)[0]
+    # Measured along the slope, where the single precision of the graphs drowns least.
+    step = 1e-4 * slope / slope.norm()
+    with torch.no_grad():
+        measured = (weighted(h + step) - weighted(h - step)) / (2 * step.norm())
+    assert measured.item() == pytest.approx(slope.norm().item(), rel=0.02)
+    assert slope.norm() > 1
 
 
 def test_the_decay_law_reaches_the_graphs(nodes: NodeTable, h: torch.Tensor) -> None:
@@ -148,16 +181,6 @@ def test_the_decay_law_reaches_the_graphs(nodes: NodeTable, h: torch.Tensor) -> 
     graph = output.branches["reference_distorted"]
     i, j = graph.triu().nonzero().T
     torch.testing.assert_close(graph[i, j], 4 / (4 + nodes.severity[j]))
-
-
-@pytest.mark.parametrize("name", ABLATIONS)
-def test_every_ablation_gives_a_graph_that_differs_from_the_whole_method(
-    name: str, nodes: NodeTable, h: torch.Tensor
-) -> None:
-    whole, output = relate(nodes, h), relate(nodes, h, ABLATIONS[name])
-
-    assert (output.graph > 0).any()
-    assert not torch.equal(output.graph, whole.graph)
 
 
 def test_the_same_batch_gives_the_same_graph_again(nodes: NodeTable, h: torch.Tensor) -> None:
@@ -202,7 +225,8 @@ def test_a_record_of_another_batch_is_refused(nodes: NodeTable, h: torch.Tensor)
         {"branches": ()},
         {"branches": ("nearest",)},
         {"decay": "linear"},
-        {"weighting": "learned"},
+        {"weighting": "uniform"},
+        {"prototype_reach": "column"},
         {"neighbours": 0},
         {"prototypes": 1},
         {"coefficients": {"prototypes": 1.0}},

@@ -34,7 +34,7 @@ def log_probabilities(seed: int, n: int, prototypes: int) -> torch.Tensor:
 
 @few
 @given(seeds, st.integers(1, 14), st.integers(1, 20))
-def test_neighbours_are_the_nearest_of_either_side(seed: int, n: int, k: int) -> None:
+def test_neighbours_of_both_directions_are_added(seed: int, n: int, k: int) -> None:
     h = normalize(random(seed, n, 5, dtype=torch.float64), dim=1)
     points = h.numpy()
     distance = [[float(np.linalg.norm(a - b)) for b in points] for a in points]
@@ -42,31 +42,46 @@ def test_neighbours_are_the_nearest_of_either_side(seed: int, n: int, k: int) ->
     expected = torch.zeros(n, n, dtype=torch.float64)
     for i in range(n):
         for j in range(n):
-            if j in near[i] or i in near[j]:
-                expected[i, j] = 1 / (1 + distance[i][j])
+            expected[i, j] = ((j in near[i]) + (i in near[j])) / (1 + distance[i][j])
 
     graph = nearest_neighbours(h, k)
 
-    assert torch.equal(graph > 0, expected > 0)
     torch.testing.assert_close(graph, expected, rtol=1e-9, atol=0)
 
 
-def test_neighbours_carry_no_gradient_and_count_31_each_by_default() -> None:
-    h = normalize(random(0, 80, 16), dim=1).requires_grad_()
+def test_neighbours_count_31_each_by_default() -> None:
+    graph = nearest_neighbours(normalize(random(0, 80, 16), dim=1))
 
-    graph = nearest_neighbours(h)
-
-    assert not graph.requires_grad
     assert (graph > 0).sum(1).min() >= 31
+    assert not graph.diagonal().any()
 
 
-def test_crops_that_look_the_same_have_affinity_one() -> None:
+def test_neighbour_weights_carry_the_gradient_of_their_formula() -> None:
+    h = normalize(random(0, 9, 4, dtype=torch.float64), dim=1).requires_grad_()
+    factors = random(1, 9, 9, dtype=torch.float64)
+
+    def weighted(h: torch.Tensor) -> torch.Tensor:
+        return (factors * nearest_neighbours(h, 3)).sum()
+
+    assert torch.autograd.grad(weighted(h), h)[0].abs().max() > 1e-3
+    assert torch.autograd.gradcheck(weighted, h)
+
+
+def test_crops_that_coincide_have_a_finite_gradient() -> None:
+    h = normalize(torch.ones(6, 8), dim=1).requires_grad_()
+
+    nearest_neighbours(h, 3).sum().backward()
+
+    assert torch.isfinite(h.grad).all()
+
+
+def test_a_mutual_pair_that_looks_the_same_has_affinity_one_in_each_direction() -> None:
     crowd = normalize(torch.ones(6, 512) + 1e-3 * random(0, 6, 512), dim=1)
     crowd[3] = crowd[1]
 
     graph = nearest_neighbours(crowd, 5)
 
-    assert graph[1, 3].item() == pytest.approx(1.0, abs=1e-4)
+    assert graph[1, 3].item() == pytest.approx(2.0, abs=1e-4)
 
 
 def test_half_precision_representations_give_nearly_the_same_neighbours() -> None:
@@ -78,18 +93,19 @@ def test_half_precision_representations_give_nearly_the_same_neighbours() -> Non
     torch.testing.assert_close(half, nearest_neighbours(h, 39), rtol=5e-3, atol=0)
 
 
-def test_a_prototype_logit_is_a_cosine() -> None:
+def test_a_prototype_logit_is_a_cosine_times_the_learned_length() -> None:
     torch.manual_seed(0)
     prototypes = Prototypes(7, 5)
     h = normalize(random(1, 4, 7), dim=1)
+    with torch.no_grad():
+        prototypes.lengths.copy_(torch.arange(1.0, 6.0))
 
     logits = prototypes(h)
 
     for i in range(4):
         for p in range(5):
-            direction = prototypes.directions[p]
-            cosine = torch.nn.functional.cosine_similarity(h[i], direction, dim=0)
-            assert logits[i, p].item() == pytest.approx(cosine.item(), abs=1e-6)
+            cosine = torch.nn.functional.cosine_similarity(h[i], prototypes.directions[p], dim=0)
+            assert logits[i, p].item() == pytest.approx((p + 1) * cosine.item(), abs=1e-5)
 
 
 def test_centred_prototypes_see_what_crops_differ_in() -> None:
@@ -103,14 +119,17 @@ def test_centred_prototypes_see_what_crops_differ_in() -> None:
 
     for i in range(4):
         cosines = torch.nn.functional.cosine_similarity(differences[i : i + 1], prototypes.directions, dim=1)
-        torch.testing.assert_close(logits[i], cosines, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(logits[i], cosines * prototypes.lengths, rtol=1e-3, atol=1e-4)
 
 
-def test_prototypes_start_at_unit_length() -> None:
-    torch.testing.assert_close(Prototypes(300, 32).directions.norm(dim=1), torch.ones(32))
+def test_prototypes_are_born_near_a_length_of_058_as_a_linear_layers_weights() -> None:
+    prototypes = Prototypes(2048, 32)
+
+    torch.testing.assert_close(prototypes.lengths, torch.full((32,), 3**-0.5), rtol=0.05, atol=0)
+    torch.testing.assert_close(prototypes.directions.norm(dim=1), prototypes.lengths)
 
 
-def test_the_length_of_a_prototype_plays_no_part() -> None:
+def test_only_the_learned_length_counts_not_that_of_the_direction() -> None:
     prototypes = Prototypes(7, 5)
     h = normalize(random(1, 4, 7), dim=1)
     before = prototypes(h)
@@ -167,27 +186,30 @@ def test_codes_of_extreme_logits_are_finite_and_carry_no_gradient() -> None:
 
 
 @few
-@given(seeds, st.integers(1, 20), st.integers(2, 5), st.integers(1, 3))
-def test_prototype_affinity_is_the_scaled_mean_of_both_directions(
-    seed: int, n: int, prototypes: int, per_node: int
+@given(seeds, st.integers(1, 12), st.integers(2, 5), st.integers(1, 3), st.sampled_from(["batch", "row"]))
+def test_prototype_affinity_keeps_the_strongest_directed_entries(
+    seed: int, n: int, prototypes: int, per_crop: int, reach: str
 ) -> None:
     log_p = log_probabilities(seed, n, prototypes).double()
     exact = log_p.numpy()
-    affinity = {}
-    for i in range(n):
-        for j in range(i + 1, n):
-            there = sum(math.exp(exact[j, k]) * exact[i, k] for k in range(prototypes)) / prototypes
-            back = sum(math.exp(exact[i, k]) * exact[j, k] for k in range(prototypes)) / prototypes
-            affinity[i, j] = (there + back) / 2
-    low, high = min(affinity.values(), default=0), max(affinity.values(), default=0)
+    affinity = {
+        (i, j): sum(math.exp(exact[j, k]) * exact[i, k] for k in range(prototypes)) / prototypes
+        for i in range(n)
+        for j in range(n)
+    }
+    low, high = min(affinity.values()), max(affinity.values())
     scaled = {pair: (value - low) / (high - low) if high > low else 0.0 for pair, value in affinity.items()}
-    expected = dict(sorted(scaled.items(), key=lambda item: -item[1])[: per_node * n])
+    strongest = sorted(scaled, key=lambda pair: -scaled[pair])
+    if reach == "batch":
+        kept = strongest[: per_crop * n]
+    else:
+        kept = [pair for i in range(n) for pair in [pair for pair in strongest if pair[0] == i][:per_crop]]
 
-    graph = prototype_affinity(log_p, per_node)
+    graph = prototype_affinity(log_p, per_crop, reach)
 
     dense = torch.zeros(n, n, dtype=torch.float64)
-    for (i, j), weight in expected.items():
-        dense[i, j] = dense[j, i] = weight
+    for i, j in kept:
+        dense[i, j] = scaled[i, j]
     torch.testing.assert_close(graph, dense, rtol=1e-9, atol=1e-9)
 
 
@@ -197,15 +219,28 @@ def test_crops_all_alike_among_prototypes_have_affinity_zero_not_nan() -> None:
     assert torch.equal(graph, torch.zeros(5, 5))
 
 
-def test_prototype_affinity_carries_no_gradient_and_keeps_eight_edges_a_crop() -> None:
-    graph = prototype_affinity(log_probabilities(0, 60, 32).requires_grad_())
+def test_prototype_affinity_keeps_eight_entries_a_crop_the_diagonal_among_them() -> None:
+    graph = prototype_affinity(log_probabilities(0, 60, 32))
 
-    assert not graph.requires_grad
-    assert (graph > 0).sum() == 2 * 8 * 60
+    assert (graph > 0).sum() == 8 * 60
+    assert graph.diagonal().any()
+    assert not torch.equal(graph, graph.T), "the entries are directed"
     assert graph.max() == 1.0
 
 
-def test_alignment_is_the_mean_over_crops_and_over_like_distorted_pairs() -> None:
+@pytest.mark.parametrize("reach", ["batch", "row"])
+def test_prototype_weights_carry_the_gradient_of_their_formula(reach: str) -> None:
+    logits = random(0, 9, 4, dtype=torch.float64).requires_grad_()
+    factors = random(1, 9, 9, dtype=torch.float64)
+
+    def weighted(logits: torch.Tensor) -> torch.Tensor:
+        return (factors * prototype_affinity(logits.log_softmax(1), 2, reach)).sum()
+
+    assert torch.autograd.grad(weighted(logits), logits)[0].abs().max() > 1e-3
+    assert torch.autograd.gradcheck(weighted, logits)
+
+
+def test_alignment_is_the_mean_over_crops_or_pairs_and_over_prototypes() -> None:
     log_p, codes = log_probabilities(0, 5, 3), log_probabilities(1, 5, 3).exp()
     pairs = [(0, 2), (1, 4), (2, 3)]
     graph = Graph(torch.tensor(pairs).T, torch.tensor([0.1, 1.0, 0.7]), 5)
@@ -213,8 +248,8 @@ def test_alignment_is_the_mean_over_crops_and_over_like_distorted_pairs() -> Non
     def agreement(i: int, j: int) -> float:
         return sum(codes[i, k].item() * log_p[j, k].item() for k in range(3))
 
-    own = sum(agreement(i, i) for i in range(5)) / 5
-    crossed = sum(agreement(i, j) + agreement(j, i) for i, j in pairs) / 6
+    own = sum(agreement(i, i) for i in range(5)) / 5 / 3
+    crossed = sum(agreement(i, j) + agreement(j, i) for i, j in pairs) / 6 / 3
 
     assert alignment_gain(log_p, codes, graph).item() == pytest.approx(own + crossed, rel=1e-5)
     assert alignment_gain(log_p, codes, Graph.empty(5)).item() == pytest.approx(own, rel=1e-5)
@@ -227,4 +262,4 @@ def test_alignment_teaches_the_probabilities_and_never_the_codes() -> None:
     alignment_gain(log_p, codes, Graph.empty(5)).backward()
 
     assert codes.grad is None
-    torch.testing.assert_close(log_p.grad, codes.detach() / 5)
+    torch.testing.assert_close(log_p.grad, codes.detach() / 15)

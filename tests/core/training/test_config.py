@@ -10,7 +10,6 @@ import pytest
 
 from shamisa_cli.core.encoder.spec import FeatureSpec
 from shamisa_cli.core.errors import SettingError
-from shamisa_cli.core.relations.relations import ABLATIONS
 from shamisa_cli.core.training.config import PRESETS, TrainingConfig, preset, read_config_file, with_settings
 from shamisa_cli.core.training.overrides import differences
 
@@ -59,10 +58,16 @@ def test_one_coefficient_of_a_table_can_be_changed_alone() -> None:
     assert changed.relations.coefficients["within_family"] == preset("paper").relations.coefficients["within_family"]
 
 
-def test_a_letter_names_an_ablation() -> None:
-    assert with_settings(preset("paper"), {"relations": "E"}).relations == ABLATIONS["E"]
-    with pytest.raises(SettingError, match="A, B, C"):
-        with_settings(preset("paper"), {"relations": "Z"})
+@pytest.mark.parametrize(("letter", "case"), [("A", "B7"), ("C", "B1"), ("E", "A1"), ("F", "A3")])
+def test_a_letter_of_before_is_told_its_published_name(letter: str, case: str) -> None:
+    with pytest.raises(SettingError, match=f"now called by its published name, {case}"):
+        with_settings(preset("paper"), {"relations": letter})
+
+
+def test_another_architecture_starts_the_numbers_of_stages_anew() -> None:
+    changed = with_settings(preset("quick"), {"architecture": "timm:resnet18"})
+    assert (changed.frozen_stages, changed.retention_stages, changed.representation_stages) == (0, None, (-1,))
+    assert with_settings(preset("quick"), {"architecture": "resnet18", "frozen_stages": 2}).frozen_stages == 2
 
 
 @pytest.mark.parametrize(

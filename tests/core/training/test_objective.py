@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from shamisa_cli.core.distortions.nodes import node_table
 from shamisa_cli.core.errors import TrainingError
 from shamisa_cli.core.relations.relations import RelationOutput
 from shamisa_cli.core.training.objective import (
@@ -19,6 +20,7 @@ from shamisa_cli.core.training.objective import (
 )
 
 N, D = 11, 4
+REFERENCES = 4
 
 
 @pytest.fixture
@@ -30,8 +32,7 @@ def z() -> torch.Tensor:
 def graph() -> torch.Tensor:
     generator = torch.Generator().manual_seed(1)
     weights = torch.rand(N, N, generator=generator, dtype=torch.float64)
-    half = (weights * (torch.rand(N, N, generator=generator) < 0.5)).triu(1)
-    return half + half.T
+    return (weights * (torch.rand(N, N, generator=generator) < 0.5)).triu(1)
 
 
 def related(graph: torch.Tensor, alignment: torch.Tensor) -> RelationOutput:
@@ -72,12 +73,13 @@ def test_each_term_has_the_value_of_its_formula(z: torch.Tensor, graph: torch.Te
 
 
 def test_the_loss_is_the_published_sum_over_both_halves(z: torch.Tensor, graph: torch.Tensor) -> None:
-    even, odd = z[0::2].numpy(), z[1::2].numpy()
-    spread = expected_variance(even) + expected_variance(odd)
-    overlap = expected_covariance(even) + expected_covariance(odd)
+    rows = z.numpy()
+    first, second = rows[[0, 1, 4, 5, 6]], rows[[2, 3, 7, 8, 9, 10]]
+    spread = expected_variance(first) + expected_variance(second)
+    overlap = expected_covariance(first) + expected_covariance(second)
     distance = expected_invariance(z.numpy(), graph, 0.8, 0.0342)
 
-    terms = objective(z, related(graph, torch.tensor(0.8, dtype=torch.float64)))
+    terms = objective(z, related(graph, torch.tensor(0.8, dtype=torch.float64)), REFERENCES)
 
     assert terms.variance.item() == pytest.approx(spread, rel=1e-12)
     assert terms.covariance.item() == pytest.approx(overlap, rel=1e-12)
@@ -89,7 +91,7 @@ def test_the_loss_is_the_published_sum_over_both_halves(z: torch.Tensor, graph: 
 def test_other_coefficients_are_used_when_given(z: torch.Tensor, graph: torch.Tensor) -> None:
     alignment = torch.tensor(0.8, dtype=torch.float64)
 
-    terms = objective(z, related(graph, alignment), ObjectiveCoefficients(2.0, 3.0, 5.0, sparsity=0.5))
+    terms = objective(z, related(graph, alignment), REFERENCES, ObjectiveCoefficients(2.0, 3.0, 5.0, sparsity=0.5))
 
     assert terms.invariance.item() == pytest.approx(expected_invariance(z.numpy(), graph, 0.8, 0.5), rel=1e-12)
     parts = 2 * terms.variance + 3 * terms.invariance + 5 * terms.covariance
@@ -100,7 +102,7 @@ def test_the_gradient_is_the_slope_of_the_loss(z: torch.Tensor, graph: torch.Ten
     alignment = torch.tensor(0.8, dtype=torch.float64, requires_grad=True)
 
     def loss(z: torch.Tensor, alignment: torch.Tensor) -> torch.Tensor:
-        return objective(z, related(graph, alignment)).total
+        return objective(z, related(graph, alignment), REFERENCES).total
 
     assert torch.autograd.gradcheck(loss, (z.requires_grad_(), alignment))
 
@@ -108,7 +110,7 @@ def test_the_gradient_is_the_slope_of_the_loss(z: torch.Tensor, graph: torch.Ten
 def test_related_crops_are_drawn_together_and_others_left_alone() -> None:
     z = torch.tensor([[0.0, 0.0], [2.0, 0.0], [5.0, 5.0], [9.0, 1.0]], requires_grad=True)
     graph = torch.zeros(4, 4)
-    graph[0, 1] = graph[1, 0] = 0.5
+    graph[0, 1] = 0.5
 
     invariance(z, graph, torch.zeros(())).backward()
 
@@ -137,7 +139,7 @@ def test_projections_with_spread_and_no_overlap_cost_nothing() -> None:
 def test_collapsed_projections_cost_the_whole_hinge_and_have_a_finite_gradient() -> None:
     z = torch.ones(8, 3, requires_grad=True)
 
-    terms = objective(z, related(torch.zeros(8, 8), torch.zeros(())))
+    terms = objective(z, related(torch.zeros(8, 8), torch.zeros(())), 2)
     terms.total.backward()
 
     assert terms.variance.item() == pytest.approx(1 - 0.01)
@@ -145,11 +147,25 @@ def test_collapsed_projections_cost_the_whole_hinge_and_have_a_finite_gradient()
     assert torch.isfinite(z.grad).all()
 
 
-def test_both_halves_hold_all_samples_and_all_rows_are_used(z: torch.Tensor) -> None:
-    even, odd = halves(z)
+def test_with_two_samples_each_half_is_the_rows_of_one() -> None:
+    nodes = node_table(torch.rand(2, 2, 3), photos=2, scales=1)
 
-    assert torch.equal(torch.stack([even[:5], odd], dim=1).reshape(-1, D), z[:10])
-    assert torch.equal(even[5], z[10])
+    first, second = halves(nodes.sample[:, None], references=4)
+
+    assert first.unique().tolist() == [0]
+    assert second.unique().tolist() == [1]
+    assert len(first) == len(second) == 14
+
+
+def test_the_gradient_reaches_the_edge_weights(z: torch.Tensor, graph: torch.Tensor) -> None:
+    graph.requires_grad_()
+
+    invariance(z, graph, torch.zeros((), dtype=torch.float64), 0.05).backward()
+
+    for i, j in ((0, 1), (3, 9), (2, 10)):
+        distance = float(((z[i] - z[j]) ** 2).sum())
+        slope = 2 * (distance / (N * D) - 0.05 * 2 * graph[i, j].item())
+        assert graph.grad[i, j].item() == pytest.approx(slope, rel=1e-9)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
@@ -159,9 +175,9 @@ def test_half_precision_projections_are_summed_in_float32(
     narrow, graph = z.to(dtype), graph.float()
     alignment = torch.tensor(0.8)
 
-    terms = objective(narrow, related(graph, alignment))
+    terms = objective(narrow, related(graph, alignment), REFERENCES)
 
-    exact = objective(narrow.double(), related(graph, alignment))
+    exact = objective(narrow.double(), related(graph, alignment), REFERENCES)
     for name in LossTerms.__dataclass_fields__:
         term = getattr(terms, name)
         assert term.dtype == torch.float32
@@ -170,10 +186,10 @@ def test_half_precision_projections_are_summed_in_float32(
 
 def test_autocast_changes_nothing(z: torch.Tensor, graph: torch.Tensor) -> None:
     z, graph = z.float(), graph.float()
-    plain = objective(z, related(graph, torch.tensor(0.8)))
+    plain = objective(z, related(graph, torch.tensor(0.8)), REFERENCES)
 
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        mixed = objective(z, related(graph, torch.tensor(0.8)))
+        mixed = objective(z, related(graph, torch.tensor(0.8)), REFERENCES)
 
     assert mixed.total == plain.total
 
@@ -183,4 +199,4 @@ def test_too_few_crops_or_another_batch_are_refused(crops: int, z: torch.Tensor,
     relations = related(torch.zeros(3, 3) if crops == 3 else graph, torch.zeros(()))
 
     with pytest.raises(TrainingError, match=f"{crops} projections"):
-        objective(z[:crops], relations)
+        objective(z[:crops], relations, 1)

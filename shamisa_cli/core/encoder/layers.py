@@ -1,0 +1,64 @@
+"""Layers that take the place of timm's, so that every runtime knows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class PaddedConv2d(nn.Conv2d):
+    """A convolution whose padding is fixed, and may be one pixel less before the picture than after it.
+
+    Networks that came from TensorFlow pad by the size of what they get. For even sizes that is a fixed padding;
+    it is taken for odd sizes too, so that the network is the same in every runtime.
+
+    Attributes:
+        sides: padding before and after, for both axes.
+    """
+
+    sides: tuple[int, int]
+
+    @classmethod
+    def like(cls, convolution: nn.Conv2d) -> PaddedConv2d:
+        """The same convolution, with the same parameters, padded for inputs of even size."""
+        (kernel, _), (stride, _) = convolution.kernel_size, convolution.stride
+        padded = cls(
+            convolution.in_channels,
+            convolution.out_channels,
+            kernel,
+            stride,
+            groups=convolution.groups,
+            bias=convolution.bias is not None,
+            device="meta",
+        )
+        padded.weight, padded.bias = convolution.weight, convolution.bias
+        total = max(kernel - stride, 0)
+        padded.sides = (total // 2, total - total // 2)
+        return padded
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(F.pad(x, (*self.sides, *self.sides)))
+
+
+class NormAct(nn.BatchNorm2d):
+    """Batch norm and the activation behind it, as one layer.
+
+    Attributes:
+        act: the activation.
+    """
+
+    act: nn.Module
+
+    @classmethod
+    def like(cls, layer: Any) -> NormAct:
+        """The same layer as one of timm's, with its parameters and statistics."""
+        copy = cls(layer.num_features, eps=layer.eps, momentum=layer.momentum)
+        copy.weight, copy.bias, copy.act = layer.weight, layer.bias, layer.act
+        copy.running_mean, copy.running_var = layer.running_mean, layer.running_var
+        copy.num_batches_tracked = layer.num_batches_tracked
+        return copy
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.act(super().forward(x))  # type: ignore[no-any-return]
