@@ -124,3 +124,11 @@ def test_a_program_killed_while_saving_leaves_its_last_announced_checkpoint_or_a
         assert latest is not None
         assert latest.step >= announced
         assert torch.equal(latest.tensors["value"], torch.full((200_000,), float(latest.step)))
+
+
+def test_the_checkpoint_of_every_so_many_steps_stays_for_good(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path, keep_every=4)
+    for step in range(0, 14, 2):
+        store.save(Checkpoint(step, {"a": torch.zeros(2)}, {}))
+
+    assert store.steps() == [0, 4, 8, 10, 12]

@@ -15,9 +15,9 @@ from safetensors.torch import load_file
 
 from shamisa_cli.core.errors import SettingError, TrainingError
 from shamisa_cli.core.models.folder import load_encoder
-from shamisa_cli.core.relations.relations import ABLATIONS
 from shamisa_cli.core.training.config import TrainingConfig
 from shamisa_cli.core.training.finish import save_trained
+from shamisa_cli.core.training.learner import Learner
 from shamisa_cli.core.training.metrics import read_metrics
 from shamisa_cli.core.training.recipes import TrainingBatch
 from shamisa_cli.core.training.runs import Photographs, RunFolder, RunRecord
@@ -161,13 +161,18 @@ def test_a_representation_can_join_several_stages(
     assert all(torch.allclose(half.norm(dim=1), torch.full((len(h),), math.sqrt(0.5))) for half in halves)
 
 
-@pytest.mark.parametrize("letter", ["B", "E"])
-def test_an_ablation_can_be_trained_with(
-    tmp_path: Path, small_config: TrainingConfig, batches: BatchSource, letter: str
+def test_references_and_distorted_crops_pass_batch_norm_apart(
+    small_config: TrainingConfig, batches: BatchSource
 ) -> None:
-    config = replace(small_config, relations=ABLATIONS[letter], steps=1)
-    trained(config, tmp_path, batches)
-    assert math.isfinite(read_metrics(tmp_path / "metrics.jsonl")[0]["total"])
+    config = replace(small_config, init="none", freeze_batchnorm=False)
+    learner, batch = Learner(config, None), next(iter(batches(0)))
+    references = config.batch.references
+    expected = [learner.represent(crops).h for crops in (batch.crops[:references], batch.crops[references:])]
+
+    seen = learner(batch.crops, batch.nodes)
+
+    torch.testing.assert_close(seen.h, torch.cat(expected))
+    assert not torch.allclose(seen.h, learner.represent(batch.crops).h, atol=1e-3)
 
 
 def broken_at(batches: BatchSource, broken_step: int, value: float) -> BatchSource:
