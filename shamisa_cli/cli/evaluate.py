@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from shamisa_cli.cli import dynamics, human_scores, options
 from shamisa_cli.cli import gmad as duels
-from shamisa_cli.cli import human_scores, options
 from shamisa_cli.cli.console import Console, check_output
 from shamisa_cli.cli.errors import outcome
 from shamisa_cli.core.errors import InputNotFoundError, SettingError
@@ -49,7 +49,10 @@ def evaluate(
             help="PLCC and RMSE after a 4-parameter logistic from the model's scale to the table's.",
         ),
     ] = True,
-    seed: Annotated[int, typer.Option(min=0, rich_help_panel=RESULTS, help="Seed of the intervals.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(min=0, rich_help_panel=RESULTS, help="Seed of the intervals; with --run, of splits and --limit."),
+    ] = 0,
     format: Annotated[
         Format,
         typer.Option("--format", "-f", rich_help_panel=RESULTS, help="For people, or JSON."),
@@ -78,19 +81,23 @@ def evaluate(
     gmad: duels.Rival = None,
     gmad_figure: duels.Figure = None,
     gmad_levels: duels.Levels = 3,
+    run: dynamics.Run = None,
+    every: dynamics.Every = 1,
+    limit: dynamics.Limit = None,
     paths: options.PathsArgument = None,
 ) -> None:
     """Correlate a model's scores with human scores, with 95 % bootstrap intervals.
 
     Nothing is fitted to the pictures but the logistic mapping. With --gmad, also find the pictures by which the model
-    and another one are most unlike; that needs no human scores.
+    and another one are most unlike; that needs no human scores. With --run, judge the encoders of a training run
+    instead, one for each checkpoint.
 
     Exit codes: 0 fine; 2 nothing could be done; 3 some pictures could not be read.
     """
     console = Console()
     if output is not None:
         check_output(output)
-    _check_inputs(mos, paths, gmad, gmad_figure)
+    _check_inputs(mos, paths, gmad, gmad_figure, run)
 
     from shamisa_cli.core.models.loading import load_model
     from shamisa_cli.core.probe.evaluation import evaluate as judge
@@ -99,6 +106,17 @@ def evaluate(
     table = None
     if mos is not None:
         table = read_mos_table(mos, image_column=image_column, mos_column=mos_column, subset_column=subset_column)
+    if run is not None:
+        assert mos is not None
+        assert table is not None
+        settings = {"every": every, "limit": limit, "seed": seed, "device": device.value, "jobs": jobs}
+        agreements = dynamics.judge_run(run, mos, table, **settings, console=console)
+        with console.results(output) as stream:
+            if format is Format.JSON:
+                dynamics.write_json(stream, run, mos, agreements)
+            else:
+                dynamics.write_table(stream, agreements)
+        return
     files = options.find_pictures(paths, None, recursive=True) if table is None else table.paths
     loaded = load_model(model, probe=probe, offline=offline, device=device, runtime=runtime.value, on_demand=cache)
     rival = None
@@ -144,8 +162,12 @@ def evaluate(
     raise typer.Exit(outcome(failed=0, unreadable=len(unreadable), skip_unreadable=skip_unreadable))
 
 
-def _check_inputs(mos: Path | None, paths: Sequence[str] | None, gmad: str | None, gmad_figure: Path | None) -> None:
+def _check_inputs(
+    mos: Path | None, paths: Sequence[str] | None, gmad: str | None, gmad_figure: Path | None, run: Path | None
+) -> None:
     """Raise SettingError when the pictures are not named once, or an option wants another one."""
+    if run is not None and (mos is None or gmad is not None):
+        raise SettingError("--run judges checkpoints on a table of human scores: name one with --mos, and no --gmad.")
     if gmad is None and gmad_figure is not None:
         raise SettingError("--gmad-figure draws what --gmad finds; name another model with --gmad.")
     if mos is not None and paths:
