@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from shamisa_cli.cli import clustered, options
+from shamisa_cli.cli import clustered, embedding_map, options
 from shamisa_cli.cli.console import Console, check_output
 from shamisa_cli.cli.errors import outcome
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
@@ -38,10 +38,18 @@ def embed(
     cache: options.UseCache = True,
     cache_dir: options.CacheFolder = None,
     cache_size: options.CacheSize = options.CACHE_MEGABYTES,
+    plot: embedding_map.Plot = None,
+    color_by: embedding_map.ColourBy = None,
+    table: embedding_map.LabelFile = None,
+    image_column: embedding_map.LabelImage = "image",
+    center_by: embedding_map.CentreBy = None,
+    projection: embedding_map.ProjectionOption = embedding_map.ProjectionName.TSNE,
+    seed: embedding_map.Seed = 0,
 ) -> None:
     """Write the features of pictures into a file, for fit-probe --features and for your own tools.
 
-    Run it again after an interruption, or with more pictures: those in the file that have not changed stay.
+    Run it again after an interruption, or with more pictures: those in the file that have not changed stay. With
+    --plot, also draw a map of the pictures for the browser.
 
     Exit codes:
     0  fine
@@ -55,6 +63,10 @@ def embed(
     target = options.part_file(Path(output), part)
     check_output(target)
     view = options.view_size(view_size)
+    drawing = None
+    if plot is not None:
+        drawing = embedding_map.MapSettings(plot, color_by or (), table, image_column, center_by, projection, seed)
+        embedding_map.check_map(drawing)
     files = options.find_pictures(paths, files_from, recursive, part)
 
     from shamisa_cli.core.models.loading import load_model
@@ -83,4 +95,6 @@ def embed(
         f"{collected.rows:,} pictures, {loaded.encoder.feature_length:,} features each, are in {target}; "
         f"{collected.reused:,} were there before."
     )
+    if drawing is not None:
+        embedding_map.draw_map(drawing, loaded, target, files, view, jobs=jobs, console=console)
     raise typer.Exit(outcome(failed=0, unreadable=len(collected.errors), skip_unreadable=skip_unreadable))

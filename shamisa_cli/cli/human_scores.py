@@ -15,13 +15,12 @@ HUMAN_SCORES = "Human scores"
 FIGURE_NAMES = ("SRCC", "PLCC", "KRCC", "RMSE")
 UNDEFINED = "–"
 
-MosFile = Annotated[
-    Path,
+MOS_HELP = "A CSV file with a line of column names; pictures are relative to its folder."
+MosFile = Annotated[Path, typer.Option("--mos", metavar="FILE", rich_help_panel=HUMAN_SCORES, help=MOS_HELP)]
+OptionalMosFile = Annotated[
+    Path | None,
     typer.Option(
-        "--mos",
-        metavar="FILE",
-        rich_help_panel=HUMAN_SCORES,
-        help="A CSV file with a line of column names; pictures are relative to its folder.",
+        "--mos", metavar="FILE", rich_help_panel=HUMAN_SCORES, show_default="needed but for --gmad", help=MOS_HELP
     ),
 ]
 ImageColumn = Annotated[

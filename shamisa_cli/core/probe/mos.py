@@ -106,6 +106,23 @@ def read_mos_table(
     )
 
 
+def read_column(path: Path, column: str, *, image_column: str = "image") -> dict[Path, str]:
+    """One column of a table such as `read_mos_table` takes, as text by picture; empty where a cell is.
+
+    Raises MosTableError, naming file, line and column, as `read_mos_table` does for what is not about scores.
+    """
+    rows = _rows(path, _text(path))
+    line, header = next(rows, (1, []))
+    columns = [name.strip() for name in header]
+    image, wanted = (_position(path, line, columns, name) for name in (image_column, column))
+    found: dict[Path, str] = {}
+    for line, row in rows:
+        if len(row) != len(columns):
+            raise _error(path, line, None, f"{len(row)} cells, and {len(columns)} were expected as in the first line")
+        found[path.parent / _picture(path, line, image_column, row[image])] = row[wanted].strip()
+    return found
+
+
 def _text(path: Path) -> str:
     try:
         with path.open("rb") as file:

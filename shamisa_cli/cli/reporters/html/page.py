@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING, Any, TextIO
 
 from shamisa_cli.cli.console import printable
+from shamisa_cli.cli.reporters.html.parts import as_base64, json_block, part, policy
 from shamisa_cli.core.distortions.groups import GROUPS
 from shamisa_cli.core.scoring.gate import conclusion, standing
 from shamisa_cli.core.scoring.records import ImageRecord, Run, summarise
@@ -22,8 +20,6 @@ if TYPE_CHECKING:
 
 PLACE_OF_PICTURES = "$pictures"
 DECIMALS = 3
-NOT_IN_SCRIPTS = {ord(character): f"\\u{ord(character):04x}" for character in "<>&"}
-"""What could end a script element or begin a comment in it, as JSON writes it otherwise."""
 
 
 def write_html(records: Sequence[ImageRecord], run: Run, gallery: Gallery, stream: TextIO) -> None:
@@ -33,14 +29,13 @@ def write_html(records: Sequence[ImageRecord], run: Run, gallery: Gallery, strea
     reads; the page's own script puts it in as text. The policy in its head allows that script and that style, by
     their hashes, and no request at all.
     """
-    style, script = _part("report.css"), _part("report.js")
-    before, after = _part("report.html").split(PLACE_OF_PICTURES)
+    style, script = "\n\n".join((part("theme.css"), part("report.css"))), part("report.js")
+    before, after = part("report.html").split(PLACE_OF_PICTURES)
     stream.write(
         Template(before).substitute(
-            policy=f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; "
-            "base-uri 'none'; form-action 'none'",
+            policy=policy(style, script),
             style=style,
-            data=_json(_document(records, run, gallery.has_maps)),
+            data=json_block(_document(records, run, gallery.has_maps)),
         )
     )
     _write_pictures(records, gallery, stream)
@@ -81,27 +76,10 @@ def _write_pictures(records: Sequence[ImageRecord], gallery: Gallery, stream: Te
     """A JSON array of [thumbnail, map] for each record, base64 or null, one after the other: they may be many."""
     stream.write("[")
     for index, record in enumerate(records):
-        pair = [_base64(gallery.thumbnail(record.path)), _base64(gallery.map(record.path))]
+        pair = [as_base64(gallery.thumbnail(record.path)), as_base64(gallery.map(record.path))]
         stream.write(("," if index else "") + "\n" + json.dumps(pair, separators=(",", ":")))
     stream.write("\n]")
 
 
 def _rounded(number: float | None) -> float | None:
     return None if number is None else round(number, DECIMALS)
-
-
-def _base64(content: bytes | None) -> str | None:
-    return None if content is None else base64.b64encode(content).decode("ascii")
-
-
-def _json(document: dict[str, Any]) -> str:
-    return json.dumps(document, allow_nan=False, separators=(",", ":")).translate(NOT_IN_SCRIPTS)
-
-
-def _part(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="utf-8").strip()
-
-
-def _hash(content: str) -> str:
-    """What a Content-Security-Policy calls an inline script or style with this content."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"

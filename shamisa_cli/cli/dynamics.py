@@ -1,0 +1,131 @@
+"""`shamisa evaluate --run`: agreement with people at every checkpoint that a training run kept."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TextIO
+
+import typer
+
+from shamisa_cli.cli.console import Console, printable, rich_on
+from shamisa_cli.cli.human_scores import UNDEFINED
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.probe.mos import MosTable
+    from shamisa_cli.core.training.dynamics_records import StepAgreement
+
+SCHEMA = 1
+PANEL = "A training run"
+
+Run = Annotated[
+    Path | None,
+    typer.Option(
+        "--run",
+        metavar="DIR",
+        rich_help_panel=PANEL,
+        show_default="none",
+        help="Instead of a model, judge the encoder of every checkpoint that a run of shamisa train kept, by a "
+        "regressor fitted to the table at half the usual view size. Results go to DIR/benchmark.jsonl, one step at a "
+        "time, and DIR/benchmark.png; steps that are there are not computed again.",
+    ),
+]
+Every = Annotated[
+    int,
+    typer.Option(
+        "--every", min=1, rich_help_panel=PANEL, help="With --run, only steps that are multiples of N, and the newest."
+    ),
+]
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        "--limit",
+        min=1,
+        rich_help_panel=PANEL,
+        show_default="all",
+        help="With --run, only so many pictures of the table, drawn from --seed.",
+    ),
+]
+
+
+def judge_run(
+    run: Path,
+    mos: Path,
+    table: MosTable,
+    *,
+    every: int,
+    limit: int | None,
+    seed: int,
+    device: str,
+    jobs: int | None,
+    console: Console,
+) -> list[StepAgreement]:
+    """Judge the checkpoints, say what each gave, and draw them all.
+
+    Raises TrainingError, SettingError, InputNotFoundError and ModelError as `probe_checkpoints` does.
+    """
+    from shamisa_cli.core.models.devices import device_name
+    from shamisa_cli.core.training.dynamics import FIGURE_FILE, Benchmark, probe_checkpoints
+    from shamisa_cli.core.training.dynamics_figure import draw_agreements
+    from shamisa_cli.core.training.runs import RunFolder
+
+    folder = RunFolder(run)
+    benchmark = Benchmark.of(mos, table, limit=limit, seed=seed)
+    with ExitStack() as stack:
+        bars: list[Callable[[int], None]] = []
+
+        def begin(steps: int, pictures: int) -> None:
+            console.hint(f"{steps} steps to judge, on {pictures:,} pictures each.")
+            bars.append(stack.enter_context(console.progress("Judging", steps * pictures)))
+
+        agreements = probe_checkpoints(
+            folder,
+            benchmark,
+            every=every,
+            device=device_name(device),
+            jobs=jobs,
+            on_begin=begin,
+            on_picture=lambda count: bars[0](count),
+            on_step=lambda agreement: console.hint(f"step {agreement.step}: SRCC {_figure(agreement.median())}"),
+        )
+    missing = len(benchmark.table) - agreements[-1].pictures
+    if missing:
+        console.warn(f"{missing:,} of the {len(benchmark.table):,} pictures could not be read and are left out.")
+    draw_agreements(folder.path / FIGURE_FILE, agreements)
+    console.hint(f"The picture of it is in {folder.path / FIGURE_FILE}.")
+    return agreements
+
+
+def write_json(stream: TextIO, run: Path, mos: Path, agreements: Sequence[StepAgreement]) -> None:
+    """All steps as JSON, in the form of the lines of benchmark.jsonl."""
+    steps = [agreement.to_json() for agreement in agreements]
+    document = {"schema": SCHEMA, "run": str(run), "mos": str(mos), "steps": steps}
+    stream.write(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_table(stream: TextIO, agreements: Sequence[StepAgreement]) -> None:
+    """For a person: a row for each step, the median SRCC with its quartiles, and the median of each subset."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    console = rich_on(stream)
+    subsets = sorted({name for agreement in agreements for name in agreement.subsets})
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 1))
+    for heading in (" Step", "SRCC", "quartiles", *(printable(name) for name in subsets)):
+        table.add_column(Text(heading), justify="right", no_wrap=True)
+    for agreement in agreements:
+        low, median, high = agreement.quantiles()
+        cells = [f"[{_figure(low)}, {_figure(high)}]", *(_figure(agreement.median(name)) for name in subsets)]
+        table.add_row(f" {agreement.step:,}", _figure(median), *(Text(cell) for cell in cells))
+    console.print(table, soft_wrap=not console.is_terminal)
+    last = agreements[-1]
+    note = f"{last.table}, {last.pictures:,} pictures at half the usual view size; {len(last.srcc)} splits"
+    console.print(Text(f"\n {printable(note)}", "dim"), soft_wrap=True)
+
+
+def _figure(value: float) -> str:
+    return f"{value:.3f}" if math.isfinite(value) else UNDEFINED

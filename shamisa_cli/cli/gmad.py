@@ -1,0 +1,124 @@
+"""`shamisa evaluate --gmad`: the pairs of pictures by which two models are most unlike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TextIO
+
+import typer
+
+from shamisa_cli.cli.console import Console, printable, rich_on
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.models.loading import Model
+    from shamisa_cli.core.probe.gmad import Contestant
+    from shamisa_cli.core.scoring.cache import Cache
+    from shamisa_cli.core.scoring.gmad import Gmad
+    from shamisa_cli.core.scoring.records import ImageRecord
+
+PANEL = "Against another model"
+
+Rival = Annotated[
+    str | None,
+    typer.Option(
+        "--gmad",
+        metavar="NAME|PATH|hf:ORG/NAME[@REV]",
+        rich_help_panel=PANEL,
+        show_default="none",
+        help="Another model with a regressor: find the pictures by which the two are most unlike (gMAD), those of the "
+        "table or, without --mos, of PATHS.",
+    ),
+]
+Figure = Annotated[
+    Path | None,
+    typer.Option(
+        "--gmad-figure",
+        metavar="FILE",
+        rich_help_panel=PANEL,
+        show_default="none",
+        help="Draw the pairs as a PNG: a row for each level of quality, both models' scores below the pictures.",
+    ),
+]
+Levels = Annotated[
+    int,
+    typer.Option(
+        "--gmad-levels", min=1, max=10, rich_help_panel=PANEL, help="Levels of quality that get a pair of each model."
+    ),
+]
+
+
+def compete(
+    models: tuple[Model, Model],
+    records: Sequence[ImageRecord],
+    mos: Sequence[float] | None,
+    *,
+    levels: int,
+    jobs: int | None,
+    cache: Cache | None,
+    console: Console,
+) -> Gmad:
+    """Score the pictures of `records`, which the first model made, with the second, and find the pairs.
+
+    Raises ModelError and SettingError as `core.scoring.gmad.gmad` does.
+    """
+    from shamisa_cli.core.scoring.gmad import gmad
+
+    theirs = scored(models[1], [Path(record.path) for record in records], jobs, cache, console)
+    return gmad(models, (records, theirs), mos, levels=levels)
+
+
+def scored(
+    model: Model, paths: Sequence[Path], jobs: int | None, cache: Cache | None, console: Console
+) -> list[ImageRecord]:
+    """The records of pictures, with a bar."""
+    from shamisa_cli.core.scoring.pipeline import score_files
+
+    with (
+        closing(score_files(model, paths, jobs=jobs, cache=cache)) as scoring,
+        console.progress("Scoring", len(paths)) as advance,
+    ):
+        return [_counted(record, advance) for record in scoring]
+
+
+def draw(target: Path, found: Gmad, console: Console) -> None:
+    """Write the picture of the pairs, and say so."""
+    from shamisa_cli.core.scoring.gmad_figure import draw_gmad
+
+    draw_gmad(target, found)
+    console.hint(f"{len(found.duels)} pairs are drawn in {target}.")
+
+
+def write_gmad(stream: TextIO, found: Gmad) -> None:
+    """The pairs for a person: who defends, at which level, and both models' scores of both pictures."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    console = rich_on(stream)
+    with_mos = any(duel.better.mos is not None for duel in found.duels)
+    sides: tuple[tuple[Contestant, Contestant], ...] = (("a", "b"), ("b", "a"))
+    for defender, attacker in sides:
+        names = [found.name(each) for each in (defender, attacker)]
+        title = f"{names[0]} defends: calls both equal. {names[1]} attacks: prefers the first."
+        console.print(Text(f"\n {printable(title)}\n", "bold"), soft_wrap=True)
+        table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 1))
+        table.add_column(" Level")
+        table.add_column("Pictures", overflow="fold")
+        for heading in (defender, attacker, *(("people",) if with_mos else ())):
+            table.add_column(heading, justify="right", no_wrap=True)
+        for duel in (duel for duel in found.duels if duel.pair.defender == defender):
+            for level, picture in ((duel.level, duel.better), ("", duel.worse)):
+                scores = [f"{picture.scores[name]:.1f}" for name in (defender, attacker)]
+                people = [] if picture.mos is None else [f"{picture.mos:.4g}"]
+                table.add_row(f" {level}", Text(printable(picture.path)), *scores, *people)
+        console.print(table, soft_wrap=not console.is_terminal)
+    console.print(
+        Text(f"\n a: {found.name('a')}, b: {found.name('b')}; {found.count:,} pictures", "dim"), soft_wrap=True
+    )
+
+
+def _counted(record: ImageRecord, advance: Callable[[int], None]) -> ImageRecord:
+    advance(1)
+    return record

@@ -1,0 +1,67 @@
+"""Fills the page of a map of pictures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from string import Template
+from typing import Any, TextIO
+
+from shamisa_cli.cli.console import printable
+from shamisa_cli.cli.reporters.html.page import PLACE_OF_PICTURES
+from shamisa_cli.cli.reporters.html.parts import as_base64, json_block, part, policy
+from shamisa_cli.core.scoring.embedding_map import Colouring, EmbeddingMap, value_counts
+from shamisa_cli.core.scoring.records import ModelRecord
+
+METHODS = {"tsne": "t-SNE", "umap": "UMAP"}
+PLACE_DECIMALS, VALUE_DIGITS = 5, 6
+
+
+def write_map(found: EmbeddingMap, model: ModelRecord, thumbnails: Mapping[str, bytes], stream: TextIO) -> None:
+    """Write the page of a map; as in the page of a run, what comes from outside is data that nothing parses as code.
+
+    Args:
+        found: the map.
+        model: the encoder's.
+        thumbnails: WebP files by the names of the pictures; where one is missing the page shows the name alone.
+        stream: where to.
+    """
+    style, script = "\n\n".join((part("theme.css"), part("map.css"))), part("map.js")
+    before, after = part("map.html").split(PLACE_OF_PICTURES)
+    stream.write(
+        Template(before).substitute(policy=policy(style, script), style=style, data=json_block(_document(found, model)))
+    )
+    stream.write("[")
+    for index, path in enumerate(found.paths):
+        stream.write(("," if index else "") + "\n" + json.dumps(as_base64(thumbnails.get(path))))
+    stream.write("\n]")
+    stream.write(Template(after).substitute(script=script))
+
+
+def _document(found: EmbeddingMap, model: ModelRecord) -> dict[str, Any]:
+    relative = "" if found.centred_by is None else f", less their mean within {printable(found.centred_by)}"
+    made = datetime.now().astimezone().isoformat(sep=" ", timespec="minutes")[:16]
+    return {
+        "about": f"{len(found.paths):,} pictures. Near each other: alike to the model. Distances between far groups, "
+        "directions and the sizes of groups mean nothing.",
+        "origin": f"{METHODS[found.projection]} of the features of {printable(model.name)} "
+        f"({printable(model.revision)}){relative}; made {made} by shamisa.",
+        "paths": [printable(path) for path in found.paths],
+        "x": found.places[:, 0].round(PLACE_DECIMALS).tolist(),
+        "y": found.places[:, 1].round(PLACE_DECIMALS).tolist(),
+        "colourings": [_colouring(each) for each in found.colourings],
+    }
+
+
+def _colouring(colouring: Colouring) -> dict[str, Any]:
+    column = printable(colouring.column)
+    if colouring.numeric:
+        numbers = [None if value is None else float(f"{value:.{VALUE_DIGITS}g}") for value in colouring.values]
+        present = [number for number in numbers if number is not None]
+        return {"kind": "numbers", "column": column, "values": numbers, "low": min(present), "high": max(present)}
+    texts = [None if value is None else str(value) for value in colouring.values]
+    names = list(value_counts(texts))
+    number = {name: index for index, name in enumerate(names)}
+    values = [None if text is None else number[text] for text in texts]
+    return {"kind": "texts", "column": column, "names": [printable(name) for name in names], "values": values}

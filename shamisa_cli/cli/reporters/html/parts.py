@@ -1,0 +1,40 @@
+"""The parts that pages of this folder are put together from, their policy, and data as JSON."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from importlib.resources import files
+from typing import Any
+
+NOT_IN_SCRIPTS = {ord(character): f"\\u{ord(character):04x}" for character in "<>&"}
+"""What could end a script element or begin a comment in it, as JSON writes it otherwise."""
+
+
+def part(name: str) -> str:
+    """A file of this folder."""
+    return files(__package__).joinpath(name).read_text(encoding="utf-8").strip()
+
+
+def policy(style: str, script: str) -> str:
+    """A Content-Security-Policy that allows this style and this script, pictures within the page, and no request."""
+    return (
+        f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def json_block(document: Any) -> str:
+    """A document as JSON that can stand in a script element."""
+    return json.dumps(document, allow_nan=False, separators=(",", ":")).translate(NOT_IN_SCRIPTS)
+
+
+def as_base64(content: bytes | None) -> str | None:
+    """Bytes as they stand in JSON and in data: addresses."""
+    return None if content is None else base64.b64encode(content).decode("ascii")
+
+
+def _hash(content: str) -> str:
+    """What a Content-Security-Policy calls an inline script or style with this content."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"

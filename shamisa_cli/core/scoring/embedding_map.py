@@ -1,0 +1,215 @@
+"""A map of pictures: places from their features, and a value of each by which it is coloured."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from shamisa_cli.core.distortions.groups import GROUPS
+from shamisa_cli.core.errors import ImageError, SettingError
+from shamisa_cli.core.images.decoding import decode
+from shamisa_cli.core.probe.mos import read_column
+from shamisa_cli.core.processors import available_cpus
+from shamisa_cli.core.scoring.embeddings import Features, portable
+from shamisa_cli.core.scoring.gallery import small_webp
+from shamisa_cli.core.scoring.pipeline import in_order, require_probe
+from shamisa_cli.core.scoring.projection import Places, Projection, centred_within, project
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.models.loading import Model
+
+SCORE, FOLDER = "score", "folder"
+THUMBNAIL_SIDE = 160
+"""Long side in pixels; thousands of them are in one page."""
+
+
+@dataclass(frozen=True)
+class Colouring:
+    """A value of each of n pictures.
+
+    Attributes:
+        column: its name.
+        values: numbers or texts, all of one kind; None where a picture has none.
+    """
+
+    column: str
+    values: tuple[float | None, ...] | tuple[str | None, ...]
+
+    @property
+    def numeric(self) -> bool:
+        """Whether they are numbers; texts, or nothing at all, otherwise."""
+        return any(isinstance(value, float) for value in self.values)
+
+
+@dataclass(frozen=True)
+class EmbeddingMap:
+    """What a page shows of n pictures.
+
+    Attributes:
+        paths: as the user named them.
+        places: (n, 2), see `project`.
+        colourings: at least one.
+        projection: what made the places.
+        centred_by: the column within whose values features were centred, or None.
+    """
+
+    paths: tuple[str, ...]
+    places: Places
+    colourings: tuple[Colouring, ...]
+    projection: Projection
+    centred_by: str | None = None
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """A CSV file that says more of pictures: one row a picture, named relative to the file's folder."""
+
+    path: Path
+    image_column: str = "image"
+
+    def column(self, name: str, pictures: Sequence[Path]) -> tuple[str | None, ...]:
+        """The cells (n,) of n pictures; None where a picture has no row or an empty cell.
+
+        Raises:
+            MosTableError: the table cannot be read, or has no such column.
+            SettingError: it has a row for none of the pictures.
+        """
+        rows = read_column(self.path, name, image_column=self.image_column)
+        cells = {os.path.realpath(path): cell for path, cell in rows.items()}
+        found = [cells.get(os.path.realpath(picture)) for picture in pictures]
+        if pictures and all(cell is None for cell in found):
+            raise SettingError(
+                f"{self.path} has a row for none of the pictures, of which the first is {pictures[0]}. Its names are "
+                "relative to its folder."
+            )
+        return tuple(cell or None for cell in found)
+
+
+def embedding_map(
+    pictures: Sequence[Path],
+    features: Features,
+    colourings: Sequence[Colouring],
+    *,
+    projection: Projection = "tsne",
+    centre_by: Colouring | None = None,
+    seed: int = 0,
+) -> EmbeddingMap:
+    """Project the features (n, D) of n pictures.
+
+    Args:
+        pictures: the files.
+        features: of them, in the same order.
+        colourings: values of them.
+        projection: see `project`.
+        centre_by: take features relative to the mean of the pictures with the same value; see `centred_within`.
+        seed: of the projection.
+
+    Raises SettingError as `project` does.
+    """
+    if centre_by is not None:
+        features = centred_within(features, [None if value is None else str(value) for value in centre_by.values])
+    return EmbeddingMap(
+        tuple(portable(str(path)) for path in pictures),
+        project(features, projection, seed=seed),
+        tuple(colourings),
+        projection,
+        None if centre_by is None else centre_by.column,
+    )
+
+
+def colouring(
+    column: str, pictures: Sequence[Path], features: Features, model: Model, table: LabelTable | None = None
+) -> Colouring:
+    """The value of each picture in a column.
+
+    Args:
+        column: "score" (0…100), a group of distortions (severity 0…4), "folder" (where the file is), or with a table
+            any other of its columns: numbers where all its cells are, else text.
+        pictures: n files.
+        features: (n, D) of them by the model.
+        model: with a regressor for "score", with defect probes for the groups.
+        table: see `LabelTable`.
+
+    Raises:
+        ModelError: the model has no regressor.
+        SettingError: the column is not known, or the model names no defects.
+        MosTableError: the table has no such column.
+    """
+    if column == FOLDER:
+        return Colouring(column, _folders(pictures))
+    if column == SCORE:
+        probe = require_probe(model)
+        return Colouring(column, tuple(float(score) for score in probe.score(probe.predict(features))))
+    if column in GROUPS:
+        if model.defects is None:
+            raise SettingError(f"The model {model.name} names no defects; fit-defects teaches it.")
+        return Colouring(column, tuple(model.defects.severities(features)[:, GROUPS.index(column)].tolist()))
+    check_column(column, table)
+    assert table is not None
+    return Colouring(column, _as_numbers(table.column(column, pictures)))
+
+
+def check_column(column: str, table: LabelTable | None) -> None:
+    """Raise SettingError or MosTableError when there can be no such column, whatever the pictures and the model are."""
+    known = (SCORE, FOLDER, *GROUPS)
+    if column in known:
+        return
+    if table is None:
+        raise SettingError(f"There is no column {column!r}; there are {', '.join(known)}, and those of a table.")
+    read_column(table.path, column, image_column=table.image_column)
+
+
+def thumbnails(
+    pictures: Sequence[Path], *, jobs: int | None = None, advance: Callable[[int], None] = lambda _pictures: None
+) -> dict[str, bytes]:
+    """Small WebP files of pictures by their names in the map; without those that cannot be read any more."""
+    threads = jobs or available_cpus()
+    found: dict[str, bytes] = {}
+    with closing(in_order(_thumbnail, pictures, threads, 4 * threads)) as made:
+        for path, outcome in made:
+            content = outcome.result()
+            if content is not None:
+                found[portable(str(path))] = content
+            advance(1)
+    return found
+
+
+def _thumbnail(path: Path) -> bytes | None:
+    try:
+        return small_webp(decode(path, view_size=THUMBNAIL_SIDE).pixels, THUMBNAIL_SIDE)
+    except ImageError:
+        return None
+
+
+def _folders(pictures: Sequence[Path]) -> tuple[str, ...]:
+    """The folder of each picture, from where their folders part; its name where they share one."""
+    parents = [str(path.parent.absolute()) for path in pictures]
+    if len(set(parents)) < 2:
+        return tuple(Path(parent).name or parent for parent in parents)
+    try:
+        root = os.path.commonpath(parents)
+    except ValueError:  # on two drives
+        return tuple(parents)
+    return tuple(portable(os.path.relpath(parent, root)) for parent in parents)
+
+
+def _as_numbers(cells: tuple[str | None, ...]) -> tuple[float | None, ...] | tuple[str | None, ...]:
+    try:
+        numbers = tuple(None if cell is None else float(cell) for cell in cells)
+    except ValueError:
+        return cells
+    return numbers if all(number is None or math.isfinite(number) for number in numbers) else cells
+
+
+def value_counts(values: Sequence[str | None]) -> Mapping[str, int]:
+    """How many pictures have each text, the most frequent first, of equals by name."""
+    names, counts = np.unique([value for value in values if value is not None], return_counts=True)
+    order = np.lexsort((names, -counts))
+    return {str(names[row]): int(counts[row]) for row in order}

@@ -1,0 +1,144 @@
+"""Two models against each other on scored pictures: the pairs of `core.probe.gmad` with what is known of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from shamisa_cli.core.probe.gmad import LEVELS, Contestant, GmadPair, gmad_pairs, places
+from shamisa_cli.core.scoring.pipeline import describe_run, require_probe
+from shamisa_cli.core.scoring.records import ImageRecord, ModelRecord
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.models.loading import Model
+
+CONTESTANTS: tuple[Contestant, Contestant] = ("a", "b")
+LEVEL_NAMES = {1: ("all",), 2: ("low", "high"), 3: ("low", "middle", "high")}
+
+
+@dataclass(frozen=True)
+class GmadPicture:
+    """One picture of a pair.
+
+    Attributes:
+        path: as the user named it.
+        scores: 0…100 by each model.
+        places: 0…1 in each model's order of all the pictures, 1 the best.
+        mos: the human score, where there is one.
+    """
+
+    path: str
+    scores: dict[Contestant, float]
+    places: dict[Contestant, float]
+    mos: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON values."""
+        return {"path": self.path, "scores": self.scores, "places": self.places, "mos": self.mos}
+
+
+@dataclass(frozen=True)
+class GmadDuel:
+    """A pair and its pictures: `better` is the one that the attacker prefers."""
+
+    pair: GmadPair
+    level: str
+    better: GmadPicture
+    worse: GmadPicture
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON values."""
+        return {
+            "level": self.level,
+            "defender": self.pair.defender,
+            "attacker": self.pair.attacker,
+            "gap": self.pair.gap,
+            "better": self.better.to_json(),
+            "worse": self.worse.to_json(),
+        }
+
+
+@dataclass(frozen=True)
+class Gmad:
+    """What came of two models on the same pictures.
+
+    Attributes:
+        models: a and b.
+        count: pictures that both scored.
+        duels: with a as the defender, from the highest level down, then with b.
+    """
+
+    models: tuple[ModelRecord, ModelRecord]
+    count: int
+    duels: tuple[GmadDuel, ...]
+
+    def name(self, contestant: Contestant) -> str:
+        """The model's name; its letter too where both are called the same."""
+        a, b = (model.name for model in self.models)
+        name = a if contestant == "a" else b
+        return f"{name} ({contestant})" if a == b else name
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON values."""
+        return {
+            "models": dict(zip(CONTESTANTS, (model.to_json() for model in self.models), strict=True)),
+            "count": self.count,
+            "pairs": [duel.to_json() for duel in self.duels],
+        }
+
+
+def gmad(
+    models: tuple[Model, Model],
+    records: tuple[Sequence[ImageRecord], Sequence[ImageRecord]],
+    mos: Sequence[float] | None = None,
+    *,
+    levels: int = LEVELS,
+) -> Gmad:
+    """Find the pairs by which two models are most unlike; see `core.probe.gmad`.
+
+    Args:
+        models: a and b, each with a regressor.
+        records: of the same n pictures in the same order, by each model; a picture that one of them could not score
+            is left out.
+        mos: (n,) human scores, which come with the pairs and decide nothing.
+        levels: of quality.
+
+    Raises:
+        ModelError: a model has no regressor.
+        SettingError: too few pictures for so many levels.
+    """
+    both = [row for row, pair in enumerate(zip(*records, strict=True)) if all(each.mos is not None for each in pair)]
+    quality = [_quality(model, [kept[row] for row in both]) for model, kept in zip(models, records, strict=True)]
+    pairs = gmad_pairs(*quality, levels=levels)
+    order = [places(values) for values in quality]
+
+    def picture(number: int) -> GmadPicture:
+        seen = [kept[both[number]] for kept in records]
+        return GmadPicture(
+            seen[0].path,
+            {name: record.score or 0.0 for name, record in zip(CONTESTANTS, seen, strict=True)},
+            {name: float(each[number]) for name, each in zip(CONTESTANTS, order, strict=True)},
+            None if mos is None else float(mos[both[number]]),
+        )
+
+    return Gmad(
+        (describe_run(models[0], "model").model, describe_run(models[1], "model").model),
+        len(both),
+        tuple(
+            GmadDuel(pair, level_name(pair.level, levels), picture(pair.better), picture(pair.worse)) for pair in pairs
+        ),
+    )
+
+
+def level_name(level: int, levels: int) -> str:
+    """A level of quality in words: low, middle and high where there are three."""
+    return LEVEL_NAMES[levels][level] if levels in LEVEL_NAMES else f"{level + 1} of {levels}"
+
+
+def _quality(model: Model, records: Sequence[ImageRecord]) -> np.ndarray:
+    """Predictions (n,), higher better; not clipped as scores are, so that they tell the best from each other too."""
+    values = np.array([record.mos for record in records], dtype=np.float64)
+    return -values if require_probe(model).scale.lower_is_better else values

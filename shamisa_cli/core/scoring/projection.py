@@ -1,0 +1,96 @@
+"""Features of many pictures as places on a plane, near where the encoder sees them alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shamisa_cli.core.errors import SettingError
+
+Features = NDArray[np.float32]
+Places = NDArray[np.float64]
+Projection = Literal["tsne", "umap"]
+PROJECTIONS: tuple[Projection, ...] = get_args(Projection)
+
+COMPONENTS = 50
+"""Principal components that are kept of the features first (van der Maaten and Hinton 2008, section 4.2: 30)."""
+PERPLEXITY = 30.0
+"""Of t-SNE: about how many neighbours count."""
+NEIGHBOURS = 15
+"""Of UMAP, its own default."""
+
+
+def require_projection(projection: str) -> None:
+    """Raise SettingError when the projection is not known or not installed, before any work is done."""
+    if projection not in PROJECTIONS:
+        raise SettingError(f"The projection is {projection!r}; it can be {', '.join(PROJECTIONS)}.")
+    if projection == "umap" and find_spec("umap") is None:
+        raise SettingError("UMAP is not installed. Install it with: pip install 'shamisa[umap]', or take t-SNE.")
+
+
+def project(features: Features, projection: Projection = "tsne", *, seed: int = 0) -> Places:
+    """Places (n, 2) of features (n, D), centred, the one farthest from the middle at distance 1.
+
+    The same features and the same seed give the same places on one machine: t-SNE computes in one thread, since
+    with several the order of its sums, and so the map, would depend on who is first.
+
+    Raises SettingError as `require_projection` does.
+    """
+    require_projection(projection)
+    if len(features) < 4:
+        places = _principal(features, 2, seed)
+    elif projection == "umap":
+        places = _umap(_principal(features, COMPONENTS, seed), seed)
+    else:
+        places = _tsne(_principal(features, COMPONENTS, seed), seed)
+    centred: Places = places - places.mean(axis=0)
+    farthest = float(np.linalg.norm(centred, axis=1).max())
+    return centred / farthest if farthest > 0 else centred
+
+
+def centred_within(features: Features, names: Sequence[str | None]) -> Features:
+    """Features (n, D), each less the mean of those with the same name; those without a name stay.
+
+    With the names of the original photographs, what is left of their versions is what was done to them.
+    """
+    centred = features.copy()
+    labels = np.array(["" if name is None else name for name in names])
+    for name in {name for name in names if name is not None}:
+        rows = labels == name
+        centred[rows] -= features[rows].mean(axis=0, dtype=np.float64).astype(np.float32)
+    return centred
+
+
+def _principal(features: Features, count: int, seed: int) -> Places:
+    from sklearn.decomposition import PCA
+
+    count = min(count, *features.shape)
+    spread = float(np.ptp(features, axis=0).max()) if len(features) else 0.0
+    if len(features) < 2 or spread == 0:
+        return np.zeros((len(features), max(2, count)))
+    places = PCA(count, svd_solver="randomized", random_state=seed).fit_transform(features.astype(np.float64))
+    return np.pad(places, ((0, 0), (0, max(0, 2 - count))))
+
+
+def _tsne(places: Places, seed: int) -> Places:
+    from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
+
+    if not places.any():
+        return places[:, :2]
+    perplexity = min(PERPLEXITY, (len(places) - 1) / 3)
+    with threadpool_limits(1):
+        found = TSNE(2, init="pca", perplexity=perplexity, random_state=seed, n_jobs=1).fit_transform(places)
+    return np.asarray(found, dtype=np.float64)
+
+
+def _umap(places: Places, seed: int) -> Places:
+    from umap import UMAP
+
+    # With a seed umap-learn computes in one thread too.
+    found = UMAP(n_neighbors=min(NEIGHBOURS, len(places) - 1), random_state=seed, n_jobs=1).fit_transform(places)
+    return np.asarray(found, dtype=np.float64)

@@ -1,0 +1,207 @@
+"""Training dynamics: how well a linear regressor on the features of each kept checkpoint agrees with people.
+
+Every checkpoint is read the same way: the pictures of one table at half the usual view size, which ranks encoders at a
+fifth of the cost, the maps that the finished model reads, at one scale, and the same few splits. Figures of one table
+and one set of settings can be compared with each other, not with those of the finished model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from shamisa_cli.core.encoder.backbones import build_backbone
+from shamisa_cli.core.encoder.encoder import Encoder
+from shamisa_cli.core.encoder.initialisation import initial_state
+from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocessing
+from shamisa_cli.core.errors import InputNotFoundError, SettingError, TrainingError
+from shamisa_cli.core.probe.mos import MIN_ROWS, MosTable
+from shamisa_cli.core.probe.protocol import run_protocol
+from shamisa_cli.core.scoring.pipeline import embed_files
+from shamisa_cli.core.training.config import TrainingConfig
+from shamisa_cli.core.training.dynamics_records import RECORDS_FILE, StepAgreement, append_agreement, read_agreements
+from shamisa_cli.core.training.finish import feature_spec
+from shamisa_cli.core.training.runs import RunFolder
+
+SPLITS = 4
+FIGURE_FILE = "benchmark.png"
+KEY_DIGITS = 12
+_BACKBONE = "learner.backbone."
+"""Before the names of the backbone's tensors in a checkpoint."""
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What every checkpoint of a run is read on, and how.
+
+    Attributes:
+        name: of the table, for people.
+        table: the pictures and their human scores.
+        seed: of the splits.
+    """
+
+    name: str
+    table: MosTable
+    seed: int = 0
+
+    @classmethod
+    def of(cls, path: Path, table: MosTable, *, limit: int | None = None, seed: int = 0) -> Benchmark:
+        """The table read from `path`, or `limit` rows of it, drawn from `seed`.
+
+        Raises SettingError when fewer than `MIN_ROWS` pictures are asked for.
+        """
+        if limit is not None and limit < MIN_ROWS:
+            raise SettingError(f"{limit} pictures were asked for; at least {MIN_ROWS} are needed.")
+        if limit is not None and limit < len(table):
+            table = table.take(np.sort(np.random.default_rng(seed).permutation(len(table))[:limit]))
+        return cls(path.name, table, seed)
+
+    def key(self, encoder: EncoderConfig) -> str:
+        """A name for all that decides the figures but the weights: equal names, comparable figures."""
+        rows = [
+            (str(path.name), path.stat().st_size if path.is_file() else None, float(mos))
+            for path, mos in zip(self.table.paths, self.table.mos, strict=True)
+        ]
+        decides = [rows, self.table.groups, self.table.subsets, SPLITS, self.seed, encoder.to_json()]
+        return hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:KEY_DIGITS]
+
+
+def probe_checkpoints(
+    run: RunFolder,
+    benchmark: Benchmark,
+    *,
+    every: int = 1,
+    device: str = "cpu",
+    jobs: int | None = None,
+    on_begin: Callable[[int, int], None] = lambda _steps, _pictures: None,
+    on_picture: Callable[[int], None] = lambda _pictures: None,
+    on_step: Callable[[StepAgreement], None] = lambda _agreement: None,
+) -> list[StepAgreement]:
+    """Judge the encoder of every checkpoint that a run keeps and that was not judged before.
+
+    Each step becomes a line of RUN/benchmark.jsonl when it is done, so that a kill costs one step at most; training
+    may go on meanwhile, and a checkpoint that it removes before it is read is passed over.
+
+    Args:
+        run: of the task shamisa.
+        benchmark: what they are judged on.
+        every: only steps that are multiples of it, and the newest.
+        device: where the encoder computes.
+        jobs: threads that decode.
+        on_begin: told how many steps there are to judge, and how many pictures each has.
+        on_picture: told 1 after each picture.
+        on_step: told each new result.
+
+    Returns:
+        All results of this benchmark that the run has, in the order of the steps.
+
+    Raises:
+        TrainingError: there is no run, or none of its checkpoints is left.
+        SettingError: the run trains no encoder, or `every` is below 1.
+        InputNotFoundError: too few pictures can be read.
+    """
+    if every < 1:
+        raise SettingError(f"Every {every} steps makes no sense; the least is every 1.")
+    config = run.read().config
+    if not isinstance(config, TrainingConfig):
+        raise SettingError(
+            f"The run in {run.path} is of the task {config.task}; only runs of shamisa train an encoder."
+        )
+    encoder = encoder_config(config)
+    key = benchmark.key(encoder)
+    known = read_agreements(run.path / RECORDS_FILE, key)
+    done = {agreement.step for agreement in known}
+    steps = [step for step in _steps(run, config, every) if step not in done]
+    if not known and not steps:
+        raise TrainingError(f"The run in {run.path} has no checkpoint yet; there is one once training has begun.")
+    on_begin(len(steps), len(benchmark.table))
+    for step in steps:
+        weights = _weights(run, config, step)
+        if weights is None:
+            continue
+        agreement = _agreement(
+            Encoder.create(encoder, weights, device), benchmark, step, key, jobs=jobs, on_picture=on_picture
+        )
+        append_agreement(run.path / RECORDS_FILE, agreement)
+        known.append(agreement)
+        on_step(agreement)
+    if not known:
+        raise TrainingError(f"Training has removed all checkpoints of {run.path} that were to be judged; try again.")
+    return sorted(known, key=lambda agreement: agreement.step)
+
+
+def encoder_config(config: TrainingConfig) -> EncoderConfig:
+    """How checkpoints are read: what the finished model reads, at one scale and half the usual view size."""
+    with torch.device("meta"):
+        spec: FeatureSpec = feature_spec(config, build_backbone(config.architecture))
+    usual = Preprocessing()
+    assert usual.view_size is not None
+    return EncoderConfig(
+        config.architecture,
+        replace(spec, scales=(1.0,), crops=None),
+        replace(usual, view_size=usual.view_size // 2),
+    )
+
+
+def _steps(run: RunFolder, config: TrainingConfig, every: int) -> list[int]:
+    """The steps whose weights can be had; 0 from the file that the run began with where its checkpoint is gone."""
+    kept = run.checkpoints.steps()
+    steps = {step for step in kept if step % every == 0} | set(kept[-1:])
+    if Path(config.init).is_file():
+        steps.add(0)
+    return sorted(steps)
+
+
+def _weights(run: RunFolder, config: TrainingConfig, step: int) -> dict[str, Tensor] | None:
+    """The backbone's weights; None where training has removed the checkpoint in the meantime."""
+    if step == 0 and 0 not in run.checkpoints.steps():
+        return initial_state(config.architecture, config.init)
+    try:
+        tensors = run.checkpoints.load(step).tensors
+    except TrainingError:
+        if step in run.checkpoints.steps():
+            raise
+        return None
+    return {name.removeprefix(_BACKBONE): value for name, value in tensors.items() if name.startswith(_BACKBONE)}
+
+
+def _agreement(
+    encoder: Encoder, benchmark: Benchmark, step: int, key: str, *, jobs: int | None, on_picture: Callable[[int], None]
+) -> StepAgreement:
+    table = benchmark.table
+    rows, features = [], []
+    with closing(embed_files(encoder, table.paths, jobs=jobs)) as embeddings:
+        for row, embedding in enumerate(embeddings):
+            if embedding.features is not None:
+                rows.append(row)
+                features.append(embedding.features)
+            on_picture(1)
+    if len(rows) < MIN_ROWS:
+        raise InputNotFoundError(
+            f"{len(rows)} of the {len(table)} pictures of {benchmark.name} could be read, and at least {MIN_ROWS} are "
+            "needed. Check the names in the table: they are relative to its folder."
+        )
+    table = table.take(rows)
+    result = run_protocol(
+        np.stack(features), table.mos, groups=table.groups, subsets=table.subsets, splits=SPLITS, seed=benchmark.seed
+    )
+    return StepAgreement(
+        step,
+        key,
+        benchmark.name,
+        len(rows),
+        tuple(split.overall.srcc for split in result.splits),
+        tuple(split.overall.plcc for split in result.splits),
+        {
+            name: tuple(split.subsets[name].srcc if name in split.subsets else float("nan") for split in result.splits)
+            for name in result.subset_names
+        },
+    )

@@ -1,0 +1,109 @@
+"""benchmark.jsonl: how well the encoder at one step of a run agrees with people, a line a step."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shamisa_cli.core.training.metrics import read_metrics
+
+RECORDS_FILE = "benchmark.jsonl"
+
+
+@dataclass(frozen=True)
+class StepAgreement:
+    """Agreement with people at one step of a run; a line of `RECORDS_FILE`.
+
+    Attributes:
+        step: how many steps had been done.
+        benchmark: names the pictures, their human scores and everything else that decides the figures.
+        table: the table's name, for people.
+        pictures: how many were read.
+        srcc, plcc: of the test part of each split, nan where undefined.
+        subsets: SRCC of each split by subset, by name; empty where the table names none.
+    """
+
+    step: int
+    benchmark: str
+    table: str
+    pictures: int
+    srcc: tuple[float, ...]
+    plcc: tuple[float, ...]
+    subsets: Mapping[str, tuple[float, ...]]
+
+    def median(self, subset: str | None = None) -> float:
+        """Median SRCC over the splits in which it is defined, of all pictures or of one subset; nan without any."""
+        return float(self.quantiles(subset)[1])
+
+    def quantiles(self, subset: str | None = None) -> NDArray[np.float64]:
+        """(3,): quartiles and median of SRCC over the splits, lowest first."""
+        values = np.array(self.srcc if subset is None else self.subsets.get(subset, ()), dtype=np.float64)
+        defined = values[np.isfinite(values)]
+        if not len(defined):
+            return np.full(3, np.nan)
+        return np.asarray(np.quantile(defined, [0.25, 0.5, 0.75]), dtype=np.float64)
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON values; null where a figure is undefined."""
+        return {
+            **asdict(self),
+            "srcc": _plain(self.srcc),
+            "plcc": _plain(self.plcc),
+            "subsets": {name: _plain(values) for name, values in self.subsets.items()},
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> StepAgreement:
+        """Read what `to_json` wrote. Raises KeyError, TypeError, ValueError or AttributeError on anything else."""
+        return cls(
+            int(data["step"]),
+            str(data["benchmark"]),
+            str(data["table"]),
+            int(data["pictures"]),
+            _numbers(data["srcc"]),
+            _numbers(data["plcc"]),
+            {str(name): _numbers(values) for name, values in data["subsets"].items()},
+        )
+
+
+def read_agreements(path: Path, benchmark: str | None = None) -> list[StepAgreement]:
+    """The lines of a file, or those of one benchmark, in their order.
+
+    A line that was cut off is left out, and of several for one step the first counts.
+    """
+    found: dict[tuple[str, int], StepAgreement] = {}
+    for line in read_metrics(path):
+        try:
+            agreement = StepAgreement.from_json(line)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            continue
+        if benchmark in (None, agreement.benchmark):
+            found.setdefault((agreement.benchmark, agreement.step), agreement)
+    return list(found.values())
+
+
+def append_agreement(path: Path, agreement: StepAgreement) -> None:
+    """Add a line and have it on the disk; behind a line that a kill cut off, on a line of its own."""
+    with path.open("ab+") as file:
+        if file.seek(0, os.SEEK_END):
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                file.write(b"\n")
+        file.write(json.dumps(agreement.to_json()).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _plain(values: Sequence[float]) -> list[float | None]:
+    return [float(value) if np.isfinite(value) else None for value in values]
+
+
+def _numbers(values: Sequence[float | None]) -> tuple[float, ...]:
+    return tuple(float("nan") if value is None else float(value) for value in values)

@@ -1,0 +1,217 @@
+"""Agreement with people at each checkpoint of a run, judged beside the training and never twice."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageFilter
+from safetensors.torch import load_file
+
+from shamisa_cli.core.encoder.encoder import Encoder
+from shamisa_cli.core.errors import InputNotFoundError, SettingError, TrainingError
+from shamisa_cli.core.images.decoding import decode
+from shamisa_cli.core.probe.mos import MosTable, read_mos_table
+from shamisa_cli.core.probe.protocol import run_protocol
+from shamisa_cli.core.training.checkpoints import Checkpoint
+from shamisa_cli.core.training.config import TrainingConfig
+from shamisa_cli.core.training.dynamics import Benchmark, encoder_config, probe_checkpoints
+from shamisa_cli.core.training.dynamics_figure import draw_agreements
+from shamisa_cli.core.training.dynamics_records import StepAgreement, append_agreement, read_agreements
+from shamisa_cli.core.training.relational_config import RelationalTrainingConfig
+from shamisa_cli.core.training.runs import Photographs, RunFolder, RunRecord
+from shamisa_cli.core.training.trainer import BatchSource, Trainer
+
+PICTURES = 24
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> MosTable:
+    """Pictures whose score falls with their blur."""
+    folder = tmp_path_factory.mktemp("scored")
+    lines = ["image,mos,kind"]
+    for number in range(PICTURES):
+        noise = np.random.default_rng(number).integers(0, 256, (40, 48, 3), dtype=np.uint8)
+        Image.fromarray(noise).filter(ImageFilter.GaussianBlur(number / 6)).save(folder / f"{number}.png")
+        lines.append(f"{number}.png,{5 - number / 6:.3f},{'odd' if number % 2 else 'even'}")
+    (folder / "mos.csv").write_text("\n".join(lines) + "\n")
+    return read_mos_table(folder / "mos.csv", subset_column="kind")
+
+
+@pytest.fixture
+def run(tmp_path: Path, small_config: TrainingConfig, start_weights: Path) -> RunFolder:
+    """A run with checkpoints of steps 0, 2 and 4, whose weights drift away from the start."""
+    folder = RunFolder(tmp_path / "run")
+    folder.path.mkdir()
+    folder.write(RunRecord(small_config, Photographs((), (), 0, 0, "")))
+    start = load_file(start_weights)
+    for step in (0, 2, 4):
+        generator = torch.Generator().manual_seed(step)
+        tensors = {
+            f"learner.backbone.{name}": value + 0.01 * step * torch.randn(value.shape, generator=generator)
+            if value.is_floating_point() and "running" not in name
+            else value
+            for name, value in start.items()
+        }
+        folder.checkpoints.save(Checkpoint(step, tensors | {"learner.heads.z": torch.zeros(1)}, {}))
+    return folder
+
+
+def judged(run: RunFolder, table: MosTable, **settings: int) -> tuple[list[StepAgreement], list[int]]:
+    """All results, and the steps that were computed for them."""
+    computed: list[StepAgreement] = []
+    found = probe_checkpoints(run, Benchmark("mos.csv", table), jobs=1, on_step=computed.append, **settings)
+    return found, [agreement.step for agreement in computed]
+
+
+def as_json(agreements: list[StepAgreement]) -> list[dict[str, object]]:
+    """Without nan, which is not equal to itself."""
+    return [agreement.to_json() for agreement in agreements]
+
+
+def test_each_checkpoint_is_judged_and_never_again(run: RunFolder, table: MosTable) -> None:
+    first, computed = judged(run, table)
+    assert [agreement.step for agreement in first] == computed == [0, 2, 4]
+    assert all(len(agreement.srcc) == 4 and agreement.pictures == PICTURES for agreement in first)
+    assert set(first[0].subsets) == {"even", "odd"}
+    again, computed = judged(run, table)
+    assert computed == []
+    assert as_json(again) == as_json(first)
+
+
+def test_checkpoints_that_a_trainer_writes_can_be_judged(
+    run: RunFolder, table: MosTable, small_config: TrainingConfig, batches: BatchSource
+) -> None:
+    start = judged(run, table)[0][0]
+    shutil.rmtree(run.checkpoints.folder)
+    (run.path / "benchmark.jsonl").unlink()
+    assert Trainer(small_config, run, batches, checkpoint_every=2).train()
+    trained, computed = judged(run, table)
+    assert computed == [0, 2, 4]
+    assert trained[0].srcc == pytest.approx(start.srcc)
+
+
+def test_the_figures_are_those_of_a_regressor_on_half_size_features(
+    run: RunFolder, table: MosTable, small_config: TrainingConfig, start_weights: Path
+) -> None:
+    config = encoder_config(small_config)
+    assert (config.preprocessing.view_size, config.features.scales) == (256, (1.0,))
+    encoder = Encoder.create(config, load_file(start_weights))
+    features = np.stack([encoder.embed(decode(path, view_size=256).pixels) for path in table.paths])
+    expected = run_protocol(features, table.mos, subsets=table.subsets, splits=4, seed=0)
+    start = judged(run, table)[0][0]
+    assert start.srcc == pytest.approx([split.overall.srcc for split in expected.splits])
+    assert start.median() == pytest.approx(expected.spread("srcc").median)
+    assert start.median("odd") == pytest.approx(expected.spread("srcc", "odd").median, nan_ok=True)
+
+
+def test_a_killed_line_costs_that_step_alone(run: RunFolder, table: MosTable) -> None:
+    found, _ = judged(run, table)
+    lines = run.path / "benchmark.jsonl"
+    lines.write_bytes(lines.read_bytes()[:-20])
+    again, computed = judged(run, table)
+    assert computed == [4]
+    assert as_json(again) == as_json(found)
+    assert [json.loads(line)["step"] for line in lines.read_text().splitlines() if line.endswith("}")] == [0, 2, 4]
+
+
+def test_other_pictures_are_another_benchmark_in_the_same_file(run: RunFolder, table: MosTable) -> None:
+    judged(run, table)
+    part = Benchmark.of(Path("mos.csv"), table, limit=12, seed=1)
+    found = probe_checkpoints(run, part, jobs=1)
+    assert [(agreement.step, agreement.pictures) for agreement in found] == [(0, 12), (2, 12), (4, 12)]
+    assert len(read_agreements(run.path / "benchmark.jsonl")) == 6
+    assert part.table.paths == Benchmark.of(Path("mos.csv"), table, limit=12, seed=1).table.paths
+
+
+def test_only_every_nth_step_and_the_newest_are_judged(run: RunFolder, table: MosTable) -> None:
+    assert judged(run, table, every=3)[1] == [0, 4]
+
+
+def test_the_start_is_read_from_its_file_where_its_checkpoint_is_gone(run: RunFolder, table: MosTable) -> None:
+    with_checkpoint = judged(run, table)[0][0]
+    shutil.rmtree(run.path / "checkpoints" / "step-00000000")
+    (run.path / "benchmark.jsonl").unlink()
+    assert judged(run, table)[0][0].srcc == pytest.approx(with_checkpoint.srcc)
+
+
+def test_a_checkpoint_that_training_removes_meanwhile_is_passed_over(
+    run: RunFolder, table: MosTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = type(run.checkpoints).load
+
+    def removing(store: object, step: int) -> object:
+        if step == 2:
+            shutil.rmtree(run.path / "checkpoints" / "step-00000002")
+        return load(store, step)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(type(run.checkpoints), "load", removing)
+    assert judged(run, table)[1] == [0, 4]
+
+
+def test_what_cannot_be_judged_is_said(run: RunFolder, table: MosTable, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="no run"):
+        judged(RunFolder(tmp_path / "nothing"), table)
+    with pytest.raises(SettingError, match="at least 10"):
+        Benchmark.of(Path("mos.csv"), table, limit=3)
+    gone = MosTable(tuple(tmp_path / path.name for path in table.paths), table.mos)
+    with pytest.raises(InputNotFoundError, match="0 of the 24 pictures"):
+        judged(run, gone)
+    relational = RunFolder(tmp_path / "relational")
+    relational.path.mkdir()
+    relational.write(RunRecord(RelationalTrainingConfig(), Photographs((), (), 0, 0, "")))
+    with pytest.raises(SettingError, match="task relational"):
+        judged(relational, table)
+
+
+def test_undefined_figures_survive_the_file(tmp_path: Path) -> None:
+    kept = StepAgreement(3, "key", "mos.csv", 9, (0.5, float("nan")), (0.25, 1.0), {"ss01": (float("nan"),) * 2})
+    append_agreement(tmp_path / "lines.jsonl", kept)
+    (read,) = read_agreements(tmp_path / "lines.jsonl", "key")
+    assert read.to_json() == kept.to_json()
+    assert read.median() == 0.5
+    assert np.isnan(read.median("ss01"))
+
+
+def test_the_picture_has_a_panel_for_each_subset(tmp_path: Path) -> None:
+    def at(step: int) -> StepAgreement:
+        return StepAgreement(step, "key", "$mos.csv", 9, (0.5, 0.6), (0.5, 0.6), {"a": (0.1, 0.2), "b$_": (0.3, 0.4)})
+
+    draw_agreements(tmp_path / "nothing.png", [])
+    assert not (tmp_path / "nothing.png").exists()
+    widths = []
+    for subsets in (2, 0):
+        agreements = [at(step) if subsets else StepAgreement(step, "k", "t", 9, (0.5,), (0.5,), {}) for step in (0, 5)]
+        draw_agreements(tmp_path / "benchmark.png", agreements)
+        with Image.open(tmp_path / "benchmark.png") as picture:
+            widths.append(picture.width)
+    assert widths[0] > widths[1]
+
+
+def test_judge_at_the_command_line(shamisa_main: Callable[..., str], run: RunFolder, table: MosTable) -> None:
+    mos = table.paths[0].parent / "mos.csv"
+    shown = shamisa_main("evaluate", "--run", run.path, "--mos", mos, "--subset-column", "kind", "--limit", 20)
+    assert [line.split()[0] for line in shown.splitlines() if line.strip()[:1].isdigit()] == ["0", "2", "4"]
+    document = json.loads(shamisa_main("evaluate", "--run", run.path, "--mos", mos, "--limit", 20, "--format", "json"))
+    assert [step["step"] for step in document["steps"]] == [0, 2, 4]
+    assert (run.path / "benchmark.png").is_file()
+
+
+@pytest.fixture
+def shamisa_main() -> Callable[..., str]:
+    """What a command writes to stdout when all goes well."""
+
+    def main(*arguments: object) -> str:
+        command = [sys.executable, "-m", "shamisa_cli", *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return main
