@@ -81,6 +81,10 @@ def judge_run(
             console.hint(f"{steps} steps to judge, on {pictures:,} pictures each.")
             bars.append(stack.enter_context(console.progress("Judging", steps * pictures)))
 
+        def judged(new: StepAgreement, known: list[StepAgreement]) -> None:
+            console.hint(f"step {new.step}: SRCC {_figure(new.median())}")
+            draw_agreements(folder.path / FIGURE_FILE, known)
+
         agreements = probe_checkpoints(
             folder,
             benchmark,
@@ -89,7 +93,7 @@ def judge_run(
             jobs=jobs,
             on_begin=begin,
             on_picture=lambda count: bars[0](count),
-            on_step=lambda agreement: console.hint(f"step {agreement.step}: SRCC {_figure(agreement.median())}"),
+            on_step=judged,
         )
     missing = len(benchmark.table) - agreements[-1].pictures
     if missing:

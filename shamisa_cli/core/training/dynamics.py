@@ -83,7 +83,7 @@ def probe_checkpoints(
     jobs: int | None = None,
     on_begin: Callable[[int, int], None] = lambda _steps, _pictures: None,
     on_picture: Callable[[int], None] = lambda _pictures: None,
-    on_step: Callable[[StepAgreement], None] = lambda _agreement: None,
+    on_step: Callable[[StepAgreement, list[StepAgreement]], None] = lambda _new, _all: None,
 ) -> list[StepAgreement]:
     """Judge the encoder of every checkpoint that a run keeps and that was not judged before.
 
@@ -98,7 +98,7 @@ def probe_checkpoints(
         jobs: threads that decode.
         on_begin: told how many steps there are to judge, and how many pictures each has.
         on_picture: told 1 after each picture.
-        on_step: told each new result.
+        on_step: told each new result, and all that there are by then, in the order of the steps.
 
     Returns:
         All results of this benchmark that the run has, in the order of the steps.
@@ -117,7 +117,7 @@ def probe_checkpoints(
         )
     encoder = encoder_config(config)
     key = benchmark.key(encoder)
-    known = read_agreements(run.path / RECORDS_FILE, key)
+    known = sorted(read_agreements(run.path / RECORDS_FILE, key), key=_step_of)
     done = {agreement.step for agreement in known}
     steps = [step for step in _steps(run, config, every) if step not in done]
     if not known and not steps:
@@ -131,11 +131,11 @@ def probe_checkpoints(
             Encoder.create(encoder, weights, device), benchmark, step, key, jobs=jobs, on_picture=on_picture
         )
         append_agreement(run.path / RECORDS_FILE, agreement)
-        known.append(agreement)
-        on_step(agreement)
+        known = sorted([*known, agreement], key=_step_of)
+        on_step(agreement, known)
     if not known:
         raise TrainingError(f"Training has removed all checkpoints of {run.path} that were to be judged; try again.")
-    return sorted(known, key=lambda agreement: agreement.step)
+    return known
 
 
 def encoder_config(config: TrainingConfig) -> EncoderConfig:
@@ -149,6 +149,10 @@ def encoder_config(config: TrainingConfig) -> EncoderConfig:
         replace(spec, scales=(1.0,), crops=None),
         replace(usual, view_size=usual.view_size // 2),
     )
+
+
+def _step_of(agreement: StepAgreement) -> int:
+    return agreement.step
 
 
 def _steps(run: RunFolder, config: TrainingConfig, every: int) -> list[int]:

@@ -67,7 +67,9 @@ def run(tmp_path: Path, small_config: TrainingConfig, start_weights: Path) -> Ru
 def judged(run: RunFolder, table: MosTable, **settings: int) -> tuple[list[StepAgreement], list[int]]:
     """All results, and the steps that were computed for them."""
     computed: list[StepAgreement] = []
-    found = probe_checkpoints(run, Benchmark("mos.csv", table), jobs=1, on_step=computed.append, **settings)
+    found = probe_checkpoints(
+        run, Benchmark("mos.csv", table), jobs=1, on_step=lambda new, _all: computed.append(new), **settings
+    )
     return found, [agreement.step for agreement in computed]
 
 
