@@ -14,6 +14,7 @@ RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
 
 Pixels = npt.NDArray[np.uint8]
 FeatureVector = npt.NDArray[np.float32]
+FeatureRows = npt.NDArray[np.float32]
 
 
 class Embedder(Protocol):
@@ -41,3 +42,6 @@ class Embedder(Protocol):
 
     def embed(self, pixels: Pixels) -> FeatureVector:
         """The feature vector (D,) of one picture, sRGB (H, W, 3) uint8, already at its view size."""
+
+    def embed_crops(self, pixels: Pixels) -> FeatureRows:
+        """The feature vector of each crop, (R, D), whose mean `embed` gives; R is 1 where the whole picture is read."""
