@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from shamisa_cli.cli import human_scores, options
+from shamisa_cli.cli import cross_report, human_scores, options, protocol_report
 from shamisa_cli.cli.console import Console, check_output
 from shamisa_cli.cli.errors import outcome
-from shamisa_cli.core.errors import InputNotFoundError
+from shamisa_cli.core.errors import InputNotFoundError, SettingError
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -37,20 +37,63 @@ class Format(StrEnum):
 
 
 def evaluate(
-    mos: human_scores.MosFile,
+    tables: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[TABLES]...", show_default=False, help="With --cross: CSV files of human scores."),
+    ] = None,
+    mos: human_scores.OptionalMosFile = None,
     image_column: human_scores.ImageColumn = "image",
     mos_column: human_scores.MosColumn = "mos",
+    group_column: human_scores.GroupColumn = None,
+    reference_column: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            rich_help_panel=human_scores.HUMAN_SCORES,
+            show_default="none",
+            help="A column that names each picture's undistorted reference: fit on how far the features of the two lie "
+            "apart. Its groups are never split.",
+        ),
+    ] = None,
     subset_column: human_scores.SubsetColumn = None,
     lower_is_better: human_scores.LowerIsBetter = False,
-    logistic: Annotated[
+    protocol: Annotated[
+        human_scores.Protocol,
+        typer.Option(
+            rich_help_panel=human_scores.PROTOCOL,
+            help="paper: fit anew on random splits, as fit-probe --protocol paper does, and keep no regressor; "
+            "default: the model as it is, or with --cross or --reference-column as fit-probe does.",
+        ),
+    ] = human_scores.Protocol.DEFAULT,
+    cross: Annotated[
         bool,
+        typer.Option(
+            "--cross",
+            rich_help_panel=human_scores.PROTOCOL,
+            show_default="off",
+            help="Fit on each of TABLES, and test on every other whole.",
+        ),
+    ] = False,
+    dmos: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            rich_help_panel=human_scores.PROTOCOL,
+            show_default="none",
+            help="One of TABLES whose scores alone count impairment (DMOS). May be given several times.",
+        ),
+    ] = None,
+    splits: human_scores.Splits = 10,
+    logistic: Annotated[
+        bool | None,
         typer.Option(
             "--logistic/--no-logistic",
             rich_help_panel=RESULTS,
+            show_default="logistic; where splits are drawn, as in fit-probe",
             help="PLCC and RMSE after a 4-parameter logistic from the model's scale to the table's.",
         ),
-    ] = True,
-    seed: Annotated[int, typer.Option(min=0, rich_help_panel=RESULTS, help="Seed of the intervals.")] = 0,
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, rich_help_panel=RESULTS, help="Seed of the intervals or splits.")] = 0,
     format: Annotated[
         Format,
         typer.Option("--format", "-f", rich_help_panel=RESULTS, help="For people, or JSON."),
@@ -79,7 +122,8 @@ def evaluate(
 ) -> None:
     """Correlate a model's scores with human scores, with 95 % bootstrap intervals.
 
-    Nothing is fitted to the pictures but the logistic mapping.
+    Nothing is fitted to the pictures but the logistic mapping. --protocol paper, --cross and --reference-column fit
+    regressors on the model's features instead, to see what these are worth, and keep none (docs/protocols.md).
 
     Exit codes: 0 fine; 2 nothing could be done; 3 some pictures could not be read.
     """
@@ -91,6 +135,25 @@ def evaluate(
     from shamisa_cli.core.probe.evaluation import evaluate as judge
     from shamisa_cli.core.probe.mos import read_mos_table
 
+    files = _tables_named(mos, tables, cross)
+    if cross or reference_column or protocol is human_scores.Protocol.PAPER:
+        settings = protocol_report.Settings(protocol, splits, seed, logistic, lower_is_better, jobs)
+        columns = protocol_report.Columns(image_column, mos_column, group_column, subset_column, reference_column)
+        prepared = cross_report.prepare(files, columns, settings, dmos or [], cross=cross, console=console)
+        loaded = load_model(model, offline=offline, device=device, runtime=runtime.value)
+        with options.open_cache(cache, cache_dir, cache_size, console) as known:
+            report = prepared(loaded, known)
+        with console.results(output) as stream:
+            if format is Format.JSON:
+                _write_json(stream, report.document)
+            else:
+                report.write(stream)
+        raise typer.Exit(outcome(failed=0, unreadable=len(report.errors), skip_unreadable=skip_unreadable))
+
+    if group_column is not None:
+        raise SettingError("--group-column keeps groups together in random splits: give --protocol paper with it.")
+    mos = files[0]
+    logistic = logistic is not False
     table = read_mos_table(mos, image_column=image_column, mos_column=mos_column, subset_column=subset_column)
     loaded = load_model(model, probe=probe, offline=offline, device=device, runtime=runtime.value, on_demand=cache)
     with options.open_cache(cache, cache_dir, cache_size, console) as known:
@@ -107,17 +170,33 @@ def evaluate(
     )
     with console.results(output) as stream:
         if format is Format.JSON:
-            document = _document(loaded, mos, results, unreadable, logistic)
-            stream.write(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+            _write_json(stream, _document(loaded, mos, results, unreadable, logistic))
         else:
             human_scores.write_figures(stream, [_row(result) for result in results], _note(loaded, logistic))
     raise typer.Exit(outcome(failed=0, unreadable=len(unreadable), skip_unreadable=skip_unreadable))
 
 
+def _tables_named(mos: Path | None, tables: list[Path] | None, cross: bool) -> list[Path]:
+    """The files of human scores: one, or with --cross several."""
+    if cross:
+        if mos is not None:
+            raise SettingError("--cross takes its tables without --mos: shamisa evaluate --cross a.csv b.csv c.csv")
+        return tables or []
+    if tables:
+        raise SettingError(f"{tables[0]} goes with --cross; a single table of human scores is named by --mos.")
+    if mos is None:
+        raise SettingError("Name a table of human scores with --mos FILE, or several with --cross FILE FILE ...")
+    return [mos]
+
+
+def _write_json(stream: TextIO, document: Mapping[str, Any]) -> None:
+    stream.write(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
 def _scored(
     model: Model, table: MosTable, jobs: int | None, cache: Cache | None, console: Console
 ) -> list[ImageRecord]:
-    from shamisa_cli.core.probe.mos import MIN_ROWS
+    from shamisa_cli.core.probe.mos import MIN_ROWS, too_few
     from shamisa_cli.core.scoring.pipeline import score_files
 
     records = []
@@ -133,7 +212,7 @@ def _scored(
     )
     readable = sum(record.mos is not None for record in records)
     if readable < MIN_ROWS:
-        raise InputNotFoundError(human_scores.too_few(readable, len(table), MIN_ROWS))
+        raise InputNotFoundError(too_few(readable, len(table)))
     return records
 
 
