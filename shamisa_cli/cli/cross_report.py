@@ -124,7 +124,7 @@ def _write_cross(stream: TextIO, run: CrossEvaluation, note: str) -> None:
     cross = run.cross
     for figure in CROSS_FIGURES:
         table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 1))
-        table.add_column(f" {figure.upper()}: fitted on", overflow="fold")
+        table.add_column(f" {figure.upper()}: fitted on ↓ tested on →", overflow="fold")
         table.add_column("Count", justify="right", no_wrap=True)
         for name in cross.names:
             table.add_column(printable(name), justify="right", overflow="fold")
@@ -142,11 +142,11 @@ def _cell(value: float, within: bool) -> str:
 
 
 def _cross_note(model: Model, settings: Settings, run: CrossEvaluation) -> str:
-    paper = settings.protocol is human_scores.Protocol.PAPER
+    protocol = "the paper's protocol" if settings.protocol is human_scores.Protocol.PAPER else "default protocol"
     logistic = "of the predictions as they are" if settings.logistic is False else "after a 4-parameter logistic"
     references = any(table.references for table in run.tables.values())
     return (
-        f"{model.name} ({model.revision}); {'the paper’s protocol' if paper else 'default protocol'}: a column is the "
+        f"{model.name} ({model.revision}); {protocol}: a column is the "
         f"data set tested on, whole; in brackets the median over {settings.splits} splits of the data set itself; "
         f"PLCC {logistic}" + (f"; {DIFFERENCES}" if references else "")
     )

@@ -39,7 +39,7 @@ class Format(StrEnum):
 def evaluate(
     tables: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[TABLES]...", show_default=False, help="With --cross: CSV files of human scores."),
+        typer.Argument(metavar="TABLES...", show_default=False, help="With --cross: CSV files of human scores."),
     ] = None,
     mos: human_scores.OptionalMosFile = None,
     image_column: human_scores.ImageColumn = "image",
@@ -89,7 +89,7 @@ def evaluate(
         typer.Option(
             "--logistic/--no-logistic",
             rich_help_panel=RESULTS,
-            show_default="logistic; where splits are drawn, as in fit-probe",
+            show_default="logistic; for the splits of one table as in fit-probe",
             help="PLCC and RMSE after a 4-parameter logistic from the model's scale to the table's.",
         ),
     ] = None,

@@ -138,8 +138,7 @@ def evaluate_across(
     Raises:
         ModelError, SettingError, InputNotFoundError: as `evaluate_by_protocol` does.
     """
-    if len(tables) < 2:
-        raise SettingError("A cross-dataset table needs at least two tables of human scores.")
+    _require_several(len(tables))
     for table in tables.values():
         random_splits(len(table), splits=splits, seed=seed, groups=table.groups)
     paper = _require_reading(model, protocol)
@@ -160,8 +159,9 @@ def evaluate_across(
 def data_set_names(paths: Sequence[Path]) -> list[str]:
     """Short names that tell tables apart: the file's, with as many of its folders as that takes.
 
-    Raises SettingError where a table is named twice.
+    Raises SettingError where there are fewer than two, or a table is named twice.
     """
+    _require_several(len(paths))
     files = [os.path.realpath(path) for path in paths]
     for place, file in enumerate(files):
         if file in files[:place]:
@@ -180,6 +180,11 @@ def shared_pictures(tables: Mapping[str, MosTable]) -> list[tuple[str, str, int]
     names = list(files)
     pairs = [(one, other) for place, one in enumerate(names) for other in names[place + 1 :]]
     return [(one, other, len(files[one] & files[other])) for one, other in pairs if files[one] & files[other]]
+
+
+def _require_several(count: int) -> None:
+    if count < 2:
+        raise SettingError("A cross-dataset table needs at least two tables of human scores.")
 
 
 def _require_reading(model: Model, protocol: ProtocolName) -> bool:
