@@ -118,7 +118,7 @@ def _options(function: Callable[..., None]) -> str:
 
 
 def _row(option: Parameter) -> str:
-    value = "" if option.kind is bool else f" {_value(option)}"
+    value = "" if bool in _kinds(option) else f" {_value(option)}"
     first, *others = _names(option)
     names = ", ".join([f"`{first}{value}`", *(f"`{name}`" for name in others)])
     variable = f" Variable: `{option.info.envvar}`." if option.info.envvar else ""
@@ -137,8 +137,12 @@ def _word(argument: Parameter) -> str:
     return str(argument.info.metavar) if argument.required else f"[{argument.info.metavar}]"
 
 
+def _kinds(option: Parameter) -> tuple[Any, ...]:
+    return get_args(option.kind) if isinstance(option.kind, UnionType) else (option.kind,)
+
+
 def _value(option: Parameter) -> str:
-    kinds = get_args(option.kind) if isinstance(option.kind, UnionType) else [option.kind]
+    kinds = _kinds(option)
     if isinstance(kinds[0], type) and issubclass(kinds[0], Enum):
         return "|".join(str(choice.value) for choice in kinds[0])
     return str(option.info.metavar or VALUES.get(kinds[0], "TEXT"))

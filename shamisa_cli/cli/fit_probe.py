@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections import Counter
-from contextlib import closing
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,7 @@ from shamisa_cli.cli import human_scores, options
 from shamisa_cli.cli.command_line import typed_again
 from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.errors import outcome
-from shamisa_cli.core.errors import InputNotFoundError, ModelError, SettingError
+from shamisa_cli.core.errors import ModelError, SettingError
 from shamisa_cli.core.models.manifest import MODEL_MANIFEST, PROBE_MANIFEST
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 
@@ -45,7 +44,7 @@ class Spacing(StrEnum):
     LINEAR = "linear"
 
 
-PROTOCOL = "Protocol"
+PROTOCOL = human_scores.PROTOCOL
 ORDINAL = "Ordinal facts"
 
 
@@ -58,15 +57,7 @@ def fit_probe(
     ],
     image_column: human_scores.ImageColumn = "image",
     mos_column: human_scores.MosColumn = "mos",
-    group_column: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            rich_help_panel=human_scores.HUMAN_SCORES,
-            show_default="none",
-            help="A column, such as the reference photograph, whose groups are never split.",
-        ),
-    ] = None,
+    group_column: human_scores.GroupColumn = None,
     subset_column: human_scores.SubsetColumn = None,
     lower_is_better: human_scores.LowerIsBetter = False,
     mos_range: Annotated[
@@ -79,22 +70,32 @@ def fit_probe(
         ),
     ] = None,
     spacing: Annotated[
-        Spacing,
+        Spacing | None,
         typer.Option(
             rich_help_panel=human_scores.HUMAN_SCORES,
+            show_default="even; linear in the paper's protocol",
             help="even: scores go by rank, so that crowded ratings are told apart; linear: in proportion to ratings.",
         ),
-    ] = Spacing.EVEN,
-    splits: Annotated[int, typer.Option(min=1, rich_help_panel=PROTOCOL, help="Random 70/10/20 splits.")] = 10,
+    ] = None,
+    protocol: Annotated[
+        human_scores.Protocol,
+        typer.Option(
+            rich_help_panel=PROTOCOL,
+            help="paper: each of five crops is a row to fit, not standardised, and a picture's prediction is the mean "
+            "of its crops'; takes a model from models derive --protocol paper.",
+        ),
+    ] = human_scores.Protocol.DEFAULT,
+    splits: human_scores.Splits = 10,
     seed: Annotated[int, typer.Option(min=0, rich_help_panel=PROTOCOL, help="Seed of the splits.")] = 0,
     logistic: Annotated[
-        bool,
+        bool | None,
         typer.Option(
             "--logistic/--no-logistic",
             rich_help_panel=PROTOCOL,
+            show_default="no-logistic; in the paper's protocol logistic where groups are named",
             help="PLCC and RMSE after a 4-parameter logistic, as is usual for synthetic sets.",
         ),
-    ] = False,
+    ] = None,
     ordinal: Annotated[
         list[Path] | None,
         typer.Option(
@@ -156,13 +157,18 @@ def fit_probe(
     from shamisa_cli.core.models.folder import save_probe
     from shamisa_cli.core.models.loading import load_model
     from shamisa_cli.core.probe.card import SCATTER_NAME, CardFacts, probe_card, save_scatter
+    from shamisa_cli.core.probe.cross_dataset import SPACING, usual_logistic
     from shamisa_cli.core.probe.intervals import calibrate, measure_coverage
     from shamisa_cli.core.probe.mos import read_mos_table
     from shamisa_cli.core.probe.ordinal_ridge import OrdinalSettings
+    from shamisa_cli.core.probe.paper_protocol import fit_crops, require_paper_reading, run_paper_protocol
     from shamisa_cli.core.probe.protocol import fit_final, random_splits, run_protocol
     from shamisa_cli.core.probe.ridge import Probe
     from shamisa_cli.core.probe.scale import mos_scale
 
+    paper = protocol is human_scores.Protocol.PAPER
+    if paper:
+        _refuse({"--features": features, "--ordinal": ordinal, "--spacing even": spacing is Spacing.EVEN})
     table = read_mos_table(
         mos,
         image_column=image_column,
@@ -173,36 +179,41 @@ def fit_probe(
     # Whatever can be found wrong is found before the pictures are embedded, which may take hours.
     low, high = (float(table.mos.min()), float(table.mos.max())) if mos_range is None else _range(mos_range)
     worst, best = (high, low) if lower_is_better else (low, high)
-    scale_of = partial(mos_scale, spacing.value, worst=worst, best=best)
+    scale_of = partial(mos_scale, spacing.value if spacing else SPACING[protocol.value], worst=worst, best=best)
+    logistic = usual_logistic(protocol.value, table.groups) if logistic is None else logistic
     random_splits(len(table), splits=splits, groups=table.groups)
     photos = _ordinal_photos(ordinal)
     weights = OrdinalSettings(ordinal_weight)
     loaded = load_model(model, offline=offline, device=device)
+    if paper:
+        require_paper_reading(loaded.encoder.config, model)
 
     if features is None:
         with options.open_cache(cache, cache_dir, cache_size, console) as known:
-            table, rows, errors = _embedded(loaded, table, jobs, known, console)
+            table, rows, errors = _embedded(loaded, table, paper, jobs, known, console)
     else:
-        rows, errors = _stored(loaded, table, features, mos.parent), []
+        rows, errors = _stored(loaded, table, features, mos.parent)[:, None], []
     ordinal_facts = _observed(loaded, photos, seed, console)
     with console.progress("Fitting", splits) as advance:
-        result = run_protocol(
-            rows,
-            table.mos,
-            scale_of=scale_of,
-            groups=table.groups,
-            subsets=table.subsets,
-            splits=splits,
-            seed=seed,
-            logistic=logistic,
-            facts=ordinal_facts,
-            ordinal=weights,
-            advance=advance,
-        )
+        settings = {
+            "scale_of": scale_of,
+            "groups": table.groups,
+            "subsets": table.subsets,
+            "splits": splits,
+            "seed": seed,
+            "logistic": logistic,
+            "advance": advance,
+        }
         scale = scale_of(table.mos)
         positions = scale.position(table.mos)
+        if paper:
+            result = run_paper_protocol(rows, table.mos, **settings)
+            ridge = fit_crops(rows, positions, result.splits[0].alpha)
+        else:
+            result = run_protocol(rows[:, 0], table.mos, **settings, facts=ordinal_facts, ordinal=weights)
+            ridge = fit_final(rows[:, 0], positions, result, ordinal_facts, weights)
         probe = Probe.from_ridge(
-            fit_final(rows, positions, result, ordinal_facts, weights),
+            ridge,
             scale=scale,
             encoder_fingerprint=loaded.encoder_fingerprint,
             interval=calibrate(*result.held_out_pairs(positions), interval),
@@ -224,6 +235,7 @@ def fit_probe(
         ordinal_photos=len(photos),
         ordinal_weight=ordinal_weight,
         coverage=coverage,
+        crops=loaded.encoder.config.features.crops if paper else None,
     )
     save_scatter(output / SCATTER_NAME, result, table.mos, data_name=mos.name)
     trained_on = f"{len(table)} pictures of {mos.name}"
@@ -239,8 +251,13 @@ def fit_probe(
         console.warn(str(error))
 
     with console.results(None) as stream:
-        human_scores.write_figures(stream, _report(result, table), _note(result, logistic, coverage))
-    console.hint(f"The probe is in {output}. Use it with: shamisa score --probe {shlex.quote(str(output))}")
+        note = human_scores.protocol_note(result, protocol, logistic=logistic, grouped=table.groups is not None)
+        human_scores.write_figures(
+            stream, human_scores.protocol_rows(result, table), note + _measured(result, coverage)
+        )
+    with_model = "" if model == DEFAULT_MODEL else f"--model {shlex.quote(model)} "
+    command = f"shamisa score {with_model}--probe {shlex.quote(str(output))}"
+    console.hint(f"The probe is in {output}. Use it with: {command}")
     raise typer.Exit(outcome(failed=0, unreadable=len(errors), skip_unreadable=skip_unreadable))
 
 
@@ -262,32 +279,23 @@ def _range(text: str) -> tuple[float, float]:
     return low, high
 
 
+def _refuse(given: Mapping[str, object]) -> None:
+    """Raise SettingError for the first of these options, by name, that was given beside the paper's protocol."""
+    for option, value in given.items():
+        if value:
+            raise SettingError(f"{option} is not part of the paper's protocol. Leave it out, or leave out --protocol.")
+
+
 def _embedded(
-    model: Model, table: MosTable, jobs: int | None, cache: Cache | None, console: Console
-) -> tuple[MosTable, Features, list[ImageError]]:
-    """The readable part of the table, its features (n, D), and why the rest is left out."""
-    import numpy as np
+    model: Model, table: MosTable, crops: bool, jobs: int | None, cache: Cache | None, console: Console
+) -> tuple[MosTable, Features, Sequence[ImageError]]:
+    """The readable part of the table, its features (n, R, D), and why the rest is left out."""
+    from shamisa_cli.core.scoring.table_features import read_table
 
-    from shamisa_cli.core.probe.mos import MIN_ROWS
-    from shamisa_cli.core.scoring.pipeline import embed_files, feature_shelf_of
-
-    features = np.empty((len(table), model.encoder.feature_length), dtype=np.float32)
-    readable, errors = [], []
-    with (
-        closing(embed_files(model.encoder, table.paths, jobs=jobs, shelf=feature_shelf_of(cache, model))) as embeddings,
-        console.progress("Embedding", len(table)) as advance,
-    ):
-        for row, embedding in enumerate(embeddings):
-            if embedding.error is not None:
-                errors.append(embedding.error)
-            else:
-                features[row] = embedding.features
-                readable.append(row)
-            advance(1)
-    human_scores.warn_of_unreadable(console, [(str(error.path), str(error)) for error in errors])
-    if len(readable) < MIN_ROWS:
-        raise InputNotFoundError(human_scores.too_few(len(readable), len(table), MIN_ROWS))
-    return (table.take(readable), features[readable], errors) if errors else (table, features, errors)
+    with console.progress("Embedding", len(table)) as advance:
+        read = read_table(model, table, crops=crops, jobs=jobs, cache=cache, advance=advance)
+    human_scores.warn_of_unreadable(console, [(str(error.path), str(error)) for error in read.errors])
+    return read.table, read.rows, read.errors
 
 
 def _ordinal_photos(inputs: list[Path] | None) -> list[Path]:
@@ -331,23 +339,7 @@ def _figures(result: ProtocolResult, facts: CardFacts) -> list[Metric]:
     return [Metric(name, round(value, 4), facts.data_name) for name, value in medians.items() if math.isfinite(value)]
 
 
-def _report(result: ProtocolResult, table: MosTable) -> list[list[str]]:
-    from shamisa_cli.core.probe.card import format_spread
-    from shamisa_cli.core.probe.protocol import FIGURES
-
-    subsets = table.subsets or ()
-    counts: dict[str | None, int] = {None: len(table), **Counter(subsets)}
-    return [
-        [subset or "all", f"{counts[subset]:,}", *(format_spread(result.spread(name, subset)) for name in FIGURES)]
-        for subset in (None, *result.subset_names)
-    ]
-
-
-def _note(result: ProtocolResult, logistic: bool, coverage: Coverage | None) -> str:
-    mapping = "; PLCC and RMSE after a logistic mapping" if logistic else ""
+def _measured(result: ProtocolResult, coverage: Coverage | None) -> str:
     ordering = "" if math.isnan(result.ordering) else f"; {result.ordering:.1%} of unseen degraded pairs in order"
     held = f"; interval holds {coverage.share:.1%} of held-out scores" if coverage else ""
-    return (
-        f"median ± interquartile range over {len(result.splits)} splits, on held-out pictures{mapping}; "
-        f"alpha {result.alpha:.4g}{ordering}{held}"
-    )
+    return ordering + held

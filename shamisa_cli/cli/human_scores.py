@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
 from shamisa_cli.cli.console import Console, printable
 
+if TYPE_CHECKING:
+    from shamisa_cli.core.probe.mos import MosTable
+    from shamisa_cli.core.probe.protocol import ProtocolResult
+
 HUMAN_SCORES = "Human scores"
+PROTOCOL = "Protocol"
 FIGURE_NAMES = ("SRCC", "PLCC", "KRCC", "RMSE")
 UNDEFINED = "–"
 
@@ -21,6 +28,16 @@ OptionalMosFile = Annotated[
     Path | None,
     typer.Option(
         "--mos", metavar="FILE", rich_help_panel=HUMAN_SCORES, show_default="needed but for --gmad", help=MOS_HELP
+    ),
+]
+OptionalMosFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--mos",
+        metavar="FILE",
+        rich_help_panel=HUMAN_SCORES,
+        show_default=False,
+        help="A CSV file with a line of column names; pictures are relative to its folder.",
     ),
 ]
 ImageColumn = Annotated[
@@ -49,6 +66,25 @@ LowerIsBetter = Annotated[
 ]
 
 
+GroupColumn = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=HUMAN_SCORES,
+        show_default="none",
+        help="A column, such as the reference photograph, whose groups are never split.",
+    ),
+]
+Splits = Annotated[int, typer.Option(min=1, rich_help_panel=PROTOCOL, help="Random 70/10/20 splits.")]
+
+
+class Protocol(StrEnum):
+    """Ways of fitting and reporting."""
+
+    DEFAULT = "default"
+    PAPER = "paper"
+
+
 def write_figures(stream: TextIO, rows: Sequence[Sequence[str]], note: str) -> None:
     """A table of agreement for a person: a name, the number of pictures, and the four figures in each row."""
     from rich.box import SIMPLE_HEAD
@@ -70,6 +106,29 @@ def write_figures(stream: TextIO, rows: Sequence[Sequence[str]], note: str) -> N
     console.print(Text(f"\n {printable(note)}", "dim"), soft_wrap=True)
 
 
+def protocol_rows(result: ProtocolResult, table: MosTable) -> list[list[str]]:
+    """Rows for `write_figures`: medians and spreads over the splits, on all pictures and then by subset."""
+    from shamisa_cli.core.probe.card import format_spread
+    from shamisa_cli.core.probe.protocol import FIGURES
+
+    counts: dict[str | None, int] = {None: len(table), **Counter(table.subsets or ())}
+    return [
+        [subset or "all", f"{counts[subset]:,}", *(format_spread(result.spread(name, subset)) for name in FIGURES)]
+        for subset in (None, *result.subset_names)
+    ]
+
+
+def protocol_note(result: ProtocolResult, protocol: Protocol, *, logistic: bool, grouped: bool) -> str:
+    """What the medians of a protocol stand for."""
+    over = f"median ± interquartile range over {len(result.splits)} splits"
+    if protocol is Protocol.DEFAULT:
+        mapping = "; PLCC and RMSE after a logistic mapping" if logistic else ""
+        return f"{over}, on held-out pictures{mapping}; alpha {result.alpha:.4g}"
+    mapping = "after a 4-parameter logistic" if logistic else "of the predictions as they are"
+    units = "groups" if grouped else "pictures"
+    return f"the paper's protocol: {over} by {units}, held out; PLCC and RMSE {mapping}; alpha {result.alpha:.4g}"
+
+
 def figure_with_interval(value: float, interval: tuple[float, float]) -> str:
     """A figure and its interval with three decimals; a dash where undefined."""
     if not math.isfinite(value):
@@ -81,11 +140,3 @@ def figure_with_interval(value: float, interval: tuple[float, float]) -> str:
 def warn_of_unreadable(console: Console, unreadable: Sequence[tuple[str, str]]) -> None:
     """Name the pictures that are left out, each with the reason; of very many the first."""
     console.warn_of_unreadable([f"{path}: {reason}" for path, reason in unreadable])
-
-
-def too_few(readable: int, count: int, needed: int) -> str:
-    """What is said when too few pictures of a table could be read."""
-    return (
-        f"{readable} of the {count} pictures could be read, and at least {needed} are needed. "
-        f"Check the names in the table: they are relative to its folder."
-    )

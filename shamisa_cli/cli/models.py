@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 SHORT_HASH = 12
 WIDEST_NAME = 32
 """Cells of a name that is never folded, for other columns' sake."""
+
+
+class Reading(StrEnum):
+    """Ways of reading pictures that have a name."""
+
+    PAPER = "paper"
 
 
 AsJson = Annotated[
@@ -196,10 +203,19 @@ def derive(
             metavar="LIST", show_default="the model's", help="Sizes to read it at, relative to the view: 1,0.5."
         ),
     ] = None,
+    protocol: Annotated[
+        Reading | None,
+        typer.Option(
+            show_default="the model's own way",
+            help="paper: five crops of 224 pixels of a picture at its native size and five of its half-size copy, read "
+            "at the last stage, as fit-probe and evaluate --protocol paper want it.",
+        ),
+    ] = None,
     offline: options.Offline = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make a model of the same encoder, read in another way: smaller pictures, or fewer stages or scales, for speed.
+    """Make a model of the same encoder, read in another way: smaller pictures, or fewer stages or scales, for speed;
+    or as the paper's test protocol reads them.
 
     Its features are others, so fit-probe and fit-defects come next. Exit codes: 0 fine; 2 nothing could be done.
     """
@@ -212,6 +228,7 @@ def derive(
         view_size=options.view_size(view_size),
         stages=None if stages is None else _whole_numbers(stages),
         scales=None if scales is None else _numbers(scales),
+        paper=protocol is Reading.PAPER,
     )
     with Console().results(None) as stream:
         if as_json:

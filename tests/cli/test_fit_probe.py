@@ -94,7 +94,7 @@ def test_the_table_goes_to_stdout_with_a_row_for_each_subset(model, scored, tmp_
     assert rows["all"][1] == "24"
     assert rows["even"][1] == rows["odd"][1] == "12"
     assert float(rows["all"][2]) > 0.8
-    assert "score --probe" in result.stderr
+    assert "--probe" in result.stderr
     made = load_probe(tmp_path / "p")
     assert (made.scale.ends, made.scale.lower_is_better) == ((5, 1), True)
     assert "splits of groups" in (tmp_path / "p" / "README.md").read_text()

@@ -17,7 +17,9 @@ TORCH_FREE = (
     "core.probe.card",
     "core.probe.defects",
     "core.probe.evaluation",
+    "core.probe.cross_dataset",
     "core.probe.mos",
+    "core.probe.paper_protocol",
     "core.probe.protocol",
     "core.scoring.api",
     "core.scoring.baseline",
@@ -27,6 +29,7 @@ TORCH_FREE = (
     "core.scoring.gmad_figure",
     "core.scoring.map_files",
     "core.scoring.pipeline",
+    "core.scoring.protocol_runs",
     "core.scoring.resuming",
     "core.scoring.serving",
 )

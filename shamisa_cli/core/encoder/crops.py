@@ -17,5 +17,28 @@ def five_crop_boxes(height: int, width: int, size: int) -> list[Box]:
 
 
 def boxes_read(height: int, width: int, spec: FeatureSpec) -> list[Box]:
-    """The parts of a picture whose features are averaged: the whole, or five crops."""
+    """The parts that are read of a picture's copy at one scale, in its own pixels: the whole, or five crops."""
     return [(0, 0, height, width)] if spec.crops is None else five_crop_boxes(height, width, spec.crop_size)
+
+
+def copy_size(height: int, width: int, scale: float) -> tuple[int, int]:
+    """Height and width in pixels of a picture's copy at `scale`, above 0 and at most 1; at least one pixel each."""
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def box_in_picture(box: Box, copy: tuple[int, int], picture: tuple[int, int]) -> Box:
+    """Where a part of a copy lies in the picture, to the nearest pixel.
+
+    Args:
+        box: in pixels of the copy.
+        copy, picture: height and width of both.
+    """
+    top, left, height, width = box
+    rows, columns = picture[0] / copy[0], picture[1] / copy[1]
+    first_row, first_column = round(top * rows), round(left * columns)
+    return (
+        first_row,
+        first_column,
+        round((top + height) * rows) - first_row,
+        round((left + width) * columns) - first_column,
+    )

@@ -15,12 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from shamisa_cli.core.encoder.crops import Box, boxes_read
+from shamisa_cli.core.encoder.crops import Box, box_in_picture, boxes_read, copy_size
 from shamisa_cli.core.encoder.encoder import Encoder
 from shamisa_cli.core.encoder.features import (
     MOMENTS,
     STD_EPSILON,
-    cropped,
     pooled,
     spread,
     view_at,
@@ -33,7 +32,8 @@ class Contribution:
     """What the positions of one feature map add to the weighted sum.
 
     Attributes:
-        box: the part of the picture that the map covers, in pixels.
+        box: the part of the picture that the map covers, in pixels of the picture; for a crop of a reduced copy to
+            the nearest pixel.
         values: (h, w) float64.
     """
 
@@ -63,37 +63,34 @@ def contributions(encoder: Encoder, pixels: NDArray[np.uint8], weights: NDArray[
         pixels: (H, W, 3) sRGB, at the view size.
         weights: (D,) one for each feature.
     """
-    spec = encoder.config.features
-    with torch.inference_mode():
-        picture = torch.from_numpy(pixels).to(encoder.device).permute(2, 0, 1)[None].float() / 255
-        boxes = boxes_read(pixels.shape[0], pixels.shape[1], spec)
-        shares = torch.from_numpy(weights / len(boxes)).to(encoder.device, torch.float32)
-        for box in boxes:
-            for values in _maps(encoder, cropped(picture, box), shares):
-                yield Contribution(box, values.double().cpu().numpy())
-
-
-def _maps(encoder: Encoder, picture: Tensor, weights: Tensor) -> Iterator[Tensor]:
-    """The map (h, w) of each scale and stage for one picture (1, 3, H, W)."""
     backbone, spec = encoder.backbone, encoder.config.features
+    height, width = pixels.shape[:2]
     wanted = wanted_stages(backbone, spec)
     channels = backbone.channels(spec.layer)
     lengths = [channels[stage] for stage in wanted for _ in spec.moments]
-    blocks = iter(torch.split(weights, lengths * len(spec.scales)))
-    for scale in spec.scales:
-        of_stage = {stage: [next(blocks) for _ in spec.moments] for stage in wanted}
-        view = view_at(picture, scale, encoder.config.preprocessing)
-        for stage, feature_map in backbone.chosen_stages(view, wanted, spec.layer):
-            yield torch.stack(
-                [
-                    _weighted(feature_map.float(), moment, block)
-                    for moment, block in zip(spec.moments, of_stage[stage], strict=True)
-                ]
-            ).sum(dim=0)
+    with torch.inference_mode():
+        picture = torch.from_numpy(pixels).to(encoder.device).permute(2, 0, 1)[None].float() / 255
+        shares = torch.from_numpy(weights / (spec.crops or 1)).to(encoder.device, torch.float32)
+        blocks = iter(torch.split(shares, lengths * len(spec.scales)))
+        for scale in spec.scales:
+            of_stage = {stage: [next(blocks) for _ in spec.moments] for stage in wanted}
+            crops = view_at(picture, scale, spec, encoder.config.preprocessing)
+            copy = copy_size(height, width, scale)
+            boxes = [box_in_picture(box, copy, (height, width)) for box in boxes_read(*copy, spec)]
+            for stage, feature_map in backbone.chosen_stages(crops, wanted, spec.layer):
+                maps = torch.stack(
+                    [
+                        _weighted(feature_map.float(), moment, block)
+                        for moment, block in zip(spec.moments, of_stage[stage], strict=True)
+                    ]
+                ).sum(dim=0)
+                for box, values in zip(boxes, maps, strict=True):
+                    yield Contribution(box, values.double().cpu().numpy())
 
 
 def _weighted(feature_map: Tensor, moment: str, weights: Tensor) -> Tensor:
+    """The maps (R, h, w) of each crop for one moment of feature maps (R, C, h, w)."""
     # As torch.nn.functional.normalize does.
     norm: Tensor = MOMENTS[moment](feature_map).norm(dim=1).clamp_min(1e-12)
-    weighted: Tensor = torch.einsum("c,chw->hw", weights, SHARES[moment](feature_map)[0])
-    return weighted / norm
+    weighted: Tensor = torch.einsum("c,nchw->nhw", weights, SHARES[moment](feature_map))
+    return weighted / norm[:, None, None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, Protocol, get_args
 
 import numpy as np
@@ -14,6 +15,7 @@ RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
 
 Pixels = npt.NDArray[np.uint8]
 FeatureVector = npt.NDArray[np.float32]
+FeatureRows = npt.NDArray[np.float32]
 
 
 class Embedder(Protocol):
@@ -41,3 +43,50 @@ class Embedder(Protocol):
 
     def embed(self, pixels: Pixels) -> FeatureVector:
         """The feature vector (D,) of one picture, sRGB (H, W, 3) uint8, already at its view size."""
+
+    def embed_crops(self, pixels: Pixels) -> FeatureRows:
+        """The feature vector of each crop, (R, D), whose mean `embed` gives; R is 1 where the whole picture is read."""
+
+
+@dataclass(frozen=True)
+class CropEmbedder:
+    """An encoder whose vector is what it reads of all crops, one after another, for what handles vectors only.
+
+    Attributes:
+        encoder: what reads the R crops.
+    """
+
+    encoder: Embedder
+
+    @property
+    def config(self) -> EncoderConfig:
+        """Of the encoder."""
+        return self.encoder.config
+
+    @property
+    def runtime(self) -> Runtime:
+        """Of the encoder."""
+        return self.encoder.runtime
+
+    @property
+    def device(self) -> object:
+        """Of the encoder."""
+        return self.encoder.device
+
+    @property
+    def concurrent(self) -> bool:
+        """Of the encoder."""
+        return self.encoder.concurrent
+
+    @property
+    def feature_length(self) -> int:
+        """R·D."""
+        return (self.config.features.crops or 1) * self.encoder.feature_length
+
+    def embed(self, pixels: Pixels) -> FeatureVector:
+        """The rows of `embed_crops` as one vector (R·D,)."""
+        return self.embed_crops(pixels).reshape(-1)
+
+    def embed_crops(self, pixels: Pixels) -> FeatureRows:
+        """The feature vector of each crop, (R, D)."""
+        return self.encoder.embed_crops(pixels)

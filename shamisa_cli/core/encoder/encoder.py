@@ -13,7 +13,7 @@ from torch import Tensor
 
 from shamisa_cli.core.encoder.backbones import Backbone, build_backbone
 from shamisa_cli.core.encoder.embedder import Runtime
-from shamisa_cli.core.encoder.features import extract, feature_length
+from shamisa_cli.core.encoder.features import extract_crops, feature_length
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError
 
@@ -68,11 +68,17 @@ class Encoder:
 
     def embed(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """The feature vector (D,) of one picture, sRGB (H, W, 3) uint8, already at its view size."""
+        rows = self.embed_crops(pixels)
+        vector: npt.NDArray[np.float32] = rows.mean(axis=0) if self.config.features.crops else rows[0]
+        return vector
+
+    def embed_crops(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """The feature vector of each crop, (R, D); R is 1 where the whole picture is read."""
         with torch.inference_mode():
             batch = torch.from_numpy(pixels).to(self.device).permute(2, 0, 1)[None].float() / 255
-            features = extract(self.backbone, batch, self.config.features, self.config.preprocessing)
-        vector: npt.NDArray[np.float32] = features[0].cpu().numpy()
-        return vector
+            features = extract_crops(self.backbone, batch, self.config.features, self.config.preprocessing)
+        rows: npt.NDArray[np.float32] = features[0].cpu().numpy()
+        return rows
 
 
 def _check_weights(backbone: Backbone, weights: Mapping[str, Tensor], architecture: str) -> None:

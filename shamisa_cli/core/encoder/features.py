@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from shamisa_cli.core.encoder.backbones import Backbone
-from shamisa_cli.core.encoder.crops import Box, boxes_read
+from shamisa_cli.core.encoder.crops import Box, boxes_read, copy_size
 from shamisa_cli.core.encoder.spec import FeatureSpec, Preprocessing
 
 STD_EPSILON = 1e-6
@@ -49,7 +49,7 @@ def rescaled(pixels: Tensor, scale: float) -> Tensor:
     """Antialiased bicubic reduction of (N, 3, H, W) by `scale` in 0…1, each side at least one pixel."""
     if scale == 1:
         return pixels
-    size = [max(1, round(side * scale)) for side in pixels.shape[2:]]
+    size = list(copy_size(pixels.shape[2], pixels.shape[3], scale))
     return F.interpolate(pixels, size=size, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
 
 
@@ -66,33 +66,42 @@ def feature_length(backbone: Backbone, spec: FeatureSpec) -> int:
 
 
 def extract(backbone: Backbone, pixels: Tensor, spec: FeatureSpec, preprocessing: Preprocessing) -> Tensor:
-    """Features of pictures of one size: sRGB (N, 3, H, W) in 0…1 → (N, D) float32.
+    """Features of pictures of one size: sRGB (N, 3, H, W) in 0…1 → (N, D) float32, averaged over crops."""
+    rows = extract_crops(backbone, pixels, spec, preprocessing)
+    return rows.mean(dim=1) if spec.crops else rows[:, 0]
 
-    Blocks are ordered by scale, then stage, then moment, each of unit L2 norm (paper: pooled features
-    at full and half scale, each normalised, concatenated).
+
+def extract_crops(backbone: Backbone, pixels: Tensor, spec: FeatureSpec, preprocessing: Preprocessing) -> Tensor:
+    """Features of each crop of pictures of one size: sRGB (N, 3, H, W) in 0…1 → (N, R, D) float32.
+
+    Crop i of the copy at each scale makes row i; R is 1 where whole pictures are read. Blocks of a row are ordered
+    by scale, then stage, then moment, each of unit L2 norm (paper: pooled features at full and half scale, each
+    normalised, concatenated).
     """
-    height, width = pixels.shape[2:]
-    parts = [_read(backbone, cropped(pixels, box), spec, preprocessing) for box in boxes_read(height, width, spec)]
-    return torch.stack(parts).mean(dim=0) if len(parts) > 1 else parts[0]
+    wanted = wanted_stages(backbone, spec)
+    blocks = []
+    for scale in spec.scales:
+        crops = view_at(pixels, scale, spec, preprocessing)
+        moments = {
+            index: [MOMENTS[moment](feature_map.float()) for moment in spec.moments]
+            for index, feature_map in backbone.chosen_stages(crops, wanted, spec.layer)
+        }
+        blocks += [F.normalize(block, dim=1) for stage in wanted for block in moments[stage]]
+    rows = torch.cat(blocks, dim=1)
+    return rows.view(-1, len(pixels), rows.shape[1]).transpose(0, 1)
 
 
-def view_at(pixels: Tensor, scale: float, preprocessing: Preprocessing) -> Tensor:
-    """What the backbone sees of (N, 3, H, W) in 0…1 at one of the feature spec's scales."""
-    return normalised(rescaled(pixels, scale), preprocessing).contiguous(memory_format=torch.channels_last)
+def view_at(pixels: Tensor, scale: float, spec: FeatureSpec, preprocessing: Preprocessing) -> Tensor:
+    """What the backbone sees of (N, 3, H, W) in 0…1 at one of the feature spec's scales: (R·N, 3, h, w).
+
+    All first crops come first; R is 1 where whole pictures are read.
+    """
+    copy = normalised(rescaled(pixels, scale), preprocessing)
+    boxes = boxes_read(copy.shape[2], copy.shape[3], spec)
+    crops = torch.cat([cropped(copy, box) for box in boxes]) if spec.crops else copy
+    return crops.contiguous(memory_format=torch.channels_last)
 
 
 def wanted_stages(backbone: Backbone, spec: FeatureSpec) -> list[int]:
     """The feature spec's stages in its order, none of them counted from the last."""
     return [stage % len(backbone.stage_channels) for stage in spec.stages]
-
-
-def _read(backbone: Backbone, pixels: Tensor, spec: FeatureSpec, preprocessing: Preprocessing) -> Tensor:
-    wanted = wanted_stages(backbone, spec)
-    blocks = []
-    for scale in spec.scales:
-        moments = {
-            index: [MOMENTS[moment](feature_map.float()) for moment in spec.moments]
-            for index, feature_map in backbone.chosen_stages(view_at(pixels, scale, preprocessing), wanted, spec.layer)
-        }
-        blocks += [F.normalize(block, dim=1) for stage in wanted for block in moments[stage]]
-    return torch.cat(blocks, dim=1)

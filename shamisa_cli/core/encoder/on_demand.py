@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from shamisa_cli.core.encoder.embedder import Embedder, FeatureVector, Pixels, Runtime
+from shamisa_cli.core.encoder.embedder import Embedder, FeatureRows, FeatureVector, Pixels, Runtime
 from shamisa_cli.core.encoder.spec import EncoderConfig
 
 
@@ -37,6 +37,10 @@ class EncoderOnDemand:
     def embed(self, pixels: Pixels) -> FeatureVector:
         """The feature vector (D,) of one picture, sRGB (H, W, 3) uint8, already at its view size."""
         return self.loaded().embed(pixels)
+
+    def embed_crops(self, pixels: Pixels) -> FeatureRows:
+        """The feature vector of each crop, (R, D)."""
+        return self.loaded().embed_crops(pixels)
 
     def loaded(self) -> Embedder:
         """The encoder itself; several threads may ask at once."""

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from shamisa_cli.core.encoder.crops import boxes_read
-from shamisa_cli.core.encoder.embedder import FeatureVector, Pixels, Runtime
-from shamisa_cli.core.encoder.onnx_graph import FINGERPRINT
+from shamisa_cli.core.encoder.embedder import FeatureRows, FeatureVector, Pixels, Runtime
+from shamisa_cli.core.encoder.onnx_graph import CROPS, FEATURES, FINGERPRINT
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError, SettingError
 from shamisa_cli.core.processors import available_cpus
@@ -56,7 +55,8 @@ class OnnxEncoder:
         """
         encoder = cls(config, graph, weights)
         made_from = encoder._session.get_modelmeta().custom_metadata_map.get(FINGERPRINT)
-        if made_from != fingerprint:
+        gives_crops = CROPS in {output.name for output in encoder._session.get_outputs()}
+        if made_from != fingerprint or gives_crops != (config.features.crops is not None):
             raise ModelError(
                 f"{graph} was made from another encoder than the one beside it. Make it again with: "
                 f"shamisa models export {graph.parent}"
@@ -70,16 +70,18 @@ class OnnxEncoder:
 
     def embed(self, pixels: Pixels) -> FeatureVector:
         """The feature vector (D,) of one picture, sRGB (H, W, 3) uint8, already at its view size."""
-        boxes = boxes_read(pixels.shape[0], pixels.shape[1], self.config.features)
-        parts = [self._run(pixels[top : top + height, left : left + width]) for top, left, height, width in boxes]
-        return np.mean(parts, axis=0, dtype=np.float32) if len(parts) > 1 else parts[0]
+        return self._run(pixels, FEATURES)
 
-    def _run(self, pixels: Pixels) -> FeatureVector:
+    def embed_crops(self, pixels: Pixels) -> FeatureRows:
+        """The feature vector of each crop, (R, D); R is 1 where the whole picture is read."""
+        return self._run(pixels, CROPS) if self.config.features.crops else self.embed(pixels)[None]
+
+    def _run(self, pixels: Pixels, output: str) -> FeatureVector:
         whole = np.ascontiguousarray(pixels)
         if whole.shape[0] * whole.shape[1] <= LARGE:
-            return _features(self._session, whole)
+            return _computed(self._session, whole, output)
         with self._alone:
-            return _features(self._wide_session, whole)
+            return _computed(self._wide_session, whole, output)
 
     @cached_property
     def _session(self) -> InferenceSession:
@@ -90,14 +92,14 @@ class OnnxEncoder:
         return _opened(self.graph, self.weights, threads=available_cpus())
 
 
-def _features(session: InferenceSession, pixels: Pixels) -> FeatureVector:
+def _computed(session: InferenceSession, pixels: Pixels, output: str) -> FeatureVector:
     try:
-        vector: FeatureVector = session.run(["features"], {"pixels": pixels})[0]
+        values: FeatureVector = session.run([output], {"pixels": pixels})[0]
     except Exception as error:  # ONNX Runtime's exceptions have no base of their own
         if "allocate" in str(error):
             raise MemoryError(str(error)) from error
         raise
-    return vector
+    return values
 
 
 def _opened(graph: Path, weights: Path, *, threads: int) -> InferenceSession:

@@ -19,7 +19,7 @@ from shamisa_cli.core.encoder.backbones import Backbone
 from shamisa_cli.core.encoder.encoder import Encoder
 from shamisa_cli.core.encoder.features import STD_EPSILON, wanted_stages
 from shamisa_cli.core.encoder.layers import NormAct, PaddedConv2d
-from shamisa_cli.core.encoder.onnx_graph import FINGERPRINT, GraphBuilder
+from shamisa_cli.core.encoder.onnx_graph import CROPS, FEATURES, FINGERPRINT, GraphBuilder
 from shamisa_cli.core.encoder.spec import FeatureSpec, Preprocessing
 from shamisa_cli.core.errors import SettingError
 
@@ -28,7 +28,7 @@ _CUBIC = -0.5  # the bicubic filter's parameter where torch antialiases
 
 
 def export_graph(encoder: Encoder, weights: Path, fingerprint: str) -> bytes:
-    """The graph from one picture without crops, sRGB (H, W, 3) uint8 of any size, to its features (D,) float32.
+    """The graph from one picture, sRGB (H, W, 3) uint8 of any size, to its features (D,) and those of its crops.
 
     Args:
         encoder: what to export.
@@ -46,11 +46,18 @@ def export_graph(encoder: Encoder, weights: Path, fingerprint: str) -> bytes:
     blocks = []
     for scale in spec.scales:
         view = _normalised(graph, _rescaled(graph, picture, scale), encoder.config.preprocessing)
+        if spec.crops:
+            view = _five_crops(graph, view, spec.crop_size)
         maps = dict(zip(sorted(set(wanted)), traced.added_to(graph, view), strict=True))
         blocks += [_MOMENTS[moment](graph, maps[stage]) for stage in wanted for moment in spec.moments]
     vector = graph.add("Concat", *(_unit_norm(graph, block) for block in blocks), axis=1)
-    flat = graph.add("Reshape", vector, graph.constant([-1], np.int64))
-    return graph.serialised(flat, encoder.feature_length, {FINGERPRINT: fingerprint})
+    length, metadata = encoder.feature_length, {FINGERPRINT: fingerprint}
+    if spec.crops is None:
+        flat = graph.add("Reshape", vector, graph.constant([-1], np.int64))
+        return graph.serialised({FEATURES: (flat, [length])}, metadata)
+    rows = graph.add("Reshape", vector, graph.constant([spec.crops, length], np.int64))
+    average = graph.add("ReduceMean", rows, graph.constant([0], np.int64), keepdims=0)
+    return graph.serialised({FEATURES: (average, [length]), CROPS: (rows, [spec.crops, length])}, metadata)
 
 
 class _Traced(nn.Module):
@@ -183,6 +190,18 @@ def _rescaled(graph: GraphBuilder, picture: str, scale: float) -> str:
         exclude_outside=1,
     )
     return graph.add("Clip", reduced, graph.constant(0), graph.constant(1))
+
+
+def _five_crops(graph: GraphBuilder, view: str, size: int) -> str:
+    """The crops (5, 3, h, w) of (1, 3, H, W) that `five_crop_boxes` names."""
+    sides = graph.add("Shape", view, start=2)
+    extent = graph.add("Min", sides, graph.constant([size], np.int64))
+    room = graph.add("Sub", sides, extent)
+    middle = graph.add("Div", room, graph.constant([2], np.int64))
+    corners = [graph.add("Mul", room, graph.constant(at, np.int64)) for at in ([0, 0], [0, 1], [1, 0], [1, 1])]
+    axes = graph.constant([2, 3], np.int64)
+    crops = [graph.add("Slice", view, at, graph.add("Add", at, extent), axes) for at in (*corners, middle)]
+    return graph.add("Concat", *crops, axis=0)
 
 
 def _normalised(graph: GraphBuilder, picture: str, preprocessing: Preprocessing) -> str:

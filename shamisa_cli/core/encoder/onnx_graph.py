@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,10 @@ IR_VERSION = 8
 
 FINGERPRINT = "encoder_fingerprint"
 """Key of the metadata that says which encoder a graph was made from."""
+
+FEATURES = "features"
+CROPS = "crops"
+"""Outputs: the features (D,) of a picture and, where crops are read, (R, D) of each."""
 
 _ONNX_DTYPES = {"F32": "FLOAT", "F16": "FLOAT16"}
 
@@ -118,15 +122,20 @@ class GraphBuilder:
             self._initializers[name] = tensor
         return name if stored.dtype == "F32" else self.cast(name, "FLOAT")
 
-    def serialised(self, output: str, length: int, metadata: Mapping[str, str]) -> bytes:
-        """The graph from "pixels" (height, width, 3) uint8 to `output` (length,) float32, as protobuf."""
+    def serialised(self, outputs: Mapping[str, tuple[str, Sequence[int]]], metadata: Mapping[str, str]) -> bytes:
+        """The graph from "pixels" (height, width, 3) uint8 to named float32 outputs, as protobuf.
+
+        Args:
+            outputs: value and shape of each, by the name it gets.
+            metadata: kept in the file.
+        """
         helper, kinds = self._onnx.helper, self._onnx.TensorProto
-        self._nodes.append(helper.make_node("Identity", [output], ["features"]))
+        self._nodes += [helper.make_node("Identity", [value], [name]) for name, (value, _) in outputs.items()]
         graph = helper.make_graph(
             self._nodes,
             "encoder",
             [helper.make_tensor_value_info("pixels", kinds.UINT8, ["height", "width", 3])],
-            [helper.make_tensor_value_info("features", kinds.FLOAT, [length])],
+            [helper.make_tensor_value_info(name, kinds.FLOAT, shape) for name, (_, shape) in outputs.items()],
             list(self._initializers.values()),
         )
         model = helper.make_model(

@@ -90,9 +90,9 @@ class FeatureSpec:
         scales: relative sizes at which the picture is read (paper: full and half), each antialiased.
         layer: where in each stage (paper: what it hands on).
         crops: None reads the whole picture; 5 reads the four corner crops and the centre crop of
-            `crop_size` pixels and averages them (paper section on evaluation). Averaging features is
-            the same as averaging the predictions of a linear regressor.
-        crop_size: side of a crop in pixels.
+            `crop_size` pixels from the picture's copy at each scale, and averages over the five (paper section
+            on evaluation). Averaging features is the same as averaging the predictions of a linear regressor.
+        crop_size: side of a crop in pixels, at every scale; where a copy is smaller, as much as it has.
 
     Each (scale, stage, moment) block has unit L2 norm in the vector (per crop where there are crops).
     """
@@ -119,6 +119,10 @@ class FeatureSpec:
             raise ModelError(f"A feature spec asks for {self.crops} crops; it can be 5, or none at all.")
         if not _is_whole(self.crop_size, at_least=SMALLEST_VIEW):
             raise ModelError(f"A feature spec has crops of {self.crop_size!r} pixels; {SMALLEST_VIEW} is the least.")
+
+
+PAPER_FEATURES = FeatureSpec(stages=(-1,), moments=("mean",), scales=(1.0, 0.5), crops=5, crop_size=224)
+"""What the paper's test protocol reads: five crops of a picture at its native size and five of its half-size copy."""
 
 
 @dataclass(frozen=True)

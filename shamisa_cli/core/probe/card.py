@@ -32,6 +32,7 @@ class CardFacts:
         ordinal_photos: photographs whose degraded versions were fitted on too.
         ordinal_weight: how much those weigh beside the scores.
         coverage: how the probe's interval did on held-out pictures.
+        crops: how many crops of each picture were rows of the fit (the paper's protocol); None: pictures were.
     """
 
     data_name: str
@@ -43,6 +44,7 @@ class CardFacts:
     ordinal_photos: int = 0
     ordinal_weight: float = 0.0
     coverage: Coverage | None = None
+    crops: int | None = None
 
 
 def probe_card(result: ProtocolResult, probe: Probe, facts: CardFacts, *, level: int = 1) -> str:
@@ -52,7 +54,8 @@ def probe_card(result: ProtocolResult, probe: Probe, facts: CardFacts, *, level:
     """
     mark = "#" * level
     disjoint = "groups" if facts.grouped else "pictures"
-    mapping = " PLCC and RMSE after a 4-parameter logistic mapping." if facts.logistic else ""
+    notes = " PLCC and RMSE after a 4-parameter logistic mapping." if facts.logistic else ""
+    notes += _crops_sentence(facts)
     alphas = [split.alpha for split in result.splits]
     return f"""{mark} A probe for {_inline(facts.model_name)}, fitted on {_inline(facts.data_name)}
 
@@ -62,14 +65,14 @@ A linear (ridge) regressor from the features of a frozen encoder to human qualit
 |---|---|
 | pictures | {facts.count} |
 | human scale | {_scale_row(probe.scale)} |
-| features | {len(probe.weights)} a picture |
+| features | {len(probe.weights)} {_rows_of(facts)} |
 | alpha | {probe.alpha:.4g} (chosen in the splits: {min(alphas):.4g} … {max(alphas):.4g}) |
 | encoder | `{probe.encoder_fingerprint[:12]}` (the probe is refused with any other) |
 {_ordinal_row(result, facts)}{_interval_row(probe, facts.coverage)}
 {mark}# How well it predicts
 
 {len(result.splits)} random splits of {disjoint}: 70 % to fit, 10 % to choose alpha, 20 % to report, each picture in
-one part only. Median over the splits ± interquartile range.{mapping} The probe itself is then fitted on all pictures.
+one part only. Median over the splits ± interquartile range.{notes} The probe itself is then fitted on all pictures.
 
 {_results_table(result)}
 
@@ -79,6 +82,20 @@ one part only. Median over the splits ± interquartile range.{mapping} The probe
 
 {code_block(facts.command)}
 """
+
+
+def _rows_of(facts: CardFacts) -> str:
+    return "a picture" if facts.crops is None else f"a crop, not standardised; {facts.crops} crops a picture"
+
+
+def _crops_sentence(facts: CardFacts) -> str:
+    if facts.crops is None:
+        return ""
+    return (
+        "\nBy the paper's protocol each crop is a row to fit, with its picture's score; a picture's prediction is the"
+        "\nmean of its crops'; one alpha, the best on the validation pictures of all splits together, serves them"
+        "\nall."
+    )
 
 
 def _scale_row(scale: MosScale) -> str:

@@ -31,12 +31,14 @@ class MosTable:
         mos: (n,) finite scores, not all equal.
         groups: (n,) names of rows that must stay together in a split, or None.
         subsets: (n,) names of parts to report by themselves, or None.
+        references: (n,) the undistorted picture of each, or None.
     """
 
     paths: tuple[Path, ...]
     mos: NDArray[np.float64]
     groups: tuple[str, ...] | None = None
     subsets: tuple[str, ...] | None = None
+    references: tuple[Path, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -48,6 +50,7 @@ class MosTable:
             self.mos[np.asarray(rows, dtype=np.int64)],
             None if self.groups is None else tuple(self.groups[row] for row in rows),
             None if self.subsets is None else tuple(self.subsets[row] for row in rows),
+            None if self.references is None else tuple(self.references[row] for row in rows),
         )
 
 
@@ -58,8 +61,11 @@ def read_mos_table(
     mos_column: str = "mos",
     group_column: str | None = None,
     subset_column: str | None = None,
+    reference_column: str | None = None,
 ) -> MosTable:
     """Read a comma-separated UTF-8 file whose first line names its columns; other columns are ignored.
+
+    Where references are named and groups are not, the rows of one reference are a group.
 
     Raises MosTableError, naming file, line and column and what was expected, if the file is missing, too
     large or not UTF-8; if a column is missing or named twice; if a row has too many or too few cells, an
@@ -74,7 +80,8 @@ def read_mos_table(
         return _position(path, line, columns, name)
 
     image, score = position(image_column), position(mos_column)
-    named = {name: position(name) for name in (group_column, subset_column) if name is not None}
+    optional = (group_column, subset_column, reference_column)
+    named = {name: position(name) for name in optional if name is not None}
 
     paths: list[Path] = []
     scores: list[float] = []
@@ -98,11 +105,14 @@ def read_mos_table(
         raise MosTableError(f"{path} has {len(scores)} scored pictures; at least {MIN_ROWS} rows were expected.")
     if min(scores) == max(scores):
         raise _error(path, 2, mos_column, f"is {scores[0]:g} in every row; scores that differ were expected")
+    references = None if reference_column is None else tuple(path.parent / name for name in names[reference_column])
+    groups = None if references is None else tuple(os.path.normpath(reference) for reference in references)
     return MosTable(
         paths=tuple(paths),
         mos=np.array(scores, dtype=np.float64),
-        groups=tuple(names[group_column]) if group_column is not None else None,
+        groups=groups if group_column is None else tuple(names[group_column]),
         subsets=tuple(names[subset_column]) if subset_column is not None else None,
+        references=references,
     )
 
 
@@ -121,6 +131,20 @@ def read_column(path: Path, column: str, *, image_column: str = "image") -> dict
             raise _error(path, line, None, f"{len(row)} cells, and {len(columns)} were expected as in the first line")
         found[path.parent / _picture(path, line, image_column, row[image])] = row[wanted].strip()
     return found
+
+
+def too_few(readable: int, count: int, needed: int = MIN_ROWS) -> str:
+    """What is said when too few pictures of a table could be read."""
+    return (
+        f"{readable} of the {count} pictures could be read, and at least {needed} are needed. "
+        f"Check the names in the table: they are relative to its folder."
+    )
+
+
+def column_names(path: Path) -> list[str]:
+    """The names in the first line of a table. Raises MosTableError as `read_mos_table` does."""
+    _, header = next(_rows(path, _text(path)), (1, []))
+    return [name.strip() for name in header]
 
 
 def _text(path: Path) -> str:

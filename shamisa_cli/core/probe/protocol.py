@@ -15,7 +15,6 @@ from shamisa_cli.core.probe.ordinal import OrdinalFacts
 from shamisa_cli.core.probe.ordinal_ridge import OrdinalSettings, fit_with_facts
 from shamisa_cli.core.probe.ridge import (
     Features,
-    Probe,
     Ridge,
     RidgePath,
     candidate_alphas,
@@ -253,17 +252,11 @@ def agreements(
     return part(everything), {str(name): part(labels == name) for name in np.unique(labels)}
 
 
-def cross_dataset(probe: Probe, features: Features, mos: Vector, *, lower_is_better: bool = False) -> Agreement:
-    """A probe fitted on one data set, judged on another whole (PLCC and RMSE after a logistic mapping).
-
-    `lower_is_better` says so of `mos`; correlations are positive when probe and people agree.
-    """
-    sign = 1.0 if probe.scale.lower_is_better == lower_is_better else -1.0
-    return agreements(sign * probe.scale.mos(probe.predict(features)), mos, logistic=True)[0]
-
-
 def difference_features(reference: Features, distorted: Features) -> Features:
-    """|h_ref − h_dist|, (n, D): what the full-reference extension regresses on. Raises ValueError on other shapes."""
+    """|h_ref − h_dist|, of shape (n, D) or (n, R, D) as both are: what the full-reference extension regresses on.
+
+    Raises ValueError where shapes differ.
+    """
     if reference.shape != distorted.shape:
         raise ValueError(f"Features of references {reference.shape} and distorted {distorted.shape} differ in shape.")
     return np.abs(reference - distorted)

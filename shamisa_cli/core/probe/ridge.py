@@ -186,19 +186,25 @@ def standardised(features: Features) -> tuple[Vector, Vector, Matrix]:
     return mean, scale, rows
 
 
-def ridge_path(features: Features, mos: Vector) -> RidgePath:
-    """Prepare the ridge solutions of features (n, D) and scores (n,); columns are standardised here.
+def centred(features: Features) -> tuple[Vector, Vector, Matrix]:
+    """Means (D,), ones (D,) and the rows of features (n, D) less the means; float64."""
+    mean = features.mean(axis=0, dtype=np.float64)
+    return mean, np.ones_like(mean), features - mean
 
-    Costs about n·D·min(n, D) + 10·min(n, D)³ operations in float64 and one standardised copy of the features.
+
+def ridge_path(features: Features, mos: Vector, *, standardise: bool = True) -> RidgePath:
+    """Prepare the ridge solutions of features (n, D) and scores (n,).
+
+    Columns are standardised here, or else only centred. Costs about n·D·min(n, D) + 10·min(n, D)³ operations in
+    float64 and one standardised copy of the features.
     Raises ValueError when shapes do not match or values are not finite.
     """
     if features.ndim != 2 or mos.shape != (len(features),) or not len(features):
         raise ValueError(f"Features {features.shape} and scores {mos.shape} do not go together.")
     if not (np.isfinite(features).all() and np.isfinite(mos).all()):
         raise ValueError("Features and scores must be finite numbers.")
-    mean, scale, rows = standardised(features)
+    mean, scale, rows = standardised(features) if standardise else centred(features)
     bias = float(mos.mean())
-    centred = mos - bias
     dual = rows.shape[1] >= rows.shape[0]
     eigenvalues, vectors = _eigh(rows @ rows.T if dual else rows.T @ rows)
     return RidgePath(
@@ -207,13 +213,13 @@ def ridge_path(features: Features, mos: Vector) -> RidgePath:
         feature_scale=scale,
         vectors=vectors,
         eigenvalues=eigenvalues.clip(min=0),
-        projected=vectors.T @ _right_side(rows, centred),
+        projected=vectors.T @ _right_side(rows, mos - bias),
         rows=rows,
     )
 
 
-def _right_side(rows: Matrix, centred: Vector) -> Vector:
-    return centred if rows.shape[1] >= rows.shape[0] else rows.T @ centred
+def _right_side(rows: Matrix, scores: Vector) -> Vector:
+    return scores if rows.shape[1] >= rows.shape[0] else rows.T @ scores
 
 
 def _eigh(gram: Matrix) -> tuple[Vector, Matrix]:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from shamisa_cli.core.encoder.backbones import build_backbone
+from shamisa_cli.core.encoder.crops import box_in_picture, five_crop_boxes
 from shamisa_cli.core.encoder.decomposition import SHARES, contributions
 from shamisa_cli.core.encoder.encoder import Encoder
 from shamisa_cli.core.encoder.features import MOMENTS
@@ -40,7 +41,16 @@ def test_every_part_lies_in_the_picture_and_crops_where_they_were_cut() -> None:
     read = encoder("mobilenet_v2", SPECS["five crops"])
     pixels = np.zeros((70, 101, 3), dtype=np.uint8)
     boxes = {part.box for part in contributions(read, pixels, np.ones(read.feature_length))}
-    assert boxes == {(0, 0, 48, 48), (0, 53, 48, 48), (22, 0, 48, 48), (22, 53, 48, 48), (11, 26, 48, 48)}
+    full = {(0, 0, 48, 48), (0, 53, 48, 48), (22, 0, 48, 48), (22, 53, 48, 48), (11, 26, 48, 48)}
+    # The half-size copy is 50 pixels wide and 35 high: less high than a crop, and a pixel of it is 2.02 of the picture.
+    assert boxes == full | {(0, 0, 70, 97), (0, 4, 70, 97), (0, 2, 70, 97)}
+
+
+def test_crops_of_a_reduced_copy_reach_the_edges_of_the_picture() -> None:
+    boxes = [box_in_picture(box, (257, 300), (513, 601)) for box in five_crop_boxes(257, 300, 224)]
+    assert boxes[0][:2] == (0, 0)
+    assert (boxes[3][0] + boxes[3][2], boxes[3][1] + boxes[3][3]) == (513, 601)
+    assert {box[2:] for box in boxes} <= {(447, 449), (447, 448), (448, 449), (448, 448)}
 
 
 @pytest.mark.parametrize("moment", list(MOMENTS))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from torchvision import models
+from torchvision import models, transforms
 
 from shamisa_cli.core.encoder.backbones import build_backbone
 from shamisa_cli.core.encoder.crops import five_crop_boxes
@@ -16,7 +16,7 @@ from shamisa_cli.core.encoder.encoder import Encoder
 from shamisa_cli.core.encoder.features import pooled, rescaled, spread
 from shamisa_cli.core.encoder.initialisation import initial_state
 from shamisa_cli.core.encoder.projector import Projector
-from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocessing
+from shamisa_cli.core.encoder.spec import PAPER_FEATURES, EncoderConfig, FeatureSpec, Preprocessing
 from shamisa_cli.core.errors import ModelError
 
 ARCHITECTURES: tuple[str, ...] = ("mobilenet_v2", "resnet18", "resnet50")
@@ -88,6 +88,34 @@ def test_five_crops_of_a_small_picture_are_the_picture(weights: dict[str, torch.
     whole = Encoder.create(EncoderConfig(features=FeatureSpec()), weights)
     crops = Encoder.create(EncoderConfig(features=FeatureSpec(crops=5)), weights)
     np.testing.assert_allclose(crops.embed(picture()), whole.embed(picture()), atol=1e-6)
+
+
+def test_the_papers_rows_are_a_crop_of_the_picture_beside_the_same_crop_of_its_half_size_copy(
+    weights: dict[str, torch.Tensor],
+) -> None:
+    encoder = Encoder.create(EncoderConfig(features=PAPER_FEATURES), weights)
+    pixels = picture(480, 536)
+    network = models.mobilenet_v2(weights=None).eval()
+    network.load_state_dict(weights, strict=False)
+    transform = transforms.Normalize(Preprocessing().mean, Preprocessing().std)
+    full = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
+    half = transforms.functional.resize(full, [240, 268], transforms.InterpolationMode.BICUBIC, antialias=True).clamp(
+        0, 1
+    )
+    expected = []
+    for crops in zip(transforms.FiveCrop(224)(full), transforms.FiveCrop(224)(half), strict=True):
+        with torch.no_grad():
+            pooled_maps = [network.features(transform(crop)[None]).mean(dim=(2, 3))[0].numpy() for crop in crops]
+        expected.append(np.concatenate([vector / np.linalg.norm(vector) for vector in pooled_maps]))
+    rows = encoder.embed_crops(pixels)
+    assert rows.shape == (5, 2560)
+    np.testing.assert_allclose(rows, expected, atol=1e-5)
+    np.testing.assert_allclose(encoder.embed(pixels), rows.mean(axis=0), atol=1e-7)
+
+
+def test_an_encoder_of_whole_pictures_has_one_row(weights: dict[str, torch.Tensor]) -> None:
+    encoder = Encoder.create(EncoderConfig(), weights)
+    assert (encoder.embed_crops(picture()) == encoder.embed(picture())[None]).all()
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (33, 32)])

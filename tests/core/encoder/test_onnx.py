@@ -17,7 +17,7 @@ from shamisa_cli.core.encoder.backbones import build_backbone
 from shamisa_cli.core.encoder.encoder import Encoder
 from shamisa_cli.core.encoder.onnx_encoder import OnnxEncoder
 from shamisa_cli.core.encoder.onnx_export import export_graph
-from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocessing
+from shamisa_cli.core.encoder.spec import PAPER_FEATURES, EncoderConfig, FeatureSpec, Preprocessing
 from shamisa_cli.core.errors import ModelError
 
 SPECS = {
@@ -31,6 +31,7 @@ SPECS = {
         FeatureSpec(stages=(-1, 2, 0), moments=("std", "mean"), scales=(0.3, 1.0)),
         Preprocessing(mean=(0.1, 0.2, 0.3), std=(0.5, 0.6, 0.7)),
     ),
+    "the paper's test protocol": EncoderConfig("resnet18", PAPER_FEATURES),
     "five crops": EncoderConfig("resnet18", FeatureSpec(stages=(1,), crops=5, crop_size=64)),
 }
 
@@ -69,6 +70,7 @@ def test_every_way_of_reading_a_picture_gives_what_torch_gives(name: str, tmp_pa
         pixels = noise(*size)
         found = exported.embed(pixels)
         assert (found.shape, found.dtype) == ((network.feature_length,), np.float32)
+        assert apart(exported.embed_crops(pixels), network.embed_crops(pixels)) < 2e-5
         assert apart(found, network.embed(pixels)) < 2e-5
 
 
@@ -128,6 +130,12 @@ def test_a_graph_of_another_encoder_is_refused(tmp_path: Path) -> None:
     _, exported = encoders(SPECS["as in the paper"], tmp_path)
     with pytest.raises(ModelError, match=r"made from another encoder.*shamisa models export"):
         OnnxEncoder.load(exported.config, exported.graph, exported.weights, "another")
+
+
+def test_a_graph_that_does_not_give_the_crops_that_are_read_is_refused(tmp_path: Path) -> None:
+    _, exported = encoders(SPECS["as in the paper"], tmp_path)
+    with pytest.raises(ModelError, match=r"shamisa models export"):
+        OnnxEncoder.load(SPECS["five crops"], exported.graph, exported.weights, "c0ffee")
 
 
 @pytest.mark.parametrize(

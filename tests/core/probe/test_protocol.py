@@ -11,18 +11,17 @@ from sklearn.linear_model import Ridge as SklearnRidge
 from sklearn.preprocessing import StandardScaler
 
 from shamisa_cli.core.errors import SettingError
-from shamisa_cli.core.probe.metrics import plcc, rmse
+from shamisa_cli.core.probe.metrics import rmse
 from shamisa_cli.core.probe.protocol import (
     agreements,
     choose_alpha,
-    cross_dataset,
     difference_features,
     fit_final,
     random_splits,
     run_protocol,
 )
-from shamisa_cli.core.probe.ridge import Probe, candidate_alphas, fit_ridge, ridge_path
-from shamisa_cli.core.probe.scale import even_scale, linear_scale
+from shamisa_cli.core.probe.ridge import candidate_alphas, fit_ridge, ridge_path
+from shamisa_cli.core.probe.scale import even_scale
 
 
 def problem(pictures=120, length=30, noise=1.0, seed=0):
@@ -200,18 +199,6 @@ def test_the_logistic_mapping_changes_linear_figures_alone():
     assert plain.plcc < 0.97 < mapped.plcc
     assert mapped.rmse == pytest.approx(0, abs=1e-3)
     assert parts["a"].rmse == pytest.approx(0, abs=1e-3)
-
-
-def test_a_probe_is_judged_on_another_data_set_whatever_the_direction_of_its_scale():
-    features, mos = problem()
-    other, other_mos = problem(seed=1)
-    probe = Probe.from_ridge(fit_ridge(features, mos, 1.0), scale=linear_scale(-5, 5), encoder_fingerprint="ab" * 32)
-    same = cross_dataset(probe, other, 50 + 10 * other_mos)
-    flipped = cross_dataset(probe, other, 50 - 10 * other_mos, lower_is_better=True)
-    assert same.srcc == pytest.approx(spearmanr(probe.predict(other), other_mos).statistic)
-    assert flipped.srcc == pytest.approx(same.srcc)
-    assert same.plcc > plcc(probe.predict(other), other_mos) - 1e-9
-    assert same.rmse < 20
 
 
 def test_full_reference_features_are_distances_from_the_reference():

@@ -1,0 +1,185 @@
+"""What `evaluate --cross` does: regressors fitted on each of several tables of human scores, tested on all of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from shamisa_cli.cli import human_scores
+from shamisa_cli.cli.console import Console, printable, rich_on
+from shamisa_cli.cli.protocol_report import (
+    DIFFERENCES,
+    Columns,
+    Report,
+    Settings,
+    document_head,
+    error_entries,
+    json_number,
+    report_one,
+    warn_of,
+)
+from shamisa_cli.core.errors import SettingError
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.models.loading import Model
+    from shamisa_cli.core.probe.mos import MosTable
+    from shamisa_cli.core.scoring.cache import Cache
+    from shamisa_cli.core.scoring.protocol_runs import CrossEvaluation
+
+CROSS_FIGURES = ("srcc", "plcc")
+
+Prepared = Callable[["Model", "Cache | None"], Report]
+
+
+def prepare(
+    files: Sequence[Path],
+    columns: Columns,
+    settings: Settings,
+    dmos: Sequence[Path],
+    *,
+    cross: bool,
+    console: Console,
+) -> Prepared:
+    """Read the tables, so that what is wrong with them is found before a model is loaded; the rest is done later."""
+    if not cross:
+        if dmos:
+            raise SettingError("--dmos names some of the tables of --cross; for one table take --lower-is-better.")
+        table = columns.read(files[0])
+        return lambda model, cache: report_one(model, files[0], table, settings, cache, console)
+    if columns.subset is not None:
+        raise SettingError("--subset-column breaks down the results of one table, and --cross has several.")
+
+    from shamisa_cli.core.scoring.protocol_runs import data_set_names, shared_pictures
+
+    names = data_set_names(files)
+    tables = dict(zip(names, _read_all(files, columns), strict=True))
+    for one, other, count in shared_pictures(tables):
+        console.warn(f"{one} and {other} share {count:,} pictures: a regressor is tested on what it was fitted on.")
+    impaired = names if settings.lower_is_better else _names_of(dmos, files, names)
+    paths = dict(zip(names, files, strict=True))
+    return lambda model, cache: _across(model, paths, tables, impaired, settings, cache, console)
+
+
+def _read_all(files: Sequence[Path], columns: Columns) -> list[MosTable]:
+    """The tables; those without the group column are split by picture."""
+    from shamisa_cli.core.probe.mos import column_names
+
+    grouped = [columns.group is None or columns.group in column_names(file) for file in files]
+    if not any(grouped):
+        grouped = [True] * len(files)  # reading the first one says what is missing
+    return [
+        (columns if has_groups else replace(columns, group=None)).read(file)
+        for file, has_groups in zip(files, grouped, strict=True)
+    ]
+
+
+def _names_of(dmos: Sequence[Path], files: Sequence[Path], names: Sequence[str]) -> list[str]:
+    known = {file.resolve(): name for file, name in zip(files, names, strict=True)}
+    for path in dmos:
+        if path.resolve() not in known:
+            raise SettingError(f"--dmos is {path}, which is none of the tables that --cross compares.")
+    return [known[path.resolve()] for path in dmos]
+
+
+def _across(
+    model: Model,
+    paths: Mapping[str, Path],
+    tables: Mapping[str, MosTable],
+    impaired: Sequence[str],
+    settings: Settings,
+    cache: Cache | None,
+    console: Console,
+) -> Report:
+    from shamisa_cli.core.scoring.protocol_runs import evaluate_across
+
+    run = evaluate_across(
+        model,
+        tables,
+        settings.protocol.value,
+        lower_is_better=impaired,
+        splits=settings.splits,
+        seed=settings.seed,
+        logistic=settings.logistic is not False,
+        jobs=settings.jobs,
+        cache=cache,
+        progress=console.progress,
+    )
+    warn_of(console, run.errors)
+    return Report(
+        _cross_document(model, paths, settings, run),
+        lambda stream: _write_cross(stream, run, _cross_note(model, settings, run)),
+        run.errors,
+    )
+
+
+def _write_cross(stream: TextIO, run: CrossEvaluation, note: str) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    console = rich_on(stream)
+    cross = run.cross
+    for figure in CROSS_FIGURES:
+        table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 1))
+        table.add_column(f" {figure.upper()}: fitted on ↓ tested on →", overflow="fold")
+        table.add_column("Count", justify="right", no_wrap=True)
+        for name in cross.names:
+            table.add_column(printable(name), justify="right", overflow="fold")
+        for name in cross.names:
+            cells = [_cell(getattr(result.agreement, figure), result.within) for result in cross.row(name)]
+            table.add_row(Text(f" {printable(name)}"), f"{len(run.tables[name]):,}", *cells)
+        console.print(table, soft_wrap=not console.is_terminal)
+        console.print()
+    console.print(Text(f" {printable(note)}", "dim"), soft_wrap=True)
+
+
+def _cell(value: float, within: bool) -> str:
+    text = f"{value:.3f}" if math.isfinite(value) else human_scores.UNDEFINED
+    return f"({text})" if within else text
+
+
+def _cross_note(model: Model, settings: Settings, run: CrossEvaluation) -> str:
+    protocol = "the paper's protocol" if settings.protocol is human_scores.Protocol.PAPER else "default protocol"
+    logistic = "of the predictions as they are" if settings.logistic is False else "after a 4-parameter logistic"
+    references = any(table.references for table in run.tables.values())
+    return (
+        f"{model.name} ({model.revision}); {protocol}: a column is the "
+        f"data set tested on, whole; in brackets the median over {settings.splits} splits of the data set itself; "
+        f"PLCC {logistic}" + (f"; {DIFFERENCES}" if references else "")
+    )
+
+
+def _cross_document(
+    model: Model, paths: Mapping[str, Path], settings: Settings, run: CrossEvaluation
+) -> dict[str, Any]:
+    from shamisa_cli.core.probe.protocol import FIGURES
+
+    cross = run.cross
+    return {
+        **document_head(model, settings, settings.logistic is not False),
+        "tables": [
+            {
+                "name": name,
+                "mos": str(paths[name]),
+                "count": len(run.tables[name]),
+                "alpha": alpha,
+                "grouped": run.tables[name].groups is not None,
+                "full_reference": run.tables[name].references is not None,
+            }
+            for name, alpha in zip(cross.names, cross.alphas, strict=True)
+        ],
+        "results": [
+            {
+                "fitted_on": result.fitted_on,
+                "tested_on": result.tested_on,
+                "within": result.within,
+                "count": result.agreement.count,
+                **{name: json_number(getattr(result.agreement, name)) for name in FIGURES},
+            }
+            for result in cross.results
+        ],
+        "errors": error_entries(run.errors),
+    }

@@ -1,0 +1,195 @@
+"""A model's features under a test protocol: on one table of human scores, or fitted on each of several tables in turn.
+
+Regressors are fitted on the way and thrown away; `shamisa fit-probe` keeps one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shamisa_cli.core.errors import ImageError, SettingError
+from shamisa_cli.core.models.resolver import bundled
+from shamisa_cli.core.probe.cross_dataset import (
+    CrossTable,
+    DataSet,
+    ProtocolName,
+    cross_table,
+    run_named,
+    usual_logistic,
+)
+from shamisa_cli.core.probe.mos import MosTable
+from shamisa_cli.core.probe.paper_protocol import require_paper_reading
+from shamisa_cli.core.probe.protocol import SPLITS, ProtocolResult, random_splits
+from shamisa_cli.core.scoring.table_features import pictures_read, read_table
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.models.loading import Model
+    from shamisa_cli.core.scoring.cache import Cache
+
+Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+"""From what is being done and how often to a block whose function moves on."""
+
+
+@contextmanager
+def no_progress(_doing: str, _total: int) -> Iterator[Callable[[int], None]]:
+    """Tell nobody."""
+    yield lambda _done: None
+
+
+@dataclass(frozen=True)
+class ProtocolEvaluation:
+    """What a protocol gave on one table.
+
+    Attributes:
+        table: the rows whose pictures could be read.
+        result: of the splits.
+        logistic: PLCC and RMSE were taken after a logistic mapping.
+        errors: why the other pictures could not be read.
+    """
+
+    table: MosTable
+    result: ProtocolResult
+    logistic: bool
+    errors: tuple[ImageError, ...]
+
+
+@dataclass(frozen=True)
+class CrossEvaluation:
+    """What a protocol gave between tables.
+
+    Attributes:
+        tables: the rows whose pictures could be read, by the names of the data sets.
+        cross: fitted on each, tested on each.
+        errors: why the other pictures could not be read.
+    """
+
+    tables: Mapping[str, MosTable]
+    cross: CrossTable
+    errors: tuple[ImageError, ...]
+
+
+def evaluate_by_protocol(
+    model: Model,
+    table: MosTable,
+    protocol: ProtocolName,
+    *,
+    lower_is_better: bool = False,
+    splits: int = SPLITS,
+    seed: int = 0,
+    logistic: bool | None = None,
+    jobs: int | None = None,
+    cache: Cache | None = None,
+    progress: Progress = no_progress,
+) -> ProtocolEvaluation:
+    """Fit and report on random splits of one table.
+
+    Args:
+        model: its encoder is read; its own regressor plays no part.
+        table: where it names references, features are absolute differences from theirs (full-reference extension).
+        protocol: "default" or "paper".
+        lower_is_better: the scores count impairment.
+        splits, seed: of the protocol.
+        logistic: PLCC and RMSE after a 4-parameter logistic; None: see `usual_logistic`.
+        jobs, cache: as `read_table` takes them.
+        progress: told of embedding and of fitting.
+
+    Raises:
+        ModelError: the encoder does not read pictures as the paper's protocol does.
+        SettingError: there are too few pictures or groups for a split.
+        InputNotFoundError: too few pictures could be read.
+    """
+    random_splits(len(table), splits=splits, seed=seed, groups=table.groups)  # before hours of embedding
+    paper = _require_reading(model, protocol)
+    mapped = usual_logistic(protocol, table.groups) if logistic is None else logistic
+    with progress("Embedding", pictures_read(table)) as advance:
+        read = read_table(model, table, crops=paper, jobs=jobs, cache=cache, advance=advance)
+    data = DataSet("", read.rows, read.table.mos, read.table.groups, read.table.subsets, lower_is_better)
+    with progress("Fitting", splits) as advance:
+        result = run_named(protocol, data, splits=splits, seed=seed, logistic=mapped, advance=advance)
+    return ProtocolEvaluation(read.table, result, mapped, read.errors)
+
+
+def evaluate_across(
+    model: Model,
+    tables: Mapping[str, MosTable],
+    protocol: ProtocolName,
+    *,
+    lower_is_better: Sequence[str] = (),
+    splits: int = SPLITS,
+    seed: int = 0,
+    logistic: bool = True,
+    jobs: int | None = None,
+    cache: Cache | None = None,
+    progress: Progress = no_progress,
+) -> CrossEvaluation:
+    """Fit on each table, test on every other whole.
+
+    Args:
+        model, protocol, splits, seed, jobs, cache, progress: as `evaluate_by_protocol` takes them.
+        tables: two or more, by the names of the data sets.
+        lower_is_better: names of those whose scores count impairment.
+        logistic: PLCC and RMSE after a 4-parameter logistic.
+
+    Raises:
+        ModelError, SettingError, InputNotFoundError: as `evaluate_by_protocol` does.
+    """
+    _require_several(len(tables))
+    for table in tables.values():
+        random_splits(len(table), splits=splits, seed=seed, groups=table.groups)
+    paper = _require_reading(model, protocol)
+    readable: dict[str, MosTable] = {}
+    errors: list[ImageError] = []
+    sets: list[DataSet] = []
+    for name, table in tables.items():
+        with progress(f"Embedding {name}", pictures_read(table)) as advance:
+            read = read_table(model, table, crops=paper, jobs=jobs, cache=cache, advance=advance)
+        readable[name] = read.table
+        errors += read.errors
+        sets.append(DataSet(name, read.rows, read.table.mos, read.table.groups, None, name in lower_is_better))
+    with progress("Fitting", splits * len(sets)) as advance:
+        cross = cross_table(protocol, sets, splits=splits, seed=seed, logistic=logistic, advance=advance)
+    return CrossEvaluation(readable, cross, tuple(errors))
+
+
+def data_set_names(paths: Sequence[Path]) -> list[str]:
+    """Short names that tell tables apart: the file's, with as many of its folders as that takes.
+
+    Raises SettingError where there are fewer than two, or a table is named twice.
+    """
+    _require_several(len(paths))
+    files = [os.path.realpath(path) for path in paths]
+    for place, file in enumerate(files):
+        if file in files[:place]:
+            raise SettingError(f"{paths[place]} is named twice; each table of a cross-dataset table is named once.")
+    stems = [Path(file).with_suffix("") for file in files]
+    for count in range(1, max(len(stem.parts) for stem in stems) + 1):
+        names = ["/".join(stem.parts[-count:]) for stem in stems]
+        if len(set(names)) == len(names):
+            return names
+    return [str(path) for path in paths]
+
+
+def shared_pictures(tables: Mapping[str, MosTable]) -> list[tuple[str, str, int]]:
+    """Pairs of data sets with pictures in common, and how many: a regressor has seen those it is tested on."""
+    files = {name: {os.path.realpath(path) for path in table.paths} for name, table in tables.items()}
+    names = list(files)
+    pairs = [(one, other) for place, one in enumerate(names) for other in names[place + 1 :]]
+    return [(one, other, len(files[one] & files[other])) for one, other in pairs if files[one] & files[other]]
+
+
+def _require_several(count: int) -> None:
+    if count < 2:
+        raise SettingError("A cross-dataset table needs at least two tables of human scores.")
+
+
+def _require_reading(model: Model, protocol: ProtocolName) -> bool:
+    """Whether crops are kept apart. Raises ModelError where the encoder does not read them."""
+    if protocol == "paper":
+        folder = None if model.name in bundled() else model.folder
+        require_paper_reading(model.encoder.config, model.name if folder is None else str(folder.path))
+    return protocol == "paper"

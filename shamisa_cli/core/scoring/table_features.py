@@ -1,0 +1,135 @@
+"""The features of all pictures of a table of human scores, crop by crop, or how they differ from their references'."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from shamisa_cli.core.encoder.embedder import CropEmbedder
+from shamisa_cli.core.errors import ImageError, InputNotFoundError
+from shamisa_cli.core.probe.mos import MIN_ROWS, MosTable, too_few
+from shamisa_cli.core.probe.protocol import difference_features
+from shamisa_cli.core.scoring.pipeline import embed_files, preprocessing_used
+from shamisa_cli.core.scoring.shelves import feature_shelf
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.models.loading import Model
+    from shamisa_cli.core.probe.ridge import Features
+    from shamisa_cli.core.scoring.cache import Cache
+    from shamisa_cli.core.scoring.sights import Embedding
+
+
+@dataclass(frozen=True)
+class TableFeatures:
+    """What an encoder reads of the pictures of a table.
+
+    Attributes:
+        table: the rows whose pictures could be read.
+        rows: (n, R, D) float32, features of the R crops of each; of a table that names references, the absolute
+            differences from the features of the reference's crops.
+        errors: why the other pictures could not be read.
+    """
+
+    table: MosTable
+    rows: Features
+    errors: tuple[ImageError, ...]
+
+
+def read_table(
+    model: Model,
+    table: MosTable,
+    *,
+    crops: bool = False,
+    jobs: int | None = None,
+    cache: Cache | None = None,
+    advance: Callable[[int], None] = lambda _pictures: None,
+) -> TableFeatures:
+    """Embed the pictures of a table, and the references it names, each of them once.
+
+    Args:
+        model: what embeds them.
+        table: a picture must have the size of its reference, so that both show the same in the same place.
+        crops: keep the crops apart that the encoder reads; else R is 1, the features of the picture.
+        jobs: threads; None takes one per available processor.
+        cache: features that are known, and where new ones go.
+        advance: told 1 after each picture, `pictures_read` in all.
+
+    Raises:
+        InputNotFoundError: fewer than `MIN_ROWS` rows are left. Files never raise: see `TableFeatures.errors`.
+    """
+    paths = list(table.paths)
+    place_of: dict[str, int] = {}
+    for reference in table.references or ():
+        name = os.path.normpath(reference)
+        if name not in place_of:
+            place_of[name] = len(paths)
+            paths.append(reference)
+    features, found = _embedded(model, paths, crops, jobs, cache, advance)
+    errors = [embedding.error for embedding in found if embedding.error is not None]
+    readable = [row for row in range(len(table)) if found[row].error is None]
+    if table.references is None:
+        return _features(table, readable, features if not errors else features[readable], errors)
+
+    places = [place_of[os.path.normpath(reference)] for reference in table.references]
+    compared = []
+    for row in readable:
+        picture, original = found[row], found[places[row]]
+        if original.error is None:
+            if (picture.width, picture.height) == (original.width, original.height):
+                compared.append(row)
+            else:
+                errors.append(_another_size(picture, original))
+    differences = difference_features(features[[places[row] for row in compared]], features[compared])
+    return _features(table, compared, differences, errors)
+
+
+def pictures_read(table: MosTable) -> int:
+    """How many pictures `read_table` embeds: those of the table and its references."""
+    return len(table) + len({os.path.normpath(reference) for reference in table.references or ()})
+
+
+def _embedded(
+    model: Model,
+    paths: Sequence[Path],
+    crops: bool,
+    jobs: int | None,
+    cache: Cache | None,
+    advance: Callable[[int], None],
+) -> tuple[npt.NDArray[np.float32], list[Embedding]]:
+    """Features (n, R, D) of files, undefined where one could not be read, and what became of each."""
+    encoder = CropEmbedder(model.encoder) if crops else model.encoder
+    apart = {"crops": "apart"} if crops else {}
+    shelf = feature_shelf(cache, model, preprocessing_used(encoder, "model") | apart)
+    length = model.encoder.feature_length
+    features = np.empty((len(paths), encoder.feature_length // length, length), dtype=np.float32)
+    found = []
+    with closing(embed_files(encoder, paths, jobs=jobs, shelf=shelf)) as embeddings:
+        for row, embedding in enumerate(embeddings):
+            if embedding.features is not None:
+                features[row] = embedding.features.reshape(features.shape[1:])
+            found.append(embedding)
+            advance(1)
+    return features, found
+
+
+def _features(table: MosTable, kept: Sequence[int], rows: Features, errors: Sequence[ImageError]) -> TableFeatures:
+    if len(kept) < MIN_ROWS:
+        reason = f" {errors[0]}" if errors else ""
+        raise InputNotFoundError(too_few(len(kept), len(table)) + reason)
+    return TableFeatures(table if not errors else table.take(kept), rows, tuple(errors))
+
+
+def _another_size(picture: Embedding, reference: Embedding) -> ImageError:
+    return ImageError(
+        picture.path,
+        "unsupported",
+        f"{picture.path} is {picture.width}×{picture.height} pixels and its reference {reference.path} "
+        f"{reference.width}×{reference.height}; the two must be of one size.",
+    )
