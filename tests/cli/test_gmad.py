@@ -81,8 +81,8 @@ def test_with_a_table_the_pairs_say_what_people_said(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "Name a table of human scores with --mos, or another model with --gmad"),
-        (["--mos", "mos.csv", "a.jpg"], "PATHS are for --gmad without --mos"),
+        ([], "Name a table of human scores with --mos FILE"),
+        (["--mos", "mos.csv", "a.jpg"], "with --gmad without --mos"),
         (["--gmad-figure", "x.png"], "name another model with --gmad"),
     ],
 )

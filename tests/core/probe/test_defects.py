@@ -95,7 +95,7 @@ def test_accuracy_is_that_on_photographs_left_out() -> None:
     _, accuracies = fit_defects(Degraded(names, severity, photo), "ab" * 32)
     blur = accuracies[0]
     assert (blur.group, blur.count) == ("blur", PHOTOS)
-    assert blur.auc <= 0.5
+    assert blur.auc == pytest.approx(0.5, abs=0.05), "chance, but for the last digits of predictions that are alike"
 
 
 def test_the_area_under_the_curve_is_that_of_another_library() -> None:
