@@ -243,7 +243,8 @@ def test_tables_that_share_pictures_are_warned_of(plain_model, table):
     ("arguments", "sentence"),
     [
         ([], "Name a table of human scores with --mos FILE"),
-        (["a.csv"], "goes with --cross"),
+        (["a.csv"], "several with --cross FILE FILE"),
+        (["--protocol", "paper", "--mos", "{table}", "--gmad", "other"], "--gmad"),
         (["--cross"], "at least two tables"),
         (["--cross", "--mos", "a.csv"], "without --mos"),
         (["--mos", "{table}", "--group-column", "original"], "give --protocol paper with it"),
