@@ -167,6 +167,8 @@ def evaluate(
 
     if group_column is not None:
         raise SettingError("--group-column keeps groups together in random splits: give --protocol paper with it.")
+    if dmos:
+        raise SettingError("--dmos names some of the tables of --cross; for one table take --lower-is-better.")
     table = None
     if mos is not None:
         table = read_mos_table(mos, image_column=image_column, mos_column=mos_column, subset_column=subset_column)

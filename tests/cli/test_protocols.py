@@ -245,6 +245,7 @@ def test_tables_that_share_pictures_are_warned_of(plain_model, table):
         ([], "Name a table of human scores with --mos FILE"),
         (["a.csv"], "Name a table of human scores with --mos FILE"),
         (["a.csv", "--mos", "b.csv"], "goes with --cross"),
+        (["--mos", "b.csv", "--dmos", "b.csv"], "--dmos names some of the tables of --cross"),
         (["--cross"], "at least two tables"),
         (["--cross", "--mos", "a.csv"], "without --mos"),
         (["--mos", "{table}", "--group-column", "original"], "give --protocol paper with it"),
