@@ -29,7 +29,7 @@ from shamisa_cli.core.distortions.registry import OPERATORS
 from shamisa_cli.core.images import discover
 from shamisa_cli.core.memory import keep_freed_memory
 from shamisa_cli.core.training.batches import BatchSettings, BatchStream
-from shamisa_cli.core.training.config import preset, with_settings
+from shamisa_cli.core.training.config import PRESETS, with_settings
 from shamisa_cli.core.training.distributed import World
 from shamisa_cli.core.training.loading import batch_source
 from shamisa_cli.core.training.metrics import StepMetrics
@@ -82,9 +82,8 @@ def runs_a_crop(settings: BatchSettings) -> Counter[str]:
 
 def waiting_steps(photos: list[Path], options: argparse.Namespace, device: torch.device) -> list[StepMetrics]:
     """The numbers of real training steps, but the first, which waits for the workers to start."""
-    config = with_settings(preset(options.preset), {"init": "none", "steps": options.steps + 1})
-    engine = device if options.engine_on_device else "cpu"
-    batches = batch_source(photos, photos, config, workers=options.workers, engine=engine, threads=options.threads)
+    config = with_settings(PRESETS[options.preset], {"init": "none", "steps": options.steps + 1})
+    batches = batch_source(photos, photos, config, workers=options.workers)
     steps: list[StepMetrics] = []
     with tempfile.TemporaryDirectory() as folder:
         run = RunFolder(Path(folder))
@@ -132,10 +131,9 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=10)
     parser.add_argument("--device", default="cpu", help="where crops are distorted, and where steps are computed")
     parser.add_argument("--threads", type=int, default=1, help="for the codecs of an engine on a GPU")
-    parser.add_argument("--preset", help="run training steps of this preset instead")
+    parser.add_argument("--preset", choices=PRESETS, help="run training steps of this preset instead")
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--workers", type=int, default=1, help="processes that make batches for training steps")
-    parser.add_argument("--engine-on-device", action="store_true", help="train with crops distorted on the device")
     options = parser.parse_args()
     device = torch.device(options.device)
     if options.preset is None:

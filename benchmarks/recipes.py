@@ -31,12 +31,12 @@ from shamisa_cli.core.encoder.initialisation import initial_state
 from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec
 from shamisa_cli.core.images import decode, discover
 from shamisa_cli.core.memory import keep_freed_memory
-from shamisa_cli.core.models.folder import load_encoder
+from shamisa_cli.core.models.folder import read_model
 from shamisa_cli.core.probe.mos import MosTable, read_mos_table
 from shamisa_cli.core.probe.protocol import fit_final, run_protocol
 from shamisa_cli.core.probe.scale import even_scale
 from shamisa_cli.core.training.ablations import ABLATIONS
-from shamisa_cli.core.training.config import TrainingConfig, preset, with_settings
+from shamisa_cli.core.training.config import PRESETS, TrainingConfig, with_settings
 from shamisa_cli.core.training.distributed import World
 from shamisa_cli.core.training.runs import RunFolder, RunRecord, photographs
 from shamisa_cli.core.training.session import train_run
@@ -77,7 +77,7 @@ def configured(changes: Mapping[str, Any], steps: int, init: str) -> TrainingCon
     """The settings of one row."""
     length = round(steps * changes.get("steps", 1))
     rest = {name: value for name, value in changes.items() if name != "steps"}
-    base = with_settings(preset("quick"), {**BASE, "init": init, "steps": length})
+    base = with_settings(PRESETS["quick"], {**BASE, "init": init, "steps": length})
     return with_settings(base, rest)
 
 
@@ -89,7 +89,7 @@ def trained(row: str, config: TrainingConfig, data: Path, real: Path, output: Pa
         record = RunRecord(config, photographs([data], pristine, [real], imperfect), "benchmarks/recipes.py")
         resume = run.record.exists()
         train_run(run, record, pristine, imperfect, resume=resume, world=World(), checkpoint_every=1000)
-    return load_encoder(run.model)
+    return read_model(run.model).load_encoder("cpu")
 
 
 def reading(encoder: Encoder) -> Encoder:

@@ -27,7 +27,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from shamisa_cli.core.distortions.nodes import node_table
 from shamisa_cli.core.training.batches import BatchSettings
-from shamisa_cli.core.training.config import TrainingConfig, preset
+from shamisa_cli.core.training.config import PRESETS, TrainingConfig
 from shamisa_cli.core.training.distributed import World
 from shamisa_cli.core.training.learner import AUTOCAST, Learner
 from shamisa_cli.core.training.recipes import TrainingBatch
@@ -98,7 +98,7 @@ def copy_rate(device: torch.device) -> float:
 
 
 def settings_of(options: argparse.Namespace) -> TrainingConfig:
-    paper = preset("paper")
+    paper = PRESETS["paper"]
     return replace(
         paper,
         architecture=options.architecture,

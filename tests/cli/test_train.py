@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 from shamisa_cli.cli.errors import guarded
 from shamisa_cli.cli.train import train
 from shamisa_cli.cli.training_progress import Pace, duration, training_progress
-from shamisa_cli.core.models.folder import load_encoder
+from shamisa_cli.core.models.folder import read_model
 from shamisa_cli.core.training.metrics import StepMetrics, read_metrics
 
 CLOCK = ("crops_per_s", "wait_share")
@@ -102,7 +102,7 @@ def test_a_run_ends_with_a_model_and_tells_what_comes_next(
     assert "step 6/6" in done.stderr
     assert "shamisa fit-probe" in done.stderr
     assert [line["step"] for line in numbers(run)] == list(range(6))
-    assert load_encoder(run / "model").config.architecture == "mobilenet_v2"
+    assert read_model(run / "model").load_encoder().config.architecture == "mobilenet_v2"
     assert (run / "curves.png").stat().st_size > 10_000
     assert "shamisa train --data" in (run / "model" / "README.md").read_text()
 

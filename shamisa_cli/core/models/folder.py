@@ -19,7 +19,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError
@@ -47,8 +47,6 @@ if TYPE_CHECKING:
 
 REVISION_DIGITS = 12
 """How much of a fingerprint stands for it where people read."""
-
-StoredDtype = Literal["float32", "float16"]
 
 
 def encoder_fingerprint(config: EncoderConfig, weights_sha256: str) -> str:
@@ -135,14 +133,10 @@ def save_model(
     card: str,
     origin: str,
     license: str = "unknown",
-    probe: Probe | None = None,
-    trained_on: str = "",
-    dtype: StoredDtype = "float32",
 ) -> ModelFolder:
     """Write a whole model folder; what was there stays untouched until all of the new one is on the disk.
 
-    An earlier model in `folder` is replaced, and so is its probe: without `probe` none is left, nor its defects,
-    nor its graph.
+    An earlier model in `folder` is replaced, and its probe, its defects and its graph are removed.
 
     Args:
         folder: where to; created with its parents.
@@ -152,16 +146,13 @@ def save_model(
         card: the model card, Markdown.
         origin: where the weights come from, free text.
         license: SPDX name or other short text.
-        probe: a probe for this very encoder.
-        trained_on: what the probe was fitted on, free text.
-        dtype: how matrices and filters are stored; vectors (biases, batch-norm statistics) stay float32.
 
     Raises:
-        ModelError: a weight is not finite or does not fit into `dtype`, or the probe is of another encoder.
+        ModelError: a weight is not finite.
     """
     from safetensors.torch import save_file
 
-    stored = _stored(encoder_state, dtype)
+    stored = _stored(encoder_state)
     names = [MODEL_WEIGHTS, CARD, MODEL_MANIFEST]
     with manifest.replacing_together(folder, names) as (weights_path, card_path, manifest_path):
         save_file(stored, weights_path)
@@ -176,13 +167,9 @@ def save_model(
             "files": {MODEL_WEIGHTS: digest},
         }
         written = _described(folder, entries, digest)
-        if probe is not None:
-            require_match(probe, written.fingerprint, f"the encoder saved in {folder}")
         manifest.write_manifest(manifest_path, entries)
         for outdated in (MODEL_GRAPH, PROBE_MANIFEST, PROBE_WEIGHTS, DEFECTS_MANIFEST, DEFECTS_WEIGHTS):
             (folder / outdated).unlink(missing_ok=True)
-    if probe is not None:
-        save_probe(folder, probe, trained_on=trained_on)
     return written
 
 
@@ -203,11 +190,6 @@ def read_model(folder: Path) -> ModelFolder:
     if entries.get("library_name") != LIBRARY_NAME:
         raise ModelError(f"{path} describes a model of another library. Name a model made with shamisa.")
     return _described(folder, entries, manifest.verify_files(path, entries, MODEL_WEIGHTS))
-
-
-def load_encoder(folder: Path, device: str | torch.device = "cpu") -> Encoder:
-    """The encoder of a model folder, checked. Raises ModelError as `read_model` and `ModelFolder.load_encoder` do."""
-    return read_model(folder).load_encoder(device)
 
 
 def save_probe(folder: Path, probe: Probe, *, trained_on: str = "", card: str | None = None) -> None:
@@ -294,18 +276,18 @@ def _encoder_config(path: Path, data: Any) -> EncoderConfig:
         raise ModelError(f"{path}: {error}") from error
 
 
-def _stored(state: Mapping[str, Tensor], dtype: StoredDtype) -> dict[str, Tensor]:
+def _stored(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     import torch
 
     stored = {}
     for name, value in state.items():
         tensor = value.detach().cpu().contiguous()
         if tensor.is_floating_point():
-            tensor = tensor.to(torch.float16 if dtype == "float16" and tensor.ndim > 1 else torch.float32)
+            tensor = tensor.to(torch.float32)
         if not torch.isfinite(tensor).all():
             raise ModelError(
-                f"The weights of {name!r} are not finite as {tensor.dtype}; nothing was saved. Save as float32, "
-                f"and if that fails too, go back to a checkpoint before the training diverged."
+                f"The weights of {name!r} are not finite; nothing was saved. "
+                f"Go back to a checkpoint before the training diverged."
             )
         stored[name] = tensor
     return stored

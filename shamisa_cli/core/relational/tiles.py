@@ -49,7 +49,7 @@ class Span:
     last: int
 
 
-def relate(model: RelationalModel, a: Pixels, b: Pixels, *, window_pixels: int = WINDOW_PIXELS) -> Relation:
+def relate(model: RelationalModel, a: Pixels, b: Pixels) -> Relation:
     """Compare two pictures, sRGB (H, W, 3) of one size.
 
     Sides that are no multiples of 16 are continued by mirroring; what the networks say of that is left out.
@@ -57,8 +57,6 @@ def relate(model: RelationalModel, a: Pixels, b: Pixels, *, window_pixels: int =
 
     Args:
         model: in evaluation mode, on any device.
-        window_pixels: larger pictures are seen in parts, which bounds the memory and changes the maps by
-            rounding errors alone. Twice the halo must fit: at least 120,000.
     """
     assert a.shape == b.shape
     height, width = a.shape[:2]
@@ -68,7 +66,7 @@ def relate(model: RelationalModel, a: Pixels, b: Pixels, *, window_pixels: int =
     rows, columns = a.shape[0] // STRIDE, a.shape[1] // STRIDE
     whole = Related(*(torch.empty(1, count, rows, columns, device=device) for count in (len(MAPS), 1, 1)))
     with torch.inference_mode():
-        for y, x in _windows(a.shape[0], a.shape[1], window_pixels, model.distortion.halo):
+        for y, x in _windows(a.shape[0], a.shape[1], WINDOW_PIXELS, model.distortion.halo):
             seen = [_tensor(side[y.first : y.last, x.first : x.last], device) for side in (a, b)]
             part = model.distortion(*seen).part(
                 _places(y.start - y.first, y.stop - y.first), _places(x.start - x.first, x.stop - x.first)

@@ -112,11 +112,7 @@ class BatchStream(IterableDataset[TrainingBatch]):
         self.start_step, self.steps = start_step, steps
 
     def __iter__(self) -> Iterator[TrainingBatch]:
-        return (recipe.batch() for recipe in self.recipes())
-
-    def recipes(self) -> Iterator[BatchRecipe]:
-        """What iterating gives, before any crop is distorted."""
-        return map(self.recipe, own_steps(self.start_step, self.steps))
+        return map(self.batch, own_steps(self.start_step, self.steps))
 
     def batch(self, step: int) -> TrainingBatch:
         """The batch of one step, on the CPU.

@@ -138,13 +138,8 @@ class TrainingConfig:
         _require(bool(self.representation_stages), "representation_stages is empty; name at least one stage.")
 
     def to_json(self) -> dict[str, Any]:
-        """The record as JSON values; `from_json` gives it back."""
+        """The record as JSON values."""
         return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> TrainingConfig:
-        """Read what `to_json` wrote. Raises SettingError on unknown entries or wrong types."""
-        return overridden(cls(), data)
 
     @property
     def task(self) -> Literal["shamisa"]:
@@ -191,13 +186,6 @@ PRESETS: dict[str, TrainingConfig] = {
     ),
 }
 """The paper's run, and one that a laptop finishes within an hour (docs/training.md tells why it is as it is)."""
-
-
-def preset(name: str) -> TrainingConfig:
-    """The preset of that name. Raises SettingError if there is none."""
-    if name not in PRESETS:
-        raise SettingError(f"There is no preset {name!r}; there are {', '.join(PRESETS)}.")
-    return PRESETS[name]
 
 
 def with_settings(config: TrainingConfig, changes: Mapping[str, Any]) -> TrainingConfig:

@@ -46,8 +46,6 @@ def batch_source(
     *,
     workers: int,
     world: World | None = None,
-    engine: torch.device | str = "cpu",
-    threads: int = 1,
 ) -> Callable[[int], Iterator[TrainingBatch]]:
     """A function that gives the batches of a run from a step on.
 
@@ -56,9 +54,6 @@ def batch_source(
         config: the run's settings.
         workers: processes that make batches; 0 makes them in this one. Their number changes no batch.
         world: the processes that train together; each gets other batches. One alone when None.
-        engine: where crops are distorted. On a CPU the workers do it; for a GPU they only read and crop
-            photographs, and this process distorts them there, where the batches stay.
-        threads: run codecs for an engine on a GPU; their number changes no batch either.
 
     Raises:
         SettingError: there are too few photographs; known at once, before anything is begun.
@@ -71,14 +66,8 @@ def batch_source(
         return BatchStream(pristine, real, config.batch, seed=config.seed, rank=place.rank, **steps)
 
     def batches(start_step: int) -> Iterator[TrainingBatch]:
-        distorting = torch.device(engine).type == "cpu"
-        pin = place.device.type == "cuda" and distorting
-        if distorting:
-            made = from_workers(stream(start_step).__iter__, workers=workers, pin=pin)
-        else:
-            recipes = from_workers(stream(start_step).recipes, workers=workers, pin=pin)
-            made = (recipe.batch(engine, threads) for recipe in recipes)
-        return ahead(made, place.device)
+        pin = place.device.type == "cuda"
+        return ahead(from_workers(stream(start_step).__iter__, workers=workers, pin=pin), place.device)
 
     stream(0)
     return batches

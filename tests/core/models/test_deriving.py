@@ -10,7 +10,7 @@ import pytest
 
 from shamisa_cli.core.errors import ModelError, SettingError
 from shamisa_cli.core.models.deriving import derive
-from shamisa_cli.core.models.folder import load_encoder, read_model
+from shamisa_cli.core.models.folder import read_model
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
 
@@ -22,7 +22,7 @@ def test_it_reads_fewer_places_with_the_same_weights(model_folder: Path, tmp_pat
     assert made.fingerprint != source.fingerprint
     assert made.encoder.preprocessing == replace(source.encoder.preprocessing, view_size=64)
     assert made.encoder.features == replace(source.encoder.features, stages=(1,))
-    whole, part = (load_encoder(folder).embed(PIXELS) for folder in (model_folder, made.path))
+    whole, part = (read_model(folder).load_encoder().embed(PIXELS) for folder in (model_folder, made.path))
     assert np.allclose(part, np.concatenate([whole[:16], whole[16:32]]), atol=1e-6)
     assert "| features | 32 a picture |" in (made.path / "README.md").read_text()
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
 from shamisa_cli.core.models.relational_files import load_relational
+from shamisa_cli.core.relational import tiles
 from shamisa_cli.core.relational.network import MAPS, MULTIPLE, RelationalModel
 from shamisa_cli.core.relational.tiles import WINDOW_PIXELS, _windows, relate
 
@@ -37,10 +38,13 @@ def pair(height: int, width: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray
 
 
 @pytest.mark.parametrize("size", [(640, 704), (517, 901)])
-def test_a_picture_seen_in_parts_has_the_maps_of_the_whole(model: RelationalModel, size: tuple[int, int]) -> None:
+def test_a_picture_seen_in_parts_has_the_maps_of_the_whole(
+    model: RelationalModel, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, second = pair(*size)
     whole = relate(model, first, second)
-    parts = relate(model, first, second, window_pixels=SMALLEST_WINDOW + 150_000)
+    monkeypatch.setattr(tiles, "WINDOW_PIXELS", SMALLEST_WINDOW + 150_000)
+    parts = relate(model, first, second)
     assert whole.maps.shape == parts.maps.shape == (len(MAPS), -(-size[0] // 8), -(-size[1] // 8))
     assert np.abs(whole.maps).max() > 0.01
     assert np.abs(whole.maps - parts.maps).max() < 1e-4
@@ -51,13 +55,14 @@ def test_a_picture_seen_in_parts_has_the_maps_of_the_whole(model: RelationalMode
 @pytest.mark.parametrize("window", [WINDOW_PIXELS, SMALLEST_WINDOW + 150_000])
 @pytest.mark.parametrize("size", [(517, 701), (33, 50), (3, 7), (1, 1)])
 def test_swapping_flips_every_sign_and_a_picture_equals_itself_exactly(
-    model: RelationalModel, size: tuple[int, int], window: int
+    model: RelationalModel, size: tuple[int, int], window: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(tiles, "WINDOW_PIXELS", window)
     first, second = pair(*size)
-    forth, back = (relate(model, *order, window_pixels=window) for order in ((first, second), (second, first)))
+    forth, back = (relate(model, *order) for order in ((first, second), (second, first)))
     assert np.array_equal(forth.maps, -back.maps)
     assert forth.score == -back.score
-    same = relate(model, first, first.copy(), window_pixels=window)
+    same = relate(model, first, first.copy())
     assert not same.maps.any()
     assert same.score == 0
     assert str(same.score) == "0.0"

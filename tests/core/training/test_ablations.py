@@ -12,7 +12,7 @@ from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.relations.relations import METADATA
 from shamisa_cli.core.training.ablations import ABLATIONS, ablation
 from shamisa_cli.core.training.batches import BatchSettings, BatchStream
-from shamisa_cli.core.training.config import TrainingConfig, preset
+from shamisa_cli.core.training.config import PRESETS, TrainingConfig
 from shamisa_cli.core.training.distributed import World
 from shamisa_cli.core.training.learner import Learner
 from shamisa_cli.core.training.overrides import differences
@@ -61,7 +61,7 @@ def test_the_cases_have_their_published_names_and_no_others() -> None:
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_each_case_is_one_change_against_the_whole_method(name: str) -> None:
-    whole = preset("paper")
+    whole = PRESETS["paper"]
     changes = differences(whole, with_ablation(whole, name))
 
     assert {field: after for field, (_, after) in changes.items()} == CHANGED[name]

@@ -133,7 +133,7 @@ def test_crops_for_retention_alone_stand_outside_the_record(photos: list[Path]) 
 def test_a_recipe_gives_the_same_batch_in_whatever_process_it_is_followed(photos: list[Path]) -> None:
     recipe = stream(photos).recipe(2)
     elsewhere = pickle.loads(pickle.dumps(recipe))
-    assert same(elsewhere.batch(threads=2), stream(photos).batch(2))
+    assert same(elsewhere.batch(), stream(photos).batch(2))
     assert sum(sample.views.numel() for sample in recipe.samples) < recipe.batch().crops.numel() / 4
 
 

@@ -21,6 +21,7 @@ from shamisa_cli.core.training.batches import BatchSettings
 from shamisa_cli.core.training.config import TrainingConfig
 from shamisa_cli.core.training.distributed import World, joined, launcher, processes_here
 from shamisa_cli.core.training.learner import Learner
+from shamisa_cli.core.training.overrides import overridden
 from shamisa_cli.core.training.recipes import TrainingBatch
 from shamisa_cli.core.training.retention import Start
 from shamisa_cli.core.training.step import NUMBERS, Step
@@ -200,4 +201,4 @@ def test_an_environment_that_cannot_be_is_explained(environment: dict[str, str],
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
-    one_step(folder, TrainingConfig.from_json(json.loads((folder / "config.json").read_text())))
+    one_step(folder, overridden(TrainingConfig(), json.loads((folder / "config.json").read_text())))

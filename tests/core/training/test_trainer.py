@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from shamisa_cli.core.errors import SettingError, TrainingError
-from shamisa_cli.core.models.folder import load_encoder
+from shamisa_cli.core.models.folder import read_model
 from shamisa_cli.core.training.config import TrainingConfig
 from shamisa_cli.core.training.finish import save_trained
 from shamisa_cli.core.training.learner import Learner
@@ -257,7 +257,7 @@ def test_a_finished_run_leaves_a_model_that_reads_every_stage(
     trainer = trained(config, tmp_path / "night-1", batches)
     run = RunFolder(tmp_path / "night-1")
     folder = save_trained(run, record_of(config), trainer.learner.backbone, seconds=3600)
-    encoder = load_encoder(folder.path)
+    encoder = read_model(folder.path).load_encoder()
     assert encoder.config.features.stages == tuple(range(19))
     assert encoder.config.features.moments == ("mean", "std")
     state = trainer.learner.backbone.state_dict()
