@@ -21,7 +21,7 @@ from torch import Tensor
 from shamisa_cli.core.encoder.backbones import build_backbone
 from shamisa_cli.core.encoder.encoder import Encoder
 from shamisa_cli.core.encoder.initialisation import initial_state
-from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocessing
+from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import InputNotFoundError, SettingError, TrainingError
 from shamisa_cli.core.probe.mos import MIN_ROWS, MosTable
 from shamisa_cli.core.probe.protocol import run_protocol
@@ -34,6 +34,8 @@ from shamisa_cli.core.training.runs import RunFolder
 SPLITS = 4
 FIGURE_FILE = "benchmark.png"
 KEY_DIGITS = 12
+USUAL_VIEW = 512
+"""Pixels; stands in for the view size of a network that has none of its own."""
 _BACKBONE = "learner.backbone."
 """Before the names of the backbone's tensors in a checkpoint."""
 
@@ -141,13 +143,12 @@ def probe_checkpoints(
 def encoder_config(config: TrainingConfig) -> EncoderConfig:
     """How checkpoints are read: what the finished model reads, at one scale and half the usual view size."""
     with torch.device("meta"):
-        spec: FeatureSpec = feature_spec(config, build_backbone(config.architecture))
-    usual = Preprocessing()
-    assert usual.view_size is not None
+        backbone = build_backbone(config.architecture)
+    view_size = (backbone.preprocessing.view_size or USUAL_VIEW) // 2
     return EncoderConfig(
         config.architecture,
-        replace(spec, scales=(1.0,), crops=None),
-        replace(usual, view_size=usual.view_size // 2),
+        replace(feature_spec(config, backbone), scales=(1.0,), crops=None),
+        replace(backbone.preprocessing, view_size=view_size),
     )
 
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +113,12 @@ def test_the_figures_are_those_of_a_regressor_on_half_size_features(
     assert start.srcc == pytest.approx([split.overall.srcc for split in expected.splits])
     assert start.median() == pytest.approx(expected.spread("srcc").median)
     assert start.median("odd") == pytest.approx(expected.spread("srcc", "odd").median, nan_ok=True)
+
+
+def test_each_network_reads_pictures_with_its_own_normalisation(small_config: TrainingConfig) -> None:
+    config = encoder_config(replace(small_config, architecture="efficientnet_lite2"))
+    assert config.preprocessing.mean == config.preprocessing.std == (0.5, 0.5, 0.5)
+    assert config.preprocessing.view_size == 256
 
 
 def test_a_killed_line_costs_that_step_alone(run: RunFolder, table: MosTable) -> None:
