@@ -27,11 +27,11 @@ import torch
 from hardware import hardware
 from score import LARGE, SMALL, account, make_pictures
 
+from shamisa_cli.core.cluster.ray_job import PICTURES_PER_PART
 from shamisa_cli.core.encoder.embedder import RUNTIMES
 from shamisa_cli.core.models.loading import Model, load_model
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
-from shamisa_cli.core.scale.cluster import PICTURES_PER_PART
-from shamisa_cli.core.scoring.embeddings import FileStamp
+from shamisa_cli.core.scoring.feature_table import FileStamp
 from shamisa_cli.core.scoring.pipeline import score_files
 from shamisa_cli.core.scoring.score_table import scorer_of, scores_schema, scores_table, write_scores
 

@@ -22,8 +22,8 @@ from PIL import Image
 from torchvision.transforms.functional import pil_to_tensor, to_pil_image
 
 from shamisa_cli.core.distortions.engine import apply_operator
-from shamisa_cli.core.distortions.groups import GROUPS
 from shamisa_cli.core.distortions.registry import BY_GROUP
+from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.images import decode, discover
 
 TABLE = "versions.csv"

@@ -33,7 +33,7 @@ from shamisa_cli.core.distortions.registry import operator_named
 from shamisa_cli.core.images import discover
 from shamisa_cli.core.models.folder import read_model
 from shamisa_cli.core.models.resolver import resolve
-from shamisa_cli.core.training.batches import BatchSettings, BatchStream
+from shamisa_cli.core.training.pretraining.batches import BatchSettings, BatchStream
 
 Bytes = npt.NDArray[np.uint8]
 Codec = Callable[[Bytes, float], Bytes]

@@ -26,20 +26,20 @@ from untouched import untouched_photos
 
 from shamisa_cli.core.distortions.engine import apply_operator
 from shamisa_cli.core.distortions.registry import OPERATORS
-from shamisa_cli.core.encoder.encoder import Encoder
-from shamisa_cli.core.encoder.initialisation import initial_state
 from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec
 from shamisa_cli.core.images import decode, discover
-from shamisa_cli.core.memory import keep_freed_memory
+from shamisa_cli.core.machine import keep_freed_memory
 from shamisa_cli.core.models.folder import read_model
-from shamisa_cli.core.probe.mos import MosTable, read_mos_table
+from shamisa_cli.core.networks.encoder import Encoder
+from shamisa_cli.core.networks.initial_weights import initial_state
+from shamisa_cli.core.probe.mos_table import MosTable, read_mos_table
 from shamisa_cli.core.probe.protocol import fit_final, run_protocol
 from shamisa_cli.core.probe.scale import even_scale
 from shamisa_cli.core.training.ablations import ABLATIONS
-from shamisa_cli.core.training.config import PRESETS, TrainingConfig, with_settings
 from shamisa_cli.core.training.distributed import World
-from shamisa_cli.core.training.runs import RunFolder, RunRecord, photographs
-from shamisa_cli.core.training.session import train_run
+from shamisa_cli.core.training.pretraining.config import PRESETS, TrainingConfig, with_settings
+from shamisa_cli.core.training.run import train_run
+from shamisa_cli.core.training.run_folder import RunFolder, RunRecord, photographs
 
 VIEW = 512
 READ = FeatureSpec(stages=tuple(range(19)), moments=("mean", "std"), scales=(0.5,), layer="hidden")

@@ -34,7 +34,7 @@ from reference_measures import TILE, Coding, Measures, Pixels, blockiness, codin
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.errors import ImageError, ShamisaError
 from shamisa_cli.core.images import decode, discover
-from shamisa_cli.core.probe.mos import MosTable, read_mos_table
+from shamisa_cli.core.probe.mos_table import MosTable, read_mos_table
 
 TABLE = "references.csv"
 LOSSLESS = Coding(lossy=False, quality=None)

@@ -34,15 +34,15 @@ from torch import Tensor
 from untouched import untouched_photos
 
 from shamisa_cli.core.distortions.engine import apply_operator
-from shamisa_cli.core.distortions.groups import GROUPS
 from shamisa_cli.core.distortions.registry import OPERATORS
+from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.images import decode
-from shamisa_cli.core.models.relational_loading import load_relational_model
-from shamisa_cli.core.relational.consensus import consensus
-from shamisa_cli.core.relational.disturbances import DISTURBANCES, disturb
-from shamisa_cli.core.relational.network import MULTIPLE, RelationalModel
-from shamisa_cli.core.relational.triplets import TARGETS, OrderedSet, SetKind, draw_ordered_set
-from shamisa_cli.core.training.photographs import random_crop, stacked
+from shamisa_cli.core.models.loading import load_relational_model
+from shamisa_cli.core.networks.distortion_network import MULTIPLE, RelationalModel
+from shamisa_cli.core.training.random_crops import random_crop, stacked
+from shamisa_cli.core.training.relational.consensus import consensus
+from shamisa_cli.core.training.relational.extra_faults import DISTURBANCES, disturb
+from shamisa_cli.core.training.relational.ordered_sets import TARGETS, OrderedSet, SetKind, draw_ordered_set
 
 CROP = 256
 VERSIONS = 4

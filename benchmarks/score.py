@@ -30,9 +30,9 @@ from PIL import Image
 
 from shamisa_cli.core.encoder.embedder import RUNTIMES, Runtime
 from shamisa_cli.core.images import decode
+from shamisa_cli.core.machine import available_cpus
 from shamisa_cli.core.models.loading import load_model
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
-from shamisa_cli.core.processors import available_cpus
 from shamisa_cli.core.scoring.pipeline import score_files
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples" / "photos"

@@ -25,13 +25,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from shamisa_cli.core.distortions.nodes import node_table
-from shamisa_cli.core.training.batches import BatchSettings
-from shamisa_cli.core.training.config import PRESETS, TrainingConfig
+from shamisa_cli.core.graphs.crops import node_table
 from shamisa_cli.core.training.distributed import World
-from shamisa_cli.core.training.learner import AUTOCAST, Learner
-from shamisa_cli.core.training.recipes import TrainingBatch
-from shamisa_cli.core.training.step import Step
+from shamisa_cli.core.training.pretraining.batch_recipe import TrainingBatch
+from shamisa_cli.core.training.pretraining.batches import BatchSettings
+from shamisa_cli.core.training.pretraining.config import PRESETS, TrainingConfig
+from shamisa_cli.core.training.pretraining.learner import AUTOCAST, Learner
+from shamisa_cli.core.training.pretraining.step import Step
 
 MATRIX = {"cpu": 2048, "cuda": 8192}
 COPIED = {"cpu": 2**28, "cuda": 2**32}

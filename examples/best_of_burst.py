@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL import ExifTags, Image
 
 import shamisa_cli as shamisa
-from shamisa_cli.core.scoring.records import ImageRecord
+from shamisa_cli.core.records import ImageRecord
 
 
 def taken(path: Path) -> float:

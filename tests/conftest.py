@@ -11,11 +11,11 @@ import pytest
 import torch
 from loopback_hub import LoopbackHub, serving
 
-from shamisa_cli.core.encoder.backbones import build_backbone
-from shamisa_cli.core.encoder.encoder import Encoder
 from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocessing
-from shamisa_cli.core.models.exporting import add_graph
 from shamisa_cli.core.models.folder import save_model, save_probe
+from shamisa_cli.core.networks.backbones import build_backbone
+from shamisa_cli.core.networks.encoder import Encoder
+from shamisa_cli.core.networks.export.export_model import add_graph
 from shamisa_cli.core.probe.ridge import Probe
 from shamisa_cli.core.probe.scale import linear_scale
 
@@ -46,7 +46,7 @@ def relational_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
 
     from shamisa_cli.core.models.relational_files import save_relational
-    from shamisa_cli.core.relational.network import RelationalModel
+    from shamisa_cli.core.networks.distortion_network import RelationalModel
     from shamisa_cli.core.relational.shape import RelationalConfig
 
     folder = tmp_path_factory.mktemp("relational") / "pairs"

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import spearmanr
 
 import shamisa_cli as shamisa
-from shamisa_cli.core.scoring.records import ImageRecord
+from shamisa_cli.core.records import ImageRecord
 
 pytestmark = pytest.mark.slow
 
@@ -97,7 +97,7 @@ def test_a_score_comes_with_an_interval_that_holds_it(example_photos: Path) -> N
 
 
 def test_the_catalogue_names_each_kind_of_defect_once() -> None:
-    from shamisa_cli.core.distortions.groups import GROUPS
+    from shamisa_cli.core.groups import GROUPS
     from shamisa_cli.core.models.catalogue import describe
 
     defects = describe("shamisa-mobilenetv2").defects

@@ -10,20 +10,20 @@ from typing import Annotated
 import typer
 
 from shamisa_cli import __version__
-from shamisa_cli.cli.cache import CACHE
-from shamisa_cli.cli.compare import compare
-from shamisa_cli.cli.config import config
-from shamisa_cli.cli.embed import embed
+from shamisa_cli.cli.commands.cache import CACHE
+from shamisa_cli.cli.commands.compare import compare
+from shamisa_cli.cli.commands.config import config
+from shamisa_cli.cli.commands.embed import embed
+from shamisa_cli.cli.commands.evaluate import evaluate
+from shamisa_cli.cli.commands.fit_defects import fit_defects
+from shamisa_cli.cli.commands.fit_probe import fit_probe
+from shamisa_cli.cli.commands.models import MODELS
+from shamisa_cli.cli.commands.rank import rank
+from shamisa_cli.cli.commands.score import score
+from shamisa_cli.cli.commands.serve import serve
+from shamisa_cli.cli.commands.train import train
 from shamisa_cli.cli.errors import guarded
-from shamisa_cli.cli.evaluate import evaluate
-from shamisa_cli.cli.fit_defects import fit_defects
-from shamisa_cli.cli.fit_probe import fit_probe
-from shamisa_cli.cli.models import MODELS
-from shamisa_cli.cli.rank import rank
-from shamisa_cli.cli.score import score
-from shamisa_cli.cli.serve import serve
 from shamisa_cli.cli.settings import load_settings
-from shamisa_cli.cli.train import train
 
 DEBUG_OPTION = "--debug"
 DEBUG_VARIABLE = "SHAMISA_DEBUG"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from shamisa_cli.cli import human_scores
+from shamisa_cli.cli import mos_options
 from shamisa_cli.cli.console import Console, printable, rich_on
 from shamisa_cli.cli.protocol_report import (
     DIFFERENCES,
@@ -25,7 +25,7 @@ from shamisa_cli.core.errors import SettingError
 
 if TYPE_CHECKING:
     from shamisa_cli.core.models.loading import Model
-    from shamisa_cli.core.probe.mos import MosTable
+    from shamisa_cli.core.probe.mos_table import MosTable
     from shamisa_cli.core.scoring.cache import Cache
     from shamisa_cli.core.scoring.protocol_runs import CrossEvaluation
 
@@ -65,7 +65,7 @@ def prepare(
 
 def _read_all(files: Sequence[Path], columns: Columns) -> list[MosTable]:
     """The tables; those without the group column are split by picture."""
-    from shamisa_cli.core.probe.mos import column_names
+    from shamisa_cli.core.probe.mos_table import column_names
 
     grouped = [columns.group is None or columns.group in column_names(file) for file in files]
     if not any(grouped):
@@ -137,12 +137,12 @@ def _write_cross(stream: TextIO, run: CrossEvaluation, note: str) -> None:
 
 
 def _cell(value: float, within: bool) -> str:
-    text = f"{value:.3f}" if math.isfinite(value) else human_scores.UNDEFINED
+    text = f"{value:.3f}" if math.isfinite(value) else mos_options.UNDEFINED
     return f"({text})" if within else text
 
 
 def _cross_note(model: Model, settings: Settings, run: CrossEvaluation) -> str:
-    protocol = "the paper's protocol" if settings.protocol is human_scores.Protocol.PAPER else "default protocol"
+    protocol = "the paper's protocol" if settings.protocol is mos_options.Protocol.PAPER else "default protocol"
     logistic = "of the predictions as they are" if settings.logistic is False else "after a 4-parameter logistic"
     references = any(table.references for table in run.tables.values())
     return (

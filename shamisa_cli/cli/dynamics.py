@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from shamisa_cli.cli.console import Console, printable, rich_on
-from shamisa_cli.cli.human_scores import UNDEFINED
+from shamisa_cli.cli.mos_options import UNDEFINED
 
 if TYPE_CHECKING:
-    from shamisa_cli.core.probe.mos import MosTable
+    from shamisa_cli.core.probe.mos_table import MosTable
     from shamisa_cli.core.training.dynamics_records import StepAgreement
 
 SCHEMA = 1
@@ -67,10 +67,10 @@ def judge_run(
 
     Raises TrainingError, SettingError, InputNotFoundError and ModelError as `probe_checkpoints` does.
     """
-    from shamisa_cli.core.models.devices import device_name
+    from shamisa_cli.core.models.runtimes import device_name
     from shamisa_cli.core.training.dynamics import FIGURE_FILE, Benchmark, probe_checkpoints
     from shamisa_cli.core.training.dynamics_figure import draw_agreements
-    from shamisa_cli.core.training.runs import RunFolder
+    from shamisa_cli.core.training.run_folder import RunFolder
 
     folder = RunFolder(run)
     benchmark = Benchmark.of(mos, table, limit=limit, seed=seed)

@@ -139,7 +139,7 @@ def draw_map(
     """
     from shamisa_cli.cli.reporters.html.map_page import write_map
     from shamisa_cli.core.scoring.embedding_map import colouring, embedding_map, thumbnails
-    from shamisa_cli.core.scoring.embeddings import load_features, portable
+    from shamisa_cli.core.scoring.feature_table import load_features, portable
     from shamisa_cli.core.scoring.pipeline import describe_run
 
     stored = load_features(features)

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shamisa_cli.cli import human_scores
+from shamisa_cli.cli import mos_options
 
 if TYPE_CHECKING:
     from shamisa_cli.core.models.loading import Model
     from shamisa_cli.core.probe.evaluation import Evaluation
-    from shamisa_cli.core.scoring.records import ImageRecord
+    from shamisa_cli.core.records import ImageRecord
 
 SCHEMA = 1
 
@@ -29,7 +29,7 @@ def predictions(model: Model, records: Sequence[ImageRecord], lower_is_better: b
 def row(result: Evaluation) -> list[str]:
     from shamisa_cli.core.probe.protocol import FIGURES
 
-    cells = [human_scores.figure_with_interval(*_figure(result, name)) for name in FIGURES]
+    cells = [mos_options.figure_with_interval(*_figure(result, name)) for name in FIGURES]
     return [result.subset or "all", f"{result.agreement.count:,}", *cells]
 
 

@@ -14,9 +14,9 @@ from shamisa_cli.cli.console import Console, printable, rich_on
 if TYPE_CHECKING:
     from shamisa_cli.core.models.loading import Model
     from shamisa_cli.core.probe.gmad import Contestant
+    from shamisa_cli.core.records import ImageRecord
     from shamisa_cli.core.scoring.cache import Cache
     from shamisa_cli.core.scoring.gmad import Gmad
-    from shamisa_cli.core.scoring.records import ImageRecord
 
 PANEL = "Against another model"
 

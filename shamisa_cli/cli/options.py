@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from shamisa_cli.core.cluster.part_number import Shard, require_count, require_own
 from shamisa_cli.core.errors import InputNotFoundError, SettingError
-from shamisa_cli.core.scale.shards import Shard, require_count, require_own
 
 if TYPE_CHECKING:
     from shamisa_cli.cli.console import Console

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from shamisa_cli.cli import human_scores
+from shamisa_cli.cli import mos_options
 from shamisa_cli.cli.console import Console
 
 if TYPE_CHECKING:
     from shamisa_cli.core.errors import ImageError
     from shamisa_cli.core.models.loading import Model
-    from shamisa_cli.core.probe.mos import MosTable
+    from shamisa_cli.core.probe.mos_table import MosTable
     from shamisa_cli.core.scoring.cache import Cache
     from shamisa_cli.core.scoring.protocol_runs import ProtocolEvaluation
 
@@ -26,7 +26,7 @@ DIFFERENCES = "features are |reference − picture|"
 class Settings:
     """How regressors are fitted and judged."""
 
-    protocol: human_scores.Protocol
+    protocol: mos_options.Protocol
     splits: int
     seed: int
     logistic: bool | None
@@ -46,7 +46,7 @@ class Columns:
 
     def read(self, path: Path) -> MosTable:
         """The table in a file. Raises MosTableError."""
-        from shamisa_cli.core.probe.mos import read_mos_table
+        from shamisa_cli.core.probe.mos_table import read_mos_table
 
         return read_mos_table(
             path,
@@ -92,21 +92,21 @@ def report_one(
         progress=console.progress,
     )
     warn_of(console, run.errors)
-    note = human_scores.protocol_note(
+    note = mos_options.protocol_note(
         run.result, settings.protocol, logistic=run.logistic, grouped=run.table.groups is not None
     )
     note = f"{model.name} ({model.revision}); {note}" + (f"; {DIFFERENCES}" if run.table.references else "")
-    rows = human_scores.protocol_rows(run.result, run.table)
+    rows = mos_options.protocol_rows(run.result, run.table)
     return Report(
         _run_document(model, file, settings, run),
-        lambda stream: human_scores.write_figures(stream, rows, note),
+        lambda stream: mos_options.write_figures(stream, rows, note),
         run.errors,
     )
 
 
 def warn_of(console: Console, errors: Sequence[ImageError]) -> None:
     """Name the pictures that are left out."""
-    human_scores.warn_of_unreadable(console, [(str(error.path), str(error)) for error in errors])
+    mos_options.warn_of_unreadable(console, [(str(error.path), str(error)) for error in errors])
 
 
 def document_head(model: Model, settings: Settings, logistic: bool) -> dict[str, Any]:
@@ -147,7 +147,7 @@ def _run_document(model: Model, file: Path, settings: Settings, run: ProtocolEva
 
 def error_entries(errors: Sequence[ImageError]) -> list[dict[str, str]]:
     """Why pictures could not be read, as JSON values."""
-    from shamisa_cli.core.scoring.records import ErrorRecord
+    from shamisa_cli.core.records import ErrorRecord
 
     return [{"path": str(error.path), **ErrorRecord.of(error).to_json()} for error in errors]
 

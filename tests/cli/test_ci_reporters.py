@@ -14,9 +14,9 @@ from lxml import etree
 
 from shamisa_cli.cli.console import ENCODING
 from shamisa_cli.cli.reporters import REPORTERS
+from shamisa_cli.core.records import ErrorRecord, ImageRecord, ModelRecord, Run
 from shamisa_cli.core.scoring.baseline import Baseline
 from shamisa_cli.core.scoring.gate import Gate, Rule
-from shamisa_cli.core.scoring.records import ErrorRecord, ImageRecord, ModelRecord, Run
 
 SCHEMAS = Path(__file__).resolve().parent.parent / "schemas"
 RUN = Run(ModelRecord("tiny", "0123456789ab", {"view_size": 512, "mean": (0.5, 0.5)}), gated=True)

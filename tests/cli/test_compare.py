@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from shamisa_cli.core.distortions.groups import GROUPS
+from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.relational.records import AXES, ENDS
 
 from .conftest import ENVIRONMENT

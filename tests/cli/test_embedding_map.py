@@ -14,9 +14,9 @@ from chromium import Page, chromium
 from PIL import Image
 
 from shamisa_cli.cli.reporters.html.map_page import write_map
+from shamisa_cli.core.records import ModelRecord
 from shamisa_cli.core.scoring.embedding_map import Colouring, EmbeddingMap
-from shamisa_cli.core.scoring.gallery import small_webp
-from shamisa_cli.core.scoring.records import ModelRecord
+from shamisa_cli.core.scoring.thumbnails import small_webp
 
 HOSTILE = "a/</script><script>document.title='taken'</script>/<img src=x onerror=document.title='taken'>.jpg"
 PLACES = np.array([[-1.0, 0.0], [0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from shamisa_cli.core.distortions.groups import GROUPS
+from shamisa_cli.core.groups import GROUPS
 
 
 @pytest.fixture(scope="module")

@@ -12,16 +12,16 @@ import typer
 from PIL import Image
 from typer.testing import CliRunner
 
+from shamisa_cli.cli.commands.evaluate import evaluate
+from shamisa_cli.cli.commands.fit_probe import fit_probe
 from shamisa_cli.cli.errors import guarded
-from shamisa_cli.cli.evaluate import evaluate
-from shamisa_cli.cli.fit_probe import fit_probe
-from shamisa_cli.core.encoder.backbones import build_backbone
 from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocessing
 from shamisa_cli.core.models.folder import load_probe, save_model
 from shamisa_cli.core.models.loading import load_model
-from shamisa_cli.core.scoring.embeddings import FileStamp, save_features
+from shamisa_cli.core.networks.backbones import build_backbone
+from shamisa_cli.core.scoring.feature_table import FileStamp, save_features
 from shamisa_cli.core.scoring.pipeline import embed_files, score_files
-from shamisa_cli.core.scoring.resuming import origin_of
+from shamisa_cli.core.scoring.resumable import origin_of
 
 PICTURES = 24
 

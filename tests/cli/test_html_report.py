@@ -13,11 +13,11 @@ import pytest
 from chromium import Page, chromium
 
 from shamisa_cli.cli.reporters.html import write_html
-from shamisa_cli.core.distortions.groups import GROUPS
-from shamisa_cli.core.scoring.gallery import Gallery
+from shamisa_cli.core.groups import GROUPS
+from shamisa_cli.core.records import ErrorRecord, ImageRecord, ModelRecord, Run
 from shamisa_cli.core.scoring.gate import Gate
-from shamisa_cli.core.scoring.maps import ScoreMap
-from shamisa_cli.core.scoring.records import ErrorRecord, ImageRecord, ModelRecord, Run
+from shamisa_cli.core.scoring.score_map import ScoreMap
+from shamisa_cli.core.scoring.thumbnails import Gallery
 
 HOSTILE = (
     "a/</script><script>document.title='taken'</script>.jpg",

@@ -13,14 +13,14 @@ from scipy.stats import spearmanr
 from sklearn.linear_model import Ridge as SklearnRidge
 from typer.testing import CliRunner
 
+from shamisa_cli.cli.commands.evaluate import evaluate
+from shamisa_cli.cli.commands.fit_probe import fit_probe
+from shamisa_cli.cli.commands.models import derive
 from shamisa_cli.cli.errors import guarded
-from shamisa_cli.cli.evaluate import evaluate
-from shamisa_cli.cli.fit_probe import fit_probe
-from shamisa_cli.cli.models import derive
-from shamisa_cli.core.encoder.backbones import build_backbone
 from shamisa_cli.core.encoder.spec import PAPER_FEATURES, EncoderConfig, FeatureSpec, Preprocessing
 from shamisa_cli.core.models.folder import load_probe, read_model, save_model
 from shamisa_cli.core.models.loading import load_model
+from shamisa_cli.core.networks.backbones import build_backbone
 from shamisa_cli.core.probe.paper_protocol import run_paper_protocol
 from shamisa_cli.core.scoring.pipeline import score_files
 

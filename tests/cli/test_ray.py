@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from shamisa_cli.core.scale.store import open_parts
+from shamisa_cli.core.cluster.store import open_parts
 
 WITH_RAY = 400
 """Seconds after which a process that starts Ray is taken to hang."""

@@ -15,8 +15,8 @@ from shamisa_cli.cli.options import MAX_PIXELS
 from shamisa_cli.cli.reporters import REPORTERS
 from shamisa_cli.cli.reporters.text import quality_style, shortened
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
+from shamisa_cli.core.records import ErrorRecord, ImageRecord, ModelRecord, Run
 from shamisa_cli.core.scoring.gate import Gate, Rule
-from shamisa_cli.core.scoring.records import ErrorRecord, ImageRecord, ModelRecord, Run
 
 RUN = Run(ModelRecord("tiny", "0123456789ab", {"view_size": 512}))
 NASTY = ["[red]a.jpg", "b\x1b[31m\n.jpg", os.fsdecode(b"c\xff.jpg"), 'd,"quoted".jpg', "گربه.jpg", "=1+1.jpg"]

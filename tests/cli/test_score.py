@@ -104,7 +104,7 @@ def _many_names(photos: Path, tmp_path: Path) -> list[Path]:
 
 
 def test_embed_writes_what_was_asked_and_resumes(shamisa, tiny_model: Path, photos: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    from shamisa_cli.core.scoring.embeddings import load_features
+    from shamisa_cli.core.scoring.feature_table import load_features
 
     (photos / "broken.jpg").write_bytes(b"no picture")
     output = tmp_path / "features.parquet"

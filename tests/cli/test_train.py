@@ -19,9 +19,9 @@ import typer
 from PIL import Image
 from typer.testing import CliRunner
 
+from shamisa_cli.cli.commands.train import train
 from shamisa_cli.cli.errors import guarded
-from shamisa_cli.cli.train import train
-from shamisa_cli.cli.training_progress import Pace, duration, training_progress
+from shamisa_cli.cli.training_display import Pace, duration, training_progress
 from shamisa_cli.core.models.folder import read_model
 from shamisa_cli.core.training.metrics import StepMetrics, read_metrics
 
@@ -204,7 +204,7 @@ def test_mistakes_are_explained_and_leave_nothing_behind(photos: Path, tmp_path:
 
 
 def test_help_shows_every_option_with_a_default_and_loads_no_torch() -> None:
-    script = "import sys; from shamisa_cli.cli import train; sys.exit('torch' in sys.modules)"
+    script = "import sys; from shamisa_cli.cli.commands import train; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], env=environment(), check=False).returncode == 0
     shown = here("--help").stdout
     for option in ("--data", "--real", "--preset", "--config", "--init", "--steps", "--seed", "--workers", "--preview"):

@@ -18,8 +18,8 @@ import typer
 from PIL import Image
 from typer.testing import CliRunner
 
+from shamisa_cli.cli.commands.train import train
 from shamisa_cli.cli.errors import guarded
-from shamisa_cli.cli.train import train
 from shamisa_cli.core.models.relational_files import load_relational
 from shamisa_cli.core.training.metrics import read_metrics
 

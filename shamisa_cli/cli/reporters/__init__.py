@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from shamisa_cli.cli.reporters.base import Reporter
 from shamisa_cli.cli.reporters.csv import CSV
 from shamisa_cli.cli.reporters.github import GITHUB
 from shamisa_cli.cli.reporters.json import JSON
 from shamisa_cli.cli.reporters.jsonl import JSONL
 from shamisa_cli.cli.reporters.junit import JUNIT
-from shamisa_cli.cli.reporters.reporter import Reporter
 from shamisa_cli.cli.reporters.sarif import SARIF
 from shamisa_cli.cli.reporters.text import TEXT
 

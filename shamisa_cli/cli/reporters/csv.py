@@ -6,9 +6,9 @@ import csv
 from collections.abc import Iterable
 from typing import TextIO
 
-from shamisa_cli.cli.reporters.reporter import Reporter
-from shamisa_cli.core.distortions.groups import GROUPS
-from shamisa_cli.core.scoring.records import ImageRecord, Run
+from shamisa_cli.cli.reporters.base import Reporter
+from shamisa_cli.core.groups import GROUPS
+from shamisa_cli.core.records import ImageRecord, Run
 
 COLUMNS = (
     "path", "score", "interval_low", "interval_high", "mos", "width", "height", "status", "error_kind", "error",

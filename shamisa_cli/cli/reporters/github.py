@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TextIO
 
 from shamisa_cli.cli.console import ENCODING, printable
-from shamisa_cli.cli.reporters.locations import in_repository
-from shamisa_cli.cli.reporters.reporter import Reporter
+from shamisa_cli.cli.reporters.base import Reporter
+from shamisa_cli.cli.reporters.repository_paths import in_repository
+from shamisa_cli.core.records import ImageRecord, Run, summarise
 from shamisa_cli.core.scoring.gate import account, conclusion, standing, worst_first
-from shamisa_cli.core.scoring.records import ImageRecord, Run, summarise
 
 MAX_ANNOTATIONS = 10
 """GitHub shows so many of a kind in a step, and leaves out the rest without a word."""

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable
 from typing import TextIO
 
-from shamisa_cli.cli.reporters.reporter import Reporter
-from shamisa_cli.core.scoring.records import SCHEMA, ImageRecord, Run, summarise
+from shamisa_cli.cli.reporters.base import Reporter
+from shamisa_cli.core.records import SCHEMA, ImageRecord, Run, summarise
 
 
 def write_json(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> None:

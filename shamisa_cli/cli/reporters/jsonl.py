@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, TextIO
 
-from shamisa_cli.cli.reporters.reporter import Reporter
-from shamisa_cli.core.scoring.records import ImageRecord, Run
+from shamisa_cli.cli.reporters.base import Reporter
+from shamisa_cli.core.records import ImageRecord, Run
 
 
 def write_jsonl(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> None:  # noqa: ARG001

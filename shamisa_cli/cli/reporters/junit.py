@@ -10,9 +10,9 @@ from typing import TextIO
 from xml.etree import ElementTree as ET
 
 from shamisa_cli.cli.console import printable
-from shamisa_cli.cli.reporters.reporter import Reporter
+from shamisa_cli.cli.reporters.base import Reporter
+from shamisa_cli.core.records import ImageRecord, Run
 from shamisa_cli.core.scoring.gate import account, standing
-from shamisa_cli.core.scoring.records import ImageRecord, Run
 
 SUITE = "shamisa"
 NOT_IN_XML = {ord(character): "\N{REPLACEMENT CHARACTER}" for character in "\ufffe\uffff"}

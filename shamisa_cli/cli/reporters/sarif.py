@@ -12,10 +12,10 @@ from urllib.parse import quote
 
 import shamisa_cli
 from shamisa_cli.cli.console import printable
-from shamisa_cli.cli.reporters.locations import in_repository
-from shamisa_cli.cli.reporters.reporter import Reporter
+from shamisa_cli.cli.reporters.base import Reporter
+from shamisa_cli.cli.reporters.repository_paths import in_repository
+from shamisa_cli.core.records import Finding, FindingRule, ImageRecord, Run
 from shamisa_cli.core.scoring.gate import account
-from shamisa_cli.core.scoring.records import Finding, FindingRule, ImageRecord, Run
 
 SCHEMA_ADDRESS = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 ROOT = "%SRCROOT%"

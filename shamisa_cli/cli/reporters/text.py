@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from shamisa_cli.cli.console import printable
-from shamisa_cli.cli.reporters.reporter import Reporter
+from shamisa_cli.cli.reporters.base import Reporter
+from shamisa_cli.core.records import ErrorRecord, ImageRecord, Run, Summary, summarise
 from shamisa_cli.core.scoring.gate import account, conclusion, standing, worst_first
-from shamisa_cli.core.scoring.records import ErrorRecord, ImageRecord, Run, Summary, summarise
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 
-from shamisa_cli.core.distortions.groups import GROUPS
+from shamisa_cli.core.distortions.operator import FloatArray
 from shamisa_cli.core.distortions.registry import BY_GROUP, operator_named
-from shamisa_cli.core.distortions.severity import SeverityLaw, draw_severities
+from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.groups import GROUPS, MAX_SEVERITY
+
+SeverityLaw = Literal["half-normal", "uniform", "discrete"]
+
+HALF_NORMAL_SIGMA = 2.5
+"""Paper, section on the compositional engine: s ~ clip(|N(0, 2.5²)|, 0, 4)."""
 
 
 @dataclass(frozen=True)
@@ -79,3 +86,18 @@ def draw_step(name: str, levels: int, law: SeverityLaw, rng: np.random.Generator
     severities = operator_named(name).applied_severity(draw_severities(levels, law, rng))
     angle = float(rng.uniform(0, 2 * math.pi))
     return Step(name, tuple(float(severity) for severity in severities), angle, int(rng.integers(3)))
+
+
+def draw_severities(count: int, law: SeverityLaw, rng: np.random.Generator) -> FloatArray:
+    """`count` severities in 0…4 by the named law.
+
+    Raises:
+        SettingError: the law is not known.
+    """
+    if law == "half-normal":
+        return np.clip(np.abs(rng.normal(0.0, HALF_NORMAL_SIGMA, count)), 0.0, MAX_SEVERITY)
+    if law == "uniform":
+        return rng.uniform(0.0, MAX_SEVERITY, count)
+    if law == "discrete":
+        return rng.integers(0, int(MAX_SEVERITY) + 1, count).astype(np.float64)
+    raise SettingError(f"The severity law {law!r} is not known; known are {', '.join(get_args(SeverityLaw))}.")

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from shamisa_cli.core.distortions.groups import Group
+from shamisa_cli.core.groups import Group
 
 FloatArray = npt.NDArray[np.float64]
 

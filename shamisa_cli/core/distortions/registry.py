@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from shamisa_cli.core.distortions import blur, brightness, colour, compression, contrast, noise, spatial
-from shamisa_cli.core.distortions.groups import GROUPS, Group
 from shamisa_cli.core.distortions.operator import Operator
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.groups import GROUPS, Group
 
 _ALL = (
     *blur.OPERATORS,

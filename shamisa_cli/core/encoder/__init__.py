@@ -1,0 +1,1 @@
+"""Encoders: what they read, and how they run without PyTorch."""

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from shamisa_cli.core.encoder.embedder import FeatureRows, FeatureVector, Pixels, Runtime
-from shamisa_cli.core.encoder.onnx_graph import CROPS, FEATURES, FINGERPRINT
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError, SettingError
-from shamisa_cli.core.processors import available_cpus
+from shamisa_cli.core.machine import available_cpus
+from shamisa_cli.core.networks.export.graph_builder import CROPS, FEATURES, FINGERPRINT
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

@@ -155,3 +155,22 @@ def _result(metric: Metric) -> EvalResult:
         metric_name=metric.name,
         metric_value=metric.value,
     )
+
+
+def write_section(folder: Path, name: str, text: str) -> None:
+    """Put `text` into the section `name` of the folder's card; a card without it gets it at its end."""
+    path = folder / CARD
+    card = path.read_text(encoding="utf-8") if path.is_file() else ""
+    with replacing(path) as temporary:
+        temporary.write_text(with_section(card, name, text), encoding="utf-8", newline="\n")
+
+
+def with_section(card: str, name: str, text: str) -> str:
+    """The card, Markdown, with its section of that name replaced, or added at the end."""
+    begin, end = f"<!-- shamisa {name} -->", f"<!-- /shamisa {name} -->"
+    section = f"{begin}\n{text.strip()}\n{end}"
+    before, found, rest = card.partition(begin)
+    _, closed, after = rest.partition(end)
+    if found and closed:
+        return before + section + after
+    return f"{card.rstrip()}\n\n{section}\n" if card.strip() else f"{section}\n"

@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError
-from shamisa_cli.core.models import defect_files, manifest, probe_files
+from shamisa_cli.core.models import manifest, probe_files
+from shamisa_cli.core.models import probe_files as defect_files
 from shamisa_cli.core.models.manifest import (
     CARD,
     DEFECTS_MANIFEST,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from shamisa_cli.core.encoder.encoder import Encoder
+    from shamisa_cli.core.networks.encoder import Encoder
 
 REVISION_DIGITS = 12
 """How much of a fingerprint stands for it where people read."""
@@ -100,7 +101,7 @@ class ModelFolder:
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
-        from shamisa_cli.core.encoder.encoder import Encoder
+        from shamisa_cli.core.networks.encoder import Encoder
 
         path = self.weights
         try:

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from shamisa_cli.core.errors import ModelError
-from shamisa_cli.core.models import hub_client
 from shamisa_cli.core.models.manifest import FOLDER_FILES, LISTS, verify_folder
 
 SCHEME = "hf:"
 
 _PART = r"[A-Za-z0-9_](?:[A-Za-z0-9_]|[.-](?![.-])){0,94}(?<![.-])"
 _NAME = re.compile(rf"(?P<repository>{_PART}/{_PART})(?:@(?P<revision>[A-Za-z0-9_][A-Za-z0-9_./-]*))?", re.ASCII)
+
+ANSWER_SECONDS = 10
+
+COMMIT_SECONDS = 60
+"""How long the Hub may be silent: while it is asked, and while it takes in what was sent."""
+
+PATIENCE_VARIABLE = "HF_HUB_DOWNLOAD_TIMEOUT"
+"""The client's own variable for its time limits, in seconds; it goes before ours."""
+
+_PHASES = ("connect", "read", "write", "pool")
 
 
 @dataclass(frozen=True)
@@ -62,7 +75,7 @@ def download(name: HubName, *, offline: bool = False) -> Path:
     Raises:
         ModelError: it does not exist, may not be read, cannot be reached, is damaged, or is not in the cache.
     """
-    if offline or hub_client.is_offline():
+    if offline or is_offline():
         return _cached(name)
     folder = _fetched(name)
     try:
@@ -99,7 +112,7 @@ def _fetched(name: HubName, *, again: bool = False) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        with hub_client.patience(hub_client.ANSWER_SECONDS):
+        with patience(ANSWER_SECONDS):
             folder = snapshot_download(
                 name.repository,
                 revision=name.revision,
@@ -108,7 +121,7 @@ def _fetched(name: HubName, *, again: bool = False) -> Path:
             )
     except Exception as error:
         # The client lets its transport's own errors through, and these differ between its releases.
-        raise ModelError(hub_client.explained(error, str(name), "downloaded")) from error
+        raise ModelError(explained(error, str(name), "downloaded")) from error
     return Path(folder)
 
 
@@ -117,3 +130,97 @@ def _verify_fetched(name: HubName, folder: Path) -> None:
         verify_folder(folder)
     except ModelError as error:
         raise ModelError(f"{name} cannot be used as the Hub has it. {error}") from error
+
+
+def is_offline() -> bool:
+    """Whether HF_HUB_OFFLINE forbids requests, as the client reads it."""
+    from huggingface_hub import constants
+
+    return bool(constants.HF_HUB_OFFLINE)
+
+
+@contextmanager
+def patience(seconds: float) -> Iterator[None]:
+    """Let no request of the client wait longer than `seconds` for the next sign of life, in this block.
+
+    The client sends some of its requests without any limit, and repeats others with a limit of a minute, so
+    that a server that accepts connections and says nothing would hold it for many minutes or for good.
+    """
+    from huggingface_hub import constants, get_session
+
+    limit = constants.HF_HUB_DOWNLOAD_TIMEOUT if os.environ.get(PATIENCE_VARIABLE) else seconds
+
+    def shorten(request: Any) -> None:
+        given = request.extensions.get("timeout", {})
+        limits = {phase: limit if given.get(phase) is None else min(limit, given[phase]) for phase in _PHASES}
+        request.extensions["timeout"] = limits
+
+    session = get_session()
+    before = session.event_hooks
+    session.event_hooks = {**before, "request": [*before.get("request", []), shorten]}
+    try:
+        yield
+    finally:
+        session.event_hooks = before
+
+
+def explained(error: BaseException, name: str, done: str) -> str:
+    """A sentence about an exception of the client: what is wrong with `name`, which was to be `done`, and what to do.
+
+    Args:
+        error: whatever the client raised.
+        name: the model, as a person writes it.
+        done: "downloaded" or "uploaded".
+    """
+    from huggingface_hub import errors
+
+    chain = list(_chain(error))
+    repository, _, revision = name.removeprefix("hf:").partition("@")
+    if any(isinstance(link, errors.GatedRepoError) for link in chain):
+        return f"{name} is gated: ask for access on its page on the Hub, then log in (hf auth login) or set HF_TOKEN."
+    if any(isinstance(link, errors.RevisionNotFoundError) for link in chain):
+        return f"{repository} on the Hub has no revision {revision or 'main'!r}. Check the name after the @."
+    # Older clients count a file missing from the cache as an HTTP error, one without a response.
+    answers = [link.response for link in chain if isinstance(link, errors.HfHubHTTPError)]
+    statuses = [answer.status_code for answer in answers if answer is not None]
+    if statuses:
+        return _status_explained(name, statuses[0], done)
+    if any("Timeout" in type(link).__name__ for link in chain):
+        return f"{name} could not be {done}: {_endpoint()} took too long to answer. Try again later."
+    if any("Connect" in type(link).__name__ for link in chain):
+        if done == "uploaded":
+            return f"{name} could not be uploaded: {_endpoint()} cannot be reached. Check the network and HF_ENDPOINT."
+        return (
+            f"{name} is not in the cache, and {_endpoint()} cannot be reached. Check the network and HF_ENDPOINT, "
+            f"or name a model on this machine."
+        )
+    first_line = str(error).strip().partition("\n")[0].rstrip(".")
+    return f"{name} could not be {done} whole ({type(error).__name__}: {first_line}). Try again."
+
+
+def _status_explained(name: str, status: int, done: str) -> str:
+    if status in (401, 403) and done == "uploaded":
+        return (
+            f"{name} could not be uploaded: the Hub does not let you write there (HTTP {status}). Log in "
+            f"(hf auth login) or set HF_TOKEN, with a token that may write."
+        )
+    if status in (401, 403):
+        return (
+            f"{name} is private or does not exist (HTTP {status}). Check the name; for a private one log in "
+            f"(hf auth login) or set HF_TOKEN."
+        )
+    if status == 404:
+        return f"{name} does not exist on the Hub, or is not yours to see. Check the name."
+    if status == 429:
+        return f"{name} could not be {done}: the Hub wants fewer requests (HTTP 429). Try again in a few minutes."
+    return f"{name} could not be {done}: {_endpoint()} answered HTTP {status}. Try again later."
+
+
+def _endpoint() -> str:
+    return os.environ.get("HF_ENDPOINT") or "the Hub"
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

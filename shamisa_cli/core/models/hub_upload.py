@@ -8,7 +8,7 @@ from pathlib import Path
 
 from shamisa_cli import __version__
 from shamisa_cli.core.errors import ModelError, SettingError
-from shamisa_cli.core.models import card, hub_client, manifest
+from shamisa_cli.core.models import card, hub, manifest
 from shamisa_cli.core.models.folder import read_model
 from shamisa_cli.core.models.hub import HubName
 from shamisa_cli.core.models.manifest import CARD, FOLDER_FILES, MODEL_MANIFEST
@@ -61,17 +61,17 @@ def push(
     """
     if target.revision is not None:
         raise SettingError(f"A push goes to the main branch of a repository: write {target.repository} alone.")
-    if offline or hub_client.is_offline():
+    if offline or hub.is_offline():
         raise ModelError(f"{target} cannot be uploaded offline. Leave out --offline, or unset HF_HUB_OFFLINE.")
     contents = _contents(folder)
     try:
-        with hub_client.patience(hub_client.COMMIT_SECONDS):
+        with hub.patience(hub.COMMIT_SECONDS):
             return _sent(folder, target, contents, private, message)
     except ModelError:
         raise
     except Exception as error:
         # The client lets its transport's own errors through, and these differ between its releases.
-        raise ModelError(hub_client.explained(error, str(target), "uploaded")) from error
+        raise ModelError(hub.explained(error, str(target), "uploaded")) from error
 
 
 def _contents(folder: Path) -> dict[str, Path | bytes]:

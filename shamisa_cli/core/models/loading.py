@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from shamisa_cli.core.encoder.embedder import Embedder
-from shamisa_cli.core.encoder.on_demand import EncoderOnDemand
+from shamisa_cli.core.encoder.embedder import Embedder, EncoderOnDemand
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models import hub, probe_files
 from shamisa_cli.core.models.folder import (
@@ -18,13 +17,15 @@ from shamisa_cli.core.models.folder import (
     read_model,
     require_match,
 )
-from shamisa_cli.core.models.resolver import DEFAULT_MODEL, resolve
-from shamisa_cli.core.models.runtimes import RuntimeChoice, load_embedder
+from shamisa_cli.core.models.relational_files import read_relational
+from shamisa_cli.core.models.resolver import DEFAULT_MODEL, DEFAULT_RELATIONAL, resolve
+from shamisa_cli.core.models.runtimes import RuntimeChoice, choose_device, load_embedder
 from shamisa_cli.core.probe.defects import DefectProbe
 from shamisa_cli.core.probe.ridge import Probe
 
 if TYPE_CHECKING:
-    from shamisa_cli.core.encoder.encoder import Encoder
+    from shamisa_cli.core.networks.distortion_network import RelationalModel
+    from shamisa_cli.core.networks.encoder import Encoder
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Model:
 
         Raises ModelError as `ModelFolder.load_encoder` does.
         """
-        from shamisa_cli.core.encoder.encoder import Encoder
+        from shamisa_cli.core.networks.encoder import Encoder
 
         own = self.encoder
         if isinstance(own, EncoderOnDemand) and own.runtime == "torch":
@@ -117,4 +118,40 @@ def load_model(
         encoder_fingerprint=folder.fingerprint,
         defects=defects,
         folder=folder,
+    )
+
+
+@dataclass(frozen=True)
+class Relational:
+    """A model that compares pictures.
+
+    Attributes:
+        name: what the model is called; org/name for one from the Hub.
+        revision: the commit for one from the Hub, otherwise the first 12 digits of the fingerprint.
+        network: frozen, in evaluation mode, on its device.
+    """
+
+    name: str
+    revision: str
+    network: RelationalModel
+
+
+def load_relational_model(name: str = DEFAULT_RELATIONAL, *, offline: bool = False, device: str = "auto") -> Relational:
+    """Load a relational model by name.
+
+    Args:
+        name: a bundled name, the path of a model folder, or hf:org/name[@revision].
+        offline: make no request to the Hub.
+        device: auto (CUDA, else MPS, else CPU), cpu, cuda, cuda:N or mps.
+
+    Raises:
+        ModelError: a name leads nowhere, a folder is damaged or holds no such model, or the device is not there.
+    """
+    target = choose_device(device)
+    folder = read_relational(resolve(name, offline=offline))
+    from_hub = hub.is_hub_name(name)
+    return Relational(
+        name=hub.HubName.parse(name).repository if from_hub else folder.name,
+        revision=folder.path.name if from_hub else folder.fingerprint[:REVISION_DIGITS],
+        network=folder.load(target),
     )

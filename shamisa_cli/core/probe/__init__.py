@@ -1,0 +1,1 @@
+"""Linear probes: from features to human scores, and how well they agree."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shamisa_cli.core.distortions.groups import GROUPS, MAX_SEVERITY, Group
 from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.groups import GROUPS, MAX_SEVERITY, Group
 from shamisa_cli.core.probe.ridge import Features, Matrix, Vector
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from shamisa_cli.core.distortions.groups import MAX_SEVERITY
 from shamisa_cli.core.errors import ImageError, SettingError
-from shamisa_cli.core.probe.ridge import Features, Vector
+from shamisa_cli.core.groups import MAX_SEVERITY
+from shamisa_cli.core.probe.ridge import Features, Matrix, Ridge, Vector, standardised
 
 if TYPE_CHECKING:
     from shamisa_cli.core.encoder.embedder import Embedder
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 OPERATORS_A_PHOTO = 6
 GENTLE = 0.6
 """The milder of two versions has a severity up to this share of the scale; the stronger at least one unit more."""
+
+MARGIN = 0.04
+"""How much worse a version must score for each unit of severity more, as a share of the range of those fitted."""
+
+MAX_ROUNDS = 30
 
 
 @dataclass(frozen=True)
@@ -116,3 +121,61 @@ def _degraded(pixels: Pixels, rng: np.random.Generator) -> list[tuple[tuple[floa
         arrays = [(version * 255).round().byte().permute(1, 2, 0).contiguous().numpy() for version in versions]
         results.append(((mild, strong), arrays))
     return results
+
+
+@dataclass(frozen=True)
+class OrdinalSettings:
+    """How much the facts weigh beside the scores.
+
+    Attributes:
+        weight: the facts together weigh this many times as much as the human scores together, ≥ 0.
+        margin: see `MARGIN`.
+    """
+
+    weight: float = 1.0
+    margin: float = MARGIN
+
+
+def fit_with_facts(
+    features: Features, quality: Vector, alpha: float, facts: OrdinalFacts, settings: OrdinalSettings
+) -> Ridge:
+    """Minimise Σ(y − b − w·x)² + λ·Σ max(0, margin·gap − w·(x_milder − x_stronger))² + α·‖w‖².
+
+    x are standardised by the pictures with scores; λ = weight · n / m. The squared hinge asks only for facts
+    that do not hold yet; its minimum is found by Newton steps over the set of those (finite, as for L2 support
+    vector machines: Keerthi and DeCoste, JMLR 2005), each a linear system in the dual.
+
+    Args:
+        features, quality: (n, D) and (n,), as for `fit_ridge`; higher is better.
+        alpha: penalty on the squared norm of the weights, above 0.
+        facts: m pairs.
+    """
+    mean, scale, rows = standardised(features)
+    bias = float(quality.mean())
+    strength = np.sqrt(settings.weight * len(rows) / len(facts))
+    differences = strength * (facts.milder - facts.stronger) / scale
+    wanted = strength * settings.margin * float(np.ptp(quality)) * facts.gap
+    system = np.concatenate([rows, differences])
+    targets = np.concatenate([quality - bias, wanted])
+    coefficients = _active_set(system @ system.T, targets, len(rows), alpha)
+    return Ridge(system.T @ coefficients, bias, mean, scale, float(alpha))
+
+
+def _active_set(gram: Matrix, targets: Vector, scores: int, alpha: float) -> Vector:
+    """Dual coefficients, 0 for facts that hold; the first `scores` rows always count."""
+    from scipy.linalg import cho_factor, cho_solve
+
+    active = np.ones(len(targets), dtype=bool)
+    active[scores:] = False
+    for _ in range(MAX_ROUNDS):
+        chosen = np.flatnonzero(active)
+        inner = gram[np.ix_(chosen, chosen)]
+        inner[np.diag_indices_from(inner)] += alpha
+        coefficients = np.zeros(len(targets))
+        coefficients[chosen] = cho_solve(cho_factor(inner, overwrite_a=True), targets[chosen])
+        violated = gram @ coefficients < targets
+        violated[:scores] = True
+        if (violated == active).all():
+            break
+        active = violated
+    return coefficients

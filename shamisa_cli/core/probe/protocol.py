@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.probe.metrics import Agreement, Vector, agreement, logistic_mapping, rmse, srcc
-from shamisa_cli.core.probe.ordinal import OrdinalFacts
-from shamisa_cli.core.probe.ordinal_ridge import OrdinalSettings, fit_with_facts
+from shamisa_cli.core.probe.ordinal import OrdinalFacts, OrdinalSettings, fit_with_facts
 from shamisa_cli.core.probe.ridge import (
     Features,
     Ridge,

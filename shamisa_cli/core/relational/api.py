@@ -11,12 +11,11 @@ import numpy.typing as npt
 from shamisa_cli.core.errors import InputNotFoundError
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
 from shamisa_cli.core.images.discovery import discover
-from shamisa_cli.core.models.relational_loading import Relational, load_relational_model
+from shamisa_cli.core.models.loading import Relational, load_relational_model
 from shamisa_cli.core.models.resolver import DEFAULT_RELATIONAL
-from shamisa_cli.core.relational.comparison import compare_with
+from shamisa_cli.core.relational.comparison import Source, compare_with, read_side
 from shamisa_cli.core.relational.ranking import rank_pictures
 from shamisa_cli.core.relational.records import ComparedModel, Comparison, Ranking
-from shamisa_cli.core.relational.sides import Source, read_side
 
 Given = str | Path | npt.NDArray[np.uint8]
 

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
-from shamisa_cli.core.distortions.groups import GROUPS
-from shamisa_cli.core.errors import ImageError
-from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
-from shamisa_cli.core.relational.network import MAPS, RelationalModel
+from shamisa_cli.core.errors import ImageError, SettingError
+from shamisa_cli.core.groups import GROUPS
+from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, decode
+from shamisa_cli.core.networks.distortion_network import MAPS, RelationalModel
+from shamisa_cli.core.networks.windows import relate
+from shamisa_cli.core.records import NOT_A_NUMBER, ErrorRecord
 from shamisa_cli.core.relational.records import AXES, DIFFERENT_SIZE, OVERALL, Candidate
-from shamisa_cli.core.relational.sides import DifferentSizeError, Side, Source, fitted, read_side
-from shamisa_cli.core.relational.tiles import relate
-from shamisa_cli.core.scoring.records import NOT_A_NUMBER, ErrorRecord
 
 DECIMALS = 4
 
 Watch = Callable[[Candidate, npt.NDArray[np.uint8], npt.NDArray[np.uint8]], None]
 """Told each compared candidate with its maps, and the pixels of the reference and of the candidate."""
+
+Pixels = npt.NDArray[np.uint8]
+
+Source = Path | Pixels
 
 
 def compare_with(
@@ -117,3 +122,61 @@ def _means(maps: dict[str, npt.NDArray[np.float32]], names: Sequence[str]) -> di
 def _mean(values: npt.NDArray[np.float32]) -> float:
     # Rounded, and without the sign of a zero: swapping the pictures flips it exactly.
     return round(float(values.mean(dtype=np.float64)), DECIMALS) + 0.0
+
+
+@dataclass(frozen=True)
+class Side:
+    """A picture that is to be compared.
+
+    Attributes:
+        name: what it is called in records.
+        pixels: (H, W, 3), sRGB.
+        width, height: of the original, in pixels.
+    """
+
+    name: str
+    pixels: Pixels
+    width: int
+    height: int
+
+
+class DifferentSizeError(SettingError):
+    """Two pictures that should be compared pixel by pixel differ in size."""
+
+
+def read_side(source: Source, name: str, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Side:
+    """Decode a file at its own size, upright and in sRGB, or take an array as it is.
+
+    Raises:
+        ImageError: the file cannot be read.
+        SettingError: the array is no (H, W, 3) of uint8.
+    """
+    if isinstance(source, Path):
+        picture = decode(source, max_pixels=max_pixels)
+        return Side(name, picture.pixels, picture.width, picture.height)
+    if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3 or source.size == 0:
+        raise SettingError(
+            f"{name} is an array of {source.dtype} {source.shape}; sRGB pixels (H, W, 3) of uint8 are needed."
+        )
+    return Side(name, source, source.shape[1], source.shape[0])
+
+
+def fitted(side: Side, reference: Side, *, resize: bool) -> Side:
+    """The side at the reference's size.
+
+    Args:
+        resize: whether a picture of another size is resampled (Lanczos), and not refused.
+
+    Raises:
+        DifferentSizeError: the sizes differ, and that is not allowed.
+    """
+    height, width = reference.pixels.shape[:2]
+    if side.pixels.shape[:2] == (height, width):
+        return side
+    if not resize:
+        raise DifferentSizeError(
+            f"{side.name} is {side.width}×{side.height}, and {reference.name} is {reference.width}×{reference.height}. "
+            "Only pictures of one size can be compared; --resize (resize=True) resamples the first to the second."
+        )
+    resampled = Image.fromarray(side.pixels).resize((width, height), Image.Resampling.LANCZOS)
+    return replace(side, pixels=np.asarray(resampled))

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
+from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.relational.records import ENDS, FAULTS, OVERALL, Candidate
 from shamisa_cli.core.scoring.heatmap import (
     BACKGROUND,
@@ -22,6 +23,7 @@ from shamisa_cli.core.scoring.heatmap import (
     Colour,
     clipped,
     font,
+    map_names,
     tinted,
 )
 
@@ -44,6 +46,8 @@ LESS, MORE = (15, 125, 115), (215, 125, 20)
 """Ends of what is neither better nor worse in itself."""
 FAULT_LEGEND = ("red: worse there, blue: better", "in steps of severity; grey: no change")
 TWO_ENDED_LEGEND = ("orange: more blur, brightness,", "contrast or saturation, green: less")
+
+FIGURE = "figure"
 
 
 def changed(maps: Maps) -> list[str]:
@@ -178,3 +182,31 @@ def _draw_legend(sheet: Image.Image, left: int, top: int, name: str) -> None:
     lines = FAULT_LEGEND if ends_of(name) == (GAINS, LOSES) else TWO_ENDED_LEGEND
     for line, text in enumerate(lines):
         pen.text((left + length + GAP, top - 2 + 16 * line), text, font=font(12), fill=FAINT_INK)
+
+
+class ComparisonMapWriter:
+    """Draws each candidate it is told of: a `Watch` for `compare_with` and `compare_pairs`.
+
+    In the candidate's folder come `overall.png`, `figure.png` and one for each group or axis that changed; those
+    of an earlier run that did not change this time are taken away.
+
+    Args:
+        folder: gets the candidates' folders, named as the candidates are below what they have in common.
+        candidates: all that may come.
+    """
+
+    def __init__(self, folder: Path, candidates: Sequence[Path]) -> None:
+        self._folders = {name: folder / path.with_suffix("") for name, path in map_names(candidates).items()}
+
+    def __call__(self, candidate: Candidate, reference: Pixels, pixels: Pixels) -> None:
+        """Draw one compared candidate; each file appears when it is complete."""
+        assert candidate.maps is not None
+        folder = self._folders[candidate.path]
+        drawn = {name: Image.fromarray(overlay(pixels, candidate.maps[name], name)) for name in changed(candidate.maps)}
+        drawn[OVERALL] = overall_map(candidate, pixels)
+        drawn[FIGURE] = side_by_side(candidate, reference, pixels)
+        for name, picture in drawn.items():
+            with replacing(folder / f"{name}.png") as temporary:
+                picture.save(temporary, format="PNG")
+        for name in set(ENDS) - set(drawn):
+            (folder / f"{name}.png").unlink(missing_ok=True)

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 from shamisa_cli.core.errors import ImageError
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
-from shamisa_cli.core.relational.comparison import not_a_number
-from shamisa_cli.core.relational.network import RelationalModel
+from shamisa_cli.core.networks.distortion_network import RelationalModel
+from shamisa_cli.core.networks.windows import relate
+from shamisa_cli.core.records import ErrorRecord
+from shamisa_cli.core.relational.comparison import DifferentSizeError, Side, Source, fitted, not_a_number, read_side
 from shamisa_cli.core.relational.records import DIFFERENT_SIZE, ComparedModel, Ranked, Ranking
-from shamisa_cli.core.relational.sides import DifferentSizeError, Side, Source, fitted, read_side
-from shamisa_cli.core.relational.tiles import relate
-from shamisa_cli.core.scoring.records import ErrorRecord
 
 Scores = Sequence[Sequence[float]]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from shamisa_cli.core.scoring.records import ErrorRecord
+from shamisa_cli.core.records import ErrorRecord
 
 if TYPE_CHECKING:
     import numpy as np

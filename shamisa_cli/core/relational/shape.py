@@ -8,7 +8,7 @@ from typing import Any
 
 from shamisa_cli.core.encoder.spec import Layer
 from shamisa_cli.core.errors import SettingError
-from shamisa_cli.core.training.overrides import overridden
+from shamisa_cli.core.overrides import overridden
 
 DEEPEST = 13
 """The last stage whose places are 16 pixels, of which sides are multiples."""

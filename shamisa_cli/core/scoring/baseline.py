@@ -16,7 +16,7 @@ from shamisa_cli.core.errors import ModelError, SettingError
 
 if TYPE_CHECKING:
     from shamisa_cli.core.probe.ridge import Probe
-    from shamisa_cli.core.scoring.records import ModelRecord
+    from shamisa_cli.core.records import ModelRecord
 
 SCHEMA = 1
 DECIMALS = 2

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shamisa_cli.core.distortions.groups import GROUPS
 from shamisa_cli.core.errors import ImageError, SettingError
+from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.images.decoding import decode
-from shamisa_cli.core.probe.mos import read_column
-from shamisa_cli.core.processors import available_cpus
-from shamisa_cli.core.scoring.embeddings import Features, portable
-from shamisa_cli.core.scoring.gallery import small_webp
+from shamisa_cli.core.machine import available_cpus
+from shamisa_cli.core.probe.mos_table import read_column
+from shamisa_cli.core.scoring.feature_table import Features, portable
 from shamisa_cli.core.scoring.pipeline import in_order, require_probe
 from shamisa_cli.core.scoring.projection import Places, Projection, centred_within, project
+from shamisa_cli.core.scoring.thumbnails import small_webp
 
 if TYPE_CHECKING:
     from shamisa_cli.core.models.loading import Model

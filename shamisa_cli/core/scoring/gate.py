@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.records import Finding, FindingRule, ImageRecord
 from shamisa_cli.core.scoring.baseline import DECIMALS, Baseline
-from shamisa_cli.core.scoring.records import Finding, FindingRule, ImageRecord
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shamisa_cli.core.probe.gmad import LEVELS, Contestant, GmadPair, gmad_pairs, places
+from shamisa_cli.core.records import ImageRecord, ModelRecord
 from shamisa_cli.core.scoring.pipeline import describe_run, require_probe
-from shamisa_cli.core.scoring.records import ImageRecord, ModelRecord
 
 if TYPE_CHECKING:
     from shamisa_cli.core.models.loading import Model

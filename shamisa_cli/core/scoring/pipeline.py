@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from shamisa_cli.core.distortions.groups import GROUPS
 from shamisa_cli.core.encoder.spec import SMALLEST_VIEW
 from shamisa_cli.core.errors import ModelError, SettingError
+from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
-from shamisa_cli.core.processors import available_cpus
-from shamisa_cli.core.scoring.records import NOT_A_NUMBER, ErrorRecord, ImageRecord, ModelRecord, Run
-from shamisa_cli.core.scoring.shelves import FeatureShelf, feature_shelf, score_shelf
-from shamisa_cli.core.scoring.sights import Embedding, Finding, Pixels, Sighting
+from shamisa_cli.core.machine import available_cpus
+from shamisa_cli.core.records import NOT_A_NUMBER, ErrorRecord, ImageRecord, ModelRecord, Run
+from shamisa_cli.core.scoring.result_cache import FeatureShelf, feature_shelf, score_shelf
+from shamisa_cli.core.scoring.scorer import Embedding, Finding, Pixels, Sighting
 
 if TYPE_CHECKING:
     from shamisa_cli.core.encoder.embedder import Embedder

@@ -22,7 +22,7 @@ from shamisa_cli.core.probe.cross_dataset import (
     run_named,
     usual_logistic,
 )
-from shamisa_cli.core.probe.mos import MosTable
+from shamisa_cli.core.probe.mos_table import MosTable
 from shamisa_cli.core.probe.paper_protocol import require_paper_reading
 from shamisa_cli.core.probe.protocol import SPLITS, ProtocolResult, random_splits
 from shamisa_cli.core.scoring.table_features import pictures_read, read_table

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shamisa_cli.core.atomic import replacing
-from shamisa_cli.core.distortions.groups import GROUPS
 from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.groups import GROUPS
+from shamisa_cli.core.records import ErrorRecord, ImageRecord
 from shamisa_cli.core.scoring.baseline import Scorer
-from shamisa_cli.core.scoring.embeddings import METADATA_KEY, FileStamp
-from shamisa_cli.core.scoring.frame import DEFECT, flat_row
+from shamisa_cli.core.scoring.feature_table import METADATA_KEY, FileStamp
 from shamisa_cli.core.scoring.pipeline import ViewSize, describe_run, require_probe
-from shamisa_cli.core.scoring.records import ErrorRecord, ImageRecord
+from shamisa_cli.core.scoring.score_columns import DEFECT, flat_row
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -11,8 +11,8 @@ from pathlib import Path
 from queue import Queue
 from typing import Any, BinaryIO, NoReturn
 
-from shamisa_cli.core.scoring.records import BAD_REQUEST, ErrorRecord, ImageRecord
-from shamisa_cli.core.scoring.sights import Sight, Sighting
+from shamisa_cli.core.records import BAD_REQUEST, ErrorRecord, ImageRecord
+from shamisa_cli.core.scoring.scorer import Sight, Sighting
 
 LONGEST_LINE = 1_000_000
 """Bytes; the longest path of any system takes a tenth of it."""

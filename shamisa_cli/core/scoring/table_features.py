@@ -14,16 +14,16 @@ import numpy.typing as npt
 
 from shamisa_cli.core.encoder.embedder import CropEmbedder
 from shamisa_cli.core.errors import ImageError, InputNotFoundError
-from shamisa_cli.core.probe.mos import MIN_ROWS, MosTable, too_few
+from shamisa_cli.core.probe.mos_table import MIN_ROWS, MosTable, too_few
 from shamisa_cli.core.probe.protocol import difference_features
 from shamisa_cli.core.scoring.pipeline import embed_files, preprocessing_used
-from shamisa_cli.core.scoring.shelves import feature_shelf
+from shamisa_cli.core.scoring.result_cache import feature_shelf
 
 if TYPE_CHECKING:
     from shamisa_cli.core.models.loading import Model
     from shamisa_cli.core.probe.ridge import Features
     from shamisa_cli.core.scoring.cache import Cache
-    from shamisa_cli.core.scoring.sights import Embedding
+    from shamisa_cli.core.scoring.scorer import Embedding
 
 
 @dataclass(frozen=True)

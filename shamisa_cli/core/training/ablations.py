@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shamisa_cli.core.errors import SettingError
-from shamisa_cli.core.relations.relations import BRANCHES, METADATA, Branch
+from shamisa_cli.core.graphs.relation_graph import BRANCHES, METADATA, Branch
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,9 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from shamisa_cli.core.distortions.nodes import NodeTable
 from shamisa_cli.core.errors import SettingError, TrainingError
-from shamisa_cli.core.training.batches import BatchSettings
+from shamisa_cli.core.graphs.crops import NodeTable
+from shamisa_cli.core.training.pretraining.batches import BatchSettings
 
 BACKENDS = {"cpu": "gloo", "cuda": "cpu:gloo,cuda:nccl"}
 """What carries data between processes, by device. Small records stay on the CPU, so that no GPU waits for them."""

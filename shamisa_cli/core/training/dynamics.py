@@ -18,18 +18,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from shamisa_cli.core.encoder.backbones import build_backbone
-from shamisa_cli.core.encoder.encoder import Encoder
-from shamisa_cli.core.encoder.initialisation import initial_state
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import InputNotFoundError, SettingError, TrainingError
-from shamisa_cli.core.probe.mos import MIN_ROWS, MosTable
+from shamisa_cli.core.networks.backbones import build_backbone
+from shamisa_cli.core.networks.encoder import Encoder
+from shamisa_cli.core.networks.initial_weights import initial_state
+from shamisa_cli.core.probe.mos_table import MIN_ROWS, MosTable
 from shamisa_cli.core.probe.protocol import run_protocol
 from shamisa_cli.core.scoring.pipeline import embed_files
-from shamisa_cli.core.training.config import TrainingConfig
 from shamisa_cli.core.training.dynamics_records import RECORDS_FILE, StepAgreement, append_agreement, read_agreements
-from shamisa_cli.core.training.finish import feature_spec
-from shamisa_cli.core.training.runs import RunFolder
+from shamisa_cli.core.training.model_card import feature_spec
+from shamisa_cli.core.training.pretraining.config import TrainingConfig
+from shamisa_cli.core.training.run_folder import RunFolder
 
 SPLITS = 4
 FIGURE_FILE = "benchmark.png"

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 
-from shamisa_cli.core.encoder.backbones import Backbone
 from shamisa_cli.core.errors import TrainingError
-from shamisa_cli.core.training.config import TrainingConfig
+from shamisa_cli.core.networks.backbones import Backbone
+from shamisa_cli.core.training.pretraining.config import TrainingConfig
 
 
 def build_optimiser(backbone: Backbone, heads: nn.Module, config: TrainingConfig) -> Optimizer:
@@ -108,3 +108,16 @@ def restore_optimiser(optimiser: Optimizer, names: Mapping[Tensor, str], tensors
 
 def _trained(module: nn.Module) -> list[nn.Parameter]:
     return [parameter for parameter in module.parameters() if parameter.requires_grad]
+
+
+def gradient_norm(parameters: Iterable[Tensor]) -> Tensor:
+    """L2 norm of all gradients together, on their device; parameters without one are passed over."""
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    norm: Tensor = torch.stack(torch._foreach_norm(gradients)).norm()
+    return norm
+
+
+def broken_gradient(names: Mapping[Tensor, str]) -> str:
+    """The name of a parameter whose gradient is not finite; waits for the device."""
+    gradients = ((name, value.grad) for value, name in names.items() if value.grad is not None)
+    return next((name for name, gradient in gradients if not gradient.isfinite().all()), "all weights together")

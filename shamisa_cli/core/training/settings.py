@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from shamisa_cli.core.errors import SettingError
-from shamisa_cli.core.training import config, relational_config
 from shamisa_cli.core.training.ablations import ablation
-from shamisa_cli.core.training.config import TrainingConfig
-from shamisa_cli.core.training.relational_config import RelationalTrainingConfig
+from shamisa_cli.core.training.pretraining import config
+from shamisa_cli.core.training.pretraining.config import TrainingConfig
+from shamisa_cli.core.training.relational import config as relational_config
+from shamisa_cli.core.training.relational.config import RelationalTrainingConfig
 
 Settings = TrainingConfig | RelationalTrainingConfig
 """What decides a run, for each of the tasks."""

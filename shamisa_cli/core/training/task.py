@@ -9,11 +9,11 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from shamisa_cli.core.training.batch_loader import Batch
 from shamisa_cli.core.training.curves import Panel
 from shamisa_cli.core.training.distributed import World
-from shamisa_cli.core.training.loading import Batch
 from shamisa_cli.core.training.metrics import Metrics, Speed
-from shamisa_cli.core.training.runs import RunFolder, RunRecord
+from shamisa_cli.core.training.run_folder import RunFolder, RunRecord
 
 BatchSource = Callable[[int], Iterable[Batch]]
 """Called with the step to begin at; gives that step's batch and all later ones in order, on the device."""

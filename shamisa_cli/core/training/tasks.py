@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from shamisa_cli.core.training.relational_task import RelationalTask
+from shamisa_cli.core.training.pretraining.task import ShamisaTask
+from shamisa_cli.core.training.relational.task import RelationalTask
 from shamisa_cli.core.training.settings import Settings
-from shamisa_cli.core.training.shamisa_task import ShamisaTask
 from shamisa_cli.core.training.task import Task
 
 TASKS: dict[str, Task] = {"shamisa": ShamisaTask(), "relational": RelationalTask()}

@@ -8,10 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shamisa_cli.core.distortions.composition import Composition, Step, draw_composition
+from shamisa_cli.core.distortions.composition import Composition, Step, draw_composition, draw_severities
 from shamisa_cli.core.distortions.engine import apply_operator, distort
 from shamisa_cli.core.distortions.registry import OPERATORS
-from shamisa_cli.core.distortions.severity import draw_severities
 from shamisa_cli.core.errors import SettingError
 
 

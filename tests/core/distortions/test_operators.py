@@ -18,10 +18,10 @@ from skimage import color
 from shamisa_cli.core.distortions.colour_spaces import rgb_to_roots, roots_to_rgb
 from shamisa_cli.core.distortions.engine import apply_operator
 from shamisa_cli.core.distortions.filtering import convolve, displaced, gaussian_blur
-from shamisa_cli.core.distortions.groups import GROUPS
 from shamisa_cli.core.distortions.operator import Draw, random_places
 from shamisa_cli.core.distortions.registry import BY_GROUP, OPERATORS
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.groups import GROUPS
 
 UNCHANGED_AT_MILDEST = (
     "gaussian blur",

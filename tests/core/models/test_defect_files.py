@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shamisa_cli.core.distortions.groups import GROUPS
 from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.models.folder import load_defects, load_probe, read_model, save_defects, save_model, save_probe
 from shamisa_cli.core.models.hub import FOLDER_FILES
 from shamisa_cli.core.models.loading import load_model

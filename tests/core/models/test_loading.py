@@ -15,9 +15,9 @@ import pytest
 
 import shamisa_cli
 from shamisa_cli.core.errors import ModelError
-from shamisa_cli.core.models.devices import choose_device
 from shamisa_cli.core.models.folder import read_model, save_probe
 from shamisa_cli.core.models.loading import load_model
+from shamisa_cli.core.models.runtimes import choose_device
 from shamisa_cli.core.probe.ridge import Probe
 
 

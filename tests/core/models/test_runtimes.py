@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from shamisa_cli.core.errors import ModelError, SettingError
-from shamisa_cli.core.models.exporting import add_graph
 from shamisa_cli.core.models.folder import read_model, save_model, save_probe
 from shamisa_cli.core.models.loading import load_model
+from shamisa_cli.core.networks.export.export_model import add_graph
 from shamisa_cli.core.probe.ridge import Probe
 
 

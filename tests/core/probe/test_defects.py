@@ -12,15 +12,15 @@ import torch
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from shamisa_cli.core.distortions.groups import GROUPS
 from shamisa_cli.core.distortions.registry import BY_GROUP, OPERATORS
-from shamisa_cli.core.encoder.backbones import build_backbone
-from shamisa_cli.core.encoder.encoder import Encoder
 from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocessing
 from shamisa_cli.core.errors import ModelError, SettingError
-from shamisa_cli.core.probe.defect_fitting import DefectAccuracy, fit_defects, kinds
+from shamisa_cli.core.groups import GROUPS
+from shamisa_cli.core.networks.backbones import build_backbone
+from shamisa_cli.core.networks.encoder import Encoder
 from shamisa_cli.core.probe.defects import DefectProbe
-from shamisa_cli.core.probe.degraded import Degraded, degrade_and_embed
+from shamisa_cli.core.training.probes.defects import DefectAccuracy, fit_defects, kinds
+from shamisa_cli.core.training.probes.degraded import Degraded, degrade_and_embed
 
 PHOTOS, VERSIONS = 20, 20
 
@@ -99,7 +99,7 @@ def test_accuracy_is_that_on_photographs_left_out() -> None:
 
 
 def test_the_area_under_the_curve_is_that_of_another_library() -> None:
-    from shamisa_cli.core.probe.defect_fitting import _auc
+    from shamisa_cli.core.training.probes.defects import _auc
 
     generator = np.random.default_rng(4)
     present, absent = generator.integers(0, 9, 50).astype(float), generator.integers(0, 6, 70).astype(float)

@@ -10,12 +10,11 @@ import pytest
 import torch
 from scipy.optimize import minimize
 
-from shamisa_cli.core.encoder.backbones import build_backbone
-from shamisa_cli.core.encoder.encoder import Encoder
 from shamisa_cli.core.encoder.spec import EncoderConfig, Preprocessing
 from shamisa_cli.core.errors import SettingError
-from shamisa_cli.core.probe.ordinal import OrdinalFacts, observe
-from shamisa_cli.core.probe.ordinal_ridge import OrdinalSettings, fit_with_facts
+from shamisa_cli.core.networks.backbones import build_backbone
+from shamisa_cli.core.networks.encoder import Encoder
+from shamisa_cli.core.probe.ordinal import OrdinalFacts, OrdinalSettings, fit_with_facts, observe
 from shamisa_cli.core.probe.protocol import run_protocol
 from shamisa_cli.core.probe.ridge import fit_ridge
 

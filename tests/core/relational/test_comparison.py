@@ -11,13 +11,14 @@ import pytest
 from PIL import Image, ImageFilter, ImageOps
 
 import shamisa_cli
-from shamisa_cli.core.distortions.groups import GROUPS
 from shamisa_cli.core.errors import ImageError, InputNotFoundError, ModelError, SettingError
-from shamisa_cli.core.models.relational_loading import Relational, load_relational_model
-from shamisa_cli.core.relational import records, triplets
-from shamisa_cli.core.relational.network import MAPS
+from shamisa_cli.core.groups import GROUPS
+from shamisa_cli.core.models.loading import Relational, load_relational_model
+from shamisa_cli.core.networks.distortion_network import MAPS
+from shamisa_cli.core.relational import records
 from shamisa_cli.core.relational.ranking import mean_scores
 from shamisa_cli.core.relational.records import Candidate, ComparedModel, Comparison, Ranked, Ranking
+from shamisa_cli.core.training.relational import ordered_sets
 
 
 @pytest.fixture(scope="module")
@@ -39,14 +40,15 @@ def versions(tmp_path: Path) -> Path:
 
 
 def test_the_light_names_are_those_of_the_networks() -> None:
-    assert records.AXES == triplets.AXES
+    assert records.AXES == ordered_sets.AXES
     assert (*GROUPS, *records.AXES, records.OVERALL) == MAPS
     assert tuple(records.ENDS) == (*GROUPS, *records.AXES)
 
 
 def test_records_and_pairing_import_nothing_heavy() -> None:
     code = (
-        "import sys, shamisa_cli.core.relational.records, shamisa_cli.core.relational.pairing, shamisa_cli.cli.compare;"
+        "import sys, shamisa_cli.core.relational.records, shamisa_cli.core.relational.folder_pairs;"
+        "import shamisa_cli.cli.commands.compare;"
         "print([name for name in ('torch', 'numpy', 'PIL') if name in sys.modules])"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shamisa_cli.core.distortions.groups import GROUPS
-from shamisa_cli.core.relational.figures import changed, overall_map, overlay, side_by_side
-from shamisa_cli.core.relational.map_files import ComparisonMapWriter
+from shamisa_cli.core.groups import GROUPS
+from shamisa_cli.core.relational.figures import ComparisonMapWriter, changed, overall_map, overlay, side_by_side
 from shamisa_cli.core.relational.records import AXES, ENDS, OVERALL, Candidate
 
 GREY = np.full((80, 120, 3), 128, dtype=np.uint8)

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.records import ErrorRecord, ImageRecord
 from shamisa_cli.core.scoring.baseline import Baseline
 from shamisa_cli.core.scoring.gate import Gate, Rule, account, conclusion, standing, worst_first
-from shamisa_cli.core.scoring.records import ErrorRecord, ImageRecord
 
 UNREAD = ImageRecord("c.jpg", status="error", error=ErrorRecord("truncated", "c.jpg ends early."))
 points = st.floats(0, 100)

@@ -11,9 +11,9 @@ from PIL import Image
 
 from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.probe.scale import linear_scale
+from shamisa_cli.core.records import ErrorRecord, ImageRecord
 from shamisa_cli.core.scoring.gmad import Gmad, gmad, level_name
 from shamisa_cli.core.scoring.gmad_figure import COLOURS, draw_gmad, gmad_figure
-from shamisa_cli.core.scoring.records import ErrorRecord, ImageRecord
 
 
 def records(marks: list[float], *, unreadable: int | None = None) -> list[ImageRecord]:

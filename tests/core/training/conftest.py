@@ -10,11 +10,11 @@ import torch
 from safetensors.torch import save_file
 from torch.nn import functional
 
-from shamisa_cli.core.distortions.nodes import node_table
-from shamisa_cli.core.encoder.backbones import build_backbone
-from shamisa_cli.core.training.batches import BatchSettings
-from shamisa_cli.core.training.config import TrainingConfig
-from shamisa_cli.core.training.recipes import TrainingBatch
+from shamisa_cli.core.graphs.crops import node_table
+from shamisa_cli.core.networks.backbones import build_backbone
+from shamisa_cli.core.training.pretraining.batch_recipe import TrainingBatch
+from shamisa_cli.core.training.pretraining.batches import BatchSettings
+from shamisa_cli.core.training.pretraining.config import TrainingConfig
 
 
 def soft_batches(start_step: int) -> Iterator[TrainingBatch]:

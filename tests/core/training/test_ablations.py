@@ -9,16 +9,16 @@ import pytest
 import torch
 
 from shamisa_cli.core.errors import SettingError
-from shamisa_cli.core.relations.relations import METADATA
+from shamisa_cli.core.graphs.relation_graph import METADATA
+from shamisa_cli.core.overrides import differences
 from shamisa_cli.core.training.ablations import ABLATIONS, ablation
-from shamisa_cli.core.training.batches import BatchSettings, BatchStream
-from shamisa_cli.core.training.config import PRESETS, TrainingConfig
 from shamisa_cli.core.training.distributed import World
-from shamisa_cli.core.training.learner import Learner
-from shamisa_cli.core.training.overrides import differences
+from shamisa_cli.core.training.pretraining.batches import BatchSettings, BatchStream
+from shamisa_cli.core.training.pretraining.config import PRESETS, TrainingConfig
+from shamisa_cli.core.training.pretraining.learner import Learner
+from shamisa_cli.core.training.pretraining.step import NUMBERS, Step
 from shamisa_cli.core.training.settings import preset as task_preset
 from shamisa_cli.core.training.settings import with_ablation
-from shamisa_cli.core.training.step import NUMBERS, Step
 
 PUBLISHED = (
     *("A0", "A1", "A2", "A3", "A4"),

@@ -15,16 +15,16 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
-from shamisa_cli.core.distortions.nodes import NodeTable, node_table
 from shamisa_cli.core.errors import SettingError
-from shamisa_cli.core.training.batches import BatchSettings
-from shamisa_cli.core.training.config import TrainingConfig
+from shamisa_cli.core.graphs.crops import NodeTable, node_table
+from shamisa_cli.core.overrides import overridden
 from shamisa_cli.core.training.distributed import World, joined, launcher, processes_here
-from shamisa_cli.core.training.learner import Learner
-from shamisa_cli.core.training.overrides import overridden
-from shamisa_cli.core.training.recipes import TrainingBatch
-from shamisa_cli.core.training.retention import Start
-from shamisa_cli.core.training.step import NUMBERS, Step
+from shamisa_cli.core.training.pretraining.batch_recipe import TrainingBatch
+from shamisa_cli.core.training.pretraining.batches import BatchSettings
+from shamisa_cli.core.training.pretraining.config import TrainingConfig
+from shamisa_cli.core.training.pretraining.learner import Learner
+from shamisa_cli.core.training.pretraining.retention import Start
+from shamisa_cli.core.training.pretraining.step import NUMBERS, Step
 
 SHAPE = BatchSettings(samples=2, photos=2, scales=1, compositions=2, levels=2, crop=32, retained=2)
 """Of one process: 4 references, 16 distorted crops and 2 more for retention."""

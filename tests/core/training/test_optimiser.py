@@ -10,8 +10,6 @@ from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, CosineAnnealingWarmRestarts
 
 from shamisa_cli.core.errors import TrainingError
-from shamisa_cli.core.training.config import TrainingConfig
-from shamisa_cli.core.training.learner import Learner
 from shamisa_cli.core.training.optimiser import (
     build_optimiser,
     learning_rate,
@@ -19,6 +17,8 @@ from shamisa_cli.core.training.optimiser import (
     restore_optimiser,
     set_learning_rates,
 )
+from shamisa_cli.core.training.pretraining.config import TrainingConfig
+from shamisa_cli.core.training.pretraining.learner import Learner
 
 
 def torch_rates(scheduler_class: type, steps: int, **options: float) -> list[float]:

@@ -15,12 +15,12 @@ from safetensors.torch import load_file
 
 from shamisa_cli.core.errors import SettingError, TrainingError
 from shamisa_cli.core.models.folder import read_model
-from shamisa_cli.core.training.config import TrainingConfig
-from shamisa_cli.core.training.finish import save_trained
-from shamisa_cli.core.training.learner import Learner
 from shamisa_cli.core.training.metrics import read_metrics
-from shamisa_cli.core.training.recipes import TrainingBatch
-from shamisa_cli.core.training.runs import Photographs, RunFolder, RunRecord
+from shamisa_cli.core.training.model_card import save_trained_encoder
+from shamisa_cli.core.training.pretraining.batch_recipe import TrainingBatch
+from shamisa_cli.core.training.pretraining.config import TrainingConfig
+from shamisa_cli.core.training.pretraining.learner import Learner
+from shamisa_cli.core.training.run_folder import Photographs, RunFolder, RunRecord
 from shamisa_cli.core.training.trainer import BatchSource, Trainer
 
 CLOCK = ("crops_per_s", "wait_share")
@@ -256,7 +256,7 @@ def test_a_finished_run_leaves_a_model_that_reads_every_stage(
     config = replace(small_config, features=None, steps=1)
     trainer = trained(config, tmp_path / "night-1", batches)
     run = RunFolder(tmp_path / "night-1")
-    folder = save_trained(run, record_of(config), trainer.learner.backbone, seconds=3600)
+    folder = save_trained_encoder(run, record_of(config), trainer.learner.backbone, seconds=3600)
     encoder = read_model(folder.path).load_encoder()
     assert encoder.config.features.stages == tuple(range(19))
     assert encoder.config.features.moments == ("mean", "std")

@@ -11,8 +11,8 @@ from typing import Any, TextIO
 from shamisa_cli.cli.console import printable
 from shamisa_cli.cli.reporters.html.page import PLACE_OF_PICTURES
 from shamisa_cli.cli.reporters.html.parts import as_base64, json_block, part, policy
+from shamisa_cli.core.records import ModelRecord
 from shamisa_cli.core.scoring.embedding_map import Colouring, EmbeddingMap, value_counts
-from shamisa_cli.core.scoring.records import ModelRecord
 
 METHODS = {"tsne": "t-SNE", "umap": "UMAP"}
 PLACE_DECIMALS, VALUE_DIGITS = 5, 6

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from shamisa_cli.cli.console import printable
 from shamisa_cli.cli.reporters.html.parts import as_base64, json_block, part, policy
-from shamisa_cli.core.distortions.groups import GROUPS
+from shamisa_cli.core.groups import GROUPS
+from shamisa_cli.core.records import ImageRecord, Run, summarise
 from shamisa_cli.core.scoring.gate import conclusion, standing
-from shamisa_cli.core.scoring.records import ImageRecord, Run, summarise
 
 if TYPE_CHECKING:
-    from shamisa_cli.core.scoring.gallery import Gallery
+    from shamisa_cli.core.scoring.thumbnails import Gallery
 
 PLACE_OF_PICTURES = "$pictures"
 DECIMALS = 3

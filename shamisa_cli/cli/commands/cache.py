@@ -1,0 +1,61 @@
+"""`shamisa cache`: what earlier runs found out about pictures, and how to be rid of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shamisa_cli.cli import options
+from shamisa_cli.cli.command_group import Group
+from shamisa_cli.cli.console import Console, printable
+from shamisa_cli.core.errors import SettingError
+
+MEGABYTE = 1_000_000
+
+
+def info(
+    cache_dir: options.CacheFolder = None,
+    as_json: Annotated[bool, typer.Option("--json", show_default="off", help="Print a JSON document.")] = False,
+) -> None:
+    """Show where the cache is, how large it is, and how many pictures it knows.
+
+    Exit codes: 0 fine; 2 nothing could be done.
+    """
+    from shamisa_cli.core.scoring.cache import contents
+
+    held = contents(_folder(cache_dir))
+    with Console().results(None) as stream:
+        if as_json:
+            stream.write(json.dumps({"schema": 1, **held.to_json()}, indent=2, ensure_ascii=False) + "\n")
+        else:
+            stream.write(
+                f"file      {printable(held.path)}\nsize      {held.size / MEGABYTE:,.1f} MB\n"
+                f"scores    {held.scores:,} pictures\nfeatures  {held.features:,} pictures\n"
+            )
+
+
+def clear(cache_dir: options.CacheFolder = None) -> None:
+    """Empty the cache, also a damaged one. Runs that are using it go on.
+
+    Exit codes: 0 fine; 2 nothing could be done.
+    """
+    from shamisa_cli.core.scoring.cache import clear as empty
+
+    folder = _folder(cache_dir)
+    freed = empty(folder)
+    Console().hint(f"{freed / MEGABYTE:,.1f} MB became free in {folder}.")
+
+
+def _folder(cache_dir: Path | None) -> Path:
+    from shamisa_cli.core.scoring.cache import default_folder
+
+    folder = cache_dir or default_folder()
+    if folder is None:
+        raise SettingError("There is no home folder to have a cache in. Name a folder with --cache-dir.")
+    return folder.expanduser()
+
+
+CACHE = Group(help="See or empty what earlier runs found out about pictures.", commands={"info": info, "clear": clear})

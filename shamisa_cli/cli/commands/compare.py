@@ -1,0 +1,204 @@
+"""`shamisa compare`: what changed between a picture and versions of it, where, and which is better."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from enum import StrEnum
+from math import isnan
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from shamisa_cli.cli import options
+from shamisa_cli.cli.console import Console, check_output
+from shamisa_cli.cli.errors import outcome
+from shamisa_cli.cli.reporters.comparison import COMPARISON_REPORTERS
+from shamisa_cli.core.errors import InputNotFoundError, SettingError
+from shamisa_cli.core.models.resolver import DEFAULT_RELATIONAL
+from shamisa_cli.core.relational.records import Candidate, ComparedModel
+from shamisa_cli.core.scoring.gate import under_the_bar
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.models.loading import Relational
+    from shamisa_cli.core.relational.comparison import Watch
+
+RESULTS = "Results"
+LOWEST, HIGHEST = -100, 100
+
+Format = StrEnum("Format", {name: name for name in COMPARISON_REPORTERS})
+Pairs = list[tuple[Path, Path]]
+
+
+def compare(
+    reference: Annotated[
+        Path, typer.Argument(metavar="REF", show_default=False, help="The original: a picture, or a folder of them.")
+    ],
+    candidates: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="CANDIDATE...",
+            show_default=False,
+            help="Versions of it: pictures, folders, or quoted globs; - reads a list from stdin. If REF is a folder, "
+            "folders with a picture of the same relative name for each of REF's (the suffix may differ where that is "
+            "unambiguous).",
+        ),
+    ] = None,
+    format: Annotated[
+        Format | None,
+        typer.Option(
+            "--format",
+            "-f",
+            rich_help_panel=RESULTS,
+            show_default="by the suffix of --output, else text",
+            help="text for people; json; jsonl and csv, a candidate a row, written as they are done.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            rich_help_panel=RESULTS,
+            show_default="stdout",
+            help="Write into a file, which appears when it is complete.",
+        ),
+    ] = None,
+    maps: Annotated[
+        Path | None,
+        typer.Option(
+            "--maps",
+            metavar="DIR",
+            rich_help_panel=RESULTS,
+            show_default="none",
+            help="Also draw, in a folder for each candidate, where it changed: a PNG for each kind of distortion that "
+            "changed, overall.png, and figure.png with both pictures and the strongest of them.",
+        ),
+    ] = None,
+    min_score: Annotated[
+        float | None,
+        typer.Option(
+            "--min-score",
+            min=LOWEST,
+            max=HIGHEST,
+            envvar="SHAMISA_MIN_RELATIONAL_SCORE",
+            rich_help_panel=options.GATE,
+            show_default="none",
+            help="The bar, from -100 to 100: exit code 1 when a candidate scores less. 0 is as good as REF.",
+        ),
+    ] = None,
+    resize: options.Resize = False,
+    files_from: options.FilesFrom = None,
+    recursive: options.Recursive = True,
+    max_pixels: options.MaxPixels = options.MAX_PIXELS,
+    skip_unreadable: options.SkipUnreadable = False,
+    model: options.RelationalName = DEFAULT_RELATIONAL,
+    offline: options.Offline = False,
+    device: options.DeviceName = options.Device.AUTO,
+) -> None:
+    """Compare versions of a picture with the original: what changed, where, and which is better.
+
+    The score runs from -100 to 100: 0 is as good as REF, negative worse, positive better. Swapping the two files
+    flips its sign. Every group of distortions and every axis with two ends has a signed intensity.
+
+    Exit codes:
+    0  fine
+    1  a candidate failed the gate: scores less than --min-score
+    2  nothing could be done: unknown option, REF cannot be read, a picture without a partner, no such model
+    3  candidates could not be compared (unreadable, or of another size), and none failed (see --skip-unreadable)
+    """
+    console = Console()
+    check_destinations(output, maps)
+    if min_score is not None and isnan(min_score):
+        raise SettingError("--min-score is no number; it goes from -100 to 100.")
+    reporter = COMPARISON_REPORTERS[format or format_of(output)]
+    pairs = _pairs(reference, candidates, files_from, recursive)
+
+    from shamisa_cli.core.machine import keep_freed_memory
+    from shamisa_cli.core.models.loading import load_relational_model
+    from shamisa_cli.core.relational.figures import ComparisonMapWriter
+
+    keep_freed_memory()
+    loaded = load_relational_model(model, offline=offline, device=device)
+    watch = None if maps is None else ComparisonMapWriter(maps, [candidate for _, candidate in pairs])
+    records = _judged(_compared(loaded, reference, pairs, resize, max_pixels, watch), min_score)
+    statuses: Counter[str] = Counter()
+    beside = reporter.streams and output is None
+    with (
+        closing(records),
+        console.results(output) as stream,
+        console.progress("Comparing", len(pairs), beside_results=beside) as advance,
+    ):
+        reporter.write(_watched(records, statuses, advance), ComparedModel(loaded.name, loaded.revision), stream)
+    if min_score is not None:
+        unread = f", {statuses['error']:,} not compared" if statuses["error"] else ""
+        console.hint(f"{statuses['failed']:,} of {statuses.total():,} under the bar of {min_score:g}{unread}.")
+    raise typer.Exit(outcome(failed=statuses["failed"], unreadable=statuses["error"], skip_unreadable=skip_unreadable))
+
+
+def check_destinations(output: Path | None, maps: Path | None = None) -> None:
+    """Raise SettingError when what is to be written cannot be."""
+    if output is not None:
+        check_output(output)
+    if maps is not None and maps.exists() and not maps.is_dir():
+        raise SettingError(f"{maps} is a file; --maps takes the name of a folder.")
+
+
+def format_of(output: Path | None) -> str:
+    """The format that a file's suffix asks for."""
+    suffix = output.suffix.lower().removeprefix(".") if output else ""
+    return suffix if suffix in COMPARISON_REPORTERS else "text"
+
+
+def _pairs(reference: Path, candidates: Sequence[str] | None, files_from: Path | None, recursive: bool) -> Pairs:
+    if not reference.exists():
+        raise InputNotFoundError(f"REF {str(reference)!r} does not exist. Check the spelling and the folder.")
+    if not reference.is_dir():
+        return [(reference, path) for path in options.find_pictures(candidates, files_from, recursive)]
+    if files_from is not None or not candidates or not all(Path(folder).is_dir() for folder in candidates):
+        raise SettingError(f"REF {reference} is a folder, so what is compared with it must be folders too.")
+
+    from shamisa_cli.core.relational.folder_pairs import pair_folders
+
+    originals = options.find_pictures([str(reference)], None, recursive)
+    return [
+        pair
+        for folder in map(Path, candidates)
+        for pair in pair_folders(originals, reference, options.find_pictures([str(folder)], None, recursive), folder)
+    ]
+
+
+def _compared(
+    loaded: Relational, reference: Path, pairs: Pairs, resize: bool, max_pixels: int, watch: Watch | None
+) -> Generator[Candidate, None, None]:
+    """The candidates as they are compared, without their maps, which only `watch` gets. A lone REF is read at once."""
+    from shamisa_cli.core.relational.comparison import compare_pairs, compare_with, read_side
+
+    if reference.is_dir():
+        records = compare_pairs(loaded.network, pairs, resize=resize, max_pixels=max_pixels, watch=watch)
+    else:
+        # Nothing can be done without the only reference: this ends the command.
+        side = read_side(reference, str(reference), max_pixels=max_pixels)
+        sources = [(str(path), path) for _, path in pairs]
+        records = compare_with(loaded.network, side, sources, resize=resize, max_pixels=max_pixels, watch=watch)
+    return (replace(record, maps=None) for record in records)
+
+
+def _judged(records: Generator[Candidate, None, None], bar: float | None) -> Generator[Candidate, None, None]:
+    with closing(records):
+        for record in records:
+            failed = record.score is not None and under_the_bar(record.score, bar) is not None
+            yield replace(record, status="failed") if failed else record
+
+
+def _watched(
+    records: Iterator[Candidate], statuses: Counter[str], advance: Callable[[int], None]
+) -> Iterator[Candidate]:
+    for record in records:
+        statuses[record.status] += 1
+        advance(1)
+        yield record

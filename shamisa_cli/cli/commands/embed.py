@@ -1,0 +1,100 @@
+"""`shamisa embed`: the encoder's features of pictures, kept in a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shamisa_cli.cli import embedding_map, options, ray_jobs
+from shamisa_cli.cli.console import Console, check_output
+from shamisa_cli.cli.errors import outcome
+from shamisa_cli.core.cluster.part_number import Shard
+from shamisa_cli.core.models.resolver import DEFAULT_MODEL
+
+
+def embed(
+    context: typer.Context,
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="A .parquet, .npz or .safetensors file; it appears when complete."
+        ),
+    ],
+    paths: options.PathsArgument = None,
+    shard: options.ShardText = None,
+    files_from: options.FilesFrom = None,
+    recursive: options.Recursive = True,
+    view_size: options.ViewSizeText = "model",
+    max_pixels: options.MaxPixels = options.MAX_PIXELS,
+    skip_unreadable: options.SkipUnreadable = False,
+    model: options.ModelName = DEFAULT_MODEL,
+    offline: options.Offline = False,
+    device: options.DeviceName = options.Device.AUTO,
+    runtime: options.RuntimeName = options.Runtime.AUTO,
+    jobs: options.Jobs = None,
+    ray: options.RayAddress = None,
+    cache: options.UseCache = True,
+    cache_dir: options.CacheFolder = None,
+    cache_size: options.CacheSize = options.CACHE_MEGABYTES,
+    plot: embedding_map.Plot = None,
+    color_by: embedding_map.ColourBy = None,
+    table: embedding_map.LabelFile = None,
+    image_column: embedding_map.LabelImage = "image",
+    center_by: embedding_map.CentreBy = None,
+    projection: embedding_map.ProjectionOption = embedding_map.ProjectionName.TSNE,
+    seed: embedding_map.Seed = 0,
+) -> None:
+    """Write the features of pictures into a file, for fit-probe --features and for your own tools.
+
+    Run it again after an interruption, or with more pictures: those in the file that have not changed stay. With
+    --plot, also draw a map of the pictures for the browser.
+
+    Exit codes:
+    0  fine
+    2  nothing could be done: unknown option, no picture, no such model
+    3  pictures could not be read (see --skip-unreadable)
+    """
+    if ray is not None:
+        ray_jobs.run(context, "features", ray)
+    console = Console()
+    part = None if shard is None else Shard.parse(shard)
+    target = options.part_file(Path(output), part)
+    check_output(target)
+    view = options.view_size(view_size)
+    drawing = None
+    if plot is not None:
+        drawing = embedding_map.MapSettings(plot, color_by or (), table, image_column, center_by, projection, seed)
+        embedding_map.check_map(drawing)
+    files = options.find_pictures(paths, files_from, recursive, part)
+
+    from shamisa_cli.core.models.loading import load_model
+    from shamisa_cli.core.scoring.feature_table import check_format
+    from shamisa_cli.core.scoring.pipeline import feature_shelf_of
+    from shamisa_cli.core.scoring.resumable import embed_to_file, origin_of
+
+    check_format(target)
+    loaded = load_model(model, offline=offline, device=device, runtime=runtime.value)
+    with (
+        options.open_cache(cache, cache_dir, cache_size, console) as known,
+        console.progress("Embedding", len(files)) as advance,
+    ):
+        collected = embed_to_file(
+            loaded.encoder,
+            files,
+            target,
+            origin_of(loaded, view),
+            jobs=jobs,
+            max_pixels=max_pixels,
+            shelf=feature_shelf_of(known, loaded, view),
+            advance=advance,
+        )
+    console.warn_of_unreadable([str(error) for error in collected.errors])
+    console.hint(
+        f"{collected.rows:,} pictures, {loaded.encoder.feature_length:,} features each, are in {target}; "
+        f"{collected.reused:,} were there before."
+    )
+    if drawing is not None:
+        embedding_map.draw_map(drawing, loaded, target, files, view, jobs=jobs, console=console)
+    raise typer.Exit(outcome(failed=0, unreadable=len(collected.errors), skip_unreadable=skip_unreadable))

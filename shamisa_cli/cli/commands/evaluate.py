@@ -1,0 +1,278 @@
+"""`shamisa evaluate`: how well a model, or what its encoder reads, agrees with human scores."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
+
+import typer
+
+from shamisa_cli.cli import cross_report, dynamics, evaluation_report, mos_options, options, protocol_report
+from shamisa_cli.cli import gmad as duels
+from shamisa_cli.cli.console import Console, check_output
+from shamisa_cli.cli.errors import outcome
+from shamisa_cli.core.errors import InputNotFoundError, SettingError
+from shamisa_cli.core.models.resolver import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.models.loading import Model
+    from shamisa_cli.core.probe.evaluation import Evaluation
+    from shamisa_cli.core.probe.mos_table import MosTable
+    from shamisa_cli.core.records import ImageRecord
+    from shamisa_cli.core.scoring.cache import Cache
+
+RESULTS = "Results"
+
+
+class Format(StrEnum):
+    """Forms of the result."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def evaluate(
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[INPUTS]...",
+            show_default=False,
+            help="With --cross: CSV files of human scores. With --gmad and without --mos: pictures, as files, folders "
+            "or globs.",
+        ),
+    ] = None,
+    mos: mos_options.OptionalMosFile = None,
+    image_column: mos_options.ImageColumn = "image",
+    mos_column: mos_options.MosColumn = "mos",
+    group_column: mos_options.GroupColumn = None,
+    reference_column: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            rich_help_panel=mos_options.HUMAN_SCORES,
+            show_default="none",
+            help="A column that names each picture's undistorted reference: fit on how far the features of the two lie "
+            "apart. Its groups are never split.",
+        ),
+    ] = None,
+    subset_column: mos_options.SubsetColumn = None,
+    lower_is_better: mos_options.LowerIsBetter = False,
+    protocol: Annotated[
+        mos_options.Protocol,
+        typer.Option(
+            rich_help_panel=mos_options.PROTOCOL,
+            help="paper: fit anew on random splits, as fit-probe --protocol paper does, and keep no regressor; "
+            "default: the model as it is, or with --cross or --reference-column as fit-probe does.",
+        ),
+    ] = mos_options.Protocol.DEFAULT,
+    cross: Annotated[
+        bool,
+        typer.Option(
+            "--cross",
+            rich_help_panel=mos_options.PROTOCOL,
+            show_default="off",
+            help="Fit on each of the tables in INPUTS, and test on every other whole.",
+        ),
+    ] = False,
+    dmos: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            rich_help_panel=mos_options.PROTOCOL,
+            show_default="none",
+            help="One of the tables of --cross whose scores alone count impairment (DMOS). May be given several times.",
+        ),
+    ] = None,
+    splits: mos_options.Splits = 10,
+    logistic: Annotated[
+        bool | None,
+        typer.Option(
+            "--logistic/--no-logistic",
+            rich_help_panel=RESULTS,
+            show_default="logistic; for the splits of one table as in fit-probe",
+            help="PLCC and RMSE after a 4-parameter logistic from the model's scale to the table's.",
+        ),
+    ] = None,
+    seed: Annotated[
+        int,
+        typer.Option(min=0, rich_help_panel=RESULTS, help="Seed of intervals and splits; with --run, also of --limit."),
+    ] = 0,
+    format: Annotated[
+        Format,
+        typer.Option("--format", "-f", rich_help_panel=RESULTS, help="For people, or JSON."),
+    ] = Format.TEXT,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            rich_help_panel=RESULTS,
+            show_default="stdout",
+            help="Write into a file, which appears when it is complete.",
+        ),
+    ] = None,
+    skip_unreadable: options.SkipUnreadable = False,
+    model: options.ModelName = DEFAULT_MODEL,
+    probe: options.ProbeName = None,
+    offline: options.Offline = False,
+    device: options.DeviceName = options.Device.AUTO,
+    runtime: options.RuntimeName = options.Runtime.AUTO,
+    jobs: options.Jobs = None,
+    cache: options.UseCache = True,
+    cache_dir: options.CacheFolder = None,
+    cache_size: options.CacheSize = options.CACHE_MEGABYTES,
+    gmad: duels.Rival = None,
+    gmad_figure: duels.Figure = None,
+    gmad_levels: duels.Levels = 3,
+    run: dynamics.Run = None,
+    every: dynamics.Every = 1,
+    limit: dynamics.Limit = None,
+) -> None:
+    """Correlate a model's scores with human scores, with 95 % bootstrap intervals.
+
+    Nothing is fitted to the pictures but the logistic mapping. --protocol paper, --cross and --reference-column fit
+    regressors on the model's features instead, to see what these are worth, and keep none (docs/protocols.md). With
+    --gmad, also find the pictures by which the model and another one are most unlike; that needs no human scores. With
+    --run, judge the encoders of a training run instead, one for each checkpoint (docs/analyses.md).
+
+    Exit codes: 0 fine; 2 nothing could be done; 3 some pictures could not be read.
+    """
+    console = Console()
+    if output is not None:
+        check_output(output)
+    anew = cross or reference_column is not None or protocol is mos_options.Protocol.PAPER
+    _check_modes(mos, inputs, cross=cross, anew=anew, gmad=gmad, gmad_figure=gmad_figure, run=run)
+
+    from shamisa_cli.core.models.loading import load_model
+    from shamisa_cli.core.probe.mos_table import MIN_ROWS, read_mos_table
+
+    if anew:
+        files = [Path(name) for name in inputs or []] if mos is None else [mos]
+        settings = protocol_report.Settings(protocol, splits, seed, logistic, lower_is_better, jobs)
+        columns = protocol_report.Columns(image_column, mos_column, group_column, subset_column, reference_column)
+        prepared = cross_report.prepare(files, columns, settings, dmos or [], cross=cross, console=console)
+        loaded = load_model(model, offline=offline, device=device, runtime=runtime.value)
+        with options.open_cache(cache, cache_dir, cache_size, console) as known:
+            report = prepared(loaded, known)
+        with console.results(output) as stream:
+            if format is Format.JSON:
+                _write_json(stream, report.document)
+            else:
+                report.write(stream)
+        raise typer.Exit(outcome(failed=0, unreadable=len(report.errors), skip_unreadable=skip_unreadable))
+
+    if group_column is not None:
+        raise SettingError("--group-column keeps groups together in random splits: give --protocol paper with it.")
+    if dmos:
+        raise SettingError("--dmos names some of the tables of --cross; for one table take --lower-is-better.")
+    table = None
+    if mos is not None:
+        table = read_mos_table(mos, image_column=image_column, mos_column=mos_column, subset_column=subset_column)
+    if run is not None:
+        assert mos is not None
+        assert table is not None
+        chosen = {"every": every, "limit": limit, "seed": seed, "device": device.value, "jobs": jobs}
+        agreements = dynamics.judge_run(run, mos, table, **chosen, console=console)
+        with console.results(output) as stream:
+            if format is Format.JSON:
+                dynamics.write_json(stream, run, mos, agreements)
+            else:
+                dynamics.write_table(stream, agreements)
+        return
+
+    pictures = options.find_pictures(inputs, None, recursive=True) if table is None else table.paths
+    loaded = load_model(model, probe=probe, offline=offline, device=device, runtime=runtime.value, on_demand=cache)
+    rival = None
+    if gmad is not None:
+        rival = load_model(gmad, offline=offline, device=device, runtime=runtime.value, on_demand=cache)
+    with options.open_cache(cache, cache_dir, cache_size, console) as known:
+        records = _scored(loaded, pictures, MIN_ROWS if table else 2 * gmad_levels, jobs, known, console)
+        found = None
+        if rival is not None:
+            marks = None if table is None else table.mos
+            settings_of_duel = {"levels": gmad_levels, "jobs": jobs, "cache": known, "console": console}
+            found = duels.compete((loaded, rival), records, marks, **settings_of_duel)
+    unreadable = [record for record in records if record.mos is None]
+    results: Sequence[Evaluation] = ()
+    if table is not None:
+        results = _judged(loaded, records, table, lower_is_better, logistic is not False, seed)
+    if found is not None and gmad_figure is not None:
+        duels.draw(gmad_figure, found, console)
+    with console.results(output) as stream:
+        if format is Format.JSON:
+            document = evaluation_report.document(loaded, mos, results, unreadable, logistic is not False)
+            if found is not None:
+                document["gmad"] = found.to_json()
+            _write_json(stream, document)
+        else:
+            if results:
+                figures = [evaluation_report.row(result) for result in results]
+                mos_options.write_figures(stream, figures, evaluation_report.note(loaded, logistic is not False))
+            if found is not None:
+                duels.write_gmad(stream, found)
+    raise typer.Exit(outcome(failed=0, unreadable=len(unreadable), skip_unreadable=skip_unreadable))
+
+
+def _check_modes(
+    mos: Path | None,
+    inputs: Sequence[str] | None,
+    *,
+    cross: bool,
+    anew: bool,
+    gmad: str | None,
+    gmad_figure: Path | None,
+    run: Path | None,
+) -> None:
+    """Raise SettingError when options of two kinds of evaluation meet, or the pictures are not named once."""
+    if anew and (gmad is not None or run is not None):
+        raise SettingError("--gmad and --run cannot be used with --cross, --reference-column or --protocol paper.")
+    if run is not None and (mos is None or gmad is not None):
+        raise SettingError("--run judges checkpoints on a table of human scores: name one with --mos, and no --gmad.")
+    if gmad is None and gmad_figure is not None:
+        raise SettingError("--gmad-figure draws what --gmad finds; name another model with --gmad.")
+    if cross and mos is not None:
+        raise SettingError("--cross takes its tables without --mos: shamisa evaluate --cross a.csv b.csv c.csv")
+    if not cross and mos is None and (gmad is None or anew):
+        raise SettingError(
+            "Name a table of human scores with --mos FILE, several with --cross FILE FILE ..., or another model with "
+            "--gmad."
+        )
+    if not cross and mos is not None and inputs:
+        raise SettingError(
+            f"The pictures are those of the table; {inputs[0]} goes with --cross, or with --gmad without --mos."
+        )
+    if gmad_figure is not None:
+        check_output(gmad_figure, "--gmad-figure")
+
+
+def _write_json(stream: TextIO, document: Mapping[str, Any]) -> None:
+    stream.write(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _scored(
+    model: Model, files: Sequence[Path], needed: int, jobs: int | None, cache: Cache | None, console: Console
+) -> list[ImageRecord]:
+    from shamisa_cli.core.probe.mos_table import too_few
+
+    records = duels.scored(model, files, jobs, cache, console)
+    mos_options.warn_of_unreadable(
+        console, [(record.path, record.error.message) for record in records if record.error is not None]
+    )
+    readable = sum(record.mos is not None for record in records)
+    if readable < needed:
+        raise InputNotFoundError(too_few(readable, len(files), needed))
+    return records
+
+
+def _judged(
+    model: Model, records: Sequence[ImageRecord], table: MosTable, lower_is_better: bool, logistic: bool, seed: int
+) -> Sequence[Evaluation]:
+    from shamisa_cli.core.probe.evaluation import evaluate as judge
+
+    table = table.take([row for row, record in enumerate(records) if record.mos is not None])
+    predictions = evaluation_report.predictions(model, records, lower_is_better)
+    return judge(predictions, table.mos, subsets=table.subsets, logistic=logistic, seed=seed)

@@ -1,0 +1,94 @@
+"""`shamisa fit-defects`: teach a model to tell what is wrong with a picture, without human scores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from shamisa_cli.cli import options
+from shamisa_cli.cli.command_text import typed_again
+from shamisa_cli.cli.console import Console
+from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.models.manifest import MODEL_MANIFEST
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TextIO
+
+    from shamisa_cli.core.training.probes.defects import DefectAccuracy
+
+
+def fit_defects(
+    context: typer.Context,
+    model: Annotated[
+        Path,
+        typer.Option(
+            "--model", metavar="FOLDER", rich_help_panel=options.MODEL, help="The model's folder; it gets them."
+        ),
+    ],
+    data: Annotated[
+        list[Path],
+        typer.Option("--data", metavar="DIR", help="Undistorted photographs. May be given several times."),
+    ],
+    versions: Annotated[
+        int, typer.Option(min=2, help="Versions of each photograph: one untouched, the others degraded.")
+    ] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of what the engine does.")] = 0,
+    device: options.DeviceName = options.Device.AUTO,
+) -> None:
+    """Let a model tell what is wrong with a picture: severities from 0 to 4 of blur, noise and five more.
+
+    The engine degrades photographs, and linear probes on the model's features learn what it did.
+    The table shows how well they do on photographs not fitted on, and goes into the model's card.
+
+    Exit codes: 0 fine; 2 nothing could be done.
+    """
+    console = Console()
+    if not (model / MODEL_MANIFEST).is_file():
+        raise SettingError(f"{model} is no folder of a model; --model takes the folder that the defects go into.")
+
+    from shamisa_cli.core.images.discovery import discover
+    from shamisa_cli.core.models.card import write_section
+    from shamisa_cli.core.models.folder import save_defects
+    from shamisa_cli.core.models.loading import load_model
+    from shamisa_cli.core.probe.defect_card import defects_section
+    from shamisa_cli.core.training.probes.defects import FOLDS
+    from shamisa_cli.core.training.probes.defects import fit_defects as fit
+    from shamisa_cli.core.training.probes.degraded import degrade_and_embed
+
+    photos = discover(data)
+    loaded = load_model(str(model), device=device)
+    with console.progress("Degrading", len(photos)) as advance:
+        pictures = degrade_and_embed(loaded.encoder, photos, versions=versions, seed=seed, advance=advance)
+    with console.progress("Fitting", FOLDS + 1) as advance:
+        probe, accuracies = fit(pictures, loaded.encoder_fingerprint, seed=seed, advance=advance)
+    count = len(set(pictures.photo.tolist()))
+    save_defects(model, probe, trained_on=f"{len(pictures)} versions of {count} photographs")
+    section = defects_section(
+        accuracies, photos=count, pictures=len(pictures), command=typed_again(context, "fit-defects")
+    )
+    write_section(model, "defects", section)
+    with console.results(None) as stream:
+        _write_table(stream, accuracies)
+    console.hint(f"The defects are in {model}. See them with: shamisa score --model {model}")
+
+
+def _write_table(stream: TextIO, accuracies: Sequence[DefectAccuracy]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console as RichConsole
+    from rich.table import Table
+
+    from shamisa_cli.core.probe.defect_card import HEADINGS, accuracy_rows
+
+    console = RichConsole(file=stream, highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console = RichConsole(file=stream, highlight=False, markup=False, emoji=False, width=100_000)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 1))
+    table.add_column(" Group")
+    for heading in HEADINGS:
+        table.add_column(heading, justify="right")
+    for name, *figures in accuracy_rows(accuracies):
+        table.add_row(f" {name}", *figures)
+    console.print(table, soft_wrap=not console.is_terminal)

@@ -1,0 +1,366 @@
+"""`shamisa models`: what is on this machine, what there is to know about it, and the way to and from the Hub."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
+
+import typer
+
+from shamisa_cli.cli import options
+from shamisa_cli.cli.command_group import Group
+from shamisa_cli.cli.console import Console, printable, rich_on
+from shamisa_cli.core.errors import SettingError
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.models.card import Metric
+    from shamisa_cli.core.models.catalogue import ModelDescription, ModelEntry
+
+SHORT_HASH = 12
+WIDEST_NAME = 32
+"""Cells of a name that is never folded, for other columns' sake."""
+
+
+class Reading(StrEnum):
+    """Ways of reading pictures that have a name."""
+
+    PAPER = "paper"
+
+
+AsJson = Annotated[
+    bool, typer.Option("--json", show_default="off", help="Print one JSON document, with everything there is to know.")
+]
+Named = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME|PATH|hf:ORG/NAME[@REV]",
+        show_default=False,
+        help="A bundled model, a folder, or a model or probe on the Hugging Face Hub.",
+        autocompletion=options.bundled_models,
+    ),
+]
+
+
+def list_models(as_json: AsJson = False) -> None:
+    """List the models that can be used without a download: those that came with shamisa, and those in the Hub's cache.
+
+    Makes no network request. Exit codes: 0 fine; 2 nothing could be done.
+    """
+    from shamisa_cli.core.models.catalogue import installed
+
+    entries = installed()
+    console = Console()
+    with console.results(None) as stream:
+        if as_json:
+            _write_json({"schema": 1, "models": [entry.to_json() for entry in entries]}, stream)
+        else:
+            _write_table(entries, stream)
+    for entry in entries:
+        if entry.error is not None:
+            console.warn(entry.error)
+
+
+def show(name: Named, offline: options.Offline = False, as_json: AsJson = False) -> None:
+    """Show the essentials of a model's card: architecture, preprocessing, probe, metrics, and files with their hashes.
+
+    One on the Hub is downloaded unless it is in the cache. Every file is checked.
+    Exit codes: 0 fine; 2 nothing could be done.
+    """
+    from shamisa_cli.core.models.catalogue import describe
+
+    described = describe(name, offline=offline)
+    with Console().results(None) as stream:
+        if as_json:
+            _write_json({"schema": 1, **described.to_json()}, stream)
+        else:
+            _write_facts(_facts(described), stream)
+
+
+def pull(
+    name: Annotated[
+        str, typer.Argument(metavar="hf:ORG/NAME[@REV]", show_default=False, help="A model or probe on the Hub.")
+    ],
+    offline: options.Offline = False,
+    as_json: AsJson = False,
+) -> None:
+    """Download a model from the Hugging Face Hub into its cache, whole and verified, to use it offline later.
+
+    What is there already is checked and not loaded again. HF_HOME, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE are
+    honoured. Exit codes: 0 fine; 2 nothing could be done.
+    """
+    from shamisa_cli.core.models.catalogue import describe
+    from shamisa_cli.core.models.hub import SCHEME, HubName
+
+    target = HubName.parse(name)
+    entry = describe(str(target), offline=offline).entry
+    console = Console()
+    with console.results(None) as stream:
+        if as_json:
+            _write_json({"schema": 1, **entry.to_json()}, stream)
+        else:
+            rows = {"model": entry.name, "commit": entry.revision, "size": _size(entry.size), "folder": entry.folder}
+            _write_facts([(key, str(value)) for key, value in rows.items()], stream)
+    command = "compare --model" if entry.has_relational else "score --model" if entry.has_encoder else "score --probe"
+    console.hint(f"For this very version: shamisa {command} {SCHEME}{target.repository}@{entry.revision}")
+
+
+def push(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME|PATH",
+            show_default=False,
+            help="The folder of a model or probe, or a bundled model.",
+            autocompletion=options.bundled_models,
+        ),
+    ],
+    repository: Annotated[
+        str, typer.Argument(metavar="hf:ORG/NAME", show_default=False, help="Where to; made if there is none.")
+    ],
+    private: Annotated[
+        bool,
+        typer.Option("--private", show_default="off", help="Make the repository private; a public one is refused."),
+    ] = False,
+    message: Annotated[
+        str | None, typer.Option(metavar="TEXT", show_default="names the model", help="The commit's message.")
+    ] = None,
+    offline: options.Offline = False,
+    as_json: AsJson = False,
+) -> None:
+    """Upload a model or probe to the Hugging Face Hub: its card, JSON, safetensors, graph, and the card's figures.
+
+    Nothing else in the folder is uploaded, and a folder with a pickle in it is refused. The card's metadata is
+    completed. Asks nothing; HF_TOKEN or the login of the Hub's client decides who may write.
+    Exit codes: 0 fine; 2 nothing could be done.
+    """
+    from shamisa_cli.core.models.hub import HubName
+    from shamisa_cli.core.models.hub_upload import push as upload
+    from shamisa_cli.core.models.resolver import resolve
+
+    done = upload(
+        resolve(name, offline=True), HubName.parse(repository), private=private, message=message, offline=offline
+    )
+    console = Console()
+    with console.results(None) as stream:
+        if as_json:
+            _write_json({"schema": 1, **asdict(done)}, stream)
+        else:
+            rows = [("model", done.name), ("commit", done.commit), ("url", done.url)]
+            rows += _together("uploaded", [f"{file}  {_size(size)}" for file, size in done.files.items()])
+            rows += _together("left out", done.left_out)
+            _write_facts(rows, stream)
+
+
+def export(
+    folder: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME|PATH",
+            show_default=False,
+            help="The folder of a model, or a bundled model.",
+            autocompletion=options.bundled_models,
+        ),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Put the model's encoder into its folder as an ONNX graph, so that scoring takes half the time and no torch.
+
+    The graph takes its weights from the safetensors file beside it. Probes stay valid. Needs the package onnx.
+    Exit codes: 0 fine; 2 nothing could be done.
+    """
+    from shamisa_cli.core.models.resolver import resolve
+    from shamisa_cli.core.networks.export.export_model import add_graph
+
+    graph = add_graph(resolve(folder, offline=True))
+    with Console().results(None) as stream:
+        if as_json:
+            _write_json({"schema": 1, "graph": str(graph), "size": graph.stat().st_size}, stream)
+        else:
+            _write_facts([("graph", str(graph)), ("size", _size(graph.stat().st_size))], stream)
+
+
+def derive(
+    source: Named,
+    folder: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", show_default=False, help="A new folder for the model.")
+    ],
+    view_size: Annotated[
+        str,
+        typer.Option(metavar="N|native", show_default="the model's", help="Judge pictures at a long side of N pixels."),
+    ] = "model",
+    stages: Annotated[
+        str | None,
+        typer.Option(metavar="LIST", show_default="the model's", help="Stages to read: 3-17, or 0,3,7-17."),
+    ] = None,
+    scales: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST", show_default="the model's", help="Sizes to read it at, relative to the view: 1,0.5."
+        ),
+    ] = None,
+    protocol: Annotated[
+        Reading | None,
+        typer.Option(
+            show_default="the model's own way",
+            help="paper: five crops of 224 pixels of a picture at its native size and five of its half-size copy, read "
+            "at the last stage, as fit-probe and evaluate --protocol paper want it.",
+        ),
+    ] = None,
+    offline: options.Offline = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a model of the same encoder, read in another way: smaller pictures, or fewer stages or scales, for speed;
+    or as the paper's test protocol reads them.
+
+    Its features are others, so fit-probe and fit-defects come next. Exit codes: 0 fine; 2 nothing could be done.
+    """
+    from shamisa_cli.core.models.resolver import resolve
+    from shamisa_cli.core.networks.derive import derive as derived
+
+    made = derived(
+        resolve(source, offline=offline),
+        folder,
+        view_size=options.view_size(view_size),
+        stages=None if stages is None else _whole_numbers(stages),
+        scales=None if scales is None else _numbers(scales),
+        paper=protocol is Reading.PAPER,
+    )
+    with Console().results(None) as stream:
+        if as_json:
+            _write_json({"schema": 1, "model": str(made.path), "fingerprint": made.fingerprint}, stream)
+        else:
+            _write_facts([("model", str(made.path)), ("fingerprint", made.fingerprint[:SHORT_HASH])], stream)
+
+
+def _whole_numbers(text: str) -> tuple[int, ...]:
+    """ "0,3-5" → (0, 3, 4, 5)."""
+    spans = [re.fullmatch(r"(\d{1,3})(?:-(\d{1,3}))?", part.strip()) for part in text.split(",")]
+    limits = [(int(span[1]), int(span[2] or span[1])) for span in spans if span]
+    if len(limits) < len(spans) or any(first > last for first, last in limits):
+        raise SettingError(f"--stages is {text!r}; it takes whole numbers and spans, such as 3-17 or 0,3,7-17.")
+    return tuple(number for first, last in limits for number in range(first, last + 1))
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(map(float, text.split(",")))
+    except ValueError:
+        raise SettingError(f"--scales is {text!r}; it takes numbers, such as 1,0.5.") from None
+
+
+MODELS = Group(
+    help="List, show, download, share, export and derive models.",
+    commands={"list": list_models, "show": show, "pull": pull, "push": push, "export": export, "derive": derive},
+)
+
+
+def _write_json(value: Mapping[str, Any], stream: TextIO) -> None:
+    json.dump(value, stream, indent=2, ensure_ascii=False, allow_nan=False)
+    stream.write("\n")
+
+
+def _write_table(entries: Sequence[ModelEntry], stream: TextIO) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    console = rich_on(stream)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 1))
+    longest = max((len(entry.name) for entry in entries), default=0)
+    table.add_column(" Model", overflow="fold", min_width=1 + min(longest, WIDEST_NAME))
+    table.add_column("Revision", no_wrap=True)
+    table.add_column("What", no_wrap=True)
+    table.add_column("Size", justify="right", no_wrap=True)
+    table.add_column("Metrics", overflow="fold")
+    for entry in entries:
+        figures = "damaged" if entry.error else "; ".join(_figures(entry.metrics))
+        table.add_row(
+            f" {printable(entry.name)}", entry.revision[:SHORT_HASH], _parts(entry), _size(entry.size), figures
+        )
+    console.print(table, soft_wrap=not console.is_terminal)
+
+
+def _facts(described: ModelDescription) -> list[tuple[str, str]]:
+    entry, probe = described.entry, described.probe
+    rows = [("model", entry.name), ("revision", entry.revision), ("what", _parts(entry))]
+    if described.encoder is not None:
+        features = described.encoder["features"]
+        rows += [
+            ("licence", described.license or ""),
+            ("origin", described.origin or ""),
+            ("architecture", described.encoder["architecture"]),
+            ("features", _listing(features if features["crops"] else _without_crops(features))),
+            ("preprocessing", _listing(described.encoder["preprocessing"])),
+            ("fingerprint", (described.fingerprint or "")[:SHORT_HASH]),
+        ]
+    if described.networks is not None:
+        rows += [
+            ("licence", described.license or ""),
+            ("origin", described.origin or ""),
+            ("networks", _listing(described.networks)),
+            ("fingerprint", (described.fingerprint or "")[:SHORT_HASH]),
+        ]
+    if probe is not None:
+        interval = f", intervals for {probe.interval_level:.0%}" if probe.interval_level else ""
+        rows += [
+            ("probe", f"{probe.features:,} features, alpha {probe.alpha:.4g}{interval}"),
+            ("human scale", f"{probe.worst:g} (worst) … {probe.best:g} (best)"),
+            ("fitted on", probe.trained_on),
+            ("for encoder", probe.encoder_fingerprint[:SHORT_HASH]),
+        ]
+    if described.defects is not None:
+        rows += [("defects", ", ".join(described.defects.groups)), ("fitted on", described.defects.trained_on)]
+    rows += _together("metrics", _figures(entry.metrics))
+    rows += _together("files", [f"{file.sha256}  {_size(file.size):>8}  {file.name}" for file in described.files])
+    return [*rows, ("folder", str(entry.folder))]
+
+
+def _write_facts(rows: Sequence[tuple[str, str]], stream: TextIO) -> None:
+    from rich.text import Text
+
+    console = rich_on(stream)
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        console.print(Text.assemble((f" {name:<{width}}  ", "bold"), printable(value)), soft_wrap=True)
+
+
+def _together(name: str, values: Sequence[str]) -> list[tuple[str, str]]:
+    """One row a value, of which the first alone is named."""
+    return [(name if index == 0 else "", value) for index, value in enumerate(values)]
+
+
+def _figures(metrics: Sequence[Metric]) -> list[str]:
+    """A text a data set."""
+    datasets: dict[str, list[str]] = {}
+    for metric in metrics:
+        datasets.setdefault(metric.dataset, []).append(f"{metric.name} {metric.value:.3g}")
+    return [f"{dataset}: {', '.join(figures)}" for dataset, figures in datasets.items()]
+
+
+def _listing(record: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key.replace('_', ' ')} {_value(value)}" for key, value in record.items())
+
+
+def _without_crops(features: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in features.items() if not key.startswith("crop")}
+
+
+def _value(value: Any) -> str:
+    if not isinstance(value, list | tuple):
+        return f"{value}"
+    if len(value) > 3 and list(value) == list(range(value[0], value[-1] + 1)):
+        return f"{value[0]}–{value[-1]}"
+    return " ".join(f"{each}" for each in value)
+
+
+def _parts(entry: ModelEntry) -> str:
+    parts = {"encoder": entry.has_encoder, "probe": entry.has_probe, "relational": entry.has_relational}
+    return " + ".join(part for part, there in parts.items() if there)
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"

@@ -1,0 +1,93 @@
+"""`shamisa rank`: versions of one picture in one order."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from math import comb
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shamisa_cli.cli import options
+from shamisa_cli.cli.commands.compare import check_destinations, format_of
+from shamisa_cli.cli.console import Console
+from shamisa_cli.cli.errors import outcome
+from shamisa_cli.cli.reporters.comparison import RANKING_WRITERS
+from shamisa_cli.core.errors import InputNotFoundError
+from shamisa_cli.core.models.resolver import DEFAULT_RELATIONAL
+
+RESULTS = "Results"
+
+Format = StrEnum("Format", {name: name for name in RANKING_WRITERS})
+
+
+def rank(
+    paths: options.PathsArgument = None,
+    format: Annotated[
+        Format | None,
+        typer.Option(
+            "--format",
+            "-f",
+            rich_help_panel=RESULTS,
+            show_default="by the suffix of --output, else text",
+            help="text for people; json, with every pair's score; jsonl and csv, a picture a row.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            rich_help_panel=RESULTS,
+            show_default="stdout",
+            help="Write into a file, which appears when it is complete.",
+        ),
+    ] = None,
+    resize: options.Resize = False,
+    files_from: options.FilesFrom = None,
+    recursive: options.Recursive = True,
+    max_pixels: options.MaxPixels = options.MAX_PIXELS,
+    skip_unreadable: options.SkipUnreadable = False,
+    model: options.RelationalName = DEFAULT_RELATIONAL,
+    offline: options.Offline = False,
+    device: options.DeviceName = options.Device.AUTO,
+) -> None:
+    """Order versions of one picture from the best to the worst, without an original.
+
+    Every pair is compared, so time grows with the square of their number. A picture's score is the mean of its
+    scores against all others, from -100 to 100.
+
+    Exit codes:
+    0  fine
+    2  nothing could be done: unknown option, less than two pictures, no such model
+    3  pictures could not be ranked (unreadable, or of another size); see --skip-unreadable
+    """
+    console = Console()
+    check_destinations(output)
+    write = RANKING_WRITERS[format or format_of(output)]
+    files = options.find_pictures(paths, files_from, recursive)
+    if len(files) < 2:
+        raise InputNotFoundError("Ranking takes two pictures or more.")
+
+    from shamisa_cli.core.machine import keep_freed_memory
+    from shamisa_cli.core.models.loading import load_relational_model
+    from shamisa_cli.core.relational.ranking import rank_pictures
+    from shamisa_cli.core.relational.records import ComparedModel
+
+    keep_freed_memory()
+    loaded = load_relational_model(model, offline=offline, device=device)
+    with console.progress("Comparing", comb(len(files), 2)) as advance:
+        ranking = rank_pictures(
+            loaded.network,
+            ComparedModel(loaded.name, loaded.revision),
+            [(str(path), path) for path in files],
+            resize=resize,
+            max_pixels=max_pixels,
+            advance=advance,
+        )
+    with console.results(output) as stream:
+        write(ranking, stream)
+    errors = sum(picture.error is not None for picture in ranking.pictures)
+    raise typer.Exit(outcome(failed=0, unreadable=errors, skip_unreadable=skip_unreadable))

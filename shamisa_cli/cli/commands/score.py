@@ -1,0 +1,278 @@
+"""`shamisa score`: how good each picture looks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, nullcontext
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from shamisa_cli.cli import gate_options, options, ray_jobs
+from shamisa_cli.cli.console import Console, check_output
+from shamisa_cli.cli.errors import outcome
+from shamisa_cli.cli.reporters import REPORTERS
+from shamisa_cli.cli.reporters.text import TEXT
+from shamisa_cli.core.atomic import replacing
+from shamisa_cli.core.cluster.part_number import Shard
+from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.models.resolver import DEFAULT_MODEL
+from shamisa_cli.core.records import ImageRecord, Run
+from shamisa_cli.core.scoring.gate import Standing, conclusion, judged, standing
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from shamisa_cli.core.models.loading import Model
+    from shamisa_cli.core.scoring.pipeline import Watch
+    from shamisa_cli.core.scoring.thumbnails import Gallery
+
+RESULTS = "Results"
+TABLE = "parquet"
+
+Format = StrEnum("Format", {name: name for name in (*REPORTERS, TABLE)})
+
+
+class Sort(StrEnum):
+    """Orders of the results."""
+
+    SCORE = "score"
+    PATH = "path"
+
+
+def score(
+    context: typer.Context,
+    paths: options.PathsArgument = None,
+    format: Annotated[
+        Format | None,
+        typer.Option(
+            "--format",
+            "-f",
+            envvar="SHAMISA_FORMAT",
+            rich_help_panel=RESULTS,
+            show_default="by the suffix of --output, else text",
+            help="text for people; json; jsonl and csv, a picture a row, written as they are done; "
+            "junit, github (annotations and a step summary) and sarif for CI; parquet, a table that resumes.",
+        ),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            rich_help_panel=RESULTS,
+            show_default="stdout",
+            help="Write into a file, which appears when it is complete. A .parquet file goes on where it stopped.",
+        ),
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html",
+            metavar="FILE",
+            rich_help_panel=RESULTS,
+            show_default="none",
+            help="Also make a web page to look at, filter and sort them; one file, for any browser, "
+            "with their maps if there is --maps.",
+        ),
+    ] = None,
+    maps: Annotated[
+        Path | None,
+        typer.Option(
+            "--maps",
+            metavar="DIR",
+            rich_help_panel=RESULTS,
+            show_default="none",
+            help="Also draw, as a PNG for each picture, where it gains and loses points.",
+        ),
+    ] = None,
+    sort: Annotated[
+        Sort | None,
+        typer.Option(
+            "--sort",
+            envvar="SHAMISA_SORT",
+            rich_help_panel=RESULTS,
+            show_default="score in text, else as named",
+            help="score puts the worst first. A sorted jsonl or csv is written at the end.",
+        ),
+    ] = None,
+    min_score: gate_options.MinScore = None,
+    baseline: gate_options.BaselineFile = None,
+    max_drop: gate_options.MaxDrop = None,
+    update_baseline: gate_options.UpdateBaseline = False,
+    files_from: options.FilesFrom = None,
+    shard: options.ShardText = None,
+    recursive: options.Recursive = True,
+    view_size: options.ViewSizeText = "model",
+    max_pixels: options.MaxPixels = options.MAX_PIXELS,
+    skip_unreadable: options.SkipUnreadable = False,
+    model: options.ModelName = DEFAULT_MODEL,
+    probe: options.ProbeName = None,
+    offline: options.Offline = False,
+    device: options.DeviceName = options.Device.AUTO,
+    runtime: options.RuntimeName = options.Runtime.AUTO,
+    jobs: options.Jobs = None,
+    ray: options.RayAddress = None,
+    cache: options.UseCache = True,
+    cache_dir: options.CacheFolder = None,
+    cache_size: options.CacheSize = options.CACHE_MEGABYTES,
+) -> None:
+    """Score pictures from 0 to 100; higher looks better.
+
+    Exit codes:
+    0  fine
+    1  a picture failed the gate: scores less than --min-score, or dropped by more than --max-drop
+    2  nothing could be done: unknown option, no picture, no such model
+    3  pictures could not be read, and none failed the gate (see --skip-unreadable)
+    """
+    if ray is not None:
+        ray_jobs.run(context, "scores", ray)
+    console = Console()
+    part = None if shard is None else Shard.parse(shard)
+    target = None if output is None else options.part_file(Path(output), part)
+    if target is not None:
+        if target != Path(output or "") and format not in (None, TABLE):
+            raise SettingError(f"{output} is a folder of parts, which are {TABLE}. Leave --format out, or name a file.")
+        check_output(target)
+    if html is not None:
+        _check_page(html, target)
+    if maps is not None and maps.exists() and not maps.is_dir():
+        raise SettingError(f"{maps} is a file; --maps takes the name of a folder.")
+    chosen = format or _format_of(target)
+    if chosen == TABLE:
+        _check_table(
+            target, pictures=html is not None or maps is not None, is_sorted=options.was_typed(context, "sort")
+        )
+    reporter = REPORTERS.get(chosen, TEXT)
+    order = sort or (Sort.SCORE if reporter.worst_first else None)
+    view = options.view_size(view_size)
+    gated = gate_options.open_gate(
+        context,
+        min_score=min_score,
+        max_drop=max_drop,
+        baseline=baseline,
+        update=update_baseline,
+        skip_unreadable=skip_unreadable,
+    )
+    files = options.find_pictures(paths, files_from, recursive, part)
+
+    from shamisa_cli.core.models.loading import load_model
+    from shamisa_cli.core.scoring.pipeline import describe_run, score_files
+    from shamisa_cli.core.scoring.resumable import score_to_file
+    from shamisa_cli.core.scoring.score_table import read_scores
+    from shamisa_cli.core.scoring.thumbnails import Gallery
+
+    loaded = load_model(model, probe=probe, offline=offline, device=device, runtime=runtime.value, on_demand=cache)
+    run = describe_run(loaded, view, gated=gated.gate.judges)
+    gated.require_same(run, loaded)
+    standings: Counter[Standing] = Counter()
+    scores: dict[str, float] = {}
+    if chosen == TABLE and target is not None:
+        with console.progress("Scoring", len(files)) as advance:
+            settings = {"view_size": view, "jobs": jobs, "max_pixels": max_pixels}
+            tabled = score_to_file(loaded, files, target, advance=advance, **settings)
+        records = judged(read_scores(target), gated.gate)
+        watched = _watched(records, standings, scores, lambda _pictures: None)
+        console.warn_of_unreadable([record.error.message for record in watched if record.error is not None])
+        console.hint(f"{tabled.rows:,} pictures are in {target}; {tabled.reused:,} were there before.")
+    else:
+        gallery = None if html is None else Gallery()
+        watch = _watch(loaded, files, maps, gallery)
+        on_page: list[ImageRecord] = []
+        beside = reporter.streams and order is None and target is None
+        with (
+            options.open_cache(cache, cache_dir, cache_size, console) as known,
+            closing(
+                score_files(loaded, files, jobs=jobs, view_size=view, max_pixels=max_pixels, watch=watch, cache=known)
+            ) as scored,
+            closing(judged(scored, gated.gate)) as records,
+            gallery or nullcontext(),
+            console.results(target) as stream,
+            console.progress("Scoring", len(files), beside_results=beside) as advance,
+        ):
+            watched = _watched(records, standings, scores, advance)
+            kept = watched if gallery is None else _kept(watched, on_page)
+            reporter.write(_arranged(kept, order), run, stream)
+            if html is not None and gallery is not None:
+                _write_page(html, on_page, run, gallery)
+    gated.keep(scores, run, loaded, console)
+    if run.gated and (target is not None or not reporter.concludes):
+        console.hint(f"{conclusion(standings, gated=True)}.")
+    raise typer.Exit(
+        outcome(failed=standings["failed"], unreadable=standings["unreadable"], skip_unreadable=skip_unreadable)
+    )
+
+
+def _format_of(output: Path | None) -> str:
+    suffix = output.suffix.lower().removeprefix(".") if output else ""
+    return suffix if suffix in (*REPORTERS, TABLE) else "text"
+
+
+def _check_table(output: Path | None, *, pictures: bool, is_sorted: bool) -> None:
+    if output is None:
+        raise SettingError(f"--format {TABLE} is for files; name one with --output.")
+    if pictures:
+        raise SettingError("A table that resumes has no pages and maps beside it; take another --format with those.")
+    if is_sorted:
+        raise SettingError("A table that resumes is in the order in which pictures are named; leave --sort out.")
+
+
+def _check_page(html: Path, output: Path | None) -> None:
+    check_output(html, "--html")
+    if output is not None and html.resolve() == output.resolve():
+        raise SettingError(f"--html and --output name one file, {html}. Give each its own.")
+
+
+def _watch(model: Model, files: list[Path], maps: Path | None, gallery: Gallery | None) -> Watch | None:
+    """What looks at each picture while its pixels are at hand."""
+    from shamisa_cli.core.scoring.heatmap import MapWriter
+
+    watches: list[Watch] = [] if gallery is None else [gallery.add]
+    if maps is not None:
+        watches.append(MapWriter(model, maps, files, watch=None if gallery is None else gallery.add_map))
+
+    def watch(record: ImageRecord, pixels: npt.NDArray[np.uint8]) -> None:
+        for each in watches:
+            each(record, pixels)
+
+    return watch if watches else None
+
+
+def _write_page(html: Path, records: list[ImageRecord], run: Run, gallery: Gallery) -> None:
+    from shamisa_cli.cli.reporters.html import write_html
+
+    with replacing(html) as temporary, temporary.open("w", encoding="utf-8", newline="") as page:
+        write_html(records, run, gallery, page)
+
+
+def _kept(records: Iterable[ImageRecord], into: list[ImageRecord]) -> Iterator[ImageRecord]:
+    for record in records:
+        into.append(record)
+        yield record
+
+
+def _watched(
+    records: Iterable[ImageRecord],
+    standings: Counter[Standing],
+    scores: dict[str, float],
+    advance: Callable[[int], None],
+) -> Iterator[ImageRecord]:
+    for record in records:
+        standings[standing(record)] += 1
+        if record.score is not None:
+            scores[record.path] = record.score
+        advance(1)
+        yield record
+
+
+def _arranged(records: Iterable[ImageRecord], order: Sort | None) -> Iterable[ImageRecord]:
+    if order is None:
+        return records
+    if order is Sort.PATH:
+        return sorted(records, key=lambda record: record.path)
+    return sorted(records, key=lambda record: (record.score is None, record.score or 0.0, record.path))

@@ -1,0 +1,76 @@
+"""`shamisa serve`: a warm model for programs that score one picture at a time."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from types import FrameType
+
+from shamisa_cli.cli import options
+from shamisa_cli.cli.console import Console
+from shamisa_cli.cli.reporters.jsonl import write_line
+from shamisa_cli.core.models.resolver import DEFAULT_MODEL
+
+
+class Terminated(Exception):  # noqa: N818  no error: someone asked the server to end
+    """The process was asked to end."""
+
+
+def serve(
+    view_size: options.ViewSizeText = "model",
+    max_pixels: options.MaxPixels = options.MAX_PIXELS,
+    model: options.ModelName = DEFAULT_MODEL,
+    probe: options.ProbeName = None,
+    offline: options.Offline = False,
+    device: options.DeviceName = options.Device.AUTO,
+    runtime: options.RuntimeName = options.Runtime.AUTO,
+    jobs: options.Jobs = None,
+    cache: options.UseCache = True,
+    cache_dir: options.CacheFolder = None,
+    cache_size: options.CacheSize = options.CACHE_MEGABYTES,
+) -> None:
+    """Answer on stdout, with a line of JSON each, the pictures asked for on stdin, while the model stays loaded.
+
+    A request is a line such as {"path": "a.jpg", "id": 1}; its answer is the line that score -f jsonl prints for the
+    picture, with the id. Answers come in the order of the requests, each as soon as it is there. What is wrong with
+    a request or a picture is said in its answer. Bars and rules of a gate do not apply.
+
+    Ends with its input, or when it is asked to (Ctrl-C, SIGTERM), after the last answer.
+
+    Exit codes: 0 fine; 2 nothing could be done; 130 after Ctrl-C.
+    """
+    console = Console()
+    view = options.view_size(view_size)
+
+    from shamisa_cli.core.machine import available_cpus
+    from shamisa_cli.core.models.loading import load_model
+    from shamisa_cli.core.scoring.pipeline import scoring
+    from shamisa_cli.core.scoring.serving import read_requests
+    from shamisa_cli.core.scoring.serving import serve as answer
+
+    with options.open_cache(cache, cache_dir, cache_size, console) as known, _ending_on_sigterm():
+        loaded = load_model(model, probe=probe, offline=offline, device=device, runtime=runtime.value)
+        sighting = scoring(loaded, view, max_pixels, cache=known)
+        console.hint(f"{loaded.name} ({loaded.revision}) is ready.")
+        with console.results(None) as stream:
+            write = partial(write_line, stream=stream)
+            answer(read_requests(sys.stdin.buffer), sighting, write, jobs=jobs or available_cpus())
+
+
+@contextmanager
+def _ending_on_sigterm() -> Iterator[None]:
+    """SIGTERM ends the block as the end of the input would."""
+
+    def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    except Terminated:
+        pass
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,369 @@
+"""`shamisa train`: train an encoder, or the relational networks, on photographs without human scores."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from shamisa_cli.cli.console import Console
+from shamisa_cli.cli.interrupts import stop_on_signals
+from shamisa_cli.cli.options import RUNNING, Device, DeviceName
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.training.run_folder import RunFolder, RunRecord
+    from shamisa_cli.core.training.settings import Settings
+
+DATA = "Photographs"
+SETTINGS = "Settings"
+CHECKPOINT_EVERY = 100
+MOST_WORKERS = 8
+MOST_PREVIEWED = 26
+"""Photographs on a contact sheet: one for each operator."""
+
+
+class TaskName(StrEnum):
+    """What can be trained."""
+
+    SHAMISA = "shamisa"
+    RELATIONAL = "relational"
+
+
+NEXT = {
+    TaskName.SHAMISA: "shamisa fit-probe --model {model} --mos SCORES.csv -o PROBE",
+    TaskName.RELATIONAL: "shamisa compare --model {model} REFERENCE CANDIDATE",
+}
+"""What a person does with the model that a task leaves."""
+
+
+class Preset(StrEnum):
+    """Settings that go together; what they hold is in core/training, in the module of each task's settings."""
+
+    PAPER = "paper"
+    QUICK = "quick"
+
+
+def train(
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--data",
+            metavar="DIR",
+            rich_help_panel=DATA,
+            show_default="the run's own with --resume",
+            help="Undistorted photographs: a folder, file or glob; may be given several times.",
+        ),
+    ] = None,
+    real: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--real",
+            metavar="DIR",
+            rich_help_panel=DATA,
+            show_default="none",
+            help="Photographs that already have faults: for retention, and for samples as often as --real-share says; "
+            "relational: half of the sets start from them.",
+        ),
+    ] = None,
+    real_share: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            rich_help_panel=DATA,
+            show_default="the settings'; 0 in both presets",
+            help="Chance that a sample takes its photographs from --real; of shamisa only.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="RUN", show_default="none", help="The run's folder; the model comes to RUN/model."
+        ),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", show_default="off", help="Go on with the run in RUN, with its own settings."),
+    ] = False,
+    task: Annotated[
+        TaskName | None,
+        typer.Option(
+            rich_help_panel=SETTINGS,
+            show_default="shamisa, or the run's own with --resume",
+            help="shamisa: an encoder, for score; relational: networks for compare and rank.",
+        ),
+    ] = None,
+    preset: Annotated[
+        Preset | None,
+        typer.Option(
+            rich_help_panel=SETTINGS, show_default="quick", help="paper: days on a GPU; quick: an hour on a laptop."
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            rich_help_panel=SETTINGS,
+            show_default="none",
+            help="TOML or JSON whose settings replace those of the preset.",
+        ),
+    ] = None,
+    ablation: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CASE",
+            rich_help_panel=SETTINGS,
+            show_default="none",
+            help="One of the 21 published ablations, A0 to F1 (docs/method.md lists them); of shamisa only.",
+        ),
+    ] = None,
+    backbone: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            rich_help_panel=SETTINGS,
+            show_default="the preset's",
+            help="Network to train, such as mobilenet_v2, resnet50, efficientnet_lite2, or timm:NAME for a "
+            "convolutional one of timm's; of shamisa only.",
+        ),
+    ] = None,
+    init: Annotated[
+        str | None,
+        typer.Option(
+            metavar="imagenet|none|FILE",
+            rich_help_panel=SETTINGS,
+            show_default="imagenet",
+            help="Weights to start from; a file is safetensors with the key names of torchvision, or of timm for its "
+            "networks. For relational also the folder of an earlier relational model.",
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            min=1, rich_help_panel=SETTINGS, show_default="the preset's", help="How many batches to train on."
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, rich_help_panel=SETTINGS, show_default="0", help="Of everything that is drawn at random."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            rich_help_panel=RUNNING,
+            show_default="processors less one, at most 8",
+            help="Processes that make batches; the numbers do not depend on it.",
+        ),
+    ] = None,
+    device: DeviceName = Device.AUTO,
+    checkpoint_every: Annotated[
+        int, typer.Option(min=1, metavar="STEPS", rich_help_panel=RUNNING, help="Steps between checkpoints.")
+    ] = CHECKPOINT_EVERY,
+    keep_every: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="STEPS",
+            rich_help_panel=RUNNING,
+            show_default="0, only the newest two",
+            help="Keep the checkpoint of every so many steps, to see later how the encoder came along.",
+        ),
+    ] = 0,
+    preview: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            show_default="none",
+            help="Write a picture of what the task's crops are made of, from --data; without -o, do nothing else.",
+        ),
+    ] = None,
+) -> None:
+    """Train on photographs alone: an encoder, to fit a probe on with fit-probe, or the relational networks.
+
+    RUN gets metrics.jsonl, curves.png, checkpoints and, at the end, the model folder RUN/model. A run that was
+    interrupted, at any moment, goes on with: shamisa train -o RUN --resume
+
+    On N GPUs: torchrun --nproc-per-node N -m shamisa_cli train ...; each process adds its own crops to a batch.
+    """
+    if output is None and preview is None:
+        raise typer.BadParameter("Name the run's folder, as -o RUN.", param_hint="--output")
+    typed = {
+        "ablation": ablation,
+        "architecture": backbone,
+        "init": init,
+        "steps": steps,
+        "seed": seed,
+        "real_share": real_share,
+    }
+    changes = {name: value for name, value in typed.items() if value is not None}
+    if keep_every % checkpoint_every:
+        raise typer.BadParameter(
+            f"{keep_every} is not a multiple of --checkpoint-every {checkpoint_every}, so none is written then.",
+            param_hint="--keep-every",
+        )
+    if preview is not None:
+        _write_preview(preview, task or TaskName.SHAMISA, data, seed or 0)
+    if output is None:
+        return
+
+    from shamisa_cli.core.training.run_folder import RunFolder
+
+    run = RunFolder(output)
+    if resume:
+        record, pristine_paths, real_paths = _resumed(run, task, data, real, preset, config, changes)
+    else:
+        begun_with = _settings(task or TaskName.SHAMISA, preset or Preset.QUICK, config, changes)
+        record, pristine_paths, real_paths = _new(data, real, begun_with)
+    _train(
+        run,
+        record,
+        pristine_paths,
+        real_paths,
+        resume=resume,
+        workers=workers,
+        device=device,
+        every=checkpoint_every,
+        keep_every=keep_every,
+    )
+
+
+def _new(
+    data: list[Path] | None, real: list[Path] | None, settings: Settings
+) -> tuple[RunRecord, list[Path], list[Path]]:
+    if not data:
+        raise typer.BadParameter("Name a folder of undistorted photographs, as --data DIR.", param_hint="--data")
+    from shamisa_cli.core.training.distributed import launcher
+
+    command = f"{launcher()} {shlex.join(sys.argv[1:])}"
+    return _record(data, real or [], settings, command)
+
+
+def _resumed(
+    run: RunFolder,
+    task: TaskName | None,
+    data: list[Path] | None,
+    real: list[Path] | None,
+    preset: Preset | None,
+    config: Path | None,
+    changes: dict[str, Any],
+) -> tuple[RunRecord, list[Path], list[Path]]:
+    """What was recorded, but for what is typed again; core refuses what differs."""
+    begun = run.read()
+    if preset or config or task not in (None, begun.config.task):
+        settings = _settings(task or TaskName(begun.config.task), preset or Preset.QUICK, config, changes)
+    else:
+        settings = _changed(begun.config, changes)
+    pristine_inputs = data or [Path(name) for name in begun.photographs.pristine_inputs]
+    real_inputs = real or [Path(name) for name in begun.photographs.real_inputs]
+    return _record(pristine_inputs, real_inputs, settings, begun.command)
+
+
+def _settings(task: TaskName, preset: Preset, config: Path | None, changes: dict[str, Any]) -> Settings:
+    from shamisa_cli.core.training.pretraining.config import read_config_file
+    from shamisa_cli.core.training.settings import preset as preset_named
+    from shamisa_cli.core.training.settings import with_settings
+
+    settings = preset_named(task.value, preset.value)
+    if config is not None:
+        settings = with_settings(settings, read_config_file(config))
+    return _changed(settings, changes)
+
+
+def _changed(settings: Settings, changes: dict[str, Any]) -> Settings:
+    from shamisa_cli.core.training.settings import with_ablation, with_settings
+
+    top = {name: value for name, value in changes.items() if name not in ("real_share", "ablation")}
+    if "real_share" in changes:
+        top["batch"] = {"real_share": changes["real_share"]}
+    settings = with_settings(settings, top)
+    return with_ablation(settings, changes["ablation"]) if "ablation" in changes else settings
+
+
+def _record(
+    data: list[Path], real: list[Path], settings: Settings, command: str
+) -> tuple[RunRecord, list[Path], list[Path]]:
+    from shamisa_cli.core.images.discovery import discover
+    from shamisa_cli.core.training.run_folder import RunRecord, photographs
+
+    pristine_paths, real_paths = discover(data), discover(real) if real else []
+    found = photographs(data, pristine_paths, real, real_paths)
+    return RunRecord(settings, found, command), pristine_paths, real_paths
+
+
+def _train(
+    run: RunFolder,
+    record: RunRecord,
+    pristine: list[Path],
+    real: list[Path],
+    *,
+    resume: bool,
+    workers: int | None,
+    device: Device,
+    every: int,
+    keep_every: int,
+) -> None:
+    from shamisa_cli.cli.training_display import training_progress
+    from shamisa_cli.core.models.runtimes import choose_device
+    from shamisa_cli.core.training.distributed import joined, launcher
+    from shamisa_cli.core.training.run import train_run
+
+    with joined(choose_device(device.value)) as world:
+        hint = Console().hint if world.leads else _silent
+        with (
+            stop_on_signals(hint) as caught,
+            training_progress(record.config.steps, shown=world.leads) as (begin, show),
+        ):
+            model = train_run(
+                run,
+                record,
+                pristine,
+                real,
+                resume=resume,
+                world=world,
+                workers=_default_workers() if workers is None else workers,
+                checkpoint_every=every,
+                keep_every=keep_every,
+                on_begin=begin,
+                on_step=show,
+                stop=lambda: bool(caught),
+            )
+    if model is None:
+        hint(f"Stopped after a checkpoint. Go on with: {launcher()} train -o {shlex.quote(str(run.path))} --resume")
+        raise typer.Exit(128 + (caught or [signal.SIGTERM])[0])
+    hint(f"Next: {NEXT[TaskName(record.config.task)].format(model=shlex.quote(str(model)))}")
+    if world.leads:
+        typer.echo(model)
+
+
+def _silent(_: str) -> None:
+    """What processes beside the leader say."""
+
+
+def _default_workers() -> int:
+    from shamisa_cli.core.training.distributed import processes_here
+
+    own = (os.cpu_count() or 2) // processes_here()
+    return max(1, min(MOST_WORKERS, own - 1))
+
+
+def _write_preview(target: Path, task: TaskName, data: list[Path] | None, seed: int) -> None:
+    from shamisa_cli.core.atomic import replacing
+    from shamisa_cli.core.images.discovery import discover
+
+    if task is TaskName.RELATIONAL:
+        from shamisa_cli.core.training.contact_sheets import ordered_set_sheet as contact_sheet
+    else:
+        from shamisa_cli.core.training.contact_sheets import operator_sheet as contact_sheet
+
+    if not data:
+        raise typer.BadParameter("A preview needs photographs: name a folder, as --data DIR.", param_hint="--data")
+    with replacing(target) as temporary:
+        contact_sheet(discover(data)[:MOST_PREVIEWED], seed).save(temporary)
+    Console().hint(f"Wrote {target}.")

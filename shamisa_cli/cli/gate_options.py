@@ -1,0 +1,143 @@
+"""The gate of a command: its options, what the project's settings add to them, and the file of earlier scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from shamisa_cli.cli.console import Console
+from shamisa_cli.cli.options import GATE
+from shamisa_cli.cli.settings import configuration_of
+from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.scoring.baseline import Baseline, Scorer, read_baseline
+from shamisa_cli.core.scoring.gate import Gate
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.models.loading import Model
+    from shamisa_cli.core.records import Run
+
+MinScore = Annotated[
+    float | None,
+    typer.Option(
+        "--min-score",
+        min=0,
+        max=100,
+        envvar="SHAMISA_MIN_SCORE",
+        rich_help_panel=GATE,
+        show_default="none",
+        help="The bar: exit code 1 when a picture scores less, unless a rule for its file says otherwise.",
+    ),
+]
+BaselineFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--baseline",
+        metavar="FILE",
+        envvar="SHAMISA_BASELINE",
+        rich_help_panel=GATE,
+        show_default="none",
+        help="Scores of another day, to compare with; a JSON file to be kept with the pictures.",
+    ),
+]
+MaxDrop = Annotated[
+    float | None,
+    typer.Option(
+        "--max-drop",
+        min=0,
+        metavar="POINTS",
+        envvar="SHAMISA_MAX_DROP",
+        rich_help_panel=GATE,
+        show_default="none",
+        help="Exit code 1 when a picture scores more than so many points less than in the baseline.",
+    ),
+]
+UpdateBaseline = Annotated[
+    bool,
+    typer.Option(
+        "--update-baseline",
+        rich_help_panel=GATE,
+        show_default="off",
+        help="Write the scores into the baseline, instead of comparing with it.",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Gating:
+    """A gate, and what becomes of its baseline.
+
+    Attributes:
+        gate: judges the pictures.
+        baseline: as it was before the run; None where none is named.
+        updates: whether it is written after the run, and not compared with.
+    """
+
+    gate: Gate
+    baseline: Baseline | None
+    updates: bool
+
+    def require_same(self, run: Run, model: Model) -> None:
+        """Raise ModelError when the scores to compare with are another model's."""
+        if self.baseline is not None and not self.updates:
+            self.baseline.require(_scorer(run, model))
+
+    def keep(self, scores: Mapping[str, float], run: Run, model: Model, console: Console) -> None:
+        """Put the scores (path → 0…100) into the baseline and say so, if that was asked for."""
+        if self.baseline is None or not self.updates:
+            return
+        updated = self.baseline.updated(scores, _scorer(run, model))
+        updated.write()
+        dropped = len(self.baseline.scores.keys() - updated.scores.keys())
+        gone = f"; {dropped:,} of pictures that are gone or that another model scored were dropped" if dropped else ""
+        console.hint(
+            f"{updated.file} holds {len(updated.scores):,} scores now, {len(scores):,} of them from this run{gone}."
+        )
+
+
+def open_gate(
+    context: typer.Context,
+    *,
+    min_score: float | None,
+    max_drop: float | None,
+    baseline: Path | None,
+    update: bool,
+    skip_unreadable: bool,
+) -> Gating:
+    """The gate that options and the project's rules make together, with the baseline as it is now.
+
+    Raises:
+        SettingError: options contradict each other, or the baseline is missing or damaged.
+    """
+    configuration = configuration_of(context)
+    before = None if baseline is None else read_baseline(baseline)
+    gate = Gate(
+        min_score=min_score,
+        max_drop=max_drop,
+        rules=configuration.rules,
+        folder=configuration.rules_folder,
+        baseline=None if update else before,
+        skip_unreadable=skip_unreadable,
+    )
+    if before is None and update:
+        raise SettingError("--update-baseline needs to know the file. Name it with --baseline.")
+    if before is None and gate.limits_drops:
+        raise SettingError("A limit on drops needs scores to compare with. Name their file with --baseline.")
+    if before is not None and not update:
+        _require_usable(before, gate)
+    return Gating(gate, before, update)
+
+
+def _require_usable(baseline: Baseline, gate: Gate) -> None:
+    if not gate.limits_drops:
+        raise SettingError("A baseline needs a limit on drops. Say with --max-drop how many points a score may fall.")
+    if baseline.scorer is None:
+        raise SettingError(f"There is no baseline {baseline.file} yet. Write it with --update-baseline.")
+
+
+def _scorer(run: Run, model: Model) -> Scorer:
+    assert model.probe is not None
+    return Scorer.of(run.model, model.probe)

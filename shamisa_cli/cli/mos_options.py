@@ -1,0 +1,142 @@
+"""What fit-probe and evaluate share: the options that name a table of human scores, and how figures are shown."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TextIO
+
+import typer
+
+from shamisa_cli.cli.console import Console, printable
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.probe.mos_table import MosTable
+    from shamisa_cli.core.probe.protocol import ProtocolResult
+
+HUMAN_SCORES = "Human scores"
+PROTOCOL = "Protocol"
+FIGURE_NAMES = ("SRCC", "PLCC", "KRCC", "RMSE")
+UNDEFINED = "–"
+
+MOS_HELP = "A CSV file with a line of column names; pictures are relative to its folder."
+MosFile = Annotated[Path, typer.Option("--mos", metavar="FILE", rich_help_panel=HUMAN_SCORES, help=MOS_HELP)]
+OptionalMosFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--mos", metavar="FILE", rich_help_panel=HUMAN_SCORES, show_default="needed but for --gmad", help=MOS_HELP
+    ),
+]
+OptionalMosFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--mos",
+        metavar="FILE",
+        rich_help_panel=HUMAN_SCORES,
+        show_default=False,
+        help="A CSV file with a line of column names; pictures are relative to its folder.",
+    ),
+]
+ImageColumn = Annotated[
+    str, typer.Option(metavar="NAME", rich_help_panel=HUMAN_SCORES, help="The column that names the pictures.")
+]
+MosColumn = Annotated[
+    str, typer.Option(metavar="NAME", rich_help_panel=HUMAN_SCORES, help="The column of mean opinion scores.")
+]
+SubsetColumn = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=HUMAN_SCORES,
+        show_default="none",
+        help="A column by which results are broken down.",
+    ),
+]
+LowerIsBetter = Annotated[
+    bool,
+    typer.Option(
+        "--lower-is-better",
+        rich_help_panel=HUMAN_SCORES,
+        show_default="off",
+        help="The scores count impairment (DMOS): lower looks better.",
+    ),
+]
+
+
+GroupColumn = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=HUMAN_SCORES,
+        show_default="none",
+        help="A column, such as the reference photograph, whose groups are never split.",
+    ),
+]
+Splits = Annotated[int, typer.Option(min=1, rich_help_panel=PROTOCOL, help="Random 70/10/20 splits.")]
+
+
+class Protocol(StrEnum):
+    """Ways of fitting and reporting."""
+
+    DEFAULT = "default"
+    PAPER = "paper"
+
+
+def write_figures(stream: TextIO, rows: Sequence[Sequence[str]], note: str) -> None:
+    """A table of agreement for a person: a name, the number of pictures, and the four figures in each row."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console as RichConsole
+    from rich.table import Table
+    from rich.text import Text
+
+    console = RichConsole(file=stream, highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        # A pipe has no width: nothing is shortened or wrapped.
+        console = RichConsole(file=stream, highlight=False, markup=False, emoji=False, width=100_000)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 1))
+    table.add_column(" Pictures", overflow="fold")
+    for heading in ("Count", *FIGURE_NAMES):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, *cells in rows:
+        table.add_row(Text(f" {printable(name)}"), *cells)
+    console.print(table, soft_wrap=not console.is_terminal)
+    console.print(Text(f"\n {printable(note)}", "dim"), soft_wrap=True)
+
+
+def protocol_rows(result: ProtocolResult, table: MosTable) -> list[list[str]]:
+    """Rows for `write_figures`: medians and spreads over the splits, on all pictures and then by subset."""
+    from shamisa_cli.core.probe.card import format_spread
+    from shamisa_cli.core.probe.protocol import FIGURES
+
+    counts: dict[str | None, int] = {None: len(table), **Counter(table.subsets or ())}
+    return [
+        [subset or "all", f"{counts[subset]:,}", *(format_spread(result.spread(name, subset)) for name in FIGURES)]
+        for subset in (None, *result.subset_names)
+    ]
+
+
+def protocol_note(result: ProtocolResult, protocol: Protocol, *, logistic: bool, grouped: bool) -> str:
+    """What the medians of a protocol stand for."""
+    over = f"median ± interquartile range over {len(result.splits)} splits"
+    if protocol is Protocol.DEFAULT:
+        mapping = "; PLCC and RMSE after a logistic mapping" if logistic else ""
+        return f"{over}, on held-out pictures{mapping}; alpha {result.alpha:.4g}"
+    mapping = "after a 4-parameter logistic" if logistic else "of the predictions as they are"
+    units = "groups" if grouped else "pictures"
+    return f"the paper's protocol: {over} by {units}, held out; PLCC and RMSE {mapping}; alpha {result.alpha:.4g}"
+
+
+def figure_with_interval(value: float, interval: tuple[float, float]) -> str:
+    """A figure and its interval with three decimals; a dash where undefined."""
+    if not math.isfinite(value):
+        return UNDEFINED
+    low, high = (f"{end:.3f}" if math.isfinite(end) else UNDEFINED for end in interval)
+    return f"{value:.3f} [{low}, {high}]"
+
+
+def warn_of_unreadable(console: Console, unreadable: Sequence[tuple[str, str]]) -> None:
+    """Name the pictures that are left out, each with the reason; of very many the first."""
+    console.warn_of_unreadable([f"{path}: {reason}" for path, reason in unreadable])

@@ -1,0 +1,73 @@
+"""`--ray`: what score and embed do on a Ray cluster instead of in this process."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+import typer
+
+from shamisa_cli.cli import options
+from shamisa_cli.cli.console import Console
+from shamisa_cli.cli.errors import outcome
+from shamisa_cli.core.errors import InputNotFoundError, SettingError
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.cluster.row_makers import Kind
+
+MEANT = {
+    "paths", "output", "files_from", "recursive", "view_size", "max_pixels", "skip_unreadable", "model", "probe",
+    "offline", "device", "runtime", "jobs", "ray",
+}  # fmt: skip
+"""Options that mean something here. The others are refused where they are typed, and as settings have no effect."""
+
+
+def run(context: typer.Context, kind: Kind, address: str) -> None:
+    """Make a folder of parts as the command's options say, and end with the exit code of what could not be read.
+
+    Raises:
+        SettingError: an option that was typed has no meaning here, or --output names no folder.
+    """
+    _refuse_others(context)
+    given = context.params
+    output = given["output"]
+    if output is None or PurePath(output).suffix == ".parquet" or Path(output).is_file():
+        raise SettingError("--ray makes a folder of Parquet files. Name it with --output, or an address such as s3://…")
+    list_file = None if given["files_from"] is None else Path(given["files_from"])
+    named, listed = options.names(given["paths"], list_file)
+    if not named and not listed:
+        raise InputNotFoundError(options.NOTHING_NAMED)
+
+    from shamisa_cli.core.cluster.ray_job import run_on_ray
+    from shamisa_cli.core.cluster.row_makers import Recipe
+
+    recipe = Recipe(
+        kind,
+        given["model"],
+        probe=given.get("probe"),
+        view_size=options.view_size(given["view_size"]),
+        max_pixels=given["max_pixels"],
+        device=given["device"],
+        runtime=given["runtime"],
+        offline=given["offline"],
+    )
+    console = Console()
+    done = run_on_ray(
+        recipe,
+        named,
+        output,
+        address=address,
+        listed=listed,
+        recursive=given["recursive"],
+        workers=given["jobs"],
+        progress=lambda parts: console.progress("Parts", parts),
+    )
+    console.warn_of_unreadable(done.errors, done.unreadable)
+    console.hint(f"{done.rows:,} pictures are in {done.parts:,} parts in {output}; {done.reused:,} were there before.")
+    raise typer.Exit(outcome(failed=0, unreadable=done.unreadable, skip_unreadable=given["skip_unreadable"]))
+
+
+def _refuse_others(context: typer.Context) -> None:
+    for option in context.command.params:
+        if option.name not in MEANT and options.was_typed(context, option.name or ""):
+            raise SettingError(f"{option.opts[0]} has no meaning with --ray, which makes a folder of Parquet files.")

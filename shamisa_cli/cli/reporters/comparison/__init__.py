@@ -1,0 +1,26 @@
+"""Formats of comparisons and rankings. A new one is a function and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TextIO
+
+from shamisa_cli.cli.reporters.base import ComparisonReporter
+from shamisa_cli.cli.reporters.comparison import data
+from shamisa_cli.cli.reporters.comparison.ranking import write_ranking_text
+from shamisa_cli.cli.reporters.comparison.text import write_comparison_text
+from shamisa_cli.core.relational.records import Ranking
+
+COMPARISON_REPORTERS: dict[str, ComparisonReporter] = {
+    "text": ComparisonReporter(write_comparison_text),
+    "json": ComparisonReporter(data.write_comparison_json),
+    "jsonl": ComparisonReporter(data.write_comparison_jsonl, streams=True),
+    "csv": ComparisonReporter(data.write_comparison_csv, streams=True),
+}
+
+RANKING_WRITERS: dict[str, Callable[[Ranking, TextIO], None]] = {
+    "text": write_ranking_text,
+    "json": data.write_ranking_json,
+    "jsonl": data.write_ranking_jsonl,
+    "csv": data.write_ranking_csv,
+}

@@ -1,0 +1,73 @@
+"""Comparisons and rankings for programs: JSON, JSON Lines and CSV (RFC 4180 quoting)."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable
+from typing import Any, TextIO
+
+from shamisa_cli.core.groups import GROUPS
+from shamisa_cli.core.records import ErrorRecord
+from shamisa_cli.core.relational.records import AXES, Candidate, ComparedModel, Ranking, comparison_json
+
+COMPARISON_COLUMNS = (
+    "path", "reference", "score", "overall", *GROUPS, *AXES, "width", "height", "status", "error_kind", "error",
+)  # fmt: skip
+RANKING_COLUMNS = ("rank", "path", "score", "width", "height", "status", "error_kind", "error")
+
+
+def write_comparison_json(candidates: Iterable[Candidate], model: ComparedModel, stream: TextIO) -> None:
+    """One document: the model, all candidates, a summary."""
+    _write_document(comparison_json(candidates, model), stream)
+
+
+def write_comparison_jsonl(candidates: Iterable[Candidate], model: ComparedModel, stream: TextIO) -> None:  # noqa: ARG001
+    """A candidate a line, as they come."""
+    for candidate in candidates:
+        _write_line(candidate.to_json(), stream)
+
+
+def write_comparison_csv(candidates: Iterable[Candidate], model: ComparedModel, stream: TextIO) -> None:  # noqa: ARG001
+    """A candidate a row, as they come; what is not known is an empty field."""
+    table = csv.writer(stream, lineterminator="\n")
+    table.writerow(COMPARISON_COLUMNS)
+    for one in candidates:
+        groups, axes = one.groups or {}, one.axes or {}
+        intensities = [*(groups.get(name) for name in GROUPS), *(axes.get(name) for name in AXES)]
+        known = [one.path, one.reference, one.score, one.overall, *intensities, one.width, one.height]
+        table.writerow([*known, one.status, *_error(one.error)])
+        stream.flush()
+
+
+def write_ranking_json(ranking: Ranking, stream: TextIO) -> None:
+    """One document: the model, the pictures in their order, the scores of all pairs, a summary."""
+    _write_document(ranking.to_json(), stream)
+
+
+def write_ranking_jsonl(ranking: Ranking, stream: TextIO) -> None:
+    """A picture a line, in their order."""
+    for picture in ranking.pictures:
+        _write_line(picture.to_json(), stream)
+
+
+def write_ranking_csv(ranking: Ranking, stream: TextIO) -> None:
+    """A picture a row, in their order."""
+    table = csv.writer(stream, lineterminator="\n")
+    table.writerow(RANKING_COLUMNS)
+    for one in ranking.pictures:
+        table.writerow([one.rank, one.path, one.score, one.width, one.height, one.status, *_error(one.error)])
+
+
+def _error(error: ErrorRecord | None) -> tuple[str | None, str | None]:
+    return (error.kind, error.message) if error is not None else (None, None)
+
+
+def _write_document(document: dict[str, Any], stream: TextIO) -> None:
+    json.dump(document, stream, indent=2, ensure_ascii=False, allow_nan=False)
+    stream.write("\n")
+
+
+def _write_line(record: dict[str, Any], stream: TextIO) -> None:
+    stream.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
+    stream.flush()

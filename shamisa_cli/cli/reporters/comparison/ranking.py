@@ -1,0 +1,58 @@
+"""A ranking for a person: the best first, with a bar from the worse to the better."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from shamisa_cli.cli.console import printable, rich_on
+from shamisa_cli.cli.reporters.comparison.bars import diverging_bar, score_style, signed
+from shamisa_cli.cli.reporters.text import counted, problems, shortened
+from shamisa_cli.core.relational.records import Ranking
+
+BAR_CELLS = 10
+SCORE_RANGE = 100.0
+REST = 2 * BAR_CELLS + 1 + 28
+"""Columns of all but the names."""
+SHORTEST_PATH = 16
+
+
+def write_ranking_text(ranking: Ranking, stream: TextIO) -> None:
+    """A table of all that could be ranked, and what could not; colours on a terminal only."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    console = rich_on(stream)
+    ranked = [picture for picture in ranking.pictures if picture.score is not None]
+    unread = [picture for picture in ranking.pictures if picture.score is None]
+    room = max(SHORTEST_PATH, console.width - REST)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 1))
+    table.add_column(" #", justify="right")
+    table.add_column("Picture", no_wrap=True)
+    table.add_column("Score", justify="right", no_wrap=True)
+    table.add_column("worse    better", justify="center", no_wrap=True)
+    table.add_column("Size", justify="right", style="dim", no_wrap=True)
+    for picture in ranked:
+        assert picture.score is not None
+        style = score_style(picture.score)
+        table.add_row(
+            f" {picture.rank}",
+            shortened(printable(picture.path), room),
+            Text(signed(picture.score), f"bold {style}"),
+            diverging_bar(picture.score, SCORE_RANGE, BAR_CELLS, style),
+            f"{picture.width}×{picture.height}",
+        )
+    if ranked:
+        console.print(table, soft_wrap=not console.is_terminal)
+        console.print(Text(f"\n {_agreement(ranking)}", "bold" if ranking.contradictions else ""))
+    if unread:
+        console.print("")
+        for block in problems(unread, console, "ranked"):
+            console.print(block, soft_wrap=not console.is_terminal)
+    console.print(Text(f"\n {printable(ranking.model.name)} ({printable(ranking.model.revision)})", "dim"))
+
+
+def _agreement(ranking: Ranking) -> str:
+    said = f"{counted(ranking.pairs, 'pair')} compared"
+    against = ranking.contradictions
+    return f"{said}, {against:,} of them against this order" if against else f"{said}, all in this order"

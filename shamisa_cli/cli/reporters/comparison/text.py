@@ -1,0 +1,174 @@
+"""Comparisons for a person: for each candidate a score, and a bar for every way it may have changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, TextIO
+
+from shamisa_cli.cli.console import printable, rich_on
+from shamisa_cli.cli.reporters.comparison.bars import BETTER, FAINT, NEUTRAL, WORSE, diverging_bar, score_style, signed
+from shamisa_cli.cli.reporters.text import FIRST_ROWS, LAST_ROWS, MAX_ROWS, counted, problems, shortened
+from shamisa_cli.core.relational.records import ENDS, FAULTS, Candidate, ComparedModel, comparison_summary
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.table import Table
+    from rich.text import Text
+
+IN_DETAIL = 4
+"""Candidates up to which each is shown with all its bars; of more, a line each."""
+BAR_CELLS = 14
+"""Of half a bar."""
+SCORE_CELLS = 10
+SCORE_RANGE = 100.0
+NOTABLE = 0.1
+"""Intensity from which on a change is shown in colour and named."""
+NAMED_CHANGES = 3
+WIDEST_CHANGES = 44
+SCALES = (1.0, 2.0, 4.0, 8.0)
+"""Intensities at which bars may end; all of one run end at the same."""
+SHORTEST_PATH = 16
+
+Row = tuple[str, str, float, str, str]
+"""Words for the two ends, a signed value, and the colours of the two ends."""
+
+
+def write_comparison_text(candidates: Iterable[Candidate], model: ComparedModel, stream: TextIO) -> None:
+    """Lay everything out once all candidates have come; colours and limits apply on a terminal only."""
+    console = rich_on(stream)
+    for block in _blocks(list(candidates), model, console):
+        console.print(block, soft_wrap=not console.is_terminal)
+
+
+def changes(candidate: Candidate) -> list[tuple[str, float]]:
+    """What changed notably, in words, with its size in the direction the words say; the strongest first."""
+    rows = [(low, high, value) for low, high, value, _, _ in _rows(candidate)]
+    named = [(high if value > 0 else low, abs(value)) for low, high, value in rows if abs(value) >= NOTABLE]
+    return sorted(named, key=lambda change: -change[1])
+
+
+def _blocks(candidates: Sequence[Candidate], model: ComparedModel, console: Console) -> Iterator[RenderableType]:
+    from rich.text import Text
+
+    compared = [candidate for candidate in candidates if candidate.score is not None]
+    unread = [candidate for candidate in candidates if candidate.score is None]
+    full = _scale(compared)
+    if len(compared) <= IN_DETAIL:
+        for candidate in compared:
+            yield from _detail(candidate, full, console)
+    else:
+        yield from _table_and_note(compared, console)
+        yield ""
+    if len(candidates) > 1:
+        yield _summary_line(candidates)
+    failed = [candidate for candidate in compared if candidate.status == "failed"]
+    for candidate in failed:
+        assert candidate.score is not None
+        yield Text(f" ✗ {printable(candidate.path)} scores {signed(candidate.score, 2)}, under the bar", "bold red")
+    if unread:
+        yield ""
+        yield from problems(unread, console, "compared")
+        yield ""
+    bars = f", bars end at severity {full:g} of 4" if 0 < len(compared) <= IN_DETAIL else ""
+    yield Text(f" {printable(model.name)} ({printable(model.revision)}){bars}", "dim")
+
+
+def _detail(candidate: Candidate, full: float, console: Console) -> Iterator[RenderableType]:
+    from rich.table import Table
+    from rich.text import Text
+
+    assert candidate.score is not None
+    head = f"{signed(candidate.score):>6}  {candidate.verdict}"
+    room = max(2 * SHORTEST_PATH, console.width - len(head) - 12)
+    names = (shortened(printable(name), room // 2) for name in (candidate.path, candidate.reference))
+    path, reference = names
+    style = score_style(candidate.score)
+    yield Text.assemble((f" {head}", f"bold {style}"), "  ", (path, "bold"), ("  against  ", "dim"), (reference, "dim"))
+    table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
+    for justify in ("right", "left", "left", "right"):
+        table.add_column(justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    for index, (low, high, value, low_style, high_style) in enumerate(_rows(candidate)):
+        if index == len(FAULTS):
+            table.add_row()
+        notable = abs(value) >= NOTABLE
+        style = (low_style if value < 0 else high_style) if notable else FAINT
+        words = [
+            Text(word, style if said and notable else "dim") for word, said in ((low, value < 0), (high, value > 0))
+        ]
+        number = Text(f"{signed(value, 2):>5}", f"bold {style}" if notable else "dim")
+        table.add_row(Text("   ") + words[0], diverging_bar(value, full, BAR_CELLS, style), words[1], number)
+    yield table
+    yield ""
+
+
+def _rows(candidate: Candidate) -> list[Row]:
+    """Faults first, then what has two ends, neither of which is better in itself."""
+    means = {**(candidate.groups or {}), **(candidate.axes or {})}
+    two_ended = [name for name in ENDS if name not in FAULTS]
+    faults = [(*ENDS[name], means[name], BETTER, WORSE) for name in FAULTS]
+    return [*faults, *((*ENDS[name], means[name], NEUTRAL, NEUTRAL) for name in two_ended)]
+
+
+def _scale(compared: Sequence[Candidate]) -> float:
+    largest = max((abs(row[2]) for candidate in compared for row in _rows(candidate)), default=0.0)
+    return next((scale for scale in SCALES if largest <= scale), SCALES[-1])
+
+
+def _table_and_note(compared: Sequence[Candidate], console: Console) -> Iterator[RenderableType]:
+    from rich.text import Text
+
+    ordered: list[Candidate | None] = sorted(compared, key=lambda candidate: (candidate.score, candidate.path))  # type: ignore[arg-type,return-value]
+    if console.is_terminal and len(ordered) > MAX_ROWS:
+        left_out = len(ordered) - FIRST_ROWS - LAST_ROWS
+        yield _table([*ordered[:FIRST_ROWS], None, *ordered[-LAST_ROWS:]], console)
+        yield Text(f" {left_out:,} candidates are not shown. All of them: --format csv, or pipe this.", "dim")
+    else:
+        yield _table(ordered, console)
+
+
+def _table(rows: Sequence[Candidate | None], console: Console) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    said = [_said(row) if row is not None else "" for row in rows]
+    room = console.width - 7 - 2 * SCORE_CELLS - 1 - min(WIDEST_CHANGES, max(map(len, said))) - 9
+    room, with_bars = (room, True) if room >= SHORTEST_PATH else (max(SHORTEST_PATH, room + 2 * SCORE_CELLS + 4), False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 1))
+    table.add_column(" Candidate", no_wrap=True)
+    table.add_column("Score", justify="right", no_wrap=True)
+    if with_bars:
+        table.add_column("worse    better", justify="center", no_wrap=True)
+    table.add_column("What changed", no_wrap=True)
+    for row, words in zip(rows, said, strict=True):
+        if row is None:
+            table.add_row(" ⋮")
+            continue
+        assert row.score is not None
+        style = score_style(row.score)
+        bar = [diverging_bar(row.score, SCORE_RANGE, SCORE_CELLS, style)] if with_bars else []
+        mark = ("✗ ", "bold red") if row.status == "failed" else ""
+        path = Text.assemble(" ", mark, shortened(printable(row.path), room - 3))
+        table.add_row(path, Text(signed(row.score), f"bold {style}"), *bar, Text(words))
+    return table
+
+
+def _said(candidate: Candidate) -> str:
+    """The strongest changes in words: "more compression 3.5, blurrier 0.9"."""
+    return ", ".join(f"{words} {size:.1f}" for words, size in changes(candidate)[:NAMED_CHANGES])
+
+
+def _summary_line(candidates: Sequence[Candidate]) -> Text:
+    from rich.text import Text
+
+    summary = comparison_summary(candidates)
+    line = Text(f" {counted(len(candidates), 'candidate')}", "bold")
+    styles = {"better": BETTER, "same": "", "worse": WORSE}
+    for verdict, style in styles.items():
+        if summary[verdict]:
+            line.append("  ·  ", "dim").append(f"{summary[verdict]:,} {verdict}", f"not bold {style}")
+    for name, key in (("mean", "mean"), ("lowest", "min")):
+        if summary[key] is not None:
+            number = signed(summary[key])
+            line.append("  ·  ", "dim").append(f"{name} ", "not bold").append(number, score_style(summary[key]))
+    return line

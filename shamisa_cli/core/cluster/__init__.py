@@ -1,0 +1,1 @@
+"""Work divided into parts, on one machine, several or a Ray cluster."""

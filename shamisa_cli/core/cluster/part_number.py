@@ -1,0 +1,91 @@
+"""Which pictures are whose when several machines share a job."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from shamisa_cli.core.errors import SettingError
+
+PART_NAME = re.compile(r"part-([0-9]{5,})-of-([0-9]{5,})\.parquet")
+"""The file of a part, in a folder of parts."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of `count` parts of a job.
+
+    A picture belongs to the part that its name alone decides, so that machines agree without talking, in whatever
+    order they list the pictures, and also when one of them lists more: a picture that came later moves no other.
+
+    Attributes:
+        index: 1…count.
+        count: how many parts there are.
+    """
+
+    index: int
+    count: int
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """Read "3/100". Raises SettingError on anything else."""
+        match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
+        index, count = (int(match[1]), int(match[2])) if match else (0, 0)
+        if not 1 <= index <= count:
+            raise SettingError(f"--shard is {text!r}; it takes I/N with I from 1 to N, such as 1/4.")
+        return cls(index, count)
+
+    @classmethod
+    def of_file(cls, name: str) -> Shard | None:
+        """The part that a file of this name holds; None for any other file."""
+        match = PART_NAME.fullmatch(name)
+        return None if match is None else cls(int(match[1]), int(match[2]))
+
+    @classmethod
+    def home_of(cls, name: str | PurePath, count: int) -> Shard:
+        """The part, of so many, that the picture called `name` belongs to."""
+        text = name.as_posix() if isinstance(name, PurePath) else name
+        digest = hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=8).digest()
+        return cls(int.from_bytes(digest, "big") % count + 1, count)
+
+    def holds(self, name: str | PurePath) -> bool:
+        """Whether the picture called `name` belongs to this part."""
+        return Shard.home_of(name, self.count) == self
+
+    @property
+    def file_name(self) -> str:
+        """What the file with this part is called."""
+        return f"part-{self.index:05}-of-{self.count:05}.parquet"
+
+
+def require_count(names: Iterable[str], count: int, folder: object) -> None:
+    """Refuse a folder, by the names of its files, that was divided otherwise: pictures would be in it twice.
+
+    Raises:
+        SettingError: it holds parts of another count.
+    """
+    for name in names:
+        shard = Shard.of_file(name)
+        if shard is not None and shard.count != count:
+            raise SettingError(
+                f"{folder} holds {name}, one of {shard.count:,} parts, and this job has {count:,}. "
+                "Take another folder, or as many parts as then."
+            )
+
+
+def require_own(table: Path, shard: Shard) -> None:
+    """Refuse a table of scores or features that this part would replace, and with it what other parts put there.
+
+    Raises:
+        SettingError: it holds pictures of another part.
+    """
+    from shamisa_cli.core.scoring.feature_table import paths_in
+
+    if not all(shard.holds(PurePath(path)) for path in paths_in(table)):
+        raise SettingError(
+            f"{table} holds pictures of other parts than {shard.index}/{shard.count}, and would lose them. "
+            "With --shard, --output is a folder: each part is a file of its own."
+        )

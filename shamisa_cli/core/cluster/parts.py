@@ -1,0 +1,224 @@
+"""The parts of a job: which pictures each holds, and how one is made."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from shamisa_cli.core.cluster.part_number import Shard
+from shamisa_cli.core.cluster.retrying import persistent
+from shamisa_cli.core.cluster.row_makers import Maker, Seen
+from shamisa_cli.core.cluster.sources import Content, Sources, contents, is_tar, members
+from shamisa_cli.core.cluster.store import Store
+from shamisa_cli.core.errors import ImageError
+from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, Picture, decode
+from shamisa_cli.core.scoring.feature_table import FileStamp, portable
+from shamisa_cli.core.scoring.pipeline import effective_view_size, in_order
+from shamisa_cli.core.scoring.score_table import stamps_in
+from shamisa_cli.core.scoring.scorer import Embedding
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ROWS_AT_ONCE = 64
+READERS = 4
+"""Threads that read and decode ahead, so that the encoder need not wait for a store that is far away."""
+TAR_KEY = b"shamisa.tar"
+"""Metadata of a part that holds a tar: its address, size and time of change."""
+ERRORS_KEY = b"shamisa.errors"
+"""Metadata of a part that holds a tar: how many of its pictures could not be read, and sentences about some."""
+MOST_ERRORS = 20
+"""Sentences about unreadable pictures that are kept of a part, and of a job."""
+NAME_DIGITS = 12
+
+Given = tuple[FileStamp, Content | None]
+"""A picture, and its bytes where they have been read."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A share of the pictures, which become one file.
+
+    Attributes:
+        name: of the file. A picture is in the part of one name only, whenever and wherever the part is made.
+        sources: the pictures, or the one tar that holds them.
+    """
+
+    name: str
+    sources: tuple[FileStamp, ...]
+
+    @property
+    def tar(self) -> FileStamp | None:
+        """The tar whose pictures these are."""
+        return self.sources[0] if len(self.sources) == 1 and is_tar(self.sources[0].path) else None
+
+    def to_json(self) -> str:
+        """The part as JSON text."""
+        return json.dumps([self.name, [[stamp.path, stamp.size, stamp.mtime] for stamp in self.sources]])
+
+    @classmethod
+    def from_json(cls, text: str) -> Part:
+        """Read what `to_json` wrote."""
+        name, sources = json.loads(text)
+        return cls(name, tuple(FileStamp(*stamp) for stamp in sources))
+
+
+@dataclass(frozen=True)
+class Made:
+    """What became of a part.
+
+    Attributes:
+        name: of the part.
+        rows: in its file.
+        reused: of them, how many were there before.
+        unreadable: pictures that could not be read, now or, in a tar that stayed as it is, when it was made.
+        errors: sentences about some of those.
+    """
+
+    name: str
+    rows: int
+    reused: int
+    unreadable: int
+    errors: tuple[str, ...]
+
+
+def divide(sources: Sources, count: int) -> list[Part]:
+    """Pictures by their names into `count` parts, some of which may be empty, and each tar into a part of its own."""
+    homes: dict[Shard, list[FileStamp]] = defaultdict(list)
+    for stamp in sources.pictures:
+        homes[Shard.home_of(stamp.path, count)].append(stamp)
+    shards = [Shard(index, count) for index in range(1, count + 1)] if sources.pictures else []
+    parts = [Part(shard.file_name, tuple(homes[shard])) for shard in shards]
+    return parts + [Part(_tar_part_name(tar.path), (tar,)) for tar in sources.tars]
+
+
+def make_part(
+    part: Part, maker: Maker, store: Store, *, max_pixels: int = DEFAULT_MAX_PIXELS, readers: int = READERS
+) -> Made:
+    """Make a part, unless it is there; it appears when it is complete.
+
+    Rows of an earlier file stay if they were made the same way and the picture's address, size and time of change
+    are the same; a tar counts as a whole. Made twice, a part is the same file with the same pictures.
+
+    Args:
+        readers: threads that read and decode at most so many pictures ahead of the encoder.
+
+    Raises:
+        OSError: the store of the pictures, or of the parts, does not answer as it should. Each picture was asked for
+            several times; a tar, which is read as one stream, once.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = maker.schema if part.tar is None else _with_tar(maker.schema, part.tar)
+    footer = store.footer(part.name)
+    if footer is not None and not _alike(footer.schema.to_arrow_schema(), schema):
+        footer = None
+    if footer is not None and part.tar is not None and (part.tar.size or part.tar.mtime):
+        return Made(part.name, footer.num_rows, footer.num_rows, *_noted(footer.metadata))
+    old = None if footer is None else store.read(part.name)
+    kept = schema.empty_table() if old is None else _wanted(maker.finished(old), part)
+    known = set(stamps_in(kept))
+    missing = [stamp for stamp in part.sources if stamp.portable() not in known]
+    if old is not None and not missing and len(old) == len(kept):
+        return Made(part.name, len(kept), len(kept), 0, ())
+
+    errors: list[str] = []
+    rows = 0
+    pictures: Iterable[Given] = ((stamp, None) for stamp in missing) if part.tar is None else members(part.tar)
+    made = _made(pictures, maker, max_pixels, readers, errors)
+    with store.writing(part.name) as temporary, pq.ParquetWriter(temporary, schema) as writer:
+        for tables in _grouped(chain([kept], made), maker.rows_in_group):
+            table = pa.concat_tables(tables).replace_schema_metadata(schema.metadata)
+            writer.write_table(table)
+            rows += len(table)
+        noted = len(errors), tuple(errors[:MOST_ERRORS])
+        if errors and part.tar is not None:  # other parts try theirs again
+            writer.add_key_value_metadata({ERRORS_KEY: json.dumps(noted)})
+    return Made(part.name, rows, len(kept), *noted)
+
+
+def _noted(metadata: Mapping[bytes, bytes]) -> tuple[int, tuple[str, ...]]:
+    """What the file of a tar says about pictures that could not be read."""
+    unreadable, errors = json.loads(metadata.get(ERRORS_KEY, b"[0, []]"))
+    return unreadable, tuple(errors)
+
+
+def _alike(found: pa.Schema, schema: pa.Schema) -> bool:
+    """Whether a file's rows may stand beside the schema's. Parquet gives the elements of lists a name of its own."""
+    return bool(found.equals(schema) and found.metadata == schema.metadata)
+
+
+def _wanted(table: pa.Table, part: Part) -> pa.Table:
+    """The rows of pictures that are still in the part as they were."""
+    import pyarrow as pa
+
+    sources = {stamp.portable() for stamp in part.sources}
+    rows = [row for row, stamp in enumerate(stamps_in(table)) if stamp in sources]
+    return table.take(pa.array(rows, pa.int64()))
+
+
+def _made(
+    pictures: Iterable[Given], maker: Maker, max_pixels: int, readers: int, errors: list[str]
+) -> Iterator[pa.Table]:
+    """The rows of the pictures, a few at a time, since embeddings are large."""
+    batch: list[Seen] = []
+    encoder = maker.model.encoder
+    look = partial(_looked, view_size=effective_view_size(encoder, maker.view_size), max_pixels=max_pixels)
+    with closing(in_order(look, pictures, readers, readers + 1)) as looks:
+        for (source, _), looking in looks:
+            stamp = source.portable()
+            found = looking.result()
+            if isinstance(found, ImageError):
+                errors.append(str(found))
+                batch.append((stamp, Embedding(stamp.path, error=found)))
+            else:
+                batch.append((stamp, Embedding(stamp.path, encoder.embed(found.pixels), found.width, found.height)))
+            if len(batch) == ROWS_AT_ONCE:
+                yield maker.rows(batch)
+                batch = []
+    yield maker.rows(batch)
+
+
+def _looked(given: Given, *, view_size: int | None, max_pixels: int) -> Picture | ImageError:
+    """A picture as it is to be judged, or why it cannot be. Raises OSError as `contents` does in the last try."""
+    stamp, content = given
+    if content is None:
+        content = persistent(lambda: contents(stamp))
+    if isinstance(content, ImageError):
+        return content
+    try:
+        return decode(portable(stamp.path), content=content, view_size=view_size, max_pixels=max_pixels)
+    except ImageError as error:
+        return error
+
+
+def _grouped(tables: Iterable[pa.Table], rows: int) -> Iterator[list[pa.Table]]:
+    """Tables that together have at least so many rows; at the end, what is left."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table)
+        if sum(map(len, waiting)) >= rows:
+            yield waiting
+            waiting = []
+    if waiting:
+        yield waiting
+
+
+def _with_tar(schema: pa.Schema, tar: FileStamp) -> pa.Schema:
+    stamp = json.dumps([tar.path, tar.size, tar.mtime]).encode()
+    return schema.with_metadata({**(schema.metadata or {}), TAR_KEY: stamp})
+
+
+def _tar_part_name(address: str) -> str:
+    name = portable(address)
+    digest = hashlib.blake2b(name.encode()).hexdigest()[:NAME_DIGITS]
+    return f"tar-{PurePosixPath(name).name.split('.')[0]}-{digest}.parquet"

@@ -1,0 +1,257 @@
+"""Scores and features of more pictures than one machine should do, on a Ray cluster (an optional dependency).
+
+A job is divided into parts by the names of the pictures, and Ray Data hands the parts to actors that hold the model.
+Each actor reads its pictures, makes the rows and writes the part's file, complete or not at all, under a name that the
+pictures decide. So it does no harm when Ray makes a part again because a machine was lost, and a job that is started
+again makes only the parts that are not there. Rows never travel through Ray.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import socket
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import astuple, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from shamisa_cli.core.cluster.part_number import Shard, require_count
+from shamisa_cli.core.cluster.parts import MOST_ERRORS, READERS, Part, divide, make_part
+from shamisa_cli.core.cluster.retrying import persistent
+from shamisa_cli.core.cluster.row_makers import Recipe
+from shamisa_cli.core.cluster.sources import SCHEME, find_sources
+from shamisa_cli.core.cluster.store import Store
+from shamisa_cli.core.errors import ModelError, SettingError, ShamisaError
+from shamisa_cli.core.scoring.feature_table import portable
+
+PICTURES_PER_PART = 1000
+PARTS_PER_WORKER = 4
+"""At least, where there are pictures enough, so that workers end at about the same time."""
+MOST_LOST_STARTS = 3
+"""Workers in a row that may be lost while they load the model, before the job is given up."""
+
+UNMADE = (OSError, ValueError, RuntimeError, MemoryError)
+"""What makes one part fail, and not the job."""
+CLIENT_SCHEME = "ray://"
+SECONDS_TO_CONNECT = 10
+
+Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
+"""Given the number of parts, opens a display; what that gives is called with 1 as each of them is done."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a job did.
+
+    Attributes:
+        parts: files that hold the result.
+        rows: in them.
+        reused: of the rows, how many were there before.
+        unreadable: pictures that could not be read; those in tars that were there count again.
+        errors: sentences about some of those.
+    """
+
+    parts: int
+    rows: int
+    reused: int
+    unreadable: int
+    errors: tuple[str, ...]
+
+
+def run_on_ray(
+    recipe: Recipe,
+    named: Sequence[str | Path],
+    output: str | Path,
+    *,
+    address: str | None = None,
+    listed: Sequence[str | Path] = (),
+    recursive: bool = True,
+    workers: int | None = None,
+    cpus_per_worker: float = 1,
+    gpus_per_worker: float | None = None,
+    pictures_per_part: int = PICTURES_PER_PART,
+    progress: Progress | None = None,
+) -> Done:
+    """Make scores or features of pictures on a Ray cluster; `open_parts` reads the result.
+
+    Run again, it makes what is not there yet: after an interruption, or with more pictures.
+
+    Args:
+        recipe: what is made, and with which model.
+        named: see `find_sources`; files on disks must be there on every machine under the same name.
+        output: a folder that every machine reaches, or an address such as s3://bucket/scores.
+        address: of the cluster, as for `ray.init`: "auto" is the one this machine is part of, "local" starts Ray on
+            this machine alone; None takes what is there, and else starts it. A Ray that was initialised stays.
+        listed: more of them, from a list: what is gone by now is kept, and its row says so.
+        recursive: whether folders are read with all their folders.
+        workers: actors at once; None takes as many as the cluster has room for, and follows it as it grows.
+        cpus_per_worker, gpus_per_worker: what Ray sets aside for each; None: a GPU each if the recipe names CUDA, else
+            none. The model computes in one thread or on the GPU; pictures are decoded ahead in others, as many as
+            a worker has processors.
+        pictures_per_part: about so many are done again after a loss. Parts that are there keep their size.
+        progress: shows how far the job is; None: Ray's own display, with its messages.
+
+    Raises:
+        InputNotFoundError: a name leads to nothing.
+        ModelError: the model is missing, or cannot do it.
+        SettingError: an impossible setting, no cluster at the address, or Ray is not installed.
+        OSError: a store does not answer.
+        ShamisaError: some parts could not be made in several tries; the others were, and are kept.
+    """
+    ray = _ray()
+    # The machine that starts a job may have no GPU, and needs none.
+    model = replace(recipe, device="cpu").loaded()
+    made_by = recipe.maker(model).schema.metadata  # says now what is wrong, and not on every machine
+    store = Store(_whole(output))
+    sources = find_sources(named, listed=listed, recursive=recursive)
+    _join(ray, address, quiet=progress is not None)
+    there = workers or max(1, int(ray.cluster_resources().get("CPU", 1) // (cpus_per_worker or 1)))
+    count = _count(store, len(sources.pictures), there, pictures_per_part)
+    require_count(store.names, count, store.address)
+    parts = divide(sources, count)
+    if gpus_per_worker is None:
+        gpus_per_worker = 1 if recipe.device.startswith("cuda") else 0
+    readers = max(READERS, math.ceil(cpus_per_worker))
+    rows = [{"part": part.to_json()} for part in parts]
+    made = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
+        _Worker,
+        fn_constructor_args=(recipe, store, made_by, readers),
+        compute=ray.data.ActorPoolStrategy(
+            min_size=1, initial_size=min(there, len(parts)), max_size=workers, max_tasks_in_flight_per_actor=2
+        ),
+        num_cpus=cpus_per_worker,
+        num_gpus=gpus_per_worker,
+    )
+    made.context.execution_no_progress_timeout_s = -1  # a tar may take hours
+    made.context.max_consecutive_actor_init_deaths = MOST_LOST_STARTS
+    opened = nullcontext(lambda _parts: None) if progress is None else progress(len(parts))
+    try:
+        with _silent(made) if progress else nullcontext(), opened as advance:
+            return _gathered(made.iter_rows(), store, advance)
+    except ray.exceptions.RayError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise ShamisaError(
+            f"The job stopped ({reason}). What is done is kept in {store.address}; run it again."
+        ) from error
+
+
+class _Worker:
+    """An actor: it holds the model and makes the parts that it is handed."""
+
+    def __init__(self, recipe: Recipe, store: Store, made_by: Mapping[bytes, bytes], readers: int) -> None:
+        self._maker = recipe.maker(recipe.loaded())
+        if self._maker.schema.metadata != made_by:
+            raise ModelError(f"The model {recipe.model} on this machine is another one than where the job was started.")
+        self._store = store
+        self._max_pixels = recipe.max_pixels
+        self._readers = readers
+
+    def __call__(self, row: dict[str, str]) -> dict[str, str]:
+        part = Part.from_json(row["part"])
+
+        def make() -> Done:
+            made = make_part(part, self._maker, self._store, max_pixels=self._max_pixels, readers=self._readers)
+            return Done(1, made.rows, made.reused, made.unreadable, made.errors)
+
+        try:
+            done = make() if part.tar is None else persistent(make)
+        except UNMADE as error:  # the other parts may do better
+            return {"failure": portable(f"{part.name}: {str(error) or type(error).__name__}")}
+        return {"done": json.dumps(astuple(done))}
+
+
+def _ray() -> Any:
+    try:
+        import ray
+        import ray.data
+        import ray.exceptions
+    except ImportError as error:
+        raise SettingError("Ray is not installed. Install it with: pip install 'shamisa[ray]'.") from error
+    return ray
+
+
+def _join(ray: Any, address: str | None, *, quiet: bool) -> None:
+    """Be part of a cluster, unless this process is already."""
+    if ray.is_initialized():
+        return
+    _require_listener(address)
+    # Ray would report to its makers where it is started, and nobody asked for that.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if quiet:  # it warns on stderr, by way of C++, of every pool of actors
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR if quiet else logging.INFO)
+    except (ConnectionError, ValueError) as error:
+        raise SettingError(
+            f"There is no Ray cluster at {address!r}. Start one with: ray start --head; or take 'local', which starts "
+            "one on this machine."
+        ) from error
+    except RuntimeError as error:  # another Python or Ray there
+        reason = " ".join(str(error).split())
+        raise SettingError(f"This machine cannot take part in the Ray cluster at {address!r}: {reason}") from error
+
+
+def _require_listener(address: str | None) -> None:
+    """Refuse an address with a port at which nothing listens: Ray would wait for it."""
+    host, _, port = (address or "").removeprefix(CLIENT_SCHEME).rpartition(":")
+    if not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=SECONDS_TO_CONNECT).close()
+    except (OSError, OverflowError, ValueError) as error:
+        raise SettingError(
+            f"Nothing answers at {address} ({error}). Take the address that `ray start --head` showed."
+        ) from error
+
+
+@contextmanager
+def _silent(dataset: Any) -> Iterator[None]:
+    """Without Ray Data's own display and messages, in the block."""
+    dataset.context.enable_progress_bars = False
+    messages = logging.getLogger("ray.data")
+    level = messages.level
+    messages.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        messages.setLevel(level)
+
+
+def _whole(output: str | Path) -> str:
+    return str(output) if SCHEME in str(output) else str(Path(output).expanduser().absolute())
+
+
+def _count(store: Store, pictures: int, workers: int, pictures_per_part: int) -> int:
+    """Into how many parts the pictures go: as many as before, or by how many there are."""
+    there = [shard.count for name in store.names if (shard := Shard.of_file(name)) is not None]
+    size = max(1, min(pictures_per_part, pictures // (PARTS_PER_WORKER * workers)))
+    return there[0] if there else max(1, math.ceil(pictures / size))
+
+
+def _gathered(rows: Iterable[dict[str, str]], store: Store, advance: Callable[[int], None]) -> Done:
+    """What all parts come to. Raises ShamisaError when some were not made, once the others are."""
+    done = Done(0, 0, 0, 0, ())
+    failures = []
+    for row in rows:
+        advance(1)
+        if row.get("failure"):
+            failures.append(row["failure"])
+            continue
+        parts, made, reused, unreadable, errors = json.loads(row["done"])
+        done = Done(
+            done.parts + parts,
+            done.rows + made,
+            done.reused + reused,
+            done.unreadable + unreadable,
+            (*done.errors, *errors)[:MOST_ERRORS],
+        )
+    if failures:
+        raise ShamisaError(
+            f"{len(failures):,} of {done.parts + len(failures):,} parts could not be made; the first is {failures[0]}. "
+            f"The others are in {store.address}; run it again."
+        )
+    return done

@@ -1,0 +1,136 @@
+"""What a job makes of its pictures: rows of scores, or rows of features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, get_args
+
+import numpy as np
+
+from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
+from shamisa_cli.core.models.loading import Model, load_model
+from shamisa_cli.core.models.resolver import DEFAULT_MODEL
+from shamisa_cli.core.models.runtimes import RuntimeChoice
+from shamisa_cli.core.scoring.feature_table import FileStamp, arrow_features, features_schema
+from shamisa_cli.core.scoring.pipeline import ViewSize, record_of
+from shamisa_cli.core.scoring.resumable import origin_of
+from shamisa_cli.core.scoring.score_table import ERROR, scorer_of, scores_schema, scores_table
+from shamisa_cli.core.scoring.scorer import Embedding
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Kind = Literal["scores", "features"]
+Seen = tuple[FileStamp, Embedding]
+
+
+class Maker(Protocol):
+    """Turns embedded pictures into rows of a Parquet table."""
+
+    @property
+    def model(self) -> Model:
+        """What embeds."""
+
+    @property
+    def view_size(self) -> ViewSize:
+        """At which pictures are judged."""
+
+    @property
+    def rows_in_group(self) -> int:
+        """How many rows of such a table are worth a group of their own in a file."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns; the metadata says what made the rows, and differs where rows must not be mixed."""
+
+    def rows(self, seen: Sequence[Seen]) -> pa.Table:
+        """The rows of some pictures."""
+
+    def finished(self, table: pa.Table) -> pa.Table:
+        """The rows of an earlier table under the same schema that need not be made again."""
+
+
+@dataclass(frozen=True)
+class ScoreMaker:
+    """A row a picture: its score, or why there is none."""
+
+    model: Model
+    view_size: ViewSize
+    rows_in_group: ClassVar[int] = 4096
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """See `scores_schema`."""
+        return scores_schema(scorer_of(self.model, self.view_size))
+
+    def rows(self, seen: Sequence[Seen]) -> pa.Table:
+        """A row for each."""
+        return scores_table([(stamp, record_of(self.model, embedding)) for stamp, embedding in seen], self.schema)
+
+    def finished(self, table: pa.Table) -> pa.Table:
+        """All but the pictures that could not be read."""
+        import pyarrow.compute as pc
+
+        return table.filter(pc.field("status") != ERROR)
+
+
+@dataclass(frozen=True)
+class FeatureMaker:
+    """A row a readable picture: its features."""
+
+    model: Model
+    view_size: ViewSize
+    rows_in_group: ClassVar[int] = 64
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """See `features_schema`."""
+        return features_schema(self.model.encoder.feature_length, origin_of(self.model, self.view_size))
+
+    def rows(self, seen: Sequence[Seen]) -> pa.Table:
+        """A row for each that could be read."""
+        found = [(stamp, embedding.features) for stamp, embedding in seen if embedding.features is not None]
+        if not found:
+            return self.schema.empty_table()
+        return arrow_features([stamp for stamp, _ in found], np.stack([each for _, each in found]), self.schema)
+
+    def finished(self, table: pa.Table) -> pa.Table:
+        """All of them."""
+        return table
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything a worker on another machine must know to make rows.
+
+    Attributes:
+        kind: what is made of pictures.
+        model, probe: names, as for `load_model`; a folder must be there on every machine.
+        view_size, max_pixels: as for `score_files`.
+        device, runtime, offline: as for `load_model`.
+    """
+
+    kind: Kind
+    model: str = DEFAULT_MODEL
+    probe: str | None = None
+    view_size: ViewSize = "model"
+    max_pixels: int = DEFAULT_MAX_PIXELS
+    device: str = "auto"
+    runtime: RuntimeChoice = "auto"
+    offline: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(Kind):
+            raise SettingError(f"The kind is {self.kind!r}; it can be {' or '.join(get_args(Kind))}.")
+
+    def loaded(self) -> Model:
+        """The model. Raises what `load_model` raises."""
+        return load_model(self.model, probe=self.probe, offline=self.offline, device=self.device, runtime=self.runtime)
+
+    def maker(self, model: Model) -> Maker:
+        """What makes the rows with that model."""
+        make: type[ScoreMaker] | type[FeatureMaker] = ScoreMaker if self.kind == "scores" else FeatureMaker
+        return make(model, self.view_size)

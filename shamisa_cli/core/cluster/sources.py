@@ -1,0 +1,271 @@
+"""What a large job is over: pictures in folders and object stores, and in tars as webdataset makes them."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
+
+from shamisa_cli.core.cluster.retrying import DAMAGE, answering
+from shamisa_cli.core.errors import ImageError, InputNotFoundError, SettingError
+from shamisa_cli.core.images.discovery import PICTURE_SUFFIXES, discover
+from shamisa_cli.core.scoring.feature_table import FileStamp, portable
+
+TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz")
+SCHEME = "://"
+TAR_SCHEME = "tar://"
+CHAIN = "::"
+"""What comes before it is in what comes after it: tar://0001.jpg::s3://bucket/000.tar."""
+MOST_BYTES = 2**30
+"""Of a stored picture: what is larger is refused, since each is read as a whole."""
+UNPARSABLE = (ValueError, IndexError, OverflowError)
+"""What tarfile raises of some headers that make no sense, besides its own errors."""
+
+Content = bytes | ImageError
+"""A picture as it is stored, or why it could not be read."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What was found, each once, in the order of names.
+
+    Attributes:
+        pictures: files and objects by their address, which fsspec opens; it may hold bytes that are not UTF-8.
+        tars: archives of pictures.
+    """
+
+    pictures: tuple[FileStamp, ...]
+    tars: tuple[FileStamp, ...]
+
+
+def find_sources(named: Sequence[str | Path], *, listed: Sequence[str | Path] = (), recursive: bool = True) -> Sources:
+    """The pictures and tars that are meant.
+
+    Args:
+        named: files, folders and globs on this machine, or addresses such as s3://bucket/photos that fsspec knows.
+            Folders and prefixes give their pictures (see `discover`) and their tars.
+        listed: more of them, from a list. What is gone by now is kept, under size and time 0; reading it says so.
+
+    Raises:
+        InputNotFoundError: a name leads to nothing.
+        SettingError: fsspec does not know such addresses, or lacks what they need.
+        OSError: the store does not answer as it should.
+    """
+    found: dict[str, FileStamp] = {}
+    for each in map(str, named):
+        found.update((stamp.path, stamp) for stamp in _stamps_at(each, recursive))
+    for each in map(str, listed):
+        found.update((stamp.path, stamp) for stamp in _stamps_in_list(each, recursive))
+    ordered = [found[address] for address in sorted(found)]
+    return Sources(
+        tuple(stamp for stamp in ordered if not is_tar(stamp.path)),
+        tuple(stamp for stamp in ordered if is_tar(stamp.path)),
+    )
+
+
+def is_tar(address: str) -> bool:
+    """Whether a file of this name is taken for an archive of pictures."""
+    return address.lower().endswith(TAR_SUFFIXES) and not address.startswith(TAR_SCHEME)
+
+
+def contents(picture: FileStamp) -> Content:
+    """The bytes of a picture.
+
+    Raises:
+        OSError: the store does not answer as it should; trying again may help.
+    """
+    name = portable(picture.path)
+    if picture.size > MOST_BYTES:
+        return _too_large(name)
+    try:
+        with _opened(picture.path) as stream:
+            # Where the size is known, no room for the largest is set aside.
+            data: bytes = stream.read() if picture.size else stream.read(MOST_BYTES + 1)
+            return data if len(data) <= MOST_BYTES else _too_large(name)
+    except FileNotFoundError:
+        return ImageError(name, "missing", f"{name} is not there, or no longer.")
+    except PermissionError:
+        return ImageError(name, "unreadable", f"{name} cannot be read: permission denied.")
+
+
+def members(tar: FileStamp) -> Iterator[tuple[FileStamp, Content]]:
+    """The pictures in a tar, in its order, each with an address that fsspec opens: tar://a/1.jpg::s3://bucket/0.tar.
+
+    The archive is read once from its beginning to its end, a picture at a time. Where it is damaged, what comes
+    before the damage is still given, and then an error with the address of the tar itself; likewise for one that was
+    listed and was gone when the job began.
+
+    Raises:
+        OSError: the store does not answer as it should; trying again may help.
+    """
+    name = portable(tar.path)
+    try:
+        with _opened(tar.path) as stream, _parsing(), tarfile.open(fileobj=stream, mode="r|*") as archive:
+            for member in archive:
+                if member.isfile() and _is_picture(member.name):
+                    address = portable(f"{TAR_SCHEME}{member.name}{CHAIN}{tar.path}")
+                    yield FileStamp(address, member.size, tar.mtime), _entry(archive, member, address)
+            if archive.fileobj is not None and archive.fileobj.tell() < archive.offset + tarfile.BLOCKSIZE:
+                raise EOFError("it has no end")  # tarfile takes an archive without its closing blocks for whole
+    except FileNotFoundError:
+        if tar.size or tar.mtime:
+            raise
+        yield tar, ImageError(name, "missing", f"{name} is not there, or no longer.")
+    except DAMAGE as error:
+        reason = f"{name} is damaged or cut short ({error}). Copy or download it again."
+        yield tar, ImageError(name, "truncated", reason)
+
+
+@contextmanager
+def _parsing() -> Iterator[None]:
+    try:
+        yield
+    except UNPARSABLE as error:
+        raise tarfile.ReadError(str(error)) from error
+
+
+def _entry(archive: tarfile.TarFile, member: tarfile.TarInfo, address: str) -> Content:
+    if member.size > MOST_BYTES:
+        return _too_large(address)
+    file = archive.extractfile(member)
+    assert file is not None
+    return file.read()
+
+
+def _too_large(name: str) -> ImageError:
+    return ImageError(name, "too-large", f"{name} is larger than {MOST_BYTES:,} bytes, which no picture should be.")
+
+
+def file_system(address: str) -> tuple[Any, str]:
+    """fsspec's file system for a folder or an address, and the name of it in there.
+
+    Raises:
+        SettingError: fsspec does not know such addresses, or lacks what they need, and says what to install; or it is a
+            chain of addresses other than that of a picture in a tar.
+        OSError: the store does not answer as it should.
+    """
+    from fsspec.core import url_to_fs
+
+    if SCHEME in address and CHAIN in address and not address.startswith(TAR_SCHEME):
+        raise SettingError(f"{address} is a chain of addresses, of which only {TAR_SCHEME}…{CHAIN}… is known here.")
+    try:
+        with answering(address):
+            files, root = url_to_fs(address)
+    except OSError as error:
+        if isinstance(error.__cause__, ImportError | ValueError):
+            raise SettingError(f"{address} cannot be opened: {error.__cause__}.") from error
+        raise
+    except DAMAGE as error:
+        raise SettingError(f"{address} cannot be opened: {error}.") from error
+    return files, root
+
+
+@contextmanager
+def _opened(address: str) -> Iterator[BinaryIO]:
+    if SCHEME not in address:
+        with Path(address).open("rb") as stream:
+            yield stream
+        return
+    import fsspec
+
+    with answering(address), fsspec.open(address, "rb") as stream:
+        yield stream
+
+
+def _stamps_at(name: str, recursive: bool) -> list[FileStamp]:
+    stamps = _remote(name, recursive) if SCHEME in name else _local(name, recursive)
+    if not stamps:
+        raise InputNotFoundError(f"There is no picture and no tar at {name}. Check the spelling.")
+    return stamps
+
+
+def _stamps_in_list(name: str, recursive: bool) -> list[FileStamp]:
+    try:
+        return _stamps_at(name, recursive)
+    except InputNotFoundError:
+        path = Path(name).expanduser()
+        if SCHEME not in name and path.is_dir():
+            raise
+        return [FileStamp(name if SCHEME in name else str(path.absolute()), 0, 0)]
+
+
+def _local(name: str, recursive: bool) -> list[FileStamp]:
+    path = Path(name).expanduser()
+    tars = [path] if is_tar(name) and path.is_file() else _tars_in(path, recursive)
+    try:
+        pictures = [] if path in tars else discover([path], recursive=recursive)
+    except InputNotFoundError:
+        if not tars:
+            raise
+        pictures = []
+    # Workers may run in another folder, so names are whole.
+    return [FileStamp.opening(found.absolute()) for found in (*pictures, *tars)]
+
+
+def _tars_in(folder: Path, recursive: bool) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    inside = folder.rglob("*") if recursive else folder.glob("*")
+    tars = (path for path in inside if is_tar(path.name) and path.is_file())
+    return [path for path in tars if _is_visible(path.relative_to(folder).as_posix())]
+
+
+def _remote(address: str, recursive: bool) -> list[FileStamp]:
+    try:
+        store, root = file_system(address)
+    except FileNotFoundError:  # the tar that the address is in
+        return []
+    with answering(address):
+        found = _found(store, root, recursive)
+    inside_of = address[address.index(CHAIN) :] if CHAIN in address else ""
+    return [
+        FileStamp(f"{store.unstrip_protocol(name)}{inside_of}", int(info["size"] or 0), _changed(info))
+        for name, info in found.items()
+    ]
+
+
+def _found(store: Any, root: str, recursive: bool) -> dict[str, Mapping[str, Any]]:
+    """What a store says about the pictures and tars that are meant, by their names there."""
+    is_pattern = any(character in root for character in "*?[") and not store.exists(root)
+    matches = store.glob(root) if is_pattern else [root]
+    found: dict[str, Mapping[str, Any]] = {}
+    for match in matches:
+        if not store.exists(match):
+            continue
+        info = store.info(match)
+        if info["type"] != "directory":
+            found[match] = info
+            continue
+        for name, entry in store.find(match, maxdepth=None if recursive else 1, detail=True).items():
+            inside = name[len(match) :]
+            if _is_visible(inside) and (_is_picture(inside) or is_tar(inside)):
+                found[name] = entry
+    return found
+
+
+def _changed(info: Mapping[str, Any]) -> int:
+    """When an object changed last, in nanoseconds; 0 where its store does not say so, or says it oddly."""
+    for key in ("LastModified", "last_modified", "updated", "mtime", "created"):
+        value = info.get(key)
+        try:
+            if isinstance(value, str):
+                value = datetime.fromisoformat(value)
+            if isinstance(value, datetime):
+                return int(value.timestamp()) * 10**9
+            if isinstance(value, int | float):
+                return int(value) * 10**9
+        except (ValueError, OverflowError):
+            return 0
+    return 0
+
+
+def _is_picture(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in PICTURE_SUFFIXES and _is_visible(name)
+
+
+def _is_visible(name: str) -> bool:
+    return not any(part.startswith(".") for part in PurePosixPath(name).parts if part not in (".", "/"))

@@ -1,0 +1,178 @@
+"""A folder of parts, on this machine or in an object store, where each part is complete or absent."""
+
+from __future__ import annotations
+
+import io
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+
+from shamisa_cli.core.atomic import replacing
+from shamisa_cli.core.cluster.part_number import Shard
+from shamisa_cli.core.cluster.retrying import answering, persistent
+from shamisa_cli.core.cluster.sources import SCHEME, file_system
+from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.scoring.feature_table import METADATA_KEY
+from shamisa_cli.core.scoring.score_table import parsing
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.dataset as pads
+    import pyarrow.parquet as pq
+
+SUFFIX = ".parquet"
+NAMES = ("name", "model")
+"""Of models, in a `Scorer` and in an `Origin`."""
+TRAILER = 8
+"""Bytes."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where parts are kept.
+
+    Attributes:
+        address: a folder, or an address that fsspec knows, such as s3://bucket/scores.
+    """
+
+    address: str
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The parts that were there when this was first asked, sorted."""
+        files, root = self._files
+        with answering(self.address):
+            found = files.ls(root, detail=False) if files.exists(root) else []
+        names = (PurePosixPath(path).name for path in found)
+        return tuple(sorted(name for name in names if name.endswith(SUFFIX) and not name.startswith(".")))
+
+    def footer(self, name: str) -> pq.FileMetaData | None:
+        """What a part says of itself at its end: columns, rows, metadata. None, and raises, as `read`."""
+        import pyarrow.parquet as pq
+
+        return self._parsed(name, _end, pq.read_metadata)
+
+    def read(self, name: str) -> pa.Table | None:
+        """A part; None where there is none, or a damaged one. Raises OSError as `writing` does."""
+        import pyarrow.parquet as pq
+
+        return self._parsed(name, lambda stream: stream.read(), pq.read_table)
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[Path]:
+        """A temporary file that becomes the part of that name when the block ends without an error.
+
+        In an object store it is one upload, which such stores show when it is complete.
+
+        Raises:
+            OSError: the file cannot be written, or the store does not answer as it should in several tries.
+        """
+        if SCHEME not in self.address:
+            with replacing(Path(self.address) / name) as temporary:
+                yield temporary
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            temporary = Path(folder) / name
+            yield temporary
+            persistent(lambda: self._upload(temporary, name))
+
+    def dataset(self) -> pads.Dataset:
+        """All parts as one table of pyarrow, that is read as far as a question needs.
+
+        Raises:
+            ModelError: it is no folder, there is no part, some are missing or damaged, or different models made them.
+        """
+        import pyarrow.dataset as pads
+
+        files, root = self._files
+        with answering(self.address):
+            is_file = files.isfile(root)
+        if is_file:
+            raise ModelError(f"{self.address} is a file; open_parts takes the folder of the parts.")
+        paths = [f"{root}/{name}" for name in self.names]
+        self._require_complete()
+        if len({self._made_by(name) for name in self.names}) > 1:
+            raise ModelError(
+                f"The parts in {self.address} were made by different models or settings. Run the job again, all of it "
+                "with the same, into this folder or another."
+            )
+        return pads.dataset(paths, filesystem=files, format="parquet")
+
+    def _made_by(self, name: str) -> str:
+        """What made a part, as text; not what the model was called, since its folder may be renamed."""
+        footer = self.footer(name)
+        if footer is None:
+            raise ModelError(f"The part {name} in {self.address} is damaged. Run it again.")
+        text = (footer.schema.to_arrow_schema().metadata or {}).get(METADATA_KEY.encode(), b"{}")
+        described = {key: value for key, value in json.loads(text).items() if key not in NAMES}
+        return json.dumps(described, sort_keys=True)
+
+    def _parsed(self, name: str, fetch: Callable[[BinaryIO], bytes], parse: Callable[[Any], T]) -> T | None:
+        """What of a part is fetched, in several tries, and then parsed: damage is not asked for again."""
+        import pyarrow as pa
+
+        files, root = self._files
+
+        def fetched() -> bytes:
+            with answering(self.address), files.open(f"{root}/{name}", "rb") as stream:
+                return fetch(stream)
+
+        try:
+            data = persistent(fetched)
+        except FileNotFoundError:
+            return None
+        try:
+            with parsing():
+                return parse(pa.BufferReader(data))
+        except pa.ArrowInvalid:
+            return None
+
+    def _require_complete(self) -> None:
+        if not self.names:
+            raise ModelError(f"There is no part in {self.address}. Make them with: shamisa score --shard.")
+        shards = {shard for name in self.names if (shard := Shard.of_file(name)) is not None}
+        for count in {shard.count for shard in shards}:
+            there = {shard.index for shard in shards if shard.count == count}
+            missing = [index for index in range(1, count + 1) if index not in there]
+            if missing:
+                raise ModelError(
+                    f"{len(missing):,} of {count:,} parts are missing in {self.address}, the first is "
+                    f"{missing[0]}/{count}. Run those again."
+                )
+
+    def _upload(self, file: Path, name: str) -> None:
+        files, root = self._files
+        with answering(self.address):
+            files.makedirs(root, exist_ok=True)
+            files.put_file(str(file), f"{root}/{name}")
+
+    @property
+    def _files(self) -> tuple[Any, str]:
+        return file_system(self.address)
+
+
+def _end(stream: BinaryIO) -> bytes:
+    """The footer of a Parquet file, which is followed by its length and four letters."""
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(max(0, size - TRAILER))
+    length = int.from_bytes(stream.read(4), "little")
+    stream.seek(max(0, size - TRAILER - length))
+    return stream.read()
+
+
+def open_parts(address: str | Path) -> pads.Dataset:
+    """All parts that `--shard` or Ray wrote into a folder or an object store, as one dataset of pyarrow.
+
+    Its `to_table(columns=…, filter=…)` and `to_batches()` read no more than is asked for.
+
+    Raises:
+        ModelError: it is no folder, there is no part, some are missing or damaged, or different models made them.
+    """
+    return Store(str(address)).dataset()

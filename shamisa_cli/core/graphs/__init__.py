@@ -1,0 +1,1 @@
+"""Relations between the crops of a batch, as sparse graphs."""

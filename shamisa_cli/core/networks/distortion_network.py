@@ -1,0 +1,358 @@
+"""The relational networks: signed maps of what changed, and one signed score, both odd by construction."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from shamisa_cli.core.encoder.spec import Preprocessing
+from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.networks.backbones import MobileNetV2
+from shamisa_cli.core.networks.features import normalised
+from shamisa_cli.core.networks.pair_statistics import (
+    CHANNELS,
+    COMBS,
+    LIKENESSES,
+    comb_change,
+    dissimilarity,
+    level_counts,
+    picture_channels,
+)
+from shamisa_cli.core.relational.records import OVERALL
+from shamisa_cli.core.relational.shape import RelationalConfig
+from shamisa_cli.core.training.relational.ordered_sets import STRIDE, TARGETS
+
+MAPS: tuple[str, ...] = (*TARGETS, OVERALL)
+"""The signed maps in order: seven groups, saturation, and the overall change. Positive says of the second picture:
+blurrier, brighter, more contrast, more saturated; more of that fault (colour, compression, noise, spatial); worse."""
+
+MULTIPLE = 16
+"""Sides of pictures are multiples of this, the coarsest stage's pixels."""
+
+SQUARED_FLOOR = 1e-6
+"""Added under square roots, where the gradient would be infinite."""
+
+DEVIATION_FLOOR = 0.03
+"""Added to the sum of two standard deviations, so that noise about nothing is no change."""
+
+ODD_SCALE = 2.0
+"""Brings relative changes to the size of what else enters the head."""
+
+NEAR, AROUND = 5, 15
+"""Places a side in which a place's direction is looked for: how much changed is told by the place itself, which way
+it went by what surrounds it too."""
+
+CERTAINTY = 4.0
+"""How steeply the evidence of a place and its surroundings becomes a direction, −1…1."""
+
+SCORE_CERTAINTY = 12.0
+"""The same of a whole pair. A score tells how much changed, and hardly how sure it is which side is better: a score
+that shrank where that is in doubt would put a great change of tone before a small blur."""
+
+BLOCK_PLACES = 5
+"""Places a side that a block of the head looks at."""
+
+POINTS = 100.0
+"""Scores run from −100 to 100."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is known of one batch of pictures before they are compared.
+
+    Attributes:
+        maps: the trunk's maps (N, C_k, H_k, W_k), one for each stage read.
+        channels: as `picture_channels` gives them.
+    """
+
+    maps: tuple[Tensor, ...]
+    channels: tuple[Tensor, ...]
+
+    def take(self, rows: Tensor) -> Seen:
+        """Some of the pictures, in the order of `rows`."""
+        return Seen(tuple(part[rows] for part in self.maps), tuple(part[rows] for part in self.channels))
+
+
+class Trunk(nn.Module):
+    """One picture's feature maps, the same for both sides of a pair.
+
+    Args:
+        config: which stages, and where they are read.
+    """
+
+    def __init__(self, config: RelationalConfig) -> None:
+        super().__init__()
+        self.backbone = MobileNetV2()
+        self.backbone.features = self.backbone.features[: max(config.stages) + 1]
+        self.stages, self.layer = config.stages, config.layer
+        self.reach = _reach(self.backbone.features)
+        self.channels = tuple(self.backbone.channels(config.layer)[stage] for stage in config.stages)
+
+    def forward(self, pictures: Tensor) -> Seen:
+        """sRGB (N, 3, H, W) in 0…1, sides multiples of 16 → what is compared."""
+        pixels = normalised(pictures, Preprocessing()).contiguous(memory_format=torch.channels_last)
+        maps = self.backbone.chosen_stages(pixels, self.stages, self.layer)
+        return Seen(tuple(feature_map for _, feature_map in maps), picture_channels(pictures))
+
+
+class Head(nn.Module):
+    """f(a, b): what is known of a pair to maps. Not odd by itself.
+
+    The first layer is linear, so its share of each picture is computed once, for both orders of the pair.
+
+    Args:
+        channels: of one picture's maps and channels together.
+        width: channels inside.
+        blocks: how many.
+    """
+
+    def __init__(self, channels: int, width: int, blocks: int) -> None:
+        super().__init__()
+        self.one = nn.Conv2d(2 * channels, 2 * width, 1, bias=False)
+        self.both = nn.Conv2d(channels + LIKENESSES, width, 1)
+        self.odd = nn.Conv2d(channels, width, 1, bias=False)
+        self.blocks = nn.ModuleList([_block(width) for _ in range(blocks)])
+        self.leave = nn.Conv2d(width, len(MAPS) + 2, 1)
+        nn.init.zeros_(self.odd.weight)
+
+    def forward(self, first: Tensor, second: Tensor, change: Tensor) -> Tensor:
+        """Entries of the first and of the second picture, and of their change, all (N, width, h, w) → (N, 11, h, w)."""
+        x = F.relu(first + second + change)
+        for block in self.blocks:
+            x = x + block(x)
+        return self.leave(x)  # type: ignore[no-any-return]
+
+
+def _reach(stages: nn.Module) -> int:
+    """Pixels beyond a place that can have a say in the last map there, interpolation of that map included."""
+    reach, step = 0, 1
+    for module in stages.modules():
+        if isinstance(module, nn.Conv2d):
+            reach += module.kernel_size[0] // 2 * step
+            step *= module.stride[0]
+    return reach + step
+
+
+def _block(width: int) -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(width, width, BLOCK_PLACES, padding=BLOCK_PLACES // 2, groups=width),
+        nn.Conv2d(width, 2 * width, 1),
+        nn.ReLU(),
+        nn.Conv2d(2 * width, width, 1),
+    )
+
+
+@dataclass(frozen=True)
+class Related:
+    """What the distortion network says of N pairs, at an eighth of the resolution.
+
+    Attributes:
+        signed: (N, 9, h, w), what each place by itself says of each of `MAPS`; flips its sign with the order.
+        amount: (N, 1, h, w) ≥ 0, how much changed, whichever side is better; the same in both orders.
+        weights: (N, 1, h, w) > 0, how much each place counts for the score; the same in both orders.
+    """
+
+    signed: Tensor
+    amount: Tensor
+    weights: Tensor
+
+    @property
+    def tensors(self) -> tuple[Tensor, Tensor, Tensor]:
+        """All of it, in order."""
+        return self.signed, self.amount, self.weights
+
+    @cached_property
+    def directions(self) -> Tensor:
+        """(N, 9, h, w) in −1…1: which way each of `MAPS` went, by a place and its surroundings."""
+        return _towards_one(CERTAINTY / 2 * (_smoothed(self.signed, NEAR) + _smoothed(self.signed, AROUND)))
+
+    @cached_property
+    def maps(self) -> Tensor:
+        """(N, 9, h, w), signed, in the order of `MAPS`: how much, at each place, times which way."""
+        return torch.cat([self.signed[:, :-1].abs(), self.amount], dim=1) * self.directions
+
+    def part(self, rows: slice, columns: slice) -> Related:
+        """What is said of some places: views, not copies."""
+        return Related(*(tensor[..., rows, columns] for tensor in self.tensors))
+
+
+class DistortionNetwork(nn.Module):
+    """D(a, b) = f(a, b) − f(b, a): nine signed maps at an eighth of the resolution (method-relational).
+
+    Swapping the pictures flips every sign exactly, and a picture against itself gives zeros exactly,
+    whatever the weights are. Every map is a product, of how much changed and of which way it went, −1…1. Of the overall
+    map, both orders see alike how much: that is the easier to learn, and need not wait for which side is better.
+    """
+
+    def __init__(self, config: RelationalConfig) -> None:
+        super().__init__()
+        self.trunk = Trunk(config)
+        channels = sum(self.trunk.channels) + CHANNELS
+        self.head = Head(channels, config.width, config.blocks)
+        self.one_scale = nn.Buffer(torch.ones(2 * channels, 1, 1))
+        self.both_scale = nn.Buffer(torch.ones(channels + LIKENESSES, 1, 1))
+
+    @property
+    def halo(self) -> int:
+        """Pixels beyond a place that can have a say in what is found there, a multiple of `MULTIPLE`."""
+        reach = self.trunk.reach + len(self.head.blocks) * (BLOCK_PLACES // 2) * STRIDE
+        return math.ceil(reach / MULTIPLE) * MULTIPLE
+
+    def forward(self, a: Tensor, b: Tensor) -> Related:
+        """Two batches of pictures (N, 3, H, W), sRGB 0…1, sides multiples of 16."""
+        return self.relate(self.trunk(a), self.trunk(b))
+
+    def relate(self, a: Seen, b: Seen) -> Related:
+        """The same from what is known of both sides."""
+        size = _grid_size(a)
+        moments_a, moments_b = _moments(a, size), _moments(b, size)
+        first_a, second_a = self._entries(moments_a)
+        first_b, second_b = self._entries(moments_b)
+        change = self.head.both(_change(a, b, size) * self.both_scale)
+        odd = self.head.odd(_relative_change(moments_a, moments_b) * ODD_SCALE)
+        forth = self.head(first_a, second_b, change + odd)
+        back = self.head(first_b, second_a, change - odd)
+        even_maps = F.softplus((forth + back)[:, -2:])
+        return Related((forth - back)[:, :-2], even_maps[:, :1], even_maps[:, 1:])
+
+    def _entries(self, moments: Tensor) -> tuple[Tensor, Tensor]:
+        first, second = self.head.one(moments * self.one_scale).chunk(2, dim=1)
+        return first, second
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether `calibrate` has been called on these weights."""
+        return not bool((self.one_scale == 1).all())
+
+    @torch.no_grad()
+    def calibrate(self, a: Tensor, b: Tensor) -> None:
+        """Bring what enters the head to unit root mean square over these pairs (N, 3, H, W)."""
+        seen_a, seen_b = self.trunk(a), self.trunk(b)
+        size = _grid_size(seen_a)
+        moments = torch.cat([_moments(seen_a, size), _moments(seen_b, size)])
+        for scale, entering in ((self.one_scale, moments), (self.both_scale, _change(seen_a, seen_b, size))):
+            scale.copy_(1 / entering.square().mean(dim=(0, 2, 3)).sqrt().clamp_min(1e-3)[:, None, None])
+
+
+def _smoothed(maps: Tensor, side: int) -> Tensor:
+    """Means of side × side places, of fewer at the edges."""
+    return F.avg_pool2d(maps, side, stride=1, padding=side // 2, count_include_pad=False)
+
+
+def _grid_size(seen: Seen) -> tuple[int, int]:
+    height, width = seen.channels[0].shape[2:]
+    return height // STRIDE, width // STRIDE
+
+
+def _on_grid(feature_map: Tensor, size: tuple[int, int]) -> Tensor:
+    """Finer maps averaged, coarser ones interpolated, to h × w."""
+    if feature_map.shape[2] >= size[0]:
+        factor = feature_map.shape[2] // size[0]
+        return F.avg_pool2d(feature_map, factor) if factor > 1 else feature_map
+    return F.interpolate(feature_map, size=size, mode="bilinear", align_corners=False)
+
+
+def _moments(seen: Seen, size: tuple[int, int]) -> Tensor:
+    """Local mean and standard deviation of every channel, (N, 2·ΣC, h, w): they forgive a shift of a pixel."""
+    means, deviations = [], []
+    for feature_map in (*seen.maps, *seen.channels):
+        means.append(_on_grid(feature_map, size))
+        spread = (_on_grid(feature_map * feature_map, size) - means[-1] * means[-1]).clamp_min(0)
+        deviations.append((spread + SQUARED_FLOOR).sqrt())
+    return torch.cat([*means, *deviations], dim=1)
+
+
+def _relative_change(moments_a: Tensor, moments_b: Tensor) -> Tensor:
+    """(σ_b − σ_a) / (σ_b + σ_a) of every channel, (N, ΣC, h, w) in −1…1: flips its sign with the order, exactly."""
+    deviations_a, deviations_b = moments_a.chunk(2, dim=1)[1], moments_b.chunk(2, dim=1)[1]
+    return (deviations_b - deviations_a) / (deviations_b + deviations_a + DEVIATION_FLOOR)
+
+
+def _change(a: Seen, b: Seen, size: tuple[int, int]) -> Tensor:
+    """Local root mean square of the difference of every channel and how unlike gradients and colours are,
+    (N, ΣC + 6, h, w); the same whichever picture comes first."""
+    pairs = zip((*a.maps, *a.channels), (*b.maps, *b.channels), strict=True)
+    squares = [_on_grid((left - right).square(), size) for left, right in pairs]
+    root = (torch.cat(squares, dim=1) + SQUARED_FLOOR).sqrt()
+    return torch.cat([root, (dissimilarity(a.channels, b.channels, STRIDE) + SQUARED_FLOOR).sqrt()], dim=1)
+
+
+class ScoringNetwork(nn.Module):
+    """S(D): one signed number, negative where the second picture is worse; S(−D) = −S(D) exactly.
+
+    How much changed, times which side is better, −1…1. The latter is computed from all maps, and from what the levels
+    of both pictures tell, without biases and with odd activations only, so that the score is odd by construction.
+    """
+
+    def __init__(self, config: RelationalConfig) -> None:
+        super().__init__()
+        entries = 3 * len(MAPS) + COMBS
+        self.hidden = nn.Linear(entries, config.hidden, bias=False)
+        self.out = nn.Linear(config.hidden, 1, bias=False)
+        self.direct = nn.Linear(entries, 1, bias=False)
+        nn.init.zeros_(self.direct.weight)
+        self.direct.weight.data[0, 2 * len(MAPS) - 1] = -1.0
+
+    def forward(self, related: Related, combs: Tensor) -> Tensor:
+        """Maps of N pairs, of any size, and `comb_change` of the same pairs (N, 8) → scores (N,) in −100…100."""
+        shares = related.weights / related.weights.sum(dim=(2, 3), keepdim=True)
+        entries = torch.cat([odd_pooling(related.maps, shares), combs], dim=1)
+        better = (self.direct(entries) + self.out(torch.tanh(self.hidden(entries))))[:, 0]
+        return _towards_one(SCORE_CERTAINTY * better) * points(related)
+
+
+def _towards_one(x: Tensor) -> Tensor:
+    """Odd, −1…1, and slow enough that a wrong answer given with confidence can still be unlearned."""
+    return x / (1 + x.square()).sqrt()
+
+
+def points(related: Related) -> Tensor:
+    """How much changed, (N,) in 0…100: the score but for its sign and certainty."""
+    mean = (related.amount * related.weights).sum(dim=(1, 2, 3)) / related.weights.sum(dim=(1, 2, 3))
+    return POINTS * mean / (1 + mean)
+
+
+def odd_pooling(maps: Tensor, shares: Tensor) -> Tensor:
+    """(N, K, h, w) and shares (N, 1, h, w) of sum 1 → (N, 3·K): the plain mean, the weighted mean, and the
+    signed root of the weighted second moment, which heeds the worst places more."""
+    square = (maps * maps.abs() * shares).sum(dim=(2, 3))
+    root = square / (square.abs() + SQUARED_FLOOR).sqrt()
+    return torch.cat([maps.mean(dim=(2, 3)), (maps * shares).sum(dim=(2, 3)), root], dim=1)
+
+
+class RelationalModel(nn.Module):
+    """Both networks of one model.
+
+    Args:
+        config: their shape.
+        weights: a backbone's state with torchvision's key names to start the trunk from; None keeps random weights.
+
+    Raises:
+        ModelError: the weights lack something that the trunk needs.
+    """
+
+    def __init__(self, config: RelationalConfig, weights: Mapping[str, Tensor] | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.distortion = DistortionNetwork(config)
+        self.scoring = ScoringNetwork(config)
+        if weights is not None:
+            backbone = self.distortion.trunk.backbone
+            own = backbone.state_dict()
+            missing = sorted(
+                own.keys() - weights.keys() - {name for name in own if name.endswith("num_batches_tracked")}
+            )
+            if missing:
+                raise ModelError(f"These weights do not fit the trunk, a MobileNetV2: they lack {missing[0]!r}.")
+            backbone.load_state_dict({name: weights.get(name, value) for name, value in own.items()})
+
+    def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        """Pairs (N, 3, H, W), sRGB 0…1, sides multiples of 16 → maps (N, 9, H/8, W/8) and scores (N,)."""
+        related = self.distortion(a, b)
+        return related.maps, self.scoring(related, comb_change(level_counts(a), level_counts(b)))

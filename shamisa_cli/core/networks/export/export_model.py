@@ -1,0 +1,54 @@
+"""The graph of a model's encoder, made and put into the model's folder, so that scoring needs no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from shamisa_cli.core.encoder.embedder import Embedder
+from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.models import manifest
+from shamisa_cli.core.models.folder import read_model
+from shamisa_cli.core.models.manifest import MODEL_GRAPH, MODEL_MANIFEST
+
+TOLERANCE = 1e-3
+"""How far features may lie apart, as a share of their norm; rounding makes some 1e-6."""
+CHECKED_SIZES = ((96, 64), (33, 101))
+
+
+def add_graph(folder: Path) -> Path:
+    """Write encoder.onnx into a model folder and into its list, and name it; the weights stay where they are.
+
+    The encoder, its fingerprint, and so the probes that go with it, remain what they were.
+
+    Raises:
+        ModelError: it is no model folder, is damaged, or the graph does not give what the encoder gives.
+        SettingError: onnx or onnxruntime is not installed, or the encoder cannot be exported.
+        OSError: the folder cannot be written.
+    """
+    from shamisa_cli.core.encoder.onnx_encoder import OnnxEncoder
+    from shamisa_cli.core.networks.export.encoder_graph import export_graph
+
+    model = read_model(folder)
+    encoder = model.load_encoder("cpu")
+    with manifest.replacing_together(folder, [MODEL_GRAPH, MODEL_MANIFEST]) as (graph, listing):
+        graph.write_bytes(export_graph(encoder, model.weights, model.fingerprint))
+        _require_same(encoder, OnnxEncoder.load(model.encoder, graph, model.weights, model.fingerprint))
+        entries = manifest.read_manifest(folder / MODEL_MANIFEST)
+        files = {**entries["files"], MODEL_GRAPH: manifest.sha256_of(graph)}
+        manifest.write_manifest(listing, {**entries, "files": files})
+    return folder / MODEL_GRAPH
+
+
+def _require_same(encoder: Embedder, exported: Embedder) -> None:
+    generator = np.random.default_rng(0)
+    for height, width in CHECKED_SIZES:
+        pixels = generator.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        expected = encoder.embed(pixels)
+        apart = float(np.linalg.norm(exported.embed(pixels) - expected) / np.linalg.norm(expected))
+        if not apart < TOLERANCE:
+            raise ModelError(
+                f"The exported graph gives other features than the encoder ({apart:.1g} of their norm apart), so it "
+                f"was not written. Score this model with --runtime torch, and report this."
+            )

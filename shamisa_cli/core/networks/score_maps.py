@@ -1,0 +1,89 @@
+"""Where in a picture a linear function of its features comes from: exact, for the mean and the deviation are sums.
+
+A mean is Σ x / n over n positions; a deviation, once it is known, is Σ ((x − mean)² + ε) / (n · deviation); and the
+unit norm of a block divides it by one number of the whole picture. So a weighted sum of features is a sum of maps,
+one for each stage and scale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from shamisa_cli.core.encoder.spec import Box, box_in_picture, boxes_read, copy_size
+from shamisa_cli.core.networks.encoder import Encoder
+from shamisa_cli.core.networks.features import MOMENTS, STD_EPSILON, pooled, spread, view_at, wanted_stages
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """What the positions of one feature map add to the weighted sum.
+
+    Attributes:
+        box: the part of the picture that the map covers, in pixels of the picture; for a crop of a reduced copy to
+            the nearest pixel.
+        values: (h, w) float64.
+    """
+
+    box: Box
+    values: NDArray[np.float64]
+
+
+def mean_shares(feature_map: Tensor) -> Tensor:
+    """What each position adds to `pooled`: (N, C, H, W) → the same shape."""
+    return feature_map / feature_map[0, 0].numel()
+
+
+def deviation_shares(feature_map: Tensor) -> Tensor:
+    """What each position adds to `spread`: (N, C, H, W) → the same shape."""
+    centred = feature_map - pooled(feature_map)[:, :, None, None]
+    return (centred * centred + STD_EPSILON) / (feature_map[0, 0].numel() * spread(feature_map)[:, :, None, None])
+
+
+SHARES = {"mean": mean_shares, "std": deviation_shares}
+
+
+def contributions(encoder: Encoder, pixels: NDArray[np.uint8], weights: NDArray[np.float64]) -> Iterator[Contribution]:
+    """Split Σ weights · features over the picture: the values of all maps together sum to it.
+
+    Args:
+        encoder: what gives the features.
+        pixels: (H, W, 3) sRGB, at the view size.
+        weights: (D,) one for each feature.
+    """
+    backbone, spec = encoder.backbone, encoder.config.features
+    height, width = pixels.shape[:2]
+    wanted = wanted_stages(backbone, spec)
+    channels = backbone.channels(spec.layer)
+    lengths = [channels[stage] for stage in wanted for _ in spec.moments]
+    with torch.inference_mode():
+        picture = torch.from_numpy(pixels).to(encoder.device).permute(2, 0, 1)[None].float() / 255
+        shares = torch.from_numpy(weights / (spec.crops or 1)).to(encoder.device, torch.float32)
+        blocks = iter(torch.split(shares, lengths * len(spec.scales)))
+        for scale in spec.scales:
+            of_stage = {stage: [next(blocks) for _ in spec.moments] for stage in wanted}
+            crops = view_at(picture, scale, spec, encoder.config.preprocessing)
+            copy = copy_size(height, width, scale)
+            boxes = [box_in_picture(box, copy, (height, width)) for box in boxes_read(*copy, spec)]
+            for stage, feature_map in backbone.chosen_stages(crops, wanted, spec.layer):
+                maps = torch.stack(
+                    [
+                        _weighted(feature_map.float(), moment, block)
+                        for moment, block in zip(spec.moments, of_stage[stage], strict=True)
+                    ]
+                ).sum(dim=0)
+                for box, values in zip(boxes, maps, strict=True):
+                    yield Contribution(box, values.double().cpu().numpy())
+
+
+def _weighted(feature_map: Tensor, moment: str, weights: Tensor) -> Tensor:
+    """The maps (R, h, w) of each crop for one moment of feature maps (R, C, h, w)."""
+    # As torch.nn.functional.normalize does.
+    norm: Tensor = MOMENTS[moment](feature_map).norm(dim=1).clamp_min(1e-12)
+    weighted: Tensor = torch.einsum("c,nchw->nhw", weights, SHARES[moment](feature_map))
+    return weighted / norm[:, None, None]

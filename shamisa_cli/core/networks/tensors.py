@@ -1,0 +1,97 @@
+"""Scores of pictures that are tensors already: in a training loop, a validation step, a loss."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.models.loading import Model, load_model
+from shamisa_cli.core.models.resolver import DEFAULT_MODEL
+from shamisa_cli.core.networks.features import extract
+from shamisa_cli.core.probe.ridge import POINTS
+from shamisa_cli.core.scoring.pipeline import ViewSize, effective_view_size, require_probe
+
+
+class TensorScorer(nn.Module):
+    """Scores 0…100 of sRGB pictures (N, 3, H, W) or (3, H, W) in 0…1, as `score` gives them for files.
+
+    A picture whose long side is within the view size scores as its file does, to a hundredth of a point. Larger ones
+    are reduced by torch's antialiased bicubic filter, which differs a little from the one files are read with.
+    Gradients reach the pictures, so that a score can be part of a loss; the model itself stays frozen, in evaluation
+    mode and in float32, whatever becomes of a module it is part of.
+
+    Args:
+        model: a loaded model, a name, a folder, or "hf:org/name@revision"; None takes the default one. A name is
+            loaded on the CPU; move the scorer with `to`.
+        view_size: the long side at which pictures are judged; "model" as the model says, None as they are.
+
+    Raises:
+        ModelError: the model is missing, damaged, or has no regressor.
+        SettingError: the view size is too small.
+    """
+
+    weights: Tensor
+    feature_mean: Tensor
+    feature_scale: Tensor
+
+    def __init__(self, model: str | Model | None = None, *, view_size: ViewSize = "model") -> None:
+        super().__init__()
+        if not isinstance(model, Model):
+            model = load_model(model or DEFAULT_MODEL, device="cpu", runtime="torch")
+        probe = require_probe(model)
+        self.config = model.encoder.config
+        self.view_size = effective_view_size(model.encoder, view_size)
+        # A copy, so that moving the scorer does not move the model under whoever else holds it.
+        self.backbone = copy.deepcopy(model.network.backbone)
+        self.bias = probe.bias
+        for name in ("weights", "feature_mean", "feature_scale"):
+            vector = torch.from_numpy(getattr(probe, name)).float().to(model.network.device)
+            self.register_buffer(name, vector)
+        self.train(False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Scores (N,) float32 of pictures (N, 3, H, W), or a score () of one picture (3, H, W).
+
+        Raises:
+            SettingError: another shape, no floating-point numbers, or numbers outside 0…1.
+        """
+        _check(images)
+        pixels = (images if images.ndim == 4 else images[None]).to(self.weights.device, torch.float32)
+        with torch.autocast(pixels.device.type, enabled=False):
+            features = extract(self.backbone, self._viewed(pixels), self.config.features, self.config.preprocessing)
+        standardised = (features - self.feature_mean) / self.feature_scale
+        position = self.bias + (standardised * self.weights).sum(dim=1)
+        scores = (POINTS * position).clamp(0, POINTS)
+        return scores if images.ndim == 4 else scores[0]
+
+    def train(self, mode: bool = True) -> Self:  # noqa: ARG002
+        """Stay in evaluation mode: batch norm of a frozen encoder must not learn from what it judges."""
+        return super().train(False)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        # Follow to another device, but stay float32 where a model around this one becomes half precision.
+        return super()._apply(lambda tensor: tensor.to(fn(tensor).device), recurse)  # type: ignore[no-untyped-call,no-any-return]
+
+    def _viewed(self, pixels: Tensor) -> Tensor:
+        height, width = pixels.shape[2:]
+        long_side = max(height, width)
+        if self.view_size is None or long_side <= self.view_size:
+            return pixels
+        size = [max(1, round(side * self.view_size / long_side)) for side in (height, width)]
+        return F.interpolate(pixels, size=size, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
+
+
+def _check(images: Tensor) -> None:
+    if images.ndim not in (3, 4) or images.shape[-3] != 3 or 0 in images.shape:
+        raise SettingError(f"Pictures are tensors (N, 3, H, W) or (3, H, W); this one is {tuple(images.shape)}.")
+    if not images.is_floating_point():
+        raise SettingError(f"Pictures are floating-point numbers in 0…1, and these are {images.dtype}. Divide by 255.")
+    low, high = (float(end) for end in images.detach().aminmax())
+    if not (low >= 0 and high <= 1):
+        raise SettingError(f"Pictures are numbers in 0…1, and these run from {low:g} to {high:g}.")

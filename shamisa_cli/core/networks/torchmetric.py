@@ -1,0 +1,80 @@
+"""Mean quality of generated or restored pictures as a metric of torchmetrics (an optional dependency)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.models.loading import Model
+from shamisa_cli.core.networks.tensors import TensorScorer
+from shamisa_cli.core.scoring.pipeline import ViewSize
+
+try:
+    from torchmetrics import Metric
+except ImportError as error:
+    raise ImportError(
+        "ShamisaScore needs torchmetrics. Install it with: pip install 'shamisa[torchmetrics]'"
+    ) from error
+
+REDUCTIONS = ("mean", "sum")
+
+
+class ShamisaScore(Metric):
+    """The mean (or sum) of no-reference scores 0…100 over all pictures seen, on all processes; higher is better.
+
+    The frozen model is no submodule: checkpoints of what the metric is part of do not carry its weights, and
+    `train()` does not reach it. It moves with `to` all the same.
+
+    Args:
+        model, view_size: as for `TensorScorer`.
+        reduction: "mean" or "sum".
+        **settings: of `torchmetrics.Metric`, such as `dist_sync_on_step`.
+
+    Raises:
+        ModelError: the model is missing, damaged, or has no regressor.
+        SettingError: an unknown reduction, or a view size that is too small.
+    """
+
+    is_differentiable = True
+    higher_is_better = True
+    full_state_update = False
+    plot_lower_bound = 0.0
+    plot_upper_bound = 100.0
+
+    total: Tensor
+    count: Tensor
+
+    def __init__(
+        self,
+        model: str | Model | None = None,
+        *,
+        view_size: ViewSize = "model",
+        reduction: str = "mean",
+        **settings: Any,
+    ) -> None:
+        super().__init__(**settings)
+        if reduction not in REDUCTIONS:
+            raise SettingError(f"The reduction is {reduction!r}; it can be {' or '.join(REDUCTIONS)}.")
+        self.reduction = reduction
+        self._held = (TensorScorer(model, view_size=view_size),)  # in a tuple, where torch does not look for modules
+        self.add_state("total", torch.tensor(0.0), dist_reduce_fx="sum")
+        self.add_state("count", torch.tensor(0), dist_reduce_fx="sum")
+
+    def update(self, images: Tensor) -> None:
+        """Take pictures in: sRGB (N, 3, H, W) or (3, H, W) in 0…1. Raises SettingError as `TensorScorer` does."""
+        scores = self._held[0](images).to(self.total.device)
+        self.total = self.total + scores.sum()
+        self.count = self.count + scores.numel()
+
+    def compute(self) -> Tensor:
+        """The mean or sum () of the scores of all pictures taken in."""
+        return self.total / self.count if self.reduction == "mean" else self.total
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], *arguments: Any, **settings: Any) -> Self:
+        self._held[0]._apply(fn)
+        super()._apply(fn, *arguments, **settings)
+        return self

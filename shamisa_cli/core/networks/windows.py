@@ -1,0 +1,131 @@
+"""Two pictures of any size → signed maps and a score; large ones in windows that overlap, so that no seam shows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from shamisa_cli.core.networks.distortion_network import MAPS, MULTIPLE, Related, RelationalModel
+from shamisa_cli.core.networks.pair_statistics import comb_change, level_counts
+from shamisa_cli.core.training.relational.ordered_sets import STRIDE
+
+Pixels = npt.NDArray[np.uint8]
+Maps = npt.NDArray[np.float32]
+
+WINDOW_PIXELS = 1_500_000
+"""The most the networks see at once: about a gigabyte of feature maps. What is smaller is never cut."""
+
+
+COUNTED_PIXELS = 1_000_000
+"""The most whose levels are counted at once."""
+
+
+@dataclass(frozen=True)
+class Relation:
+    """What the networks make of a pair (a, b).
+
+    Attributes:
+        maps: (9, ⌈H/8⌉, ⌈W/8⌉) float32, as `network.MAPS` names them; positive where b has more.
+        score: −100…100; negative: b is worse; exactly 0 for equal pictures.
+    """
+
+    maps: Maps
+    score: float
+
+
+@dataclass(frozen=True)
+class Span:
+    """Part of one side, in pixels: `start` to `stop` are asked for, `first` to `last` are looked at."""
+
+    start: int
+    stop: int
+    first: int
+    last: int
+
+
+def relate(model: RelationalModel, a: Pixels, b: Pixels) -> Relation:
+    """Compare two pictures, sRGB (H, W, 3) of one size.
+
+    Sides that are no multiples of 16 are continued by mirroring; what the networks say of that is left out.
+    Swapping a and b flips every sign exactly.
+
+    Args:
+        model: in evaluation mode, on any device.
+    """
+    assert a.shape == b.shape
+    height, width = a.shape[:2]
+    device = next(model.parameters()).device
+    combs = comb_change(_level_counts(a, device), _level_counts(b, device))
+    a, b = _mirrored(a), _mirrored(b)
+    rows, columns = a.shape[0] // STRIDE, a.shape[1] // STRIDE
+    whole = Related(*(torch.empty(1, count, rows, columns, device=device) for count in (len(MAPS), 1, 1)))
+    with torch.inference_mode():
+        for y, x in _windows(a.shape[0], a.shape[1], WINDOW_PIXELS, model.distortion.halo):
+            seen = [_tensor(side[y.first : y.last, x.first : x.last], device) for side in (a, b)]
+            part = model.distortion(*seen).part(
+                _places(y.start - y.first, y.stop - y.first), _places(x.start - x.first, x.stop - x.first)
+            )
+            place = whole.part(_places(y.start, y.stop), _places(x.start, x.stop))
+            for there, here in zip(place.tensors, part.tensors, strict=True):
+                there.copy_(here)
+        inside = whole.part(slice(math.ceil(height / STRIDE)), slice(math.ceil(width / STRIDE)))
+        score = float(model.scoring(inside, combs)[0]) + 0.0  # no zero has a sign
+    return Relation(inside.maps[0].cpu().numpy(), score)
+
+
+def _level_counts(pixels: Pixels, device: torch.device) -> Tensor:
+    """Of a whole picture, some rows at a time."""
+    rows = max(1, COUNTED_PIXELS // pixels.shape[1])
+    parts = (pixels[start : start + rows] for start in range(0, len(pixels), rows))
+    return sum((level_counts(_tensor(part, device)) for part in parts), start=torch.zeros((), device=device))
+
+
+def _windows(height: int, width: int, most: int, halo: int) -> Iterator[tuple[Span, Span]]:
+    """The cheapest grid of overlapping windows of at most so many pixels, row by row."""
+    grids = (_grid(height, width, rows, most, halo) for rows in range(1, 1 + math.ceil(height / MULTIPLE)))
+    rows, columns = min((grid for grid in grids if grid is not None), key=lambda grid: _seen(grid[0]) * _seen(grid[1]))
+    for y in rows:
+        for x in columns:
+            yield y, x
+
+
+def _grid(height: int, width: int, count: int, most: int, halo: int) -> tuple[list[Span], list[Span]] | None:
+    """`count` rows, and as few columns as their height allows; None where not even narrow ones would do."""
+    rows = _spans(height, count, halo)
+    room = most // max(span.last - span.first for span in rows)
+    if room >= width:
+        return rows, _spans(width, 1, halo)
+    part = (room - 2 * halo) // MULTIPLE * MULTIPLE
+    return (rows, _spans(width, math.ceil(width / part), halo)) if part > 0 else None
+
+
+def _seen(spans: list[Span]) -> int:
+    return sum(span.last - span.first for span in spans)
+
+
+def _spans(side: int, count: int, halo: int) -> list[Span]:
+    """A side in at most `count` equal parts, each with its surroundings as far as the picture goes."""
+    part = math.ceil(side / count / MULTIPLE) * MULTIPLE
+    ends = [(start, min(side, start + part)) for start in range(0, side, part)]
+    return [Span(start, stop, max(0, start - halo), min(side, stop + halo)) for start, stop in ends]
+
+
+def _mirrored(pixels: Pixels) -> Pixels:
+    """The picture continued to the right and downwards to sides that are multiples of `MULTIPLE`."""
+    missing = [(0, -side % MULTIPLE) for side in pixels.shape[:2]]
+    return np.pad(pixels, [*missing, (0, 0)], mode="symmetric") if any(map(any, missing)) else pixels
+
+
+def _tensor(pixels: Pixels, device: torch.device) -> Tensor:
+    """(H, W, 3) levels → (1, 3, H, W) in 0…1."""
+    return torch.from_numpy(np.require(pixels, requirements=["C", "W"])).to(device).permute(2, 0, 1)[None].float() / 255
+
+
+def _places(start: int, stop: int) -> slice:
+    return slice(start // STRIDE, stop // STRIDE)

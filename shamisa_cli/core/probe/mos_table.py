@@ -1,0 +1,259 @@
+"""Tables of human scores: a CSV file of pictures and their MOS, read strictly."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import math
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shamisa_cli.core.errors import MosTableError, SettingError
+
+MAX_BYTES = 100_000_000
+MIN_ROWS = 10
+_LARGEST_SCORE = 1e12
+"""No rating scale reaches this; squares of larger numbers would soon overflow."""
+
+
+@dataclass(frozen=True)
+class MosTable:
+    """Pictures and their human scores, in the order of the file.
+
+    Attributes:
+        paths: (n,) pictures; relative names in the file are relative to the file's folder. They need not exist.
+        mos: (n,) finite scores, not all equal.
+        groups: (n,) names of rows that must stay together in a split, or None.
+        subsets: (n,) names of parts to report by themselves, or None.
+        references: (n,) the undistorted picture of each, or None.
+    """
+
+    paths: tuple[Path, ...]
+    mos: NDArray[np.float64]
+    groups: tuple[str, ...] | None = None
+    subsets: tuple[str, ...] | None = None
+    references: tuple[Path, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def take(self, rows: Sequence[int] | NDArray[np.int64]) -> MosTable:
+        """The table of the given rows alone."""
+        return MosTable(
+            tuple(self.paths[row] for row in rows),
+            self.mos[np.asarray(rows, dtype=np.int64)],
+            None if self.groups is None else tuple(self.groups[row] for row in rows),
+            None if self.subsets is None else tuple(self.subsets[row] for row in rows),
+            None if self.references is None else tuple(self.references[row] for row in rows),
+        )
+
+
+def read_mos_table(
+    path: Path,
+    *,
+    image_column: str = "image",
+    mos_column: str = "mos",
+    group_column: str | None = None,
+    subset_column: str | None = None,
+    reference_column: str | None = None,
+) -> MosTable:
+    """Read a comma-separated UTF-8 file whose first line names its columns; other columns are ignored.
+
+    Where references are named and groups are not, the rows of one reference are a group.
+
+    Raises MosTableError, naming file, line and column and what was expected, if the file is missing, too
+    large or not UTF-8; if a column is missing or named twice; if a row has too many or too few cells, an
+    empty cell, or a score that is not a finite number; if a picture occurs twice; and if there are fewer
+    than `MIN_ROWS` rows or all scores are equal.
+    """
+    rows = _rows(path, _text(path))
+    line, header = next(rows, (1, []))
+    columns = [name.strip() for name in header]
+
+    def position(name: str) -> int:
+        return _position(path, line, columns, name)
+
+    image, score = position(image_column), position(mos_column)
+    optional = (group_column, subset_column, reference_column)
+    named = {name: position(name) for name in optional if name is not None}
+
+    paths: list[Path] = []
+    scores: list[float] = []
+    names: dict[str | None, list[str]] = {name: [] for name in named}
+    first_seen: dict[str, int] = {}
+    for line, row in rows:
+        if len(row) != len(columns):
+            wrong = f"{len(row)} cells, and {len(columns)} were expected as in the first line"
+            raise _error(path, line, None, wrong)
+        picture = path.parent / _picture(path, line, image_column, row[image])
+        before = first_seen.setdefault(os.path.normpath(picture), line)
+        if before != line:
+            wrong = f"names {row[image]!r}, as line {before} does; each picture was expected once"
+            raise _error(path, line, image_column, wrong)
+        paths.append(picture)
+        scores.append(_number(path, line, mos_column, row[score]))
+        for name, column in named.items():
+            names[name].append(_name(path, line, name, row[column]))
+
+    if len(scores) < MIN_ROWS:
+        raise MosTableError(f"{path} has {len(scores)} scored pictures; at least {MIN_ROWS} rows were expected.")
+    if min(scores) == max(scores):
+        raise _error(path, 2, mos_column, f"is {scores[0]:g} in every row; scores that differ were expected")
+    references = None if reference_column is None else tuple(path.parent / name for name in names[reference_column])
+    groups = None if references is None else tuple(os.path.normpath(reference) for reference in references)
+    return MosTable(
+        paths=tuple(paths),
+        mos=np.array(scores, dtype=np.float64),
+        groups=groups if group_column is None else tuple(names[group_column]),
+        subsets=tuple(names[subset_column]) if subset_column is not None else None,
+        references=references,
+    )
+
+
+def read_column(path: Path, column: str, *, image_column: str = "image") -> dict[Path, str]:
+    """One column of a table such as `read_mos_table` takes, as text by picture; empty where a cell is.
+
+    Raises MosTableError, naming file, line and column, as `read_mos_table` does for what is not about scores.
+    """
+    rows = _rows(path, _text(path))
+    line, header = next(rows, (1, []))
+    columns = [name.strip() for name in header]
+    image, wanted = (_position(path, line, columns, name) for name in (image_column, column))
+    found: dict[Path, str] = {}
+    for line, row in rows:
+        if len(row) != len(columns):
+            raise _error(path, line, None, f"{len(row)} cells, and {len(columns)} were expected as in the first line")
+        found[path.parent / _picture(path, line, image_column, row[image])] = row[wanted].strip()
+    return found
+
+
+def too_few(readable: int, count: int, needed: int = MIN_ROWS) -> str:
+    """What is said when too few pictures of a table could be read."""
+    return (
+        f"{readable} of the {count} pictures could be read, and at least {needed} are needed. "
+        f"Check the names in the table: they are relative to its folder."
+    )
+
+
+def column_names(path: Path) -> list[str]:
+    """The names in the first line of a table. Raises MosTableError as `read_mos_table` does."""
+    _, header = next(_rows(path, _text(path)), (1, []))
+    return [name.strip() for name in header]
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError as error:
+        raise MosTableError(f"{path} does not exist; a CSV file of human scores was expected.") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise MosTableError(f"{path} cannot be read: {reason}. A CSV file of human scores was expected.") from error
+    if len(data) > MAX_BYTES:
+        raise MosTableError(f"{path} is larger than {MAX_BYTES // 1_000_000} MB; a table of scores is smaller.")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # With a byte order mark the codec counts from behind it.
+        read = data[len(data) - len(error.object) :][: error.start]
+        line, column = read.count(b"\n") + 1, len(read) - (read.rfind(b"\n") + 1) + 1
+        raise MosTableError(
+            f"{path}, line {line}, byte {column}: not UTF-8 text; a CSV file saved as UTF-8 was expected."
+        ) from error
+
+
+def _rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
+    """Rows that are not blank, each with the number of the line it begins on."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    begins = 1
+    try:
+        for row in reader:
+            if row:
+                yield begins, row
+            begins = reader.line_num + 1
+    except csv.Error as error:
+        raise _error(path, begins, None, f"is not CSV ({error}); cells separated by commas were expected") from error
+
+
+def _position(path: Path, line: int, columns: list[str], name: str) -> int:
+    if columns.count(name) > 1:
+        raise _error(path, line, name, "is named twice, and once was expected")
+    if name in columns:
+        return columns.index(name)
+    near = difflib.get_close_matches(name, columns, n=1, cutoff=0.5)
+    present = ", ".join(repr(column) for column in columns) or "none"
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    if len(columns) == 1 and any(separator in columns[0] for separator in ";\t"):
+        hint = " The cells seem to be separated by something else than commas."
+    raise _error(path, line, name, f"is missing; the columns present are {present}", hint)
+
+
+def _picture(path: Path, line: int, column: str, cell: str) -> str:
+    name = _name(path, line, column, cell)
+    if "\0" in name:
+        raise _error(path, line, column, "has a zero byte, and a file name was expected")
+    return name
+
+
+def _name(path: Path, line: int, column: str, cell: str) -> str:
+    if not cell.strip():
+        raise _error(path, line, column, "is empty, and a name was expected")
+    return cell.strip()
+
+
+def _number(path: Path, line: int, column: str, cell: str) -> float:
+    expected = "a finite number such as 3.25 was expected"
+    if not cell.strip():
+        raise _error(path, line, column, f"is empty, and {expected}")
+    try:
+        value = float(cell)
+    except ValueError:
+        value = None
+    if value is None or "_" in cell:
+        raise _error(path, line, column, f"is {_shortened(cell)}, which is not a number; {expected}") from None
+    if not math.isfinite(value) or abs(value) > _LARGEST_SCORE:
+        raise _error(path, line, column, f"is {_shortened(cell)}; {expected}")
+    return value
+
+
+def _shortened(cell: str) -> str:
+    return repr(cell if len(cell) <= 40 else cell[:37] + "...")
+
+
+def _error(path: Path, line: int, column: str | None, what: str, hint: str = "") -> MosTableError:
+    place = f"{path}, line {line}" if column is None else f"{path}, line {line}, column {column!r}"
+    return MosTableError(f"{place}: {what}.{hint}" if column is None else f"{place} {what}.{hint}")
+
+
+def matching_rows(wanted: Sequence[Path], known: Sequence[str], folders: Sequence[Path]) -> NDArray[np.int64]:
+    """For each wanted picture, (n,), the number of its row among the known paths.
+
+    Args:
+        wanted: pictures, as they can be opened from here.
+        known: paths as they were typed when the features were made.
+        folders: where that may have been, in order of preference: relative paths are tried against each.
+    Raises SettingError when no folder gives a row for every picture; the text names the first one missing.
+    """
+    targets = [_canonical(path) for path in wanted]
+    tables = [{_canonical(folder / path): row for row, path in enumerate(known)} for folder in folders]
+    best = max(tables, key=lambda table: sum(target in table for target in targets))
+    missing = [path for path, target in zip(wanted, targets, strict=True) if target not in best]
+    if missing:
+        others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise SettingError(
+            f"There are no stored features of {missing[0]}{others}. Embed every picture of the table with "
+            f"shamisa embed, and name the file from the same folder."
+        )
+    return np.array([best[target] for target in targets], dtype=np.int64)
+
+
+def _canonical(path: Path) -> str:
+    # Stored paths are valid Unicode: other bytes are written as escapes there, and so they must be here.
+    return os.path.realpath(path).encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,165 @@
+"""The cache as readers of pictures see it: by a file's content, under one model and one view size.
+
+Scores are kept whole, as they came from the regressor and the defect probes, so that a second run needs neither
+encoder nor pixels. Features are kept where they are what was asked for; a new regressor then scores from them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import shamisa_cli
+from shamisa_cli.core.records import ImageRecord
+from shamisa_cli.core.scoring.cache import Cache
+from shamisa_cli.core.scoring.scorer import Embedding
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.models.loading import Model
+
+COMPUTING_PACKAGES = {"onnx": "onnxruntime", "torch": "torch"}
+DECODING_PACKAGES = ("pillow", "pillow-heif")
+_SIZE = struct.Struct("<II")
+_KEPT = ("score", "mos", "width", "height")
+
+
+@dataclass(frozen=True)
+class FeatureShelf:
+    """Features of pictures.
+
+    Attributes:
+        cache: where they are.
+        context: a hash over all that features depend on beside the file's content.
+    """
+
+    cache: Cache
+    context: bytes
+
+    def get(self, content: bytes, path: Path) -> Embedding | None:
+        """The embedding of a file with this content."""
+        value = self.cache.get(_key(self.context, content))
+        if value is None:
+            return None
+        width, height = _SIZE.unpack_from(value)
+        return Embedding(path, np.frombuffer(value, "<f4", offset=_SIZE.size).astype(np.float32), width, height)
+
+    def put(self, content: bytes, finding: Embedding) -> None:
+        """Keep an embedding."""
+        if finding.features is not None:
+            size = _SIZE.pack(finding.width or 0, finding.height or 0)
+            self.cache.put("features", _key(self.context, content), size + finding.features.astype("<f4").tobytes())
+
+
+@dataclass(frozen=True)
+class ScoreShelf:
+    """Records of scored pictures; those whose features are known are made from them.
+
+    Attributes:
+        features: of the same model and view size.
+        context: a hash over all that scores depend on beside the file's content.
+        make: scores an embedding.
+    """
+
+    features: FeatureShelf
+    context: bytes
+    make: Callable[[Embedding], ImageRecord]
+
+    def get(self, content: bytes, path: Path) -> ImageRecord | None:
+        """The record of a file with this content."""
+        value = self.features.cache.get(_key(self.context, content))
+        if value is not None:
+            return _record(value, path)
+        embedding = self.features.get(content, path)
+        if embedding is None:
+            return None
+        record = self.make(embedding)
+        self.put(content, record)
+        return record
+
+    def put(self, content: bytes, finding: ImageRecord) -> None:
+        """Keep a record, if it has a score."""
+        if finding.score is not None:
+            self.features.cache.put("scores", _key(self.context, content), _value(finding))
+
+
+def feature_shelf(cache: Cache | None, model: Model, preprocessing: dict[str, Any]) -> FeatureShelf | None:
+    """Where the model's features under this preprocessing are; None without a cache.
+
+    Features are found again only under the versions of the libraries that made them: others may decode or compute
+    other numbers, and a score must not depend on what happens to be in the cache.
+    """
+    if cache is None:
+        return None
+    packages = (*DECODING_PACKAGES, COMPUTING_PACKAGES[model.encoder.runtime])
+    context = {
+        "encoder": model.encoder_fingerprint,
+        "preprocessing": preprocessing,
+        "runtime": model.encoder.runtime,
+        "device": str(model.encoder.device),
+        "packages": {"shamisa": shamisa_cli.__version__} | {name: _version(name) for name in packages},
+    }
+    return FeatureShelf(cache, _sha256(json.dumps(context, sort_keys=True).encode()))
+
+
+def score_shelf(
+    cache: Cache | None, model: Model, preprocessing: dict[str, Any], make: Callable[[Embedding], ImageRecord]
+) -> ScoreShelf | None:
+    """Where the model's scores are, under this preprocessing and its present regressor and defect probes."""
+    features = feature_shelf(cache, model, preprocessing)
+    if features is None:
+        return None
+    probes = hashlib.sha256()
+    for part in _parts((model.probe, model.defects)):
+        probes.update(part)
+    return ScoreShelf(features, _sha256(b"scores" + features.context + probes.digest()), make)
+
+
+def _parts(value: Any) -> list[bytes]:
+    """All numbers and texts of nested records, arrays and sequences, as bytes that are unlike for unlike values."""
+    if is_dataclass(value):
+        return [part for field in fields(value) for part in _parts(getattr(value, field.name))]
+    if isinstance(value, tuple):
+        return [part for each in value for part in _parts(each)]
+    if isinstance(value, np.ndarray):
+        return [f"{value.dtype.str}{value.shape}".encode(), value.tobytes()]
+    return [f"{value!r};".encode()]
+
+
+def _record(value: bytes, path: Path) -> ImageRecord:
+    known = json.loads(value)
+    interval = known["interval"]
+    return ImageRecord(
+        str(path),
+        **{name: known[name] for name in _KEPT},
+        interval=None if interval is None else (interval[0], interval[1]),
+        defects=known["defects"],
+    )
+
+
+def _value(record: ImageRecord) -> bytes:
+    whole = record.to_json()
+    # JSON's numbers are written so that the very same ones are read.
+    return json.dumps({name: whole[name] for name in (*_KEPT, "interval", "defects")}).encode()
+
+
+def _key(context: bytes, content: bytes) -> bytes:
+    return _sha256(context + content)
+
+
+def _sha256(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,275 @@
+"""Embedding a long list into one file, so that a killed run goes on where it stopped.
+
+Every few hundred pictures a part, itself a small table of features, is put into `.<target>.parts`. At the end
+the parts become the target and go away. A later run takes rows from the target and from parts as long as the
+encoder, the preprocessing, and the file's path, size and time of change are the same.
+"""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from shamisa_cli.core.errors import ImageError, ModelError
+from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
+from shamisa_cli.core.records import ImageRecord
+from shamisa_cli.core.scoring.feature_table import (
+    Features,
+    FeatureTable,
+    FileStamp,
+    Origin,
+    check_format,
+    load_features,
+    portable,
+    save_features,
+)
+from shamisa_cli.core.scoring.pipeline import ViewSize, embed_files, preprocessing_used, score_files
+from shamisa_cli.core.scoring.score_table import (
+    finished_rows,
+    scorer_of,
+    scores_schema,
+    scores_table,
+    stamps_in,
+    write_scores,
+)
+from shamisa_cli.core.scoring.scorer import Embedding
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.encoder.embedder import Embedder
+    from shamisa_cli.core.models.loading import Model
+    from shamisa_cli.core.scoring.result_cache import FeatureShelf
+
+ROWS_PER_PART = 256
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What a run did.
+
+    Attributes:
+        rows: pictures in the target.
+        reused: of them, how many were there before.
+        errors: the files that could not be read and are not in the target.
+    """
+
+    rows: int
+    reused: int
+    errors: tuple[ImageError, ...]
+
+
+def origin_of(model: Model, view_size: ViewSize = "model") -> Origin:
+    """What a table of this model's features says about where they come from."""
+    return Origin(model.encoder_fingerprint, model.name, preprocessing_used(model.encoder, view_size))
+
+
+def parts_folder(target: Path) -> Path:
+    """Where the parts of an unfinished table lie; hidden, so that who reads all tables of a folder passes over it."""
+    return target.with_name(f".{target.name}.parts")
+
+
+def remove_parts(parts: Path) -> None:
+    """Remove what `parts_folder` names, once the table is in its place."""
+    shutil.rmtree(parts, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class _Place:
+    table: Path
+    row: int
+
+
+def embed_to_file(
+    encoder: Embedder,
+    paths: Sequence[Path],
+    target: Path,
+    origin: Origin,
+    *,
+    jobs: int | None = None,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    shelf: FeatureShelf | None = None,
+    advance: Callable[[int], None] = lambda _pictures: None,
+    rows_per_part: int = ROWS_PER_PART,
+) -> Collected:
+    """Embed `paths` into `target`, one row a readable picture, in the order given.
+
+    Args:
+        origin: goes into the file; pictures are judged at the view size its preprocessing names.
+        shelf: features that are known from elsewhere, and where new ones go; see `feature_shelf_of`.
+        advance: called with the number of pictures that are done, as they are.
+        rows_per_part: how much work a kill may cost at most.
+
+    Raises:
+        SettingError: unknown suffix of `target`, or an impossible setting.
+        OSError: the target or its parts cannot be written.
+    """
+    check_format(target)
+    parts = parts_folder(target)
+    stamps = {path: stamp for path in paths if (stamp := _stamp(path)) is not None}
+    known = _known_rows([target, *sorted(parts.glob("*.safetensors"))], origin)
+    missing = [path for path in paths if stamps.get(path) not in known]
+    reused = len(paths) - len(missing)
+    advance(reused)
+
+    errors: list[ImageError] = []
+    embeddings = embed_files(
+        encoder, missing, jobs=jobs, view_size=origin.preprocessing["view_size"], max_pixels=max_pixels, shelf=shelf
+    )
+    with closing(embeddings):
+        for batch in in_batches(_readable(embeddings, errors, advance), rows_per_part):
+            part = parts / f"{uuid.uuid4().hex}.safetensors"
+            rows = [stamps[Path(embedding.path)] for embedding, _ in batch]
+            features = np.stack([features for _, features in batch])
+            save_features(part, rows, encoder.feature_length, [features], origin)
+            known.update({stamp: _Place(part, row) for row, stamp in enumerate(rows)})
+
+    wanted = [stamps[path] for path in paths if stamps.get(path) in known]
+    save_features(target, wanted, encoder.feature_length, _gather(wanted, known), origin)
+    remove_parts(parts)
+    return Collected(len(wanted), reused, tuple(errors))
+
+
+def _stamp(path: Path) -> FileStamp | None:
+    try:
+        return FileStamp.of(path)
+    except OSError:
+        return None  # decoding it will say what is wrong
+
+
+def _known_rows(tables: Sequence[Path], origin: Origin) -> dict[FileStamp, _Place]:
+    known: dict[FileStamp, _Place] = {}
+    for path in tables:
+        table = _existing(path)
+        if table is not None and table.origin.same_features(origin):
+            known.update({stamp: _Place(path, row) for row, stamp in enumerate(table.stamps)})
+    return known
+
+
+def _existing(path: Path) -> FeatureTable | None:
+    try:
+        return load_features(path) if path.exists() else None
+    except ModelError:
+        return None  # nothing to take from it, and the run replaces it
+
+
+def _readable(
+    embeddings: Generator[Embedding, None, None], errors: list[ImageError], advance: Callable[[int], None]
+) -> Iterator[tuple[Embedding, Features]]:
+    for embedding in embeddings:
+        if embedding.features is not None:
+            yield embedding, embedding.features
+        elif embedding.error is not None:
+            errors.append(embedding.error)
+        advance(1)
+
+
+def in_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of so many items; the last may be shorter."""
+    batch: list[T] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _gather(stamps: Sequence[FileStamp], places: Mapping[FileStamp, _Place]) -> Iterator[Features]:
+    # Rows of an old target and of parts may alternate: keep the last tables that were opened.
+    opened = lru_cache(maxsize=2)(load_features)
+    for table, group in groupby((places[stamp] for stamp in stamps), key=lambda place: place.table):
+        rows = [place.row for place in group]
+        for start in range(0, len(rows), ROWS_PER_PART):
+            yield opened(table).features[rows[start : start + ROWS_PER_PART]]
+
+
+@dataclass(frozen=True)
+class Tabled:
+    """What a run did.
+
+    Attributes:
+        rows: pictures in the table.
+        reused: of them, how many were there before.
+    """
+
+    rows: int
+    reused: int
+
+
+def score_to_file(
+    model: Model,
+    paths: Sequence[Path],
+    target: Path,
+    *,
+    view_size: ViewSize = "model",
+    jobs: int | None = None,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    advance: Callable[[int], None] = lambda _pictures: None,
+    rows_per_part: int = ROWS_PER_PART,
+) -> Tabled:
+    """Score `paths` into a Parquet table, one row a picture in the order given, which appears when it is complete.
+
+    Rows of an earlier run, finished or killed, stay if model, preprocessing and the file's path, size and time of
+    change are the same. Pictures that could not be read are tried again. What several runs do to the same target
+    at once is done twice, and is in the table once.
+
+    Args:
+        advance: called with the number of pictures that are done, as they are.
+        rows_per_part: how much work a kill may cost at most.
+
+    Raises:
+        ModelError: the model has no regressor.
+        SettingError: an impossible setting.
+        OSError: the target or its parts cannot be written.
+    """
+    import pyarrow as pa
+
+    scorer = scorer_of(model, view_size)
+    schema = scores_schema(scorer)
+    parts = parts_folder(target)
+    kept = pa.concat_tables([finished_rows(file, scorer) for file in (target, *sorted(parts.glob("*.parquet")))])
+    places = {stamp: place for place, stamp in enumerate(stamps_in(kept))}
+    stamps = {path: _stamp_or_name(path) for path in paths}
+    missing = [path for path in paths if stamps[path] not in places]
+    reused = len(paths) - len(missing)
+    advance(reused)
+
+    found = [kept]
+    scored = score_files(model, missing, jobs=jobs, view_size=view_size, max_pixels=max_pixels)
+    with closing(scored):
+        for batch in in_batches(_counted(zip(missing, scored, strict=True), advance), rows_per_part):
+            table = scores_table([(stamps[path], record) for path, record in batch], schema)
+            write_scores(parts / f"{uuid.uuid4().hex}.parquet", table)
+            begun = sum(len(each) for each in found)
+            places |= {stamps[path]: begun + place for place, (path, _) in enumerate(batch)}
+            found.append(table)
+    whole = pa.concat_tables(found)
+    write_scores(target, whole.take(pa.array([places[stamps[path]] for path in paths], pa.int64())))
+    remove_parts(parts)
+    return Tabled(len(paths), reused)
+
+
+def _stamp_or_name(path: Path) -> FileStamp:
+    try:
+        return FileStamp.of(path)
+    except OSError:
+        return FileStamp(portable(str(path)), 0, 0)  # decoding it will say what is wrong
+
+
+def _counted(
+    items: Iterable[tuple[Path, ImageRecord]], advance: Callable[[int], None]
+) -> Iterator[tuple[Path, ImageRecord]]:
+    for item in items:
+        advance(1)
+        yield item

@@ -1,0 +1,129 @@
+"""From one file to what is wanted of it: through the cache where it knows, else decoded and embedded."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from shamisa_cli.core.errors import ImageError
+from shamisa_cli.core.images.decoding import Picture, decode, read_file
+from shamisa_cli.core.records import ImageRecord
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.encoder.embedder import Embedder
+
+Pixels = npt.NDArray[np.uint8]
+Features = npt.NDArray[np.float32]
+
+LONGEST_REMEMBERED = 100_000_000
+"""Bytes; larger files are decoded from the disk, since one that is looked up is read whole before."""
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """What the encoder made of one file: either features, or the reason why there are none.
+
+    Attributes:
+        path: the file, or the address of a picture that is no file here.
+        features: (D,) float32.
+        width, height: of the upright original, in pixels.
+        error: why the file could not be read.
+    """
+
+    path: Path | str
+    features: Features | None = None
+    width: int | None = None
+    height: int | None = None
+    error: ImageError | None = None
+
+
+Finding = TypeVar("Finding", Embedding, ImageRecord)
+
+
+class Shelf(Protocol[Finding]):
+    """What is known about files, by the SHA-256 of their content. For use by several threads."""
+
+    def get(self, content: bytes, path: Path) -> Finding | None:
+        """What is known about such a file, under the name it has now."""
+
+    def put(self, content: bytes, finding: Finding) -> None:
+        """Keep what was found out; what could not be is not kept."""
+
+
+@dataclass(frozen=True)
+class Sight(Generic[Finding]):
+    """What a thread made of one file.
+
+    Attributes:
+        content: SHA-256 of the file's bytes; None where the cache is not asked.
+        known: what earlier runs found out.
+        picture: the pixels; None where they are not needed.
+        features: None where the encoder must not be used by several threads at once.
+    """
+
+    content: bytes | None = None
+    known: Finding | None = None
+    picture: Picture | None = None
+    features: Features | None = None
+
+
+@dataclass(frozen=True)
+class Sighting(Generic[Finding]):
+    """How files are looked at in one run: `look` in many threads, then `finish` in one.
+
+    Attributes:
+        encoder: if it is `concurrent`, it embeds in `look`, else in `finish`.
+        view_size: in pixels; None for every pixel.
+        max_pixels: larger pictures are refused, whatever is known about them.
+        make: what is wanted of an embedding, or of its error.
+        shelf: what is known and where new findings go; None without a cache.
+        keeps_pixels: whether someone wants the pixels of known pictures too.
+    """
+
+    encoder: Embedder
+    view_size: int | None
+    max_pixels: int
+    make: Callable[[Embedding], Finding]
+    shelf: Shelf[Finding] | None = None
+    keeps_pixels: bool = False
+
+    def look(self, path: Path) -> Sight[Finding]:
+        """Read one file, as far as it is not known. Raises ImageError where it cannot be read."""
+        # The bytes that are hashed are those that are decoded, even if someone is writing to the file.
+        data = None if self.shelf is None else read_file(path, LONGEST_REMEMBERED)
+        content = None if data is None else hashlib.sha256(data).digest()
+        known = self._known(content, path)
+        if known is not None and not self.keeps_pixels:
+            return Sight(content, known)
+        picture = decode(path, content=data, view_size=self.view_size, max_pixels=self.max_pixels)
+        features = self.encoder.embed(picture.pixels) if known is None and self.encoder.concurrent else None
+        return Sight(content, known, picture, features)
+
+    def finish(self, path: Path, looking: Future[Sight[Finding]]) -> tuple[Finding, Pixels | None]:
+        """What is wanted of a file, and its pixels (H, W, 3) as they were judged where they were needed."""
+        try:
+            sight = looking.result()
+        except ImageError as error:
+            return self.make(Embedding(path, error=error)), None
+        pixels = None if sight.picture is None else sight.picture.pixels
+        if sight.known is not None:
+            return sight.known, pixels
+        assert sight.picture is not None
+        features = self.encoder.embed(sight.picture.pixels) if sight.features is None else sight.features
+        finding = self.make(Embedding(path, features, sight.picture.width, sight.picture.height))
+        if self.shelf is not None and sight.content is not None:
+            self.shelf.put(sight.content, finding)
+        return finding, pixels
+
+    def _known(self, content: bytes | None, path: Path) -> Finding | None:
+        known = None if self.shelf is None or content is None else self.shelf.get(content, path)
+        if known is None or (known.width or 0) * (known.height or 0) > self.max_pixels:
+            return None
+        return known

@@ -1,0 +1,174 @@
+"""Batches from worker processes, in order, from any step on."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, is_dataclass
+from pathlib import Path
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
+
+from shamisa_cli.core.errors import ShamisaError, TrainingError
+from shamisa_cli.core.machine import keep_freed_memory
+from shamisa_cli.core.training.distributed import World
+from shamisa_cli.core.training.pretraining.batch_recipe import TrainingBatch
+from shamisa_cli.core.training.pretraining.batches import BatchStream
+from shamisa_cli.core.training.pretraining.config import TrainingConfig
+
+
+class Batch(Protocol):
+    """What one training step takes: a frozen dataclass of tensors, or of such dataclasses."""
+
+    @property
+    def step(self) -> int:
+        """The training step it belongs to."""
+
+    def pin_memory(self) -> Self:
+        """The same in page-locked memory, from where a GPU copies without anyone waiting."""
+
+    def to(self, device: torch.device) -> Self:
+        """The same on another device."""
+
+
+SomeBatch = TypeVar("SomeBatch", bound=Batch)
+Item = TypeVar("Item", covariant=True)
+
+
+def batch_source(
+    pristine: Sequence[Path],
+    real: Sequence[Path],
+    config: TrainingConfig,
+    *,
+    workers: int,
+    world: World | None = None,
+) -> Callable[[int], Iterator[TrainingBatch]]:
+    """A function that gives the batches of a run from a step on.
+
+    Args:
+        pristine, real: photographs to draw references from.
+        config: the run's settings.
+        workers: processes that make batches; 0 makes them in this one. Their number changes no batch.
+        world: the processes that train together; each gets other batches. One alone when None.
+
+    Raises:
+        SettingError: there are too few photographs; known at once, before anything is begun.
+    """
+
+    place = world or World()
+
+    def stream(start_step: int) -> BatchStream:
+        steps = {"start_step": start_step, "steps": config.steps}
+        return BatchStream(pristine, real, config.batch, seed=config.seed, rank=place.rank, **steps)
+
+    def batches(start_step: int) -> Iterator[TrainingBatch]:
+        pin = place.device.type == "cuda"
+        return ahead(from_workers(stream(start_step).__iter__, workers=workers, pin=pin), place.device)
+
+    stream(0)
+    return batches
+
+
+def from_workers(stream: Callable[[], Iterator[Item]], *, workers: int, pin: bool) -> Iterator[Item]:
+    """The items of a stream that worker processes make, in order.
+
+    Args:
+        stream: called in each worker, so it can be pickled; gives the items that are that worker's, see `own_steps`.
+        workers: how many; 0 makes all items in this process.
+        pin: put them into page-locked memory.
+
+    Raises:
+        TrainingError: an item could not be made, or a worker was ended.
+    """
+    loader = DataLoader(
+        _Reported(stream),
+        batch_size=None,
+        num_workers=workers,
+        pin_memory=pin,
+        worker_init_fn=_begin_worker,
+        generator=torch.Generator(),  # its own, so that starting workers leaves the global one alone
+    )
+    try:
+        for item in loader:
+            if isinstance(item, _Failure):
+                raise TrainingError(item.sentence)
+            yield item
+    except RuntimeError as error:
+        raise TrainingError(
+            f"A process that makes batches ended ({error}). If memory ran out, use fewer workers."
+        ) from error
+
+
+def ahead(batches: Iterable[SomeBatch], device: torch.device) -> Iterator[SomeBatch]:
+    """The batches on the device; a GPU copies each one while it computes on the one before."""
+    if device.type != "cuda":
+        for batch in batches:
+            yield batch.to(device)
+        return
+    copying = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    copied: SomeBatch | None = None
+    for batch in batches:
+        if copied is not None:
+            yield _ready(copied, copying)
+        with torch.cuda.stream(copying):
+            copied = batch.to(device)
+    if copied is not None:
+        yield _ready(copied, copying)
+
+
+def _ready(batch: SomeBatch, copying: torch.cuda.Stream) -> SomeBatch:
+    """The batch for the stream in use: that stream, and not this process, waits until the copy is whole."""
+    using = torch.cuda.current_stream(copying.device)
+    using.wait_stream(copying)
+    for tensor in _tensors(batch):
+        if tensor.is_cuda:
+            tensor.record_stream(using)
+    return batch
+
+
+def _tensors(record: Any) -> Iterator[Tensor]:
+    """The tensors in a dataclass, and in those inside it."""
+    for value in vars(record).values():
+        if isinstance(value, Tensor):
+            yield value
+        elif is_dataclass(value):
+            yield from _tensors(value)
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """An error on its way out of a worker; the loader would make a traceback of it."""
+
+    sentence: str
+
+
+class _Reported(IterableDataset[Item | _Failure], Generic[Item]):
+    """A stream whose errors are its last item."""
+
+    def __init__(self, stream: Callable[[], Iterator[Item]]) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[Item | _Failure]:
+        try:
+            yield from self._stream()
+        except ShamisaError as error:
+            yield _Failure(str(error))
+
+
+def _begin_worker(_: int) -> None:
+    keep_freed_memory()
+    _leave_signals_to_the_parent()
+
+
+def _leave_signals_to_the_parent() -> None:
+    """Ctrl-C, or a cluster's request to end, goes to a whole group of processes; the parent alone decides.
+
+    So a worker leaves the group. It cannot ignore the request to end as such: its parent uses it too.
+    """
+    if hasattr(os, "setpgid"):
+        os.setpgid(0, 0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

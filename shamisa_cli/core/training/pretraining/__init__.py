@@ -1,0 +1,1 @@
+"""The self-supervised task: an encoder from photographs alone."""

@@ -1,0 +1,178 @@
+"""Training batches: photographs, crops, compositions, and the record of what was done to each crop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import IterableDataset, get_worker_info
+
+from shamisa_cli.core.distortions.composition import SeverityLaw, draw_composition
+from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.groups import GROUPS
+from shamisa_cli.core.training.pretraining.batch_recipe import BatchRecipe, SampleRecipe, TrainingBatch
+from shamisa_cli.core.training.random_crops import random_crop, readable_photos, stacked
+
+
+@dataclass(frozen=True)
+class BatchSettings:
+    """The shape of a batch (paper: B=2, R=3, 2 scales, C=4, L=5, 224 px: 252 crops).
+
+    Attributes:
+        samples: B.
+        photos: R, reference photographs a sample.
+        scales: S, each half the size of the one before.
+        compositions: C, shared by all views of a sample.
+        levels: L, severities of a composition's varying factor.
+        crop: side of a crop in pixels.
+        severity_law: the law severities are drawn from: "half-normal" (paper), "uniform", or "discrete" (0, 1 … 4).
+        most_operators: 1…7, how many operators a composition has at most.
+        fixed_order: apply the groups of a composition in one order, not a random one.
+        real_share: 0…1, chance that a sample takes its photographs from the real, already imperfect ones.
+        retained: crops that come along for retention alone, outside all relations: of real photographs where
+            there are any, else of pristine ones; one of each at most.
+    """
+
+    samples: int = 2
+    photos: int = 3
+    scales: int = 2
+    compositions: int = 4
+    levels: int = 5
+    crop: int = 224
+    severity_law: SeverityLaw = "half-normal"
+    most_operators: int = len(GROUPS)
+    fixed_order: bool = False
+    real_share: float = 0.0
+    retained: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.samples, self.photos, self.scales, self.compositions, self.levels) < 1:
+            raise SettingError("A batch needs at least one sample, photograph, scale, composition and level.")
+        if self.crop < 32:
+            raise SettingError(f"Crops of {self.crop} px are too small; 32 is the least.")
+        if not 1 <= self.most_operators <= len(GROUPS):
+            raise SettingError(
+                f"A composition was to have at most {self.most_operators} operators; it can have 1 to {len(GROUPS)}."
+            )
+        if not 0 <= self.real_share <= 1:
+            raise SettingError(f"The share of real photographs is {self.real_share}; it lies between 0 and 1.")
+        if self.retained < 0:
+            raise SettingError(f"{self.retained} retained crops were asked for; 0 is the least.")
+
+    @property
+    def references(self) -> int:
+        """B·V, how many of the crops are undistorted; they come first."""
+        return self.samples * self.photos * self.scales
+
+    @property
+    def crops(self) -> int:
+        """N, how many crops a batch has, those for retention alone not counted."""
+        return self.references * (1 + self.compositions * self.levels)
+
+
+class BatchStream(IterableDataset[TrainingBatch]):
+    """Batches start_step…steps − 1, each a function of (seed, step, rank) alone.
+
+    With a DataLoader's workers, worker w of W makes every W-th batch, so the loader, which takes from its
+    workers in turn, yields the same batches in the same order for any W. Use `batch_size=None`.
+
+    Args:
+        pristine: photographs taken as undistorted.
+        real: photographs that are not pristine, for `settings.real_share` and `settings.retained`.
+        settings: the shape of a batch.
+        seed: of the whole training.
+        rank: of this process among several.
+        start_step: the first step to make, for a run that goes on.
+        steps: where to stop.
+
+    Raises:
+        SettingError: there are too few photographs for a sample.
+    """
+
+    def __init__(
+        self,
+        pristine: Sequence[Path],
+        real: Sequence[Path],
+        settings: BatchSettings,
+        *,
+        seed: int,
+        rank: int = 0,
+        start_step: int = 0,
+        steps: int,
+    ) -> None:
+        check_pool(pristine, settings.photos if settings.real_share < 1 else 0, "pristine")
+        check_pool(real, settings.photos if settings.real_share > 0 else 0, "real")
+        self.pristine, self.real = tuple(pristine), tuple(real)
+        self.settings, self.seed, self.rank = settings, seed, rank
+        self.start_step, self.steps = start_step, steps
+
+    def __iter__(self) -> Iterator[TrainingBatch]:
+        return map(self.batch, own_steps(self.start_step, self.steps))
+
+    def batch(self, step: int) -> TrainingBatch:
+        """The batch of one step, on the CPU.
+
+        Raises:
+            TrainingError: the photographs cannot be read.
+        """
+        return self.recipe(step).batch()
+
+    def recipe(self, step: int) -> BatchRecipe:
+        """What the batch of one step is made of.
+
+        Raises:
+            TrainingError: the photographs cannot be read.
+        """
+        rng = np.random.default_rng([self.seed, step, self.rank])
+        samples = tuple(self._sample(rng) for _ in range(self.settings.samples))
+        return BatchRecipe(samples, self.settings.photos, self.settings.scales, step, self._retained(rng))
+
+    def _sample(self, rng: np.random.Generator) -> SampleRecipe:
+        settings = self.settings
+        pool = self.real if rng.random() < settings.real_share else self.pristine
+        photos = readable_photos(pool, settings.photos, rng)
+        scales = [0.5**level for level in range(settings.scales)]
+        views = stacked([random_crop(photo, scale, settings.crop, rng) for photo in photos for scale in scales])
+        compositions = tuple(
+            draw_composition(
+                settings.levels,
+                settings.severity_law,
+                rng,
+                most_operators=settings.most_operators,
+                fixed_order=settings.fixed_order,
+            )
+            for _ in range(settings.compositions)
+        )
+        return SampleRecipe(views, compositions, int(rng.integers(2**63)))
+
+    def _retained(self, rng: np.random.Generator) -> Tensor:
+        """(K, 3, crop, crop) uint8: a crop of each of K photographs, at any of the scales."""
+        size = self.settings.crop
+        pool = self.real or self.pristine
+        count = min(self.settings.retained, len(pool))
+        if not count:
+            return torch.empty(0, 3, size, size, dtype=torch.uint8)
+        photos = readable_photos(pool, count, rng)
+        scales = 0.5 ** rng.integers(self.settings.scales, size=len(photos))
+        return stacked(
+            [random_crop(photo, float(scale), size, rng) for photo, scale in zip(photos, scales, strict=True)]
+        )
+
+
+def own_steps(start: int, stop: int) -> range:
+    """The steps from `start` to before `stop` whose batches this process makes: in worker w of W, every W-th."""
+    worker = get_worker_info()
+    offset, stride = (worker.id, worker.num_workers) if worker else (0, 1)
+    return range(start + offset, stop, stride)
+
+
+def check_pool(pool: Sequence[Path], photos: int, kind: str) -> None:
+    """Raise SettingError if a pool of `kind` photographs has fewer than a batch needs."""
+    if len(pool) < photos:
+        raise SettingError(
+            f"A batch needs {photos} different {kind} photographs and there are {len(pool)}; name a folder with more."
+        )

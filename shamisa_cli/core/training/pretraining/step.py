@@ -1,0 +1,151 @@
+"""One training step on crops that are already where it is computed: gradients, numbers, and the move down the slope.
+
+On a GPU a step only lays out work and returns; who wants to see a number has to wait until the work is done.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
+
+from shamisa_cli.core.networks.features import normalised
+from shamisa_cli.core.training.distributed import World
+from shamisa_cli.core.training.metrics import Speed, StepMetrics
+from shamisa_cli.core.training.optimiser import (
+    build_optimiser,
+    encoder_learning_rate,
+    gradient_norm,
+    learning_rate,
+    set_learning_rates,
+)
+from shamisa_cli.core.training.pretraining.batch_recipe import TrainingBatch
+from shamisa_cli.core.training.pretraining.config import TrainingConfig
+from shamisa_cli.core.training.pretraining.learner import Learner, Seen
+from shamisa_cli.core.training.pretraining.objective import objective
+from shamisa_cli.core.training.pretraining.retention import Start, forgetting
+
+NUMBERS = ("variance", "invariance", "covariance", "alignment", "retention", "total", "z_std", "h_std", "grad_norm")
+"""What `Step.gradients` gives, in order; StepMetrics tells what each one is."""
+
+
+class Step:
+    """Learner, optimiser and loss scale of one run.
+
+    Args:
+        learner: on the world's device.
+        config: the run's settings.
+        world: the processes that train together.
+
+    Attributes:
+        names: the name of each of the learner's parameters.
+        start: the frozen encoder that retention compares with; set it before the first step if that is on.
+    """
+
+    numbers = NUMBERS
+    if_memory_ends = "Lower batch.samples or batch.compositions, or train with amp = 'bf16'."
+    if_it_diverges = "Try lower encoder_lr and head_lr, a longer warmup_steps, gradient_clip = 1.0, or amp = 'none'."
+
+    def __init__(self, learner: Learner, config: TrainingConfig, world: World) -> None:
+        self.learner = learner
+        self.config = config
+        self.optimiser = build_optimiser(learner.backbone, learner.heads, config)
+        self.names: Mapping[Tensor, str] = {value: name for name, value in learner.named_parameters()}
+        self.scaler = torch.amp.GradScaler("cuda", enabled=config.amp == "fp16" and world.device.type == "cuda")
+        self.start: Start | None = None
+        self._world = world
+        self._replica = world.replicated(learner)
+
+    def gradients(self, batch: TrainingBatch, step: int) -> Tensor:
+        """Compute the gradients of a batch's loss, over all processes; weights do not move yet.
+
+        Args:
+            batch: this process's, its crops on the world's device.
+            step: its index, 0 for the first.
+
+        Returns:
+            (9,) float32 on the device, not waited for: `NUMBERS`.
+        """
+        pixels = normalised(torch.cat([batch.crops, batch.retained]), self.learner.backbone.preprocessing)
+        if self.config.channels_last:
+            pixels = pixels.contiguous(memory_format=torch.channels_last)
+        nodes = self._world.gathered_nodes(batch.nodes, self.config.batch)
+        seen: Seen = self._replica(pixels, nodes, calibrate=step == 0 and self.config.calibrate_projector)
+        references = self.config.batch.references * self._world.size
+        terms = objective(seen.z, seen.relations, references, self.config.objective)
+        retention = self._retention(seen, pixels, batch)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss = terms.total + self.config.retention * retention
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        self.scaler.unscale_(self.optimiser)
+        kept = self._world.mean(retention)
+        numbers = (
+            *(terms.variance, terms.invariance, terms.covariance, terms.alignment),
+            kept,
+            terms.total + self.config.retention * kept,
+            seen.z.std(dim=0).mean(),
+            seen.h.std(dim=0).mean() * math.sqrt(seen.h.shape[1]),
+            gradient_norm(self.names),
+        )
+        return torch.stack([number.detach().float() for number in numbers])
+
+    def descend(self, step: int) -> None:
+        """Move the weights down their gradients; where fp16 overflowed they stay, and its scale is lowered."""
+        set_learning_rates(self.optimiser, self.config, step)
+        if self.config.gradient_clip:
+            clip_grad_norm_(self.learner.parameters(), self.config.gradient_clip)
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+
+    def scale(self) -> dict[str, float]:
+        """The state of the loss scale, for a checkpoint; nothing where it is off."""
+        if not self.scaler.is_enabled():
+            return {}
+        return {"loss_scale": self.scaler.get_scale(), "loss_scale_age": self.scaler._get_growth_tracker()}
+
+    def restore_scale(self, numbers: Mapping[str, float]) -> None:
+        """Put back what `scale` gave, from among other numbers."""
+        if self.scaler.is_enabled() and "loss_scale" in numbers:
+            state = {"scale": numbers["loss_scale"], "_growth_tracker": int(numbers["loss_scale_age"])}
+            self.scaler.load_state_dict(self.scaler.state_dict() | state)
+
+    def may_overflow(self) -> bool:
+        """Whether a gradient that is not finite is only a scale of fp16 that was too large; waits for the device."""
+        return self.scaler.is_enabled() and self.scaler.get_scale() >= 1
+
+    @property
+    def needs_start(self) -> bool:
+        """Whether the weights that the run began with are compared with."""
+        return self.config.retention > 0
+
+    def keep_start(self) -> None:
+        """Take the weights as they are now for those that the run began with."""
+        self.start = Start(self.learner.backbone, self.config.stages_to_retain)
+
+    def told(self, step: int, values: Mapping[str, float], speed: Speed) -> StepMetrics:
+        """The line for metrics.jsonl, from the numbers of a step."""
+        told: dict[str, Any] = {name: value for name, value in values.items() if name != "grad_norm"}
+        return StepMetrics(
+            step=step,
+            **told,
+            grad_norm=values["grad_norm"] if math.isfinite(values["grad_norm"]) else None,
+            encoder_lr=encoder_learning_rate(self.config.encoder_lr, self.config, step),
+            head_lr=learning_rate(self.config.head_lr, self.config, step),
+            **asdict(speed),
+        )
+
+    def _retention(self, seen: Seen, pixels: Tensor, batch: TrainingBatch) -> Tensor:
+        """How far references, and crops that came for this alone, have moved from the start; of this process's."""
+        if self.start is None:
+            return pixels.new_zeros(())
+        references, related = self.config.batch.references, len(batch.crops)
+
+        def compared(rows: Tensor) -> Tensor:
+            return torch.cat([rows[:references], rows[related:]])
+
+        return forgetting([compared(stage) for stage in seen.retained], self.start.features(compared(pixels)))

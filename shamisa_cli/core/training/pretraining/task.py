@@ -1,0 +1,43 @@
+"""SHAMISA's objective as a task of the trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.networks.initial_weights import initial_state
+from shamisa_cli.core.training.batch_loader import batch_source
+from shamisa_cli.core.training.curves import PANELS, Panel
+from shamisa_cli.core.training.distributed import World
+from shamisa_cli.core.training.model_card import save_trained_encoder
+from shamisa_cli.core.training.pretraining.config import TrainingConfig
+from shamisa_cli.core.training.pretraining.learner import Learner
+from shamisa_cli.core.training.pretraining.step import Step
+from shamisa_cli.core.training.run_folder import RunFolder, RunRecord
+from shamisa_cli.core.training.task import BatchSource
+
+
+class ShamisaTask:
+    """Pretraining of an encoder without human scores."""
+
+    def panels(self, lines: Sequence[dict[str, Any]]) -> Sequence[Panel]:  # noqa: ARG002
+        return PANELS
+
+    def batches(
+        self, pristine: Sequence[Path], real: Sequence[Path], config: TrainingConfig, *, workers: int, world: World
+    ) -> BatchSource:
+        if real and not (config.batch.real_share or config.batch.retained):
+            raise SettingError(
+                "Real photographs are named, but batch.real_share and batch.retained are 0, so none would be used. "
+                "Set one of them above 0."
+            )
+        return batch_source(pristine, real, config, workers=workers, world=world)
+
+    def work(self, config: TrainingConfig, world: World, *, begun: bool) -> Step:
+        weights = None if begun or config.init == "none" else initial_state(config.architecture, config.init)
+        return Step(Learner(config, weights, world).to(world.device), config, world)
+
+    def save(self, run: RunFolder, record: RunRecord, work: Step, *, seconds: float) -> None:
+        save_trained_encoder(run, record, work.learner.backbone, seconds=seconds)

@@ -1,0 +1,1 @@
+"""Probes that learn from photographs degraded by the engine."""

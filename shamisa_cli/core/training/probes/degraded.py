@@ -1,0 +1,114 @@
+"""Photographs degraded by the engine, with what it did to them: what a defect probe learns from (ours)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shamisa_cli.core.distortions.registry import BY_GROUP, OPERATORS
+from shamisa_cli.core.errors import ImageError, SettingError
+from shamisa_cli.core.groups import GROUPS
+from shamisa_cli.core.probe.ridge import Features, Matrix
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.encoder.embedder import Embedder
+
+    Pixels = NDArray[np.uint8]
+
+VERSIONS = 20
+"""Versions of a photograph, the first of them untouched."""
+MOST_OPERATORS = 3
+"""A version has been through 1 to this many operators of different groups."""
+
+
+@dataclass(frozen=True)
+class Degraded:
+    """n versions of photographs.
+
+    Attributes:
+        features: (n, D) float32.
+        severity: (n, K), 0…4, of each of the engine's operators in the order of `OPERATORS`; nan where it was left out.
+        photo: (n,) which photograph the version shows.
+    """
+
+    features: Features
+    severity: Matrix
+    photo: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.photo)
+
+    def of(self, operators: Collection[str]) -> Matrix:
+        """(n,) the severity of whichever of these operators was applied, one at most; nan where none was."""
+        columns = [place for place, name in enumerate(OPERATORS) if name in operators]
+        severity = self.severity[:, columns]
+        applied = ~np.isnan(severity)
+        return np.where(applied.any(axis=1), np.where(applied, severity, 0.0).sum(axis=1), np.nan)
+
+
+def degrade_and_embed(
+    encoder: Embedder,
+    photos: Sequence[Path],
+    *,
+    versions: int = VERSIONS,
+    seed: int = 0,
+    advance: Callable[[int], None] = lambda _photos: None,
+) -> Degraded:
+    """Put whole photographs, at the size the encoder judges them, through random operators, and embed the results.
+
+    Args:
+        encoder: reads the versions.
+        photos: pristine photographs; those that cannot be read are passed over.
+        versions: of each photograph.
+        seed: a photograph's versions depend on it and on the photograph's place in the list.
+        advance: told 1 after each photograph.
+
+    Raises:
+        SettingError: no photograph can be read.
+    """
+    from shamisa_cli.core.images.decoding import decode
+
+    features: list[NDArray[np.float32]] = []
+    severities: list[NDArray[np.float64]] = []
+    shown: list[int] = []
+    for place, path in enumerate(photos):
+        try:
+            pixels = decode(path, view_size=encoder.config.preprocessing.view_size).pixels
+        except ImageError:
+            continue
+        finally:
+            advance(1)
+        rng = np.random.default_rng([seed, place])
+        for version in range(versions):
+            picture, applied = (pixels, np.full(len(OPERATORS), np.nan)) if version == 0 else _degraded(pixels, rng)
+            features.append(encoder.embed(picture))
+            severities.append(applied)
+            shown.append(place)
+    if not shown:
+        raise SettingError("None of the photographs can be read; name a folder of good ones.")
+    return Degraded(np.stack(features), np.stack(severities), np.array(shown, dtype=np.int64))
+
+
+def _degraded(pixels: Pixels, rng: np.random.Generator) -> tuple[Pixels, NDArray[np.float64]]:
+    """The picture after some operators of different groups, and the severity (K,) of each operator, else nan."""
+    import torch
+
+    from shamisa_cli.core.distortions.composition import draw_step
+    from shamisa_cli.core.distortions.engine import apply_operator
+
+    picture = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+    severity = np.full(len(OPERATORS), np.nan)
+    for group in rng.permutation(len(GROUPS))[: rng.integers(1, MOST_OPERATORS + 1)]:
+        candidates = BY_GROUP[GROUPS[group]]
+        step = draw_step(candidates[int(rng.integers(len(candidates)))].name, 1, "uniform", rng)
+        generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
+        picture = apply_operator(
+            picture, step.operator, step.severities, generator, angle=step.angle, channel=step.channel
+        )
+        severity[list(OPERATORS).index(step.operator)] = step.severities[0]
+    return (picture[0] * 255).round().byte().permute(1, 2, 0).contiguous().numpy(), severity

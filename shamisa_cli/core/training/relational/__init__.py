@@ -1,0 +1,1 @@
+"""The relational task: networks that compare two images."""

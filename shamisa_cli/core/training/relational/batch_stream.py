@@ -1,0 +1,50 @@
+"""The batches of a relational run, each a function of (seed, step, rank) alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from shamisa_cli.core.training.pretraining.batches import check_pool, own_steps
+from shamisa_cli.core.training.relational.batches import RelationalBatch, draw_batch
+from shamisa_cli.core.training.relational.config import RelationalTrainingConfig
+
+
+class SetStream:
+    """The batches of a run, from any step on.
+
+    Args:
+        pristine: photographs taken as undistorted.
+        real: photographs that already have faults; with some, every other set starts from one.
+        config: the run's settings.
+        rank: of this process among several; each gets other batches.
+
+    Raises:
+        SettingError: there are no photographs.
+    """
+
+    def __init__(
+        self, pristine: Sequence[Path], real: Sequence[Path], config: RelationalTrainingConfig, *, rank: int = 0
+    ) -> None:
+        check_pool(pristine, 1, "pristine")
+        self.pools = tuple(tuple(pool) for pool in (pristine, real) if pool)
+        self.config, self.rank = config, rank
+
+    def from_step(self, start_step: int) -> Callable[[], Iterator[RelationalBatch]]:
+        """A function, to be called in a worker, that makes that worker's batches from a step on."""
+        return partial(self._own_batches, start_step)
+
+    def batch(self, step: int) -> RelationalBatch:
+        """The batch of one step, on the CPU.
+
+        Raises:
+            TrainingError: the photographs cannot be read.
+        """
+        rng = np.random.default_rng([self.config.seed, step, self.rank])
+        return draw_batch(self.pools, self.config.batch, rng, step)
+
+    def _own_batches(self, start_step: int) -> Iterator[RelationalBatch]:
+        return map(self.batch, own_steps(start_step, self.config.steps))

@@ -1,0 +1,142 @@
+"""What a training step of the relational networks sees: ordered sets of crops, with what is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.training.random_crops import random_crop, readable_photos, stacked
+from shamisa_cli.core.training.relational.consensus import consensus
+from shamisa_cli.core.training.relational.ordered_sets import STRIDE, OrderedSet, draw_ordered_set
+
+SHIFT = 1
+"""Pixels by which versions of a set are now and then out of place."""
+
+
+@dataclass(frozen=True)
+class SetSettings:
+    """The shape of a batch.
+
+    Attributes:
+        sets: B, ordered sets of one photograph each.
+        versions: V of each.
+        crop: side of a crop in pixels, a multiple of 16.
+        smallest: photographs are made smaller by a random factor from this to 1 before they are cropped.
+        shifted: how often the versions of a set are a pixel out of place.
+        left_out: operators that are not used.
+    """
+
+    sets: int = 6
+    versions: int = 4
+    crop: int = 192
+    smallest: float = 0.5
+    shifted: float = 0.15
+    left_out: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.sets < 1 or not 2 <= self.versions <= 8:
+            raise SettingError("A batch has at least one set, of 2 to 8 versions.")
+        if self.crop < 64 or self.crop % 16:
+            raise SettingError(f"Crops of {self.crop} px cannot be used; take a multiple of 16 from 64 on.")
+        if not (0 < self.smallest <= 1 and 0 <= self.shifted <= 1):
+            raise SettingError("The smallest scale is above 0 and at most 1, and the share of shifted sets in 0…1.")
+
+
+@dataclass(frozen=True)
+class RelationalBatch:
+    """One training step's input.
+
+    Attributes:
+        pictures: (B, V, 3, H, W) float32, sRGB 0…1; the first version of each set is the best.
+        targets: (B, V, 8, H/8, W/8), as in `OrderedSet`.
+        damage: (B, V, 1, H/8, W/8), likewise.
+        worse: (B, V, V) boolean, likewise.
+        quality: (B, V) consensus of each version with the first, −100…0.
+        step: the training step it belongs to.
+    """
+
+    pictures: Tensor
+    targets: Tensor
+    damage: Tensor
+    worse: Tensor
+    quality: Tensor
+    step: int
+
+    def pin_memory(self) -> RelationalBatch:
+        """All of it in page-locked memory; a DataLoader asks."""
+        return self._each(Tensor.pin_memory)
+
+    def to(self, device: torch.device) -> RelationalBatch:
+        """All of it on another device."""
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> RelationalBatch:
+        return RelationalBatch(
+            change(self.pictures),
+            change(self.targets),
+            change(self.damage),
+            change(self.worse),
+            change(self.quality),
+            self.step,
+        )
+
+
+def draw_batch(
+    pools: Sequence[Sequence[Path]], settings: SetSettings, rng: np.random.Generator, step: int = 0
+) -> RelationalBatch:
+    """A batch of random sets of random photographs.
+
+    Args:
+        pools: lists of photographs; sets take theirs from each list in turn.
+        settings: the shape of the batch.
+        rng: the only source of randomness.
+        step: the training step it is for.
+
+    Raises:
+        TrainingError: the photographs cannot be read.
+        SettingError: what judges the versions is not installed.
+    """
+    margin = STRIDE // 2
+    pictures, drawn = [], []
+    for index in range(settings.sets):
+        (photo,) = readable_photos(pools[index % len(pools)], 1, rng)
+        scale = float(rng.uniform(settings.smallest, 1))
+        crop = stacked([random_crop(photo, scale, settings.crop + 2 * margin, rng)])[0].float() / 255
+        drawn.append(draw_ordered_set(crop, settings.versions, rng, left_out=frozenset(settings.left_out)))
+        pictures.append(_cut(drawn[-1].pictures, margin, settings.crop, rng, rng.uniform() < settings.shifted))
+    return RelationalBatch(
+        torch.stack(pictures),
+        torch.stack([_between(found.targets) for found in drawn]),
+        torch.stack([_between(found.damage) for found in drawn]),
+        torch.stack([found.worse for found in drawn]),
+        torch.stack([_quality(found, margin) for found in drawn]),
+        step,
+    )
+
+
+def _cut(versions: Tensor, margin: int, size: int, rng: np.random.Generator, shifted: bool) -> Tensor:
+    """The middle of each version (V, 3, size, size), or a place a pixel beside it, in steps of 1/255 as in a file."""
+    offsets = rng.integers(-SHIFT, SHIFT + 1, (len(versions), 2)) if shifted else np.zeros((len(versions), 2), int)
+    middle = [
+        version[:, margin + y : margin + y + size, margin + x : margin + x + size]
+        for version, (y, x) in zip(versions, offsets.tolist(), strict=True)
+    ]
+    return (torch.stack(middle) * 255).round() / 255
+
+
+def _between(maps: Tensor) -> Tensor:
+    """Maps of a picture → maps of its middle, half a place further in: (V, K, h, w) → (V, K, h − 1, w − 1)."""
+    return F.avg_pool2d(maps, 2, stride=1)
+
+
+def _quality(found: OrderedSet, margin: int) -> Tensor:
+    middle = found.pictures[:, :, margin:-margin, margin:-margin].contiguous()
+    judged = consensus(middle[:1].expand(len(middle) - 1, -1, -1, -1).contiguous(), middle[1:])
+    return torch.cat([judged.new_zeros(1), judged])

@@ -1,0 +1,112 @@
+"""Everything that decides the numbers of a relational run, as one record, and its presets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from shamisa_cli.core.distortions.registry import BY_GROUP, operator_named
+from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.overrides import overridden
+from shamisa_cli.core.relational.shape import RelationalConfig
+from shamisa_cli.core.training.relational.batches import SetSettings
+from shamisa_cli.core.training.relational.objective import RelationalCoefficients
+
+
+@dataclass(frozen=True)
+class RelationalTrainingConfig:
+    """A run is decided by this record, the photographs, and nothing else.
+
+    Attributes:
+        network: the shape of the networks.
+        init: what the trunk starts from: "imagenet", "none", or the path of a safetensors file with torchvision's
+            key names; the path of a relational model's folder starts everything from that model.
+        steps: how many batches to train on.
+        seed: of the weights' initialisation and of everything that is drawn.
+        batch: how ordered sets are made.
+        objective: the factors of the loss's terms.
+        trunk_lr: learning rate of the trunk; at 0 it stays as it starts.
+        head_lr: learning rate of everything else.
+        minimum_lr: where the cosine of both ends.
+        warmup_steps: the rates rise linearly from 0 over so many steps; a shorter run ends on the way up.
+        weight_decay: decoupled decay of AdamW.
+        gradient_clip: largest L2 norm of the gradient; 0 is off.
+
+    Raises SettingError for values that cannot be used.
+    """
+
+    network: RelationalConfig = field(default_factory=RelationalConfig)
+    init: str = "imagenet"
+    steps: int = 2600
+    seed: int = 0
+    batch: SetSettings = field(default_factory=SetSettings)
+    objective: RelationalCoefficients = field(default_factory=RelationalCoefficients)
+    trunk_lr: float = 0.0
+    head_lr: float = 2.5e-3
+    minimum_lr: float = 2e-5
+    warmup_steps: int = 30
+    weight_decay: float = 1e-2
+    gradient_clip: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise SettingError(f"steps is {self.steps}; it must be at least 1.")
+        if not self.head_lr > 0:
+            raise SettingError(f"head_lr is {self.head_lr}; it must be above 0.")
+        for name in ("seed", "trunk_lr", "minimum_lr", "warmup_steps", "weight_decay", "gradient_clip"):
+            if getattr(self, name) < 0:
+                raise SettingError(f"{name} is {getattr(self, name)}; it cannot be below 0.")
+        _check_left_out(self.batch.left_out)
+        if self.init == "none" and not self.trunk_lr:
+            raise SettingError(
+                "init is 'none' and trunk_lr is 0: the trunk would stay random. Set trunk_lr above 0, or start from "
+                "trained weights."
+            )
+
+    @property
+    def task(self) -> Literal["relational"]:
+        """What is trained, as run.json names it."""
+        return "relational"
+
+    @property
+    def crops(self) -> int:
+        """How many pictures a process adds to a batch."""
+        return self.batch.sets * self.batch.versions
+
+    @property
+    def steps_may_grow(self) -> bool:
+        """Whether more steps leave the learning rates of the earlier ones as they were; a cosine never does."""
+        return False
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON values."""
+        return asdict(self)
+
+
+def _check_left_out(names: Sequence[str]) -> None:
+    """See that these are operators, and that every group keeps one."""
+    for name in names:
+        operator_named(name)
+    for group, operators in BY_GROUP.items():
+        if all(operator.name in names for operator in operators):
+            raise SettingError(f"batch.left_out names every operator of {group}; leave at least one of each group.")
+
+
+PRESETS: dict[str, RelationalTrainingConfig] = {
+    "paper": RelationalTrainingConfig(steps=20_000, batch=SetSettings(sets=32, versions=5, crop=256), warmup_steps=500),
+    "quick": RelationalTrainingConfig(),
+}
+"""A run for a GPU, and one that a laptop finishes within an hour."""
+
+
+def with_settings(config: RelationalTrainingConfig, changes: Mapping[str, Any]) -> RelationalTrainingConfig:
+    """`config` with some settings changed, as a TOML or JSON table gives them.
+
+    Starting from "none" trains the trunk at the head's rate, unless `changes` names another.
+
+    Raises SettingError on unknown names, wrong types or values that cannot be used.
+    """
+    if changes.get("init") == "none" and not config.trunk_lr:
+        changes = {"trunk_lr": changes.get("head_lr", config.head_lr), **changes}
+    return overridden(config, changes)

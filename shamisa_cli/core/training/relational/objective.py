@@ -1,0 +1,116 @@
+"""What the relational networks are trained to do: dense signed targets, a consensus, and orders that are certain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from shamisa_cli.core.networks.distortion_network import POINTS, Related, RelationalModel, points
+from shamisa_cli.core.networks.pair_statistics import comb_change, level_counts
+from shamisa_cli.core.training.relational.batches import RelationalBatch
+
+SMOOTH = 0.5
+"""Intensity units below which the dense loss is quadratic."""
+
+CLOSE = 0.1
+"""Share of the scale of scores below which the loss on scores is quadratic."""
+
+ORDER_SCALE = 10.0
+"""Points by which a certain order should show."""
+
+
+@dataclass(frozen=True)
+class RelationalCoefficients:
+    """How much each term of the loss counts.
+
+    Attributes:
+        dense: maps against targets.
+        score: scores against the consensus.
+        amount: how much changed, whichever side is better, against the consensus with the first version.
+        direction: where a picture is damaged more, the overall map against the sign of that.
+        order: pairs whose second version is certainly worse, compared with each other and each with the best.
+    """
+
+    dense: float = 1.0
+    score: float = 3.0
+    amount: float = 3.0
+    direction: float = 0.5
+    order: float = 0.3
+
+
+def relational_loss(
+    model: RelationalModel, batch: RelationalBatch, coefficients: RelationalCoefficients
+) -> dict[str, Tensor]:
+    """All terms of a batch's loss, scalars by name, "total" among them; all pairs i < j of each set are compared.
+
+    How much the overall map says has no target of its own: it learns from the scores where a picture suffers.
+    """
+    sets, versions = batch.worse.shape[:2]
+    first, second = pair_indices(versions)
+    rows = torch.arange(sets)[:, None] * versions
+    device = batch.pictures.device
+    left, right = ((rows + version).flatten().to(device) for version in (first, second))
+    pictures = batch.pictures.flatten(0, 1)
+    seen, levels = model.distortion.trunk(pictures), level_counts(pictures)
+    related = model.distortion.relate(seen.take(left), seen.take(right))
+    scores = model.scoring(related, comb_change(levels[left], levels[right]))
+    targets, damage, quality = batch.targets.flatten(0, 1), batch.damage.flatten(0, 1), batch.quality.flatten()
+    from_best = (first == 0).repeat(sets).to(device)
+    worse = batch.worse[:, first, second].flatten()
+    against_best = torch.cat([scores.new_zeros(sets, 1), scores[from_best].view(sets, -1)], dim=1).flatten()
+    terms = {
+        "dense": dense_loss(related.maps[:, :-1], targets[right] - targets[left]),
+        "score": score_loss(scores, quality[right] - quality[left]),
+        "amount": score_loss(-points(related)[from_best], quality[right][from_best]),
+        "direction": direction_loss(related, damage[right] - damage[left]),
+        "order": order_loss(scores, worse) + order_loss(against_best[right] - against_best[left], worse),
+    }
+    total = sum((getattr(coefficients, name) * term for name, term in terms.items()), start=scores.new_zeros(()))
+    return {"total": total, **terms}
+
+
+def dense_loss(maps: Tensor, targets: Tensor) -> Tensor:
+    """Smooth L1 between predicted and true signed maps, both (N, K, h, w) in intensity units 0…4; a scalar.
+
+    Places where something changed count as much as all the others together, however few they are; places whose
+    target is nan do not count.
+    """
+    known = ~targets.isnan()
+    wanted = torch.where(known, targets, maps.detach())
+    errors = F.smooth_l1_loss(maps, wanted, beta=SMOOTH, reduction="none")
+    changed = known & (wanted.abs() > SMOOTH / 5)
+    share = (changed.sum() / known.sum().clamp_min(1)).clamp(0.02, 0.98)
+    weights = torch.where(changed, 1 / share, 1 / (1 - share)) * known
+    return (errors * weights).sum() / known.sum().clamp_min(1) / 2
+
+
+def direction_loss(related: Related, damage: Tensor) -> Tensor:
+    """How far the overall map's direction, −1…1, is from the sign of the damage, where there is any; a scalar, 0…2.
+
+    `damage` (N, 1, h, w) is how much more of all distortions together the second picture has; nan is not known.
+    """
+    certain = damage.abs() > SMOOTH
+    better = related.directions[:, -1:]
+    return ((1 - damage.nan_to_num().sign() * better) * certain).sum() / certain.sum().clamp_min(1)
+
+
+def score_loss(scores: Tensor, wanted: Tensor) -> Tensor:
+    """Smooth L1 between scores and differences of consensus, both (N,) in points; a scalar."""
+    return F.smooth_l1_loss(scores / POINTS, wanted / POINTS, beta=CLOSE)
+
+
+def order_loss(scores: Tensor, certain: Tensor) -> Tensor:
+    """Logistic loss on the scores (N,) of pairs whose second picture is certainly worse, so should be negative.
+
+    `certain` (N,) says which of the pairs are such.
+    """
+    return (F.softplus(scores / ORDER_SCALE) * certain).sum() / certain.sum().clamp_min(1)
+
+
+def pair_indices(versions: int) -> tuple[Tensor, Tensor]:
+    """All pairs i < j of V versions: two index tensors of length V·(V − 1)/2."""
+    first, second = torch.triu_indices(versions, versions, offset=1)
+    return first, second

@@ -1,0 +1,191 @@
+"""One training step of the relational networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import AdamW
+
+from shamisa_cli.core.networks.distortion_network import RelationalModel
+from shamisa_cli.core.training.distributed import World
+from shamisa_cli.core.training.metrics import Speed
+from shamisa_cli.core.training.optimiser import annealed, gradient_norm
+from shamisa_cli.core.training.relational.batches import RelationalBatch
+from shamisa_cli.core.training.relational.config import RelationalTrainingConfig
+from shamisa_cli.core.training.relational.objective import relational_loss
+
+
+@dataclass(frozen=True)
+class RelationalMetrics:
+    """What one step showed.
+
+    Attributes:
+        step: 0 for the first.
+        total: the loss that was minimised, its mean over all processes.
+        terms: what `relational_loss` gives beside it, by name.
+        grad_norm: L2 norm of the whole gradient, before clipping.
+        trunk_lr, head_lr: learning rates.
+        speed: how fast it went.
+    """
+
+    step: int
+    total: float
+    terms: Mapping[str, float]
+    grad_norm: float
+    trunk_lr: float
+    head_lr: float
+    speed: Speed
+
+    @property
+    def crops(self) -> int:
+        """How many pictures the batch had."""
+        return self.speed.crops
+
+    @property
+    def crops_per_s(self) -> float:
+        """Pictures over the whole time of the step."""
+        return self.speed.crops_per_s
+
+    @property
+    def wait_share(self) -> float:
+        """0…1, the share of that time spent waiting for data."""
+        return self.speed.wait_share
+
+    def to_json(self) -> dict[str, Any]:
+        """The line for metrics.jsonl; terms and speed are entries like the others."""
+        rates = {"trunk_lr": self.trunk_lr, "head_lr": self.head_lr}
+        start = {"step": self.step, "total": self.total}
+        return {**start, **self.terms, "grad_norm": self.grad_norm, **rates, **asdict(self.speed)}
+
+
+class RelationalLearner(nn.Module):
+    """The model and its loss. The trunk's batch-norm statistics stay as they start, unless they start from nothing.
+
+    Args:
+        model: what is trained.
+        config: the run's settings.
+    """
+
+    def __init__(self, model: RelationalModel, config: RelationalTrainingConfig) -> None:
+        super().__init__()
+        self.model = model.to(memory_format=torch.channels_last)
+        self.config = config
+        model.distortion.trunk.requires_grad_(config.trunk_lr > 0)
+        self.train()
+
+    def train(self, mode: bool = True) -> RelationalLearner:
+        """Train mode, but for statistics that are to stay."""
+        super().train(mode)
+        if self.config.init != "none":
+            for module in self.model.distortion.trunk.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
+        return self
+
+    def forward(self, batch: RelationalBatch) -> dict[str, Tensor]:
+        """The terms of a batch's loss by name; "total" is what is minimised."""
+        return relational_loss(self.model, batch, self.config.objective)
+
+
+class RelationalStep:
+    """Learner and optimiser of one run.
+
+    Args:
+        learner: on the world's device.
+        config: the run's settings.
+        world: the processes that train together; gradients are the mean of those of their own batches.
+
+    Attributes:
+        names: the name of each of the learner's parameters.
+        numbers: what `gradients` gives, in order; known once it has been called.
+    """
+
+    needs_start = False
+    if_memory_ends = "Lower batch.sets, batch.versions or batch.crop."
+    if_it_diverges = "Try lower trunk_lr and head_lr, a longer warmup_steps, or gradient_clip = 1.0."
+
+    def __init__(self, learner: RelationalLearner, config: RelationalTrainingConfig, world: World) -> None:
+        self.learner = learner
+        self.config = config
+        self.names: Mapping[Tensor, str] = {value: name for name, value in learner.named_parameters()}
+        self.numbers: tuple[str, ...] = ()
+        trunk = dict.fromkeys(learner.model.distortion.trunk.parameters())
+        head = [value for value in self.names if value not in trunk]
+        groups = [list(trunk)] if config.trunk_lr else []
+        self.optimiser = AdamW(
+            [{"params": group} for group in (*groups, head)],
+            weight_decay=config.weight_decay,
+            fused=world.device.type == "cuda" or None,
+        )
+        self._world = world
+        self._replica = world.replicated(learner)
+
+    def gradients(self, batch: RelationalBatch, step: int) -> Tensor:
+        """Compute the gradients of a batch's loss, their mean over all processes; weights do not move yet.
+
+        Returns:
+            Float32 on the device, not waited for: `numbers`, each the mean over all processes.
+        """
+        if step == 0 and not self.learner.model.distortion.calibrated:
+            self._calibrate(batch)
+        terms: dict[str, Tensor] = self._replica(batch)
+        self.optimiser.zero_grad(set_to_none=True)
+        terms["total"].backward()  # type: ignore[no-untyped-call]
+        self.numbers = (*terms, "grad_norm")
+        told = self._world.mean(torch.stack([term.detach().float() for term in terms.values()]))
+        return torch.cat([told, gradient_norm(self.names)[None]])
+
+    def descend(self, step: int) -> None:
+        """Move the weights down their gradients."""
+        *trunk, head = self.optimiser.param_groups
+        head["lr"] = learning_rate(self.config.head_lr, self.config, step)
+        for group in trunk:
+            group["lr"] = learning_rate(self.config.trunk_lr, self.config, step)
+        if self.config.gradient_clip:
+            clip_grad_norm_(self.learner.parameters(), self.config.gradient_clip)
+        self.optimiser.step()
+
+    def _calibrate(self, batch: RelationalBatch) -> None:
+        """Fit what enters the head to the first batch, the leader's."""
+        self.learner.model.distortion.calibrate(batch.pictures[:, 0], batch.pictures[:, -1])
+        self._world.share(self.learner.model)
+
+    def told(self, step: int, values: Mapping[str, float], speed: Speed) -> RelationalMetrics:
+        """The line for metrics.jsonl, from the numbers of a step."""
+        return RelationalMetrics(
+            step=step,
+            total=values["total"],
+            terms={name: value for name, value in values.items() if name not in ("total", "grad_norm")},
+            grad_norm=values["grad_norm"],
+            trunk_lr=learning_rate(self.config.trunk_lr, self.config, step),
+            head_lr=learning_rate(self.config.head_lr, self.config, step),
+            speed=speed,
+        )
+
+    def keep_start(self) -> None:
+        """Nothing is compared with the start."""
+
+    def scale(self) -> dict[str, float]:
+        """Nothing beside tensors is needed to go on."""
+        return {}
+
+    def restore_scale(self, numbers: Mapping[str, float]) -> None:
+        """As `scale`."""
+
+    def may_overflow(self) -> bool:
+        """Never: all is float32."""
+        return False
+
+
+def learning_rate(base: float, config: RelationalTrainingConfig, step: int) -> float:
+    """The rate of step 0…steps−1: linear warm-up to `base`, then a cosine down to `minimum_lr`."""
+    if step < config.warmup_steps:
+        return base * (step + 1) / config.warmup_steps
+    whole = max(1, config.steps - config.warmup_steps - 1)
+    return annealed(base, config.minimum_lr, (step - config.warmup_steps) / whole)

@@ -1,0 +1,180 @@
+"""A run's folder: what lies where in it, and whether a run may begin or go on there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from shamisa_cli.core.atomic import replacing
+from shamisa_cli.core.errors import SettingError, TrainingError
+from shamisa_cli.core.overrides import differences, overridden
+from shamisa_cli.core.training.checkpoints import CheckpointStore
+from shamisa_cli.core.training.settings import Settings, defaults
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Photographs:
+    """Which photographs a run draws from.
+
+    Attributes:
+        pristine_inputs, real_inputs: what the user named, as absolute paths.
+        pristine_count, real_count: how many photographs were found there.
+        fingerprint: SHA-256 over names and sizes in order: the same batches need the same photographs.
+    """
+
+    pristine_inputs: tuple[str, ...]
+    real_inputs: tuple[str, ...]
+    pristine_count: int
+    real_count: int
+    fingerprint: str
+
+
+def photographs(
+    pristine_inputs: Sequence[Path], pristine: Sequence[Path], real_inputs: Sequence[Path], real: Sequence[Path]
+) -> Photographs:
+    """The record of what was named and what was found there."""
+    listing = [[(path.name, path.stat().st_size) for path in paths] for paths in (pristine, real)]
+    return Photographs(
+        tuple(str(path.absolute()) for path in pristine_inputs),
+        tuple(str(path.absolute()) for path in real_inputs),
+        len(pristine),
+        len(real),
+        hashlib.sha256(json.dumps(listing).encode()).hexdigest(),
+    )
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What run.json holds: settings, photographs and processes, which together decide every number of the run.
+
+    Attributes:
+        config: the settings.
+        photographs: what is drawn from.
+        command: what a person typed to begin the run, for the model's card.
+        processes: how many trained together; each adds crops of its own to a batch.
+    """
+
+    config: Settings
+    photographs: Photographs
+    command: str = ""
+    processes: int = 1
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON values."""
+        return {"schema": SCHEMA, "task": self.config.task, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> RunRecord:
+        """Read what `to_json` wrote; a record without a task is SHAMISA's, from before there were others.
+
+        Raises TrainingError or SettingError if it is something else.
+        """
+        if data["schema"] != SCHEMA:
+            raise TrainingError(f"It was written by another release of this program (schema {data['schema']}).")
+        entries = {name: value for name, value in data.items() if name not in ("schema", "task", "config")}
+        config = overridden(defaults(data.get("task", "shamisa")), data["config"])
+        return overridden(cls(config, Photographs((), (), 0, 0, "")), entries)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The places in a run's folder.
+
+    Attributes:
+        path: the folder.
+        keep_every: as `CheckpointStore` takes it.
+    """
+
+    path: Path
+    keep_every: int = 0
+    checkpoints: CheckpointStore = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "checkpoints", CheckpointStore(self.path / "checkpoints", self.keep_every))
+
+    def keeping(self, every: int) -> RunFolder:
+        """The same folder, in which the checkpoint of every so many steps stays for good."""
+        return replace(self, keep_every=every)
+
+    @property
+    def record(self) -> Path:
+        """What decides the run; its presence says that there is one."""
+        return self.path / "run.json"
+
+    @property
+    def metrics(self) -> Path:
+        """One line of numbers a step."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def curves(self) -> Path:
+        """The numbers as a picture."""
+        return self.path / "curves.png"
+
+    @property
+    def model(self) -> Path:
+        """The model folder that a finished run leaves."""
+        return self.path / "model"
+
+    def read(self) -> RunRecord:
+        """The run's record. Raises TrainingError if there is none, or it cannot be read."""
+        if not self.record.is_file():
+            raise TrainingError(f"There is no run in {self.path} to resume; start one without resuming.")
+        try:
+            return RunRecord.from_json(json.loads(self.record.read_text(encoding="utf-8")))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, TrainingError, SettingError) as error:
+            raise TrainingError(f"The record of the run, {self.record}, cannot be used: {error}") from error
+
+    def check_new(self) -> None:
+        """Raise TrainingError if the folder already holds a run."""
+        if self.record.exists() or self.checkpoints.steps():
+            raise TrainingError(f"{self.path} already holds a run. Resume it, or name another folder for a new one.")
+
+    def check_resumable(self, record: RunRecord) -> None:
+        """See that the run that is here may go on as `record` says.
+
+        Raises:
+            TrainingError: there is none, or its settings, photographs or number of processes are others; more
+                steps are fine where the schedule does not depend on their number.
+        """
+        begun = self.read()
+        if begun.config.task != record.config.task:
+            raise TrainingError(
+                f"The run in {self.path} is of the task {begun.config.task}, and {record.config.task} was asked for. "
+                "Resume it without naming a task, or start a new run in another folder."
+            )
+        if begun.processes != record.processes:
+            raise TrainingError(
+                f"The run in {self.path} was begun with {begun.processes} processes, and now there are "
+                f"{record.processes}. As many as before make the same batches: give torchrun that --nproc-per-node "
+                "(times the number of machines), or leave torchrun out for one."
+            )
+        extended = replace(begun.config, steps=max(begun.config.steps, record.config.steps))
+        allowed = extended if begun.config.steps_may_grow else begun.config
+        other = differences(allowed, record.config)
+        if other:
+            listed = "; ".join(f"{name} was {old!r} and is now {new!r}" for name, (old, new) in other.items())
+            raise TrainingError(
+                f"The run in {self.path} was begun with other settings: {listed}. Resume it without changing "
+                "them, or start a new run in another folder."
+            )
+        if begun.photographs.fingerprint != record.photographs.fingerprint:
+            raise TrainingError(
+                f"The run in {self.path} was begun on {_counted(begun.photographs)}, and the ones named now are not "
+                f"the same ({_counted(record.photographs)}). Name the same ones, or start a new run in another folder."
+            )
+
+    def write(self, record: RunRecord) -> None:
+        """Make this the record of the run."""
+        with replacing(self.record) as temporary:
+            temporary.write_text(json.dumps(record.to_json(), indent=2) + "\n", encoding="utf-8")
+
+
+def _counted(found: Photographs) -> str:
+    return f"{found.pristine_count} pristine and {found.real_count} real photographs"

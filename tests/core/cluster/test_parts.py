@@ -1,0 +1,333 @@
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import numpy as np
+import pyarrow.compute as pc
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+
+from shamisa_cli.core.cluster import ray_job, retrying
+from shamisa_cli.core.cluster.parts import Made, Part, divide, make_part
+from shamisa_cli.core.cluster.ray_job import _gathered, _Worker
+from shamisa_cli.core.cluster.retrying import TRIES, answering, persistent
+from shamisa_cli.core.cluster.row_makers import FeatureMaker, Kind, Maker, Recipe, ScoreMaker
+from shamisa_cli.core.cluster.sources import Sources, find_sources
+from shamisa_cli.core.cluster.store import Store, open_parts
+from shamisa_cli.core.errors import ModelError, ShamisaError
+from shamisa_cli.core.models.loading import Model
+from shamisa_cli.core.scoring.feature_table import FileStamp, load_features
+from shamisa_cli.core.scoring.pipeline import embed_files, score_files
+
+
+@pytest.fixture(params=["folder", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """Where parts go: a folder, or an object store."""
+    if request.param == "folder":
+        yield Store(str(tmp_path / "out"))
+        return
+    yield Store("memory://out/scores")
+    fsspec.filesystem("memory").rm("/out", recursive=True)
+
+
+def make_all(parts: list[Part], maker: Maker, store: Store) -> list[Made]:
+    return [make_part(part, maker, store) for part in parts]
+
+
+def test_parts_together_hold_every_picture_once_with_its_score(model: Model, photos: Path, store: Store) -> None:
+    parts = divide(find_sources([photos]), 4)
+    made = make_all(parts, ScoreMaker(model, "model"), store)
+    assert sum(one.rows for one in made) == 13
+    assert [error for one in made for error in one.errors] == [
+        f"{photos}/broken.jpg is not a picture this program knows, whatever its name says. "
+        "It reads JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF and HEIC."
+    ]
+    table = open_parts(store.address).to_table(columns=["path", "score"]).sort_by("path")
+    expected = {record.path: record.score for record in score_files(model, sorted(photos.iterdir()))}
+    assert dict(zip(table["path"].to_pylist(), table["score"].to_pylist(), strict=True)) == expected
+    assert len(table) == 13
+
+
+def test_what_is_there_is_not_made_again(model: Model, photos: Path, store: Store) -> None:
+    maker = ScoreMaker(model, "model")
+    make_all(divide(find_sources([photos]), 3), maker, store)
+    (photos / "broken.jpg").unlink()
+    os.utime(photos / "00.jpg", ns=(0, 0))
+    (photos / "01.jpg").unlink()
+    (photos / "new.jpg").write_bytes((photos / "02.jpg").read_bytes())
+    made = make_all(divide(find_sources([photos]), 3), maker, store)
+    assert (sum(one.rows for one in made), sum(one.reused for one in made)) == (12, 10)
+    paths = open_parts(store.address).to_table(columns=["path"])["path"].to_pylist()
+    assert sorted(paths) == sorted(str(path) for path in photos.iterdir())
+
+
+def test_features_in_parts_are_those_of_embed(model: Model, photos: Path, tmp_path: Path) -> None:
+    made = make_all(divide(find_sources([photos]), 1), FeatureMaker(model, "model"), Store(str(tmp_path)))
+    assert (made[0].rows, len(made[0].errors)) == (12, 1)
+    table = load_features(tmp_path / made[0].name)
+    for path, features in zip(table.paths, table.features, strict=True):
+        (embedding,) = embed_files(model.encoder, [Path(path)])
+        assert np.array_equal(features, embedding.features)
+
+
+def test_a_part_whose_rows_are_damaged_is_made_anew(model: Model, photos: Path, tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "out"))
+    maker = ScoreMaker(model, "model")
+    parts = divide(find_sources([photos]), 1)
+    (made,) = make_all(parts, maker, store)
+    whole = (tmp_path / "out" / made.name).read_bytes()
+    (tmp_path / "out" / made.name).write_bytes(whole[:4] + bytes(196) + whole[200:])
+    assert store.read(made.name) is None
+    assert make_all(parts, maker, store) == [made]
+    assert (tmp_path / "out" / made.name).read_bytes() == whole
+
+
+def test_features_that_are_there_are_not_made_again(model: Model, photos: Path, tar: bytes, store: Store) -> None:
+    (photos / "broken.jpg").unlink()
+    (photos / "000.tar").write_bytes(tar)
+    parts = divide(find_sources([photos]), 2)
+    maker = Recipe("features").maker(model)
+    first = make_all(parts, maker, store)
+    assert [one.reused for one in first] == [0, 0, 0]
+    assert sum(one.rows for one in first) == 24
+    assert [one.reused for one in make_all(parts, maker, store)] == [one.rows for one in first]
+    features = open_parts(store.address).to_table()["features"].to_pylist()
+
+    (photos / "00.jpg").unlink()
+    again = make_all(divide(find_sources([photos]), 2), maker, store)
+    assert (sum(one.rows for one in again), sum(one.reused for one in again)) == (23, 23)
+    assert [row in features for row in open_parts(store.address).to_table()["features"].to_pylist()] == [True] * 23
+
+
+def test_a_tar_is_a_part(model: Model, photos: Path, tar: bytes, tmp_path: Path, store: Store) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / "tars" / folder).mkdir(parents=True)
+        (tmp_path / "tars" / folder / "000.tar").write_bytes(tar)
+    parts = divide(find_sources([tmp_path / "tars"]), 5)
+    assert len({part.name for part in parts}) == len(parts) == 2
+    maker = ScoreMaker(model, "model")
+    assert [one.rows for one in make_all(parts, maker, store)] == [12, 12]
+    assert [one.reused for one in make_all(parts, maker, store)] == [12, 12]
+    scores = open_parts(store.address).to_table(filter=pc.ends_with(pc.field("path"), "a/000.tar"))["score"].to_pylist()
+    assert scores == [record.score for record in score_files(model, sorted(photos.glob("[0-9]*.jpg")))]
+
+    first = Path(parts[0].sources[0].path)
+    first.write_bytes(tar[:-2000])
+    again = make_all(divide(find_sources([tmp_path / "tars"]), 5), maker, store)
+    assert [one.reused for one in again] == [0, 12]
+
+
+@pytest.mark.parametrize("kind", ["scores", "features"])
+def test_what_was_wrong_with_a_tar_is_said_again_when_it_is_there(
+    model: Model, tar: bytes, tmp_path: Path, store: Store, kind: Kind
+) -> None:
+    (tmp_path / "cut.tar").write_bytes(tar[: len(tar) // 2])
+    parts = divide(find_sources([tmp_path / "cut.tar"]), 1)
+    maker = Recipe(kind).maker(model)
+    (made,) = make_all(parts, maker, store)
+    assert made.unreadable == 1
+    assert "damaged or cut short" in made.errors[0]
+    assert make_all(parts, maker, store) == [replace(made, reused=made.rows)]
+    (tmp_path / "cut.tar").write_bytes(tar)
+    (again,) = make_all(divide(find_sources([tmp_path / "cut.tar"]), 1), maker, store)
+    assert (again.rows, again.reused, again.unreadable, again.errors) == (12, 0, 0, ())
+
+
+@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="file names are Unicode there")
+def test_names_that_are_no_text_are_opened_and_escaped_in_the_table(
+    model: Model, photos: Path, tar: bytes, tmp_path: Path
+) -> None:
+    odd = tmp_path / os.fsdecode(b"caf\xe9")
+    odd.mkdir()
+    for name, data in ((b"\xe9.jpg", (photos / "00.jpg").read_bytes()), (b"n\xe9.jpg", b"none"), (b"\xe9.tar", tar)):
+        (odd / os.fsdecode(name)).write_bytes(data)
+    out = str(tmp_path / "out")
+    for reused in (0, 13):
+        for address in (odd, f"file://{odd}"):
+            parts = [Part.from_json(part.to_json()) for part in divide(find_sources([address]), 1)]
+            made = make_all(parts, ScoreMaker(model, "model"), Store(f"{out}-{len(str(address))}"))
+            assert sum(one.rows for one in made) == 14
+            assert sum(one.reused for one in made) == reused
+            assert sum(one.unreadable for one in made) == 1
+            assert str(tmp_path / "caf\\udce9" / "n\\udce9.jpg is not a picture") in made[0].errors[0]
+    paths = open_parts(f"{out}-{len(str(odd))}").to_table()["path"].to_pylist()
+    assert str(tmp_path / "caf\\udce9" / "\\udce9.jpg") in paths
+    assert sum(path.endswith("\\udce9.tar") for path in paths) == 12
+
+
+def test_the_job_is_not_read_as_a_whole_before_it_is_one(model: Model, photos: Path, tmp_path: Path) -> None:
+    parts = divide(find_sources([photos]), 3)
+    store = Store(str(tmp_path / "out"))
+    with pytest.raises(ModelError, match="no part"):
+        open_parts(store.address)
+    make_all(parts[:1] + parts[2:], ScoreMaker(model, "model"), store)
+    with pytest.raises(ModelError, match=r"1 of 3 parts are missing .* the first is 2/3"):
+        open_parts(store.address)
+    make_part(parts[1], ScoreMaker(model, 96), store)
+    with pytest.raises(ModelError, match="different models or settings"):
+        open_parts(store.address)
+    make_part(parts[1], ScoreMaker(model, "model"), store)
+    assert open_parts(store.address).count_rows() == 13
+
+
+def test_a_file_is_no_folder_of_parts(model: Model, photos: Path, tmp_path: Path) -> None:
+    (made,) = make_all(divide(find_sources([photos]), 1), ScoreMaker(model, "model"), Store(str(tmp_path)))
+    with pytest.raises(ModelError, match="is a file; open_parts takes the folder"):
+        open_parts(tmp_path / made.name)
+
+
+def test_an_empty_part_is_a_file_too(model: Model, store: Store) -> None:
+    part = Part("part-00001-of-00001.parquet", ())
+    assert make_part(part, ScoreMaker(model, "model"), store).rows == 0
+    assert open_parts(store.address).count_rows() == 0
+
+
+def test_a_part_survives_the_way_to_a_worker(photos: Path) -> None:
+    for part in divide(find_sources([photos]), 2):
+        assert Part.from_json(part.to_json()) == part
+
+
+def test_a_store_that_does_not_answer_is_asked_again() -> None:
+    made = Made("part", 1, 0, 0, ())
+    answers: list[OSError | Made] = [TimeoutError(), ConnectionError(), made]
+    waits: list[float] = []
+
+    def make() -> Made:
+        answer = answers.pop(0)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    assert persistent(make, waits.append) is made
+    assert waits == [1, 2]
+    answers += [ConnectionError() for _ in range(TRIES)]
+    with pytest.raises(ConnectionError):
+        persistent(make, waits.append)
+    assert answers == []
+    answers += [FileNotFoundError(), made]
+    with pytest.raises(FileNotFoundError):
+        persistent(make, waits.append)
+
+
+def test_a_store_that_fails_in_its_own_words_is_quoted_with_its_address() -> None:
+    with pytest.raises(OSError, match="credentials") as caught, answering("s3://bucket/photos"):
+        raise RuntimeError("Unable to locate credentials")
+    assert (caught.value.filename, caught.value.strerror) == (
+        "s3://bucket/photos", "RuntimeError: Unable to locate credentials"
+    )  # fmt: skip
+
+
+def test_a_picture_that_could_not_be_fetched_is_fetched_again_and_no_other(
+    model: Model, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a hundred million reads some fail; a part must not begin again for each."""
+    opened: Counter[str] = Counter()
+    really = MemoryFileSystem._open
+
+    def once_in_vain(store: MemoryFileSystem, path: str, *given: Any, **settings: Any) -> Any:
+        opened[path] += 1
+        if opened[path] == 1:
+            raise RuntimeError("503")  # libraries of stores have errors of their own
+        return really(store, path, *given, **settings)
+
+    monkeypatch.setattr(MemoryFileSystem, "_open", once_in_vain)
+    monkeypatch.setattr(retrying, "FIRST_WAIT", 0)
+    sources = Sources(find_sources([f"{bucket}/photos"]).pictures, ())
+    store = Store("memory://bucket/out")
+    (made,) = make_all(divide(sources, 1), ScoreMaker(model, "model"), store)
+    assert (made.rows, made.errors) == (12, ())
+    assert {opened[f"/bucket/photos/{number:02}.jpg"] for number in range(12)} == {2}
+
+
+def test_a_part_that_cannot_be_made_stops_no_other(
+    model: Model, tiny_model: Path, photos: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = _Worker(
+        Recipe("scores", str(tiny_model), device="cpu"), store, ScoreMaker(model, "model").schema.metadata, readers=2
+    )
+    first, *others = divide(find_sources([photos]), 3)
+    monkeypatch.setattr(retrying, "FIRST_WAIT", 0)
+    cut = Part(first.name, (FileStamp(str(photos), 1, 1), *first.sources))  # a folder, which cannot be read
+    answers = [worker({"part": part.to_json()}) for part in (cut, *others)]
+    advanced: list[int] = []
+    with pytest.raises(
+        ShamisaError, match=rf"^1 of 3 parts could not be made; the first is {first.name}: .*run it again"
+    ):
+        _gathered(answers, store, advanced.append)
+    assert len(advanced) == 3
+    assert store.names == tuple(part.name for part in others)
+    assert _gathered([worker({"part": first.to_json()})], store, advanced.append).rows == len(first.sources)
+
+
+@pytest.mark.parametrize("error", [ValueError("odd"), RuntimeError("odd"), MemoryError()])
+def test_whatever_goes_wrong_with_a_part_is_said_of_that_part(
+    model: Model, tiny_model: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    store = Store(str(tmp_path / "out"))
+    worker = _Worker(
+        Recipe("scores", str(tiny_model), device="cpu"), store, ScoreMaker(model, "model").schema.metadata, readers=2
+    )
+
+    def fail(*_given: object, **_settings: object) -> Made:
+        raise error
+
+    monkeypatch.setattr(ray_job, "make_part", fail)
+    (part,) = divide(find_sources([photos]), 1)
+    assert worker({"part": part.to_json()}) == {"failure": f"{part.name}: {str(error) or 'MemoryError'}"}
+
+
+def test_a_tar_that_was_gone_is_made_when_it_is_there(model: Model, tar: bytes, tmp_path: Path, store: Store) -> None:
+    maker = ScoreMaker(model, "model")
+    late = tmp_path / "late.tar"
+
+    def made() -> tuple[int, int, int]:
+        (one,) = make_all(divide(find_sources([], listed=[late]), 1), maker, store)
+        return one.rows, one.reused, one.unreadable
+
+    assert made() == made() == (1, 0, 1)
+    late.write_bytes(tar)
+    assert made() == (12, 0, 0)
+    assert made() == (12, 12, 0)
+
+
+def test_a_model_that_is_another_one_on_a_worker_makes_no_rows(model: Model, tiny_model: Path, tmp_path: Path) -> None:
+    """Also one that differs in nothing but its regressor."""
+    assert model.probe is not None
+    other = replace(model, probe=replace(model.probe, weights=model.probe.weights + 1))
+    store = Store(str(tmp_path / "out"))
+    with pytest.raises(ModelError, match="is another one than where the job was started"):
+        _Worker(
+            Recipe("scores", str(tiny_model), device="cpu"),
+            store,
+            ScoreMaker(other, "model").schema.metadata,
+            readers=1,
+        )
+
+
+def test_parts_of_a_model_that_was_renamed_are_read_together(model: Model, photos: Path, tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "out"))
+    first, second = divide(find_sources([photos]), 2)
+    for kind in (ScoreMaker, FeatureMaker):
+        for part, name in ((first, "before"), (second, "after")):
+            make_part(part, kind(replace(model, name=name), "model"), store)
+        assert open_parts(store.address).count_rows() == (13 if kind is ScoreMaker else 12)
+    (tmp_path / "out" / first.name).write_bytes(b"PAR1 and then nothing")
+    with pytest.raises(ModelError, match=f"{first.name} .* is damaged"):
+        open_parts(store.address)
+
+
+@pytest.mark.parametrize("readers", [1, 3, 20])
+def test_reading_ahead_changes_nothing(model: Model, photos: Path, tmp_path: Path, readers: int) -> None:
+    (part,) = divide(find_sources([photos]), 1)
+    maker = ScoreMaker(model, "model")
+    stores = [Store(str(tmp_path / name)) for name in ("default", "other")]
+    make_part(part, maker, stores[0])
+    make_part(part, maker, stores[1], readers=readers)
+    assert stores[1].read(part.name).equals(stores[0].read(part.name))  # type: ignore[union-attr]

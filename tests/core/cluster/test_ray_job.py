@@ -1,0 +1,119 @@
+"""A real Ray cluster of two nodes on this machine, one of which is killed while it works."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shamisa_cli.core.cluster.ray_job import _join, run_on_ray
+from shamisa_cli.core.cluster.row_makers import Recipe
+from shamisa_cli.core.cluster.store import open_parts
+from shamisa_cli.core.errors import SettingError
+
+pytest.importorskip("ray", reason="there is no Ray for this Python")
+
+PICTURES = 240
+PER_PART = 10
+MOST_LOOKS = 10_000
+"""At how far the job is, before it is taken to have stopped: some minutes."""
+
+JOB = """
+import json, sys
+import shamisa_cli as shamisa
+
+address, model, photos, output, per_part, said = sys.argv[1:]
+recipe = shamisa.Recipe("scores", model, device="cpu")
+done = shamisa.run_on_ray(recipe, [photos], output, address=address, pictures_per_part=int(per_part))
+with open(said, "w") as file:
+    json.dump([done.parts, done.rows, done.reused, done.unreadable], file)
+"""
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Two nodes of one processor each, and the second of them."""
+    import ray
+    from ray.cluster_utils import Cluster
+
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    node = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
+    cluster = Cluster(initialize_head=True, head_node_args=node)
+    second = cluster.add_node(**node)
+    ray.init(address=cluster.address, log_to_driver=False)
+    yield cluster, second
+    ray.shutdown()
+    cluster.shutdown()
+
+
+@pytest.fixture
+def many(photos: Path) -> Path:
+    """A folder with many pictures, of which one is broken."""
+    for number in range(PICTURES - 13):
+        (photos / f"more{number:03}.jpg").hardlink_to(photos / f"{number % 12:02}.jpg")
+    return photos
+
+
+@pytest.mark.slow
+def test_nothing_is_lost_and_nothing_doubled_when_a_node_is_killed(
+    cluster: Any, tiny_model: Path, many: Path, tmp_path: Path
+) -> None:
+    whole, second = cluster
+    output, said, log = tmp_path / "out", tmp_path / "said.json", tmp_path / "log.txt"
+    arguments = [whole.address, tiny_model, many, output, PER_PART, said]
+    with log.open("w") as stream:
+        job = subprocess.Popen([sys.executable, "-c", JOB, *map(str, arguments)], stdout=stream, stderr=stream)
+    for _ in range(MOST_LOOKS):
+        if _both_nodes_work(output):
+            break
+        with suppress(subprocess.TimeoutExpired):
+            job.wait(timeout=0.02)
+            break
+    there = len(list(output.glob("part-*")))
+    whole.remove_node(second, allow_graceful=False)
+    assert job.wait(timeout=300) == 0, log.read_text()
+    assert there < PICTURES / PER_PART, "the node was killed when the work was done"
+
+    assert json.loads(said.read_text()) == [PICTURES // PER_PART, PICTURES, 0, 1]
+    rows = open_parts(output).to_table(columns=["path", "status"]).to_pylist()
+    assert Counter(row["path"] for row in rows) == Counter(str(path) for path in many.iterdir())
+    assert [Path(row["path"]).name for row in rows if row["status"] != "ok"] == ["broken.jpg"]
+    # What the dead node was writing may remain, under a hidden name that no reader of the folder takes for a part.
+    assert len([path for path in output.iterdir() if not path.name.startswith(".")]) == PICTURES // PER_PART
+
+
+def _both_nodes_work(output: Path) -> bool:
+    """Whether actors hold the processor of either node, and some parts are there."""
+    import ray
+
+    return len(list(output.glob("part-*"))) >= 4 and not ray.available_resources().get("CPU", 0)
+
+
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_an_address_at_which_nothing_listens_is_refused_at_once(
+    tiny_model: Path, photos: Path, tmp_path: Path, scheme: str
+) -> None:
+    with socket.socket() as unheard:  # bound, so that nobody else takes the port, and deaf
+        unheard.bind(("127.0.0.1", 0))
+        address = f"{scheme}127.0.0.1:{unheard.getsockname()[1]}"
+        with pytest.raises(SettingError, match=f"Nothing answers at {address} "):
+            run_on_ray(Recipe("scores", str(tiny_model), device="cpu"), [photos], tmp_path / "out", address=address)
+
+
+def test_a_cluster_of_another_python_is_refused_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    def init(**_settings: object) -> None:
+        raise RuntimeError("Version mismatch: The cluster was started with:\n    Python: 3.10.1")
+
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(SettingError, match=r"cluster at 'auto': Version mismatch: .* Python: 3\.10\.1"):
+        _join(ray, "auto", quiet=False)

@@ -1,0 +1,181 @@
+"""A small model made on the spot, and pictures for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageFilter
+from safetensors.torch import save_file
+
+from shamisa_cli.core.encoder.onnx_encoder import OnnxEncoder
+from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocessing
+from shamisa_cli.core.models.folder import read_model, save_model
+from shamisa_cli.core.models.loading import Model
+from shamisa_cli.core.networks.backbones import build_backbone
+from shamisa_cli.core.networks.encoder import Encoder
+from shamisa_cli.core.networks.export.encoder_graph import export_graph
+from shamisa_cli.core.probe.ridge import Probe
+from shamisa_cli.core.probe.scale import linear_scale
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+CONFIG = EncoderConfig("mobilenet_v2", FeatureSpec(stages=(1, -1), moments=("mean", "std"), scales=(1.0,)))
+
+FEATURES = 2 * (16 + 1280)
+
+RunPython = Callable[..., Any]
+
+
+@pytest.fixture(scope="session")
+def torch_model() -> Model:
+    """MobileNetV2 with seeded random weights, and a random probe whose scores fall inside 0…100."""
+    torch.manual_seed(0)
+    config = EncoderConfig("mobilenet_v2", FeatureSpec(scales=(1.0,)), Preprocessing(view_size=64))
+    encoder = Encoder.create(config, build_backbone("mobilenet_v2").state_dict())
+    length = encoder.feature_length
+    weights = np.random.default_rng(0).normal(0, 0.05, length)
+    probe = Probe(
+        weights=weights,
+        bias=0.5,
+        feature_mean=np.zeros(length),
+        feature_scale=np.ones(length),
+        scale=linear_scale(1.0, 5.0),
+        alpha=1.0,
+        encoder_fingerprint="tiny",
+    )
+    return Model("tiny", "0123456789ab", encoder, probe, "tiny")
+
+
+@pytest.fixture(scope="session")
+def model(torch_model: Model) -> Model:
+    """The model that tests score with, unless they have one of their own."""
+    return torch_model
+
+
+@pytest.fixture(scope="session")
+def exported(torch_model: Model, tmp_path_factory: pytest.TempPathFactory) -> OnnxEncoder:
+    """The encoder of `torch_model` through ONNX Runtime."""
+    folder = tmp_path_factory.mktemp("exported")
+    weights, graph = folder / "encoder.safetensors", folder / "encoder.onnx"
+    save_file(torch_model.network.state(), weights)
+    graph.write_bytes(export_graph(torch_model.network, weights, "tiny"))
+    return OnnxEncoder.load(torch_model.encoder.config, graph, weights, "tiny")
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> list[Path]:
+    """Nine readable pictures of different content and size."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    paths = []
+    for number in range(9):
+        noise = np.random.default_rng(number).integers(0, 256, (80 + 7 * number, 120, 3), dtype=np.uint8)
+        path = folder / f"{number}.jpg"
+        Image.fromarray(noise).filter(ImageFilter.GaussianBlur(number)).save(path, quality=95)
+        paths.append(path)
+    return paths
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    """A file that is called a picture and is none."""
+    path = tmp_path / "broken.jpg"
+    path.write_bytes(b"this is no picture")
+    return path
+
+
+@pytest.fixture(scope="session")
+def encoder_state() -> dict[str, Any]:
+    """Random weights of a MobileNetV2 by torchvision's key names."""
+    import torch
+
+    from shamisa_cli.core.networks.backbones import build_backbone
+
+    with torch.random.fork_rng():
+        torch.manual_seed(5)
+        return dict(build_backbone("mobilenet_v2").state_dict())
+
+
+@pytest.fixture(scope="session")
+def saved_model(encoder_state: Mapping[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder; read-only by convention, see `model_folder`."""
+    folder = tmp_path_factory.mktemp("saved") / "model"
+    save_model(
+        folder,
+        CONFIG,
+        encoder_state,
+        name="tiny",
+        card="# tiny\n",
+        origin="Random numbers.",
+        license="Apache-2.0",
+    )
+    return folder
+
+
+@pytest.fixture
+def model_folder(saved_model: Path, tmp_path: Path) -> Path:
+    """A model folder of the test's own."""
+    return Path(shutil.copytree(saved_model, tmp_path / "model"))
+
+
+@pytest.fixture(scope="session")
+def probe(saved_model: Path) -> Probe:
+    """A probe for the encoder in `saved_model`."""
+    rng = np.random.default_rng(11)
+    return Probe(
+        weights=rng.normal(size=FEATURES),
+        bias=0.1 + 0.2,
+        feature_mean=rng.normal(size=FEATURES),
+        feature_scale=rng.uniform(0.5, 2, size=FEATURES),
+        scale=linear_scale(5.0, 1.0),
+        alpha=1e-3,
+        encoder_fingerprint=read_model(saved_model).fingerprint,
+    )
+
+
+@pytest.fixture
+def foreign_probe(probe: Probe) -> Probe:
+    """A probe that was fitted on some other encoder."""
+    return replace(probe, encoder_fingerprint="c0ffee" + "0" * 58)
+
+
+@pytest.fixture
+def edit_json() -> Callable[..., None]:
+    """Change entries of a JSON file in place; ... removes one."""
+
+    def edit(path: Path, **changes: Any) -> None:
+        entries = {**json.loads(path.read_text()), **changes}
+        path.write_text(json.dumps({key: value for key, value in entries.items() if value is not ...}))
+
+    return edit
+
+
+@pytest.fixture(scope="module")
+def run_python() -> RunPython:
+    """Run Python code in a process of its own, with JSON arguments, and read the JSON it prints last."""
+
+    def run(code: str, arguments: Any = None, **environment: str) -> Any:
+        kept = {key: value for key, value in os.environ.items() if not key.upper().startswith(("HF_", "HTTP"))}
+        completed = subprocess.run(
+            [sys.executable, "-c", code, json.dumps(arguments)],
+            env={**kept, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1", **environment},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert completed.returncode == 0, completed.stderr
+        return json.loads(completed.stdout.splitlines()[-1])
+
+    return run

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from killing import KilledError, killed_after
+
+from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.models.loading import Model
+from shamisa_cli.core.scoring.pipeline import score_files
+from shamisa_cli.core.scoring.resumable import Tabled, parts_folder, score_to_file
+from shamisa_cli.core.scoring.score_table import parsing, read_scores
+
+
+def run(model: Model, paths: list[Path], target: Path, *, kill_after: int | None = None, **settings: int) -> Tabled:
+    """Score in parts of two rows; raise KilledError when that many pictures are done."""
+    return score_to_file(model, paths, target, advance=killed_after(kill_after), rows_per_part=2, **settings)
+
+
+def test_a_table_holds_the_records_in_order_whatever_is_wrong_with_a_picture(
+    model: Model, photos: list[Path], broken: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "scores.parquet"
+    named = [photos[3], broken, *photos[:3], tmp_path / "gone.jpg"]
+    assert run(model, named, target) == Tabled(rows=6, reused=0)
+    assert list(read_scores(target)) == list(score_files(model, named))
+    assert not parts_folder(target).exists()
+
+
+@pytest.mark.parametrize("killed", [1, 4, 9])
+def test_a_killed_run_leaves_no_table_and_goes_on_where_it_stopped(
+    model: Model, photos: list[Path], tmp_path: Path, killed: int
+) -> None:
+    target = tmp_path / "scores.parquet"
+    with pytest.raises(KilledError):
+        run(model, photos, target, kill_after=killed)
+    assert not target.exists()
+    assert run(model, photos, target).reused == (killed - 1) // 2 * 2
+    assert list(read_scores(target)) == list(score_files(model, photos))
+
+
+def test_only_new_changed_and_unreadable_pictures_are_scored_again(
+    model: Model, photos: list[Path], broken: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "scores.parquet"
+    run(model, [broken, *photos[:4]], target)
+    os.utime(photos[1], ns=(0, 0))
+    assert run(model, [*photos[5:0:-1], broken], target) == Tabled(rows=6, reused=2)
+    assert [record.path for record in read_scores(target)] == [str(path) for path in [*photos[5:0:-1], broken]]
+
+
+def test_pictures_that_two_runs_scored_at_once_are_in_the_table_once(
+    model: Model, photos: list[Path], tmp_path: Path
+) -> None:
+    target = tmp_path / "scores.parquet"
+    for name in ("one.parquet", "two.parquet"):
+        run(model, photos[:5], tmp_path / name)
+        parts_folder(target).mkdir(exist_ok=True)
+        (tmp_path / name).rename(parts_folder(target) / name)
+    assert run(model, photos, target) == Tabled(rows=9, reused=5)
+    assert list(read_scores(target)) == list(score_files(model, photos))
+
+
+def test_scores_of_other_settings_are_made_anew(model: Model, photos: list[Path], tmp_path: Path) -> None:
+    target = tmp_path / "scores.parquet"
+    run(model, photos[:3], target)
+    assert run(model, photos[:3], target, view_size=96).reused == 0
+    target.write_bytes(b"PAR1 and then nothing")
+    with pytest.raises(ModelError, match="damaged"):
+        list(read_scores(target))
+    assert run(model, photos[:3], target).reused == 0
+
+
+def test_the_part_of_a_job_in_which_no_picture_falls_is_an_empty_table(model: Model, tmp_path: Path) -> None:
+    target = tmp_path / "out" / "part-00007-of-00100.parquet"
+    assert run(model, [], target) == Tabled(rows=0, reused=0)
+    assert pq.read_table(target).num_rows == 0
+
+
+def test_a_table_whose_rows_are_damaged_is_made_anew(model: Model, photos: list[Path], tmp_path: Path) -> None:
+    """Its end is whole, so that only reading the rows shows it."""
+    target = tmp_path / "scores.parquet"
+    run(model, photos[:3], target)
+    data = bytearray(target.read_bytes())
+    data[4:200] = bytes(196)
+    target.write_bytes(data)
+    with pytest.raises(ModelError, match="damaged"):
+        list(read_scores(target))
+    assert run(model, photos[:3], target) == Tabled(rows=3, reused=0)
+    assert list(read_scores(target)) == list(score_files(model, photos[:3]))
+
+
+def test_a_disk_that_fails_is_not_taken_for_a_damaged_table() -> None:
+    with pytest.raises(OSError, match="no answer") as caught, parsing():
+        raise OSError(errno.EIO, "no answer")
+    assert caught.value.errno == errno.EIO
