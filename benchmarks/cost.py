@@ -33,7 +33,7 @@ from shamisa_cli.core.models.loading import Model, load_model
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 from shamisa_cli.core.scoring.feature_table import FileStamp
 from shamisa_cli.core.scoring.pipeline import score_files
-from shamisa_cli.core.scoring.score_table import scorer_of, scores_schema, scores_table, write_scores
+from shamisa_cli.core.scoring.score_table import score_source, scores_schema, scores_table, write_scores
 
 MILLISECONDS = 3_600_000
 """In an hour."""
@@ -104,7 +104,7 @@ def score_row(picture: Path, model: Model) -> float:
         rows.append((FileStamp(address, 100_000 + number, 10**18 + number * 10**9), found))
     with tempfile.TemporaryDirectory() as folder:
         part = Path(folder) / "part.parquet"
-        write_scores(part, scores_table(rows, scores_schema(scorer_of(model, "model"))))
+        write_scores(part, scores_table(rows, scores_schema(score_source(model, "model"))))
         return part.stat().st_size / len(rows)
 
 

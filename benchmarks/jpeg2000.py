@@ -28,8 +28,8 @@ from sklearn.preprocessing import StandardScaler
 
 from shamisa_cli.core.distortions.composition import Composition, draw_composition
 from shamisa_cli.core.distortions.engine import apply_operator
-from shamisa_cli.core.distortions.jpeg2000 import compressed
-from shamisa_cli.core.distortions.registry import operator_named
+from shamisa_cli.core.distortions.jpeg2000 import jpeg2000_round_trip
+from shamisa_cli.core.distortions.registry import get_operator
 from shamisa_cli.core.images import discover
 from shamisa_cli.core.models.folder import read_model
 from shamisa_cli.core.models.resolver import resolve
@@ -59,13 +59,13 @@ def _reached(view: torch.Tensor, composition: Composition, place: int) -> tuple[
     for step in composition.steps[:place]:
         generator = torch.Generator().manual_seed(0)
         crop = apply_operator(crop, step.operator, step.severities, generator, angle=step.angle, channel=step.channel)
-    ratio = operator_named(NAME).value(np.asarray(composition.steps[place].severities))[0]
+    ratio = get_operator(NAME).value(np.asarray(composition.steps[place].severities))[0]
     return (crop[0] * 255).round().byte().permute(1, 2, 0).contiguous().numpy(), float(ratio)
 
 
 def engine(picture: Bytes, ratio: float) -> Bytes:
     pixels = torch.from_numpy(picture).permute(2, 0, 1)[None].float()
-    return compressed(pixels, torch.tensor([ratio]))[0].round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
+    return jpeg2000_round_trip(pixels, torch.tensor([ratio]))[0].round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
 
 
 def openjpeg(picture: Bytes, ratio: float, block: int = 64) -> Bytes:

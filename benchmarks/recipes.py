@@ -30,7 +30,7 @@ from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec
 from shamisa_cli.core.images import decode, discover
 from shamisa_cli.core.machine import keep_freed_memory
 from shamisa_cli.core.models.folder import read_model
-from shamisa_cli.core.networks.encoder import Encoder
+from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.networks.initial_weights import initial_state
 from shamisa_cli.core.probe.mos_table import MosTable, read_mos_table
 from shamisa_cli.core.probe.protocol import fit_final, run_protocol
@@ -39,7 +39,7 @@ from shamisa_cli.core.training.ablations import ABLATIONS
 from shamisa_cli.core.training.distributed import World
 from shamisa_cli.core.training.pretraining.config import PRESETS, TrainingConfig, with_settings
 from shamisa_cli.core.training.run import train_run
-from shamisa_cli.core.training.run_folder import RunFolder, RunRecord, photographs
+from shamisa_cli.core.training.run_folder import RunFolder, RunRecord, photo_record
 
 VIEW = 512
 READ = FeatureSpec(stages=tuple(range(19)), moments=("mean", "std"), scales=(0.5,), layer="hidden")
@@ -81,23 +81,23 @@ def configured(changes: Mapping[str, Any], steps: int, init: str) -> TrainingCon
     return with_settings(base, rest)
 
 
-def trained(row: str, config: TrainingConfig, data: Path, real: Path, output: Path) -> Encoder:
+def trained(row: str, config: TrainingConfig, data: Path, real: Path, output: Path) -> TorchEncoder:
     """Train one row, or take what an earlier call has trained."""
     run = RunFolder(output / "".join(letter if letter.isalnum() else "-" for letter in row))
     if not run.model.is_dir():
         pristine, imperfect = discover([data]), discover([real])
-        record = RunRecord(config, photographs([data], pristine, [real], imperfect), "benchmarks/recipes.py")
+        record = RunRecord(config, photo_record([data], pristine, [real], imperfect), "benchmarks/recipes.py")
         resume = run.record.exists()
         train_run(run, record, pristine, imperfect, resume=resume, world=World(), checkpoint_every=1000)
     return read_model(run.model).load_encoder("cpu")
 
 
-def reading(encoder: Encoder) -> Encoder:
+def reading(encoder: TorchEncoder) -> TorchEncoder:
     """The encoder, read as all rows are."""
-    return Encoder.create(EncoderConfig(encoder.config.architecture, READ), encoder.state())
+    return TorchEncoder.create(EncoderConfig(encoder.config.architecture, READ), encoder.state())
 
 
-def embedded(encoder: Encoder, pictures: Sequence[np.ndarray]) -> np.ndarray:
+def embedded(encoder: TorchEncoder, pictures: Sequence[np.ndarray]) -> np.ndarray:
     return np.stack([encoder.embed(picture) for picture in pictures])
 
 
@@ -114,7 +114,7 @@ def degraded(path: Path) -> dict[str, list[np.ndarray]]:
 
 
 def severity_correlations(
-    predict: Callable[[np.ndarray], np.ndarray], encoder: Encoder, photos: Sequence[Path]
+    predict: Callable[[np.ndarray], np.ndarray], encoder: TorchEncoder, photos: Sequence[Path]
 ) -> list[float]:
     """For each operator, the median over photographs of Spearman(severity, score)."""
     found: dict[str, list[float]] = {name: [] for name in OPERATORS}
@@ -126,7 +126,9 @@ def severity_correlations(
     return [float(np.median(values)) for values in found.values()]
 
 
-def judged(encoder: Encoder, table: MosTable, pictures: Sequence[np.ndarray], sheets: Sequence[Path]) -> dict[str, Any]:
+def judged(
+    encoder: TorchEncoder, table: MosTable, pictures: Sequence[np.ndarray], sheets: Sequence[Path]
+) -> dict[str, Any]:
     """SRCC over all and by subset, medians over ten splits, and how scores follow severity."""
     features, mos = embedded(encoder, pictures), np.asarray(table.mos)
     worst, best = float(mos.min()), float(mos.max())
@@ -183,7 +185,7 @@ def main() -> None:
         began = time.perf_counter()
         if row == "start":
             weights = initial_state("mobilenet_v2", options.init)
-            encoder, crops = Encoder.create(EncoderConfig("mobilenet_v2", READ), weights), 0
+            encoder, crops = TorchEncoder.create(EncoderConfig("mobilenet_v2", READ), weights), 0
         else:
             config = configured(ROWS[row], options.steps, options.init)
             encoder = reading(trained(row, config, options.data, options.real, options.output))

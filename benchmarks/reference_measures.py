@@ -13,7 +13,7 @@ from PIL import Image
 from scipy.fft import dctn
 from scipy.ndimage import convolve1d
 
-from shamisa_cli.core.images.formats import open_picture
+from shamisa_cli.core.images.formats import open_image
 
 Pixels = NDArray[np.uint8]
 Plane = NDArray[np.float64]
@@ -169,7 +169,7 @@ def _grid(grey: Plane) -> float:
 def coding(path: Path) -> Coding:
     """How the pixels of a file were compressed. Raises ImageError, OSError or ValueError if it cannot be read."""
     with path.open("rb") as stream:
-        image = open_picture(path, stream)
+        image = open_image(path, stream)
         table = getattr(image, "quantization", {}).get(0)
         lossy = image.format in LOSSY_FORMATS or image.info.get("compression") in ("jpeg", "tiff_jpeg", "webp")
         if image.format == "WEBP":

@@ -39,9 +39,9 @@ from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.images import decode
 from shamisa_cli.core.models.loading import load_relational_model
 from shamisa_cli.core.networks.distortion_network import MULTIPLE, RelationalModel
-from shamisa_cli.core.training.random_crops import random_crop, stacked
+from shamisa_cli.core.training.random_crops import random_crop, stack_crops
 from shamisa_cli.core.training.relational.consensus import consensus
-from shamisa_cli.core.training.relational.extra_faults import DISTURBANCES, disturb
+from shamisa_cli.core.training.relational.extra_faults import EXTRA_FAULTS, add_fault
 from shamisa_cli.core.training.relational.ordered_sets import TARGETS, OrderedSet, SetKind, draw_ordered_set
 
 CROP = 256
@@ -84,7 +84,7 @@ def sets_of(
         rng = np.random.default_rng([seed, index])
         photo = Image.fromarray(decode(photos[index % len(photos)]).pixels)
         scale = float(rng.uniform(0.25, 0.6))
-        crop = stacked([random_crop(photo, scale, CROP, rng)])[0].float() / 255
+        crop = stack_crops([random_crop(photo, scale, CROP, rng)])[0].float() / 255
         kind = KINDS[index % len(KINDS)]
         yield kind, draw_ordered_set(crop, VERSIONS, rng, kind=kind, left_out=left_out)
 
@@ -133,7 +133,9 @@ def shift_tolerance(model: RelationalModel, photos: Sequence[Path]) -> tuple[flo
     """Mean |score| of a photograph against itself a pixel aside, and against itself slightly blurred (σ = 1)."""
     shifted, blurred = [], []
     for path in photos:
-        picture = stacked([Image.fromarray(decode(path, view_size=640).pixels).crop((0, 0, 401, 401))]).float() / 255
+        picture = (
+            stack_crops([Image.fromarray(decode(path, view_size=640).pixels).crop((0, 0, 401, 401))]).float() / 255
+        )
         here, aside = picture[..., 1:, 1:], picture[..., :-1, :-1]
         kernel = torch.exp(-0.5 * torch.arange(-3.0, 4.0) ** 2)
         kernel = (kernel[:, None] * kernel / kernel.sum() ** 2).expand(3, 1, 7, 7)
@@ -148,7 +150,7 @@ def agreement(model: RelationalModel, photos: Sequence[Path]) -> tuple[float, fl
     """SRCC of score and consensus over all photographs and faults, and the share of candidates taken for better."""
     scores, opinions = [], []
     for number, path in enumerate(photos):
-        photo = stacked([Image.fromarray(decode(path, view_size=512).pixels)]).float() / 255
+        photo = stack_crops([Image.fromarray(decode(path, view_size=512).pixels)]).float() / 255
         photo = photo[
             ..., : photo.shape[2] // MULTIPLE * MULTIPLE, : photo.shape[3] // MULTIPLE * MULTIPLE
         ].contiguous()
@@ -162,13 +164,13 @@ def agreement(model: RelationalModel, photos: Sequence[Path]) -> tuple[float, fl
 
 def _versions(photo: Tensor, number: int) -> Iterator[Tensor]:
     """(1, 3, H, W) → one version after the other."""
-    for kind, name in enumerate([*OPERATORS, *DISTURBANCES]):
+    for kind, name in enumerate([*OPERATORS, *EXTRA_FAULTS]):
         for strength in STRENGTHS:
             if name in OPERATORS:
                 generator = torch.Generator().manual_seed(kind)
                 yield apply_operator(photo, name, (strength,), generator, angle=0.7, channel=kind % 3)
             else:
-                yield disturb(photo[0], np.random.default_rng([number, kind]), name=name, severity=strength)[None]
+                yield add_fault(photo[0], np.random.default_rng([number, kind]), name=name, severity=strength)[None]
 
 
 def main() -> None:

@@ -25,13 +25,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from shamisa_cli.core.graphs.crops import node_table
+from shamisa_cli.core.graphs.crops import crop_table
 from shamisa_cli.core.training.distributed import World
 from shamisa_cli.core.training.pretraining.batch_recipe import TrainingBatch
 from shamisa_cli.core.training.pretraining.batches import BatchSettings
 from shamisa_cli.core.training.pretraining.config import PRESETS, TrainingConfig
 from shamisa_cli.core.training.pretraining.learner import AUTOCAST, Learner
-from shamisa_cli.core.training.pretraining.step import Step
+from shamisa_cli.core.training.pretraining.step import PretrainingStep
 
 MATRIX = {"cpu": 2048, "cuda": 8192}
 COPIED = {"cpu": 2**28, "cuda": 2**32}
@@ -64,7 +64,7 @@ def synthetic_batch(settings: BatchSettings, device: torch.device) -> TrainingBa
     """Random crops with a record of random severities."""
     severities = torch.rand(settings.samples, settings.compositions, settings.levels) * 4
     crops = torch.rand(settings.crops, 3, settings.crop, settings.crop, device=device)
-    return TrainingBatch(crops, node_table(severities, settings.photos, settings.scales), 0, crops[:0])
+    return TrainingBatch(crops, crop_table(severities, settings.photos, settings.scales), 0, crops[:0])
 
 
 def best_seconds(action: Callable[[], object], device: torch.device, repeats: int) -> float:
@@ -125,7 +125,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     device, config = torch.device(options.device), settings_of(options)
-    work = Step(Learner(config, None).to(device), config, World(device=device))
+    work = PretrainingStep(Learner(config, None).to(device), config, World(device=device))
     batch = synthetic_batch(config.batch, device)
 
     def step() -> None:

@@ -14,7 +14,7 @@ from loopback_hub import LoopbackHub, serving
 from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocessing
 from shamisa_cli.core.models.folder import save_model, save_probe
 from shamisa_cli.core.networks.backbones import build_backbone
-from shamisa_cli.core.networks.encoder import Encoder
+from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.networks.export.export_model import add_graph
 from shamisa_cli.core.probe.ridge import Probe
 from shamisa_cli.core.probe.scale import linear_scale
@@ -73,7 +73,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model") / "tiny"
     torch.manual_seed(0)
     config = EncoderConfig("mobilenet_v2", FeatureSpec(scales=(1.0,)), Preprocessing(view_size=64))
-    encoder = Encoder.create(config, build_backbone("mobilenet_v2").state_dict())
+    encoder = TorchEncoder.create(config, build_backbone("mobilenet_v2").state_dict())
     written = save_model(folder, config, encoder.state(), name="tiny", card="# A model for tests", origin="random")
     length = encoder.feature_length
     probe = Probe(

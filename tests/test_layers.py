@@ -184,9 +184,9 @@ def room_imports() -> Iterator[tuple[str, str]]:
         if importer and imported:
             if importer != imported and imported not in ROOM_IMPORTS[importer]:
                 yield words
-        elif importer and line(package(each.imported)) > line(HIGHEST_FOR_ROOMS):
-            yield words
-        elif imported and not importer and not (each.at_door and each.importer in DOORS):
+        elif (importer and line(package(each.imported)) > line(HIGHEST_FOR_ROOMS)) or (
+            imported and not importer and not (each.at_door and each.importer in DOORS)
+        ):
             yield words
 
 

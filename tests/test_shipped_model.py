@@ -98,9 +98,9 @@ def test_a_score_comes_with_an_interval_that_holds_it(example_photos: Path) -> N
 
 def test_the_catalogue_names_each_kind_of_defect_once() -> None:
     from shamisa_cli.core.groups import GROUPS
-    from shamisa_cli.core.models.catalogue import describe
+    from shamisa_cli.core.models.catalogue import describe_model
 
-    defects = describe("shamisa-mobilenetv2").defects
+    defects = describe_model("shamisa-mobilenetv2").defects
     assert defects is not None
     assert sorted(defects.groups) == sorted(GROUPS)
 

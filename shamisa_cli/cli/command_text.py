@@ -11,7 +11,7 @@ LEFT_OUT = {"cache", "cache_dir", "cache_size", "device", "jobs", "offline", "sk
 """Options that say how to compute, and not what."""
 
 
-def typed_again(context: typer.Context, command: str) -> str:
+def command_text(context: typer.Context, command: str) -> str:
     """What was typed, to be typed again; of files, the last part of the name alone, since cards travel."""
     words = ["shamisa", command]
     for option in context.command.params:

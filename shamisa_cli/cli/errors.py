@@ -26,7 +26,7 @@ ANSWERS = (typer.Exit, typer.Abort, typer.BadParameter)
 """Exceptions by which a command talks to Typer; they are no errors of the program."""
 
 
-def outcome(*, failed: int, unreadable: int, skip_unreadable: bool) -> int:
+def exit_code(*, failed: int, unreadable: int, skip_unreadable: bool) -> int:
     """The exit code of a run that came to its end: the gate goes before pictures that could not be read."""
     if failed:
         return GATE_FAILED
@@ -35,7 +35,7 @@ def outcome(*, failed: int, unreadable: int, skip_unreadable: bool) -> int:
     return FINE
 
 
-def guarded(command: Callable[..., None], *, debug: bool) -> Callable[..., None]:
+def with_exit_code(command: Callable[..., None], *, debug: bool) -> Callable[..., None]:
     """`command`, ending in a line on stderr and an exit code where it would have raised."""
 
     @functools.wraps(command)

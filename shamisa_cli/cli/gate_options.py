@@ -13,7 +13,7 @@ from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.options import GATE
 from shamisa_cli.cli.settings import configuration_of
 from shamisa_cli.core.errors import SettingError
-from shamisa_cli.core.scoring.baseline import Baseline, Scorer, read_baseline
+from shamisa_cli.core.scoring.baseline import Baseline, ScoreSource, read_baseline
 from shamisa_cli.core.scoring.gate import Gate
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ UpdateBaseline = Annotated[
 
 
 @dataclass(frozen=True)
-class Gating:
+class RunGate:
     """A gate, and what becomes of its baseline.
 
     Attributes:
@@ -106,7 +106,7 @@ def open_gate(
     baseline: Path | None,
     update: bool,
     skip_unreadable: bool,
-) -> Gating:
+) -> RunGate:
     """The gate that options and the project's rules make together, with the baseline as it is now.
 
     Raises:
@@ -128,7 +128,7 @@ def open_gate(
         raise SettingError("A limit on drops needs scores to compare with. Name their file with --baseline.")
     if before is not None and not update:
         _require_usable(before, gate)
-    return Gating(gate, before, update)
+    return RunGate(gate, before, update)
 
 
 def _require_usable(baseline: Baseline, gate: Gate) -> None:
@@ -138,6 +138,6 @@ def _require_usable(baseline: Baseline, gate: Gate) -> None:
         raise SettingError(f"There is no baseline {baseline.file} yet. Write it with --update-baseline.")
 
 
-def _scorer(run: Run, model: Model) -> Scorer:
+def _scorer(run: Run, model: Model) -> ScoreSource:
     assert model.probe is not None
-    return Scorer.of(run.model, model.probe)
+    return ScoreSource.of_model(run.model, model.probe)

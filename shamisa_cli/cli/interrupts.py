@@ -9,7 +9,7 @@ from typing import Any
 
 
 @contextmanager
-def stop_on_signals(hint: Callable[[str], None]) -> Iterator[list[int]]:
+def request_stop_on_signals(hint: Callable[[str], None]) -> Iterator[list[int]]:
     """A list that gets the signal when Ctrl-C or a cluster asks to stop; a second Ctrl-C stops at once."""
     caught: list[int] = []
 

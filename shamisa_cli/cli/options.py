@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shamisa_cli.core.cluster.part_number import Shard, require_count, require_own
+from shamisa_cli.core.cluster.part_number import PartNumber, require_count, require_only_part
 from shamisa_cli.core.errors import InputNotFoundError, SettingError
 
 if TYPE_CHECKING:
@@ -287,7 +287,7 @@ def view_size(text: str) -> ViewSize:
         raise SettingError(f"--view-size is {text!r}; it takes a number of pixels, or native.") from None
 
 
-def part_file(output: Path, shard: Shard | None) -> Path:
+def output_file(output: Path, shard: PartNumber | None) -> Path:
     """The file that --output means: where it is no file but a folder of parts, the one for this part.
 
     Raises:
@@ -297,14 +297,14 @@ def part_file(output: Path, shard: Shard | None) -> Path:
         return output
     is_folder = output.is_dir()
     if not is_folder and (output.exists() or output.suffix.lower() in FILE_SUFFIXES):
-        require_own(output, shard)
+        require_only_part(output, shard)
         return output
     if is_folder:
         require_count((path.name for path in output.iterdir()), shard.count, output)
     return output / shard.file_name
 
 
-def names(paths: Sequence[str] | None, files_from: Path | None) -> tuple[list[str], list[str]]:
+def named_paths(paths: Sequence[str] | None, files_from: Path | None) -> tuple[list[str], list[str]]:
     """What PATHS name, and what the lists do (- and --files-from)."""
     from shamisa_cli.core.images.discovery import read_list
 
@@ -316,8 +316,8 @@ def names(paths: Sequence[str] | None, files_from: Path | None) -> tuple[list[st
     return [path for path in paths if path != STDIN], listed
 
 
-def find_pictures(
-    paths: Sequence[str] | None, files_from: Path | None, recursive: bool, shard: Shard | None = None
+def find_images(
+    paths: Sequence[str] | None, files_from: Path | None, recursive: bool, shard: PartNumber | None = None
 ) -> list[Path]:
     """The files that PATHS name, then those of the lists (- and --files-from), each file once; those of one shard.
 
@@ -328,11 +328,11 @@ def find_pictures(
     """
     from shamisa_cli.core.images.discovery import discover
 
-    named, listed = names(paths, files_from)
+    named, listed = named_paths(paths, files_from)
     found = discover(named, recursive=recursive) if named else []
     for name in listed:
         found += discover([name], recursive=recursive) if Path(name).is_dir() else [Path(name)]
     if not found:
         raise InputNotFoundError(NOTHING_NAMED)
     files = list({os.path.realpath(path): path for path in reversed(found)}.values())[::-1]
-    return files if shard is None else [path for path in files if shard.holds(path)]
+    return files if shard is None else [path for path in files if shard.contains(path)]

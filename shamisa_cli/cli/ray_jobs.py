@@ -9,7 +9,7 @@ import typer
 
 from shamisa_cli.cli import options
 from shamisa_cli.cli.console import Console
-from shamisa_cli.cli.errors import outcome
+from shamisa_cli.cli.errors import exit_code
 from shamisa_cli.core.errors import InputNotFoundError, SettingError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ MEANT = {
 """Options that mean something here. The others are refused where they are typed, and as settings have no effect."""
 
 
-def run(context: typer.Context, kind: Kind, address: str) -> None:
+def run_ray_job(context: typer.Context, kind: Kind, address: str) -> None:
     """Make a folder of parts as the command's options say, and end with the exit code of what could not be read.
 
     Raises:
@@ -34,7 +34,7 @@ def run(context: typer.Context, kind: Kind, address: str) -> None:
     if output is None or PurePath(output).suffix == ".parquet" or Path(output).is_file():
         raise SettingError("--ray makes a folder of Parquet files. Name it with --output, or an address such as s3://…")
     list_file = None if given["files_from"] is None else Path(given["files_from"])
-    named, listed = options.names(given["paths"], list_file)
+    named, listed = options.named_paths(given["paths"], list_file)
     if not named and not listed:
         raise InputNotFoundError(options.NOTHING_NAMED)
 
@@ -64,7 +64,7 @@ def run(context: typer.Context, kind: Kind, address: str) -> None:
     )
     console.warn_of_unreadable(done.errors, done.unreadable)
     console.hint(f"{done.rows:,} pictures are in {done.parts:,} parts in {output}; {done.reused:,} were there before.")
-    raise typer.Exit(outcome(failed=0, unreadable=done.unreadable, skip_unreadable=given["skip_unreadable"]))
+    raise typer.Exit(exit_code(failed=0, unreadable=done.unreadable, skip_unreadable=given["skip_unreadable"]))
 
 
 def _refuse_others(context: typer.Context) -> None:

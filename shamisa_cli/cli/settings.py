@@ -14,7 +14,7 @@ import typer
 
 from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.options import GATE
-from shamisa_cli.core.configuration import Configuration, Configured, read_configuration
+from shamisa_cli.core.configuration import Configuration, FileSetting, read_configuration
 from shamisa_cli.core.errors import SettingError
 
 PREFIX = "SHAMISA_"
@@ -96,7 +96,7 @@ def _variable_of(option: Any) -> str:
     return option.envvar if isinstance(option.envvar, str) else ""
 
 
-def _usable(setting: Setting, configured: Configured, context: typer.Context) -> Any:
+def _usable(setting: Setting, configured: FileSetting, context: typer.Context) -> Any:
     """The value for the option, once the option has accepted it."""
     value = configured.value
     where = f"{configured.file}: {setting.name} is {value!r}"

@@ -13,12 +13,12 @@ from shamisa_cli.core.models.loading import Model, load_model
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 from shamisa_cli.core.scoring.cache import Cache
 from shamisa_cli.core.scoring.feature_table import Features
-from shamisa_cli.core.scoring.gate import Gate, judged
+from shamisa_cli.core.scoring.gate import Gate, apply_gate
 from shamisa_cli.core.scoring.pipeline import (
     ViewSize,
     effective_view_size,
     embed_files,
-    feature_shelf_of,
+    feature_cache,
     require_probe,
     score_files,
 )
@@ -58,7 +58,7 @@ def score(
     files = discover(_many(paths), recursive=recursive)
     gate = Gate(min_score=min_score)
     records = score_files(_loaded(model), files, jobs=jobs, view_size=view_size, max_pixels=max_pixels, cache=cache)
-    return Records(judged(records, gate))
+    return Records(apply_gate(records, gate))
 
 
 def score_map(picture: str | Path, model: str | Model | None = None, *, view_size: ViewSize = "model") -> ScoreMap:
@@ -96,10 +96,10 @@ def embed(
     """
     files = discover(_many(paths), recursive=recursive)
     loaded = _loaded(model)
-    shelf = feature_shelf_of(cache, loaded, view_size)
+    result_cache = feature_cache(cache, loaded, view_size)
     rows = []
     for embedding in embed_files(
-        loaded.encoder, files, jobs=jobs, view_size=view_size, max_pixels=max_pixels, shelf=shelf
+        loaded.encoder, files, jobs=jobs, view_size=view_size, max_pixels=max_pixels, result_cache=result_cache
     ):
         if embedding.features is None:
             assert embedding.error is not None

@@ -21,7 +21,7 @@ PROJECT_ROOT = ".git"
 
 
 @dataclass(frozen=True)
-class Configured:
+class FileSetting:
     """A value as a file gives it (for `RULES`: a tuple of `Rule`), and the file."""
 
     value: Any
@@ -38,7 +38,7 @@ class Configuration:
     """
 
     files: tuple[Path, ...] = ()
-    values: Mapping[str, Configured] = field(default_factory=dict)
+    values: Mapping[str, FileSetting] = field(default_factory=dict)
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -65,10 +65,10 @@ def read_configuration(start: Path, known: Collection[str]) -> Configuration:
         SettingError: a file is no TOML, or has a name that is not known, or a rule that cannot be understood.
     """
     found = [(file, table) for file, table in (_nearest(start, PYPROJECT), _nearest(start, OWN_FILE)) if file]
-    values: dict[str, Configured] = {}
+    values: dict[str, FileSetting] = {}
     for file, table in found:
         for name, value in _flat(table, {*known, RULES}, file):
-            values[name] = Configured(_rules(value, file) if name == RULES else value, file)
+            values[name] = FileSetting(_rules(value, file) if name == RULES else value, file)
     return Configuration(tuple(file for file, _ in found), values)
 
 

@@ -14,7 +14,7 @@ from shamisa_cli.core.errors import SettingError
 Record = TypeVar("Record")
 
 
-def overridden(record: Record, changes: Mapping[str, Any], *, where: str = "") -> Record:
+def with_overrides(record: Record, changes: Mapping[str, Any], *, where: str = "") -> Record:
     """A copy of a dataclass with some fields changed; a mapping changes the fields of a nested dataclass.
 
     Args:
@@ -61,7 +61,7 @@ def _suggestion(name: str, known: Mapping[str, Any], where: str) -> str:
 def _field_value(current: Any, value: Any, hint: Any, name: str) -> Any:
     nested = [kind for kind in (hint, *get_args(hint)) if isinstance(kind, type) and is_dataclass(kind)]
     if nested and isinstance(value, Mapping):
-        return overridden(nested[0]() if current is None else current, value, where=f"{name}.")
+        return with_overrides(nested[0]() if current is None else current, value, where=f"{name}.")
     if isinstance(current, Mapping) and isinstance(value, Mapping):
         return {**current, **_checked_entries(value, current, get_args(hint)[1], f"{name}.")}
     return _checked(value, hint, name)

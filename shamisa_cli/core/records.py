@@ -41,7 +41,7 @@ class ErrorRecord:
 
 
 @dataclass(frozen=True)
-class Finding:
+class GateFinding:
     """Something the gate has against a picture.
 
     Attributes:
@@ -84,7 +84,7 @@ class ImageRecord:
     defects: Mapping[str, float] | None = None
     status: Status = "ok"
     error: ErrorRecord | None = None
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[GateFinding, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values, in the order readers are promised."""
@@ -103,7 +103,7 @@ class ImageRecord:
 
 
 @dataclass(frozen=True)
-class ModelRecord:
+class ModelIdentity:
     """Which model scored, as far as a reader of the results must know.
 
     Attributes:
@@ -129,7 +129,7 @@ class Run:
         gated: whether there was a bar, or a limit, that a picture could fail by.
     """
 
-    model: ModelRecord
+    model: ModelIdentity
     gated: bool = False
 
 

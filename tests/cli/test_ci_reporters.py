@@ -14,12 +14,12 @@ from lxml import etree
 
 from shamisa_cli.cli.console import ENCODING
 from shamisa_cli.cli.reporters import REPORTERS
-from shamisa_cli.core.records import ErrorRecord, ImageRecord, ModelRecord, Run
+from shamisa_cli.core.records import ErrorRecord, ImageRecord, ModelIdentity, Run
 from shamisa_cli.core.scoring.baseline import Baseline
 from shamisa_cli.core.scoring.gate import Gate, Rule
 
 SCHEMAS = Path(__file__).resolve().parent.parent / "schemas"
-RUN = Run(ModelRecord("tiny", "0123456789ab", {"view_size": 512, "mean": (0.5, 0.5)}), gated=True)
+RUN = Run(ModelIdentity("tiny", "0123456789ab", {"view_size": 512, "mean": (0.5, 0.5)}), gated=True)
 NASTY = [
     "a,b:c%.jpg",
     "line\nbreak\r::error::x.jpg",
@@ -46,7 +46,7 @@ def judged(*pictures: ImageRecord, skip_unreadable: bool = False) -> list[ImageR
         baseline=Baseline(Path("b.json"), {"both.jpg": 80.0}),
         skip_unreadable=skip_unreadable,
     )
-    return [gate.judged(picture) for picture in pictures]
+    return [gate.apply(picture) for picture in pictures]
 
 
 def everything(**settings: bool) -> list[ImageRecord]:

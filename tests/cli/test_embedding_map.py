@@ -14,9 +14,9 @@ from chromium import Page, chromium
 from PIL import Image
 
 from shamisa_cli.cli.reporters.html.map_page import write_map
-from shamisa_cli.core.records import ModelRecord
+from shamisa_cli.core.records import ModelIdentity
 from shamisa_cli.core.scoring.embedding_map import Colouring, EmbeddingMap
-from shamisa_cli.core.scoring.thumbnails import small_webp
+from shamisa_cli.core.scoring.thumbnails import encode_thumbnail
 
 HOSTILE = "a/</script><script>document.title='taken'</script>/<img src=x onerror=document.title='taken'>.jpg"
 PLACES = np.array([[-1.0, 0.0], [0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
@@ -27,8 +27,8 @@ def page_of(*colourings: Colouring, places: np.ndarray = PLACES, paths: tuple[st
     stream = StringIO()
     found = EmbeddingMap(paths, places, colourings, "tsne")
     pixels = np.full((30, 40, 3), (250, 0, 0), np.uint8)
-    small = {path: small_webp(pixels, 40) for path in paths[:3]}
-    write_map(found, ModelRecord("tiny", "0123", {}), small, stream)
+    small = {path: encode_thumbnail(pixels, 40) for path in paths[:3]}
+    write_map(found, ModelIdentity("tiny", "0123", {}), small, stream)
     return stream.getvalue()
 
 

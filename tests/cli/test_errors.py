@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import typer
 
-from shamisa_cli.cli.errors import guarded, outcome
+from shamisa_cli.cli.errors import exit_code, with_exit_code
 from shamisa_cli.core.errors import SettingError
 
 
@@ -12,7 +12,7 @@ def run(error: BaseException, *, debug: bool = False) -> int:
         raise error
 
     with pytest.raises(typer.Exit) as left:
-        guarded(command, debug=debug)()
+        with_exit_code(command, debug=debug)()
     return left.value.exit_code
 
 
@@ -48,4 +48,4 @@ def test_an_interruption_is_130() -> None:
     [(0, 0, False, 0), (1, 0, False, 1), (0, 1, False, 3), (0, 1, True, 0), (1, 1, False, 1), (1, 1, True, 1)],
 )
 def test_the_gate_goes_before_unreadable_pictures(failed: int, unreadable: int, skip: bool, code: int) -> None:
-    assert outcome(failed=failed, unreadable=unreadable, skip_unreadable=skip) == code
+    assert exit_code(failed=failed, unreadable=unreadable, skip_unreadable=skip) == code

@@ -14,14 +14,14 @@ from typer.testing import CliRunner
 
 from shamisa_cli.cli.commands.evaluate import evaluate
 from shamisa_cli.cli.commands.fit_probe import fit_probe
-from shamisa_cli.cli.errors import guarded
+from shamisa_cli.cli.errors import with_exit_code
 from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocessing
 from shamisa_cli.core.models.folder import load_probe, save_model
 from shamisa_cli.core.models.loading import load_model
 from shamisa_cli.core.networks.backbones import build_backbone
 from shamisa_cli.core.scoring.feature_table import FileStamp, save_features
 from shamisa_cli.core.scoring.pipeline import embed_files, score_files
-from shamisa_cli.core.scoring.resumable import origin_of
+from shamisa_cli.core.scoring.resumable import feature_source
 
 PICTURES = 24
 
@@ -60,8 +60,8 @@ def probe(model, scored, tmp_path_factory):
 
 def run(*arguments):
     app = typer.Typer()
-    app.command("fit-probe")(guarded(fit_probe, debug=False))
-    app.command("evaluate")(guarded(evaluate, debug=False))
+    app.command("fit-probe")(with_exit_code(fit_probe, debug=False))
+    app.command("evaluate")(with_exit_code(evaluate, debug=False))
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
@@ -69,7 +69,7 @@ def stored_features(model, paths, target):
     loaded = load_model(str(model))
     rows = [embedding.features for embedding in embed_files(loaded.encoder, paths)]
     stamps = [FileStamp.of(path) for path in paths]
-    save_features(target, stamps, len(rows[0]), [np.stack(rows)], origin_of(loaded))
+    save_features(target, stamps, len(rows[0]), [np.stack(rows)], feature_source(loaded))
     return target
 
 

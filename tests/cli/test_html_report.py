@@ -14,10 +14,10 @@ from chromium import Page, chromium
 
 from shamisa_cli.cli.reporters.html import write_html
 from shamisa_cli.core.groups import GROUPS
-from shamisa_cli.core.records import ErrorRecord, ImageRecord, ModelRecord, Run
+from shamisa_cli.core.records import ErrorRecord, ImageRecord, ModelIdentity, Run
 from shamisa_cli.core.scoring.gate import Gate
 from shamisa_cli.core.scoring.score_map import ScoreMap
-from shamisa_cli.core.scoring.thumbnails import Gallery
+from shamisa_cli.core.scoring.thumbnails import Thumbnails
 
 HOSTILE = (
     "a/</script><script>document.title='taken'</script>.jpg",
@@ -43,18 +43,18 @@ def unreadable(path: str) -> ImageRecord:
 
 
 def page_of(records: list[ImageRecord], *, gate: Gate | None = None, maps: bool = False) -> str:
-    judged = [record if gate is None else gate.judged(record) for record in records]
+    judged = [record if gate is None else gate.apply(record) for record in records]
     stream = io.StringIO()
-    with Gallery() as gallery:
+    with Thumbnails() as thumbnails:
         for index, each in enumerate(judged):
             if each.score is None:
                 continue
             pixels = np.full((48, 64, 3), 20 * index % 256, dtype=np.uint8)
-            gallery.add(each, pixels)
+            thumbnails.add(each, pixels)
             if maps:
-                gallery.add_map(each, pixels, ScoreMap(np.zeros((48, 64)), 60.0))
+                thumbnails.add_map(each, pixels, ScoreMap(np.zeros((48, 64)), 60.0))
         write_html(
-            judged, Run(ModelRecord("tiny", "0123", {"view_size": 512}), gated=gate is not None), gallery, stream
+            judged, Run(ModelIdentity("tiny", "0123", {"view_size": 512}), gated=gate is not None), thumbnails, stream
         )
     return stream.getvalue()
 

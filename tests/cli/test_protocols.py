@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from shamisa_cli.cli.commands.evaluate import evaluate
 from shamisa_cli.cli.commands.fit_probe import fit_probe
 from shamisa_cli.cli.commands.models import derive
-from shamisa_cli.cli.errors import guarded
+from shamisa_cli.cli.errors import with_exit_code
 from shamisa_cli.core.encoder.spec import PAPER_FEATURES, EncoderConfig, FeatureSpec, Preprocessing
 from shamisa_cli.core.models.folder import load_probe, read_model, save_model
 from shamisa_cli.core.models.loading import load_model
@@ -30,7 +30,7 @@ SCENES, VERSIONS = 5, 4
 def run(*arguments):
     app = typer.Typer()
     for name, command in {"fit-probe": fit_probe, "evaluate": evaluate, "derive": derive}.items():
-        app.command(name)(guarded(command, debug=False))
+        app.command(name)(with_exit_code(command, debug=False))
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 

@@ -15,10 +15,10 @@ from shamisa_cli.cli.options import MAX_PIXELS
 from shamisa_cli.cli.reporters import REPORTERS
 from shamisa_cli.cli.reporters.text import quality_style, shortened
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
-from shamisa_cli.core.records import ErrorRecord, ImageRecord, ModelRecord, Run
+from shamisa_cli.core.records import ErrorRecord, ImageRecord, ModelIdentity, Run
 from shamisa_cli.core.scoring.gate import Gate, Rule
 
-RUN = Run(ModelRecord("tiny", "0123456789ab", {"view_size": 512}))
+RUN = Run(ModelIdentity("tiny", "0123456789ab", {"view_size": 512}))
 NASTY = ["[red]a.jpg", "b\x1b[31m\n.jpg", os.fsdecode(b"c\xff.jpg"), 'd,"quoted".jpg', "گربه.jpg", "=1+1.jpg"]
 
 
@@ -28,7 +28,7 @@ def records(count: int) -> list[ImageRecord]:
 
 def judged(pictures: list[ImageRecord]) -> list[ImageRecord]:
     gate = Gate(min_score=50.0, rules=(Rule(("drafts/",), level="warn"),))
-    return [gate.judged(record) for record in pictures]
+    return [gate.apply(record) for record in pictures]
 
 
 def written(format: str, pictures: list[ImageRecord], run: Run = RUN, *, terminal: bool = False) -> str:

@@ -20,7 +20,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from shamisa_cli.cli.commands.train import train
-from shamisa_cli.cli.errors import guarded
+from shamisa_cli.cli.errors import with_exit_code
 from shamisa_cli.cli.training_display import Pace, duration, training_progress
 from shamisa_cli.core.models.folder import read_model
 from shamisa_cli.core.training.metrics import StepMetrics, read_metrics
@@ -74,7 +74,7 @@ def shamisa_train(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 def here(*arguments: str | Path) -> Any:
     """The command in this process: for what is answered before any training."""
     app = typer.Typer()
-    app.command()(guarded(train, debug=False))
+    app.command()(with_exit_code(train, debug=False))
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 

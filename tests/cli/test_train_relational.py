@@ -19,7 +19,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from shamisa_cli.cli.commands.train import train
-from shamisa_cli.cli.errors import guarded
+from shamisa_cli.cli.errors import with_exit_code
 from shamisa_cli.core.models.relational_files import load_relational
 from shamisa_cli.core.training.metrics import read_metrics
 
@@ -65,7 +65,7 @@ def finished(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 def here(*arguments: str | Path) -> Any:
     """The command in this process: for what is answered before any training."""
     app = typer.Typer()
-    app.command()(guarded(train, debug=False))
+    app.command()(with_exit_code(train, debug=False))
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 

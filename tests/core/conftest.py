@@ -23,7 +23,7 @@ from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocess
 from shamisa_cli.core.models.folder import read_model, save_model
 from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.networks.backbones import build_backbone
-from shamisa_cli.core.networks.encoder import Encoder
+from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.networks.export.encoder_graph import export_graph
 from shamisa_cli.core.probe.ridge import Probe
 from shamisa_cli.core.probe.scale import linear_scale
@@ -42,7 +42,7 @@ def torch_model() -> Model:
     """MobileNetV2 with seeded random weights, and a random probe whose scores fall inside 0…100."""
     torch.manual_seed(0)
     config = EncoderConfig("mobilenet_v2", FeatureSpec(scales=(1.0,)), Preprocessing(view_size=64))
-    encoder = Encoder.create(config, build_backbone("mobilenet_v2").state_dict())
+    encoder = TorchEncoder.create(config, build_backbone("mobilenet_v2").state_dict())
     length = encoder.feature_length
     weights = np.random.default_rng(0).normal(0, 0.05, length)
     probe = Probe(

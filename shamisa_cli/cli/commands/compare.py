@@ -15,15 +15,15 @@ import typer
 
 from shamisa_cli.cli import options
 from shamisa_cli.cli.console import Console, check_output
-from shamisa_cli.cli.errors import outcome
+from shamisa_cli.cli.errors import exit_code
 from shamisa_cli.cli.reporters.comparison import COMPARISON_REPORTERS
 from shamisa_cli.core.errors import InputNotFoundError, SettingError
 from shamisa_cli.core.models.resolver import DEFAULT_RELATIONAL
 from shamisa_cli.core.relational.records import Candidate, ComparedModel
-from shamisa_cli.core.scoring.gate import under_the_bar
+from shamisa_cli.core.scoring.gate import minimum_score_message
 
 if TYPE_CHECKING:
-    from shamisa_cli.core.models.loading import Relational
+    from shamisa_cli.core.models.loading import RelationalComparer
     from shamisa_cli.core.relational.comparison import Watch
 
 RESULTS = "Results"
@@ -137,7 +137,9 @@ def compare(
     if min_score is not None:
         unread = f", {statuses['error']:,} not compared" if statuses["error"] else ""
         console.hint(f"{statuses['failed']:,} of {statuses.total():,} under the bar of {min_score:g}{unread}.")
-    raise typer.Exit(outcome(failed=statuses["failed"], unreadable=statuses["error"], skip_unreadable=skip_unreadable))
+    raise typer.Exit(
+        exit_code(failed=statuses["failed"], unreadable=statuses["error"], skip_unreadable=skip_unreadable)
+    )
 
 
 def check_destinations(output: Path | None, maps: Path | None = None) -> None:
@@ -158,31 +160,31 @@ def _pairs(reference: Path, candidates: Sequence[str] | None, files_from: Path |
     if not reference.exists():
         raise InputNotFoundError(f"REF {str(reference)!r} does not exist. Check the spelling and the folder.")
     if not reference.is_dir():
-        return [(reference, path) for path in options.find_pictures(candidates, files_from, recursive)]
+        return [(reference, path) for path in options.find_images(candidates, files_from, recursive)]
     if files_from is not None or not candidates or not all(Path(folder).is_dir() for folder in candidates):
         raise SettingError(f"REF {reference} is a folder, so what is compared with it must be folders too.")
 
     from shamisa_cli.core.relational.folder_pairs import pair_folders
 
-    originals = options.find_pictures([str(reference)], None, recursive)
+    originals = options.find_images([str(reference)], None, recursive)
     return [
         pair
         for folder in map(Path, candidates)
-        for pair in pair_folders(originals, reference, options.find_pictures([str(folder)], None, recursive), folder)
+        for pair in pair_folders(originals, reference, options.find_images([str(folder)], None, recursive), folder)
     ]
 
 
 def _compared(
-    loaded: Relational, reference: Path, pairs: Pairs, resize: bool, max_pixels: int, watch: Watch | None
+    loaded: RelationalComparer, reference: Path, pairs: Pairs, resize: bool, max_pixels: int, watch: Watch | None
 ) -> Generator[Candidate, None, None]:
     """The candidates as they are compared, without their maps, which only `watch` gets. A lone REF is read at once."""
-    from shamisa_cli.core.relational.comparison import compare_pairs, compare_with, read_side
+    from shamisa_cli.core.relational.comparison import compare_pairs, compare_with, read_image
 
     if reference.is_dir():
         records = compare_pairs(loaded.network, pairs, resize=resize, max_pixels=max_pixels, watch=watch)
     else:
         # Nothing can be done without the only reference: this ends the command.
-        side = read_side(reference, str(reference), max_pixels=max_pixels)
+        side = read_image(reference, str(reference), max_pixels=max_pixels)
         sources = [(str(path), path) for _, path in pairs]
         records = compare_with(loaded.network, side, sources, resize=resize, max_pixels=max_pixels, watch=watch)
     return (replace(record, maps=None) for record in records)
@@ -191,7 +193,7 @@ def _compared(
 def _judged(records: Generator[Candidate, None, None], bar: float | None) -> Generator[Candidate, None, None]:
     with closing(records):
         for record in records:
-            failed = record.score is not None and under_the_bar(record.score, bar) is not None
+            failed = record.score is not None and minimum_score_message(record.score, bar) is not None
             yield replace(record, status="failed") if failed else record
 
 

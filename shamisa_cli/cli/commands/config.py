@@ -29,7 +29,7 @@ class Format(StrEnum):
 
 
 @dataclass(frozen=True)
-class Holding:
+class EffectiveSetting:
     """A setting as it holds.
 
     Attributes:
@@ -71,15 +71,17 @@ def _order(setting: Setting) -> tuple[bool, str]:
     return "." in setting.name, setting.name
 
 
-def _holding(setting: Setting, configuration: Configuration, context: typer.Context) -> Holding:
+def _holding(setting: Setting, configuration: Configuration, context: typer.Context) -> EffectiveSetting:
     from_environment = os.environ.get(setting.variable)
     if from_environment:
-        return Holding(setting.name, _of_variable(setting, from_environment, context), "environment", setting.variable)
+        return EffectiveSetting(
+            setting.name, _of_variable(setting, from_environment, context), "environment", setting.variable
+        )
     configured = configuration.values.get(setting.name)
     if configured is not None:
-        return Holding(setting.name, configured.value, "file", str(configured.file))
+        return EffectiveSetting(setting.name, configured.value, "file", str(configured.file))
     said = setting.option.show_default
-    return Holding(
+    return EffectiveSetting(
         setting.name, _json_value(setting.option.default), "default", None, said if isinstance(said, str) else "none"
     )
 
@@ -91,11 +93,11 @@ def _of_variable(setting: Setting, text: str, context: typer.Context) -> Any:
         raise SettingError(f"The variable {setting.variable} is {text!r}: {error.message}") from None
 
 
-def _rules(configuration: Configuration) -> Holding:
+def _rules(configuration: Configuration) -> EffectiveSetting:
     configured = configuration.values.get(RULES)
     if configured is None:
-        return Holding(RULES, [], "default", None)
-    return Holding(RULES, [_rule(rule) for rule in configuration.rules], "file", str(configured.file))
+        return EffectiveSetting(RULES, [], "default", None)
+    return EffectiveSetting(RULES, [_rule(rule) for rule in configuration.rules], "file", str(configured.file))
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
@@ -107,7 +109,7 @@ def _json_value(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | float) else str(value)
 
 
-def _write_json(holdings: list[Holding], configuration: Configuration, stream: TextIO) -> None:
+def _write_json(holdings: list[EffectiveSetting], configuration: Configuration, stream: TextIO) -> None:
     document = {
         "schema": SCHEMA,
         "files": [str(file) for file in configuration.files],
@@ -119,7 +121,7 @@ def _write_json(holdings: list[Holding], configuration: Configuration, stream: T
     stream.write("\n")
 
 
-def _write_text(holdings: list[Holding], configuration: Configuration, stream: TextIO) -> None:
+def _write_text(holdings: list[EffectiveSetting], configuration: Configuration, stream: TextIO) -> None:
     rows = [row for holding in holdings for row in _rows(holding)]
     names, values = (max(len(row[column]) for row in rows) for column in (0, 1))
     for name, value, where in rows:
@@ -128,7 +130,7 @@ def _write_text(holdings: list[Holding], configuration: Configuration, stream: T
     stream.write(f"\nFiles that were read, the weaker first: {files or 'none'}\n")
 
 
-def _rows(holding: Holding) -> Iterator[tuple[str, str, str]]:
+def _rows(holding: EffectiveSetting) -> Iterator[tuple[str, str, str]]:
     where = _short(holding.where) if holding.where else holding.source
     if holding.name != RULES or not holding.value:
         yield holding.name, _shown(holding), where
@@ -138,7 +140,7 @@ def _rows(holding: Holding) -> Iterator[tuple[str, str, str]]:
         yield f"{RULES}[{number}]", printable(f"{' '.join(rule['files'])} → {said or 'nothing'}"), where
 
 
-def _shown(holding: Holding) -> str:
+def _shown(holding: EffectiveSetting) -> str:
     if holding.value is None or holding.value == []:
         return holding.meaning
     return printable(str(holding.value).lower() if isinstance(holding.value, bool) else str(holding.value))

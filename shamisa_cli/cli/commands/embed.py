@@ -9,8 +9,8 @@ import typer
 
 from shamisa_cli.cli import embedding_map, options, ray_jobs
 from shamisa_cli.cli.console import Console, check_output
-from shamisa_cli.cli.errors import outcome
-from shamisa_cli.core.cluster.part_number import Shard
+from shamisa_cli.cli.errors import exit_code
+from shamisa_cli.core.cluster.part_number import PartNumber
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 
 
@@ -57,22 +57,22 @@ def embed(
     3  pictures could not be read (see --skip-unreadable)
     """
     if ray is not None:
-        ray_jobs.run(context, "features", ray)
+        ray_jobs.run_ray_job(context, "features", ray)
     console = Console()
-    part = None if shard is None else Shard.parse(shard)
-    target = options.part_file(Path(output), part)
+    part = None if shard is None else PartNumber.parse(shard)
+    target = options.output_file(Path(output), part)
     check_output(target)
     view = options.view_size(view_size)
     drawing = None
     if plot is not None:
         drawing = embedding_map.MapSettings(plot, color_by or (), table, image_column, center_by, projection, seed)
         embedding_map.check_map(drawing)
-    files = options.find_pictures(paths, files_from, recursive, part)
+    files = options.find_images(paths, files_from, recursive, part)
 
     from shamisa_cli.core.models.loading import load_model
     from shamisa_cli.core.scoring.feature_table import check_format
-    from shamisa_cli.core.scoring.pipeline import feature_shelf_of
-    from shamisa_cli.core.scoring.resumable import embed_to_file, origin_of
+    from shamisa_cli.core.scoring.pipeline import feature_cache
+    from shamisa_cli.core.scoring.resumable import embed_to_file, feature_source
 
     check_format(target)
     loaded = load_model(model, offline=offline, device=device, runtime=runtime.value)
@@ -84,10 +84,10 @@ def embed(
             loaded.encoder,
             files,
             target,
-            origin_of(loaded, view),
+            feature_source(loaded, view),
             jobs=jobs,
             max_pixels=max_pixels,
-            shelf=feature_shelf_of(known, loaded, view),
+            result_cache=feature_cache(known, loaded, view),
             advance=advance,
         )
     console.warn_of_unreadable([str(error) for error in collected.errors])
@@ -97,4 +97,4 @@ def embed(
     )
     if drawing is not None:
         embedding_map.draw_map(drawing, loaded, target, files, view, jobs=jobs, console=console)
-    raise typer.Exit(outcome(failed=0, unreadable=len(collected.errors), skip_unreadable=skip_unreadable))
+    raise typer.Exit(exit_code(failed=0, unreadable=len(collected.errors), skip_unreadable=skip_unreadable))

@@ -13,7 +13,7 @@ import typer
 from shamisa_cli.cli import cross_report, dynamics, evaluation_report, mos_options, options, protocol_report
 from shamisa_cli.cli import gmad as duels
 from shamisa_cli.cli.console import Console, check_output
-from shamisa_cli.cli.errors import outcome
+from shamisa_cli.cli.errors import exit_code
 from shamisa_cli.core.errors import InputNotFoundError, SettingError
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 
@@ -163,7 +163,7 @@ def evaluate(
                 _write_json(stream, report.document)
             else:
                 report.write(stream)
-        raise typer.Exit(outcome(failed=0, unreadable=len(report.errors), skip_unreadable=skip_unreadable))
+        raise typer.Exit(exit_code(failed=0, unreadable=len(report.errors), skip_unreadable=skip_unreadable))
 
     if group_column is not None:
         raise SettingError("--group-column keeps groups together in random splits: give --protocol paper with it.")
@@ -184,7 +184,7 @@ def evaluate(
                 dynamics.write_table(stream, agreements)
         return
 
-    pictures = options.find_pictures(inputs, None, recursive=True) if table is None else table.paths
+    pictures = options.find_images(inputs, None, recursive=True) if table is None else table.paths
     loaded = load_model(model, probe=probe, offline=offline, device=device, runtime=runtime.value, on_demand=cache)
     rival = None
     if gmad is not None:
@@ -214,7 +214,7 @@ def evaluate(
                 mos_options.write_figures(stream, figures, evaluation_report.note(loaded, logistic is not False))
             if found is not None:
                 duels.write_gmad(stream, found)
-    raise typer.Exit(outcome(failed=0, unreadable=len(unreadable), skip_unreadable=skip_unreadable))
+    raise typer.Exit(exit_code(failed=0, unreadable=len(unreadable), skip_unreadable=skip_unreadable))
 
 
 def _check_modes(
@@ -256,7 +256,7 @@ def _write_json(stream: TextIO, document: Mapping[str, Any]) -> None:
 def _scored(
     model: Model, files: Sequence[Path], needed: int, jobs: int | None, cache: Cache | None, console: Console
 ) -> list[ImageRecord]:
-    from shamisa_cli.core.probe.mos_table import too_few
+    from shamisa_cli.core.probe.mos_table import too_few_images
 
     records = duels.scored(model, files, jobs, cache, console)
     mos_options.warn_of_unreadable(
@@ -264,14 +264,14 @@ def _scored(
     )
     readable = sum(record.mos is not None for record in records)
     if readable < needed:
-        raise InputNotFoundError(too_few(readable, len(files), needed))
+        raise InputNotFoundError(too_few_images(readable, len(files), needed))
     return records
 
 
 def _judged(
     model: Model, records: Sequence[ImageRecord], table: MosTable, lower_is_better: bool, logistic: bool, seed: int
 ) -> Sequence[Evaluation]:
-    from shamisa_cli.core.probe.evaluation import evaluate as judge
+    from shamisa_cli.core.probe.evaluation import evaluate_predictions as judge
 
     table = table.take([row for row, record in enumerate(records) if record.mos is not None])
     predictions = evaluation_report.predictions(model, records, lower_is_better)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shamisa_cli.cli import options
-from shamisa_cli.cli.command_text import typed_again
+from shamisa_cli.cli.command_text import command_text
 from shamisa_cli.cli.console import Console
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.manifest import MODEL_MANIFEST
@@ -50,7 +50,7 @@ def fit_defects(
         raise SettingError(f"{model} is no folder of a model; --model takes the folder that the defects go into.")
 
     from shamisa_cli.core.images.discovery import discover
-    from shamisa_cli.core.models.card import write_section
+    from shamisa_cli.core.models.card import replace_section
     from shamisa_cli.core.models.folder import save_defects
     from shamisa_cli.core.models.loading import load_model
     from shamisa_cli.core.probe.defect_card import defects_section
@@ -67,9 +67,9 @@ def fit_defects(
     count = len(set(pictures.photo.tolist()))
     save_defects(model, probe, trained_on=f"{len(pictures)} versions of {count} photographs")
     section = defects_section(
-        accuracies, photos=count, pictures=len(pictures), command=typed_again(context, "fit-defects")
+        accuracies, photos=count, pictures=len(pictures), command=command_text(context, "fit-defects")
     )
-    write_section(model, "defects", section)
+    replace_section(model, "defects", section)
     with console.results(None) as stream:
         _write_table(stream, accuracies)
     console.hint(f"The defects are in {model}. See them with: shamisa score --model {model}")

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shamisa_cli.cli import mos_options, options
-from shamisa_cli.cli.command_text import typed_again
+from shamisa_cli.cli.command_text import command_text
 from shamisa_cli.cli.console import Console
-from shamisa_cli.cli.errors import outcome
+from shamisa_cli.cli.errors import exit_code
 from shamisa_cli.core.errors import ModelError, SettingError
 from shamisa_cli.core.models.manifest import MODEL_MANIFEST, PROBE_MANIFEST
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from shamisa_cli.core.errors import ImageError
     from shamisa_cli.core.models.card import Metric
     from shamisa_cli.core.models.loading import Model
-    from shamisa_cli.core.probe.card import CardFacts
+    from shamisa_cli.core.probe.card import CardDetails
     from shamisa_cli.core.probe.intervals import Coverage
     from shamisa_cli.core.probe.mos_table import MosTable
-    from shamisa_cli.core.probe.ordinal import OrdinalFacts
+    from shamisa_cli.core.probe.ordinal import OrdinalPairs
     from shamisa_cli.core.probe.protocol import ProtocolResult
     from shamisa_cli.core.scoring.cache import Cache
 
@@ -152,10 +152,10 @@ def fit_probe(
     console = Console()
     _check_folder(output)
 
-    from shamisa_cli.core.models.card import write_metadata, write_section
+    from shamisa_cli.core.models.card import replace_section, write_metadata
     from shamisa_cli.core.models.folder import save_probe
     from shamisa_cli.core.models.loading import load_model
-    from shamisa_cli.core.probe.card import SCATTER_NAME, CardFacts, probe_card, save_scatter
+    from shamisa_cli.core.probe.card import SCATTER_NAME, CardDetails, probe_card, save_scatter
     from shamisa_cli.core.probe.cross_dataset import SPACING, usual_logistic
     from shamisa_cli.core.probe.intervals import calibrate, measure_coverage
     from shamisa_cli.core.probe.mos_table import read_mos_table
@@ -192,7 +192,7 @@ def fit_probe(
             table, rows, errors = _embedded(loaded, table, paper, jobs, known, console)
     else:
         rows, errors = _stored(loaded, table, features, mos.parent)[:, None], []
-    ordinal_facts = _observed(loaded, photos, seed, console)
+    ordinal_pairs = _observed(loaded, photos, seed, console)
     with console.progress("Fitting", splits) as advance:
         settings = {
             "scale_of": scale_of,
@@ -209,8 +209,8 @@ def fit_probe(
             result = run_paper_protocol(rows, table.mos, **settings)
             ridge = fit_crops(rows, positions, result.splits[0].alpha)
         else:
-            result = run_protocol(rows[:, 0], table.mos, **settings, facts=ordinal_facts, ordinal=weights)
-            ridge = fit_final(rows[:, 0], positions, result, ordinal_facts, weights)
+            result = run_protocol(rows[:, 0], table.mos, **settings, pairs=ordinal_pairs, ordinal=weights)
+            ridge = fit_final(rows[:, 0], positions, result, ordinal_pairs, weights)
         probe = Probe.from_ridge(
             ridge,
             scale=scale,
@@ -224,11 +224,11 @@ def fit_probe(
         level=interval,
         seed=seed,
     )
-    facts = CardFacts(
+    details = CardDetails(
         data_name=mos.name,
         count=len(table),
         model_name=loaded.name,
-        command=typed_again(context, "fit-probe"),
+        command=command_text(context, "fit-probe"),
         logistic=logistic,
         grouped=table.groups is not None,
         ordinal_photos=len(photos),
@@ -241,11 +241,11 @@ def fit_probe(
     if (output / MODEL_MANIFEST).exists():
         # The README.md there is the model's card: a section of it is the probe's.
         save_probe(output, probe, trained_on=trained_on)
-        write_section(output, "probe", probe_card(result, probe, facts, level=2))
+        replace_section(output, "probe", probe_card(result, probe, details, level=2))
     else:
-        save_probe(output, probe, trained_on=trained_on, card=probe_card(result, probe, facts))
+        save_probe(output, probe, trained_on=trained_on, card=probe_card(result, probe, details))
     try:
-        write_metadata(output, _figures(result, facts))
+        write_metadata(output, _figures(result, details))
     except ModelError as error:
         console.warn(str(error))
 
@@ -255,7 +255,7 @@ def fit_probe(
     with_model = "" if model == DEFAULT_MODEL else f"--model {shlex.quote(model)} "
     command = f"shamisa score {with_model}--probe {shlex.quote(str(output))}"
     console.hint(f"The probe is in {output}. Use it with: {command}")
-    raise typer.Exit(outcome(failed=0, unreadable=len(errors), skip_unreadable=skip_unreadable))
+    raise typer.Exit(exit_code(failed=0, unreadable=len(errors), skip_unreadable=skip_unreadable))
 
 
 def _check_folder(folder: Path) -> None:
@@ -301,42 +301,44 @@ def _ordinal_photos(inputs: list[Path] | None) -> list[Path]:
     return discover(inputs) if inputs else []
 
 
-def _observed(model: Model, photos: list[Path], seed: int, console: Console) -> OrdinalFacts | None:
+def _observed(model: Model, photos: list[Path], seed: int, console: Console) -> OrdinalPairs | None:
     """Ordinal facts from the photographs; None where there are none."""
-    from shamisa_cli.core.probe.ordinal import observe
+    from shamisa_cli.core.probe.ordinal import degraded_pairs
 
     if not photos:
         return None
     with console.progress("Degrading", len(photos)) as advance:
-        return observe(model.encoder, photos, seed=seed, advance=advance)
+        return degraded_pairs(model.encoder, photos, seed=seed, advance=advance)
 
 
 def _stored(model: Model, table: MosTable, file: Path, folder: Path) -> Features:
     """The features (n, D) that were kept for the pictures of the table."""
-    from shamisa_cli.core.probe.mos_table import matching_rows
+    from shamisa_cli.core.probe.mos_table import match_rows
     from shamisa_cli.core.scoring.feature_table import load_features
-    from shamisa_cli.core.scoring.resumable import origin_of
+    from shamisa_cli.core.scoring.resumable import feature_source
 
     stored = load_features(file)
-    if not stored.origin.same_features(origin_of(model)):
+    if not stored.origin.matches(feature_source(model)):
         raise ModelError(
             f"The features in {file} were made by {stored.origin.model} "
             f"({stored.encoder_fingerprint[:12]}), or at another view size, and not as {model.name} "
             f"({model.encoder_fingerprint[:12]}) reads pictures. Make them again with: shamisa embed."
         )
-    return stored.features[matching_rows(table.paths, stored.paths, (Path(), folder))]
+    return stored.features[match_rows(table.paths, stored.paths, (Path(), folder))]
 
 
-def _figures(result: ProtocolResult, facts: CardFacts) -> list[Metric]:
+def _figures(result: ProtocolResult, details: CardDetails) -> list[Metric]:
     """The medians, as the metadata of a card states them."""
     from shamisa_cli.core.models.card import Metric
     from shamisa_cli.core.probe.protocol import FIGURES
 
     medians = {name.upper(): result.spread(name).median for name in FIGURES}
-    return [Metric(name, round(value, 4), facts.data_name) for name, value in medians.items() if math.isfinite(value)]
+    return [Metric(name, round(value, 4), details.data_name) for name, value in medians.items() if math.isfinite(value)]
 
 
 def _measured(result: ProtocolResult, coverage: Coverage | None) -> str:
-    ordering = "" if math.isnan(result.ordering) else f"; {result.ordering:.1%} of unseen degraded pairs in order"
+    ordering = (
+        "" if math.isnan(result.pairs_in_order) else f"; {result.pairs_in_order:.1%} of unseen degraded pairs in order"
+    )
     held = f"; interval holds {coverage.share:.1%} of held-out scores" if coverage else ""
     return ordering + held

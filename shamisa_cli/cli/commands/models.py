@@ -51,9 +51,9 @@ def list_models(as_json: AsJson = False) -> None:
 
     Makes no network request. Exit codes: 0 fine; 2 nothing could be done.
     """
-    from shamisa_cli.core.models.catalogue import installed
+    from shamisa_cli.core.models.catalogue import installed_models
 
-    entries = installed()
+    entries = installed_models()
     console = Console()
     with console.results(None) as stream:
         if as_json:
@@ -71,9 +71,9 @@ def show(name: Named, offline: options.Offline = False, as_json: AsJson = False)
     One on the Hub is downloaded unless it is in the cache. Every file is checked.
     Exit codes: 0 fine; 2 nothing could be done.
     """
-    from shamisa_cli.core.models.catalogue import describe
+    from shamisa_cli.core.models.catalogue import describe_model
 
-    described = describe(name, offline=offline)
+    described = describe_model(name, offline=offline)
     with Console().results(None) as stream:
         if as_json:
             _write_json({"schema": 1, **described.to_json()}, stream)
@@ -93,11 +93,11 @@ def pull(
     What is there already is checked and not loaded again. HF_HOME, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE are
     honoured. Exit codes: 0 fine; 2 nothing could be done.
     """
-    from shamisa_cli.core.models.catalogue import describe
+    from shamisa_cli.core.models.catalogue import describe_model
     from shamisa_cli.core.models.hub import SCHEME, HubName
 
     target = HubName.parse(name)
-    entry = describe(str(target), offline=offline).entry
+    entry = describe_model(str(target), offline=offline).entry
     console = Console()
     with console.results(None) as stream:
         if as_json:

@@ -12,7 +12,7 @@ import typer
 from shamisa_cli.cli import options
 from shamisa_cli.cli.commands.compare import check_destinations, format_of
 from shamisa_cli.cli.console import Console
-from shamisa_cli.cli.errors import outcome
+from shamisa_cli.cli.errors import exit_code
 from shamisa_cli.cli.reporters.comparison import RANKING_WRITERS
 from shamisa_cli.core.errors import InputNotFoundError
 from shamisa_cli.core.models.resolver import DEFAULT_RELATIONAL
@@ -67,7 +67,7 @@ def rank(
     console = Console()
     check_destinations(output)
     write = RANKING_WRITERS[format or format_of(output)]
-    files = options.find_pictures(paths, files_from, recursive)
+    files = options.find_images(paths, files_from, recursive)
     if len(files) < 2:
         raise InputNotFoundError("Ranking takes two pictures or more.")
 
@@ -90,4 +90,4 @@ def rank(
     with console.results(output) as stream:
         write(ranking, stream)
     errors = sum(picture.error is not None for picture in ranking.pictures)
-    raise typer.Exit(outcome(failed=0, unreadable=errors, skip_unreadable=skip_unreadable))
+    raise typer.Exit(exit_code(failed=0, unreadable=errors, skip_unreadable=skip_unreadable))

@@ -13,15 +13,15 @@ import typer
 
 from shamisa_cli.cli import gate_options, options, ray_jobs
 from shamisa_cli.cli.console import Console, check_output
-from shamisa_cli.cli.errors import outcome
+from shamisa_cli.cli.errors import exit_code
 from shamisa_cli.cli.reporters import REPORTERS
 from shamisa_cli.cli.reporters.text import TEXT
 from shamisa_cli.core.atomic import replacing
-from shamisa_cli.core.cluster.part_number import Shard
+from shamisa_cli.core.cluster.part_number import PartNumber
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 from shamisa_cli.core.records import ImageRecord, Run
-from shamisa_cli.core.scoring.gate import Standing, conclusion, judged, standing
+from shamisa_cli.core.scoring.gate import GateStatus, apply_gate, gate_status, gate_summary
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from shamisa_cli.core.models.loading import Model
     from shamisa_cli.core.scoring.pipeline import Watch
-    from shamisa_cli.core.scoring.thumbnails import Gallery
+    from shamisa_cli.core.scoring.thumbnails import Thumbnails
 
 RESULTS = "Results"
 TABLE = "parquet"
@@ -131,10 +131,10 @@ def score(
     3  pictures could not be read, and none failed the gate (see --skip-unreadable)
     """
     if ray is not None:
-        ray_jobs.run(context, "scores", ray)
+        ray_jobs.run_ray_job(context, "scores", ray)
     console = Console()
-    part = None if shard is None else Shard.parse(shard)
-    target = None if output is None else options.part_file(Path(output), part)
+    part = None if shard is None else PartNumber.parse(shard)
+    target = None if output is None else options.output_file(Path(output), part)
     if target is not None:
         if target != Path(output or "") and format not in (None, TABLE):
             raise SettingError(f"{output} is a folder of parts, which are {TABLE}. Leave --format out, or name a file.")
@@ -159,30 +159,30 @@ def score(
         update=update_baseline,
         skip_unreadable=skip_unreadable,
     )
-    files = options.find_pictures(paths, files_from, recursive, part)
+    files = options.find_images(paths, files_from, recursive, part)
 
     from shamisa_cli.core.models.loading import load_model
     from shamisa_cli.core.scoring.pipeline import describe_run, score_files
     from shamisa_cli.core.scoring.resumable import score_to_file
     from shamisa_cli.core.scoring.score_table import read_scores
-    from shamisa_cli.core.scoring.thumbnails import Gallery
+    from shamisa_cli.core.scoring.thumbnails import Thumbnails
 
     loaded = load_model(model, probe=probe, offline=offline, device=device, runtime=runtime.value, on_demand=cache)
     run = describe_run(loaded, view, gated=gated.gate.judges)
     gated.require_same(run, loaded)
-    standings: Counter[Standing] = Counter()
+    statuses: Counter[GateStatus] = Counter()
     scores: dict[str, float] = {}
     if chosen == TABLE and target is not None:
         with console.progress("Scoring", len(files)) as advance:
             settings = {"view_size": view, "jobs": jobs, "max_pixels": max_pixels}
             tabled = score_to_file(loaded, files, target, advance=advance, **settings)
-        records = judged(read_scores(target), gated.gate)
-        watched = _watched(records, standings, scores, lambda _pictures: None)
+        records = apply_gate(read_scores(target), gated.gate)
+        watched = _watched(records, statuses, scores, lambda _pictures: None)
         console.warn_of_unreadable([record.error.message for record in watched if record.error is not None])
         console.hint(f"{tabled.rows:,} pictures are in {target}; {tabled.reused:,} were there before.")
     else:
-        gallery = None if html is None else Gallery()
-        watch = _watch(loaded, files, maps, gallery)
+        thumbnails = None if html is None else Thumbnails()
+        watch = _watch(loaded, files, maps, thumbnails)
         on_page: list[ImageRecord] = []
         beside = reporter.streams and order is None and target is None
         with (
@@ -190,21 +190,21 @@ def score(
             closing(
                 score_files(loaded, files, jobs=jobs, view_size=view, max_pixels=max_pixels, watch=watch, cache=known)
             ) as scored,
-            closing(judged(scored, gated.gate)) as records,
-            gallery or nullcontext(),
+            closing(apply_gate(scored, gated.gate)) as records,
+            thumbnails or nullcontext(),
             console.results(target) as stream,
             console.progress("Scoring", len(files), beside_results=beside) as advance,
         ):
-            watched = _watched(records, standings, scores, advance)
-            kept = watched if gallery is None else _kept(watched, on_page)
+            watched = _watched(records, statuses, scores, advance)
+            kept = watched if thumbnails is None else _kept(watched, on_page)
             reporter.write(_arranged(kept, order), run, stream)
-            if html is not None and gallery is not None:
-                _write_page(html, on_page, run, gallery)
+            if html is not None and thumbnails is not None:
+                _write_page(html, on_page, run, thumbnails)
     gated.keep(scores, run, loaded, console)
     if run.gated and (target is not None or not reporter.concludes):
-        console.hint(f"{conclusion(standings, gated=True)}.")
+        console.hint(f"{gate_summary(statuses, gated=True)}.")
     raise typer.Exit(
-        outcome(failed=standings["failed"], unreadable=standings["unreadable"], skip_unreadable=skip_unreadable)
+        exit_code(failed=statuses["failed"], unreadable=statuses["unreadable"], skip_unreadable=skip_unreadable)
     )
 
 
@@ -228,13 +228,13 @@ def _check_page(html: Path, output: Path | None) -> None:
         raise SettingError(f"--html and --output name one file, {html}. Give each its own.")
 
 
-def _watch(model: Model, files: list[Path], maps: Path | None, gallery: Gallery | None) -> Watch | None:
+def _watch(model: Model, files: list[Path], maps: Path | None, thumbnails: Thumbnails | None) -> Watch | None:
     """What looks at each picture while its pixels are at hand."""
     from shamisa_cli.core.scoring.heatmap import MapWriter
 
-    watches: list[Watch] = [] if gallery is None else [gallery.add]
+    watches: list[Watch] = [] if thumbnails is None else [thumbnails.add]
     if maps is not None:
-        watches.append(MapWriter(model, maps, files, watch=None if gallery is None else gallery.add_map))
+        watches.append(MapWriter(model, maps, files, watch=None if thumbnails is None else thumbnails.add_map))
 
     def watch(record: ImageRecord, pixels: npt.NDArray[np.uint8]) -> None:
         for each in watches:
@@ -243,11 +243,11 @@ def _watch(model: Model, files: list[Path], maps: Path | None, gallery: Gallery 
     return watch if watches else None
 
 
-def _write_page(html: Path, records: list[ImageRecord], run: Run, gallery: Gallery) -> None:
+def _write_page(html: Path, records: list[ImageRecord], run: Run, thumbnails: Thumbnails) -> None:
     from shamisa_cli.cli.reporters.html import write_html
 
     with replacing(html) as temporary, temporary.open("w", encoding="utf-8", newline="") as page:
-        write_html(records, run, gallery, page)
+        write_html(records, run, thumbnails, page)
 
 
 def _kept(records: Iterable[ImageRecord], into: list[ImageRecord]) -> Iterator[ImageRecord]:
@@ -258,12 +258,12 @@ def _kept(records: Iterable[ImageRecord], into: list[ImageRecord]) -> Iterator[I
 
 def _watched(
     records: Iterable[ImageRecord],
-    standings: Counter[Standing],
+    statuses: Counter[GateStatus],
     scores: dict[str, float],
     advance: Callable[[int], None],
 ) -> Iterator[ImageRecord]:
     for record in records:
-        standings[standing(record)] += 1
+        statuses[gate_status(record)] += 1
         if record.score is not None:
             scores[record.path] = record.score
         advance(1)

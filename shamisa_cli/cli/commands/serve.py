@@ -47,17 +47,17 @@ def serve(
 
     from shamisa_cli.core.machine import available_cpus
     from shamisa_cli.core.models.loading import load_model
-    from shamisa_cli.core.scoring.pipeline import scoring
+    from shamisa_cli.core.scoring.pipeline import file_scorer
     from shamisa_cli.core.scoring.serving import read_requests
     from shamisa_cli.core.scoring.serving import serve as answer
 
     with options.open_cache(cache, cache_dir, cache_size, console) as known, _ending_on_sigterm():
         loaded = load_model(model, probe=probe, offline=offline, device=device, runtime=runtime.value)
-        sighting = scoring(loaded, view, max_pixels, cache=known)
+        scorer = file_scorer(loaded, view, max_pixels, cache=known)
         console.hint(f"{loaded.name} ({loaded.revision}) is ready.")
         with console.results(None) as stream:
             write = partial(write_line, stream=stream)
-            answer(read_requests(sys.stdin.buffer), sighting, write, jobs=jobs or available_cpus())
+            answer(read_requests(sys.stdin.buffer), scorer, write, jobs=jobs or available_cpus())
 
 
 @contextmanager

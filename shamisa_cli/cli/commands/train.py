@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from shamisa_cli.cli.console import Console
-from shamisa_cli.cli.interrupts import stop_on_signals
+from shamisa_cli.cli.interrupts import request_stop_on_signals
 from shamisa_cli.cli.options import RUNNING, Device, DeviceName
 
 if TYPE_CHECKING:
@@ -290,10 +290,10 @@ def _record(
     data: list[Path], real: list[Path], settings: Settings, command: str
 ) -> tuple[RunRecord, list[Path], list[Path]]:
     from shamisa_cli.core.images.discovery import discover
-    from shamisa_cli.core.training.run_folder import RunRecord, photographs
+    from shamisa_cli.core.training.run_folder import RunRecord, photo_record
 
     pristine_paths, real_paths = discover(data), discover(real) if real else []
-    found = photographs(data, pristine_paths, real, real_paths)
+    found = photo_record(data, pristine_paths, real, real_paths)
     return RunRecord(settings, found, command), pristine_paths, real_paths
 
 
@@ -317,7 +317,7 @@ def _train(
     with joined(choose_device(device.value)) as world:
         hint = Console().hint if world.leads else _silent
         with (
-            stop_on_signals(hint) as caught,
+            request_stop_on_signals(hint) as caught,
             training_progress(record.config.steps, shown=world.leads) as (begin, show),
         ):
             model = train_run(

@@ -12,7 +12,7 @@ from shamisa_cli.cli.console import ENCODING, printable
 from shamisa_cli.cli.reporters.base import Reporter
 from shamisa_cli.cli.reporters.repository_paths import in_repository
 from shamisa_cli.core.records import ImageRecord, Run, summarise
-from shamisa_cli.core.scoring.gate import account, conclusion, standing, worst_first
+from shamisa_cli.core.scoring.gate import describe_findings, gate_status, gate_summary, worst_first
 
 MAX_ANNOTATIONS = 10
 """GitHub shows so many of a kind in a step, and leaves out the rest without a word."""
@@ -27,7 +27,7 @@ def write_github(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> No
     """Annotate the worst pictures, say how it went in a line, and append the summary where GitHub wants one."""
     records = list(records)
     found = worst_first(records)
-    result = conclusion(Counter(standing(record) for record in records), gated=run.gated)
+    result = gate_summary(Counter(gate_status(record) for record in records), gated=run.gated)
     for record in found[:MAX_ANNOTATIONS]:
         stream.write(_annotation(record) + "\n")
     left_out = len(found) - MAX_ANNOTATIONS
@@ -40,8 +40,8 @@ def write_github(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> No
 
 def _annotation(record: ImageRecord) -> str:
     command = "error" if any(finding.level == "error" for finding in record.findings) else "warning"
-    place = f"file={_property(in_repository(record.path))},title={_property(TITLES[standing(record)])}"
-    return f"::{command} {place}::{_data(printable(account(record)))}"
+    place = f"file={_property(in_repository(record.path))},title={_property(TITLES[gate_status(record)])}"
+    return f"::{command} {place}::{_data(printable(describe_findings(record)))}"
 
 
 def _data(text: str) -> str:
@@ -69,7 +69,7 @@ def _summary(records: Sequence[ImageRecord], found: Sequence[ImageRecord], resul
 def _row(record: ImageRecord) -> str:
     score = "" if record.score is None else f"{record.score:.1f}"
     reasons = "; ".join(finding.message for finding in record.findings)
-    return f"| {MARKS[standing(record)]} | {_markdown(record.path)} | {score} | {_markdown(reasons)} |"
+    return f"| {MARKS[gate_status(record)]} | {_markdown(record.path)} | {score} | {_markdown(reasons)} |"
 
 
 def _markdown(text: str) -> str:

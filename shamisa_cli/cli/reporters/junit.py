@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 from shamisa_cli.cli.console import printable
 from shamisa_cli.cli.reporters.base import Reporter
 from shamisa_cli.core.records import ImageRecord, Run
-from shamisa_cli.core.scoring.gate import account, standing
+from shamisa_cli.core.scoring.gate import describe_findings, gate_status
 
 SUITE = "shamisa"
 NOT_IN_XML = {ord(character): "\N{REPLACEMENT CHARACTER}" for character in "\ufffe\uffff"}
@@ -21,7 +21,7 @@ NOT_IN_XML = {ord(character): "\N{REPLACEMENT CHARACTER}" for character in "\uff
 def write_junit(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> None:
     """Write the document once all records have come; warnings go into the suite's output, and fail nothing."""
     records = list(records)
-    counts = Counter(standing(record) for record in records)
+    counts = Counter(gate_status(record) for record in records)
     errors = sum(_is_error(record) for record in records)
     root = ET.Element("testsuites")
     # Every attribute that some schema asks for; pictures are scored side by side, so that none has a time of its own.
@@ -43,7 +43,7 @@ def write_junit(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> Non
         ET.SubElement(properties, "property", name=name, value=_text(value))
     suite.extend(_case(record) for record in records)
     ET.SubElement(suite, "system-out").text = "".join(
-        f"warning: {_text(account(record))}\n"
+        f"warning: {_text(describe_findings(record))}\n"
         for record in records
         if record.findings and record.status != "failed" and not _is_error(record)
     )
@@ -57,9 +57,11 @@ def _case(record: ImageRecord) -> ET.Element:
     folder = path.parent.as_posix()
     case = ET.Element("testcase", name=_text(path.name), classname=_text(folder), time="0")
     if record.status == "failed":
-        ET.SubElement(case, "failure", type=record.findings[0].rule, message=_text(account(record)))
+        ET.SubElement(case, "failure", type=record.findings[0].rule, message=_text(describe_findings(record)))
     elif _is_error(record):
-        ET.SubElement(case, "error", type=record.error.kind if record.error else "", message=_text(account(record)))
+        ET.SubElement(
+            case, "error", type=record.error.kind if record.error else "", message=_text(describe_findings(record))
+        )
     return case
 
 

@@ -14,8 +14,8 @@ import shamisa_cli
 from shamisa_cli.cli.console import printable
 from shamisa_cli.cli.reporters.base import Reporter
 from shamisa_cli.cli.reporters.repository_paths import in_repository
-from shamisa_cli.core.records import Finding, FindingRule, ImageRecord, Run
-from shamisa_cli.core.scoring.gate import account
+from shamisa_cli.core.records import FindingRule, GateFinding, ImageRecord, Run
+from shamisa_cli.core.scoring.gate import describe_findings
 
 SCHEMA_ADDRESS = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 ROOT = "%SRCROOT%"
@@ -48,13 +48,13 @@ def write_sarif(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> Non
     stream.write("\n")
 
 
-def _result(record: ImageRecord, finding: Finding) -> dict[str, Any]:
+def _result(record: ImageRecord, finding: GateFinding) -> dict[str, Any]:
     place = in_repository(record.path)
     return {
         "ruleId": finding.rule,
         "ruleIndex": list(RULES).index(finding.rule),
         "level": LEVELS[finding.level],
-        "message": {"text": printable(account(record, finding))},
+        "message": {"text": printable(describe_findings(record, finding))},
         # A picture has no lines; code scanning shows nothing without one.
         "locations": [{"physicalLocation": {"artifactLocation": _address(place), "region": {"startLine": 1}}}],
         # The same finding on another day is the same alert, whatever the score is then.

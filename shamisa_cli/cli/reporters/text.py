@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 from shamisa_cli.cli.console import printable
 from shamisa_cli.cli.reporters.base import Reporter
 from shamisa_cli.core.records import ErrorRecord, ImageRecord, Run, Summary, summarise
-from shamisa_cli.core.scoring.gate import account, conclusion, standing, worst_first
+from shamisa_cli.core.scoring.gate import describe_findings, gate_status, gate_summary, worst_first
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 
-class Erroneous(Protocol):
+class HasError(Protocol):
     """A record of something that may have gone wrong."""
 
     @property
@@ -99,7 +99,7 @@ def _blocks(records: Sequence[ImageRecord], run: Run, console: Console) -> Itera
         yield from _findings([record for record in worst_first(records) if record.score is not None], console)
     if unread:
         yield ""
-        yield from problems(unread, console, "scored")
+        yield from unreadable_table(unread, console, "scored")
     yield _model_line(run)
 
 
@@ -143,7 +143,7 @@ def _cells(record: ImageRecord, run: Run, room: int, with_bars: bool, with_defec
     from rich.text import Text
 
     assert record.score is not None
-    mark, mark_style = MARKS[standing(record)] if run.gated else ("", "")
+    mark, mark_style = MARKS[gate_status(record)] if run.gated else ("", "")
     path = Text.assemble(" ", (mark, mark_style), shortened(printable(record.path), room - 1 - len(mark)))
     style = quality_style(record.score)
     bar = [_bar(record.score, style)] if with_bars else []
@@ -203,10 +203,10 @@ def _summary_line(summary: Summary) -> Text:
 def _gate_line(records: Sequence[ImageRecord]) -> Text:
     from rich.text import Text
 
-    standings = Counter(standing(record) for record in records)
-    passed = set(standings) == {"passed"}
-    mark, style = ("✓", "bold green") if passed else ("✗", "bold red") if standings["failed"] else ("!", "bold yellow")
-    return Text(f" {mark} {conclusion(standings, gated=True)}", style)
+    statuses = Counter(gate_status(record) for record in records)
+    passed = set(statuses) == {"passed"}
+    mark, style = ("✓", "bold green") if passed else ("✗", "bold red") if statuses["failed"] else ("!", "bold yellow")
+    return Text(f" {mark} {gate_summary(statuses, gated=True)}", style)
 
 
 def _findings(judged: Sequence[ImageRecord], console: Console) -> Iterable[RenderableType]:
@@ -214,13 +214,13 @@ def _findings(judged: Sequence[ImageRecord], console: Console) -> Iterable[Rende
 
     shown = judged[:MAX_PROBLEMS] if console.is_terminal else judged
     for record in shown:
-        mark, style = MARKS[standing(record)]
-        yield Text.assemble("   ", (mark, style), printable(account(record)))
+        mark, style = MARKS[gate_status(record)]
+        yield Text.assemble("   ", (mark, style), printable(describe_findings(record)))
     if len(shown) < len(judged):
         yield Text(f"   and {len(judged) - len(shown):,} more. All of them: --format csv, or pipe this.", "dim")
 
 
-def problems(unread: Sequence[Erroneous], console: Console, doing: str) -> Iterable[RenderableType]:
+def unreadable_table(unread: Sequence[HasError], console: Console, doing: str) -> Iterable[RenderableType]:
     """What could not be `doing`, such as "scored", and why."""
     from rich.table import Table
     from rich.text import Text

@@ -15,7 +15,7 @@ PART_NAME = re.compile(r"part-([0-9]{5,})-of-([0-9]{5,})\.parquet")
 
 
 @dataclass(frozen=True)
-class Shard:
+class PartNumber:
     """One of `count` parts of a job.
 
     A picture belongs to the part that its name alone decides, so that machines agree without talking, in whatever
@@ -30,7 +30,7 @@ class Shard:
     count: int
 
     @classmethod
-    def parse(cls, text: str) -> Shard:
+    def parse(cls, text: str) -> PartNumber:
         """Read "3/100". Raises SettingError on anything else."""
         match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
         index, count = (int(match[1]), int(match[2])) if match else (0, 0)
@@ -39,21 +39,21 @@ class Shard:
         return cls(index, count)
 
     @classmethod
-    def of_file(cls, name: str) -> Shard | None:
+    def of_file(cls, name: str) -> PartNumber | None:
         """The part that a file of this name holds; None for any other file."""
         match = PART_NAME.fullmatch(name)
         return None if match is None else cls(int(match[1]), int(match[2]))
 
     @classmethod
-    def home_of(cls, name: str | PurePath, count: int) -> Shard:
+    def for_image(cls, name: str | PurePath, count: int) -> PartNumber:
         """The part, of so many, that the picture called `name` belongs to."""
         text = name.as_posix() if isinstance(name, PurePath) else name
         digest = hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=8).digest()
         return cls(int.from_bytes(digest, "big") % count + 1, count)
 
-    def holds(self, name: str | PurePath) -> bool:
+    def contains(self, name: str | PurePath) -> bool:
         """Whether the picture called `name` belongs to this part."""
-        return Shard.home_of(name, self.count) == self
+        return PartNumber.for_image(name, self.count) == self
 
     @property
     def file_name(self) -> str:
@@ -68,7 +68,7 @@ def require_count(names: Iterable[str], count: int, folder: object) -> None:
         SettingError: it holds parts of another count.
     """
     for name in names:
-        shard = Shard.of_file(name)
+        shard = PartNumber.of_file(name)
         if shard is not None and shard.count != count:
             raise SettingError(
                 f"{folder} holds {name}, one of {shard.count:,} parts, and this job has {count:,}. "
@@ -76,15 +76,15 @@ def require_count(names: Iterable[str], count: int, folder: object) -> None:
             )
 
 
-def require_own(table: Path, shard: Shard) -> None:
+def require_only_part(table: Path, shard: PartNumber) -> None:
     """Refuse a table of scores or features that this part would replace, and with it what other parts put there.
 
     Raises:
         SettingError: it holds pictures of another part.
     """
-    from shamisa_cli.core.scoring.feature_table import paths_in
+    from shamisa_cli.core.scoring.feature_table import stored_paths
 
-    if not all(shard.holds(PurePath(path)) for path in paths_in(table)):
+    if not all(shard.contains(PurePath(path)) for path in stored_paths(table)):
         raise SettingError(
             f"{table} holds pictures of other parts than {shard.index}/{shard.count}, and would lose them. "
             "With --shard, --output is a folder: each part is a file of its own."

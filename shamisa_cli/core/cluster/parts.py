@@ -13,15 +13,15 @@ from itertools import chain
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from shamisa_cli.core.cluster.part_number import Shard
-from shamisa_cli.core.cluster.retrying import persistent
-from shamisa_cli.core.cluster.row_makers import Maker, Seen
-from shamisa_cli.core.cluster.sources import Content, Sources, contents, is_tar, members
+from shamisa_cli.core.cluster.part_number import PartNumber
+from shamisa_cli.core.cluster.retrying import with_retries
+from shamisa_cli.core.cluster.row_makers import EmbeddedFile, RowMaker
+from shamisa_cli.core.cluster.sources import Content, Sources, is_tar, iter_tar, read_bytes
 from shamisa_cli.core.cluster.store import Store
 from shamisa_cli.core.errors import ImageError
-from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, Picture, decode
+from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, DecodedImage, decode
 from shamisa_cli.core.scoring.feature_table import FileStamp, portable
-from shamisa_cli.core.scoring.pipeline import effective_view_size, in_order
+from shamisa_cli.core.scoring.pipeline import effective_view_size, map_in_order
 from shamisa_cli.core.scoring.score_table import stamps_in
 from shamisa_cli.core.scoring.scorer import Embedding
 
@@ -39,7 +39,7 @@ MOST_ERRORS = 20
 """Sentences about unreadable pictures that are kept of a part, and of a job."""
 NAME_DIGITS = 12
 
-Given = tuple[FileStamp, Content | None]
+PartItem = tuple[FileStamp, Content | None]
 """A picture, and its bytes where they have been read."""
 
 
@@ -90,18 +90,18 @@ class Made:
     errors: tuple[str, ...]
 
 
-def divide(sources: Sources, count: int) -> list[Part]:
+def split_into_parts(sources: Sources, count: int) -> list[Part]:
     """Pictures by their names into `count` parts, some of which may be empty, and each tar into a part of its own."""
-    homes: dict[Shard, list[FileStamp]] = defaultdict(list)
+    homes: dict[PartNumber, list[FileStamp]] = defaultdict(list)
     for stamp in sources.pictures:
-        homes[Shard.home_of(stamp.path, count)].append(stamp)
-    shards = [Shard(index, count) for index in range(1, count + 1)] if sources.pictures else []
+        homes[PartNumber.for_image(stamp.path, count)].append(stamp)
+    shards = [PartNumber(index, count) for index in range(1, count + 1)] if sources.pictures else []
     parts = [Part(shard.file_name, tuple(homes[shard])) for shard in shards]
     return parts + [Part(_tar_part_name(tar.path), (tar,)) for tar in sources.tars]
 
 
-def make_part(
-    part: Part, maker: Maker, store: Store, *, max_pixels: int = DEFAULT_MAX_PIXELS, readers: int = READERS
+def write_part(
+    part: Part, maker: RowMaker, store: Store, *, max_pixels: int = DEFAULT_MAX_PIXELS, readers: int = READERS
 ) -> Made:
     """Make a part, unless it is there; it appears when it is complete.
 
@@ -133,7 +133,7 @@ def make_part(
 
     errors: list[str] = []
     rows = 0
-    pictures: Iterable[Given] = ((stamp, None) for stamp in missing) if part.tar is None else members(part.tar)
+    pictures: Iterable[PartItem] = ((stamp, None) for stamp in missing) if part.tar is None else iter_tar(part.tar)
     made = _made(pictures, maker, max_pixels, readers, errors)
     with store.writing(part.name) as temporary, pq.ParquetWriter(temporary, schema) as writer:
         for tables in _grouped(chain([kept], made), maker.rows_in_group):
@@ -167,13 +167,13 @@ def _wanted(table: pa.Table, part: Part) -> pa.Table:
 
 
 def _made(
-    pictures: Iterable[Given], maker: Maker, max_pixels: int, readers: int, errors: list[str]
+    pictures: Iterable[PartItem], maker: RowMaker, max_pixels: int, readers: int, errors: list[str]
 ) -> Iterator[pa.Table]:
     """The rows of the pictures, a few at a time, since embeddings are large."""
-    batch: list[Seen] = []
+    batch: list[EmbeddedFile] = []
     encoder = maker.model.encoder
     look = partial(_looked, view_size=effective_view_size(encoder, maker.view_size), max_pixels=max_pixels)
-    with closing(in_order(look, pictures, readers, readers + 1)) as looks:
+    with closing(map_in_order(look, pictures, readers, readers + 1)) as looks:
         for (source, _), looking in looks:
             stamp = source.portable()
             found = looking.result()
@@ -188,11 +188,11 @@ def _made(
     yield maker.rows(batch)
 
 
-def _looked(given: Given, *, view_size: int | None, max_pixels: int) -> Picture | ImageError:
-    """A picture as it is to be judged, or why it cannot be. Raises OSError as `contents` does in the last try."""
+def _looked(given: PartItem, *, view_size: int | None, max_pixels: int) -> DecodedImage | ImageError:
+    """A picture as it is to be judged, or why it cannot be. Raises OSError as `read_bytes` does in the last try."""
     stamp, content = given
     if content is None:
-        content = persistent(lambda: contents(stamp))
+        content = with_retries(lambda: read_bytes(stamp))
     if isinstance(content, ImageError):
         return content
     try:

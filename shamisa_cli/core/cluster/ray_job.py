@@ -19,9 +19,9 @@ from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from shamisa_cli.core.cluster.part_number import Shard, require_count
-from shamisa_cli.core.cluster.parts import MOST_ERRORS, READERS, Part, divide, make_part
-from shamisa_cli.core.cluster.retrying import persistent
+from shamisa_cli.core.cluster.part_number import PartNumber, require_count
+from shamisa_cli.core.cluster.parts import MOST_ERRORS, READERS, Part, split_into_parts, write_part
+from shamisa_cli.core.cluster.retrying import with_retries
 from shamisa_cli.core.cluster.row_makers import Recipe
 from shamisa_cli.core.cluster.sources import SCHEME, find_sources
 from shamisa_cli.core.cluster.store import Store
@@ -112,7 +112,7 @@ def run_on_ray(
     there = workers or max(1, int(ray.cluster_resources().get("CPU", 1) // (cpus_per_worker or 1)))
     count = _count(store, len(sources.pictures), there, pictures_per_part)
     require_count(store.names, count, store.address)
-    parts = divide(sources, count)
+    parts = split_into_parts(sources, count)
     if gpus_per_worker is None:
         gpus_per_worker = 1 if recipe.device.startswith("cuda") else 0
     readers = max(READERS, math.ceil(cpus_per_worker))
@@ -154,11 +154,11 @@ class _Worker:
         part = Part.from_json(row["part"])
 
         def make() -> Done:
-            made = make_part(part, self._maker, self._store, max_pixels=self._max_pixels, readers=self._readers)
+            made = write_part(part, self._maker, self._store, max_pixels=self._max_pixels, readers=self._readers)
             return Done(1, made.rows, made.reused, made.unreadable, made.errors)
 
         try:
-            done = make() if part.tar is None else persistent(make)
+            done = make() if part.tar is None else with_retries(make)
         except UNMADE as error:  # the other parts may do better
             return {"failure": portable(f"{part.name}: {str(error) or type(error).__name__}")}
         return {"done": json.dumps(astuple(done))}
@@ -227,7 +227,7 @@ def _whole(output: str | Path) -> str:
 
 def _count(store: Store, pictures: int, workers: int, pictures_per_part: int) -> int:
     """Into how many parts the pictures go: as many as before, or by how many there are."""
-    there = [shard.count for name in store.names if (shard := Shard.of_file(name)) is not None]
+    there = [shard.count for name in store.names if (shard := PartNumber.of_file(name)) is not None]
     size = max(1, min(pictures_per_part, pictures // (PARTS_PER_WORKER * workers)))
     return there[0] if there else max(1, math.ceil(pictures / size))
 

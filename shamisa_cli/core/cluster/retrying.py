@@ -21,7 +21,7 @@ DAMAGE = (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError)
 T = TypeVar("T")
 
 
-def persistent(make: Callable[[], T], wait: Callable[[float], None] = time.sleep) -> T:
+def with_retries(make: Callable[[], T], wait: Callable[[float], None] = time.sleep) -> T:
     """What `make` gives, tried again after OSErrors. Raises the OSError of the last try.
 
     What is not there, or not allowed, is not asked for again.
@@ -37,7 +37,7 @@ def persistent(make: Callable[[], T], wait: Callable[[float], None] = time.sleep
 
 
 @contextmanager
-def answering(address: str) -> Iterator[None]:
+def as_os_errors(address: str) -> Iterator[None]:
     """Raise as OSError what the libraries of object stores raise when one does not answer as it should.
 
     They agree on FileNotFoundError and PermissionError, and on nothing else.

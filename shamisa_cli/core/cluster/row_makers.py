@@ -15,19 +15,19 @@ from shamisa_cli.core.models.loading import Model, load_model
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 from shamisa_cli.core.models.runtimes import RuntimeChoice
 from shamisa_cli.core.scoring.feature_table import FileStamp, arrow_features, features_schema
-from shamisa_cli.core.scoring.pipeline import ViewSize, record_of
-from shamisa_cli.core.scoring.resumable import origin_of
-from shamisa_cli.core.scoring.score_table import ERROR, scorer_of, scores_schema, scores_table
+from shamisa_cli.core.scoring.pipeline import ViewSize, image_record
+from shamisa_cli.core.scoring.resumable import feature_source
+from shamisa_cli.core.scoring.score_table import ERROR, score_source, scores_schema, scores_table
 from shamisa_cli.core.scoring.scorer import Embedding
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 Kind = Literal["scores", "features"]
-Seen = tuple[FileStamp, Embedding]
+EmbeddedFile = tuple[FileStamp, Embedding]
 
 
-class Maker(Protocol):
+class RowMaker(Protocol):
     """Turns embedded pictures into rows of a Parquet table."""
 
     @property
@@ -46,7 +46,7 @@ class Maker(Protocol):
     def schema(self) -> pa.Schema:
         """The columns; the metadata says what made the rows, and differs where rows must not be mixed."""
 
-    def rows(self, seen: Sequence[Seen]) -> pa.Table:
+    def rows(self, seen: Sequence[EmbeddedFile]) -> pa.Table:
         """The rows of some pictures."""
 
     def finished(self, table: pa.Table) -> pa.Table:
@@ -54,7 +54,7 @@ class Maker(Protocol):
 
 
 @dataclass(frozen=True)
-class ScoreMaker:
+class ScoreRows:
     """A row a picture: its score, or why there is none."""
 
     model: Model
@@ -64,11 +64,11 @@ class ScoreMaker:
     @cached_property
     def schema(self) -> pa.Schema:
         """See `scores_schema`."""
-        return scores_schema(scorer_of(self.model, self.view_size))
+        return scores_schema(score_source(self.model, self.view_size))
 
-    def rows(self, seen: Sequence[Seen]) -> pa.Table:
+    def rows(self, seen: Sequence[EmbeddedFile]) -> pa.Table:
         """A row for each."""
-        return scores_table([(stamp, record_of(self.model, embedding)) for stamp, embedding in seen], self.schema)
+        return scores_table([(stamp, image_record(self.model, embedding)) for stamp, embedding in seen], self.schema)
 
     def finished(self, table: pa.Table) -> pa.Table:
         """All but the pictures that could not be read."""
@@ -78,7 +78,7 @@ class ScoreMaker:
 
 
 @dataclass(frozen=True)
-class FeatureMaker:
+class FeatureRows:
     """A row a readable picture: its features."""
 
     model: Model
@@ -88,9 +88,9 @@ class FeatureMaker:
     @cached_property
     def schema(self) -> pa.Schema:
         """See `features_schema`."""
-        return features_schema(self.model.encoder.feature_length, origin_of(self.model, self.view_size))
+        return features_schema(self.model.encoder.feature_length, feature_source(self.model, self.view_size))
 
-    def rows(self, seen: Sequence[Seen]) -> pa.Table:
+    def rows(self, seen: Sequence[EmbeddedFile]) -> pa.Table:
         """A row for each that could be read."""
         found = [(stamp, embedding.features) for stamp, embedding in seen if embedding.features is not None]
         if not found:
@@ -130,7 +130,7 @@ class Recipe:
         """The model. Raises what `load_model` raises."""
         return load_model(self.model, probe=self.probe, offline=self.offline, device=self.device, runtime=self.runtime)
 
-    def maker(self, model: Model) -> Maker:
+    def maker(self, model: Model) -> RowMaker:
         """What makes the rows with that model."""
-        make: type[ScoreMaker] | type[FeatureMaker] = ScoreMaker if self.kind == "scores" else FeatureMaker
+        make: type[ScoreRows] | type[FeatureRows] = ScoreRows if self.kind == "scores" else FeatureRows
         return make(model, self.view_size)

@@ -10,9 +10,9 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-from shamisa_cli.core.cluster.retrying import DAMAGE, answering
+from shamisa_cli.core.cluster.retrying import DAMAGE, as_os_errors
 from shamisa_cli.core.errors import ImageError, InputNotFoundError, SettingError
-from shamisa_cli.core.images.discovery import PICTURE_SUFFIXES, discover
+from shamisa_cli.core.images.discovery import IMAGE_SUFFIXES, discover
 from shamisa_cli.core.scoring.feature_table import FileStamp, portable
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz")
@@ -72,7 +72,7 @@ def is_tar(address: str) -> bool:
     return address.lower().endswith(TAR_SUFFIXES) and not address.startswith(TAR_SCHEME)
 
 
-def contents(picture: FileStamp) -> Content:
+def read_bytes(picture: FileStamp) -> Content:
     """The bytes of a picture.
 
     Raises:
@@ -92,7 +92,7 @@ def contents(picture: FileStamp) -> Content:
         return ImageError(name, "unreadable", f"{name} cannot be read: permission denied.")
 
 
-def members(tar: FileStamp) -> Iterator[tuple[FileStamp, Content]]:
+def iter_tar(tar: FileStamp) -> Iterator[tuple[FileStamp, Content]]:
     """The pictures in a tar, in its order, each with an address that fsspec opens: tar://a/1.jpg::s3://bucket/0.tar.
 
     The archive is read once from its beginning to its end, a picture at a time. Where it is damaged, what comes
@@ -153,7 +153,7 @@ def file_system(address: str) -> tuple[Any, str]:
     if SCHEME in address and CHAIN in address and not address.startswith(TAR_SCHEME):
         raise SettingError(f"{address} is a chain of addresses, of which only {TAR_SCHEME}…{CHAIN}… is known here.")
     try:
-        with answering(address):
+        with as_os_errors(address):
             files, root = url_to_fs(address)
     except OSError as error:
         if isinstance(error.__cause__, ImportError | ValueError):
@@ -172,7 +172,7 @@ def _opened(address: str) -> Iterator[BinaryIO]:
         return
     import fsspec
 
-    with answering(address), fsspec.open(address, "rb") as stream:
+    with as_os_errors(address), fsspec.open(address, "rb") as stream:
         yield stream
 
 
@@ -203,7 +203,7 @@ def _local(name: str, recursive: bool) -> list[FileStamp]:
             raise
         pictures = []
     # Workers may run in another folder, so names are whole.
-    return [FileStamp.opening(found.absolute()) for found in (*pictures, *tars)]
+    return [FileStamp.of_openable(found.absolute()) for found in (*pictures, *tars)]
 
 
 def _tars_in(folder: Path, recursive: bool) -> list[Path]:
@@ -219,7 +219,7 @@ def _remote(address: str, recursive: bool) -> list[FileStamp]:
         store, root = file_system(address)
     except FileNotFoundError:  # the tar that the address is in
         return []
-    with answering(address):
+    with as_os_errors(address):
         found = _found(store, root, recursive)
     inside_of = address[address.index(CHAIN) :] if CHAIN in address else ""
     return [
@@ -264,7 +264,7 @@ def _changed(info: Mapping[str, Any]) -> int:
 
 
 def _is_picture(name: str) -> bool:
-    return PurePosixPath(name).suffix.lower() in PICTURE_SUFFIXES and _is_visible(name)
+    return PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES and _is_visible(name)
 
 
 def _is_visible(name: str) -> bool:

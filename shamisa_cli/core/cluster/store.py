@@ -13,12 +13,12 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from shamisa_cli.core.atomic import replacing
-from shamisa_cli.core.cluster.part_number import Shard
-from shamisa_cli.core.cluster.retrying import answering, persistent
+from shamisa_cli.core.cluster.part_number import PartNumber
+from shamisa_cli.core.cluster.retrying import as_os_errors, with_retries
 from shamisa_cli.core.cluster.sources import SCHEME, file_system
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.scoring.feature_table import METADATA_KEY
-from shamisa_cli.core.scoring.score_table import parsing
+from shamisa_cli.core.scoring.score_table import arrow_errors
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".parquet"
 NAMES = ("name", "model")
-"""Of models, in a `Scorer` and in an `Origin`."""
+"""Of models, in a `ScoreSource` and in an `FeatureSource`."""
 TRAILER = 8
 """Bytes."""
 
@@ -48,7 +48,7 @@ class Store:
     def names(self) -> tuple[str, ...]:
         """The parts that were there when this was first asked, sorted."""
         files, root = self._files
-        with answering(self.address):
+        with as_os_errors(self.address):
             found = files.ls(root, detail=False) if files.exists(root) else []
         names = (PurePosixPath(path).name for path in found)
         return tuple(sorted(name for name in names if name.endswith(SUFFIX) and not name.startswith(".")))
@@ -81,7 +81,7 @@ class Store:
         with tempfile.TemporaryDirectory() as folder:
             temporary = Path(folder) / name
             yield temporary
-            persistent(lambda: self._upload(temporary, name))
+            with_retries(lambda: self._upload(temporary, name))
 
     def dataset(self) -> pads.Dataset:
         """All parts as one table of pyarrow, that is read as far as a question needs.
@@ -92,7 +92,7 @@ class Store:
         import pyarrow.dataset as pads
 
         files, root = self._files
-        with answering(self.address):
+        with as_os_errors(self.address):
             is_file = files.isfile(root)
         if is_file:
             raise ModelError(f"{self.address} is a file; open_parts takes the folder of the parts.")
@@ -121,15 +121,15 @@ class Store:
         files, root = self._files
 
         def fetched() -> bytes:
-            with answering(self.address), files.open(f"{root}/{name}", "rb") as stream:
+            with as_os_errors(self.address), files.open(f"{root}/{name}", "rb") as stream:
                 return fetch(stream)
 
         try:
-            data = persistent(fetched)
+            data = with_retries(fetched)
         except FileNotFoundError:
             return None
         try:
-            with parsing():
+            with arrow_errors():
                 return parse(pa.BufferReader(data))
         except pa.ArrowInvalid:
             return None
@@ -137,7 +137,7 @@ class Store:
     def _require_complete(self) -> None:
         if not self.names:
             raise ModelError(f"There is no part in {self.address}. Make them with: shamisa score --shard.")
-        shards = {shard for name in self.names if (shard := Shard.of_file(name)) is not None}
+        shards = {shard for name in self.names if (shard := PartNumber.of_file(name)) is not None}
         for count in {shard.count for shard in shards}:
             there = {shard.index for shard in shards if shard.count == count}
             missing = [index for index in range(1, count + 1) if index not in there]
@@ -149,7 +149,7 @@ class Store:
 
     def _upload(self, file: Path, name: str) -> None:
         files, root = self._files
-        with answering(self.address):
+        with as_os_errors(self.address):
             files.makedirs(root, exist_ok=True)
             files.put_file(str(file), f"{root}/{name}")
 

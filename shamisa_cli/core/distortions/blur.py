@@ -8,20 +8,20 @@ import torch
 from torch import Tensor
 
 from shamisa_cli.core.distortions.filtering import convolve, gaussian_blur
-from shamisa_cli.core.distortions.operator import Draw, Operator, on_device_of
+from shamisa_cli.core.distortions.operator import Operator, OperatorContext, on_device_of
 
 
-def gaussian(pictures: Tensor, sigma: Tensor, draw: Draw) -> Tensor:  # noqa: ARG001
+def gaussian(pictures: Tensor, sigma: Tensor, draw: OperatorContext) -> Tensor:  # noqa: ARG001
     """Gaussian blur of standard deviation `sigma` pixels."""
     return gaussian_blur(pictures, sigma)
 
 
-def lens(pictures: Tensor, radius: Tensor, draw: Draw) -> Tensor:  # noqa: ARG001
+def lens(pictures: Tensor, radius: Tensor, draw: OperatorContext) -> Tensor:  # noqa: ARG001
     """Out-of-focus blur: a disk of `radius` pixels with an antialiased rim."""
     return convolve(pictures, on_device_of(pictures, disk_kernels(_shared(radius))))
 
 
-def motion(pictures: Tensor, length: Tensor, draw: Draw) -> Tensor:
+def motion(pictures: Tensor, length: Tensor, draw: OperatorContext) -> Tensor:
     """Motion blur: a line of `length` pixels in the composition's direction."""
     return convolve(pictures, on_device_of(pictures, line_kernels(_shared(length), draw.angle)))
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from shamisa_cli.core.distortions.operator import Draw, Operator, column
+from shamisa_cli.core.distortions.operator import Operator, OperatorContext, column
 
 
-def brighten(pictures: Tensor, amount: Tensor, draw: Draw) -> Tensor:  # noqa: ARG001
+def brighten(pictures: Tensor, amount: Tensor, draw: OperatorContext) -> Tensor:  # noqa: ARG001
     """A tone curve that keeps black and white and lifts mid-grey to 0.5 + 0.5·tanh(amount)."""
     return _tone_curve(pictures, column((2 * amount).exp(), pictures))
 
 
-def darken(pictures: Tensor, amount: Tensor, draw: Draw) -> Tensor:  # noqa: ARG001
+def darken(pictures: Tensor, amount: Tensor, draw: OperatorContext) -> Tensor:  # noqa: ARG001
     """The mirror of `brighten`: mid-grey falls to 0.5 − 0.5·tanh(amount)."""
     return _tone_curve(pictures, column((-2 * amount).exp(), pictures))
 
@@ -22,7 +22,7 @@ def _tone_curve(pictures: Tensor, slope: Tensor) -> Tensor:
     return slope * pictures / (1 + (slope - 1) * pictures)
 
 
-def mean_shift(pictures: Tensor, amount: Tensor, draw: Draw) -> Tensor:  # noqa: ARG001
+def mean_shift(pictures: Tensor, amount: Tensor, draw: OperatorContext) -> Tensor:  # noqa: ARG001
     """`amount`, positive or negative, added to every value."""
     return pictures + column(amount, pictures)
 

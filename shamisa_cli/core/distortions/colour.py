@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 
 from shamisa_cli.core.distortions.colour_spaces import luma, rgb_to_roots, roots_to_rgb
-from shamisa_cli.core.distortions.filtering import displaced, gaussian_blur
-from shamisa_cli.core.distortions.operator import Draw, Operator, column
+from shamisa_cli.core.distortions.filtering import displace, gaussian_blur
+from shamisa_cli.core.distortions.operator import Operator, OperatorContext, column
 
 EDGE_SIGMA = 4.0
 """Pixels over which edge strength is smoothed before it blends a displaced channel in (ours)."""
 
 
-def diffusion(pictures: Tensor, amount: Tensor, draw: Draw) -> Tensor:  # noqa: ARG001
+def diffusion(pictures: Tensor, amount: Tensor, draw: OperatorContext) -> Tensor:  # noqa: ARG001
     """Chroma spreads over its surroundings: a and b of Lab blurred by σ = 1.5·amount + 2, times amount."""
     roots = rgb_to_roots(pictures)
     lightness = roots[:, 1:2]
@@ -22,11 +22,11 @@ def diffusion(pictures: Tensor, amount: Tensor, draw: Draw) -> Tensor:  # noqa: 
     return roots_to_rgb(roots)
 
 
-def shift(pictures: Tensor, distance: Tensor, draw: Draw) -> Tensor:
+def shift(pictures: Tensor, distance: Tensor, draw: OperatorContext) -> Tensor:
     """One channel displaced by `distance` pixels in the composition's direction, most visibly at edges."""
     channel = pictures[:, draw.channel]
     edges = _edge_strength(pictures)
-    shifted = torch.lerp(channel, displaced(channel, distance, draw.angle), edges)
+    shifted = torch.lerp(channel, displace(channel, distance, draw.angle), edges)
     result = pictures.clone()
     result[:, draw.channel] = shifted
     return result
@@ -42,7 +42,7 @@ def _edge_strength(pictures: Tensor) -> Tensor:
     return smooth / smooth.amax(dim=(1, 2), keepdim=True).clamp_min(1e-6)
 
 
-def saturation_hsv(pictures: Tensor, factor: Tensor, draw: Draw) -> Tensor:  # noqa: ARG001
+def saturation_hsv(pictures: Tensor, factor: Tensor, draw: OperatorContext) -> Tensor:  # noqa: ARG001
     """HSV saturation times `factor`; below 0 colours pass through grey to their complement.
 
     Hue and value are kept, so scaling S moves every channel towards V: no conversion is needed.
@@ -51,7 +51,7 @@ def saturation_hsv(pictures: Tensor, factor: Tensor, draw: Draw) -> Tensor:  # n
     return value - column(factor, pictures) * (value - pictures)
 
 
-def saturation_lab(pictures: Tensor, factor: Tensor, draw: Draw) -> Tensor:  # noqa: ARG001
+def saturation_lab(pictures: Tensor, factor: Tensor, draw: OperatorContext) -> Tensor:  # noqa: ARG001
     """Lab chroma (a and b) times `factor`: what makes a colour differ from grey of its lightness."""
     roots = rgb_to_roots(pictures)
     return roots_to_rgb(torch.lerp(roots[:, 1:2], roots, column(factor, pictures)))

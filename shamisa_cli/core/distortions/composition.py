@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from shamisa_cli.core.distortions.operator import FloatArray
-from shamisa_cli.core.distortions.registry import BY_GROUP, operator_named
+from shamisa_cli.core.distortions.registry import BY_GROUP, get_operator
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.groups import GROUPS, MAX_SEVERITY
 
@@ -20,7 +20,7 @@ HALF_NORMAL_SIGMA = 2.5
 
 
 @dataclass(frozen=True)
-class Step:
+class AppliedOperator:
     """One operator of a composition.
 
     Attributes:
@@ -40,11 +40,11 @@ class Step:
 class Composition:
     """Steps in the order they are applied; `varying` is the index of the step with L severities."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[AppliedOperator, ...]
     varying: int
 
     @property
-    def levels(self) -> tuple[float, ...]:
+    def severities(self) -> tuple[float, ...]:
         """The L severities of the varying factor."""
         return self.steps[self.varying].severities
 
@@ -81,11 +81,11 @@ def draw_composition(
     return Composition(tuple(steps), varying)
 
 
-def draw_step(name: str, levels: int, law: SeverityLaw, rng: np.random.Generator) -> Step:
+def draw_step(name: str, levels: int, law: SeverityLaw, rng: np.random.Generator) -> AppliedOperator:
     """A step of the named operator with `levels` random severities and random geometry."""
-    severities = operator_named(name).applied_severity(draw_severities(levels, law, rng))
+    severities = get_operator(name).applied_severity(draw_severities(levels, law, rng))
     angle = float(rng.uniform(0, 2 * math.pi))
-    return Step(name, tuple(float(severity) for severity in severities), angle, int(rng.integers(3)))
+    return AppliedOperator(name, tuple(float(severity) for severity in severities), angle, int(rng.integers(3)))
 
 
 def draw_severities(count: int, law: SeverityLaw, rng: np.random.Generator) -> FloatArray:

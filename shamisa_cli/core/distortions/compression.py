@@ -11,13 +11,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from shamisa_cli.core.distortions.jpeg2000 import compressed
-from shamisa_cli.core.distortions.operator import Draw, Operator
+from shamisa_cli.core.distortions.jpeg2000 import jpeg2000_round_trip
+from shamisa_cli.core.distortions.operator import Operator, OperatorContext
 
 Bytes = npt.NDArray[np.uint8]
 
 
-def jpeg(pictures: Tensor, quality: Tensor, draw: Draw) -> Tensor:
+def jpeg(pictures: Tensor, quality: Tensor, draw: OperatorContext) -> Tensor:
     """JPEG at `quality` 1…95, chroma at half resolution."""
     pixels = (pictures * 255).round_().clamp_(0, 255).to(torch.uint8).to("cpu").permute(0, 2, 3, 1).numpy()
     qualities = [round(value) for value in quality.tolist()]
@@ -30,9 +30,9 @@ def jpeg(pictures: Tensor, quality: Tensor, draw: Draw) -> Tensor:
     return planes.contiguous().to(pictures.dtype).div_(255)  # later operators are slower on interleaved channels
 
 
-def jpeg2000(pictures: Tensor, ratio: Tensor, draw: Draw) -> Tensor:  # noqa: ARG001
+def jpeg2000(pictures: Tensor, ratio: Tensor, draw: OperatorContext) -> Tensor:  # noqa: ARG001
     """JPEG 2000 (irreversible wavelet) at a compression `ratio` above 1."""
-    return compressed((pictures * 255).round_(), ratio).round_().clamp_(0, 255).div_(255)
+    return jpeg2000_round_trip((pictures * 255).round_(), ratio).round_().clamp_(0, 255).div_(255)
 
 
 def _through_jpeg(picture: Bytes, quality: int) -> Bytes:

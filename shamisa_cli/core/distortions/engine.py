@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from shamisa_cli.core.distortions.composition import Composition, Step
-from shamisa_cli.core.distortions.operator import Draw
-from shamisa_cli.core.distortions.registry import operator_named
+from shamisa_cli.core.distortions.composition import AppliedOperator, Composition
+from shamisa_cli.core.distortions.operator import OperatorContext
+from shamisa_cli.core.distortions.registry import get_operator
 
 CPU_CHUNK = 3
 """Pictures that are distorted at a time on a CPU: so few that what is made on the way stays in the cache."""
@@ -39,20 +39,20 @@ def distort(
     Returns:
         (V, L, 3, H, W) in 0…1.
     """
-    levels = len(composition.levels)
+    levels = len(composition.severities)
     result = views.new_empty(len(views), levels, *views.shape[1:]) if out is None else out
     varying, *later = composition.steps[composition.varying :]
     for step in composition.steps[: composition.varying]:
-        views = _in_chunks(views, step, step.severities, Draw(generator, step.angle, step.channel, threads))
+        views = _in_chunks(views, step, step.severities, OperatorContext(generator, step.angle, step.channel, threads))
     # On a CPU few crops at a time go through all steps, rather than all crops through one step after another.
     some_views, some_levels = (1, CPU_CHUNK) if views.device.type == "cpu" else (len(views), levels)
     for view in range(0, len(views), some_views):
         for level in range(0, levels, some_levels):
             place = result[view : view + some_views, level : level + some_levels]
             crops = views[view : view + some_views].repeat_interleave(place.shape[1], dim=0)
-            drawn = composition.levels[level : level + some_levels] * place.shape[0]
+            drawn = composition.severities[level : level + some_levels] * place.shape[0]
             for step, severities in ((varying, drawn), *((step, step.severities) for step in later)):
-                crops = _applied(crops, step, severities, Draw(generator, step.angle, step.channel, threads))
+                crops = _applied(crops, step, severities, OperatorContext(generator, step.angle, step.channel, threads))
             place.copy_(crops.view(place.shape))
     return result
 
@@ -85,11 +85,11 @@ def apply_operator(
         SettingError: there is no operator of that name.
     """
     severities = (severity,) if isinstance(severity, int | float) else tuple(severity)
-    step = Step(name, severities, angle, channel)
-    return _in_chunks(pictures, step, severities, Draw(generator, angle, channel, threads))
+    step = AppliedOperator(name, severities, angle, channel)
+    return _in_chunks(pictures, step, severities, OperatorContext(generator, angle, channel, threads))
 
 
-def _in_chunks(pictures: Tensor, step: Step, severities: Sequence[float], draw: Draw) -> Tensor:
+def _in_chunks(pictures: Tensor, step: AppliedOperator, severities: Sequence[float], draw: OperatorContext) -> Tensor:
     """One step on many pictures; as many at a time as the device likes."""
     size = CPU_CHUNK if pictures.device.type == "cpu" else len(pictures)
     each = tuple(severities) if len(severities) > 1 else tuple(severities) * len(pictures)
@@ -97,8 +97,8 @@ def _in_chunks(pictures: Tensor, step: Step, severities: Sequence[float], draw: 
     return torch.cat([_applied(pictures[i : i + size], step, each[i : i + size], draw) for i in starts])
 
 
-def _applied(pictures: Tensor, step: Step, severities: Sequence[float], draw: Draw) -> Tensor:
+def _applied(pictures: Tensor, step: AppliedOperator, severities: Sequence[float], draw: OperatorContext) -> Tensor:
     """One step on pictures, with one severity for all of them or one for each."""
-    operator = operator_named(step.operator)
+    operator = get_operator(step.operator)
     values = torch.from_numpy(operator.value(np.asarray(severities, dtype=np.float64)))
     return operator.apply(pictures, values.expand(len(pictures)), draw).clamp_(0, 1)

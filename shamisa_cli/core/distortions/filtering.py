@@ -110,7 +110,7 @@ def _fast_length(length: int) -> int:
         length += 1
 
 
-def displaced(channel: Tensor, distance: Tensor, angle: float) -> Tensor:
+def displace(channel: Tensor, distance: Tensor, angle: float) -> Tensor:
     """Shift (M, H, W) by `distance` (M,) pixels towards `angle`, bilinear, the border repeated."""
     height, width = channel.shape[1:]
     distance = on_device_of(channel, distance)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from shamisa_cli.core.distortions.colour_spaces import YCBCR_TO_RGB, mix_channels
 from shamisa_cli.core.distortions.operator import on_device_of
-from shamisa_cli.core.distortions.wavelet import restored, transformed
+from shamisa_cli.core.distortions.wavelet import forward_wavelet, inverse_wavelet
 
 LEVELS = 5
 TILE = 56
@@ -64,7 +64,7 @@ class _Pass:
     bits: Tensor
 
 
-def compressed(pictures: Tensor, ratio: Tensor) -> Tensor:
+def jpeg2000_round_trip(pictures: Tensor, ratio: Tensor) -> Tensor:
     """Pictures as they come back from a JPEG 2000 stream.
 
     Args:
@@ -72,10 +72,10 @@ def compressed(pictures: Tensor, ratio: Tensor) -> Tensor:
         ratio: (M,) on the CPU, how many times smaller than 8 bits a value the stream is.
     """
     to_rgb = torch.tensor(YCBCR_TO_RGB, dtype=torch.float64)
-    mosaic = transformed(mix_channels(pictures - 128, torch.linalg.inv(to_rgb)), LEVELS)
+    mosaic = forward_wavelet(mix_channels(pictures - 128, torch.linalg.inv(to_rgb)), LEVELS)
     budget = on_device_of(pictures, (mosaic[0].numel() * 8 / ratio - HEADER_BITS).clamp_min(100))
     kept = _cut(mosaic, budget, importance=on_device_of(pictures, to_rgb.square().sum(dim=0)))
-    return mix_channels(restored(kept, LEVELS), to_rgb).add_(128)
+    return mix_channels(inverse_wavelet(kept, LEVELS), to_rgb).add_(128)
 
 
 def _cut(mosaic: Tensor, budget: Tensor, importance: Tensor) -> Tensor:

@@ -6,28 +6,28 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from shamisa_cli.core.distortions.colour_spaces import YCBCR_TO_RGB, mix_channels
-from shamisa_cli.core.distortions.operator import Draw, Operator, column, random_normal, random_uniform
+from shamisa_cli.core.distortions.operator import Operator, OperatorContext, column, random_normal, random_uniform
 
 
-def white(pictures: Tensor, variance: Tensor, draw: Draw) -> Tensor:
+def white(pictures: Tensor, variance: Tensor, draw: OperatorContext) -> Tensor:
     """Independent Gaussian noise of `variance` on each channel."""
     return pictures + random_normal(pictures, draw) * column(variance.sqrt(), pictures)
 
 
-def white_ycbcr(pictures: Tensor, variance: Tensor, draw: Draw) -> Tensor:
+def white_ycbcr(pictures: Tensor, variance: Tensor, draw: OperatorContext) -> Tensor:
     """Independent Gaussian noise of `variance` on Y, Cb and Cr; the conversion is linear, so the noise is converted."""
     noise = random_normal(pictures, draw) * column(variance.sqrt(), pictures)
     return pictures + mix_channels(noise, YCBCR_TO_RGB)
 
 
-def impulse(pictures: Tensor, density: Tensor, draw: Draw) -> Tensor:
+def impulse(pictures: Tensor, density: Tensor, draw: OperatorContext) -> Tensor:
     """A share `density` of all values becomes 0 or 1, half of them each."""
     deviation = 2 * random_uniform(tuple(pictures.shape), pictures, draw) - 1
     rare = F.hardshrink(deviation / (1 - column(density, pictures)), 1.0)  # 0 but for the share that is hit
     return pictures + rare.sign_()  # one more or less, and clipping makes it white or black
 
 
-def multiplicative(pictures: Tensor, variance: Tensor, draw: Draw) -> Tensor:
+def multiplicative(pictures: Tensor, variance: Tensor, draw: OperatorContext) -> Tensor:
     """Speckle: each value times 1 + Gaussian noise of `variance`."""
     return pictures * (1 + random_normal(pictures, draw) * column(variance.sqrt(), pictures))
 

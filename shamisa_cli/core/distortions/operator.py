@@ -17,7 +17,7 @@ FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Draw:
+class OperatorContext:
     """What one application of an operator may use.
 
     Attributes:
@@ -33,7 +33,7 @@ class Draw:
     threads: int = 1
 
 
-Apply = Callable[[Tensor, Tensor, Draw], Tensor]
+Apply = Callable[[Tensor, Tensor, OperatorContext], Tensor]
 """(pictures (M, 3, H, W) in 0…1, parameter values (M,) on the CPU, draw) → pictures of the same shape.
 
 The engine clips results to 0…1, so an operator need not.
@@ -85,17 +85,17 @@ def column(values: Tensor, pictures: Tensor) -> Tensor:
     return on_device_of(pictures, values).view(-1, 1, 1, 1)
 
 
-def random_normal(like: Tensor, draw: Draw) -> Tensor:
+def random_normal(like: Tensor, draw: OperatorContext) -> Tensor:
     """Standard normal numbers of the shape of `like`."""
     return torch.randn(like.shape, generator=draw.generator, device=like.device, dtype=like.dtype)
 
 
-def random_uniform(shape: tuple[int, ...], like: Tensor, draw: Draw) -> Tensor:
+def random_uniform(shape: tuple[int, ...], like: Tensor, draw: OperatorContext) -> Tensor:
     """Uniform numbers in 0…1 of the given shape on the device of `like`."""
     return torch.rand(shape, generator=draw.generator, device=like.device, dtype=like.dtype)
 
 
-def random_places(shape: tuple[int, ...], like: Tensor, draw: Draw) -> Tensor:
+def random_places(shape: tuple[int, ...], like: Tensor, draw: OperatorContext) -> Tensor:
     """Uniform numbers in −1…1 in steps of 1/32768, on the device of `like`.
 
     Making random numbers is much of the work of an operator that moves every pixel, and so fine a step is

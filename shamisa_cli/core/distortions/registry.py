@@ -23,7 +23,7 @@ BY_GROUP: dict[Group, tuple[Operator, ...]] = {
 }
 
 
-def operator_named(name: str) -> Operator:
+def get_operator(name: str) -> Operator:
     """The operator of that name.
 
     Raises:

@@ -6,7 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from shamisa_cli.core.distortions.operator import Draw, Operator, column, on_device_of, random_places, random_uniform
+from shamisa_cli.core.distortions.operator import (
+    Operator,
+    OperatorContext,
+    column,
+    on_device_of,
+    random_places,
+    random_uniform,
+)
 
 JITTER_PASSES = 5
 PATCH_SIZE = 16
@@ -14,7 +21,7 @@ PATCH_REACH = 16
 BLOCK_SIZE = 32
 
 
-def jitter(pictures: Tensor, distance: Tensor, draw: Draw) -> Tensor:
+def jitter(pictures: Tensor, distance: Tensor, draw: OperatorContext) -> Tensor:
     """Five passes in which every pixel is read from a place up to `distance` pixels away along each axis."""
     count, _, height, width = pictures.shape
     identity = torch.eye(2, 3, device=pictures.device, dtype=pictures.dtype).expand(count, 2, 3)
@@ -27,7 +34,7 @@ def jitter(pictures: Tensor, distance: Tensor, draw: Draw) -> Tensor:
     return pictures
 
 
-def moved_patches(pictures: Tensor, number: Tensor, draw: Draw) -> Tensor:
+def moved_patches(pictures: Tensor, number: Tensor, draw: OperatorContext) -> Tensor:
     """`number` patches of 16 px are overwritten by their surroundings up to 16 px away (non-eccentricity)."""
     count, _, height, width = pictures.shape
     tops, lefts, owner = _placed_squares(pictures, number, PATCH_SIZE, draw)
@@ -47,7 +54,7 @@ def _moved(pictures: Tensor, owner: Tensor, shift: Tensor) -> Tensor:
     return torch.gather(pictures.flatten(2), 2, source[:, None].expand(-1, pictures.shape[1], -1)).view_as(pictures)
 
 
-def pixelate(pictures: Tensor, strength: Tensor, draw: Draw) -> Tensor:  # noqa: ARG001
+def pixelate(pictures: Tensor, strength: Tensor, draw: OperatorContext) -> Tensor:  # noqa: ARG001
     """Nearest-neighbour reduction to 0.95 − strength^0.6 of the size, and back."""
     scale = on_device_of(pictures, 0.95 - strength**0.6, torch.float64)
     height, width = pictures.shape[2:]
@@ -66,13 +73,13 @@ def _nearest_round_trip(size: int, scale: Tensor) -> Tensor:
     return ((block + 0.5) * size / small).floor().long().clamp(0, size - 1)
 
 
-def quantise(pictures: Tensor, levels: Tensor, draw: Draw) -> Tensor:  # noqa: ARG001
+def quantise(pictures: Tensor, levels: Tensor, draw: OperatorContext) -> Tensor:  # noqa: ARG001
     """Each channel rounded to `levels` evenly spaced values."""
     steps = column(levels - 1, pictures)
     return (pictures * steps).round() / steps
 
 
-def colour_blocks(pictures: Tensor, number: Tensor, draw: Draw) -> Tensor:
+def colour_blocks(pictures: Tensor, number: Tensor, draw: OperatorContext) -> Tensor:
     """`number` squares of 32 px, each of one random colour, at random places."""
     _, _, owner = _placed_squares(pictures, number, BLOCK_SIZE, draw)
     count, channels, height, width = pictures.shape
@@ -82,7 +89,9 @@ def colour_blocks(pictures: Tensor, number: Tensor, draw: Draw) -> Tensor:
     return torch.where(painted, paint.view_as(pictures), pictures)
 
 
-def _placed_squares(pictures: Tensor, number: Tensor, size: int, draw: Draw) -> tuple[Tensor, Tensor, Tensor]:
+def _placed_squares(
+    pictures: Tensor, number: Tensor, size: int, draw: OperatorContext
+) -> tuple[Tensor, Tensor, Tensor]:
     """Random squares, later ones over earlier ones: tops (M, K), lefts (M, K), and each pixel's square (M, H·W).
 
     K is the largest of `number` (M,); a pixel without a square has −1.

@@ -10,7 +10,7 @@ _GAIN = 1.230174104914001 / 2**0.5
 """Scales the halves so that a coefficient counts for about as much as it changes pixels (L2)."""
 
 
-def transformed(pictures: Tensor, levels: int) -> Tensor:
+def forward_wavelet(pictures: Tensor, levels: int) -> Tensor:
     """(…, H, W) → the coefficients in the same shape: in the upper left the small picture, around it what each
     level took away from its right, from below and from both, the finest outermost."""
     mosaic = pictures.clone()
@@ -20,8 +20,8 @@ def transformed(pictures: Tensor, levels: int) -> Tensor:
     return mosaic
 
 
-def restored(mosaic: Tensor, levels: int) -> Tensor:
-    """The inverse of `transformed`."""
+def inverse_wavelet(mosaic: Tensor, levels: int) -> Tensor:
+    """The inverse of `forward_wavelet`."""
     pictures = mosaic.clone()
     for height, width in reversed(_sizes(mosaic, levels)):
         region = pictures[..., :height, :width]

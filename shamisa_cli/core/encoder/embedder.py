@@ -94,7 +94,7 @@ class CropEmbedder:
         return self.encoder.embed_crops(pixels)
 
 
-class EncoderOnDemand:
+class LazyEncoder:
     """An encoder that is loaded when it first embeds: never, where earlier runs knew all the pictures.
 
     Args:

@@ -167,7 +167,7 @@ def five_crop_boxes(height: int, width: int, size: int) -> list[Box]:
     return [(top, left, crop_height, crop_width) for top, left in corners]
 
 
-def boxes_read(height: int, width: int, spec: FeatureSpec) -> list[Box]:
+def feature_boxes(height: int, width: int, spec: FeatureSpec) -> list[Box]:
     """The parts that are read of a picture's copy at one scale, in its own pixels: the whole, or five crops."""
     return [(0, 0, height, width)] if spec.crops is None else five_crop_boxes(height, width, spec.crop_size)
 

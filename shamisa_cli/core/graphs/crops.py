@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class NodeTable:
+class CropTable:
     """One row a crop; every field is a tensor of shape (N,) on one device.
 
     Order: the B·V references first (sample-major, then photograph, then scale), then the B·V·C·L
@@ -39,12 +39,12 @@ class NodeTable:
         """Boolean (N,): which rows are undistorted."""
         return self.composition < 0
 
-    def to(self, device: torch.device | str) -> NodeTable:
+    def to(self, device: torch.device | str) -> CropTable:
         """The same table on another device."""
-        return NodeTable(**{f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)})
+        return CropTable(**{f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)})
 
 
-def node_table(severities: Tensor, photos: int, scales: int) -> NodeTable:
+def crop_table(severities: Tensor, photos: int, scales: int) -> CropTable:
     """The table of a batch laid out in the standard order.
 
     Args:
@@ -56,7 +56,7 @@ def node_table(severities: Tensor, photos: int, scales: int) -> NodeTable:
     reference = _grid(samples, photos, scales)
     distorted = _grid(samples, photos, scales, compositions, levels)
     none = torch.full_like(reference[0], -1)
-    return NodeTable(
+    return CropTable(
         sample=torch.cat([reference[0], distorted[0]]),
         photo=torch.cat([reference[1], distorted[1]]),
         scale=torch.cat([reference[2], distorted[2]]),

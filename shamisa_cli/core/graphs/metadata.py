@@ -12,8 +12,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from shamisa_cli.core.graphs.crops import NodeTable
-from shamisa_cli.core.graphs.sparse import Graph
+from shamisa_cli.core.graphs.crops import CropTable
+from shamisa_cli.core.graphs.sparse import SparseGraph
 
 Decay = Literal["exponential", "reciprocal"]
 
@@ -27,7 +27,7 @@ DECAYS: dict[Decay, Callable[[Tensor], Tensor]] = {
 }
 
 
-def same_degradation(nodes: NodeTable) -> Graph:
+def same_degradation(nodes: CropTable) -> SparseGraph:
     """Different photographs that met the same distortion: same sample, composition, level and scale; weight 1."""
     columns = (nodes.sample, nodes.composition, nodes.level, nodes.scale)
     i, j = _pairs_agreeing(_rows(~nodes.is_reference), *columns)
@@ -35,7 +35,7 @@ def same_degradation(nodes: NodeTable) -> Graph:
     return _graph(i[other], j[other], torch.ones_like(nodes.severity[i[other]]), nodes)
 
 
-def reference_distorted(nodes: NodeTable, decay: Decay = "exponential") -> Graph:
+def reference_distorted(nodes: CropTable, decay: Decay = "exponential") -> SparseGraph:
     """A view and each of its own distorted crops; weight d(s) of the distorted crop's severity s."""
     i, j = _pairs_agreeing(_rows(nodes.sample >= 0), nodes.sample, nodes.photo, nodes.scale)
     mixed = nodes.is_reference[i] != nodes.is_reference[j]
@@ -44,13 +44,13 @@ def reference_distorted(nodes: NodeTable, decay: Decay = "exponential") -> Graph
     return _graph(i, j, DECAYS[decay](severity), nodes)
 
 
-def reference_reference(nodes: NodeTable) -> Graph:
+def reference_reference(nodes: CropTable) -> SparseGraph:
     """All pairs of references in the batch; weight 1."""
     i, j = _pairs_agreeing(_rows(nodes.is_reference))
     return _graph(i, j, torch.ones_like(nodes.severity[i]), nodes)
 
 
-def within_family(nodes: NodeTable, decay: Decay = "exponential", keep: int = FAMILY_ENTRIES // 2) -> Graph:
+def within_family(nodes: CropTable, decay: Decay = "exponential", keep: int = FAMILY_ENTRIES // 2) -> SparseGraph:
     """Distorted crops of one sample and composition, any view, any level; weight d(|s_i − s_j|).
 
     Only the `keep` strongest pairs of the batch stay, each of two directed entries; among equals the first in edge
@@ -61,8 +61,8 @@ def within_family(nodes: NodeTable, decay: Decay = "exponential", keep: int = FA
     return _graph(i, j, DECAYS[decay](gap), nodes).strongest(keep)
 
 
-def _graph(i: Tensor, j: Tensor, weight: Tensor, nodes: NodeTable) -> Graph:
-    return Graph.from_edges(i, j, weight, len(nodes))
+def _graph(i: Tensor, j: Tensor, weight: Tensor, nodes: CropTable) -> SparseGraph:
+    return SparseGraph.from_edges(i, j, weight, len(nodes))
 
 
 def _rows(chosen: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from shamisa_cli.core.errors import SettingError, TrainingError
-from shamisa_cli.core.graphs.crops import NodeTable
+from shamisa_cli.core.graphs.crops import CropTable
 from shamisa_cli.core.graphs.fusion import BranchWeights, fuse
 from shamisa_cli.core.graphs.metadata import (
     Decay,
@@ -19,7 +19,7 @@ from shamisa_cli.core.graphs.metadata import (
     same_degradation,
     within_family,
 )
-from shamisa_cli.core.graphs.sparse import Graph
+from shamisa_cli.core.graphs.sparse import SparseGraph
 from shamisa_cli.core.graphs.structure import (
     NEIGHBOURS,
     PROTOTYPES,
@@ -43,7 +43,7 @@ Branch = Literal[
 Weighting = Literal["statistics", "trained", "none"]
 
 BRANCHES: tuple[Branch, ...] = get_args(Branch)
-METADATA: dict[Branch, Callable[[NodeTable, Decay], Graph]] = {
+METADATA: dict[Branch, Callable[[CropTable, Decay], SparseGraph]] = {
     "same_degradation": lambda nodes, _: same_degradation(nodes),
     "reference_distorted": reference_distorted,
     "reference_reference": lambda nodes, _: reference_reference(nodes),
@@ -136,7 +136,7 @@ class RelationOutput:
     branches: dict[str, Tensor]
 
 
-class Relations(nn.Module):
+class RelationGraph(nn.Module):
     """Builds the relation graph of a batch from the engine's record and the current representations.
 
     Args:
@@ -159,7 +159,7 @@ class Relations(nn.Module):
         factors = torch.tensor([self.settings.coefficients[name] for name in self.settings.branches])
         self.register_buffer("coefficients", factors, persistent=False)  # so that it is where the graphs are
 
-    def forward(self, nodes: NodeTable, h: Tensor) -> RelationOutput:
+    def forward(self, nodes: CropTable, h: Tensor) -> RelationOutput:
         """The relations of one batch.
 
         Args:
@@ -181,7 +181,7 @@ class Relations(nn.Module):
             if "nearest_neighbours" in self.settings.branches:
                 graphs["nearest_neighbours"] = nearest_neighbours(h, self.settings.neighbours).float()
             if self.prototypes is not None:
-                like = metadata.get("same_degradation", Graph.empty(len(h), h.device))
+                like = metadata.get("same_degradation", SparseGraph.empty(len(h), h.device))
                 graphs["prototypes"], alignment = self._transport(self.prototypes(h), like)
             if self.settings.hardened:
                 graphs = {name: (graph > 0).to(graph.dtype) for name, graph in graphs.items()}
@@ -189,11 +189,11 @@ class Relations(nn.Module):
             weights = scaled.new_ones(len(scaled)) if self.weigh is None else self.weigh(scaled)
             return RelationOutput(fuse(scaled, weights), alignment, weights, graphs)
 
-    def _metadata(self, nodes: NodeTable, device: torch.device) -> dict[str, Graph]:
+    def _metadata(self, nodes: CropTable, device: torch.device) -> dict[str, SparseGraph]:
         active = [name for name in METADATA if name in self.settings.branches]
         return {name: METADATA[name](nodes, self.settings.decay).to(device) for name in active}
 
-    def _transport(self, logits: Tensor, same_degradation: Graph) -> tuple[Tensor, Tensor]:
+    def _transport(self, logits: Tensor, same_degradation: SparseGraph) -> tuple[Tensor, Tensor]:
         log_p = (logits / TEMPERATURE).log_softmax(dim=1)
         gain = alignment_gain(log_p, sinkhorn(logits), same_degradation)
         affinity = prototype_affinity(log_p, reach=self.settings.prototype_reach)

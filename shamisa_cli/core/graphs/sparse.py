@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Graph:
+class SparseGraph:
     """Weighted edges {i, j}, each stored once: undirected and free of self loops by construction.
 
     Attributes:
@@ -41,12 +41,12 @@ class Graph:
         return int(self.weight.shape[0])
 
     @classmethod
-    def empty(cls, size: int, device: torch.device | str = "cpu") -> Graph:
+    def empty(cls, size: int, device: torch.device | str = "cpu") -> SparseGraph:
         """N nodes and no edge."""
         return cls(torch.empty(2, 0, dtype=torch.int64, device=device), torch.empty(0, device=device), size)
 
     @classmethod
-    def from_edges(cls, i: Tensor, j: Tensor, weight: Tensor, size: int) -> Graph:
+    def from_edges(cls, i: Tensor, j: Tensor, weight: Tensor, size: int) -> SparseGraph:
         """The graph of any list of edges: self loops are dropped, (j, i) is the same edge as (i, j).
 
         An edge that occurs several times has the greatest of its weights.
@@ -62,18 +62,18 @@ class Graph:
         merged = weight.new_zeros(edges.shape).scatter_reduce(0, place, weight, "amax")
         return cls(torch.stack([edges // size, edges % size]), merged, size)
 
-    def strongest(self, keep: int) -> Graph:
+    def strongest(self, keep: int) -> SparseGraph:
         """The `keep` edges of greatest weight; among equal weights the first in edge order stay."""
         if self.edge_count <= keep:
             return self
         threshold = self.weight.topk(keep, sorted=False).values.min()
         above, tied = self.weight > threshold, self.weight == threshold
         kept = above | (tied & (tied.cumsum(0) <= keep - above.sum()))
-        return Graph(self.index[:, kept], self.weight[kept], self.size)
+        return SparseGraph(self.index[:, kept], self.weight[kept], self.size)
 
-    def to(self, device: torch.device | str) -> Graph:
+    def to(self, device: torch.device | str) -> SparseGraph:
         """The same graph on another device; a GPU fetches it without anyone waiting."""
-        return Graph(_moved(self.index, device), _moved(self.weight, device), self.size)
+        return SparseGraph(_moved(self.index, device), _moved(self.weight, device), self.size)
 
     def to_dense(self) -> Tensor:
         """(N, N) symmetric adjacency matrix with a zero diagonal."""

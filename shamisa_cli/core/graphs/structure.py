@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from shamisa_cli.core.graphs.sparse import Graph
+from shamisa_cli.core.graphs.sparse import SparseGraph
 
 NEIGHBOURS = 31  # k of the nearest-neighbour graph (paper, structure graphs)
 PROTOTYPES = 32  # P (paper, structure graphs)
@@ -120,7 +120,7 @@ def prototype_affinity(
     return torch.zeros_like(rows).scatter(1, strongest, rows.gather(1, strongest)).view(n, n)
 
 
-def alignment_gain(log_p: Tensor, codes: Tensor, same_degradation: Graph) -> Tensor:
+def alignment_gain(log_p: Tensor, codes: Tensor, same_degradation: SparseGraph) -> Tensor:
     """How well p agrees with the codes: mean of q_i·log p_i plus mean of q_i·log p_j over like-distorted crops.
 
     Means are over crops, or pairs of crops, and over prototypes (paper, structure graphs). Each edge {i, j} counts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shamisa_cli.core.images.decoding import Picture, decode
+from shamisa_cli.core.images.decoding import DecodedImage, decode
 from shamisa_cli.core.images.discovery import discover, read_list
 
-__all__ = ["Picture", "decode", "discover", "read_list"]
+__all__ = ["DecodedImage", "decode", "discover", "read_list"]

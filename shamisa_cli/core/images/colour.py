@@ -21,7 +21,7 @@ _COLOUR_GRID = np.stack(np.meshgrid(_same, _same, _same), axis=-1).reshape(-1, 6
 _SAME_WITHIN = 2  # levels of 255: profiles that call themselves sRGB differ by their rounding
 
 
-def flattened(image: Image.Image) -> Image.Image:
+def to_8_bit(image: Image.Image) -> Image.Image:
     """The picture with 8 bits a channel and no palette or alpha, still in its own colour space.
 
     Gives mode "L", "RGB" or "CMYK". Transparent parts are laid over white. 16 and 32-bit greys use the

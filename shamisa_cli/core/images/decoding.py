@@ -16,8 +16,8 @@ import numpy as np
 from PIL import ExifTags, Image, JpegImagePlugin
 
 from shamisa_cli.core.errors import ImageError
-from shamisa_cli.core.images.colour import flattened, to_srgb
-from shamisa_cli.core.images.formats import open_picture
+from shamisa_cli.core.images.colour import to_8_bit, to_srgb
+from shamisa_cli.core.images.formats import open_image
 
 DEFAULT_MAX_PIXELS = 300_000_000
 """The largest camera sensors have 150 megapixels; decoding this many may take some 4 GB."""
@@ -43,7 +43,7 @@ _Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
-class Picture:
+class DecodedImage:
     """A decoded picture.
 
     Attributes:
@@ -68,7 +68,7 @@ def decode(
     content: bytes | None = None,
     view_size: int | None = None,
     max_pixels: int = DEFAULT_MAX_PIXELS,
-) -> Picture:
+) -> DecodedImage:
     """Read one picture: the first frame, upright (EXIF), in sRGB (ICC), transparent parts over white.
 
     Args:
@@ -108,17 +108,17 @@ def _open_regular(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
-def _read(path: Path | str, stream: BinaryIO, view_size: int | None, max_pixels: int) -> Picture:
-    image = open_picture(path, stream)
+def _read(path: Path | str, stream: BinaryIO, view_size: int | None, max_pixels: int) -> DecodedImage:
+    image = open_image(path, stream)
     _check_pixels(path, image.size, max_pixels)
     original, box = _load(image, view_size)
     view = _view(original, view_size)
-    flat = flattened(image)
+    flat = to_8_bit(image)
     reduced = flat if view == original else flat.resize(view, Image.Resampling.BICUBIC, box=box)
     orientation = _orientation(image)
     upright = _turned(to_srgb(reduced, image.info.get("icc_profile")), orientation)
     width, height = original[::-1] if orientation in _SIDEWAYS else original
-    return Picture(np.array(upright), width, height)
+    return DecodedImage(np.array(upright), width, height)
 
 
 def _load(image: Image.Image, view_size: int | None) -> tuple[tuple[int, int], _Box | None]:

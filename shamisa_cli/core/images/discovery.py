@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from shamisa_cli.core.errors import InputNotFoundError
 
-PICTURE_SUFFIXES = frozenset(
+IMAGE_SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".heic", ".heif", ".hif")
 )
 """In folders, files with these endings (in any case of letters) are taken for pictures."""
@@ -25,7 +25,7 @@ def discover(inputs: Sequence[str | Path], *, recursive: bool = True) -> list[Pa
     """The files that are meant, in the order they were named, each real file once.
 
     - A file is kept whatever its suffix: decoding it tells what is wrong with it.
-    - A folder gives its files with a suffix of `PICTURE_SUFFIXES`, and with `recursive` those of its
+    - A folder gives its files with a suffix of `IMAGE_SUFFIXES`, and with `recursive` those of its
       subfolders after them, in natural order ("img2" before "img10"). Hidden files and folders (names
       that start with a dot) are left out. Links to folders are followed, each real folder once, so
       loops end. A subfolder that may not be listed is left out; the rest is still found.
@@ -91,7 +91,7 @@ def _expanded(match: Path, recursive: bool) -> list[Path]:
 def _pictures_in(folder: Path, recursive: bool) -> Iterator[Path]:
     for place in _folders(folder) if recursive else [folder]:
         for path in _visible(place):
-            if path.suffix.lower() in PICTURE_SUFFIXES and os.path.isfile(path):
+            if path.suffix.lower() in IMAGE_SUFFIXES and os.path.isfile(path):
                 yield path
 
 

@@ -40,7 +40,7 @@ _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 
 
-def open_picture(path: Path | str, stream: BinaryIO) -> Image.Image:
+def open_image(path: Path | str, stream: BinaryIO) -> Image.Image:
     """The first picture in an open file with its header read and its pixels not yet decoded.
 
     Raises:

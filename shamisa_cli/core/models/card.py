@@ -46,7 +46,7 @@ class Metric:
         return {"name": self.name, "value": self.value, "dataset": self.dataset}
 
 
-def read_metrics(folder: Path) -> tuple[Metric, ...]:
+def card_metrics(folder: Path) -> tuple[Metric, ...]:
     """The figures in the metadata of a folder's card; none where there is no card, or nothing readable in it."""
     text = read_card(folder)
     if text is None:
@@ -69,7 +69,7 @@ def read_card(folder: Path) -> str | None:
         return None
 
 
-def with_metadata(
+def add_metadata(
     text: str,
     *,
     name: str,
@@ -114,7 +114,7 @@ def write_metadata(folder: Path, metrics: Iterable[Metric]) -> None:
     text = read_card(folder)
     if text is None:
         return
-    completed = with_metadata(text, name=folder.resolve().name, metrics=metrics)
+    completed = add_metadata(text, name=folder.resolve().name, metrics=metrics)
     with replacing(folder / CARD) as temporary:
         temporary.write_text(completed, encoding="utf-8", newline="\n")
 
@@ -157,7 +157,7 @@ def _result(metric: Metric) -> EvalResult:
     )
 
 
-def write_section(folder: Path, name: str, text: str) -> None:
+def replace_section(folder: Path, name: str, text: str) -> None:
     """Put `text` into the section `name` of the folder's card; a card without it gets it at its end."""
     path = folder / CARD
     card = path.read_text(encoding="utf-8") if path.is_file() else ""

@@ -119,14 +119,14 @@ class ModelDescription:
         return {**self.entry.to_json(), **record}
 
 
-def installed() -> list[ModelEntry]:
+def installed_models() -> list[ModelEntry]:
     """The models that came with the program, then those in the Hub's cache; by name. No request is made."""
     bundled = [_entry(name, "bundled", folder, None) for name, folder in sorted(bundled_folders().items())]
     cached = [_entry(name, "hub", folder, folder.name) for name, folder in sorted(_cached())]
     return [*bundled, *cached]
 
 
-def describe(name: str, *, offline: bool = False) -> ModelDescription:
+def describe_model(name: str, *, offline: bool = False) -> ModelDescription:
     """The essentials of a model or probe, by any name that `resolve` knows.
 
     Raises:
@@ -162,11 +162,11 @@ def _entry(name: str, source: Source, folder: Path, commit: str | None) -> Model
         name=name,
         source=source,
         revision=commit or _fingerprint(folder, said)[:REVISION_DIGITS],
-        has_encoder=manifest.present(folder / MODEL_MANIFEST),
+        has_encoder=manifest.exists(folder / MODEL_MANIFEST),
         has_probe=probe_files.holds_probe(folder),
         has_relational=holds_relational(folder),
         size=sum(path.stat().st_size for path in _files(folder)),
-        metrics=card.read_metrics(folder),
+        metrics=card.card_metrics(folder),
         folder=folder,
         error=error,
     )
@@ -174,7 +174,7 @@ def _entry(name: str, source: Source, folder: Path, commit: str | None) -> Model
 
 def _read(folder: Path) -> tuple[ModelFolder | None, RelationalFolder | None]:
     """The model that scores and the one that compares, as far as the folder holds them."""
-    model = read_model(folder) if manifest.present(folder / MODEL_MANIFEST) else None
+    model = read_model(folder) if manifest.exists(folder / MODEL_MANIFEST) else None
     return model, read_relational(folder) if holds_relational(folder) else None
 
 

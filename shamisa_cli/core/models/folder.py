@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from shamisa_cli.core.networks.encoder import Encoder
+    from shamisa_cli.core.networks.encoder import TorchEncoder
 
 REVISION_DIGITS = 12
 """How much of a fingerprint stands for it where people read."""
@@ -91,7 +91,7 @@ class ModelFolder:
         """The encoder's weights, a safetensors file."""
         return self.path / MODEL_WEIGHTS
 
-    def load_encoder(self, device: str | torch.device = "cpu") -> Encoder:
+    def load_encoder(self, device: str | torch.device = "cpu") -> TorchEncoder:
         """The encoder with its weights as float32 on `device`.
 
         Raises:
@@ -101,7 +101,7 @@ class ModelFolder:
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
-        from shamisa_cli.core.networks.encoder import Encoder
+        from shamisa_cli.core.networks.encoder import TorchEncoder
 
         path = self.weights
         try:
@@ -114,7 +114,7 @@ class ModelFolder:
                 raise ModelError(f"{path} has {name!r} as {value.dtype}; floating-point weights are needed.")
             if not torch.isfinite(value).all():
                 raise ModelError(f"{path} has values in {name!r} that are not finite. Get the folder again.")
-        encoder = Encoder.create(self.encoder, state, device)
+        encoder = TorchEncoder.create(self.encoder, state, device)
         try:
             encoder.feature_length  # noqa: B018 — asks for every stage of the configuration
         except (IndexError, TypeError) as error:
@@ -142,7 +142,7 @@ def save_model(
     Args:
         folder: where to; created with its parents.
         encoder_config: architecture, feature spec and preprocessing.
-        encoder_state: weights by torchvision's key names, as `Encoder.state` gives them.
+        encoder_state: weights by torchvision's key names, as `TorchEncoder.state` gives them.
         name: what the model is called, short and printable.
         card: the model card, Markdown.
         origin: where the weights come from, free text.
@@ -181,10 +181,10 @@ def read_model(folder: Path) -> ModelFolder:
         ModelError: it is no model folder, is not complete, was altered, or is of a newer shamisa.
     """
     path = folder / MODEL_MANIFEST
-    if not manifest.present(path):
+    if not manifest.exists(path):
         if probe_files.holds_probe(folder):
             raise ModelError(f"{folder} holds a probe and no encoder. Give it as the probe, beside a model.")
-        if manifest.present(folder / RELATIONAL_MANIFEST):
+        if manifest.exists(folder / RELATIONAL_MANIFEST):
             raise ModelError(f"{folder} holds a relational model, which compares pictures: shamisa compare, rank.")
         raise ModelError(f"{folder} is not a shamisa model: there is no {MODEL_MANIFEST} in it. Name another folder.")
     entries = manifest.read_manifest(path)
@@ -207,8 +207,8 @@ def save_probe(folder: Path, probe: Probe, *, trained_on: str = "", card: str | 
     Raises:
         ModelError: the probe's numbers are unusable, or the folder holds another encoder than the probe's.
     """
-    if manifest.present(folder / MODEL_MANIFEST):
-        require_match(probe, read_model(folder).fingerprint, f"the encoder in {folder}")
+    if manifest.exists(folder / MODEL_MANIFEST):
+        require_same_encoder(probe, read_model(folder).fingerprint, f"the encoder in {folder}")
     probe_files.write_probe(folder, probe, trained_on=trained_on, card=card)
 
 
@@ -228,7 +228,7 @@ def save_defects(folder: Path, probe: DefectProbe, *, trained_on: str = "") -> N
     Raises:
         ModelError: the probe's numbers are unusable, or the folder holds no model or another encoder.
     """
-    require_match(probe, read_model(folder).fingerprint, f"the encoder in {folder}")
+    require_same_encoder(probe, read_model(folder).fingerprint, f"the encoder in {folder}")
     defect_files.write_defects(folder, probe, trained_on=trained_on)
 
 
@@ -237,7 +237,7 @@ def load_defects(folder: Path) -> DefectProbe | None:
     return defect_files.read_defects(folder) if defect_files.holds_defects(folder) else None
 
 
-def require_match(probe: Probe | DefectProbe, fingerprint: str, encoder: str) -> None:
+def require_same_encoder(probe: Probe | DefectProbe, fingerprint: str, encoder: str) -> None:
     """Refuse a probe fitted on another encoder than the one with `fingerprint`, which the text calls `encoder`.
 
     Raises:
@@ -259,8 +259,8 @@ def _described(folder: Path, entries: Mapping[str, Any], weights_sha256: str) ->
     config = _encoder_config(path, entries.get("encoder"))
     return ModelFolder(
         path=folder,
-        name=manifest.label(path, entries, "name"),
-        license=manifest.label(path, entries, "license"),
+        name=manifest.read_label(path, entries, "name"),
+        license=manifest.read_label(path, entries, "license"),
         origin=origin,
         encoder=config,
         fingerprint=encoder_fingerprint(config, weights_sha256),

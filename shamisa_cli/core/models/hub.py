@@ -112,7 +112,7 @@ def _fetched(name: HubName, *, again: bool = False) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        with patience(ANSWER_SECONDS):
+        with request_timeouts(ANSWER_SECONDS):
             folder = snapshot_download(
                 name.repository,
                 revision=name.revision,
@@ -121,7 +121,7 @@ def _fetched(name: HubName, *, again: bool = False) -> Path:
             )
     except Exception as error:
         # The client lets its transport's own errors through, and these differ between its releases.
-        raise ModelError(explained(error, str(name), "downloaded")) from error
+        raise ModelError(hub_error_message(error, str(name), "downloaded")) from error
     return Path(folder)
 
 
@@ -140,7 +140,7 @@ def is_offline() -> bool:
 
 
 @contextmanager
-def patience(seconds: float) -> Iterator[None]:
+def request_timeouts(seconds: float) -> Iterator[None]:
     """Let no request of the client wait longer than `seconds` for the next sign of life, in this block.
 
     The client sends some of its requests without any limit, and repeats others with a limit of a minute, so
@@ -164,7 +164,7 @@ def patience(seconds: float) -> Iterator[None]:
         session.event_hooks = before
 
 
-def explained(error: BaseException, name: str, done: str) -> str:
+def hub_error_message(error: BaseException, name: str, done: str) -> str:
     """A sentence about an exception of the client: what is wrong with `name`, which was to be `done`, and what to do.
 
     Args:

@@ -65,13 +65,13 @@ def push(
         raise ModelError(f"{target} cannot be uploaded offline. Leave out --offline, or unset HF_HUB_OFFLINE.")
     contents = _contents(folder)
     try:
-        with hub.patience(hub.COMMIT_SECONDS):
+        with hub.request_timeouts(hub.COMMIT_SECONDS):
             return _sent(folder, target, contents, private, message)
     except ModelError:
         raise
     except Exception as error:
         # The client lets its transport's own errors through, and these differ between its releases.
-        raise ModelError(hub.explained(error, str(target), "uploaded")) from error
+        raise ModelError(hub.hub_error_message(error, str(target), "uploaded")) from error
 
 
 def _contents(folder: Path) -> dict[str, Path | bytes]:
@@ -105,19 +105,19 @@ def _check_safetensors(path: Path) -> None:
 
 def _completed_card(folder: Path) -> str:
     written = card.read_card(folder)
-    if holds_relational(folder) and not manifest.present(folder / MODEL_MANIFEST):
+    if holds_relational(folder) and not manifest.exists(folder / MODEL_MANIFEST):
         relational = read_relational(folder)
-        return card.with_metadata(
+        return card.add_metadata(
             written or f"# {relational.name}\n\n{relational.origin}\n",
             name=relational.name,
             license=relational.license,
             reads=card.RELATIONAL,
         )
-    if not manifest.present(folder / MODEL_MANIFEST):
+    if not manifest.exists(folder / MODEL_MANIFEST):
         name = folder.resolve().name
-        return card.with_metadata(written or f"# {name}\n\nA probe for shamisa.\n", name=name)
+        return card.add_metadata(written or f"# {name}\n\nA probe for shamisa.\n", name=name)
     model = read_model(folder)
-    return card.with_metadata(
+    return card.add_metadata(
         written or f"# {model.name}\n\n{model.origin}\n",
         name=model.name,
         license=model.license,

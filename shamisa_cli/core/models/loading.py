@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from shamisa_cli.core.encoder.embedder import Embedder, EncoderOnDemand
+from shamisa_cli.core.encoder.embedder import Embedder, LazyEncoder
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models import hub, probe_files
 from shamisa_cli.core.models.folder import (
@@ -15,7 +15,7 @@ from shamisa_cli.core.models.folder import (
     load_defects,
     load_probe,
     read_model,
-    require_match,
+    require_same_encoder,
 )
 from shamisa_cli.core.models.relational_files import read_relational
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL, DEFAULT_RELATIONAL, resolve
@@ -25,7 +25,7 @@ from shamisa_cli.core.probe.ridge import Probe
 
 if TYPE_CHECKING:
     from shamisa_cli.core.networks.distortion_network import RelationalModel
-    from shamisa_cli.core.networks.encoder import Encoder
+    from shamisa_cli.core.networks.encoder import TorchEncoder
 
 
 @dataclass(frozen=True)
@@ -51,17 +51,17 @@ class Model:
     folder: ModelFolder | None = None
 
     @cached_property
-    def network(self) -> Encoder:
+    def network(self) -> TorchEncoder:
         """The encoder as a torch module, for what looks inside or differentiates; loaded when it is first needed.
 
         Raises ModelError as `ModelFolder.load_encoder` does.
         """
-        from shamisa_cli.core.networks.encoder import Encoder
+        from shamisa_cli.core.networks.encoder import TorchEncoder
 
         own = self.encoder
-        if isinstance(own, EncoderOnDemand) and own.runtime == "torch":
+        if isinstance(own, LazyEncoder) and own.runtime == "torch":
             own = own.loaded()
-        if isinstance(own, Encoder):
+        if isinstance(own, TorchEncoder):
             return own
         assert self.folder is not None
         return self.folder.load_encoder()
@@ -98,10 +98,10 @@ def load_model(
     elif probe_files.holds_probe(folder.path):
         regressor = load_probe(folder.path)
     if regressor is not None:
-        require_match(regressor, folder.fingerprint, f"the encoder of {folder.name}")
+        require_same_encoder(regressor, folder.fingerprint, f"the encoder of {folder.name}")
     defects = load_defects(folder.path)
     if defects is not None:
-        require_match(defects, folder.fingerprint, f"the encoder of {folder.name}")
+        require_same_encoder(defects, folder.fingerprint, f"the encoder of {folder.name}")
     encoder = load_embedder(folder, runtime, device, on_demand=on_demand)
     for probe_read in (regressor, defects):
         if not on_demand and probe_read is not None and len(probe_read.feature_mean) != encoder.feature_length:
@@ -122,7 +122,7 @@ def load_model(
 
 
 @dataclass(frozen=True)
-class Relational:
+class RelationalComparer:
     """A model that compares pictures.
 
     Attributes:
@@ -136,7 +136,9 @@ class Relational:
     network: RelationalModel
 
 
-def load_relational_model(name: str = DEFAULT_RELATIONAL, *, offline: bool = False, device: str = "auto") -> Relational:
+def load_relational_model(
+    name: str = DEFAULT_RELATIONAL, *, offline: bool = False, device: str = "auto"
+) -> RelationalComparer:
     """Load a relational model by name.
 
     Args:
@@ -150,7 +152,7 @@ def load_relational_model(name: str = DEFAULT_RELATIONAL, *, offline: bool = Fal
     target = choose_device(device)
     folder = read_relational(resolve(name, offline=offline))
     from_hub = hub.is_hub_name(name)
-    return Relational(
+    return RelationalComparer(
         name=hub.HubName.parse(name).repository if from_hub else folder.name,
         revision=folder.path.name if from_hub else folder.fingerprint[:REVISION_DIGITS],
         network=folder.load(target),

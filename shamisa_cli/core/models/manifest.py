@@ -70,7 +70,7 @@ def replacing_together(folder: Path, names: Sequence[str]) -> Iterator[list[Path
         yield paths[::-1]
 
 
-def present(path: Path) -> bool:
+def exists(path: Path) -> bool:
     """Whether there is something of this name, as far as the folder's permissions let one see."""
     try:
         return path.exists()
@@ -155,14 +155,14 @@ def verify_folder(folder: Path) -> None:
     Raises:
         ModelError: the folder has no list, or one that cannot be read, or a file is missing or altered.
     """
-    lists = [pair for pair in LISTS if present(folder / pair[0])]
+    lists = [pair for pair in LISTS if exists(folder / pair[0])]
     if not lists:
         raise ModelError(f"{folder} is not a shamisa model: there is neither {LISTS[0][0]} nor {LISTS[1][0]} in it.")
     for name, required in lists:
         verify_files(folder / name, read_manifest(folder / name), required)
 
 
-def label(manifest: Path, entries: Mapping[str, Any], key: str) -> str:
+def read_label(manifest: Path, entries: Mapping[str, Any], key: str) -> str:
     """A short printable text of a manifest: safe to show in a terminal. Raises ModelError otherwise."""
     value = entries.get(key)
     if not isinstance(value, str) or not value.isprintable() or not 0 < len(value) <= MAX_LABEL_LENGTH:
@@ -170,7 +170,7 @@ def label(manifest: Path, entries: Mapping[str, Any], key: str) -> str:
     return value
 
 
-def number(manifest: Path, entries: Mapping[str, Any], key: str) -> float:
+def read_number(manifest: Path, entries: Mapping[str, Any], key: str) -> float:
     """A finite number of a manifest. Raises ModelError otherwise."""
     value = entries.get(key)
     if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf:

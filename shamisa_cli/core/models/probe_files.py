@@ -31,7 +31,7 @@ PARTS = ("weights", "bias", "feature_mean", "feature_scale", "floor")
 
 def holds_probe(folder: Path) -> bool:
     """Whether there is a probe in this folder, be it alone or beside an encoder."""
-    return manifest.present(folder / PROBE_MANIFEST)
+    return manifest.exists(folder / PROBE_MANIFEST)
 
 
 def write_probe(folder: Path, probe: Probe, *, trained_on: str, card: str | None) -> None:
@@ -96,7 +96,7 @@ def _probe(folder: Path, entries: Mapping[str, Any], vectors: Mapping[str, npt.N
     fingerprint = entries.get("encoder_fingerprint")
     if not isinstance(fingerprint, str) or _FINGERPRINT.fullmatch(fingerprint) is None:
         raise ModelError(f"{path} does not say which encoder the probe was fitted on. Fit the probe again.")
-    numbers = {key: manifest.number(path, entries, key) for key in ("alpha", "bias")}
+    numbers = {key: manifest.read_number(path, entries, key) for key in ("alpha", "bias")}
     weights_path = folder / PROBE_WEIGHTS
     if set(vectors) != set(PROBE_VECTORS):
         raise ModelError(f"{weights_path} must hold {', '.join(PROBE_VECTORS)}; it holds {', '.join(sorted(vectors))}.")
@@ -142,11 +142,11 @@ def _interval(path: Path, entries: Any) -> Interval | None:
     if not isinstance(entries, dict):
         raise ModelError(f"{path}: 'interval' must be an object or null.")
     return Interval(
-        level=manifest.number(path, entries, "level"),
+        level=manifest.read_number(path, entries, "level"),
         at=_numbers(path, entries, "at"),
         spread=_numbers(path, entries, "spread"),
-        below=manifest.number(path, entries, "below"),
-        above=manifest.number(path, entries, "above"),
+        below=manifest.read_number(path, entries, "below"),
+        above=manifest.read_number(path, entries, "above"),
     )
 
 
@@ -154,12 +154,12 @@ def _numbers(path: Path, entries: Mapping[str, Any], key: str) -> npt.NDArray[np
     values = entries.get(key)
     if not isinstance(values, list):
         raise ModelError(f"{path}: {key!r} must be a list of numbers.")
-    return np.array([manifest.number(path, {key: value}, key) for value in values], dtype=np.float64)
+    return np.array([manifest.read_number(path, {key: value}, key) for value in values], dtype=np.float64)
 
 
 def holds_defects(folder: Path) -> bool:
     """Whether there is a defect probe in this folder."""
-    return manifest.present(folder / DEFECTS_MANIFEST)
+    return manifest.exists(folder / DEFECTS_MANIFEST)
 
 
 def write_defects(folder: Path, probe: DefectProbe, *, trained_on: str) -> None:

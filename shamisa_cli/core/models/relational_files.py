@@ -64,7 +64,7 @@ class RelationalFolder:
 
 def holds_relational(folder: Path) -> bool:
     """Whether there is a relational model in this folder."""
-    return manifest.present(folder / RELATIONAL_MANIFEST)
+    return manifest.exists(folder / RELATIONAL_MANIFEST)
 
 
 def save_relational(
@@ -150,8 +150,8 @@ def _described(folder: Path, entries: Mapping[str, Any], weights_sha256: str) ->
     config = _config(path, entries.get("networks"))
     return RelationalFolder(
         path=folder,
-        name=manifest.label(path, entries, "name"),
-        license=manifest.label(path, entries, "license"),
+        name=manifest.read_label(path, entries, "name"),
+        license=manifest.read_label(path, entries, "license"),
         origin=origin,
         config=config,
         fingerprint=_fingerprint(config, weights_sha256),

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from shamisa_cli.core.encoder.embedder import RUNTIMES, Embedder, EncoderOnDemand, Runtime
+from shamisa_cli.core.encoder.embedder import RUNTIMES, Embedder, LazyEncoder, Runtime
 from shamisa_cli.core.errors import ModelError, SettingError
 from shamisa_cli.core.models.folder import ModelFolder
 from shamisa_cli.core.models.manifest import MODEL_GRAPH
@@ -50,7 +50,7 @@ def load_embedder(
         raise SettingError(f"ONNX Runtime computes on the CPU. For {name}, take --runtime torch.")
     load = partial(_from_graph, folder) if runtime == "onnx" else partial(folder.load_encoder, name)
     if on_demand:
-        return EncoderOnDemand(folder.encoder, runtime, name, load, concurrent=runtime == "onnx")
+        return LazyEncoder(folder.encoder, runtime, name, load, concurrent=runtime == "onnx")
     return load()
 
 

@@ -63,7 +63,7 @@ POINTS = 100.0
 
 
 @dataclass(frozen=True)
-class Seen:
+class TrunkFeatures:
     """What is known of one batch of pictures before they are compared.
 
     Attributes:
@@ -74,9 +74,9 @@ class Seen:
     maps: tuple[Tensor, ...]
     channels: tuple[Tensor, ...]
 
-    def take(self, rows: Tensor) -> Seen:
+    def take(self, rows: Tensor) -> TrunkFeatures:
         """Some of the pictures, in the order of `rows`."""
-        return Seen(tuple(part[rows] for part in self.maps), tuple(part[rows] for part in self.channels))
+        return TrunkFeatures(tuple(part[rows] for part in self.maps), tuple(part[rows] for part in self.channels))
 
 
 class Trunk(nn.Module):
@@ -94,11 +94,11 @@ class Trunk(nn.Module):
         self.reach = _reach(self.backbone.features)
         self.channels = tuple(self.backbone.channels(config.layer)[stage] for stage in config.stages)
 
-    def forward(self, pictures: Tensor) -> Seen:
+    def forward(self, pictures: Tensor) -> TrunkFeatures:
         """sRGB (N, 3, H, W) in 0…1, sides multiples of 16 → what is compared."""
         pixels = normalised(pictures, Preprocessing()).contiguous(memory_format=torch.channels_last)
         maps = self.backbone.chosen_stages(pixels, self.stages, self.layer)
-        return Seen(tuple(feature_map for _, feature_map in maps), picture_channels(pictures))
+        return TrunkFeatures(tuple(feature_map for _, feature_map in maps), picture_channels(pictures))
 
 
 class Head(nn.Module):
@@ -149,7 +149,7 @@ def _block(width: int) -> nn.Module:
 
 
 @dataclass(frozen=True)
-class Related:
+class NetworkOutput:
     """What the distortion network says of N pairs, at an eighth of the resolution.
 
     Attributes:
@@ -177,9 +177,9 @@ class Related:
         """(N, 9, h, w), signed, in the order of `MAPS`: how much, at each place, times which way."""
         return torch.cat([self.signed[:, :-1].abs(), self.amount], dim=1) * self.directions
 
-    def part(self, rows: slice, columns: slice) -> Related:
+    def part(self, rows: slice, columns: slice) -> NetworkOutput:
         """What is said of some places: views, not copies."""
-        return Related(*(tensor[..., rows, columns] for tensor in self.tensors))
+        return NetworkOutput(*(tensor[..., rows, columns] for tensor in self.tensors))
 
 
 class DistortionNetwork(nn.Module):
@@ -204,11 +204,11 @@ class DistortionNetwork(nn.Module):
         reach = self.trunk.reach + len(self.head.blocks) * (BLOCK_PLACES // 2) * STRIDE
         return math.ceil(reach / MULTIPLE) * MULTIPLE
 
-    def forward(self, a: Tensor, b: Tensor) -> Related:
+    def forward(self, a: Tensor, b: Tensor) -> NetworkOutput:
         """Two batches of pictures (N, 3, H, W), sRGB 0…1, sides multiples of 16."""
         return self.relate(self.trunk(a), self.trunk(b))
 
-    def relate(self, a: Seen, b: Seen) -> Related:
+    def relate(self, a: TrunkFeatures, b: TrunkFeatures) -> NetworkOutput:
         """The same from what is known of both sides."""
         size = _grid_size(a)
         moments_a, moments_b = _moments(a, size), _moments(b, size)
@@ -219,7 +219,7 @@ class DistortionNetwork(nn.Module):
         forth = self.head(first_a, second_b, change + odd)
         back = self.head(first_b, second_a, change - odd)
         even_maps = F.softplus((forth + back)[:, -2:])
-        return Related((forth - back)[:, :-2], even_maps[:, :1], even_maps[:, 1:])
+        return NetworkOutput((forth - back)[:, :-2], even_maps[:, :1], even_maps[:, 1:])
 
     def _entries(self, moments: Tensor) -> tuple[Tensor, Tensor]:
         first, second = self.head.one(moments * self.one_scale).chunk(2, dim=1)
@@ -245,7 +245,7 @@ def _smoothed(maps: Tensor, side: int) -> Tensor:
     return F.avg_pool2d(maps, side, stride=1, padding=side // 2, count_include_pad=False)
 
 
-def _grid_size(seen: Seen) -> tuple[int, int]:
+def _grid_size(seen: TrunkFeatures) -> tuple[int, int]:
     height, width = seen.channels[0].shape[2:]
     return height // STRIDE, width // STRIDE
 
@@ -258,7 +258,7 @@ def _on_grid(feature_map: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(feature_map, size=size, mode="bilinear", align_corners=False)
 
 
-def _moments(seen: Seen, size: tuple[int, int]) -> Tensor:
+def _moments(seen: TrunkFeatures, size: tuple[int, int]) -> Tensor:
     """Local mean and standard deviation of every channel, (N, 2·ΣC, h, w): they forgive a shift of a pixel."""
     means, deviations = [], []
     for feature_map in (*seen.maps, *seen.channels):
@@ -274,7 +274,7 @@ def _relative_change(moments_a: Tensor, moments_b: Tensor) -> Tensor:
     return (deviations_b - deviations_a) / (deviations_b + deviations_a + DEVIATION_FLOOR)
 
 
-def _change(a: Seen, b: Seen, size: tuple[int, int]) -> Tensor:
+def _change(a: TrunkFeatures, b: TrunkFeatures, size: tuple[int, int]) -> Tensor:
     """Local root mean square of the difference of every channel and how unlike gradients and colours are,
     (N, ΣC + 6, h, w); the same whichever picture comes first."""
     pairs = zip((*a.maps, *a.channels), (*b.maps, *b.channels), strict=True)
@@ -299,12 +299,12 @@ class ScoringNetwork(nn.Module):
         nn.init.zeros_(self.direct.weight)
         self.direct.weight.data[0, 2 * len(MAPS) - 1] = -1.0
 
-    def forward(self, related: Related, combs: Tensor) -> Tensor:
+    def forward(self, related: NetworkOutput, combs: Tensor) -> Tensor:
         """Maps of N pairs, of any size, and `comb_change` of the same pairs (N, 8) → scores (N,) in −100…100."""
         shares = related.weights / related.weights.sum(dim=(2, 3), keepdim=True)
         entries = torch.cat([odd_pooling(related.maps, shares), combs], dim=1)
         better = (self.direct(entries) + self.out(torch.tanh(self.hidden(entries))))[:, 0]
-        return _towards_one(SCORE_CERTAINTY * better) * points(related)
+        return _towards_one(SCORE_CERTAINTY * better) * change_points(related)
 
 
 def _towards_one(x: Tensor) -> Tensor:
@@ -312,7 +312,7 @@ def _towards_one(x: Tensor) -> Tensor:
     return x / (1 + x.square()).sqrt()
 
 
-def points(related: Related) -> Tensor:
+def change_points(related: NetworkOutput) -> Tensor:
     """How much changed, (N,) in 0…100: the score but for its sign and certainty."""
     mean = (related.amount * related.weights).sum(dim=(1, 2, 3)) / related.weights.sum(dim=(1, 2, 3))
     return POINTS * mean / (1 + mean)

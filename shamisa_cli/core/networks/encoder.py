@@ -22,7 +22,7 @@ BATCH_COUNTER = "num_batches_tracked"
 
 
 @dataclass(frozen=True)
-class Encoder:
+class TorchEncoder:
     """A backbone in evaluation mode together with the record of how it is used.
 
     Attributes:
@@ -42,7 +42,7 @@ class Encoder:
     @classmethod
     def create(
         cls, config: EncoderConfig, weights: Mapping[str, Tensor], device: str | torch.device = "cpu"
-    ) -> Encoder:
+    ) -> TorchEncoder:
         """Build the backbone and load `weights` into it.
 
         Raises:

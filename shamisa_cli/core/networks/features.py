@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from shamisa_cli.core.encoder.spec import Box, FeatureSpec, Preprocessing, boxes_read, copy_size
+from shamisa_cli.core.encoder.spec import Box, FeatureSpec, Preprocessing, copy_size, feature_boxes
 from shamisa_cli.core.networks.backbones import Backbone
 
 STD_EPSILON = 1e-6
@@ -96,7 +96,7 @@ def view_at(pixels: Tensor, scale: float, spec: FeatureSpec, preprocessing: Prep
     All first crops come first; R is 1 where whole pictures are read.
     """
     copy = normalised(rescaled(pixels, scale), preprocessing)
-    boxes = boxes_read(copy.shape[2], copy.shape[3], spec)
+    boxes = feature_boxes(copy.shape[2], copy.shape[3], spec)
     crops = torch.cat([cropped(copy, box) for box in boxes]) if spec.crops else copy
     return crops.contiguous(memory_format=torch.channels_last)
 

@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from shamisa_cli.core.encoder.spec import Box, box_in_picture, boxes_read, copy_size
-from shamisa_cli.core.networks.encoder import Encoder
+from shamisa_cli.core.encoder.spec import Box, box_in_picture, copy_size, feature_boxes
+from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.networks.features import MOMENTS, STD_EPSILON, pooled, spread, view_at, wanted_stages
 
 
@@ -48,7 +48,9 @@ def deviation_shares(feature_map: Tensor) -> Tensor:
 SHARES = {"mean": mean_shares, "std": deviation_shares}
 
 
-def contributions(encoder: Encoder, pixels: NDArray[np.uint8], weights: NDArray[np.float64]) -> Iterator[Contribution]:
+def contributions(
+    encoder: TorchEncoder, pixels: NDArray[np.uint8], weights: NDArray[np.float64]
+) -> Iterator[Contribution]:
     """Split Σ weights · features over the picture: the values of all maps together sum to it.
 
     Args:
@@ -69,7 +71,7 @@ def contributions(encoder: Encoder, pixels: NDArray[np.uint8], weights: NDArray[
             of_stage = {stage: [next(blocks) for _ in spec.moments] for stage in wanted}
             crops = view_at(picture, scale, spec, encoder.config.preprocessing)
             copy = copy_size(height, width, scale)
-            boxes = [box_in_picture(box, copy, (height, width)) for box in boxes_read(*copy, spec)]
+            boxes = [box_in_picture(box, copy, (height, width)) for box in feature_boxes(*copy, spec)]
             for stage, feature_map in backbone.chosen_stages(crops, wanted, spec.layer):
                 maps = torch.stack(
                     [

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from shamisa_cli.core.networks.distortion_network import MAPS, MULTIPLE, Related, RelationalModel
+from shamisa_cli.core.networks.distortion_network import MAPS, MULTIPLE, NetworkOutput, RelationalModel
 from shamisa_cli.core.networks.pair_statistics import comb_change, level_counts
 from shamisa_cli.core.training.relational.ordered_sets import STRIDE
 
@@ -27,7 +27,7 @@ COUNTED_PIXELS = 1_000_000
 
 
 @dataclass(frozen=True)
-class Relation:
+class PairResult:
     """What the networks make of a pair (a, b).
 
     Attributes:
@@ -49,7 +49,7 @@ class Span:
     last: int
 
 
-def relate(model: RelationalModel, a: Pixels, b: Pixels) -> Relation:
+def relate(model: RelationalModel, a: Pixels, b: Pixels) -> PairResult:
     """Compare two pictures, sRGB (H, W, 3) of one size.
 
     Sides that are no multiples of 16 are continued by mirroring; what the networks say of that is left out.
@@ -64,7 +64,7 @@ def relate(model: RelationalModel, a: Pixels, b: Pixels) -> Relation:
     combs = comb_change(_level_counts(a, device), _level_counts(b, device))
     a, b = _mirrored(a), _mirrored(b)
     rows, columns = a.shape[0] // STRIDE, a.shape[1] // STRIDE
-    whole = Related(*(torch.empty(1, count, rows, columns, device=device) for count in (len(MAPS), 1, 1)))
+    whole = NetworkOutput(*(torch.empty(1, count, rows, columns, device=device) for count in (len(MAPS), 1, 1)))
     with torch.inference_mode():
         for y, x in _windows(a.shape[0], a.shape[1], WINDOW_PIXELS, model.distortion.halo):
             seen = [_tensor(side[y.first : y.last, x.first : x.last], device) for side in (a, b)]
@@ -76,7 +76,7 @@ def relate(model: RelationalModel, a: Pixels, b: Pixels) -> Relation:
                 there.copy_(here)
         inside = whole.part(slice(math.ceil(height / STRIDE)), slice(math.ceil(width / STRIDE)))
         score = float(model.scoring(inside, combs)[0]) + 0.0  # no zero has a sign
-    return Relation(inside.maps[0].cpu().numpy(), score)
+    return PairResult(inside.maps[0].cpu().numpy(), score)
 
 
 def _level_counts(pixels: Pixels, device: torch.device) -> Tensor:

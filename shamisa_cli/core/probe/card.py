@@ -19,7 +19,7 @@ _DENSITY_BINS = 48
 
 
 @dataclass(frozen=True)
-class CardFacts:
+class CardDetails:
     """What a card tells beside the results.
 
     Attributes:
@@ -47,28 +47,28 @@ class CardFacts:
     crops: int | None = None
 
 
-def probe_card(result: ProtocolResult, probe: Probe, facts: CardFacts, *, level: int = 1) -> str:
+def probe_card(result: ProtocolResult, probe: Probe, details: CardDetails, *, level: int = 1) -> str:
     """Markdown for the README.md of a probe folder; its figure is `SCATTER_NAME` beside it.
 
     As a section of another card its title gets a heading of a lower `level`.
     """
     mark = "#" * level
-    disjoint = "groups" if facts.grouped else "pictures"
-    notes = " PLCC and RMSE after a 4-parameter logistic mapping." if facts.logistic else ""
-    notes += _crops_sentence(facts)
+    disjoint = "groups" if details.grouped else "pictures"
+    notes = " PLCC and RMSE after a 4-parameter logistic mapping." if details.logistic else ""
+    notes += _crops_sentence(details)
     alphas = [split.alpha for split in result.splits]
-    return f"""{mark} A probe for {_inline(facts.model_name)}, fitted on {_inline(facts.data_name)}
+    return f"""{mark} A probe for {_inline(details.model_name)}, fitted on {_inline(details.data_name)}
 
 A linear (ridge) regressor from the features of a frozen encoder to human quality scores.
 
 | | |
 |---|---|
-| pictures | {facts.count} |
+| pictures | {details.count} |
 | human scale | {_scale_row(probe.scale)} |
-| features | {len(probe.weights)} {_rows_of(facts)} |
+| features | {len(probe.weights)} {_rows_of(details)} |
 | alpha | {probe.alpha:.4g} (chosen in the splits: {min(alphas):.4g} … {max(alphas):.4g}) |
 | encoder | `{probe.encoder_fingerprint[:12]}` (the probe is refused with any other) |
-{_ordinal_row(result, facts)}{_interval_row(probe, facts.coverage)}
+{_ordinal_row(result, details)}{_interval_row(probe, details.coverage)}
 {mark}# How well it predicts
 
 {len(result.splits)} random splits of {disjoint}: 70 % to fit, 10 % to choose alpha, 20 % to report, each picture in
@@ -80,16 +80,16 @@ one part only. Median over the splits ± interquartile range.{notes} The probe i
 
 {mark}# Made with
 
-{code_block(facts.command)}
+{code_block(details.command)}
 """
 
 
-def _rows_of(facts: CardFacts) -> str:
-    return "a picture" if facts.crops is None else f"a crop, not standardised; {facts.crops} crops a picture"
+def _rows_of(details: CardDetails) -> str:
+    return "a picture" if details.crops is None else f"a crop, not standardised; {details.crops} crops a picture"
 
 
-def _crops_sentence(facts: CardFacts) -> str:
-    if facts.crops is None:
+def _crops_sentence(details: CardDetails) -> str:
+    if details.crops is None:
         return ""
     return (
         "\nBy the paper's protocol each crop is a row to fit, with its picture's score; a picture's prediction is the"
@@ -109,12 +109,13 @@ def _scale_row(scale: MosScale) -> str:
     )
 
 
-def _ordinal_row(result: ProtocolResult, facts: CardFacts) -> str:
-    if not facts.ordinal_photos:
+def _ordinal_row(result: ProtocolResult, details: CardDetails) -> str:
+    if not details.ordinal_photos:
         return ""
     return (
-        f"| ordinal facts | degraded versions of {facts.ordinal_photos} photographs, weight {facts.ordinal_weight:g}; "
-        f"of photographs left out of the fit, {result.ordering:.1%} of pairs are in the right order |\n"
+        f"| ordinal facts | degraded versions of {details.ordinal_photos} photographs, "
+        f"weight {details.ordinal_weight:g}; of photographs left out of the fit, "
+        f"{result.pairs_in_order:.1%} of pairs are in the right order |\n"
     )
 
 

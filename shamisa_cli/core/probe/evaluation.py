@@ -27,7 +27,7 @@ class Evaluation:
     intervals: AgreementIntervals
 
 
-def evaluate(
+def evaluate_predictions(
     prediction: Vector,
     mos: Vector,
     *,

@@ -133,7 +133,7 @@ def read_column(path: Path, column: str, *, image_column: str = "image") -> dict
     return found
 
 
-def too_few(readable: int, count: int, needed: int = MIN_ROWS) -> str:
+def too_few_images(readable: int, count: int, needed: int = MIN_ROWS) -> str:
     """What is said when too few pictures of a table could be read."""
     return (
         f"{readable} of the {count} pictures could be read, and at least {needed} are needed. "
@@ -232,7 +232,7 @@ def _error(path: Path, line: int, column: str | None, what: str, hint: str = "")
     return MosTableError(f"{place}: {what}.{hint}" if column is None else f"{place} {what}.{hint}")
 
 
-def matching_rows(wanted: Sequence[Path], known: Sequence[str], folders: Sequence[Path]) -> NDArray[np.int64]:
+def match_rows(wanted: Sequence[Path], known: Sequence[str], folders: Sequence[Path]) -> NDArray[np.int64]:
     """For each wanted picture, (n,), the number of its row among the known paths.
 
     Args:

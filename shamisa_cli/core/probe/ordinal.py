@@ -30,7 +30,7 @@ MAX_ROUNDS = 30
 
 
 @dataclass(frozen=True)
-class OrdinalFacts:
+class OrdinalPairs:
     """m pairs of versions of one photograph under one operator of the engine.
 
     Attributes:
@@ -47,10 +47,10 @@ class OrdinalFacts:
     def __len__(self) -> int:
         return len(self.gap)
 
-    def part(self, photos: Collection[int], *, inside: bool) -> OrdinalFacts:
+    def part(self, photos: Collection[int], *, inside: bool) -> OrdinalPairs:
         """The pairs that show one of `photos`, or those that do not."""
         chosen = np.isin(self.photo, list(photos)) == inside
-        return OrdinalFacts(self.milder[chosen], self.stronger[chosen], self.gap[chosen], self.photo[chosen])
+        return OrdinalPairs(self.milder[chosen], self.stronger[chosen], self.gap[chosen], self.photo[chosen])
 
     def accuracy(self, predict: Callable[[Features], Vector]) -> float:
         """The share of pairs, 0…1, that predictions, higher better, put in the right order; nan without pairs."""
@@ -60,9 +60,9 @@ class OrdinalFacts:
         return float(np.mean(better > worse))
 
 
-def observe(
+def degraded_pairs(
     encoder: Embedder, photos: Sequence[Path], *, seed: int = 0, advance: Callable[[int], None] = lambda _photos: None
-) -> OrdinalFacts:
+) -> OrdinalPairs:
     """Degrade photographs and embed the versions: for each of several operators, untouched → mild → strong.
 
     Args:
@@ -96,7 +96,7 @@ def observe(
             shown += [place, place]
     if not gaps:
         raise SettingError("None of the photographs for ordinal facts can be read; name a folder of good ones.")
-    return OrdinalFacts(np.stack(milder), np.stack(stronger), np.array(gaps), np.array(shown, dtype=np.int64))
+    return OrdinalPairs(np.stack(milder), np.stack(stronger), np.array(gaps), np.array(shown, dtype=np.int64))
 
 
 def _degraded(pixels: Pixels, rng: np.random.Generator) -> list[tuple[tuple[float, float], list[Pixels]]]:
@@ -136,8 +136,8 @@ class OrdinalSettings:
     margin: float = MARGIN
 
 
-def fit_with_facts(
-    features: Features, quality: Vector, alpha: float, facts: OrdinalFacts, settings: OrdinalSettings
+def fit_ordinal(
+    features: Features, quality: Vector, alpha: float, pairs: OrdinalPairs, settings: OrdinalSettings
 ) -> Ridge:
     """Minimise Σ(y − b − w·x)² + λ·Σ max(0, margin·gap − w·(x_milder − x_stronger))² + α·‖w‖².
 
@@ -148,13 +148,13 @@ def fit_with_facts(
     Args:
         features, quality: (n, D) and (n,), as for `fit_ridge`; higher is better.
         alpha: penalty on the squared norm of the weights, above 0.
-        facts: m pairs.
+        pairs: m pairs.
     """
     mean, scale, rows = standardised(features)
     bias = float(quality.mean())
-    strength = np.sqrt(settings.weight * len(rows) / len(facts))
-    differences = strength * (facts.milder - facts.stronger) / scale
-    wanted = strength * settings.margin * float(np.ptp(quality)) * facts.gap
+    strength = np.sqrt(settings.weight * len(rows) / len(pairs))
+    differences = strength * (pairs.milder - pairs.stronger) / scale
+    wanted = strength * settings.margin * float(np.ptp(quality)) * pairs.gap
     system = np.concatenate([rows, differences])
     targets = np.concatenate([quality - bias, wanted])
     coefficients = _active_set(system @ system.T, targets, len(rows), alpha)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.probe.metrics import Agreement, Vector, agreement, logistic_mapping, rmse, srcc
-from shamisa_cli.core.probe.ordinal import OrdinalFacts, OrdinalSettings, fit_with_facts
+from shamisa_cli.core.probe.ordinal import OrdinalPairs, OrdinalSettings, fit_ordinal
 from shamisa_cli.core.probe.ridge import (
     Features,
     Ridge,
@@ -67,7 +67,7 @@ class SplitResult:
     rows: Indices
     position: Vector
     prediction: Vector
-    ordering: float = float("nan")
+    pairs_in_order: float = float("nan")
     """Share of ordinal facts, of photographs left out of the fit, that the predictions agree with."""
 
 
@@ -106,9 +106,9 @@ class ProtocolResult:
         return Spread(float(median), float(high - low))
 
     @property
-    def ordering(self) -> float:
+    def pairs_in_order(self) -> float:
         """Median over the splits of `SplitResult.ordering`; nan where no ordinal facts were given."""
-        return float(np.median([split.ordering for split in self.splits]))
+        return float(np.median([split.pairs_in_order for split in self.splits]))
 
     @property
     def held_out(self) -> tuple[Indices, Vector]:
@@ -173,7 +173,7 @@ def run_protocol(
     splits: int = SPLITS,
     seed: int = 0,
     logistic: bool = False,
-    facts: OrdinalFacts | None = None,
+    pairs: OrdinalPairs | None = None,
     ordinal: OrdinalSettings | None = None,
     advance: Callable[[int], None] = lambda _splits: None,
 ) -> ProtocolResult:
@@ -186,7 +186,7 @@ def run_protocol(
         groups: (n,) names; rows of one group stay together (see `random_splits`).
         subsets: (n,) names; the test part is also reported by subset.
         logistic: PLCC and RMSE after `logistic_mapping` of the test predictions, as is usual for synthetic sets.
-        facts: fitted on together with the scores; a random fifth of the photographs is left out in each split.
+        pairs: fitted on together with the scores; a random fifth of the photographs is left out in each split.
         ordinal: how much the facts weigh.
         advance: told 1 after each split.
     Raises SettingError as `random_splits` does.
@@ -198,10 +198,10 @@ def run_protocol(
         path = ridge_path(features[split.train], fitted)
         alpha = choose_alpha(path, features[split.validation], scale.position(mos[split.validation]))
         ridge, ordering = path.at(alpha), float("nan")
-        if facts is not None:
-            unseen = _held_out_photos(facts, [seed, int(split.test[0])])
-            ridge = fit_with_facts(features[split.train], fitted, alpha, facts.part(unseen, inside=False), weights)
-            ordering = facts.part(unseen, inside=True).accuracy(ridge.predict)
+        if pairs is not None:
+            unseen = _held_out_photos(pairs, [seed, int(split.test[0])])
+            ridge = fit_ordinal(features[split.train], fitted, alpha, pairs.part(unseen, inside=False), weights)
+            ordering = pairs.part(unseen, inside=True).accuracy(ridge.predict)
         position = ridge.predict(features[split.test])
         prediction = scale.mos(position)
         names = None if subsets is None else [subsets[row] for row in split.test]
@@ -214,9 +214,9 @@ def run_protocol(
     return ProtocolResult(tuple(report(split) for split in drawn))
 
 
-def _held_out_photos(facts: OrdinalFacts, seed: Sequence[int]) -> list[int]:
+def _held_out_photos(pairs: OrdinalPairs, seed: Sequence[int]) -> list[int]:
     """A random fifth of the photographs that the facts show, at least one."""
-    photos = np.unique(facts.photo)
+    photos = np.unique(pairs.photo)
     count = max(1, round(TEST_SHARE * len(photos)))
     return [int(photo) for photo in np.random.default_rng(seed).permutation(photos)[:count]]
 
@@ -225,16 +225,16 @@ def fit_final(
     features: Features,
     quality: Vector,
     result: ProtocolResult,
-    facts: OrdinalFacts | None = None,
+    pairs: OrdinalPairs | None = None,
     ordinal: OrdinalSettings | None = None,
 ) -> Ridge:
     """The regressor to keep: fitted on all rows and facts with the median of the penalties that the splits chose.
 
     `quality` (n,) is what it predicts, higher better: the positions of the human scores.
     """
-    if facts is None:
+    if pairs is None:
         return fit_ridge(features, quality, result.alpha)
-    return fit_with_facts(features, quality, result.alpha, facts, ordinal or OrdinalSettings())
+    return fit_ordinal(features, quality, result.alpha, pairs, ordinal or OrdinalSettings())
 
 
 def agreements(

@@ -11,19 +11,19 @@ import numpy.typing as npt
 from shamisa_cli.core.errors import InputNotFoundError
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
 from shamisa_cli.core.images.discovery import discover
-from shamisa_cli.core.models.loading import Relational, load_relational_model
+from shamisa_cli.core.models.loading import RelationalComparer, load_relational_model
 from shamisa_cli.core.models.resolver import DEFAULT_RELATIONAL
-from shamisa_cli.core.relational.comparison import Source, compare_with, read_side
+from shamisa_cli.core.relational.comparison import ImageSource, compare_with, read_image
 from shamisa_cli.core.relational.ranking import rank_pictures
 from shamisa_cli.core.relational.records import ComparedModel, Comparison, Ranking
 
-Given = str | Path | npt.NDArray[np.uint8]
+ImageInput = str | Path | npt.NDArray[np.uint8]
 
 
 def compare(
-    ref: Given,
-    candidates: Given | Iterable[Given],
-    model: str | Relational | None = None,
+    ref: ImageInput,
+    candidates: ImageInput | Iterable[ImageInput],
+    model: str | RelationalComparer | None = None,
     *,
     resize: bool = False,
     max_pixels: int = DEFAULT_MAX_PIXELS,
@@ -46,14 +46,14 @@ def compare(
     """
     loaded = _loaded(model)
     sources = list(_sources(candidates, "candidates"))
-    reference = read_side(ref if isinstance(ref, np.ndarray) else Path(ref), _name(ref), max_pixels=max_pixels)
+    reference = read_image(ref if isinstance(ref, np.ndarray) else Path(ref), _name(ref), max_pixels=max_pixels)
     records = compare_with(loaded.network, reference, sources, resize=resize, max_pixels=max_pixels)
     return Comparison(reference.name, tuple(records), _said(loaded))
 
 
 def rank(
-    pictures: Iterable[Given] | Given,
-    model: str | Relational | None = None,
+    pictures: Iterable[ImageInput] | ImageInput,
+    model: str | RelationalComparer | None = None,
     *,
     resize: bool = False,
     max_pixels: int = DEFAULT_MAX_PIXELS,
@@ -76,7 +76,7 @@ def rank(
     return rank_pictures(loaded.network, _said(loaded), sources, resize=resize, max_pixels=max_pixels)
 
 
-def _sources(given: Given | Iterable[Given], what: str) -> Iterator[tuple[str, Source]]:
+def _sources(given: ImageInput | Iterable[ImageInput], what: str) -> Iterator[tuple[str, ImageSource]]:
     """Name and source of each picture; a path may stand for many."""
     if isinstance(given, str | Path):
         given = [given]
@@ -87,13 +87,13 @@ def _sources(given: Given | Iterable[Given], what: str) -> Iterator[tuple[str, S
             yield from ((str(path), path) for path in discover([one]))
 
 
-def _name(ref: Given) -> str:
+def _name(ref: ImageInput) -> str:
     return "ref" if isinstance(ref, np.ndarray) else str(ref)
 
 
-def _loaded(model: str | Relational | None) -> Relational:
-    return model if isinstance(model, Relational) else load_relational_model(model or DEFAULT_RELATIONAL)
+def _loaded(model: str | RelationalComparer | None) -> RelationalComparer:
+    return model if isinstance(model, RelationalComparer) else load_relational_model(model or DEFAULT_RELATIONAL)
 
 
-def _said(model: Relational) -> ComparedModel:
+def _said(model: RelationalComparer) -> ComparedModel:
     return ComparedModel(model.name, model.revision)

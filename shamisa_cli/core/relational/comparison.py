@@ -26,13 +26,13 @@ Watch = Callable[[Candidate, npt.NDArray[np.uint8], npt.NDArray[np.uint8]], None
 
 Pixels = npt.NDArray[np.uint8]
 
-Source = Path | Pixels
+ImageSource = Path | Pixels
 
 
 def compare_with(
     network: RelationalModel,
-    reference: Side,
-    candidates: Iterable[tuple[str, Source]],
+    reference: ComparedImage,
+    candidates: Iterable[tuple[str, ImageSource]],
     *,
     resize: bool = False,
     max_pixels: int = DEFAULT_MAX_PIXELS,
@@ -53,7 +53,7 @@ def compare_with(
     """
     for name, source in candidates:
         try:
-            candidate = fitted(read_side(source, name, max_pixels=max_pixels), reference, resize=resize)
+            candidate = at_size_of(read_image(source, name, max_pixels=max_pixels), reference, resize=resize)
         except ImageError as error:
             yield _uncompared(name, reference.name, ErrorRecord.of(error))
         except DifferentSizeError as error:
@@ -79,7 +79,7 @@ def compare_pairs(
     """
     for original, version in pairs:
         try:
-            reference = read_side(original, str(original), max_pixels=max_pixels)
+            reference = read_image(original, str(original), max_pixels=max_pixels)
         except ImageError as error:
             yield _uncompared(str(version), str(original), ErrorRecord.of(error))
             continue
@@ -88,10 +88,10 @@ def compare_pairs(
         )
 
 
-def _compared(network: RelationalModel, reference: Side, candidate: Side) -> Candidate:
+def _compared(network: RelationalModel, reference: ComparedImage, candidate: ComparedImage) -> Candidate:
     relation = relate(network, reference.pixels, candidate.pixels)
     if not (math.isfinite(relation.score) and np.isfinite(relation.maps).all()):
-        return _uncompared(candidate.name, reference.name, not_a_number(candidate.name))
+        return _uncompared(candidate.name, reference.name, not_finite_error(candidate.name))
     maps = dict(zip(MAPS, relation.maps, strict=True))
     return Candidate(
         candidate.name,
@@ -106,7 +106,7 @@ def _compared(network: RelationalModel, reference: Side, candidate: Side) -> Can
     )
 
 
-def not_a_number(name: str) -> ErrorRecord:
+def not_finite_error(name: str) -> ErrorRecord:
     """What is wrong where the networks give no finite number."""
     return ErrorRecord(NOT_A_NUMBER, f"{name}: the model gives no number for it, so the model's files may be damaged.")
 
@@ -125,7 +125,7 @@ def _mean(values: npt.NDArray[np.float32]) -> float:
 
 
 @dataclass(frozen=True)
-class Side:
+class ComparedImage:
     """A picture that is to be compared.
 
     Attributes:
@@ -144,7 +144,7 @@ class DifferentSizeError(SettingError):
     """Two pictures that should be compared pixel by pixel differ in size."""
 
 
-def read_side(source: Source, name: str, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Side:
+def read_image(source: ImageSource, name: str, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> ComparedImage:
     """Decode a file at its own size, upright and in sRGB, or take an array as it is.
 
     Raises:
@@ -153,15 +153,15 @@ def read_side(source: Source, name: str, *, max_pixels: int = DEFAULT_MAX_PIXELS
     """
     if isinstance(source, Path):
         picture = decode(source, max_pixels=max_pixels)
-        return Side(name, picture.pixels, picture.width, picture.height)
+        return ComparedImage(name, picture.pixels, picture.width, picture.height)
     if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3 or source.size == 0:
         raise SettingError(
             f"{name} is an array of {source.dtype} {source.shape}; sRGB pixels (H, W, 3) of uint8 are needed."
         )
-    return Side(name, source, source.shape[1], source.shape[0])
+    return ComparedImage(name, source, source.shape[1], source.shape[0])
 
 
-def fitted(side: Side, reference: Side, *, resize: bool) -> Side:
+def at_size_of(side: ComparedImage, reference: ComparedImage, *, resize: bool) -> ComparedImage:
     """The side at the reference's size.
 
     Args:

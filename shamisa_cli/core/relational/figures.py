@@ -50,7 +50,7 @@ TWO_ENDED_LEGEND = ("orange: more blur, brightness,", "contrast or saturation, g
 FIGURE = "figure"
 
 
-def changed(maps: Maps) -> list[str]:
+def changed_maps(maps: Maps) -> list[str]:
     """The groups and axes that changed anywhere, the one that changed most first."""
     sizes = {name: np.abs(maps[name]) for name in ENDS}
     found = [
@@ -90,7 +90,7 @@ def overall_map(candidate: Candidate, pixels: Pixels) -> Image.Image:
     return sheet
 
 
-def side_by_side(candidate: Candidate, reference: Pixels, pixels: Pixels) -> Image.Image:
+def comparison_figure(candidate: Candidate, reference: Pixels, pixels: Pixels) -> Image.Image:
     """Reference, candidate, overall map and the groups that changed most, each with a caption.
 
     Args:
@@ -98,7 +98,7 @@ def side_by_side(candidate: Candidate, reference: Pixels, pixels: Pixels) -> Ima
         reference, pixels: (H, W, 3) of both, as they were compared.
     """
     assert candidate.maps is not None
-    shown = changed(candidate.maps)[:GROUP_PANELS]
+    shown = changed_maps(candidate.maps)[:GROUP_PANELS]
     panels = _panels(candidate, reference, pixels, shown)
     width, height = panels[0][1].size
     columns = min(COLUMNS, len(panels))
@@ -202,9 +202,11 @@ class ComparisonMapWriter:
         """Draw one compared candidate; each file appears when it is complete."""
         assert candidate.maps is not None
         folder = self._folders[candidate.path]
-        drawn = {name: Image.fromarray(overlay(pixels, candidate.maps[name], name)) for name in changed(candidate.maps)}
+        drawn = {
+            name: Image.fromarray(overlay(pixels, candidate.maps[name], name)) for name in changed_maps(candidate.maps)
+        }
         drawn[OVERALL] = overall_map(candidate, pixels)
-        drawn[FIGURE] = side_by_side(candidate, reference, pixels)
+        drawn[FIGURE] = comparison_figure(candidate, reference, pixels)
         for name, picture in drawn.items():
             with replacing(folder / f"{name}.png") as temporary:
                 picture.save(temporary, format="PNG")

@@ -11,31 +11,38 @@ from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
 from shamisa_cli.core.networks.distortion_network import RelationalModel
 from shamisa_cli.core.networks.windows import relate
 from shamisa_cli.core.records import ErrorRecord
-from shamisa_cli.core.relational.comparison import DifferentSizeError, Side, Source, fitted, not_a_number, read_side
+from shamisa_cli.core.relational.comparison import (
+    ComparedImage,
+    DifferentSizeError,
+    ImageSource,
+    at_size_of,
+    not_finite_error,
+    read_image,
+)
 from shamisa_cli.core.relational.records import DIFFERENT_SIZE, ComparedModel, Ranked, Ranking
 
 Scores = Sequence[Sequence[float]]
 
 
 @dataclass(frozen=True)
-class _Entrant:
+class _RankedImage:
     """A picture that can be compared with the first of them: how to read it again, and its own size."""
 
     name: str
-    source: Source
+    source: ImageSource
     width: int
     height: int
 
-    def read(self, first: Side | None, max_pixels: int) -> Side:
+    def read(self, first: ComparedImage | None, max_pixels: int) -> ComparedImage:
         """The picture at the size of the first one."""
         assert first is not None
-        return fitted(read_side(self.source, self.name, max_pixels=max_pixels), first, resize=True)
+        return at_size_of(read_image(self.source, self.name, max_pixels=max_pixels), first, resize=True)
 
 
 def rank_pictures(
     network: RelationalModel,
     model: ComparedModel,
-    pictures: Sequence[tuple[str, Source]],
+    pictures: Sequence[tuple[str, ImageSource]],
     *,
     resize: bool = False,
     max_pixels: int = DEFAULT_MAX_PIXELS,
@@ -79,18 +86,18 @@ def mean_scores(scores: Scores) -> list[float]:
 
 
 def _admitted(
-    pictures: Sequence[tuple[str, Source]], resize: bool, max_pixels: int
-) -> tuple[Side | None, list[_Entrant], list[Ranked]]:
+    pictures: Sequence[tuple[str, ImageSource]], resize: bool, max_pixels: int
+) -> tuple[ComparedImage | None, list[_RankedImage], list[Ranked]]:
     """The first picture that can be read, all that can be compared with it, and what is wrong with the others."""
-    entrants: list[_Entrant] = []
+    entrants: list[_RankedImage] = []
     errors: list[Ranked] = []
-    first: Side | None = None
+    first: ComparedImage | None = None
     for name, source in pictures:
         try:
-            side = read_side(source, name, max_pixels=max_pixels)
+            side = read_image(source, name, max_pixels=max_pixels)
             first = first or side
-            fitted(side, first, resize=resize)
-            entrants.append(_Entrant(name, source, side.width, side.height))
+            at_size_of(side, first, resize=resize)
+            entrants.append(_RankedImage(name, source, side.width, side.height))
         except ImageError as error:
             errors.append(Ranked(name, error=ErrorRecord.of(error)))
         except DifferentSizeError as error:
@@ -99,11 +106,11 @@ def _admitted(
 
 
 def _ranking(
-    entrants: Sequence[_Entrant], scores: list[list[float]], errors: Sequence[Ranked], model: ComparedModel
+    entrants: Sequence[_RankedImage], scores: list[list[float]], errors: Sequence[Ranked], model: ComparedModel
 ) -> Ranking:
     means = mean_scores(scores)
     if not all(map(math.isfinite, means)):
-        unusable = [Ranked(entrant.name, error=not_a_number(entrant.name)) for entrant in entrants]
+        unusable = [Ranked(entrant.name, error=not_finite_error(entrant.name)) for entrant in entrants]
         return Ranking((*unusable, *errors), (), model)
     order = sorted(range(len(entrants)), key=lambda index: -means[index])
     ranked = tuple(

@@ -8,7 +8,7 @@ from typing import Any
 
 from shamisa_cli.core.encoder.spec import Layer
 from shamisa_cli.core.errors import SettingError
-from shamisa_cli.core.overrides import overridden
+from shamisa_cli.core.overrides import with_overrides
 
 DEEPEST = 13
 """The last stage whose places are 16 pixels, of which sides are multiples."""
@@ -47,4 +47,4 @@ class RelationalConfig:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> RelationalConfig:
         """Read what `to_json` wrote. Raises SettingError on unknown entries or wrong types."""
-        return overridden(cls(), data)
+        return with_overrides(cls(), data)

@@ -16,7 +16,7 @@ from shamisa_cli.core.errors import ModelError, SettingError
 
 if TYPE_CHECKING:
     from shamisa_cli.core.probe.ridge import Probe
-    from shamisa_cli.core.records import ModelRecord
+    from shamisa_cli.core.records import ModelIdentity
 
 SCHEMA = 1
 DECIMALS = 2
@@ -25,7 +25,7 @@ REGRESSOR_DIGITS = 12
 
 
 @dataclass(frozen=True)
-class Scorer:
+class ScoreSource:
     """What must be the same for two scores to be compared.
 
     Attributes:
@@ -41,13 +41,13 @@ class Scorer:
     preprocessing: Mapping[str, Any]
 
     @classmethod
-    def of(cls, model: ModelRecord, probe: Probe) -> Scorer:
+    def of_model(cls, model: ModelIdentity, probe: Probe) -> ScoreSource:
         """The scorer that a run uses."""
         # Through JSON, as the file's will be: tuples become lists.
         preprocessing = json.loads(json.dumps(dict(model.preprocessing)))
         return cls(model.name, model.revision, _fingerprint(probe), preprocessing)
 
-    def scores_like(self, other: Scorer) -> bool:
+    def matches(self, other: ScoreSource) -> bool:
         """Whether scores of the two can be compared."""
         mine = (self.revision, self.regressor, self.preprocessing)
         return mine == (other.revision, other.regressor, other.preprocessing)
@@ -68,15 +68,15 @@ class Baseline:
 
     file: Path
     scores: Mapping[str, float]
-    scorer: Scorer | None = None
+    scorer: ScoreSource | None = None
 
     def score_of(self, path: str) -> float | None:
         """The earlier score of the picture at `path`; None for one that is new."""
         return self.scores.get(self._name(path))
 
-    def require(self, scorer: Scorer) -> None:
+    def require(self, scorer: ScoreSource) -> None:
         """Refuse to compare with the scores of another model. Raises ModelError."""
-        if self.scorer is None or self.scorer.scores_like(scorer):
+        if self.scorer is None or self.scorer.matches(scorer):
             return
         if (self.scorer.revision, self.scorer.regressor) == (scorer.revision, scorer.regressor):
             before, now = (dict(one.preprocessing) for one in (self.scorer, scorer))
@@ -94,13 +94,13 @@ class Baseline:
             "Use the model of then, or write the baseline again with --update-baseline."
         )
 
-    def updated(self, scores: Mapping[str, float], scorer: Scorer) -> Baseline:
+    def updated(self, scores: Mapping[str, float], scorer: ScoreSource) -> Baseline:
         """This baseline with new scores (path → 0…100).
 
         Pictures that were not scored now keep theirs, unless they are gone or another model scored them.
         """
         kept: dict[str, float] = {}
-        if self.scorer is not None and self.scorer.scores_like(scorer):
+        if self.scorer is not None and self.scorer.matches(scorer):
             kept = {name: score for name, score in self.scores.items() if (self.file.parent / name).exists()}
         new = {self._name(path): round(score, DECIMALS) for path, score in scores.items()}
         return replace(self, scores=kept | new, scorer=scorer)
@@ -140,7 +140,7 @@ def read_baseline(file: Path) -> Baseline:
             raise ValueError(f"schema is {document['schema']!r}, and this program knows {SCHEMA}")
         model, scores = document["model"], document["scores"]
         name, revision, regressor = (_text(model, key) for key in ("name", "revision", "regressor"))
-        scorer = Scorer(name, revision, regressor, dict(model["preprocessing"]))
+        scorer = ScoreSource(name, revision, regressor, dict(model["preprocessing"]))
         return Baseline(file, {str(name): _score(name, score) for name, score in scores.items()}, scorer)
     except FileNotFoundError:
         return Baseline(file, {})

@@ -18,9 +18,9 @@ from shamisa_cli.core.images.decoding import decode
 from shamisa_cli.core.machine import available_cpus
 from shamisa_cli.core.probe.mos_table import read_column
 from shamisa_cli.core.scoring.feature_table import Features, portable
-from shamisa_cli.core.scoring.pipeline import in_order, require_probe
+from shamisa_cli.core.scoring.pipeline import map_in_order, require_probe
 from shamisa_cli.core.scoring.projection import Places, Projection, centred_within, project
-from shamisa_cli.core.scoring.thumbnails import small_webp
+from shamisa_cli.core.scoring.thumbnails import encode_thumbnail
 
 if TYPE_CHECKING:
     from shamisa_cli.core.models.loading import Model
@@ -172,7 +172,7 @@ def thumbnails(
     """Small WebP files of pictures by their names in the map; without those that cannot be read any more."""
     threads = jobs or available_cpus()
     found: dict[str, bytes] = {}
-    with closing(in_order(_thumbnail, pictures, threads, 4 * threads)) as made:
+    with closing(map_in_order(_thumbnail, pictures, threads, 4 * threads)) as made:
         for path, outcome in made:
             content = outcome.result()
             if content is not None:
@@ -183,7 +183,7 @@ def thumbnails(
 
 def _thumbnail(path: Path) -> bytes | None:
     try:
-        return small_webp(decode(path, view_size=THUMBNAIL_SIDE).pixels, THUMBNAIL_SIDE)
+        return encode_thumbnail(decode(path, view_size=THUMBNAIL_SIDE).pixels, THUMBNAIL_SIDE)
     except ImageError:
         return None
 

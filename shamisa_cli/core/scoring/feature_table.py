@@ -23,7 +23,7 @@ Features = npt.NDArray[np.float32]
 METADATA_KEY = "shamisa"
 MAX_SAFETENSORS_HEADER = 100_000_000
 """Bytes; the format's readers refuse a longer one."""
-BROKEN = (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, NotImplementedError, zipfile.BadZipFile)
+READ_ERRORS = (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, NotImplementedError, zipfile.BadZipFile)
 """What readers raise of files that are damaged or none of theirs."""
 
 
@@ -44,10 +44,10 @@ class FileStamp:
     @classmethod
     def of(cls, path: Path) -> FileStamp:
         """The stamp of an existing file, as a table has it. Raises OSError where there is none."""
-        return cls.opening(path).portable()
+        return cls.of_openable(path).portable()
 
     @classmethod
-    def opening(cls, path: Path) -> FileStamp:
+    def of_openable(cls, path: Path) -> FileStamp:
         """The stamp of an existing file under the name that opens it. Raises OSError where there is none."""
         status = path.stat()
         return cls(str(path), status.st_size, status.st_mtime_ns)
@@ -58,7 +58,7 @@ class FileStamp:
 
 
 @dataclass(frozen=True)
-class Origin:
+class FeatureSource:
     """What made the rows of a table.
 
     Attributes:
@@ -71,7 +71,7 @@ class Origin:
     model: str
     preprocessing: Mapping[str, Any]
 
-    def same_features(self, other: Origin) -> bool:
+    def matches(self, other: FeatureSource) -> bool:
         """Whether both give the same features for the same picture."""
         same_preprocessing = _plain(self.preprocessing) == _plain(other.preprocessing)
         return same_preprocessing and self.encoder_fingerprint == other.encoder_fingerprint
@@ -87,7 +87,7 @@ class Origin:
         )
 
     @classmethod
-    def from_json(cls, text: str) -> Origin:
+    def from_json(cls, text: str) -> FeatureSource:
         """Read what `to_json` wrote. Raises ValueError, TypeError or KeyError on anything else."""
         data = json.loads(text)
         origin = cls(data["encoder_fingerprint"], data["model"], dict(data["preprocessing"]))
@@ -108,7 +108,7 @@ class FeatureTable:
 
     stamps: tuple[FileStamp, ...]
     features: Features
-    origin: Origin
+    origin: FeatureSource
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -133,7 +133,7 @@ def check_format(target: Path) -> None:
 
 
 def save_features(
-    target: Path, stamps: Sequence[FileStamp], length: int, blocks: Iterable[Features], origin: Origin
+    target: Path, stamps: Sequence[FileStamp], length: int, blocks: Iterable[Features], origin: FeatureSource
 ) -> None:
     """Write a table, completely or not at all, holding one block in memory at a time.
 
@@ -165,7 +165,7 @@ def load_features(path: Path) -> FeatureTable:
         raise ModelError(f"There is no file of features at {path}. Make one with: shamisa embed.")
     try:
         stamps, features, origin = _FORMATS[path.suffix.lower()].read(path)
-    except BROKEN as error:
+    except READ_ERRORS as error:
         raise _foreign(path, error) from error
     if features.ndim != 2 or features.dtype != np.float32 or len(features) != len(stamps):
         raise _foreign(path, f"its features are {features.dtype} of shape {features.shape}")
@@ -174,16 +174,16 @@ def load_features(path: Path) -> FeatureTable:
     return FeatureTable(stamps, features, origin)
 
 
-def paths_in(table: Path) -> list[str]:
+def stored_paths(table: Path) -> list[str]:
     """The pictures in a table of features or, in Parquet, of scores; none where there is no such table."""
     kept = _FORMATS.get(table.suffix.lower())
     try:
         return kept.paths(table) if kept is not None and table.is_file() else []
-    except BROKEN:
+    except READ_ERRORS:
         return []
 
 
-def features_schema(length: int, origin: Origin) -> pa.Schema:
+def features_schema(length: int, origin: FeatureSource) -> pa.Schema:
     """The columns of a Parquet table of features, D = `length`, and what made them."""
     import pyarrow as pa
 
@@ -222,11 +222,11 @@ def _plain(values: Mapping[str, Any]) -> Any:
 
 # --- formats -----------------------------------------------------------------------------------------
 
-_Contents = tuple[tuple[FileStamp, ...], Features, Origin]
+_Contents = tuple[tuple[FileStamp, ...], Features, FeatureSource]
 
 
 def _write_parquet(
-    target: Path, stamps: Sequence[FileStamp], length: int, blocks: Iterable[Features], origin: Origin
+    target: Path, stamps: Sequence[FileStamp], length: int, blocks: Iterable[Features], origin: FeatureSource
 ) -> None:
     import pyarrow.parquet as pq
 
@@ -244,7 +244,7 @@ def _read_parquet(path: Path) -> _Contents:
     import pyarrow.parquet as pq
 
     table = pq.read_table(path, columns=["path", "size", "mtime", "features"], partitioning=None)
-    origin = Origin.from_json(table.schema.metadata[METADATA_KEY.encode()].decode())
+    origin = FeatureSource.from_json(table.schema.metadata[METADATA_KEY.encode()].decode())
     kind = table.schema.field("features").type
     if not pa.types.is_fixed_size_list(kind):
         raise TypeError(f"its features have the type {kind}")
@@ -262,7 +262,7 @@ def _paths_in_parquet(path: Path) -> list[str]:
 
 
 def _write_npz(
-    target: Path, stamps: Sequence[FileStamp], length: int, blocks: Iterable[Features], origin: Origin
+    target: Path, stamps: Sequence[FileStamp], length: int, blocks: Iterable[Features], origin: FeatureSource
 ) -> None:
     small = {
         "paths": np.array([stamp.path for stamp in stamps], dtype=np.str_),
@@ -283,7 +283,7 @@ def _write_npz(
 
 def _read_npz(path: Path) -> _Contents:
     with np.load(path, allow_pickle=False) as archive:
-        origin = Origin.from_json(str(archive[METADATA_KEY]))
+        origin = FeatureSource.from_json(str(archive[METADATA_KEY]))
         stamps = _stamps(*(archive[name].tolist() for name in ("paths", "sizes", "mtimes")))
         return stamps, archive["features"], origin
 
@@ -295,7 +295,7 @@ def _paths_in_npz(path: Path) -> list[str]:
 
 
 def _write_safetensors(
-    target: Path, stamps: Sequence[FileStamp], length: int, blocks: Iterable[Features], origin: Origin
+    target: Path, stamps: Sequence[FileStamp], length: int, blocks: Iterable[Features], origin: FeatureSource
 ) -> None:
     # The library wants the whole tensor in memory; the format is a length, a JSON header and the values.
     shape = [len(stamps), length]
@@ -322,7 +322,7 @@ def _read_safetensors(path: Path) -> _Contents:
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
-            origin = Origin.from_json(metadata[METADATA_KEY])
+            origin = FeatureSource.from_json(metadata[METADATA_KEY])
             stamps = _stamps(*(json.loads(metadata[name]) for name in ("paths", "sizes", "mtimes")))
             return stamps, file.get_tensor("features"), origin
     except SafetensorError as error:
@@ -342,7 +342,7 @@ def _paths_in_safetensors(path: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class _Format:
-    write: Callable[[Path, Sequence[FileStamp], int, Iterable[Features], Origin], None]
+    write: Callable[[Path, Sequence[FileStamp], int, Iterable[Features], FeatureSource], None]
     read: Callable[[Path], _Contents]
     paths: Callable[[Path], list[str]]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from shamisa_cli.core.errors import SettingError
-from shamisa_cli.core.records import Finding, FindingRule, ImageRecord
+from shamisa_cli.core.records import FindingRule, GateFinding, ImageRecord
 from shamisa_cli.core.scoring.baseline import DECIMALS, Baseline
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Level = Literal["off", "warn", "error"]
 LEVELS: tuple[Level, ...] = get_args(Level)
 
-Standing = Literal["passed", "warned", "failed", "unreadable"]
+GateStatus = Literal["passed", "warned", "failed", "unreadable"]
 
 
 @dataclass(frozen=True)
@@ -122,19 +122,19 @@ class Gate:
                 )
         return found
 
-    def judged(self, record: ImageRecord) -> ImageRecord:
+    def apply(self, record: ImageRecord) -> ImageRecord:
         """The record with what is wrong with it, and "failed" where that is an error."""
         if record.score is None:
             message = record.error.message if record.error is not None else "It has no score."
-            return replace(record, findings=(Finding("unreadable", self._unreadable_level, message),))
+            return replace(record, findings=(GateFinding("unreadable", self._unreadable_level, message),))
         limits = self.limits(record.path)
         if limits.level == "off":
             return record
         messages: dict[FindingRule, str | None] = {
-            "min-score": under_the_bar(record.score, limits.min_score),
+            "min-score": minimum_score_message(record.score, limits.min_score),
             "max-drop": self._dropped(record, limits.max_drop),
         }
-        findings = tuple(Finding(rule, limits.level, message) for rule, message in messages.items() if message)
+        findings = tuple(GateFinding(rule, limits.level, message) for rule, message in messages.items() if message)
         failed = bool(findings) and limits.level == "error"
         return replace(record, findings=findings, status="failed" if failed else record.status)
 
@@ -160,14 +160,14 @@ class Gate:
         )
 
 
-def judged(records: Generator[ImageRecord, None, None], gate: Gate) -> Generator[ImageRecord, None, None]:
+def apply_gate(records: Generator[ImageRecord, None, None], gate: Gate) -> Generator[ImageRecord, None, None]:
     """Records as they come, each judged; closing this closes `records`."""
     with closing(records):
         for record in records:
-            yield gate.judged(record)
+            yield gate.apply(record)
 
 
-def standing(record: ImageRecord) -> Standing:
+def gate_status(record: ImageRecord) -> GateStatus:
     """How a judged picture came out, in one word."""
     if record.score is None:
         return "unreadable"
@@ -176,7 +176,7 @@ def standing(record: ImageRecord) -> Standing:
     return "warned" if record.findings else "passed"
 
 
-def account(record: ImageRecord, *findings: Finding) -> str:
+def describe_findings(record: ImageRecord, *findings: GateFinding) -> str:
     """What is wrong with a picture, in one phrase that names it: all that was found, or only `findings`."""
     if record.error is not None:
         return record.error.message
@@ -196,9 +196,9 @@ def worst_first(records: Iterable[ImageRecord]) -> list[ImageRecord]:
     )
 
 
-def conclusion(standings: Mapping[Standing, int], *, gated: bool) -> str:
+def gate_summary(statuses: Mapping[GateStatus, int], *, gated: bool) -> str:
     """A run in a phrase, such as "4 checked, all passed"; `gated`: whether there was anything to pass."""
-    counts = Counter(standings)
+    counts = Counter(statuses)
     total = f"{counts.total():,} {'checked' if gated else 'scored, with no bar to reach'}"
     problems = {
         "failed": counts["failed"],
@@ -211,7 +211,7 @@ def conclusion(standings: Mapping[Standing, int], *, gated: bool) -> str:
     return f"{total}, all passed" if gated else total
 
 
-def under_the_bar(score: float, bar: float | None) -> str | None:
+def minimum_score_message(score: float, bar: float | None) -> str | None:
     """What is wrong with a score, such as "scores 39.9, under the bar of 40"; None where nothing is."""
     if bar is None or score >= bar:
         return None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shamisa_cli.core.probe.gmad import LEVELS, Contestant, GmadPair, gmad_pairs, places
-from shamisa_cli.core.records import ImageRecord, ModelRecord
+from shamisa_cli.core.records import ImageRecord, ModelIdentity
 from shamisa_cli.core.scoring.pipeline import describe_run, require_probe
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Gmad:
         duels: with a as the defender, from the highest level down, then with b.
     """
 
-    models: tuple[ModelRecord, ModelRecord]
+    models: tuple[ModelIdentity, ModelIdentity]
     count: int
     duels: tuple[GmadDuel, ...]
 

@@ -20,9 +20,9 @@ from shamisa_cli.core.errors import ModelError, SettingError
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
 from shamisa_cli.core.machine import available_cpus
-from shamisa_cli.core.records import NOT_A_NUMBER, ErrorRecord, ImageRecord, ModelRecord, Run
-from shamisa_cli.core.scoring.result_cache import FeatureShelf, feature_shelf, score_shelf
-from shamisa_cli.core.scoring.scorer import Embedding, Finding, Pixels, Sighting
+from shamisa_cli.core.records import NOT_A_NUMBER, ErrorRecord, ImageRecord, ModelIdentity, Run
+from shamisa_cli.core.scoring.result_cache import FeatureCache, feature_cache_for, score_cache
+from shamisa_cli.core.scoring.scorer import Embedding, FileScorer, Pixels, Result
 
 if TYPE_CHECKING:
     from shamisa_cli.core.encoder.embedder import Embedder
@@ -60,7 +60,7 @@ def embed_files(
     jobs: int | None = None,
     view_size: ViewSize = "model",
     max_pixels: int = DEFAULT_MAX_PIXELS,
-    shelf: FeatureShelf | None = None,
+    result_cache: FeatureCache | None = None,
 ) -> Generator[Embedding, None, None]:
     """Embed files in the order given, while threads work on the next ones.
 
@@ -74,13 +74,15 @@ def embed_files(
         jobs: threads; None takes one per available processor.
         view_size: see `ViewSize`.
         max_pixels: larger pictures are refused, before they are decoded.
-        shelf: features that are known, and where new ones go; see `feature_shelf_of`.
+        result_cache: features that are known, and where new ones go; see `feature_cache`.
 
     Raises:
         SettingError: at once, when `jobs` or `view_size` is too small. Files never raise: see `Embedding`.
     """
-    sighting = Sighting(encoder, effective_view_size(encoder, view_size), max_pixels, make=_itself, shelf=shelf)
-    return _without_pixels(_found(sighting, paths, _thread_count(jobs)))
+    scorer = FileScorer(
+        encoder, effective_view_size(encoder, view_size), max_pixels, make=_itself, result_cache=result_cache
+    )
+    return _without_pixels(_found(scorer, paths, _thread_count(jobs)))
 
 
 def score_files(
@@ -105,29 +107,29 @@ def score_files(
         ModelError: at once, when the model has no regressor.
         SettingError: at once, for an impossible setting.
     """
-    sighting = scoring(model, view_size, max_pixels, cache=cache, keeps_pixels=watch is not None)
-    return _watched(_found(sighting, paths, _thread_count(jobs)), watch)
+    scorer = file_scorer(model, view_size, max_pixels, cache=cache, keeps_pixels=watch is not None)
+    return _watched(_found(scorer, paths, _thread_count(jobs)), watch)
 
 
-def scoring(
+def file_scorer(
     model: Model,
     view_size: ViewSize = "model",
     max_pixels: int = DEFAULT_MAX_PIXELS,
     *,
     cache: Cache | None = None,
     keeps_pixels: bool = False,
-) -> Sighting[ImageRecord]:
+) -> FileScorer[ImageRecord]:
     """How `score_files` looks at each file, for whoever has files come one by one. Raises as `score_files` does."""
     require_probe(model)
-    make = partial(record_of, model)
+    make = partial(image_record, model)
     size = effective_view_size(model.encoder, view_size)
-    shelf = score_shelf(cache, model, preprocessing_used(model.encoder, view_size), make)
-    return Sighting(model.encoder, size, max_pixels, make=make, shelf=shelf, keeps_pixels=keeps_pixels)
+    result_cache = score_cache(cache, model, preprocessing_used(model.encoder, view_size), make)
+    return FileScorer(model.encoder, size, max_pixels, make=make, result_cache=result_cache, keeps_pixels=keeps_pixels)
 
 
-def feature_shelf_of(cache: Cache | None, model: Model, view_size: ViewSize = "model") -> FeatureShelf | None:
+def feature_cache(cache: Cache | None, model: Model, view_size: ViewSize = "model") -> FeatureCache | None:
     """Where the cache has the model's features at a view size, for `embed_files`; None without a cache."""
-    return feature_shelf(cache, model, preprocessing_used(model.encoder, view_size))
+    return feature_cache_for(cache, model, preprocessing_used(model.encoder, view_size))
 
 
 def require_probe(model: Model) -> Probe:
@@ -147,7 +149,7 @@ def preprocessing_used(encoder: Embedder, view_size: ViewSize) -> dict[str, Any]
 
 def describe_run(model: Model, view_size: ViewSize, *, gated: bool = False) -> Run:
     """What goes with the records of `score_files` under the same settings."""
-    return Run(ModelRecord(model.name, model.revision, preprocessing_used(model.encoder, view_size)), gated)
+    return Run(ModelIdentity(model.name, model.revision, preprocessing_used(model.encoder, view_size)), gated)
 
 
 def _thread_count(jobs: int | None) -> int:
@@ -156,15 +158,15 @@ def _thread_count(jobs: int | None) -> int:
     return jobs or available_cpus()
 
 
-def _found(sighting: Sighting[Finding], paths: Iterable[Path], jobs: int) -> Found[Finding]:
+def _found(scorer: FileScorer[Result], paths: Iterable[Path], jobs: int) -> Found[Result]:
     # Whole photographs are big and the encoder is the slow part then: hold few of them.
-    window = jobs + 1 if sighting.view_size is None else 2 * jobs + 2
-    with closing(in_order(sighting.look, paths, jobs, window)) as outcomes:
+    window = jobs + 1 if scorer.view_size is None else 2 * jobs + 2
+    with closing(map_in_order(scorer.read, paths, jobs, window)) as outcomes:
         for path, outcome in outcomes:
-            yield sighting.finish(path, outcome)
+            yield scorer.complete(path, outcome)
 
 
-def in_order(
+def map_in_order(
     read: Callable[[Item], T], items: Iterable[Item], threads: int, window: int
 ) -> Generator[tuple[Item, Future[T]], None, None]:
     """`read` of each item in so many threads, at most `window` of them ahead of whoever takes the outcomes."""
@@ -199,7 +201,7 @@ def _itself(embedding: Embedding) -> Embedding:
     return embedding
 
 
-def record_of(model: Model, embedding: Embedding) -> ImageRecord:
+def image_record(model: Model, embedding: Embedding) -> ImageRecord:
     """What the model makes of an embedded picture. Raises ModelError when it has no regressor."""
     path = str(embedding.path)
     if embedding.features is None:

@@ -32,7 +32,7 @@ _KEPT = ("score", "mos", "width", "height")
 
 
 @dataclass(frozen=True)
-class FeatureShelf:
+class FeatureCache:
     """Features of pictures.
 
     Attributes:
@@ -59,7 +59,7 @@ class FeatureShelf:
 
 
 @dataclass(frozen=True)
-class ScoreShelf:
+class ScoreCache:
     """Records of scored pictures; those whose features are known are made from them.
 
     Attributes:
@@ -68,7 +68,7 @@ class ScoreShelf:
         make: scores an embedding.
     """
 
-    features: FeatureShelf
+    features: FeatureCache
     context: bytes
     make: Callable[[Embedding], ImageRecord]
 
@@ -90,7 +90,7 @@ class ScoreShelf:
             self.features.cache.put("scores", _key(self.context, content), _value(finding))
 
 
-def feature_shelf(cache: Cache | None, model: Model, preprocessing: dict[str, Any]) -> FeatureShelf | None:
+def feature_cache_for(cache: Cache | None, model: Model, preprocessing: dict[str, Any]) -> FeatureCache | None:
     """Where the model's features under this preprocessing are; None without a cache.
 
     Features are found again only under the versions of the libraries that made them: others may decode or compute
@@ -106,20 +106,20 @@ def feature_shelf(cache: Cache | None, model: Model, preprocessing: dict[str, An
         "device": str(model.encoder.device),
         "packages": {"shamisa": shamisa_cli.__version__} | {name: _version(name) for name in packages},
     }
-    return FeatureShelf(cache, _sha256(json.dumps(context, sort_keys=True).encode()))
+    return FeatureCache(cache, _sha256(json.dumps(context, sort_keys=True).encode()))
 
 
-def score_shelf(
+def score_cache(
     cache: Cache | None, model: Model, preprocessing: dict[str, Any], make: Callable[[Embedding], ImageRecord]
-) -> ScoreShelf | None:
+) -> ScoreCache | None:
     """Where the model's scores are, under this preprocessing and its present regressor and defect probes."""
-    features = feature_shelf(cache, model, preprocessing)
+    features = feature_cache_for(cache, model, preprocessing)
     if features is None:
         return None
     probes = hashlib.sha256()
     for part in _parts((model.probe, model.defects)):
         probes.update(part)
-    return ScoreShelf(features, _sha256(b"scores" + features.context + probes.digest()), make)
+    return ScoreCache(features, _sha256(b"scores" + features.context + probes.digest()), make)
 
 
 def _parts(value: Any) -> list[bytes]:

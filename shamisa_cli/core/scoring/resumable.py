@@ -24,9 +24,9 @@ from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
 from shamisa_cli.core.records import ImageRecord
 from shamisa_cli.core.scoring.feature_table import (
     Features,
+    FeatureSource,
     FeatureTable,
     FileStamp,
-    Origin,
     check_format,
     load_features,
     portable,
@@ -35,7 +35,7 @@ from shamisa_cli.core.scoring.feature_table import (
 from shamisa_cli.core.scoring.pipeline import ViewSize, embed_files, preprocessing_used, score_files
 from shamisa_cli.core.scoring.score_table import (
     finished_rows,
-    scorer_of,
+    score_source,
     scores_schema,
     scores_table,
     stamps_in,
@@ -46,7 +46,7 @@ from shamisa_cli.core.scoring.scorer import Embedding
 if TYPE_CHECKING:
     from shamisa_cli.core.encoder.embedder import Embedder
     from shamisa_cli.core.models.loading import Model
-    from shamisa_cli.core.scoring.result_cache import FeatureShelf
+    from shamisa_cli.core.scoring.result_cache import FeatureCache
 
 ROWS_PER_PART = 256
 
@@ -68,9 +68,9 @@ class Collected:
     errors: tuple[ImageError, ...]
 
 
-def origin_of(model: Model, view_size: ViewSize = "model") -> Origin:
+def feature_source(model: Model, view_size: ViewSize = "model") -> FeatureSource:
     """What a table of this model's features says about where they come from."""
-    return Origin(model.encoder_fingerprint, model.name, preprocessing_used(model.encoder, view_size))
+    return FeatureSource(model.encoder_fingerprint, model.name, preprocessing_used(model.encoder, view_size))
 
 
 def parts_folder(target: Path) -> Path:
@@ -93,11 +93,11 @@ def embed_to_file(
     encoder: Embedder,
     paths: Sequence[Path],
     target: Path,
-    origin: Origin,
+    origin: FeatureSource,
     *,
     jobs: int | None = None,
     max_pixels: int = DEFAULT_MAX_PIXELS,
-    shelf: FeatureShelf | None = None,
+    result_cache: FeatureCache | None = None,
     advance: Callable[[int], None] = lambda _pictures: None,
     rows_per_part: int = ROWS_PER_PART,
 ) -> Collected:
@@ -105,7 +105,7 @@ def embed_to_file(
 
     Args:
         origin: goes into the file; pictures are judged at the view size its preprocessing names.
-        shelf: features that are known from elsewhere, and where new ones go; see `feature_shelf_of`.
+        result_cache: features that are known from elsewhere, and where new ones go; see `feature_cache`.
         advance: called with the number of pictures that are done, as they are.
         rows_per_part: how much work a kill may cost at most.
 
@@ -123,10 +123,15 @@ def embed_to_file(
 
     errors: list[ImageError] = []
     embeddings = embed_files(
-        encoder, missing, jobs=jobs, view_size=origin.preprocessing["view_size"], max_pixels=max_pixels, shelf=shelf
+        encoder,
+        missing,
+        jobs=jobs,
+        view_size=origin.preprocessing["view_size"],
+        max_pixels=max_pixels,
+        result_cache=result_cache,
     )
     with closing(embeddings):
-        for batch in in_batches(_readable(embeddings, errors, advance), rows_per_part):
+        for batch in batched(_readable(embeddings, errors, advance), rows_per_part):
             part = parts / f"{uuid.uuid4().hex}.safetensors"
             rows = [stamps[Path(embedding.path)] for embedding, _ in batch]
             features = np.stack([features for _, features in batch])
@@ -146,11 +151,11 @@ def _stamp(path: Path) -> FileStamp | None:
         return None  # decoding it will say what is wrong
 
 
-def _known_rows(tables: Sequence[Path], origin: Origin) -> dict[FileStamp, _Place]:
+def _known_rows(tables: Sequence[Path], origin: FeatureSource) -> dict[FileStamp, _Place]:
     known: dict[FileStamp, _Place] = {}
     for path in tables:
         table = _existing(path)
-        if table is not None and table.origin.same_features(origin):
+        if table is not None and table.origin.matches(origin):
             known.update({stamp: _Place(path, row) for row, stamp in enumerate(table.stamps)})
     return known
 
@@ -173,7 +178,7 @@ def _readable(
         advance(1)
 
 
-def in_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
     """Lists of so many items; the last may be shorter."""
     batch: list[T] = []
     for item in items:
@@ -235,7 +240,7 @@ def score_to_file(
     """
     import pyarrow as pa
 
-    scorer = scorer_of(model, view_size)
+    scorer = score_source(model, view_size)
     schema = scores_schema(scorer)
     parts = parts_folder(target)
     kept = pa.concat_tables([finished_rows(file, scorer) for file in (target, *sorted(parts.glob("*.parquet")))])
@@ -248,7 +253,7 @@ def score_to_file(
     found = [kept]
     scored = score_files(model, missing, jobs=jobs, view_size=view_size, max_pixels=max_pixels)
     with closing(scored):
-        for batch in in_batches(_counted(zip(missing, scored, strict=True), advance), rows_per_part):
+        for batch in batched(_counted(zip(missing, scored, strict=True), advance), rows_per_part):
             table = scores_table([(stamps[path], record) for path, record in batch], schema)
             write_scores(parts / f"{uuid.uuid4().hex}.parquet", table)
             begun = sum(len(each) for each in found)

@@ -30,12 +30,12 @@ class Records(list[ImageRecord]):
             from pandas import DataFrame
         except ImportError as error:
             raise ImportError("to_pandas needs pandas. Install it with: pip install 'shamisa[pandas]'") from error
-        frame = DataFrame([flat_row(record) for record in self])
+        frame = DataFrame([score_row(record) for record in self])
         groups = [column for column in frame.columns if column.startswith(DEFECT)]
         return frame.reindex(columns=[*COLUMN_TYPES, *groups]).astype(COLUMN_TYPES)
 
 
-def flat_row(record: ImageRecord) -> dict[str, Any]:
+def score_row(record: ImageRecord) -> dict[str, Any]:
     """A record as one row of a table: a value for each of the columns of `--format csv`, None where there is none."""
     low, high = record.interval or (None, None)
     return {

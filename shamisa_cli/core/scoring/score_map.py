@@ -11,7 +11,7 @@ import numpy.typing as npt
 from shamisa_cli.core.probe.ridge import POINTS, Probe
 
 if TYPE_CHECKING:
-    from shamisa_cli.core.networks.encoder import Encoder
+    from shamisa_cli.core.networks.encoder import TorchEncoder
 
 Map = npt.NDArray[np.float64]
 
@@ -39,7 +39,7 @@ class ScoreMap:
         return self.points * self.points.size
 
 
-def split_score(encoder: Encoder, probe: Probe, pixels: npt.NDArray[np.uint8]) -> ScoreMap:
+def split_score(encoder: TorchEncoder, probe: Probe, pixels: npt.NDArray[np.uint8]) -> ScoreMap:
     """Split the score of one picture, sRGB (H, W, 3) at its view size, over its pixels.
 
     What does not depend on the picture (bias, standardisation) is spread evenly; what a position of a feature

@@ -13,10 +13,10 @@ from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.records import ErrorRecord, ImageRecord
-from shamisa_cli.core.scoring.baseline import Scorer
+from shamisa_cli.core.scoring.baseline import ScoreSource
 from shamisa_cli.core.scoring.feature_table import METADATA_KEY, FileStamp
 from shamisa_cli.core.scoring.pipeline import ViewSize, describe_run, require_probe
-from shamisa_cli.core.scoring.score_columns import DEFECT, flat_row
+from shamisa_cli.core.scoring.score_columns import DEFECT, score_row
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ERROR = "error"
 
 
-def scores_schema(scorer: Scorer) -> pa.Schema:
+def scores_schema(scorer: ScoreSource) -> pa.Schema:
     """The columns, and which model made the scores."""
     import pyarrow as pa
 
@@ -47,20 +47,20 @@ def scores_table(rows: Sequence[tuple[FileStamp, ImageRecord]], schema: pa.Schem
     return pa.Table.from_pylist([_row(stamp, record) for stamp, record in rows], schema=schema)
 
 
-def scorer_of(model: Model, view_size: ViewSize) -> Scorer:
+def score_source(model: Model, view_size: ViewSize) -> ScoreSource:
     """What a table of this model's scores says about where they come from. Raises ModelError without a regressor."""
-    return Scorer.of(describe_run(model, view_size).model, require_probe(model))
+    return ScoreSource.of_model(describe_run(model, view_size).model, require_probe(model))
 
 
-def made_by(scorer: Scorer, metadata: Mapping[bytes, bytes] | None) -> bool:
+def is_from(scorer: ScoreSource, metadata: Mapping[bytes, bytes] | None) -> bool:
     """Whether a table with this metadata holds scores that can stand beside those of `scorer`."""
     try:
-        return Scorer(**json.loads((metadata or {})[METADATA_KEY.encode()])).scores_like(scorer)
+        return ScoreSource(**json.loads((metadata or {})[METADATA_KEY.encode()])).matches(scorer)
     except (KeyError, ValueError, TypeError):
         return False
 
 
-def finished_rows(path: Path, scorer: Scorer) -> pa.Table:
+def finished_rows(path: Path, scorer: ScoreSource) -> pa.Table:
     """The rows of an earlier table without those of pictures that could not be read.
 
     None at all where there is no such file, or nothing to take from it: it is damaged, or another model made it.
@@ -71,17 +71,17 @@ def finished_rows(path: Path, scorer: Scorer) -> pa.Table:
 
     schema = scores_schema(scorer)
     try:
-        with parsing():
+        with arrow_errors():
             table = pq.read_table(path, partitioning=None)
     except (FileNotFoundError, pa.ArrowInvalid):
         return schema.empty_table()
-    if not made_by(scorer, table.schema.metadata) or not table.schema.equals(schema):
+    if not is_from(scorer, table.schema.metadata) or not table.schema.equals(schema):
         return schema.empty_table()
     return table.filter(pc.field("status") != ERROR).replace_schema_metadata(schema.metadata)
 
 
 @contextmanager
-def parsing() -> Iterator[None]:
+def arrow_errors() -> Iterator[None]:
     """Raise ArrowInvalid for a damaged table: of broken pages pyarrow raises an OSError, but one without a number."""
     import pyarrow as pa
 
@@ -113,7 +113,7 @@ def read_scores(path: Path) -> Generator[ImageRecord, None, None]:
     import pyarrow.parquet as pq
 
     try:
-        with parsing(), pq.ParquetFile(path) as file:
+        with arrow_errors(), pq.ParquetFile(path) as file:
             for batch in file.iter_batches():
                 yield from map(_record, batch.to_pylist())
     except (pa.ArrowInvalid, KeyError) as error:
@@ -121,7 +121,7 @@ def read_scores(path: Path) -> Generator[ImageRecord, None, None]:
 
 
 def _row(stamp: FileStamp, record: ImageRecord) -> dict[str, Any]:
-    return {**flat_row(record), "path": stamp.path, "size": stamp.size, "mtime": stamp.mtime}
+    return {**score_row(record), "path": stamp.path, "size": stamp.size, "mtime": stamp.mtime}
 
 
 def _record(row: dict[str, Any]) -> ImageRecord:

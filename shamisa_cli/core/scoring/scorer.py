@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shamisa_cli.core.errors import ImageError
-from shamisa_cli.core.images.decoding import Picture, decode, read_file
+from shamisa_cli.core.images.decoding import DecodedImage, decode, read_file
 from shamisa_cli.core.records import ImageRecord
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Pixels = npt.NDArray[np.uint8]
 Features = npt.NDArray[np.float32]
 
-LONGEST_REMEMBERED = 100_000_000
+MAX_CACHED_FILE_BYTES = 100_000_000
 """Bytes; larger files are decoded from the disk, since one that is looked up is read whole before."""
 
 
@@ -44,21 +44,21 @@ class Embedding:
     error: ImageError | None = None
 
 
-Finding = TypeVar("Finding", Embedding, ImageRecord)
+Result = TypeVar("Result", Embedding, ImageRecord)
 
 
-class Shelf(Protocol[Finding]):
+class ResultCache(Protocol[Result]):
     """What is known about files, by the SHA-256 of their content. For use by several threads."""
 
-    def get(self, content: bytes, path: Path) -> Finding | None:
+    def get(self, content: bytes, path: Path) -> Result | None:
         """What is known about such a file, under the name it has now."""
 
-    def put(self, content: bytes, finding: Finding) -> None:
+    def put(self, content: bytes, finding: Result) -> None:
         """Keep what was found out; what could not be is not kept."""
 
 
 @dataclass(frozen=True)
-class Sight(Generic[Finding]):
+class ReadFile(Generic[Result]):
     """What a thread made of one file.
 
     Attributes:
@@ -69,13 +69,13 @@ class Sight(Generic[Finding]):
     """
 
     content: bytes | None = None
-    known: Finding | None = None
-    picture: Picture | None = None
+    known: Result | None = None
+    picture: DecodedImage | None = None
     features: Features | None = None
 
 
 @dataclass(frozen=True)
-class Sighting(Generic[Finding]):
+class FileScorer(Generic[Result]):
     """How files are looked at in one run: `look` in many threads, then `finish` in one.
 
     Attributes:
@@ -83,30 +83,30 @@ class Sighting(Generic[Finding]):
         view_size: in pixels; None for every pixel.
         max_pixels: larger pictures are refused, whatever is known about them.
         make: what is wanted of an embedding, or of its error.
-        shelf: what is known and where new findings go; None without a cache.
+        result_cache: what is known and where new findings go; None without a cache.
         keeps_pixels: whether someone wants the pixels of known pictures too.
     """
 
     encoder: Embedder
     view_size: int | None
     max_pixels: int
-    make: Callable[[Embedding], Finding]
-    shelf: Shelf[Finding] | None = None
+    make: Callable[[Embedding], Result]
+    result_cache: ResultCache[Result] | None = None
     keeps_pixels: bool = False
 
-    def look(self, path: Path) -> Sight[Finding]:
+    def read(self, path: Path) -> ReadFile[Result]:
         """Read one file, as far as it is not known. Raises ImageError where it cannot be read."""
         # The bytes that are hashed are those that are decoded, even if someone is writing to the file.
-        data = None if self.shelf is None else read_file(path, LONGEST_REMEMBERED)
+        data = None if self.result_cache is None else read_file(path, MAX_CACHED_FILE_BYTES)
         content = None if data is None else hashlib.sha256(data).digest()
         known = self._known(content, path)
         if known is not None and not self.keeps_pixels:
-            return Sight(content, known)
+            return ReadFile(content, known)
         picture = decode(path, content=data, view_size=self.view_size, max_pixels=self.max_pixels)
         features = self.encoder.embed(picture.pixels) if known is None and self.encoder.concurrent else None
-        return Sight(content, known, picture, features)
+        return ReadFile(content, known, picture, features)
 
-    def finish(self, path: Path, looking: Future[Sight[Finding]]) -> tuple[Finding, Pixels | None]:
+    def complete(self, path: Path, looking: Future[ReadFile[Result]]) -> tuple[Result, Pixels | None]:
         """What is wanted of a file, and its pixels (H, W, 3) as they were judged where they were needed."""
         try:
             sight = looking.result()
@@ -118,12 +118,12 @@ class Sighting(Generic[Finding]):
         assert sight.picture is not None
         features = self.encoder.embed(sight.picture.pixels) if sight.features is None else sight.features
         finding = self.make(Embedding(path, features, sight.picture.width, sight.picture.height))
-        if self.shelf is not None and sight.content is not None:
-            self.shelf.put(sight.content, finding)
+        if self.result_cache is not None and sight.content is not None:
+            self.result_cache.put(sight.content, finding)
         return finding, pixels
 
-    def _known(self, content: bytes | None, path: Path) -> Finding | None:
-        known = None if self.shelf is None or content is None else self.shelf.get(content, path)
+    def _known(self, content: bytes | None, path: Path) -> Result | None:
+        known = None if self.result_cache is None or content is None else self.result_cache.get(content, path)
         if known is None or (known.width or 0) * (known.height or 0) > self.max_pixels:
             return None
         return known

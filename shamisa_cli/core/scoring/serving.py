@@ -12,7 +12,7 @@ from queue import Queue
 from typing import Any, BinaryIO, NoReturn
 
 from shamisa_cli.core.records import BAD_REQUEST, ErrorRecord, ImageRecord
-from shamisa_cli.core.scoring.scorer import Sight, Sighting
+from shamisa_cli.core.scoring.scorer import FileScorer, ReadFile
 
 LONGEST_LINE = 1_000_000
 """Bytes; the longest path of any system takes a tenth of it."""
@@ -34,7 +34,7 @@ class Request:
 
 
 Write = Callable[[Mapping[str, Any]], None]
-_Looking = Future[Sight[ImageRecord]]
+_Looking = Future[ReadFile[ImageRecord]]
 
 
 def read_requests(stream: BinaryIO) -> Iterator[Request]:
@@ -62,23 +62,23 @@ def parse_request(line: bytes) -> Request:
     return Request(asked.get("id"), Path(name))
 
 
-def serve(requests: Iterable[Request], sighting: Sighting[ImageRecord], write: Write, *, jobs: int) -> None:
+def serve(requests: Iterable[Request], scorer: FileScorer[ImageRecord], write: Write, *, jobs: int) -> None:
     """Answer each request with a record and the request's id, in the order they came, each as soon as it is due.
 
     Args:
         requests: may be endless. Whatever iterating over it raises ends the server, once those before are answered.
-        sighting: how pictures are looked at; see `scoring`.
+        scorer: how pictures are looked at; see `scoring`.
         write: called in another thread, one answer at a time.
         jobs: pictures that are worked on at once; a few more wait.
     """
     waiting: Queue[tuple[Request, _Looking | None] | None] = Queue(2 * jobs + 2)
     failures: list[BaseException] = []
-    writer = threading.Thread(target=_answer_all, args=(waiting, sighting, write, failures), name="answer")
+    writer = threading.Thread(target=_answer_all, args=(waiting, scorer, write, failures), name="answer")
     with ThreadPoolExecutor(jobs, thread_name_prefix="read") as threads:
         writer.start()
         try:
             for request in requests:
-                looking = None if request.path is None else threads.submit(sighting.look, request.path)
+                looking = None if request.path is None else threads.submit(scorer.read, request.path)
                 waiting.put((request, looking))
                 if failures:
                     break
@@ -91,7 +91,7 @@ def serve(requests: Iterable[Request], sighting: Sighting[ImageRecord], write: W
 
 def _answer_all(
     waiting: Queue[tuple[Request, _Looking | None] | None],
-    sighting: Sighting[ImageRecord],
+    scorer: FileScorer[ImageRecord],
     write: Write,
     failures: list[BaseException],
 ) -> None:
@@ -99,17 +99,17 @@ def _answer_all(
         if failures:
             continue  # whoever asks must not wait for room in the queue
         try:
-            write(_answer(*next_one, sighting))
+            write(_answer(*next_one, scorer))
         except BaseException as error:
             failures.append(error)
 
 
-def _answer(request: Request, looking: _Looking | None, sighting: Sighting[ImageRecord]) -> dict[str, Any]:
+def _answer(request: Request, looking: _Looking | None, scorer: FileScorer[ImageRecord]) -> dict[str, Any]:
     if request.path is None or looking is None:
         record = ImageRecord("", status="error", error=ErrorRecord(BAD_REQUEST, request.error or ""))
         return {**record.to_json(), "path": None, "id": request.id}
     try:
-        record, _ = sighting.finish(request.path, looking)
+        record, _ = scorer.complete(request.path, looking)
     except MemoryError:
         message = f"{request.path}: there is not enough memory to score it. Try fewer --jobs, or a smaller --view-size."
         record = ImageRecord("", status="error", error=ErrorRecord("too-large", message))

@@ -14,10 +14,10 @@ import numpy.typing as npt
 
 from shamisa_cli.core.encoder.embedder import CropEmbedder
 from shamisa_cli.core.errors import ImageError, InputNotFoundError
-from shamisa_cli.core.probe.mos_table import MIN_ROWS, MosTable, too_few
+from shamisa_cli.core.probe.mos_table import MIN_ROWS, MosTable, too_few_images
 from shamisa_cli.core.probe.protocol import difference_features
 from shamisa_cli.core.scoring.pipeline import embed_files, preprocessing_used
-from shamisa_cli.core.scoring.result_cache import feature_shelf
+from shamisa_cli.core.scoring.result_cache import feature_cache_for
 
 if TYPE_CHECKING:
     from shamisa_cli.core.models.loading import Model
@@ -106,11 +106,11 @@ def _embedded(
     """Features (n, R, D) of files, undefined where one could not be read, and what became of each."""
     encoder = CropEmbedder(model.encoder) if crops else model.encoder
     apart = {"crops": "apart"} if crops else {}
-    shelf = feature_shelf(cache, model, preprocessing_used(encoder, "model") | apart)
+    result_cache = feature_cache_for(cache, model, preprocessing_used(encoder, "model") | apart)
     length = model.encoder.feature_length
     features = np.empty((len(paths), encoder.feature_length // length, length), dtype=np.float32)
     found = []
-    with closing(embed_files(encoder, paths, jobs=jobs, shelf=shelf)) as embeddings:
+    with closing(embed_files(encoder, paths, jobs=jobs, result_cache=result_cache)) as embeddings:
         for row, embedding in enumerate(embeddings):
             if embedding.features is not None:
                 features[row] = embedding.features.reshape(features.shape[1:])
@@ -122,7 +122,7 @@ def _embedded(
 def _features(table: MosTable, kept: Sequence[int], rows: Features, errors: Sequence[ImageError]) -> TableFeatures:
     if len(kept) < MIN_ROWS:
         reason = f" {errors[0]}" if errors else ""
-        raise InputNotFoundError(too_few(len(kept), len(table)) + reason)
+        raise InputNotFoundError(too_few_images(len(kept), len(table)) + reason)
     return TableFeatures(table if not errors else table.take(kept), rows, tuple(errors))
 
 

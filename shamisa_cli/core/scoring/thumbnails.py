@@ -22,7 +22,7 @@ MAP_SIDE = 384
 QUALITY = 60
 
 
-def small_webp(pixels: Pixels, long_side: int) -> bytes:
+def encode_thumbnail(pixels: Pixels, long_side: int) -> bytes:
     """A WebP file of pixels (H, W, 3), made smaller to `long_side` and never larger."""
     picture = Image.fromarray(pixels)
     picture.thumbnail((long_side, long_side), Image.Resampling.BICUBIC, reducing_gap=3.0)
@@ -31,7 +31,7 @@ def small_webp(pixels: Pixels, long_side: int) -> bytes:
     return file.getvalue()
 
 
-class Gallery:
+class Thumbnails:
     """Small WebP files of scored pictures and of their maps, in one nameless file that goes when this is closed.
 
     `add` is a `Watch` for `score_files`, `add_map` a `MapWatch` for `MapWriter`. Memory holds only where each begins.
@@ -42,7 +42,7 @@ class Gallery:
         self._thumbnails: dict[str, tuple[int, int]] = {}
         self._maps: dict[str, tuple[int, int]] = {}
 
-    def __enter__(self) -> Gallery:
+    def __enter__(self) -> Thumbnails:
         return self
 
     def __exit__(
@@ -57,11 +57,11 @@ class Gallery:
 
     def add(self, record: ImageRecord, pixels: Pixels) -> None:
         """Keep a small version of a picture."""
-        self._thumbnails[record.path] = self._kept(small_webp(pixels, THUMBNAIL_SIDE))
+        self._thumbnails[record.path] = self._kept(encode_thumbnail(pixels, THUMBNAIL_SIDE))
 
     def add_map(self, record: ImageRecord, pixels: Pixels, score_map: ScoreMap) -> None:
         """Keep a small version of a picture's map, without frame and legend."""
-        self._maps[record.path] = self._kept(small_webp(overlay(pixels, score_map), MAP_SIDE))
+        self._maps[record.path] = self._kept(encode_thumbnail(overlay(pixels, score_map), MAP_SIDE))
 
     def thumbnail(self, path: str) -> bytes | None:
         """The small version of the picture a record names; None where none was added."""

@@ -67,17 +67,17 @@ def batch_source(
 
     def batches(start_step: int) -> Iterator[TrainingBatch]:
         pin = place.device.type == "cuda"
-        return ahead(from_workers(stream(start_step).__iter__, workers=workers, pin=pin), place.device)
+        return prefetch(worker_items(stream(start_step).__iter__, workers=workers, pin=pin), place.device)
 
     stream(0)
     return batches
 
 
-def from_workers(stream: Callable[[], Iterator[Item]], *, workers: int, pin: bool) -> Iterator[Item]:
+def worker_items(stream: Callable[[], Iterator[Item]], *, workers: int, pin: bool) -> Iterator[Item]:
     """The items of a stream that worker processes make, in order.
 
     Args:
-        stream: called in each worker, so it can be pickled; gives the items that are that worker's, see `own_steps`.
+        stream: called in each worker, so it can be pickled; gives the items that are that worker's, see `worker_steps`.
         workers: how many; 0 makes all items in this process.
         pin: put them into page-locked memory.
 
@@ -103,7 +103,7 @@ def from_workers(stream: Callable[[], Iterator[Item]], *, workers: int, pin: boo
         ) from error
 
 
-def ahead(batches: Iterable[SomeBatch], device: torch.device) -> Iterator[SomeBatch]:
+def prefetch(batches: Iterable[SomeBatch], device: torch.device) -> Iterator[SomeBatch]:
     """The batches on the device; a GPU copies each one while it computes on the one before."""
     if device.type != "cuda":
         for batch in batches:

@@ -19,8 +19,8 @@ from shamisa_cli.core.images.decoding import decode
 from shamisa_cli.core.training.relational.ordered_sets import (
     STRIDE,
     TARGETS,
+    MaskedOperator,
     OrderedSet,
-    Region,
     SetKind,
     draw_ordered_set,
 )
@@ -184,11 +184,11 @@ def _set_tiles(drawn: OrderedSet) -> list[tuple[int, tuple[Image.Image, str]]]:
     return list(zip(places, [*pictures, *masks[:MASKS], *maps], strict=True))
 
 
-def _caption(region: Region, shared: bool) -> str:
+def _caption(region: MaskedOperator, shared: bool) -> str:
     return f"{region.step.operator} {region.intensity:.1f}" + (", both" if shared else "")
 
 
-def _mask_tile(region: Region) -> Image.Image:
+def _mask_tile(region: MaskedOperator) -> Image.Image:
     return picture_tile(region.mask.expand(3, -1, -1), SET_TILE)
 
 

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from shamisa_cli.core.errors import SettingError, TrainingError
-from shamisa_cli.core.graphs.crops import NodeTable
+from shamisa_cli.core.graphs.crops import CropTable
 from shamisa_cli.core.training.pretraining.batches import BatchSettings
 
 BACKENDS = {"cpu": "gloo", "cuda": "cpu:gloo,cuda:nccl"}
@@ -70,7 +70,7 @@ class World:
         """
         return _references_first(self.gathered(rows), self.size, references)
 
-    def gathered_nodes(self, nodes: NodeTable, batch: BatchSettings) -> NodeTable:
+    def gathered_nodes(self, nodes: CropTable, batch: BatchSettings) -> CropTable:
         """The record of the global batch, on the CPU: samples are counted on from one process to the next.
 
         Args:
@@ -84,7 +84,7 @@ class World:
         # Float64 holds every entry exactly, so that one message takes them all.
         rows = _everyone(torch.stack([column.double() for _, column in columns], dim=1), self)
         table = _references_first(rows, self.size, batch.references)
-        return NodeTable(**{name: table[:, k].to(column.dtype) for k, (name, column) in enumerate(columns)})
+        return CropTable(**{name: table[:, k].to(column.dtype) for k, (name, column) in enumerate(columns)})
 
     def mean(self, value: Tensor) -> Tensor:
         """The mean over all processes of a tensor; carries no gradient."""

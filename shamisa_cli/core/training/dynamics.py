@@ -21,7 +21,7 @@ from torch import Tensor
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import InputNotFoundError, SettingError, TrainingError
 from shamisa_cli.core.networks.backbones import build_backbone
-from shamisa_cli.core.networks.encoder import Encoder
+from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.networks.initial_weights import initial_state
 from shamisa_cli.core.probe.mos_table import MIN_ROWS, MosTable
 from shamisa_cli.core.probe.protocol import run_protocol
@@ -130,7 +130,7 @@ def probe_checkpoints(
         if weights is None:
             continue
         agreement = _agreement(
-            Encoder.create(encoder, weights, device), benchmark, step, key, jobs=jobs, on_picture=on_picture
+            TorchEncoder.create(encoder, weights, device), benchmark, step, key, jobs=jobs, on_picture=on_picture
         )
         append_agreement(run.path / RECORDS_FILE, agreement)
         known = sorted([*known, agreement], key=_step_of)
@@ -179,7 +179,13 @@ def _weights(run: RunFolder, config: TrainingConfig, step: int) -> dict[str, Ten
 
 
 def _agreement(
-    encoder: Encoder, benchmark: Benchmark, step: int, key: str, *, jobs: int | None, on_picture: Callable[[int], None]
+    encoder: TorchEncoder,
+    benchmark: Benchmark,
+    step: int,
+    key: str,
+    *,
+    jobs: int | None,
+    on_picture: Callable[[int], None],
 ) -> StepAgreement:
     table = benchmark.table
     rows, features = [], []

@@ -52,6 +52,6 @@ def random_crop(photo: Image.Image, scale: float, size: int, rng: np.random.Gene
     return photo.resize((size, size), Image.Resampling.BICUBIC, box=box)
 
 
-def stacked(crops: Sequence[Image.Image]) -> Tensor:
+def stack_crops(crops: Sequence[Image.Image]) -> Tensor:
     """RGB pictures of one size as one tensor (M, 3, H, W), uint8."""
     return torch.from_numpy(np.stack([np.asarray(crop) for crop in crops])).permute(0, 3, 1, 2).contiguous()

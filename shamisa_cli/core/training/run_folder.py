@@ -11,7 +11,7 @@ from typing import Any
 
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.errors import SettingError, TrainingError
-from shamisa_cli.core.overrides import differences, overridden
+from shamisa_cli.core.overrides import differences, with_overrides
 from shamisa_cli.core.training.checkpoints import CheckpointStore
 from shamisa_cli.core.training.settings import Settings, defaults
 
@@ -19,7 +19,7 @@ SCHEMA = 1
 
 
 @dataclass(frozen=True)
-class Photographs:
+class PhotoRecord:
     """Which photographs a run draws from.
 
     Attributes:
@@ -35,12 +35,12 @@ class Photographs:
     fingerprint: str
 
 
-def photographs(
+def photo_record(
     pristine_inputs: Sequence[Path], pristine: Sequence[Path], real_inputs: Sequence[Path], real: Sequence[Path]
-) -> Photographs:
+) -> PhotoRecord:
     """The record of what was named and what was found there."""
     listing = [[(path.name, path.stat().st_size) for path in paths] for paths in (pristine, real)]
-    return Photographs(
+    return PhotoRecord(
         tuple(str(path.absolute()) for path in pristine_inputs),
         tuple(str(path.absolute()) for path in real_inputs),
         len(pristine),
@@ -61,7 +61,7 @@ class RunRecord:
     """
 
     config: Settings
-    photographs: Photographs
+    photographs: PhotoRecord
     command: str = ""
     processes: int = 1
 
@@ -78,8 +78,8 @@ class RunRecord:
         if data["schema"] != SCHEMA:
             raise TrainingError(f"It was written by another release of this program (schema {data['schema']}).")
         entries = {name: value for name, value in data.items() if name not in ("schema", "task", "config")}
-        config = overridden(defaults(data.get("task", "shamisa")), data["config"])
-        return overridden(cls(config, Photographs((), (), 0, 0, "")), entries)
+        config = with_overrides(defaults(data.get("task", "shamisa")), data["config"])
+        return with_overrides(cls(config, PhotoRecord((), (), 0, 0, "")), entries)
 
 
 @dataclass(frozen=True)
@@ -176,5 +176,5 @@ class RunFolder:
             temporary.write_text(json.dumps(record.to_json(), indent=2) + "\n", encoding="utf-8")
 
 
-def _counted(found: Photographs) -> str:
+def _counted(found: PhotoRecord) -> str:
     return f"{found.pristine_count} pristine and {found.real_count} real photographs"

@@ -19,7 +19,7 @@ BatchSource = Callable[[int], Iterable[Batch]]
 """Called with the step to begin at; gives that step's batch and all later ones in order, on the device."""
 
 
-class Work(Protocol):
+class TrainingStep(Protocol):
     """The learner, the optimiser and one step of a run; on a GPU nothing here waits but where it says so.
 
     Attributes:
@@ -40,12 +40,12 @@ class Work(Protocol):
     @property
     def names(self) -> Mapping[Tensor, str]: ...
     @property
-    def numbers(self) -> tuple[str, ...]: ...
+    def metric_names(self) -> tuple[str, ...]: ...
     @property
     def needs_start(self) -> bool:
         """Whether the weights that the run began with are compared with."""
 
-    def keep_start(self) -> None:
+    def remember_start(self) -> None:
         """Take the weights as they are now for those that the run began with."""
 
     def gradients(self, batch: Any, step: int) -> Tensor:
@@ -54,16 +54,16 @@ class Work(Protocol):
     def descend(self, step: int) -> None:
         """Move the weights down their gradients."""
 
-    def told(self, step: int, values: Mapping[str, float], speed: Speed) -> Metrics:
+    def to_metrics(self, step: int, values: Mapping[str, float], speed: Speed) -> Metrics:
         """The line for metrics.jsonl, from the numbers of a step."""
 
-    def scale(self) -> dict[str, float]:
+    def scaler_state(self) -> dict[str, float]:
         """What a checkpoint holds beside tensors."""
 
-    def restore_scale(self, numbers: Mapping[str, float]) -> None:
+    def restore_scaler(self, numbers: Mapping[str, float]) -> None:
         """Put back what `scale` gave, from among other numbers."""
 
-    def may_overflow(self) -> bool:
+    def scaler_overflowed(self) -> bool:
         """Whether a gradient that is not finite is no fault; waits for the device."""
 
 
@@ -78,7 +78,7 @@ class Task(Protocol):
     ) -> BatchSource:
         """Where batches come from. Raises SettingError if photographs and settings do not go together."""
 
-    def work(self, config: Any, world: World, *, begun: bool) -> Work:
+    def work(self, config: Any, world: World, *, begun: bool) -> TrainingStep:
         """What computes steps; of a run that has `begun`, the weights come from its checkpoint."""
 
     def save(self, run: RunFolder, record: RunRecord, work: Any, *, seconds: float) -> None:

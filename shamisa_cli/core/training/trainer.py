@@ -20,7 +20,7 @@ from shamisa_cli.core.training.metrics import Metrics, MetricsLog, Speed
 from shamisa_cli.core.training.optimiser import broken_gradient, optimiser_tensors, restore_optimiser
 from shamisa_cli.core.training.run_folder import RunFolder
 from shamisa_cli.core.training.settings import Settings
-from shamisa_cli.core.training.task import BatchSource, Work
+from shamisa_cli.core.training.task import BatchSource, TrainingStep
 from shamisa_cli.core.training.tasks import task_of
 
 CHECKPOINT_EVERY = 100
@@ -69,7 +69,7 @@ class Trainer:
         self.work = task_of(config).work(config, self._world, begun=latest is not None)
         self.learner: Any = self.work.learner
         crops = config.crops * self._world.size
-        self._readings = Readings(self.work, crops, STEPS_UNSEEN if self._world.device.type == "cuda" else 1)
+        self._readings = PendingMetrics(self.work, crops, STEPS_UNSEEN if self._world.device.type == "cuda" else 1)
         self._resume_from(latest)
 
     def train(
@@ -109,7 +109,7 @@ class Trainer:
             while True:
                 ending = self.step >= self.config.steps or self._world.any(bool(stop and stop()))
                 if self.step > saved and (ending or self.step % self._checkpoint_every == 0):
-                    self._look()
+                    self._check_finite()
                     tell()
                     saved = self.step
                     if log:
@@ -134,7 +134,7 @@ class Trainer:
         try:
             self._readings.add(self.step, self.work.gradients(batch, self.step))
             if self._readings.due:
-                self._look()
+                self._check_finite()
             self.work.descend(self.step)
         except torch.cuda.OutOfMemoryError as error:
             raise TrainingError(
@@ -145,12 +145,12 @@ class Trainer:
         self.step += 1
         self.seconds += elapsed
 
-    def _look(self) -> None:
+    def _check_finite(self) -> None:
         """Fetch the numbers of the latest steps. Raises TrainingError naming the first that is not finite."""
         for step, values in self._readings.fetch().items():
             broken = [name for name, value in values.items() if not math.isfinite(value)]
             if broken == ["grad_norm"]:
-                if not self.work.may_overflow():
+                if not self.work.scaler_overflowed():
                     raise TrainingError(
                         f"The gradient of {broken_gradient(self.work.names)} is not finite at step {step}. "
                         f"{self._what_to_try()}"
@@ -176,7 +176,7 @@ class Trainer:
         if self._world.device.type == "cuda":
             groups["rng"]["cuda"] = torch.cuda.get_rng_state(self._world.device)
         tensors = {f"{group}.{name}": value for group, named in groups.items() for name, value in named.items()}
-        numbers = {"seconds": self.seconds, **self.work.scale()}
+        numbers = {"seconds": self.seconds, **self.work.scaler_state()}
         self.run_folder.checkpoints.save(Checkpoint(self.step, tensors, numbers))
 
     def _resume_from(self, latest: Checkpoint | None) -> None:
@@ -187,7 +187,7 @@ class Trainer:
         if latest is not None and self.work.needs_start:
             self._restore(latest if latest.step == 0 else self.run_folder.checkpoints.load(0))
         if self.work.needs_start:
-            self.work.keep_start()
+            self.work.remember_start()
         if latest is not None:
             self._restore(latest)
 
@@ -204,13 +204,13 @@ class Trainer:
         torch.set_rng_state(groups["rng"]["cpu"])
         if self._world.device.type == "cuda" and "cuda" in groups["rng"]:
             torch.cuda.set_rng_state(groups["rng"]["cuda"], self._world.device)
-        self.work.restore_scale(checkpoint.numbers)
+        self.work.restore_scaler(checkpoint.numbers)
         self.step = checkpoint.step
         self.seconds = checkpoint.numbers["seconds"]
 
 
 @dataclass
-class Readings:
+class PendingMetrics:
     """Collects the numbers of some steps, fetches them from the device together, and shares the time among them.
 
     Attributes:
@@ -219,7 +219,7 @@ class Readings:
         every: after how many steps it is time to fetch.
     """
 
-    work: Work
+    work: TrainingStep
     crops: int
     every: int
     _unseen: dict[int, Tensor] = field(default_factory=dict)
@@ -246,7 +246,7 @@ class Readings:
         if not self._unseen:
             return {}
         rows = torch.stack(list(self._unseen.values())).tolist()
-        names = self.work.numbers
+        names = self.work.metric_names
         fetched = {step: dict(zip(names, row, strict=True)) for step, row in zip(self._unseen, rows, strict=True)}
         self._unseen.clear()
         self._seen |= fetched
@@ -258,7 +258,7 @@ class Readings:
             return []
         seconds, share = self._seconds / len(self._seen), self._waited / self._seconds
         speed = Speed(self.crops, self.crops / seconds, share)
-        told = [self.work.told(step, values, speed) for step, values in self._seen.items()]
+        told = [self.work.to_metrics(step, values, speed) for step, values in self._seen.items()]
         self._seen.clear()
         self._seconds = self._waited = 0.0
         return told

@@ -15,10 +15,10 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from shamisa_cli.core.cluster import ray_job, retrying
-from shamisa_cli.core.cluster.parts import Made, Part, divide, make_part
+from shamisa_cli.core.cluster.parts import Made, Part, split_into_parts, write_part
 from shamisa_cli.core.cluster.ray_job import _gathered, _Worker
-from shamisa_cli.core.cluster.retrying import TRIES, answering, persistent
-from shamisa_cli.core.cluster.row_makers import FeatureMaker, Kind, Maker, Recipe, ScoreMaker
+from shamisa_cli.core.cluster.retrying import TRIES, as_os_errors, with_retries
+from shamisa_cli.core.cluster.row_makers import FeatureRows, Kind, Recipe, RowMaker, ScoreRows
 from shamisa_cli.core.cluster.sources import Sources, find_sources
 from shamisa_cli.core.cluster.store import Store, open_parts
 from shamisa_cli.core.errors import ModelError, ShamisaError
@@ -37,13 +37,13 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     fsspec.filesystem("memory").rm("/out", recursive=True)
 
 
-def make_all(parts: list[Part], maker: Maker, store: Store) -> list[Made]:
-    return [make_part(part, maker, store) for part in parts]
+def make_all(parts: list[Part], maker: RowMaker, store: Store) -> list[Made]:
+    return [write_part(part, maker, store) for part in parts]
 
 
 def test_parts_together_hold_every_picture_once_with_its_score(model: Model, photos: Path, store: Store) -> None:
-    parts = divide(find_sources([photos]), 4)
-    made = make_all(parts, ScoreMaker(model, "model"), store)
+    parts = split_into_parts(find_sources([photos]), 4)
+    made = make_all(parts, ScoreRows(model, "model"), store)
     assert sum(one.rows for one in made) == 13
     assert [error for one in made for error in one.errors] == [
         f"{photos}/broken.jpg is not a picture this program knows, whatever its name says. "
@@ -56,20 +56,20 @@ def test_parts_together_hold_every_picture_once_with_its_score(model: Model, pho
 
 
 def test_what_is_there_is_not_made_again(model: Model, photos: Path, store: Store) -> None:
-    maker = ScoreMaker(model, "model")
-    make_all(divide(find_sources([photos]), 3), maker, store)
+    maker = ScoreRows(model, "model")
+    make_all(split_into_parts(find_sources([photos]), 3), maker, store)
     (photos / "broken.jpg").unlink()
     os.utime(photos / "00.jpg", ns=(0, 0))
     (photos / "01.jpg").unlink()
     (photos / "new.jpg").write_bytes((photos / "02.jpg").read_bytes())
-    made = make_all(divide(find_sources([photos]), 3), maker, store)
+    made = make_all(split_into_parts(find_sources([photos]), 3), maker, store)
     assert (sum(one.rows for one in made), sum(one.reused for one in made)) == (12, 10)
     paths = open_parts(store.address).to_table(columns=["path"])["path"].to_pylist()
     assert sorted(paths) == sorted(str(path) for path in photos.iterdir())
 
 
 def test_features_in_parts_are_those_of_embed(model: Model, photos: Path, tmp_path: Path) -> None:
-    made = make_all(divide(find_sources([photos]), 1), FeatureMaker(model, "model"), Store(str(tmp_path)))
+    made = make_all(split_into_parts(find_sources([photos]), 1), FeatureRows(model, "model"), Store(str(tmp_path)))
     assert (made[0].rows, len(made[0].errors)) == (12, 1)
     table = load_features(tmp_path / made[0].name)
     for path, features in zip(table.paths, table.features, strict=True):
@@ -79,8 +79,8 @@ def test_features_in_parts_are_those_of_embed(model: Model, photos: Path, tmp_pa
 
 def test_a_part_whose_rows_are_damaged_is_made_anew(model: Model, photos: Path, tmp_path: Path) -> None:
     store = Store(str(tmp_path / "out"))
-    maker = ScoreMaker(model, "model")
-    parts = divide(find_sources([photos]), 1)
+    maker = ScoreRows(model, "model")
+    parts = split_into_parts(find_sources([photos]), 1)
     (made,) = make_all(parts, maker, store)
     whole = (tmp_path / "out" / made.name).read_bytes()
     (tmp_path / "out" / made.name).write_bytes(whole[:4] + bytes(196) + whole[200:])
@@ -92,7 +92,7 @@ def test_a_part_whose_rows_are_damaged_is_made_anew(model: Model, photos: Path, 
 def test_features_that_are_there_are_not_made_again(model: Model, photos: Path, tar: bytes, store: Store) -> None:
     (photos / "broken.jpg").unlink()
     (photos / "000.tar").write_bytes(tar)
-    parts = divide(find_sources([photos]), 2)
+    parts = split_into_parts(find_sources([photos]), 2)
     maker = Recipe("features").maker(model)
     first = make_all(parts, maker, store)
     assert [one.reused for one in first] == [0, 0, 0]
@@ -101,7 +101,7 @@ def test_features_that_are_there_are_not_made_again(model: Model, photos: Path, 
     features = open_parts(store.address).to_table()["features"].to_pylist()
 
     (photos / "00.jpg").unlink()
-    again = make_all(divide(find_sources([photos]), 2), maker, store)
+    again = make_all(split_into_parts(find_sources([photos]), 2), maker, store)
     assert (sum(one.rows for one in again), sum(one.reused for one in again)) == (23, 23)
     assert [row in features for row in open_parts(store.address).to_table()["features"].to_pylist()] == [True] * 23
 
@@ -110,9 +110,9 @@ def test_a_tar_is_a_part(model: Model, photos: Path, tar: bytes, tmp_path: Path,
     for folder in ("a", "b"):
         (tmp_path / "tars" / folder).mkdir(parents=True)
         (tmp_path / "tars" / folder / "000.tar").write_bytes(tar)
-    parts = divide(find_sources([tmp_path / "tars"]), 5)
+    parts = split_into_parts(find_sources([tmp_path / "tars"]), 5)
     assert len({part.name for part in parts}) == len(parts) == 2
-    maker = ScoreMaker(model, "model")
+    maker = ScoreRows(model, "model")
     assert [one.rows for one in make_all(parts, maker, store)] == [12, 12]
     assert [one.reused for one in make_all(parts, maker, store)] == [12, 12]
     scores = open_parts(store.address).to_table(filter=pc.ends_with(pc.field("path"), "a/000.tar"))["score"].to_pylist()
@@ -120,7 +120,7 @@ def test_a_tar_is_a_part(model: Model, photos: Path, tar: bytes, tmp_path: Path,
 
     first = Path(parts[0].sources[0].path)
     first.write_bytes(tar[:-2000])
-    again = make_all(divide(find_sources([tmp_path / "tars"]), 5), maker, store)
+    again = make_all(split_into_parts(find_sources([tmp_path / "tars"]), 5), maker, store)
     assert [one.reused for one in again] == [0, 12]
 
 
@@ -129,14 +129,14 @@ def test_what_was_wrong_with_a_tar_is_said_again_when_it_is_there(
     model: Model, tar: bytes, tmp_path: Path, store: Store, kind: Kind
 ) -> None:
     (tmp_path / "cut.tar").write_bytes(tar[: len(tar) // 2])
-    parts = divide(find_sources([tmp_path / "cut.tar"]), 1)
+    parts = split_into_parts(find_sources([tmp_path / "cut.tar"]), 1)
     maker = Recipe(kind).maker(model)
     (made,) = make_all(parts, maker, store)
     assert made.unreadable == 1
     assert "damaged or cut short" in made.errors[0]
     assert make_all(parts, maker, store) == [replace(made, reused=made.rows)]
     (tmp_path / "cut.tar").write_bytes(tar)
-    (again,) = make_all(divide(find_sources([tmp_path / "cut.tar"]), 1), maker, store)
+    (again,) = make_all(split_into_parts(find_sources([tmp_path / "cut.tar"]), 1), maker, store)
     assert (again.rows, again.reused, again.unreadable, again.errors) == (12, 0, 0, ())
 
 
@@ -151,8 +151,8 @@ def test_names_that_are_no_text_are_opened_and_escaped_in_the_table(
     out = str(tmp_path / "out")
     for reused in (0, 13):
         for address in (odd, f"file://{odd}"):
-            parts = [Part.from_json(part.to_json()) for part in divide(find_sources([address]), 1)]
-            made = make_all(parts, ScoreMaker(model, "model"), Store(f"{out}-{len(str(address))}"))
+            parts = [Part.from_json(part.to_json()) for part in split_into_parts(find_sources([address]), 1)]
+            made = make_all(parts, ScoreRows(model, "model"), Store(f"{out}-{len(str(address))}"))
             assert sum(one.rows for one in made) == 14
             assert sum(one.reused for one in made) == reused
             assert sum(one.unreadable for one in made) == 1
@@ -163,34 +163,34 @@ def test_names_that_are_no_text_are_opened_and_escaped_in_the_table(
 
 
 def test_the_job_is_not_read_as_a_whole_before_it_is_one(model: Model, photos: Path, tmp_path: Path) -> None:
-    parts = divide(find_sources([photos]), 3)
+    parts = split_into_parts(find_sources([photos]), 3)
     store = Store(str(tmp_path / "out"))
     with pytest.raises(ModelError, match="no part"):
         open_parts(store.address)
-    make_all(parts[:1] + parts[2:], ScoreMaker(model, "model"), store)
+    make_all(parts[:1] + parts[2:], ScoreRows(model, "model"), store)
     with pytest.raises(ModelError, match=r"1 of 3 parts are missing .* the first is 2/3"):
         open_parts(store.address)
-    make_part(parts[1], ScoreMaker(model, 96), store)
+    write_part(parts[1], ScoreRows(model, 96), store)
     with pytest.raises(ModelError, match="different models or settings"):
         open_parts(store.address)
-    make_part(parts[1], ScoreMaker(model, "model"), store)
+    write_part(parts[1], ScoreRows(model, "model"), store)
     assert open_parts(store.address).count_rows() == 13
 
 
 def test_a_file_is_no_folder_of_parts(model: Model, photos: Path, tmp_path: Path) -> None:
-    (made,) = make_all(divide(find_sources([photos]), 1), ScoreMaker(model, "model"), Store(str(tmp_path)))
+    (made,) = make_all(split_into_parts(find_sources([photos]), 1), ScoreRows(model, "model"), Store(str(tmp_path)))
     with pytest.raises(ModelError, match="is a file; open_parts takes the folder"):
         open_parts(tmp_path / made.name)
 
 
 def test_an_empty_part_is_a_file_too(model: Model, store: Store) -> None:
     part = Part("part-00001-of-00001.parquet", ())
-    assert make_part(part, ScoreMaker(model, "model"), store).rows == 0
+    assert write_part(part, ScoreRows(model, "model"), store).rows == 0
     assert open_parts(store.address).count_rows() == 0
 
 
 def test_a_part_survives_the_way_to_a_worker(photos: Path) -> None:
-    for part in divide(find_sources([photos]), 2):
+    for part in split_into_parts(find_sources([photos]), 2):
         assert Part.from_json(part.to_json()) == part
 
 
@@ -205,19 +205,19 @@ def test_a_store_that_does_not_answer_is_asked_again() -> None:
             raise answer
         return answer
 
-    assert persistent(make, waits.append) is made
+    assert with_retries(make, waits.append) is made
     assert waits == [1, 2]
     answers += [ConnectionError() for _ in range(TRIES)]
     with pytest.raises(ConnectionError):
-        persistent(make, waits.append)
+        with_retries(make, waits.append)
     assert answers == []
     answers += [FileNotFoundError(), made]
     with pytest.raises(FileNotFoundError):
-        persistent(make, waits.append)
+        with_retries(make, waits.append)
 
 
 def test_a_store_that_fails_in_its_own_words_is_quoted_with_its_address() -> None:
-    with pytest.raises(OSError, match="credentials") as caught, answering("s3://bucket/photos"):
+    with pytest.raises(OSError, match="credentials") as caught, as_os_errors("s3://bucket/photos"):
         raise RuntimeError("Unable to locate credentials")
     assert (caught.value.filename, caught.value.strerror) == (
         "s3://bucket/photos", "RuntimeError: Unable to locate credentials"
@@ -241,7 +241,7 @@ def test_a_picture_that_could_not_be_fetched_is_fetched_again_and_no_other(
     monkeypatch.setattr(retrying, "FIRST_WAIT", 0)
     sources = Sources(find_sources([f"{bucket}/photos"]).pictures, ())
     store = Store("memory://bucket/out")
-    (made,) = make_all(divide(sources, 1), ScoreMaker(model, "model"), store)
+    (made,) = make_all(split_into_parts(sources, 1), ScoreRows(model, "model"), store)
     assert (made.rows, made.errors) == (12, ())
     assert {opened[f"/bucket/photos/{number:02}.jpg"] for number in range(12)} == {2}
 
@@ -250,9 +250,9 @@ def test_a_part_that_cannot_be_made_stops_no_other(
     model: Model, tiny_model: Path, photos: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worker = _Worker(
-        Recipe("scores", str(tiny_model), device="cpu"), store, ScoreMaker(model, "model").schema.metadata, readers=2
+        Recipe("scores", str(tiny_model), device="cpu"), store, ScoreRows(model, "model").schema.metadata, readers=2
     )
-    first, *others = divide(find_sources([photos]), 3)
+    first, *others = split_into_parts(find_sources([photos]), 3)
     monkeypatch.setattr(retrying, "FIRST_WAIT", 0)
     cut = Part(first.name, (FileStamp(str(photos), 1, 1), *first.sources))  # a folder, which cannot be read
     answers = [worker({"part": part.to_json()}) for part in (cut, *others)]
@@ -272,23 +272,23 @@ def test_whatever_goes_wrong_with_a_part_is_said_of_that_part(
 ) -> None:
     store = Store(str(tmp_path / "out"))
     worker = _Worker(
-        Recipe("scores", str(tiny_model), device="cpu"), store, ScoreMaker(model, "model").schema.metadata, readers=2
+        Recipe("scores", str(tiny_model), device="cpu"), store, ScoreRows(model, "model").schema.metadata, readers=2
     )
 
     def fail(*_given: object, **_settings: object) -> Made:
         raise error
 
-    monkeypatch.setattr(ray_job, "make_part", fail)
-    (part,) = divide(find_sources([photos]), 1)
+    monkeypatch.setattr(ray_job, "write_part", fail)
+    (part,) = split_into_parts(find_sources([photos]), 1)
     assert worker({"part": part.to_json()}) == {"failure": f"{part.name}: {str(error) or 'MemoryError'}"}
 
 
 def test_a_tar_that_was_gone_is_made_when_it_is_there(model: Model, tar: bytes, tmp_path: Path, store: Store) -> None:
-    maker = ScoreMaker(model, "model")
+    maker = ScoreRows(model, "model")
     late = tmp_path / "late.tar"
 
     def made() -> tuple[int, int, int]:
-        (one,) = make_all(divide(find_sources([], listed=[late]), 1), maker, store)
+        (one,) = make_all(split_into_parts(find_sources([], listed=[late]), 1), maker, store)
         return one.rows, one.reused, one.unreadable
 
     assert made() == made() == (1, 0, 1)
@@ -306,18 +306,18 @@ def test_a_model_that_is_another_one_on_a_worker_makes_no_rows(model: Model, tin
         _Worker(
             Recipe("scores", str(tiny_model), device="cpu"),
             store,
-            ScoreMaker(other, "model").schema.metadata,
+            ScoreRows(other, "model").schema.metadata,
             readers=1,
         )
 
 
 def test_parts_of_a_model_that_was_renamed_are_read_together(model: Model, photos: Path, tmp_path: Path) -> None:
     store = Store(str(tmp_path / "out"))
-    first, second = divide(find_sources([photos]), 2)
-    for kind in (ScoreMaker, FeatureMaker):
+    first, second = split_into_parts(find_sources([photos]), 2)
+    for kind in (ScoreRows, FeatureRows):
         for part, name in ((first, "before"), (second, "after")):
-            make_part(part, kind(replace(model, name=name), "model"), store)
-        assert open_parts(store.address).count_rows() == (13 if kind is ScoreMaker else 12)
+            write_part(part, kind(replace(model, name=name), "model"), store)
+        assert open_parts(store.address).count_rows() == (13 if kind is ScoreRows else 12)
     (tmp_path / "out" / first.name).write_bytes(b"PAR1 and then nothing")
     with pytest.raises(ModelError, match=f"{first.name} .* is damaged"):
         open_parts(store.address)
@@ -325,9 +325,9 @@ def test_parts_of_a_model_that_was_renamed_are_read_together(model: Model, photo
 
 @pytest.mark.parametrize("readers", [1, 3, 20])
 def test_reading_ahead_changes_nothing(model: Model, photos: Path, tmp_path: Path, readers: int) -> None:
-    (part,) = divide(find_sources([photos]), 1)
-    maker = ScoreMaker(model, "model")
+    (part,) = split_into_parts(find_sources([photos]), 1)
+    maker = ScoreRows(model, "model")
     stores = [Store(str(tmp_path / name)) for name in ("default", "other")]
-    make_part(part, maker, stores[0])
-    make_part(part, maker, stores[1], readers=readers)
+    write_part(part, maker, stores[0])
+    write_part(part, maker, stores[1], readers=readers)
     assert stores[1].read(part.name).equals(stores[0].read(part.name))  # type: ignore[union-attr]

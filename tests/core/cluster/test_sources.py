@@ -11,7 +11,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from shamisa_cli.core.cluster import sources
-from shamisa_cli.core.cluster.sources import contents, find_sources, members
+from shamisa_cli.core.cluster.sources import find_sources, iter_tar, read_bytes
 from shamisa_cli.core.errors import ImageError, InputNotFoundError, SettingError
 from shamisa_cli.core.scoring.feature_table import FileStamp
 
@@ -33,7 +33,7 @@ def test_object_stores_give_pictures_and_tars_under_addresses_that_open(bucket: 
     found = find_sources([bucket])
     assert [stamp.path for stamp in found.pictures] == [f"{bucket}/photos/{name}" for name in jpegs]
     assert [stamp.path for stamp in found.tars] == [f"{bucket}/tars/000.tar"]
-    assert [contents(stamp) for stamp in found.pictures] == list(jpegs.values())
+    assert [read_bytes(stamp) for stamp in found.pictures] == list(jpegs.values())
     assert [stamp.size for stamp in found.pictures] == [len(data) for data in jpegs.values()]
     assert find_sources([f"{bucket}/photos/0*.jpg"]).pictures == found.pictures[:10]
     assert find_sources([f"{bucket}/photos/03.jpg"]).pictures == found.pictures[3:4]
@@ -41,7 +41,7 @@ def test_object_stores_give_pictures_and_tars_under_addresses_that_open(bucket: 
 
 def test_the_pictures_in_a_tar_have_addresses_that_open(bucket: str, jpegs: dict[str, bytes]) -> None:
     (tar,) = find_sources([f"{bucket}/tars"]).tars
-    inside = dict(members(tar))
+    inside = dict(iter_tar(tar))
     assert list(inside.values()) == list(jpegs.values())
     for stamp, content in inside.items():
         with fsspec.open(stamp.path, "rb") as stream:
@@ -55,7 +55,7 @@ def test_a_tar_that_was_cut_gives_what_comes_before_the_cut_and_says_so(
     data = gzip.compress(tar) if packed else tar
     path = tmp_path / ("0.tar.gz" if packed else "0.tar")
     path.write_bytes(data[: len(data) // 2])
-    *before, (last, error) = members(FileStamp.of(path))
+    *before, (last, error) = iter_tar(FileStamp.of(path))
     assert [content for _, content in before] == list(jpegs.values())[: len(before)]
     assert 3 < len(before) < 12
     assert last.path == str(path)
@@ -64,7 +64,7 @@ def test_a_tar_that_was_cut_gives_what_comes_before_the_cut_and_says_so(
 
 
 def test_a_picture_that_is_gone_is_an_error_of_its_own(tmp_path: Path) -> None:
-    gone = contents(FileStamp(str(tmp_path / "gone.jpg"), 1, 1))
+    gone = read_bytes(FileStamp(str(tmp_path / "gone.jpg"), 1, 1))
     assert isinstance(gone, ImageError)
     assert gone.kind == "missing"
 
@@ -100,7 +100,7 @@ def test_a_tar_with_headers_that_make_no_sense_is_damaged(
             archive.addfile(information, BytesIO(jpegs["00.jpg"]))
     fsspec.filesystem("memory").pipe_file("/bucket/odd.tar", stream.getvalue())
     (tar,) = find_sources([f"{bucket}/odd.tar"]).tars
-    (_, first), (_, error) = members(tar)
+    (_, first), (_, error) = iter_tar(tar)
     assert first == jpegs["00.jpg"]
     assert isinstance(error, ImageError)
     assert "damaged or cut short" in str(error)
@@ -114,9 +114,9 @@ def test_what_is_too_large_for_a_picture_is_not_read(
     found = find_sources([bucket])
     unsized = [replace(stamp, size=0) for stamp in found.pictures]
     for given in (
-        [contents(stamp) for stamp in found.pictures],
-        [contents(stamp) for stamp in unsized],
-        [content for _, content in members(found.tars[0])],
+        [read_bytes(stamp) for stamp in found.pictures],
+        [read_bytes(stamp) for stamp in unsized],
+        [content for _, content in iter_tar(found.tars[0])],
     ):
         for data, content in zip(jpegs.values(), given, strict=True):
             if len(data) <= most:
@@ -132,8 +132,8 @@ def test_what_is_gone_from_a_list_is_kept_and_says_so(photos: Path, bucket: str)
     assert [stamp.path for stamp in found.pictures] == sorted(
         [str(photos / "00.jpg"), str(photos / "01.jpg"), *gone[:2]]
     )
-    said = [contents(stamp) for stamp in found.pictures if stamp.path in gone]
-    said += [content for tar in found.tars for _, content in members(tar)]
+    said = [read_bytes(stamp) for stamp in found.pictures if stamp.path in gone]
+    said += [content for tar in found.tars for _, content in iter_tar(tar)]
     assert len(said) == 4
     for error in said:
         assert isinstance(error, ImageError)
@@ -148,7 +148,7 @@ def test_a_picture_in_a_tar_may_be_named_by_its_address(bucket: str, jpegs: dict
     found = find_sources([address])
     assert [stamp.path for stamp in found.pictures] == [address]
     assert found.tars == ()
-    assert contents(found.pictures[0]) == jpegs["03.jpg"]
+    assert read_bytes(found.pictures[0]) == jpegs["03.jpg"]
     for gone in (f"tar://none.jpg::{bucket}/tars/000.tar", f"tar://03.jpg::{bucket}/tars/none.tar"):
         with pytest.raises(InputNotFoundError, match=r"tar://"):
             find_sources([gone])

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shamisa_cli.core.distortions.composition import Composition, Step, draw_composition, draw_severities
+from shamisa_cli.core.distortions.composition import AppliedOperator, Composition, draw_composition, draw_severities
 from shamisa_cli.core.distortions.engine import apply_operator, distort
 from shamisa_cli.core.distortions.registry import OPERATORS
 from shamisa_cli.core.errors import SettingError
@@ -50,9 +50,9 @@ def test_sharing_the_prefix_changes_nothing() -> None:
     views = torch.rand(3, 3, 48, 48, generator=torch.Generator().manual_seed(0))
     composition = Composition(
         (
-            Step("gaussian blur", (2.0,), 0.0, 0),
-            Step("contrast up", (0.5, 2.5, 4.0), 0.0, 0),
-            Step("JPEG", (1.0,), 0.0, 0),
+            AppliedOperator("gaussian blur", (2.0,), 0.0, 0),
+            AppliedOperator("contrast up", (0.5, 2.5, 4.0), 0.0, 0),
+            AppliedOperator("JPEG", (1.0,), 0.0, 0),
         ),
         varying=1,
     )
@@ -67,7 +67,7 @@ def test_sharing_the_prefix_changes_nothing() -> None:
 
 def test_random_operators_draw_afresh_for_every_crop_and_repeat_with_the_seed() -> None:
     views = torch.full((2, 3, 40, 40), 0.5)
-    composition = Composition((Step("white noise", (2.0, 2.0), 0.0, 0),), varying=0)
+    composition = Composition((AppliedOperator("white noise", (2.0, 2.0), 0.0, 0),), varying=0)
     first = distort(views, composition, torch.Generator().manual_seed(5))
     crops = first.flatten(0, 1)
     assert all(not torch.equal(crops[i], crops[j]) for i in range(4) for j in range(i))

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage
 
-from shamisa_cli.core.distortions.jpeg2000 import compressed
-from shamisa_cli.core.distortions.wavelet import restored, transformed
+from shamisa_cli.core.distortions.jpeg2000 import jpeg2000_round_trip
+from shamisa_cli.core.distortions.wavelet import forward_wavelet, inverse_wavelet
 
 # Daubechies' 9/7 analysis filters with unit gain at zero frequency (and 2 at the highest), ISO/IEC 15444-1 table F.4.
 SMOOTH = (0.6029490182363579, 0.2668641184428723, -0.07822326652898785, -0.01686411844287495, 0.02674875741080976)
@@ -34,7 +34,7 @@ def photographs(example_photos: Path) -> list[np.ndarray]:
 
 def ours(picture: np.ndarray, ratio: float) -> np.ndarray:
     pixels = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float()
-    return compressed(pixels, torch.tensor([ratio]))[0].round().clamp(0, 255).permute(1, 2, 0).numpy()
+    return jpeg2000_round_trip(pixels, torch.tensor([ratio]))[0].round().clamp(0, 255).permute(1, 2, 0).numpy()
 
 
 def openjpeg(picture: np.ndarray, ratio: float) -> np.ndarray:
@@ -56,7 +56,7 @@ def decibels(one: np.ndarray, other: np.ndarray) -> float:
 @given(height=st.integers(1, 40), width=st.integers(1, 40), levels=st.integers(0, 5), seed=st.integers(0, 99))
 def test_the_transform_loses_nothing_whatever_the_size(height: int, width: int, levels: int, seed: int) -> None:
     pictures = torch.rand(2, height, width, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-    back = restored(transformed(pictures, levels), levels)
+    back = inverse_wavelet(forward_wavelet(pictures, levels), levels)
     torch.testing.assert_close(back, pictures, atol=1e-12, rtol=0)
 
 
@@ -64,7 +64,9 @@ def test_one_level_is_the_standards_pair_of_filters() -> None:
     signal = np.random.default_rng(0).random((1, 64))
     smooth, detail = (ndimage.convolve1d(signal[0], [*taps[:0:-1], *taps], mode="mirror") for taps in (SMOOTH, DETAIL))
     stacked = torch.from_numpy(np.repeat(signal, 2, axis=0))
-    result = transformed(stacked, 1)[0].numpy() / np.sqrt(2)  # both rows are alike: their smooth half is √2 times one
+    result = forward_wavelet(stacked, 1)[0].numpy() / np.sqrt(
+        2
+    )  # both rows are alike: their smooth half is √2 times one
     np.testing.assert_allclose(result[:32] / np.sqrt(2), smooth[0::2], atol=1e-9)
     np.testing.assert_allclose(result[32:] * np.sqrt(2), detail[1::2], atol=1e-9)
 
@@ -97,7 +99,7 @@ def test_what_fits_whole_comes_back_nearly_whole() -> None:
 def test_each_picture_of_a_batch_gets_its_own_ratio(photographs: list[np.ndarray]) -> None:
     pixels = torch.from_numpy(np.stack(photographs[:3])).permute(0, 3, 1, 2).float()
     ratios = torch.tensor([16.0, 60.0, 170.0])
-    together = compressed(pixels, ratios)
+    together = jpeg2000_round_trip(pixels, ratios)
     for place, ratio in enumerate(ratios):
-        alone = compressed(pixels[place : place + 1], ratio[None])
+        alone = jpeg2000_round_trip(pixels[place : place + 1], ratio[None])
         torch.testing.assert_close(together[place : place + 1], alone, atol=1e-2, rtol=0)

@@ -17,8 +17,8 @@ from skimage import color
 
 from shamisa_cli.core.distortions.colour_spaces import rgb_to_roots, roots_to_rgb
 from shamisa_cli.core.distortions.engine import apply_operator
-from shamisa_cli.core.distortions.filtering import convolve, displaced, gaussian_blur
-from shamisa_cli.core.distortions.operator import Draw, random_places
+from shamisa_cli.core.distortions.filtering import convolve, displace, gaussian_blur
+from shamisa_cli.core.distortions.operator import OperatorContext, random_places
 from shamisa_cli.core.distortions.registry import BY_GROUP, OPERATORS
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.groups import GROUPS
@@ -142,8 +142,8 @@ def test_convolution_agrees_with_scipy_and_is_not_mirrored() -> None:
 def test_displacement_moves_content_towards_the_angle() -> None:
     channel = torch.zeros(1, 9, 9)
     channel[0, 4, 4] = 1
-    assert displaced(channel, torch.tensor([2.0]), 0.0)[0, 4, 6] == 1
-    down = displaced(channel, torch.tensor([1.5]), math.pi / 2)[0, :, 4]
+    assert displace(channel, torch.tensor([2.0]), 0.0)[0, 4, 6] == 1
+    down = displace(channel, torch.tensor([1.5]), math.pi / 2)[0, :, 4]
     assert down[5].item() == pytest.approx(0.5, abs=1e-5)
     assert down[6].item() == pytest.approx(0.5, abs=1e-5)
 
@@ -195,7 +195,7 @@ def test_no_operator_but_a_codec_waits_for_the_device(name: str) -> None:
     """On a device that holds no values, whoever asks for one fails."""
     operator = OPERATORS[name]
     pictures = torch.empty(2, 3, 224, 224, device="meta")
-    draw = Draw(generator=None, angle=0.3, channel=2)  # type: ignore[arg-type]
+    draw = OperatorContext(generator=None, angle=0.3, channel=2)  # type: ignore[arg-type]
     values = torch.from_numpy(operator.value(np.array([0.5, 3.5])))
     result = operator.apply(pictures, values, draw)
     assert result.shape == pictures.shape
@@ -203,7 +203,7 @@ def test_no_operator_but_a_codec_waits_for_the_device(name: str) -> None:
 
 
 def test_places_are_spread_evenly_over_both_directions() -> None:
-    draw = Draw(torch.Generator().manual_seed(0))
+    draw = OperatorContext(torch.Generator().manual_seed(0))
     places = random_places((4, 50, 1001), torch.zeros(()), draw)
     assert places.shape == (4, 50, 1001)
     assert -1 <= places.min() < -0.999
@@ -217,7 +217,9 @@ def test_places_are_spread_evenly_over_both_directions() -> None:
 
 def test_jitter_moves_pixels_as_far_as_asked() -> None:
     columns = torch.arange(192.0).expand(1, 3, 128, 192)
-    jittered = OPERATORS["jitter"].apply(columns, torch.tensor([0.6]), Draw(torch.Generator().manual_seed(0)))
+    jittered = OPERATORS["jitter"].apply(
+        columns, torch.tensor([0.6]), OperatorContext(torch.Generator().manual_seed(0))
+    )
     moved = (jittered - columns)[..., 4:-4]
     assert moved.abs().max() < 5 * 0.6 + 1e-4
     assert abs(moved.mean().item()) < 0.03

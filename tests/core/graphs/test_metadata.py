@@ -11,9 +11,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shamisa_cli.core.graphs.crops import NodeTable, node_table
+from shamisa_cli.core.graphs.crops import CropTable, crop_table
 from shamisa_cli.core.graphs.metadata import reference_distorted, reference_reference, same_degradation, within_family
-from shamisa_cli.core.graphs.sparse import Graph
+from shamisa_cli.core.graphs.sparse import SparseGraph
 
 DECAY: dict[str, Callable[[float], float]] = {
     "exponential": lambda gap: math.exp(-0.75 * gap),
@@ -62,7 +62,7 @@ def weights_between(crops: list[Crop], weight: Callable[[Crop, Crop], float]) ->
     return matrix
 
 
-def assert_is(graph: Graph, expected: torch.Tensor) -> None:
+def assert_is(graph: SparseGraph, expected: torch.Tensor) -> None:
     """Same edges, same weights, and a well-formed graph."""
     assert graph.size == len(expected)
     assert (graph.index[0] < graph.index[1]).all()
@@ -90,7 +90,7 @@ def test_like_distorted_crops_of_different_photographs_are_tied(layout: tuple[to
         same = (a.sample, a.composition, a.level, a.scale) == (b.sample, b.composition, b.level, b.scale)
         return float(a.distorted and b.distorted and same and a.photo != b.photo)
 
-    assert_is(same_degradation(node_table(*layout)), weights_between(crops_of(*layout), weight))
+    assert_is(same_degradation(crop_table(*layout)), weights_between(crops_of(*layout), weight))
 
 
 @few
@@ -101,7 +101,7 @@ def test_a_view_is_tied_to_its_own_distorted_crops(layout: tuple[torch.Tensor, i
             return 0.0
         return DECAY[decay](a.severity if a.distorted else b.severity)
 
-    assert_is(reference_distorted(node_table(*layout), decay), weights_between(crops_of(*layout), weight))
+    assert_is(reference_distorted(crop_table(*layout), decay), weights_between(crops_of(*layout), weight))
 
 
 @few
@@ -110,7 +110,7 @@ def test_all_references_are_tied(layout: tuple[torch.Tensor, int, int]) -> None:
     def weight(a: Crop, b: Crop) -> float:
         return float(not a.distorted and not b.distorted)
 
-    assert_is(reference_reference(node_table(*layout)), weights_between(crops_of(*layout), weight))
+    assert_is(reference_reference(crop_table(*layout)), weights_between(crops_of(*layout), weight))
 
 
 @few
@@ -120,27 +120,27 @@ def test_a_composition_is_a_family_across_views_and_levels(layout: tuple[torch.T
         kin = a.distorted and b.distorted and (a.sample, a.composition) == (b.sample, b.composition)
         return DECAY[decay](abs(a.severity - b.severity)) if kin else 0.0
 
-    assert_is(within_family(node_table(*layout), decay), weights_between(crops_of(*layout), weight))
+    assert_is(within_family(crop_table(*layout), decay), weights_between(crops_of(*layout), weight))
 
 
 @few
 @given(layouts(), st.integers(1, 40))
 def test_only_the_strongest_family_ties_stay(layout: tuple[torch.Tensor, int, int], keep: int) -> None:
-    everything = within_family(node_table(*layout))
+    everything = within_family(crop_table(*layout))
     ranked = sorted(
         zip(everything.weight.tolist(), everything.index.T.tolist(), strict=True),
         key=lambda edge: (-edge[0], edge[1]),
     )
 
-    kept = within_family(node_table(*layout), keep=keep)
+    kept = within_family(crop_table(*layout), keep=keep)
 
     assert kept.index.T.tolist() == sorted(pair for _, pair in ranked[:keep])
 
 
 def test_the_rows_of_a_table_may_come_in_any_order() -> None:
-    table = node_table(torch.rand(2, 3, 4, generator=torch.Generator().manual_seed(0)) * 4, 3, 2)
+    table = crop_table(torch.rand(2, 3, 4, generator=torch.Generator().manual_seed(0)) * 4, 3, 2)
     order = torch.randperm(len(table), generator=torch.Generator().manual_seed(1))
-    shuffled = NodeTable(**{f.name: getattr(table, f.name)[order] for f in fields(table)})
+    shuffled = CropTable(**{f.name: getattr(table, f.name)[order] for f in fields(table)})
 
     for build in (same_degradation, reference_distorted, reference_reference, within_family):
         straight = build(table).to_dense()
@@ -148,7 +148,7 @@ def test_the_rows_of_a_table_may_come_in_any_order() -> None:
 
 
 def test_the_published_batch_has_the_edges_one_can_count() -> None:
-    table = node_table(torch.rand(2, 4, 5, generator=torch.Generator().manual_seed(0)) * 4, 3, 2)
+    table = crop_table(torch.rand(2, 4, 5, generator=torch.Generator().manual_seed(0)) * 4, 3, 2)
 
     assert len(table) == 252
     assert same_degradation(table).edge_count == 2 * 4 * 5 * 2 * 3  # three pairs of photographs
@@ -159,7 +159,7 @@ def test_the_published_batch_has_the_edges_one_can_count() -> None:
 
 
 def test_a_large_batch_keeps_2048_family_pairs_all_of_full_weight() -> None:
-    table = node_table(torch.rand(16, 4, 5, generator=torch.Generator().manual_seed(0)) * 4, 3, 2)
+    table = crop_table(torch.rand(16, 4, 5, generator=torch.Generator().manual_seed(0)) * 4, 3, 2)
 
     family = within_family(table)
 

@@ -10,31 +10,37 @@ import torch
 from torch.nn.functional import normalize
 
 from shamisa_cli.core.errors import SettingError, TrainingError
-from shamisa_cli.core.graphs.crops import NodeTable, node_table
-from shamisa_cli.core.graphs.relation_graph import BRANCHES, COEFFICIENTS, RelationOutput, Relations, RelationSettings
+from shamisa_cli.core.graphs.crops import CropTable, crop_table
+from shamisa_cli.core.graphs.relation_graph import (
+    BRANCHES,
+    COEFFICIENTS,
+    RelationGraph,
+    RelationOutput,
+    RelationSettings,
+)
 from shamisa_cli.core.graphs.structure import sinkhorn
 
 DIM = 12
 
 
 @pytest.fixture(scope="module")
-def nodes() -> NodeTable:
-    return node_table(torch.rand(2, 2, 3, generator=torch.Generator().manual_seed(0)) * 4, 2, 2)
+def nodes() -> CropTable:
+    return crop_table(torch.rand(2, 2, 3, generator=torch.Generator().manual_seed(0)) * 4, 2, 2)
 
 
 @pytest.fixture
-def h(nodes: NodeTable) -> torch.Tensor:
+def h(nodes: CropTable) -> torch.Tensor:
     return normalize(torch.randn(len(nodes), DIM, generator=torch.Generator().manual_seed(1)), dim=1)
 
 
-def relate(nodes: NodeTable, h: torch.Tensor, settings: RelationSettings | None = None) -> RelationOutput:
+def relate(nodes: CropTable, h: torch.Tensor, settings: RelationSettings | None = None) -> RelationOutput:
     torch.manual_seed(2)
-    relations = Relations(DIM, settings)
+    relations = RelationGraph(DIM, settings)
     output: RelationOutput = relations(nodes, h)
     return output
 
 
-def test_the_fused_graph_is_the_sum_of_its_branches(nodes: NodeTable, h: torch.Tensor) -> None:
+def test_the_fused_graph_is_the_sum_of_its_branches(nodes: CropTable, h: torch.Tensor) -> None:
     output = relate(nodes, h)
 
     assert tuple(output.branches) == BRANCHES
@@ -52,12 +58,12 @@ def test_the_constants_are_the_published_ones() -> None:
     assert [RelationSettings().coefficients[name] for name in BRANCHES] == published
     assert RelationSettings().alignment == 0.4906
     assert RelationSettings().neighbours == 31
-    assert Relations(DIM).prototypes.directions.shape == (32, DIM)
+    assert RelationGraph(DIM).prototypes.directions.shape == (32, DIM)
 
 
-def test_alignment_is_half_the_published_coefficient_times_the_disagreement(nodes: NodeTable, h: torch.Tensor) -> None:
+def test_alignment_is_half_the_published_coefficient_times_the_disagreement(nodes: CropTable, h: torch.Tensor) -> None:
     torch.manual_seed(2)
-    relations = Relations(DIM)
+    relations = RelationGraph(DIM)
     logits = relations.prototypes(h).detach()
     log_p = (logits / 0.1).log_softmax(1)
     scores = sinkhorn(logits) @ log_p.T  # q_i·log p_j
@@ -68,9 +74,9 @@ def test_alignment_is_half_the_published_coefficient_times_the_disagreement(node
     assert relations(nodes, h).alignment.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
-def test_alignment_and_structure_graphs_teach_and_branch_weights_do_not(nodes: NodeTable, h: torch.Tensor) -> None:
+def test_alignment_and_structure_graphs_teach_and_branch_weights_do_not(nodes: CropTable, h: torch.Tensor) -> None:
     torch.manual_seed(2)
-    relations = Relations(DIM)
+    relations = RelationGraph(DIM)
     h = h.requires_grad_()
 
     output = relations(nodes, h)
@@ -84,9 +90,9 @@ def test_alignment_and_structure_graphs_teach_and_branch_weights_do_not(nodes: N
     assert relations.prototypes.directions.grad.abs().sum() > 0
 
 
-def test_the_alignment_has_the_gradient_of_its_formula_with_codes_held_fixed(nodes: NodeTable, h: torch.Tensor) -> None:
+def test_the_alignment_has_the_gradient_of_its_formula_with_codes_held_fixed(nodes: CropTable, h: torch.Tensor) -> None:
     torch.manual_seed(2)
-    relations = Relations(DIM).double()
+    relations = RelationGraph(DIM).double()
     h = h.double().requires_grad_()
     relations(nodes, h).alignment.backward()
     output = relations(nodes, h.detach())
@@ -106,7 +112,7 @@ def test_the_alignment_has_the_gradient_of_its_formula_with_codes_held_fixed(nod
 
 
 @pytest.mark.parametrize("branch", BRANCHES)
-def test_a_branch_that_is_off_leaves_no_trace(branch: str, nodes: NodeTable, h: torch.Tensor) -> None:
+def test_a_branch_that_is_off_leaves_no_trace(branch: str, nodes: CropTable, h: torch.Tensor) -> None:
     left = tuple(name for name in BRANCHES if name != branch)
     whole = relate(nodes, h)
 
@@ -120,7 +126,7 @@ def test_a_branch_that_is_off_leaves_no_trace(branch: str, nodes: NodeTable, h: 
     assert (output.alignment == 0) == (branch == "prototypes")
 
 
-def test_hardened_branches_weigh_all_their_edges_alike(nodes: NodeTable, h: torch.Tensor) -> None:
+def test_hardened_branches_weigh_all_their_edges_alike(nodes: CropTable, h: torch.Tensor) -> None:
     soft = relate(nodes, h)
 
     hard = relate(nodes, h, RelationSettings(hardened=True))
@@ -130,7 +136,7 @@ def test_hardened_branches_weigh_all_their_edges_alike(nodes: NodeTable, h: torc
     assert hard.alignment == soft.alignment
 
 
-def test_without_weighting_the_coefficients_stand_alone(nodes: NodeTable, h: torch.Tensor) -> None:
+def test_without_weighting_the_coefficients_stand_alone(nodes: CropTable, h: torch.Tensor) -> None:
     output = relate(nodes, h, RelationSettings(branches=BRANCHES[:4], weighting="none"))
 
     assert output.branch_weights.tolist() == [1.0] * 4
@@ -138,9 +144,9 @@ def test_without_weighting_the_coefficients_stand_alone(nodes: NodeTable, h: tor
     torch.testing.assert_close(output.graph, expected.triu(1))
 
 
-def test_branch_weights_are_read_from_graphs_scaled_by_their_coefficients(nodes: NodeTable, h: torch.Tensor) -> None:
+def test_branch_weights_are_read_from_graphs_scaled_by_their_coefficients(nodes: CropTable, h: torch.Tensor) -> None:
     torch.manual_seed(2)
-    relations = Relations(DIM)
+    relations = RelationGraph(DIM)
     output = relations(nodes, h)
 
     scaled = torch.stack([COEFFICIENTS[name] * output.branches[name] for name in BRANCHES])
@@ -148,9 +154,9 @@ def test_branch_weights_are_read_from_graphs_scaled_by_their_coefficients(nodes:
     torch.testing.assert_close(output.branch_weights, relations.weigh(scaled))
 
 
-def test_the_gradient_reaches_the_representations_through_the_edge_weights(nodes: NodeTable, h: torch.Tensor) -> None:
+def test_the_gradient_reaches_the_representations_through_the_edge_weights(nodes: CropTable, h: torch.Tensor) -> None:
     torch.manual_seed(2)
-    relations = Relations(DIM).double()
+    relations = RelationGraph(DIM).double()
     h = h.double().requires_grad_()
     factors = torch.rand(len(h), len(h), generator=torch.Generator().manual_seed(5), dtype=torch.float64)
 
@@ -169,7 +175,7 @@ def test_the_gradient_reaches_the_representations_through_the_edge_weights(nodes
     assert slope.norm() > 1
 
 
-def test_the_decay_law_reaches_the_graphs(nodes: NodeTable, h: torch.Tensor) -> None:
+def test_the_decay_law_reaches_the_graphs(nodes: CropTable, h: torch.Tensor) -> None:
     output = relate(nodes, h, RelationSettings(decay="reciprocal"))
 
     graph = output.branches["reference_distorted"]
@@ -177,13 +183,13 @@ def test_the_decay_law_reaches_the_graphs(nodes: NodeTable, h: torch.Tensor) -> 
     torch.testing.assert_close(graph[i, j], 4 / (4 + nodes.severity[j]))
 
 
-def test_the_same_batch_gives_the_same_graph_again(nodes: NodeTable, h: torch.Tensor) -> None:
+def test_the_same_batch_gives_the_same_graph_again(nodes: CropTable, h: torch.Tensor) -> None:
     first, again = relate(nodes, h), relate(nodes, h)
 
     assert torch.equal(first.graph, again.graph)
 
 
-def test_autocast_changes_nothing(nodes: NodeTable, h: torch.Tensor) -> None:
+def test_autocast_changes_nothing(nodes: CropTable, h: torch.Tensor) -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         mixed = relate(nodes, h)
 
@@ -192,15 +198,15 @@ def test_autocast_changes_nothing(nodes: NodeTable, h: torch.Tensor) -> None:
     assert torch.equal(mixed.graph, plain.graph)
 
 
-def test_half_precision_representations_are_taken(nodes: NodeTable, h: torch.Tensor) -> None:
+def test_half_precision_representations_are_taken(nodes: CropTable, h: torch.Tensor) -> None:
     output = relate(nodes, h.bfloat16())
 
     assert output.graph.dtype == output.alignment.dtype == torch.float32
     assert output.alignment.item() == pytest.approx(relate(nodes, h).alignment.item(), rel=0.01)
 
 
-def test_the_state_restores_prototypes_and_branch_weights(nodes: NodeTable, h: torch.Tensor) -> None:
-    first, restored = Relations(DIM), Relations(DIM)
+def test_the_state_restores_prototypes_and_branch_weights(nodes: CropTable, h: torch.Tensor) -> None:
+    first, restored = RelationGraph(DIM), RelationGraph(DIM)
     assert not torch.equal(first(nodes, h).graph, restored(nodes, h).graph)
 
     restored.load_state_dict(first.state_dict())
@@ -208,9 +214,9 @@ def test_the_state_restores_prototypes_and_branch_weights(nodes: NodeTable, h: t
     assert torch.equal(first(nodes, h).graph, restored(nodes, h).graph)
 
 
-def test_a_record_of_another_batch_is_refused(nodes: NodeTable, h: torch.Tensor) -> None:
+def test_a_record_of_another_batch_is_refused(nodes: CropTable, h: torch.Tensor) -> None:
     with pytest.raises(TrainingError, match=f"{len(nodes)} crops and its representations 3"):
-        Relations(DIM)(nodes, h[:3])
+        RelationGraph(DIM)(nodes, h[:3])
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shamisa_cli.core.graphs.sparse import Graph
+from shamisa_cli.core.graphs.sparse import SparseGraph
 
 NODES = 6
 edge_lists = st.lists(
@@ -16,9 +16,9 @@ edge_lists = st.lists(
 )
 
 
-def graph_of(edges: list[tuple[int, int, float]]) -> Graph:
+def graph_of(edges: list[tuple[int, int, float]]) -> SparseGraph:
     i, j, weight = ([edge[part] for edge in edges] for part in range(3))
-    return Graph.from_edges(
+    return SparseGraph.from_edges(
         torch.tensor(i, dtype=torch.int64),
         torch.tensor(j, dtype=torch.int64),
         torch.tensor(weight, dtype=torch.float32),
@@ -60,7 +60,7 @@ def test_the_strongest_edges_stay_and_ties_go_to_the_first(edges: list[tuple[int
 
 
 def test_an_empty_graph_has_nodes_and_no_edges() -> None:
-    graph = Graph.empty(4)
+    graph = SparseGraph.empty(4)
 
     assert graph.edge_count == 0
     assert torch.equal(graph.to_dense(), torch.zeros(4, 4))
@@ -69,4 +69,4 @@ def test_an_empty_graph_has_nodes_and_no_edges() -> None:
 
 def test_edges_and_weights_that_do_not_match_are_refused() -> None:
     with pytest.raises(ValueError, match=r"\(2, 3\).*\(2,\)"):
-        Graph(torch.zeros(2, 3, dtype=torch.int64), torch.zeros(2), 4)
+        SparseGraph(torch.zeros(2, 3, dtype=torch.int64), torch.zeros(2), 4)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import normalize
 
-from shamisa_cli.core.graphs.sparse import Graph
+from shamisa_cli.core.graphs.sparse import SparseGraph
 from shamisa_cli.core.graphs.structure import (
     Prototypes,
     alignment_gain,
@@ -243,7 +243,7 @@ def test_prototype_weights_carry_the_gradient_of_their_formula(reach: str) -> No
 def test_alignment_is_the_mean_over_crops_or_pairs_and_over_prototypes() -> None:
     log_p, codes = log_probabilities(0, 5, 3), log_probabilities(1, 5, 3).exp()
     pairs = [(0, 2), (1, 4), (2, 3)]
-    graph = Graph(torch.tensor(pairs).T, torch.tensor([0.1, 1.0, 0.7]), 5)
+    graph = SparseGraph(torch.tensor(pairs).T, torch.tensor([0.1, 1.0, 0.7]), 5)
 
     def agreement(i: int, j: int) -> float:
         return sum(codes[i, k].item() * log_p[j, k].item() for k in range(3))
@@ -252,14 +252,14 @@ def test_alignment_is_the_mean_over_crops_or_pairs_and_over_prototypes() -> None
     crossed = sum(agreement(i, j) + agreement(j, i) for i, j in pairs) / 6 / 3
 
     assert alignment_gain(log_p, codes, graph).item() == pytest.approx(own + crossed, rel=1e-5)
-    assert alignment_gain(log_p, codes, Graph.empty(5)).item() == pytest.approx(own, rel=1e-5)
+    assert alignment_gain(log_p, codes, SparseGraph.empty(5)).item() == pytest.approx(own, rel=1e-5)
 
 
 def test_alignment_teaches_the_probabilities_and_never_the_codes() -> None:
     log_p = log_probabilities(0, 5, 3).requires_grad_()
     codes = log_probabilities(1, 5, 3).exp().requires_grad_()
 
-    alignment_gain(log_p, codes, Graph.empty(5)).backward()
+    alignment_gain(log_p, codes, SparseGraph.empty(5)).backward()
 
     assert codes.grad is None
     torch.testing.assert_close(log_p.grad, codes.detach() / 15)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shamisa_cli.core.models.card import with_section, write_section
+from shamisa_cli.core.models.card import replace_section, with_section
 
 
 def test_a_card_without_the_section_gets_it_at_its_end() -> None:
@@ -25,6 +25,6 @@ def test_a_section_whose_end_was_deleted_does_not_swallow_the_card() -> None:
 
 
 def test_a_folder_without_a_card_gets_one(tmp_path: Path) -> None:
-    write_section(tmp_path, "probe", "text")
+    replace_section(tmp_path, "probe", "text")
     assert (tmp_path / "README.md").read_text() == "<!-- shamisa probe -->\ntext\n<!-- /shamisa probe -->\n"
     assert [path.name for path in tmp_path.iterdir()] == ["README.md"]

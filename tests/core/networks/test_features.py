@@ -13,7 +13,7 @@ from torchvision import models, transforms
 from shamisa_cli.core.encoder.spec import PAPER_FEATURES, EncoderConfig, FeatureSpec, Preprocessing, five_crop_boxes
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.networks.backbones import build_backbone
-from shamisa_cli.core.networks.encoder import Encoder
+from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.networks.features import pooled, rescaled, spread
 from shamisa_cli.core.networks.initial_weights import initial_state
 from shamisa_cli.core.training.pretraining.learner import Projector
@@ -55,7 +55,7 @@ def test_pooling_is_mean_and_standard_deviation_over_positions() -> None:
 
 def test_blocks_are_ordered_by_scale_stage_moment_and_have_unit_norm(weights: dict[str, torch.Tensor]) -> None:
     spec = FeatureSpec(stages=(3, -1), moments=("mean", "std"), scales=(1.0, 0.5))
-    encoder = Encoder.create(EncoderConfig(features=spec), weights)
+    encoder = TorchEncoder.create(EncoderConfig(features=spec), weights)
     vector = encoder.embed(picture())
     assert vector.shape == (encoder.feature_length,) == (2 * 2 * (24 + 1280),)
     pixels = torch.from_numpy(picture()).permute(2, 0, 1)[None].float() / 255
@@ -84,15 +84,15 @@ def test_five_crops_are_the_corners_and_the_centre() -> None:
 
 
 def test_five_crops_of_a_small_picture_are_the_picture(weights: dict[str, torch.Tensor]) -> None:
-    whole = Encoder.create(EncoderConfig(features=FeatureSpec()), weights)
-    crops = Encoder.create(EncoderConfig(features=FeatureSpec(crops=5)), weights)
+    whole = TorchEncoder.create(EncoderConfig(features=FeatureSpec()), weights)
+    crops = TorchEncoder.create(EncoderConfig(features=FeatureSpec(crops=5)), weights)
     np.testing.assert_allclose(crops.embed(picture()), whole.embed(picture()), atol=1e-6)
 
 
 def test_the_papers_rows_are_a_crop_of_the_picture_beside_the_same_crop_of_its_half_size_copy(
     weights: dict[str, torch.Tensor],
 ) -> None:
-    encoder = Encoder.create(EncoderConfig(features=PAPER_FEATURES), weights)
+    encoder = TorchEncoder.create(EncoderConfig(features=PAPER_FEATURES), weights)
     pixels = picture(480, 536)
     network = models.mobilenet_v2(weights=None).eval()
     network.load_state_dict(weights, strict=False)
@@ -113,23 +113,23 @@ def test_the_papers_rows_are_a_crop_of_the_picture_beside_the_same_crop_of_its_h
 
 
 def test_an_encoder_of_whole_pictures_has_one_row(weights: dict[str, torch.Tensor]) -> None:
-    encoder = Encoder.create(EncoderConfig(), weights)
+    encoder = TorchEncoder.create(EncoderConfig(), weights)
     assert (encoder.embed_crops(picture()) == encoder.embed(picture())[None]).all()
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (33, 32)])
 def test_tiny_pictures_have_finite_features(weights: dict[str, torch.Tensor], size: tuple[int, int]) -> None:
     spec = FeatureSpec(stages=tuple(range(19)), moments=("mean", "std"))
-    assert np.isfinite(Encoder.create(EncoderConfig(features=spec), weights).embed(picture(*size))).all()
+    assert np.isfinite(TorchEncoder.create(EncoderConfig(features=spec), weights).embed(picture(*size))).all()
 
 
 def test_weights_of_another_architecture_are_refused_with_the_name_that_is_wrong(
     weights: dict[str, torch.Tensor],
 ) -> None:
     with pytest.raises(ModelError, match=r"resnet18.*lack 'bn1.bias'"):
-        Encoder.create(EncoderConfig("resnet18"), weights)
+        TorchEncoder.create(EncoderConfig("resnet18"), weights)
     with pytest.raises(ModelError, match=r"'features.0.0.weight' has shape \(1,\)"):
-        Encoder.create(EncoderConfig(), {**weights, "features.0.0.weight": torch.zeros(1)})
+        TorchEncoder.create(EncoderConfig(), {**weights, "features.0.0.weight": torch.zeros(1)})
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from shamisa_cli.core.errors import ModelError, SettingError
-from shamisa_cli.core.networks.distortion_network import MAPS, Related, RelationalModel, odd_pooling, points
+from shamisa_cli.core.networks.distortion_network import (
+    MAPS,
+    NetworkOutput,
+    RelationalModel,
+    change_points,
+    odd_pooling,
+)
 from shamisa_cli.core.relational.shape import RelationalConfig
 
 SMALL = RelationalConfig(width=16, hidden=8)
@@ -79,7 +85,7 @@ def test_places_further_away_than_the_halo_do_not_matter(blocks: int, stages: tu
 def test_a_place_that_is_unsure_of_the_direction_goes_with_its_surroundings() -> None:
     signed = torch.full((1, len(MAPS), 15, 15), 1.0)
     signed[..., 7, 7] = -0.5
-    related = Related(signed, torch.full((1, 1, 15, 15), 3.0), torch.ones(1, 1, 15, 15))
+    related = NetworkOutput(signed, torch.full((1, 1, 15, 15), 3.0), torch.ones(1, 1, 15, 15))
     assert float(related.directions.min()) > 0.9
     assert torch.allclose(related.maps[0, :-1, 7, 7], 0.5 * related.directions[0, :-1, 7, 7])
     assert float(related.maps[0, -1].min()) > 2.7
@@ -107,8 +113,10 @@ def test_pooling_is_odd_and_heeds_the_weights() -> None:
 
 
 def test_how_much_changed_is_told_in_points() -> None:
-    related = Related(torch.zeros(2, len(MAPS), 3, 3), torch.full((2, 1, 3, 3), 2.0), torch.rand(2, 1, 3, 3) + 0.1)
-    assert torch.allclose(points(related), torch.full((2,), 200 / 3), atol=1e-3)
+    related = NetworkOutput(
+        torch.zeros(2, len(MAPS), 3, 3), torch.full((2, 1, 3, 3), 2.0), torch.rand(2, 1, 3, 3) + 0.1
+    )
+    assert torch.allclose(change_points(related), torch.full((2,), 200 / 3), atol=1e-3)
 
 
 def test_calibration_brings_what_enters_the_head_to_one_size() -> None:

@@ -8,7 +8,7 @@ import torch
 
 from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocessing, box_in_picture, five_crop_boxes
 from shamisa_cli.core.networks.backbones import build_backbone
-from shamisa_cli.core.networks.encoder import Encoder
+from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.networks.features import MOMENTS
 from shamisa_cli.core.networks.score_maps import SHARES, contributions
 
@@ -19,9 +19,11 @@ SPECS = {
 }
 
 
-def encoder(architecture: str, spec: FeatureSpec) -> Encoder:
+def encoder(architecture: str, spec: FeatureSpec) -> TorchEncoder:
     torch.manual_seed(1)
-    return Encoder.create(EncoderConfig(architecture, spec, Preprocessing()), build_backbone(architecture).state_dict())
+    return TorchEncoder.create(
+        EncoderConfig(architecture, spec, Preprocessing()), build_backbone(architecture).state_dict()
+    )
 
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shamisa_cli.core.probe.card import CardFacts, probe_card, save_scatter
+from shamisa_cli.core.probe.card import CardDetails, probe_card, save_scatter
 from shamisa_cli.core.probe.protocol import fit_final, run_protocol
 from shamisa_cli.core.probe.ridge import Probe
 from shamisa_cli.core.probe.scale import linear_scale
 
-FACTS = CardFacts("mos.csv", 80, "tiny", "shamisa fit-probe --mos mos.csv -o probe", logistic=False, grouped=False)
+FACTS = CardDetails("mos.csv", 80, "tiny", "shamisa fit-probe --mos mos.csv -o probe", logistic=False, grouped=False)
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +40,8 @@ def test_the_card_tells_the_data_the_scale_the_figures_and_the_command(fitted):
 
 def test_names_cannot_break_the_card(fitted):
     _, result, probe = fitted
-    facts = CardFacts("x\n# y|z", 80, "tiny", "a ``` b", logistic=True, grouped=True)
-    card = probe_card(result, probe, facts)
+    details = CardDetails("x\n# y|z", 80, "tiny", "a ``` b", logistic=True, grouped=True)
+    card = probe_card(result, probe, details)
     assert "\n# y" not in card
     assert "| a\\|b |" in card
     assert "````sh\na ``` b\n````" in card

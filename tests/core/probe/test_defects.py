@@ -17,16 +17,16 @@ from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocess
 from shamisa_cli.core.errors import ModelError, SettingError
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.networks.backbones import build_backbone
-from shamisa_cli.core.networks.encoder import Encoder
+from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.probe.defects import DefectProbe
-from shamisa_cli.core.training.probes.defects import DefectAccuracy, fit_defects, kinds
-from shamisa_cli.core.training.probes.degraded import Degraded, degrade_and_embed
+from shamisa_cli.core.training.probes.defects import DefectAccuracy, defect_kinds, fit_defects
+from shamisa_cli.core.training.probes.degraded import DegradedPhotos, degrade_and_embed
 
 PHOTOS, VERSIONS = 20, 20
 
 
 @pytest.fixture(scope="module")
-def pictures() -> Degraded:
+def pictures() -> DegradedPhotos:
     """Features that hold each operator's severity in a column of its own, beside a photograph's content and noise."""
     generator = np.random.default_rng(0)
     count = PHOTOS * VERSIONS
@@ -41,22 +41,22 @@ def pictures() -> Degraded:
     content = generator.normal(size=(PHOTOS, 30))[photo]
     features = np.concatenate([np.nan_to_num(severity), content], axis=1)
     noise = generator.normal(scale=0.1, size=features.shape)
-    return Degraded((features + noise).astype(np.float32), severity, photo)
+    return DegradedPhotos((features + noise).astype(np.float32), severity, photo)
 
 
 @pytest.fixture(scope="module")
-def fitted(pictures: Degraded) -> tuple[DefectProbe, tuple[DefectAccuracy, ...]]:
+def fitted(pictures: DegradedPhotos) -> tuple[DefectProbe, tuple[DefectAccuracy, ...]]:
     return fit_defects(pictures, "ab" * 32)
 
 
 def test_every_operator_belongs_to_one_kind_of_its_own_group() -> None:
-    counts = Counter(name for _, operators in kinds() for name in operators)
+    counts = Counter(name for _, operators in defect_kinds() for name in operators)
     assert counts == dict.fromkeys(OPERATORS, 1)
-    assert all(OPERATORS[name].group == group for group, operators in kinds() for name in operators)
-    assert {group for group, _ in kinds()} == set(GROUPS)
+    assert all(OPERATORS[name].group == group for group, operators in defect_kinds() for name in operators)
+    assert {group for group, _ in defect_kinds()} == set(GROUPS)
 
 
-def test_what_the_engine_did_is_told(pictures: Degraded, fitted: tuple[DefectProbe, object]) -> None:
+def test_what_the_engine_did_is_told(pictures: DegradedPhotos, fitted: tuple[DefectProbe, object]) -> None:
     probe, _ = fitted
     told = probe.severities(pictures.features)
     applied = np.stack([np.nan_to_num(pictures.of([o.name for o in BY_GROUP[group]])) for group in GROUPS], axis=1)
@@ -67,7 +67,7 @@ def test_what_the_engine_did_is_told(pictures: Degraded, fitted: tuple[DefectPro
 
 
 def test_an_untouched_picture_has_no_defects_nine_times_in_ten(
-    pictures: Degraded, fitted: tuple[DefectProbe, object]
+    pictures: DegradedPhotos, fitted: tuple[DefectProbe, object]
 ) -> None:
     probe, _ = fitted
     told = probe.severities(pictures.features)
@@ -77,7 +77,7 @@ def test_an_untouched_picture_has_no_defects_nine_times_in_ten(
 
 
 def test_what_is_told_of_a_picture_does_not_depend_on_its_company(
-    pictures: Degraded, fitted: tuple[DefectProbe, object]
+    pictures: DegradedPhotos, fitted: tuple[DefectProbe, object]
 ) -> None:
     probe, _ = fitted
     together = probe.severities(pictures.features[:9])
@@ -92,7 +92,7 @@ def test_accuracy_is_that_on_photographs_left_out() -> None:
     severity = np.full((2 * PHOTOS, len(OPERATORS)), np.nan)
     severity[photo % 2 == 0, 0] = 3.0
     names = np.eye(PHOTOS, dtype=np.float32)[photo]
-    _, accuracies = fit_defects(Degraded(names, severity, photo), "ab" * 32)
+    _, accuracies = fit_defects(DegradedPhotos(names, severity, photo), "ab" * 32)
     blur = accuracies[0]
     assert (blur.group, blur.count) == ("blur", PHOTOS)
     assert blur.auc == pytest.approx(0.5, abs=0.05), "chance, but for the last digits of predictions that are alike"
@@ -108,10 +108,10 @@ def test_the_area_under_the_curve_is_that_of_another_library() -> None:
     assert np.isnan(_auc(present, absent[:0]))
 
 
-def test_fewer_photographs_than_folds_are_refused(pictures: Degraded) -> None:
+def test_fewer_photographs_than_folds_are_refused(pictures: DegradedPhotos) -> None:
     few = pictures.photo < 4
     with pytest.raises(SettingError, match="4 photographs"):
-        fit_defects(Degraded(pictures.features[few], pictures.severity[few], pictures.photo[few]), "ab" * 32)
+        fit_defects(DegradedPhotos(pictures.features[few], pictures.severity[few], pictures.photo[few]), "ab" * 32)
 
 
 def test_a_probe_whose_parts_do_not_fit_is_refused(fitted: tuple[DefectProbe, object]) -> None:
@@ -128,10 +128,10 @@ def test_a_probe_whose_parts_do_not_fit_is_refused(fitted: tuple[DefectProbe, ob
 
 
 @pytest.fixture(scope="module")
-def encoder() -> Encoder:
+def encoder() -> TorchEncoder:
     torch.manual_seed(0)
     config = EncoderConfig("mobilenet_v2", FeatureSpec((0,), scales=(1.0,)), Preprocessing(view_size=64))
-    return Encoder.create(config, build_backbone("mobilenet_v2").state_dict())
+    return TorchEncoder.create(config, build_backbone("mobilenet_v2").state_dict())
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def photos(tmp_path: Path) -> list[Path]:
 
 
 def test_the_first_version_is_untouched_and_the_others_went_through_one_to_three_groups(
-    encoder: Encoder, photos: list[Path]
+    encoder: TorchEncoder, photos: list[Path]
 ) -> None:
     made = degrade_and_embed(encoder, photos, versions=8)
     assert made.photo.tolist() == [0] * 8 + [1] * 8 + [2] * 8
@@ -159,7 +159,7 @@ def test_the_first_version_is_untouched_and_the_others_went_through_one_to_three
     assert np.nanmax(made.severity) <= 4
 
 
-def test_the_same_seed_makes_the_same_versions_and_another_others(encoder: Encoder, photos: list[Path]) -> None:
+def test_the_same_seed_makes_the_same_versions_and_another_others(encoder: TorchEncoder, photos: list[Path]) -> None:
     first, second, other = (degrade_and_embed(encoder, photos[:1], versions=4, seed=seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.features, second.features)
     np.testing.assert_array_equal(first.severity, second.severity)
@@ -167,7 +167,7 @@ def test_the_same_seed_makes_the_same_versions_and_another_others(encoder: Encod
 
 
 def test_unreadable_photographs_are_passed_over_and_none_at_all_is_an_error(
-    encoder: Encoder, photos: list[Path], tmp_path: Path
+    encoder: TorchEncoder, photos: list[Path], tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"no picture")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from shamisa_cli.core.probe.evaluation import evaluate
+from shamisa_cli.core.probe.evaluation import evaluate_predictions
 from shamisa_cli.core.probe.metrics import srcc
 
 
@@ -13,7 +13,7 @@ def judged(**settings):
     generator = np.random.default_rng(0)
     mos = generator.uniform(1, 5, 90)
     prediction = 20 * mos + 10 * generator.standard_normal(90)
-    return prediction, mos, evaluate(
+    return prediction, mos, evaluate_predictions(
         prediction, mos, subsets=["b", "a", "a"] * 30, resamples=100, **settings
     )  # fmt: skip
 

@@ -13,8 +13,8 @@ from scipy.optimize import minimize
 from shamisa_cli.core.encoder.spec import EncoderConfig, Preprocessing
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.networks.backbones import build_backbone
-from shamisa_cli.core.networks.encoder import Encoder
-from shamisa_cli.core.probe.ordinal import OrdinalFacts, OrdinalSettings, fit_with_facts, observe
+from shamisa_cli.core.networks.encoder import TorchEncoder
+from shamisa_cli.core.probe.ordinal import OrdinalPairs, OrdinalSettings, degraded_pairs, fit_ordinal
 from shamisa_cli.core.probe.protocol import run_protocol
 from shamisa_cli.core.probe.ridge import fit_ridge
 
@@ -25,25 +25,25 @@ def table(count: int = 40, length: int = 60) -> tuple[np.ndarray, np.ndarray]:
     return features, features[:, 0] + 0.3 * rng.normal(size=count)
 
 
-def facts_along(axis: int, count: int = 30, length: int = 60) -> OrdinalFacts:
+def pairs_along(axis: int, count: int = 30, length: int = 60) -> OrdinalPairs:
     """Pairs whose stronger version has less of one feature, and noise in the others."""
     rng = np.random.default_rng(1)
     milder = rng.normal(size=(count, length)).astype(np.float32)
     stronger = milder + 0.05 * rng.normal(size=(count, length)).astype(np.float32)
     gap = rng.uniform(0.5, 4, count)
     stronger[:, axis] -= gap.astype(np.float32)
-    return OrdinalFacts(milder, stronger, gap, np.arange(count) // 2)
+    return OrdinalPairs(milder, stronger, gap, np.arange(count) // 2)
 
 
 def test_the_fit_minimises_what_it_says() -> None:
     features, mos = table(12, 5)
-    facts = facts_along(2, 9, 5)
+    pairs = pairs_along(2, 9, 5)
     settings = OrdinalSettings(weight=2.0, margin=0.1)
-    ridge = fit_with_facts(features, mos, 0.7, facts, settings)
+    ridge = fit_ordinal(features, mos, 0.7, pairs, settings)
 
     rows = (features - features.mean(axis=0)) / features.std(axis=0)
-    differences = (facts.milder - facts.stronger) / features.std(axis=0)
-    margins = 0.1 * (mos.max() - mos.min()) * facts.gap
+    differences = (pairs.milder - pairs.stronger) / features.std(axis=0)
+    margins = 0.1 * (mos.max() - mos.min()) * pairs.gap
 
     def loss(weights: np.ndarray) -> float:
         scores = np.sum((mos - mos.mean() - rows @ weights) ** 2)
@@ -57,60 +57,60 @@ def test_the_fit_minimises_what_it_says() -> None:
 def test_facts_that_hold_already_change_nothing() -> None:
     features, mos = table()
     plain = fit_ridge(features, mos, 1.0)
-    easy = replace(facts_along(0), gap=np.zeros(30))
+    easy = replace(pairs_along(0), gap=np.zeros(30))
     easy.stronger[:] = easy.milder - np.sign(plain.weights).astype(np.float32)
-    fitted = fit_with_facts(features, mos, 1.0, easy, OrdinalSettings())
+    fitted = fit_ordinal(features, mos, 1.0, easy, OrdinalSettings())
     np.testing.assert_allclose(fitted.weights, plain.weights, atol=1e-8)
 
 
 def test_facts_order_versions_that_scores_alone_do_not() -> None:
     features, mos = table()
-    facts = facts_along(7)
+    pairs = pairs_along(7)
     plain = fit_ridge(features, mos, 1.0)
-    fitted = fit_with_facts(features, mos, 1.0, facts, OrdinalSettings(weight=3.0))
-    assert facts.accuracy(plain.predict) < 0.9
-    assert facts.accuracy(fitted.predict) > 0.97
+    fitted = fit_ordinal(features, mos, 1.0, pairs, OrdinalSettings(weight=3.0))
+    assert pairs.accuracy(plain.predict) < 0.9
+    assert pairs.accuracy(fitted.predict) > 0.97
 
 
 def test_the_protocol_reports_the_ordering_of_photographs_it_did_not_fit_on() -> None:
     features, mos = table(60)
-    with_facts = run_protocol(features, mos, splits=3, facts=facts_along(7), ordinal=OrdinalSettings(weight=3.0))
-    assert 0.8 < with_facts.ordering <= 1
-    assert np.isnan(run_protocol(features, mos, splits=3).ordering)
+    with_pairs = run_protocol(features, mos, splits=3, pairs=pairs_along(7), ordinal=OrdinalSettings(weight=3.0))
+    assert 0.8 < with_pairs.pairs_in_order <= 1
+    assert np.isnan(run_protocol(features, mos, splits=3).pairs_in_order)
 
 
 def test_parts_of_facts_are_disjoint_by_photograph() -> None:
-    facts = facts_along(0)
-    inside, outside = facts.part([0, 3], inside=True), facts.part([0, 3], inside=False)
+    pairs = pairs_along(0)
+    inside, outside = pairs.part([0, 3], inside=True), pairs.part([0, 3], inside=False)
     assert set(inside.photo) == {0, 3}
-    assert len(inside) + len(outside) == len(facts)
+    assert len(inside) + len(outside) == len(pairs)
     assert not set(inside.photo) & set(outside.photo)
 
 
 @pytest.fixture(scope="module")
-def encoder() -> Encoder:
+def encoder() -> TorchEncoder:
     torch.manual_seed(0)
     config = EncoderConfig(preprocessing=Preprocessing(view_size=64))
-    return Encoder.create(config, build_backbone("mobilenet_v2").state_dict())
+    return TorchEncoder.create(config, build_backbone("mobilenet_v2").state_dict())
 
 
 def test_observing_passes_over_damaged_photographs_and_repeats_with_the_seed(
-    encoder: Encoder, example_photos: Path, tmp_path: Path
+    encoder: TorchEncoder, example_photos: Path, tmp_path: Path
 ) -> None:
     damaged = tmp_path / "damaged.jpg"
     damaged.write_bytes(b"")
     photos = [example_photos / "coffee.jpg", damaged, example_photos / "cat.jpg"]
-    facts = observe(encoder, photos, seed=4)
-    assert facts.milder.shape == facts.stronger.shape == (24, encoder.feature_length)
-    assert set(facts.photo) == {0, 2}
-    assert (facts.gap >= 0).all()
-    assert (facts.gap <= 4).all()
-    np.testing.assert_array_equal(facts.milder[0], facts.milder[2])  # the untouched photograph
-    np.testing.assert_array_equal(facts.stronger[0], facts.milder[1])  # the mild version stands between the two
-    again = observe(encoder, photos, seed=4)
-    np.testing.assert_array_equal(again.stronger, facts.stronger)
+    pairs = degraded_pairs(encoder, photos, seed=4)
+    assert pairs.milder.shape == pairs.stronger.shape == (24, encoder.feature_length)
+    assert set(pairs.photo) == {0, 2}
+    assert (pairs.gap >= 0).all()
+    assert (pairs.gap <= 4).all()
+    np.testing.assert_array_equal(pairs.milder[0], pairs.milder[2])  # the untouched photograph
+    np.testing.assert_array_equal(pairs.stronger[0], pairs.milder[1])  # the mild version stands between the two
+    again = degraded_pairs(encoder, photos, seed=4)
+    np.testing.assert_array_equal(again.stronger, pairs.stronger)
 
 
-def test_no_good_photograph_at_all_is_an_error(encoder: Encoder, tmp_path: Path) -> None:
+def test_no_good_photograph_at_all_is_an_error(encoder: TorchEncoder, tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="None of the photographs"):
-        observe(encoder, [tmp_path / "absent.jpg"])
+        degraded_pairs(encoder, [tmp_path / "absent.jpg"])

@@ -13,7 +13,7 @@ from PIL import Image, ImageFilter, ImageOps
 import shamisa_cli
 from shamisa_cli.core.errors import ImageError, InputNotFoundError, ModelError, SettingError
 from shamisa_cli.core.groups import GROUPS
-from shamisa_cli.core.models.loading import Relational, load_relational_model
+from shamisa_cli.core.models.loading import RelationalComparer, load_relational_model
 from shamisa_cli.core.networks.distortion_network import MAPS
 from shamisa_cli.core.relational import records
 from shamisa_cli.core.relational.ranking import mean_scores
@@ -22,7 +22,7 @@ from shamisa_cli.core.training.relational import ordered_sets
 
 
 @pytest.fixture(scope="module")
-def model(relational_folder: Path) -> Relational:
+def model(relational_folder: Path) -> RelationalComparer:
     return load_relational_model(str(relational_folder), device="cpu")
 
 
@@ -55,7 +55,7 @@ def test_records_and_pairing_import_nothing_heavy() -> None:
     assert shown.stdout.strip() == "[]"
 
 
-def test_each_candidate_has_score_means_and_maps(model: Relational, versions: Path) -> None:
+def test_each_candidate_has_score_means_and_maps(model: RelationalComparer, versions: Path) -> None:
     found = shamisa_cli.compare(
         versions / "original.png", [versions / "blurred.png", str(versions / "copy.png")], model
     )
@@ -76,7 +76,7 @@ def test_each_candidate_has_score_means_and_maps(model: Relational, versions: Pa
     assert copy.verdict == "same"
 
 
-def test_swapping_the_files_flips_all_signs_exactly(model: Relational, versions: Path) -> None:
+def test_swapping_the_files_flips_all_signs_exactly(model: RelationalComparer, versions: Path) -> None:
     ends = versions / "original.png", versions / "dark.png"
     forth, back = (shamisa_cli.compare(*order, model).candidates[0] for order in (ends, ends[::-1]))
     assert forth.score is not None
@@ -85,7 +85,7 @@ def test_swapping_the_files_flips_all_signs_exactly(model: Relational, versions:
     assert forth.overall == -(back.overall or 0)
 
 
-def test_arrays_are_compared_as_their_files_are(model: Relational, versions: Path) -> None:
+def test_arrays_are_compared_as_their_files_are(model: RelationalComparer, versions: Path) -> None:
     arrays = [np.asarray(Image.open(versions / name)) for name in ("original.png", "dark.png", "blurred.png")]
     from_arrays = shamisa_cli.compare(arrays[0], arrays[1:], model)
     one_array = shamisa_cli.compare(arrays[0], arrays[1], model)
@@ -99,7 +99,7 @@ def test_arrays_are_compared_as_their_files_are(model: Relational, versions: Pat
         shamisa_cli.compare(arrays[0] / 255, arrays[1], model)
 
 
-def test_pictures_are_seen_upright_and_in_srgb(model: Relational, versions: Path) -> None:
+def test_pictures_are_seen_upright_and_in_srgb(model: RelationalComparer, versions: Path) -> None:
     original = Image.open(versions / "original.png")
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -113,7 +113,7 @@ def test_pictures_are_seen_upright_and_in_srgb(model: Relational, versions: Path
     assert grey.status == "ok"
 
 
-def test_bad_candidates_are_records_and_never_stop_the_rest(model: Relational, versions: Path) -> None:
+def test_bad_candidates_are_records_and_never_stop_the_rest(model: RelationalComparer, versions: Path) -> None:
     (versions / "broken.png").write_bytes(b"no picture")
     named = [versions / name for name in ("broken.png", "small.png", "dark.png")]
     broken, small, dark = shamisa_cli.compare(versions / "original.png", named, model).candidates
@@ -130,7 +130,7 @@ def test_bad_candidates_are_records_and_never_stop_the_rest(model: Relational, v
     assert resized.candidates[0].maps["overall"].shape == (9, 12)
 
 
-def test_what_cannot_be_done_at_all_raises(model: Relational, versions: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_done_at_all_raises(model: RelationalComparer, versions: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"no picture")
     with pytest.raises(ImageError):
         shamisa_cli.compare(tmp_path / "broken.png", versions / "dark.png", model)
@@ -148,7 +148,7 @@ def test_a_relational_model_does_not_score_and_says_what_it_does(relational_fold
 
 
 def test_the_order_does_not_depend_on_how_pictures_are_named_and_equal_ones_share_a_rank(
-    model: Relational, versions: Path
+    model: RelationalComparer, versions: Path
 ) -> None:
     named = [versions / name for name in ("dark.png", "original.png", "blurred.png", "copy.png")]
     ranking = shamisa_cli.rank(named, model)
@@ -167,7 +167,7 @@ def test_the_order_does_not_depend_on_how_pictures_are_named_and_equal_ones_shar
     assert ranking.pairs == 6
 
 
-def test_pictures_that_cannot_be_ranked_come_last(model: Relational, versions: Path) -> None:
+def test_pictures_that_cannot_be_ranked_come_last(model: RelationalComparer, versions: Path) -> None:
     (versions / "broken.png").write_bytes(b"no picture")
     named = [versions / name for name in ("broken.png", "dark.png", "small.png", "original.png")]
     ranking = shamisa_cli.rank(named, model)

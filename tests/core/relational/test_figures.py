@@ -10,7 +10,13 @@ import pytest
 from PIL import Image
 
 from shamisa_cli.core.groups import GROUPS
-from shamisa_cli.core.relational.figures import ComparisonMapWriter, changed, overall_map, overlay, side_by_side
+from shamisa_cli.core.relational.figures import (
+    ComparisonMapWriter,
+    changed_maps,
+    comparison_figure,
+    overall_map,
+    overlay,
+)
 from shamisa_cli.core.relational.records import AXES, ENDS, OVERALL, Candidate
 
 GREY = np.full((80, 120, 3), 128, dtype=np.uint8)
@@ -34,10 +40,10 @@ def candidate(**values: float) -> Candidate:
 
 
 def test_the_strongest_changes_come_first_and_tiny_ones_not_at_all() -> None:
-    assert changed(maps(noise=1.0, blur=-2.0, contrast=0.05)) == ["blur", "noise"]
+    assert changed_maps(maps(noise=1.0, blur=-2.0, contrast=0.05)) == ["blur", "noise"]
     speck = maps()
     speck["spatial"][:1, :2] = 3.0
-    assert changed(speck) == ["spatial"]
+    assert changed_maps(speck) == ["spatial"]
 
 
 @pytest.mark.parametrize(
@@ -59,8 +65,8 @@ def test_large_pictures_are_drawn_smaller() -> None:
 
 
 def test_the_figure_holds_both_pictures_and_a_panel_for_each_change() -> None:
-    few = side_by_side(candidate(overall=2.0), GREY, GREY)
-    many = side_by_side(candidate(overall=2.0, noise=2.0, blur=1.5, colour=1.0, contrast=0.9), GREY, GREY)
+    few = comparison_figure(candidate(overall=2.0), GREY, GREY)
+    many = comparison_figure(candidate(overall=2.0, noise=2.0, blur=1.5, colour=1.0, contrast=0.9), GREY, GREY)
     assert many.width >= few.width
     assert many.height > few.height + 200
     assert overall_map(candidate(overall=2.0), GREY).height > 80

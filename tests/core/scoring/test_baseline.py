@@ -9,13 +9,13 @@ import pytest
 
 from shamisa_cli.core.errors import ModelError, SettingError
 from shamisa_cli.core.models.loading import Model
-from shamisa_cli.core.scoring.baseline import Baseline, Scorer, read_baseline
+from shamisa_cli.core.scoring.baseline import Baseline, ScoreSource, read_baseline
 from shamisa_cli.core.scoring.pipeline import describe_run
 
-SCORER = Scorer("tiny", "0123456789ab", "ba9876543210", {"view_size": 512, "mean": [0.5, 0.5, 0.5]})
+SCORER = ScoreSource("tiny", "0123456789ab", "ba9876543210", {"view_size": 512, "mean": [0.5, 0.5, 0.5]})
 
 
-def written(file: Path, scores: dict[str, float], scorer: Scorer = SCORER) -> Baseline:
+def written(file: Path, scores: dict[str, float], scorer: ScoreSource = SCORER) -> Baseline:
     baseline = read_baseline(file).updated(scores, scorer)
     baseline.write()
     return baseline
@@ -74,10 +74,10 @@ def test_scores_of_another_model_regressor_or_preprocessing_are_refused(tmp_path
 def test_a_regressor_is_known_by_its_numbers(model: Model) -> None:
     assert model.probe is not None
     run = describe_run(model, "model")
-    mine = Scorer.of(run.model, model.probe)
-    assert Scorer.of(run.model, replace(model.probe, alpha=9.0)) == mine
-    assert Scorer.of(run.model, replace(model.probe, bias=3.5)) != mine
-    assert Scorer.of(run.model, replace(model.probe, weights=-model.probe.weights)) != mine
+    mine = ScoreSource.of_model(run.model, model.probe)
+    assert ScoreSource.of_model(run.model, replace(model.probe, alpha=9.0)) == mine
+    assert ScoreSource.of_model(run.model, replace(model.probe, bias=3.5)) != mine
+    assert ScoreSource.of_model(run.model, replace(model.probe, weights=-model.probe.weights)) != mine
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from shamisa_cli.core.errors import ModelError, SettingError
-from shamisa_cli.core.scoring.feature_table import FileStamp, Origin, load_features, portable, save_features
+from shamisa_cli.core.scoring.feature_table import FeatureSource, FileStamp, load_features, portable, save_features
 
 SUFFIXES = [".parquet", ".npz", ".safetensors"]
-ORIGIN = Origin("f" * 64, "tiny", {"view_size": 64, "mean": (0.5, 0.5, 0.5)})
+ORIGIN = FeatureSource("f" * 64, "tiny", {"view_size": 64, "mean": (0.5, 0.5, 0.5)})
 FEATURES = np.random.default_rng(1).normal(size=(5, 3)).astype(np.float32)
 STAMPS = [FileStamp(f"photos/گربه {number}.jpg", 10**10 + number, 1_700_000_000_123_456_789) for number in range(5)]
 
@@ -25,7 +25,7 @@ def test_what_is_saved_in_blocks_comes_back_whole(tmp_path: Path, suffix: str) -
     assert table.features.dtype == np.float32
     assert np.array_equal(table.features, FEATURES)
     assert table.encoder_fingerprint == "f" * 64
-    assert table.origin.same_features(ORIGIN)
+    assert table.origin.matches(ORIGIN)
     assert list(tmp_path.iterdir()) == [target]
 
 

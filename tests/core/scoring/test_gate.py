@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.records import ErrorRecord, ImageRecord
 from shamisa_cli.core.scoring.baseline import Baseline
-from shamisa_cli.core.scoring.gate import Gate, Rule, account, conclusion, standing, worst_first
+from shamisa_cli.core.scoring.gate import Gate, Rule, describe_findings, gate_status, gate_summary, worst_first
 
 UNREAD = ImageRecord("c.jpg", status="error", error=ErrorRecord("truncated", "c.jpg ends early."))
 points = st.floats(0, 100)
 
 
 def outcome(gate: Gate, path: str, score: float) -> str:
-    return standing(gate.judged(ImageRecord(path, score)))
+    return gate_status(gate.apply(ImageRecord(path, score)))
 
 
 @given(points, points)
@@ -41,9 +41,9 @@ def test_a_drop_over_the_limit_fails_and_one_on_the_limit_passes(score: float, c
 
 def test_both_reasons_are_given_with_numbers_that_show_the_difference() -> None:
     gate = Gate(min_score=40, max_drop=2, baseline=Baseline(Path("b.json"), {"a.jpg": 60.0}))
-    found = gate.judged(ImageRecord("a.jpg", 39.96))
+    found = gate.apply(ImageRecord("a.jpg", 39.96))
     assert [finding.rule for finding in found.findings] == ["min-score", "max-drop"]
-    assert account(found) == (
+    assert describe_findings(found) == (
         "a.jpg scores 39.96, under the bar of 40; scores 40.0, 20.0 less than the 60.0 of the baseline; the limit is 2"
     )
 
@@ -74,23 +74,23 @@ def test_a_rule_may_bring_the_only_bar() -> None:
 
 def test_unreadable_pictures_are_errors_unless_they_are_to_be_skipped() -> None:
     for skip, level in ((False, "error"), (True, "warn")):
-        (finding,) = Gate(skip_unreadable=skip).judged(UNREAD).findings
+        (finding,) = Gate(skip_unreadable=skip).apply(UNREAD).findings
         assert (finding.rule, finding.level) == ("unreadable", level)
-    assert account(Gate().judged(UNREAD)) == "c.jpg ends early."
+    assert describe_findings(Gate().apply(UNREAD)) == "c.jpg ends early."
 
 
 def test_the_worst_come_first_and_warnings_last() -> None:
     gate = Gate(min_score=50, rules=(Rule(("w*",), level="warn"),))
     records = [
-        gate.judged(record)
+        gate.apply(record)
         for record in (ImageRecord("w.jpg", 1.0), ImageRecord("b.jpg", 40.0), ImageRecord("a.jpg", 9.0), UNREAD)
     ]
-    fine = gate.judged(ImageRecord("fine.jpg", 60.0))
+    fine = gate.apply(ImageRecord("fine.jpg", 60.0))
     assert [record.path for record in worst_first([fine, *records])] == ["c.jpg", "a.jpg", "b.jpg", "w.jpg"]
 
 
 @pytest.mark.parametrize(
-    ("standings", "gated", "said"),
+    ("statuses", "gated", "said"),
     [
         ({"passed": 4}, True, "4 checked, all passed"),
         ({"passed": 1, "failed": 2, "warned": 3, "unreadable": 1},
@@ -98,8 +98,8 @@ def test_the_worst_come_first_and_warnings_last() -> None:
         ({"passed": 4}, False, "4 scored, with no bar to reach"),
     ],
 )  # fmt: skip
-def test_the_conclusion_is_said_plainly(standings: dict[str, int], gated: bool, said: str) -> None:
-    assert conclusion(Counter(standings), gated=gated) == said
+def test_the_conclusion_is_said_plainly(statuses: dict[str, int], gated: bool, said: str) -> None:
+    assert gate_summary(Counter(statuses), gated=gated) == said
 
 
 @pytest.mark.parametrize("limits", [{"min_score": 101.0}, {"min_score": math.nan}, {"max_drop": -1.0}])

@@ -13,7 +13,7 @@ from shamisa_cli.core.encoder.onnx_encoder import OnnxEncoder
 from shamisa_cli.core.errors import ModelError, SettingError
 from shamisa_cli.core.images.decoding import decode
 from shamisa_cli.core.models.loading import Model
-from shamisa_cli.core.scoring.gate import Gate, judged
+from shamisa_cli.core.scoring.gate import Gate, apply_gate
 from shamisa_cli.core.scoring.pipeline import describe_run, embed_files, score_files
 
 
@@ -60,7 +60,7 @@ def test_one_bad_file_stops_nothing(model: Model, photos: list[Path], broken: Pa
 def test_pictures_under_the_bar_fail_and_a_score_on_the_bar_passes(model: Model, photos: list[Path]) -> None:
     found = [record.score for record in score_files(model, photos) if record.score is not None]
     bar = sorted(found)[4]
-    statuses = [record.status for record in judged(score_files(model, photos), Gate(min_score=bar))]
+    statuses = [record.status for record in apply_gate(score_files(model, photos), Gate(min_score=bar))]
     assert statuses == ["failed" if score < bar else "ok" for score in found]
     assert statuses.count("failed") == 4
 

@@ -16,7 +16,7 @@ from shamisa_cli.core.probe.intervals import Interval
 from shamisa_cli.core.records import ImageRecord
 from shamisa_cli.core.scoring import result_cache
 from shamisa_cli.core.scoring.cache import Cache
-from shamisa_cli.core.scoring.pipeline import embed_files, feature_shelf_of, score_files
+from shamisa_cli.core.scoring.pipeline import embed_files, feature_cache, score_files
 
 
 class Counting:
@@ -115,9 +115,9 @@ def test_defects_come_back_and_belong_to_their_probe(counting: Model, photos: li
 
 
 def test_scores_come_from_features_that_are_known(counting: Model, photos: list[Path], cache: Cache) -> None:
-    shelf = feature_shelf_of(cache, counting)
-    first = list(embed_files(counting.encoder, photos, shelf=shelf))
-    again = list(embed_files(counting.encoder, photos, shelf=shelf))
+    result_cache = feature_cache(cache, counting)
+    first = list(embed_files(counting.encoder, photos, result_cache=result_cache))
+    again = list(embed_files(counting.encoder, photos, result_cache=result_cache))
     for one, other in zip(first, again, strict=True):
         assert one.features is not None
         assert other.features is not None
@@ -160,6 +160,6 @@ def test_who_watches_gets_the_pixels_of_known_pictures(counting: Model, photos: 
 def test_very_large_files_are_scored_without_the_cache(
     counting: Model, photos: list[Path], cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shamisa_cli.core.scoring.scorer.LONGEST_REMEMBERED", 100)
+    monkeypatch.setattr("shamisa_cli.core.scoring.scorer.MAX_CACHED_FILE_BYTES", 100)
     assert scored(counting, photos, cache) == scored(counting, photos, cache)
     assert uses(counting) == 2 * len(photos)

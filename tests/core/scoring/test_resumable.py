@@ -10,13 +10,13 @@ from killing import KilledError, killed_after
 from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.scoring.feature_table import load_features
 from shamisa_cli.core.scoring.pipeline import embed_files
-from shamisa_cli.core.scoring.resumable import Collected, embed_to_file, origin_of
+from shamisa_cli.core.scoring.resumable import Collected, embed_to_file, feature_source
 
 
 def run(model: Model, paths: list[Path], target: Path, *, kill_after: int | None = None) -> Collected:
     """Embed in parts of two rows; raise KilledError when that many pictures are done."""
     return embed_to_file(
-        model.encoder, paths, target, origin_of(model), advance=killed_after(kill_after), rows_per_part=2
+        model.encoder, paths, target, feature_source(model), advance=killed_after(kill_after), rows_per_part=2
     )
 
 
@@ -66,7 +66,7 @@ def test_a_killed_run_leaves_no_target_and_goes_on_where_it_stopped(
 def test_features_of_another_encoder_or_view_are_made_anew(model: Model, photos: list[Path], tmp_path: Path) -> None:
     target = tmp_path / "out.npz"
     run(model, photos[:3], target)
-    collected = embed_to_file(model.encoder, photos[:3], target, origin_of(model, 96))
+    collected = embed_to_file(model.encoder, photos[:3], target, feature_source(model, 96))
     assert collected.reused == 0
     assert load_features(target).origin.preprocessing["view_size"] == 96
 

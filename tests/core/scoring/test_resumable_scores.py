@@ -12,7 +12,7 @@ from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.scoring.pipeline import score_files
 from shamisa_cli.core.scoring.resumable import Tabled, parts_folder, score_to_file
-from shamisa_cli.core.scoring.score_table import parsing, read_scores
+from shamisa_cli.core.scoring.score_table import arrow_errors, read_scores
 
 
 def run(model: Model, paths: list[Path], target: Path, *, kill_after: int | None = None, **settings: int) -> Tabled:
@@ -94,6 +94,6 @@ def test_a_table_whose_rows_are_damaged_is_made_anew(model: Model, photos: list[
 
 
 def test_a_disk_that_fails_is_not_taken_for_a_damaged_table() -> None:
-    with pytest.raises(OSError, match="no answer") as caught, parsing():
+    with pytest.raises(OSError, match="no answer") as caught, arrow_errors():
         raise OSError(errno.EIO, "no answer")
     assert caught.value.errno == errno.EIO

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch.nn import functional
 
-from shamisa_cli.core.graphs.crops import node_table
+from shamisa_cli.core.graphs.crops import crop_table
 from shamisa_cli.core.networks.backbones import build_backbone
 from shamisa_cli.core.training.pretraining.batch_recipe import TrainingBatch
 from shamisa_cli.core.training.pretraining.batches import BatchSettings
@@ -23,7 +23,7 @@ def soft_batches(start_step: int) -> Iterator[TrainingBatch]:
     while True:
         generator = torch.Generator().manual_seed(step)
         severities = torch.rand(1, 2, 3, generator=generator) * 4
-        nodes = node_table(severities, photos=2, scales=1)
+        nodes = crop_table(severities, photos=2, scales=1)
         pictures = functional.interpolate(torch.rand(2, 3, 4, 4, generator=generator), size=32, mode="bilinear")
         noise = torch.randn(len(nodes), 3, 32, 32, generator=generator) * nodes.severity.view(-1, 1, 1, 1) / 10
         yield TrainingBatch((pictures[nodes.photo] + noise).clamp(0, 1), nodes, step, torch.empty(0, 3, 32, 32))

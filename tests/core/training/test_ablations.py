@@ -16,7 +16,7 @@ from shamisa_cli.core.training.distributed import World
 from shamisa_cli.core.training.pretraining.batches import BatchSettings, BatchStream
 from shamisa_cli.core.training.pretraining.config import PRESETS, TrainingConfig
 from shamisa_cli.core.training.pretraining.learner import Learner
-from shamisa_cli.core.training.pretraining.step import NUMBERS, Step
+from shamisa_cli.core.training.pretraining.step import NUMBERS, PretrainingStep
 from shamisa_cli.core.training.settings import preset as task_preset
 from shamisa_cli.core.training.settings import with_ablation
 
@@ -104,7 +104,7 @@ def whole() -> TrainingConfig:
 
 def first_numbers(config: TrainingConfig, photos: list[Path], steps: int = 1) -> list[dict[str, float]]:
     stream = BatchStream(photos, [], config.batch, seed=3, steps=steps)
-    work = Step(Learner(config, None), config, World())
+    work = PretrainingStep(Learner(config, None), config, World())
     found = []
     for batch in stream:
         found.append(dict(zip(NUMBERS, work.gradients(batch, batch.step).tolist(), strict=True)))

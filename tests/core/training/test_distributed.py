@@ -16,15 +16,15 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
 from shamisa_cli.core.errors import SettingError
-from shamisa_cli.core.graphs.crops import NodeTable, node_table
-from shamisa_cli.core.overrides import overridden
+from shamisa_cli.core.graphs.crops import CropTable, crop_table
+from shamisa_cli.core.overrides import with_overrides
 from shamisa_cli.core.training.distributed import World, joined, launcher, processes_here
 from shamisa_cli.core.training.pretraining.batch_recipe import TrainingBatch
 from shamisa_cli.core.training.pretraining.batches import BatchSettings
 from shamisa_cli.core.training.pretraining.config import TrainingConfig
 from shamisa_cli.core.training.pretraining.learner import Learner
-from shamisa_cli.core.training.pretraining.retention import Start
-from shamisa_cli.core.training.pretraining.step import NUMBERS, Step
+from shamisa_cli.core.training.pretraining.retention import InitialEncoder
+from shamisa_cli.core.training.pretraining.step import NUMBERS, PretrainingStep
 
 SHAPE = BatchSettings(samples=2, photos=2, scales=1, compositions=2, levels=2, crop=32, retained=2)
 """Of one process: 4 references, 16 distorted crops and 2 more for retention."""
@@ -45,8 +45,8 @@ def one_step(folder: Path, config: TrainingConfig) -> None:
     with joined(torch.device("cpu")) as world:
         learner = Learner(config, load_file(folder / "weights.safetensors"), world)
         learner.backbone.double()
-        work = Step(learner, config, world)
-        work.start = Start(learner.backbone, config.stages_to_retain)
+        work = PretrainingStep(learner, config, world)
+        work.start = InitialEncoder(learner.backbone, config.stages_to_retain)
         with torch.no_grad():  # away from the start, or retention has no slope
             for parameter in learner.backbone.parameters():
                 parameter.mul_(1.01)
@@ -63,7 +63,7 @@ def batch_of(rank: int) -> TrainingBatch:
     """What one process has: soft pictures and noise upon them, in double precision."""
     generator = torch.Generator().manual_seed(rank)
     severities = torch.rand(SHAPE.samples, SHAPE.compositions, SHAPE.levels, generator=generator) * 4
-    nodes = node_table(severities, SHAPE.photos, SHAPE.scales)
+    nodes = crop_table(severities, SHAPE.photos, SHAPE.scales)
     size = SHAPE.crop
     count = SHAPE.samples * SHAPE.photos + SHAPE.retained
     coarse = torch.rand(count, 3, 6, 6, generator=generator, dtype=torch.float64)
@@ -86,19 +86,19 @@ def joined_batch(batches: list[TrainingBatch]) -> TrainingBatch:
     def in_order(parts: list[torch.Tensor]) -> torch.Tensor:
         return torch.cat([*(part[:references] for part in parts), *(part[references:] for part in parts)])
 
-    nodes = NodeTable(**{name: column(name) for name in NodeTable.__dataclass_fields__})
+    nodes = CropTable(**{name: column(name) for name in CropTable.__dataclass_fields__})
     retained = torch.cat([batch.retained for batch in batches])
     return TrainingBatch(in_order([batch.crops for batch in batches]), nodes, 0, retained)
 
 
 def write_batch(batch: TrainingBatch, path: Path) -> None:
-    columns = {name: getattr(batch.nodes, name) for name in NodeTable.__dataclass_fields__}
+    columns = {name: getattr(batch.nodes, name) for name in CropTable.__dataclass_fields__}
     save_file({"crops": batch.crops, "retained": batch.retained.contiguous(), **columns}, path)
 
 
 def read_batch(path: Path) -> TrainingBatch:
     table = load_file(path)
-    nodes = NodeTable(**{name: table[name] for name in NodeTable.__dataclass_fields__})
+    nodes = CropTable(**{name: table[name] for name in CropTable.__dataclass_fields__})
     return TrainingBatch(table["crops"], nodes, 0, table["retained"])
 
 
@@ -201,4 +201,4 @@ def test_an_environment_that_cannot_be_is_explained(environment: dict[str, str],
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
-    one_step(folder, overridden(TrainingConfig(), json.loads((folder / "config.json").read_text())))
+    one_step(folder, with_overrides(TrainingConfig(), json.loads((folder / "config.json").read_text())))

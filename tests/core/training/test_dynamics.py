@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from shamisa_cli.core.errors import InputNotFoundError, SettingError, TrainingError
 from shamisa_cli.core.images.decoding import decode
-from shamisa_cli.core.networks.encoder import Encoder
+from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.probe.mos_table import MosTable, read_mos_table
 from shamisa_cli.core.probe.protocol import run_protocol
 from shamisa_cli.core.training.checkpoints import Checkpoint
@@ -27,7 +27,7 @@ from shamisa_cli.core.training.dynamics_figure import draw_agreements
 from shamisa_cli.core.training.dynamics_records import StepAgreement, append_agreement, read_agreements
 from shamisa_cli.core.training.pretraining.config import TrainingConfig
 from shamisa_cli.core.training.relational.config import RelationalTrainingConfig
-from shamisa_cli.core.training.run_folder import Photographs, RunFolder, RunRecord
+from shamisa_cli.core.training.run_folder import PhotoRecord, RunFolder, RunRecord
 from shamisa_cli.core.training.trainer import BatchSource, Trainer
 
 PICTURES = 24
@@ -51,7 +51,7 @@ def run(tmp_path: Path, small_config: TrainingConfig, start_weights: Path) -> Ru
     """A run with checkpoints of steps 0, 2 and 4, whose weights drift away from the start."""
     folder = RunFolder(tmp_path / "run")
     folder.path.mkdir()
-    folder.write(RunRecord(small_config, Photographs((), (), 0, 0, "")))
+    folder.write(RunRecord(small_config, PhotoRecord((), (), 0, 0, "")))
     start = load_file(start_weights)
     for step in (0, 2, 4):
         generator = torch.Generator().manual_seed(step)
@@ -106,7 +106,7 @@ def test_the_figures_are_those_of_a_regressor_on_half_size_features(
 ) -> None:
     config = encoder_config(small_config)
     assert (config.preprocessing.view_size, config.features.scales) == (256, (1.0,))
-    encoder = Encoder.create(config, load_file(start_weights))
+    encoder = TorchEncoder.create(config, load_file(start_weights))
     features = np.stack([encoder.embed(decode(path, view_size=256).pixels) for path in table.paths])
     expected = run_protocol(features, table.mos, subsets=table.subsets, splits=4, seed=0)
     start = judged(run, table)[0][0]
@@ -175,7 +175,7 @@ def test_what_cannot_be_judged_is_said(run: RunFolder, table: MosTable, tmp_path
         judged(run, gone)
     relational = RunFolder(tmp_path / "relational")
     relational.path.mkdir()
-    relational.write(RunRecord(RelationalTrainingConfig(), Photographs((), (), 0, 0, "")))
+    relational.write(RunRecord(RelationalTrainingConfig(), PhotoRecord((), (), 0, 0, "")))
     with pytest.raises(SettingError, match="task relational"):
         judged(relational, table)
 

@@ -20,7 +20,7 @@ from shamisa_cli.core.training.model_card import save_trained_encoder
 from shamisa_cli.core.training.pretraining.batch_recipe import TrainingBatch
 from shamisa_cli.core.training.pretraining.config import TrainingConfig
 from shamisa_cli.core.training.pretraining.learner import Learner
-from shamisa_cli.core.training.run_folder import Photographs, RunFolder, RunRecord
+from shamisa_cli.core.training.run_folder import PhotoRecord, RunFolder, RunRecord
 from shamisa_cli.core.training.trainer import BatchSource, Trainer
 
 CLOCK = ("crops_per_s", "wait_share")
@@ -247,7 +247,7 @@ def test_stages_that_an_architecture_lacks_are_refused_before_anything_is_writte
 
 
 def record_of(config: TrainingConfig, fingerprint: str = "f") -> RunRecord:
-    return RunRecord(config, Photographs(("/photos",), (), 3, 0, fingerprint), "shamisa train --data photos")
+    return RunRecord(config, PhotoRecord(("/photos",), (), 3, 0, fingerprint), "shamisa train --data photos")
 
 
 def test_a_finished_run_leaves_a_model_that_reads_every_stage(

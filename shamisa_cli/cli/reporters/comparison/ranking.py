@@ -6,7 +6,7 @@ from typing import TextIO
 
 from shamisa_cli.cli.console import printable, rich_on
 from shamisa_cli.cli.reporters.comparison.bars import diverging_bar, score_style, signed
-from shamisa_cli.cli.reporters.text import counted, problems, shortened
+from shamisa_cli.cli.reporters.text import counted, shortened, unreadable_table
 from shamisa_cli.core.relational.records import Ranking
 
 BAR_CELLS = 10
@@ -47,7 +47,7 @@ def write_ranking_text(ranking: Ranking, stream: TextIO) -> None:
         console.print(Text(f"\n {_agreement(ranking)}", "bold" if ranking.contradictions else ""))
     if unread:
         console.print("")
-        for block in problems(unread, console, "ranked"):
+        for block in unreadable_table(unread, console, "ranked"):
             console.print(block, soft_wrap=not console.is_terminal)
     console.print(Text(f"\n {printable(ranking.model.name)} ({printable(ranking.model.revision)})", "dim"))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from shamisa_cli.cli.console import printable, rich_on
 from shamisa_cli.cli.reporters.comparison.bars import BETTER, FAINT, NEUTRAL, WORSE, diverging_bar, score_style, signed
-from shamisa_cli.cli.reporters.text import FIRST_ROWS, LAST_ROWS, MAX_ROWS, counted, problems, shortened
+from shamisa_cli.cli.reporters.text import FIRST_ROWS, LAST_ROWS, MAX_ROWS, counted, shortened, unreadable_table
 from shamisa_cli.core.relational.records import ENDS, FAULTS, Candidate, ComparedModel, comparison_summary
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _blocks(candidates: Sequence[Candidate], model: ComparedModel, console: Cons
         yield Text(f" ✗ {printable(candidate.path)} scores {signed(candidate.score, 2)}, under the bar", "bold red")
     if unread:
         yield ""
-        yield from problems(unread, console, "compared")
+        yield from unreadable_table(unread, console, "compared")
         yield ""
     bars = f", bars end at severity {full:g} of 4" if 0 < len(compared) <= IN_DETAIL else ""
     yield Text(f" {printable(model.name)} ({printable(model.revision)}){bars}", "dim")

@@ -11,14 +11,14 @@ from typing import Any, TextIO
 from shamisa_cli.cli.console import printable
 from shamisa_cli.cli.reporters.html.page import PLACE_OF_PICTURES
 from shamisa_cli.cli.reporters.html.parts import as_base64, json_block, part, policy
-from shamisa_cli.core.records import ModelRecord
+from shamisa_cli.core.records import ModelIdentity
 from shamisa_cli.core.scoring.embedding_map import Colouring, EmbeddingMap, value_counts
 
 METHODS = {"tsne": "t-SNE", "umap": "UMAP"}
 PLACE_DECIMALS, VALUE_DIGITS = 5, 6
 
 
-def write_map(found: EmbeddingMap, model: ModelRecord, thumbnails: Mapping[str, bytes], stream: TextIO) -> None:
+def write_map(found: EmbeddingMap, model: ModelIdentity, thumbnails: Mapping[str, bytes], stream: TextIO) -> None:
     """Write the page of a map; as in the page of a run, what comes from outside is data that nothing parses as code.
 
     Args:
@@ -39,7 +39,7 @@ def write_map(found: EmbeddingMap, model: ModelRecord, thumbnails: Mapping[str, 
     stream.write(Template(after).substitute(script=script))
 
 
-def _document(found: EmbeddingMap, model: ModelRecord) -> dict[str, Any]:
+def _document(found: EmbeddingMap, model: ModelIdentity) -> dict[str, Any]:
     relative = "" if found.centred_by is None else f", less their mean within {printable(found.centred_by)}"
     made = datetime.now().astimezone().isoformat(sep=" ", timespec="minutes")[:16]
     return {

@@ -13,16 +13,16 @@ from shamisa_cli.cli.console import printable
 from shamisa_cli.cli.reporters.html.parts import as_base64, json_block, part, policy
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.records import ImageRecord, Run, summarise
-from shamisa_cli.core.scoring.gate import conclusion, standing
+from shamisa_cli.core.scoring.gate import gate_status, gate_summary
 
 if TYPE_CHECKING:
-    from shamisa_cli.core.scoring.thumbnails import Gallery
+    from shamisa_cli.core.scoring.thumbnails import Thumbnails
 
 PLACE_OF_PICTURES = "$pictures"
 DECIMALS = 3
 
 
-def write_html(records: Sequence[ImageRecord], run: Run, gallery: Gallery, stream: TextIO) -> None:
+def write_html(records: Sequence[ImageRecord], run: Run, thumbnails: Thumbnails, stream: TextIO) -> None:
     """Write the page of all records, in the order it keeps among equals.
 
     What comes from outside (names of files, messages) is in a block of JSON that no parser of HTML or JavaScript
@@ -35,22 +35,22 @@ def write_html(records: Sequence[ImageRecord], run: Run, gallery: Gallery, strea
         Template(before).substitute(
             policy=policy(style, script),
             style=style,
-            data=json_block(_document(records, run, gallery.has_maps)),
+            data=json_block(_document(records, run, thumbnails.has_maps)),
         )
     )
-    _write_pictures(records, gallery, stream)
+    _write_pictures(records, thumbnails, stream)
     stream.write(Template(after).substitute(script=script))
 
 
 def _document(records: Sequence[ImageRecord], run: Run, has_maps: bool) -> dict[str, Any]:
-    standings = Counter(standing(record) for record in records)
+    statuses = Counter(gate_status(record) for record in records)
     return {
         "made": datetime.now().astimezone().isoformat(timespec="minutes"),
         "model": printable(run.model.name),
         "revision": printable(run.model.revision),
         "viewSize": run.model.preprocessing.get("view_size"),
         "gated": run.gated,
-        "conclusion": conclusion(standings, gated=run.gated),
+        "conclusion": gate_summary(statuses, gated=run.gated),
         "summary": summarise(records).to_json(),
         "maps": has_maps,
         "defects": list(GROUPS) if any(record.defects for record in records) else [],
@@ -67,16 +67,16 @@ def _picture(record: ImageRecord) -> dict[str, Any]:
         "mos": _rounded(record.mos),
         "size": [record.width, record.height] if record.width and record.height else None,
         "defects": None if record.defects is None else [_rounded(record.defects.get(name)) for name in GROUPS],
-        "standing": standing(record),
+        "standing": gate_status(record),
         "messages": [printable(message) for message in messages],
     }
 
 
-def _write_pictures(records: Sequence[ImageRecord], gallery: Gallery, stream: TextIO) -> None:
+def _write_pictures(records: Sequence[ImageRecord], thumbnails: Thumbnails, stream: TextIO) -> None:
     """A JSON array of [thumbnail, map] for each record, base64 or null, one after the other: they may be many."""
     stream.write("[")
     for index, record in enumerate(records):
-        pair = [as_base64(gallery.thumbnail(record.path)), as_base64(gallery.map(record.path))]
+        pair = [as_base64(thumbnails.thumbnail(record.path)), as_base64(thumbnails.map(record.path))]
         stream.write(("," if index else "") + "\n" + json.dumps(pair, separators=(",", ":")))
     stream.write("\n]")
 

@@ -18,7 +18,7 @@ from torch import Tensor, fx, nn
 from shamisa_cli.core.encoder.spec import FeatureSpec, Preprocessing
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.networks.backbones import Backbone
-from shamisa_cli.core.networks.encoder import Encoder
+from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.networks.export.graph_builder import CROPS, FEATURES, FINGERPRINT, GraphBuilder
 from shamisa_cli.core.networks.features import STD_EPSILON, wanted_stages
 from shamisa_cli.core.networks.layers import NormAct, PaddedConv2d
@@ -27,7 +27,7 @@ _LEAST_NORM = 1e-12  # as torch.nn.functional.normalize has it
 _CUBIC = -0.5  # the bicubic filter's parameter where torch antialiases
 
 
-def export_graph(encoder: Encoder, weights: Path, fingerprint: str) -> bytes:
+def export_graph(encoder: TorchEncoder, weights: Path, fingerprint: str) -> bytes:
     """The graph from one picture, sRGB (H, W, 3) uint8 of any size, to its features (D,) and those of its crops.
 
     Args:

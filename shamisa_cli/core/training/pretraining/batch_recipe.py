@@ -9,7 +9,7 @@ from torch import Tensor
 
 from shamisa_cli.core.distortions.composition import Composition
 from shamisa_cli.core.distortions.engine import distort
-from shamisa_cli.core.graphs.crops import NodeTable, node_table
+from shamisa_cli.core.graphs.crops import CropTable, crop_table
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class TrainingBatch:
     """
 
     crops: Tensor
-    nodes: NodeTable
+    nodes: CropTable
     step: int
     retained: Tensor
 
@@ -80,9 +80,11 @@ class BatchRecipe:
             device: where to compute, and where the crops are left.
             threads: for the codecs, when `device` is a GPU; their number changes no crop.
         """
-        levels = torch.tensor([[composition.levels for composition in sample.compositions] for sample in self.samples])
+        levels = torch.tensor(
+            [[composition.severities for composition in sample.compositions] for sample in self.samples]
+        )
         views = torch.stack([sample.views for sample in self.samples]).to(device, non_blocking=True).float().div_(255)
-        nodes = node_table(levels, self.photos, self.scales)
+        nodes = crop_table(levels, self.photos, self.scales)
         count, side = views.shape[1], views.shape[2:]
         crops = views.new_empty(len(nodes), *side)
         crops[: len(self.samples) * count] = views.flatten(0, 1)

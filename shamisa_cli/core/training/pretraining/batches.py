@@ -15,7 +15,7 @@ from shamisa_cli.core.distortions.composition import SeverityLaw, draw_compositi
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.training.pretraining.batch_recipe import BatchRecipe, SampleRecipe, TrainingBatch
-from shamisa_cli.core.training.random_crops import random_crop, readable_photos, stacked
+from shamisa_cli.core.training.random_crops import random_crop, readable_photos, stack_crops
 
 
 @dataclass(frozen=True)
@@ -104,14 +104,14 @@ class BatchStream(IterableDataset[TrainingBatch]):
         start_step: int = 0,
         steps: int,
     ) -> None:
-        check_pool(pristine, settings.photos if settings.real_share < 1 else 0, "pristine")
-        check_pool(real, settings.photos if settings.real_share > 0 else 0, "real")
+        require_photos(pristine, settings.photos if settings.real_share < 1 else 0, "pristine")
+        require_photos(real, settings.photos if settings.real_share > 0 else 0, "real")
         self.pristine, self.real = tuple(pristine), tuple(real)
         self.settings, self.seed, self.rank = settings, seed, rank
         self.start_step, self.steps = start_step, steps
 
     def __iter__(self) -> Iterator[TrainingBatch]:
-        return map(self.batch, own_steps(self.start_step, self.steps))
+        return map(self.batch, worker_steps(self.start_step, self.steps))
 
     def batch(self, step: int) -> TrainingBatch:
         """The batch of one step, on the CPU.
@@ -136,7 +136,7 @@ class BatchStream(IterableDataset[TrainingBatch]):
         pool = self.real if rng.random() < settings.real_share else self.pristine
         photos = readable_photos(pool, settings.photos, rng)
         scales = [0.5**level for level in range(settings.scales)]
-        views = stacked([random_crop(photo, scale, settings.crop, rng) for photo in photos for scale in scales])
+        views = stack_crops([random_crop(photo, scale, settings.crop, rng) for photo in photos for scale in scales])
         compositions = tuple(
             draw_composition(
                 settings.levels,
@@ -158,19 +158,19 @@ class BatchStream(IterableDataset[TrainingBatch]):
             return torch.empty(0, 3, size, size, dtype=torch.uint8)
         photos = readable_photos(pool, count, rng)
         scales = 0.5 ** rng.integers(self.settings.scales, size=len(photos))
-        return stacked(
+        return stack_crops(
             [random_crop(photo, float(scale), size, rng) for photo, scale in zip(photos, scales, strict=True)]
         )
 
 
-def own_steps(start: int, stop: int) -> range:
+def worker_steps(start: int, stop: int) -> range:
     """The steps from `start` to before `stop` whose batches this process makes: in worker w of W, every W-th."""
     worker = get_worker_info()
     offset, stride = (worker.id, worker.num_workers) if worker else (0, 1)
     return range(start + offset, stop, stride)
 
 
-def check_pool(pool: Sequence[Path], photos: int, kind: str) -> None:
+def require_photos(pool: Sequence[Path], photos: int, kind: str) -> None:
     """Raise SettingError if a pool of `kind` photographs has fewer than a batch needs."""
     if len(pool) < photos:
         raise SettingError(

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 from shamisa_cli.core.encoder.spec import FeatureSpec, is_architecture, unknown_architecture
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.graphs.relation_graph import RelationSettings
-from shamisa_cli.core.overrides import overridden
+from shamisa_cli.core.overrides import with_overrides
 from shamisa_cli.core.training.ablations import former_ablation
 from shamisa_cli.core.training.pretraining.batches import BatchSettings
 from shamisa_cli.core.training.pretraining.objective import ObjectiveCoefficients
@@ -203,7 +203,7 @@ def with_settings(config: TrainingConfig, changes: Mapping[str, Any]) -> Trainin
         config = replace(config, frozen_stages=0, retention_stages=None, representation_stages=(-1,))
     if changes.get("init") == "none":
         config = replace(config, freeze_batchnorm=False, retention=0.0, frozen_stages=0)
-    return overridden(config, changes)
+    return with_overrides(config, changes)
 
 
 def read_config_file(path: Path) -> dict[str, Any]:

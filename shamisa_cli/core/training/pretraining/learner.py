@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from shamisa_cli.core.errors import SettingError
-from shamisa_cli.core.graphs.crops import NodeTable
-from shamisa_cli.core.graphs.relation_graph import RelationOutput, Relations
+from shamisa_cli.core.graphs.crops import CropTable
+from shamisa_cli.core.graphs.relation_graph import RelationGraph, RelationOutput
 from shamisa_cli.core.networks.backbones import build_backbone
 from shamisa_cli.core.training.batchnorm import synchronise_batchnorm
 from shamisa_cli.core.training.distributed import World
@@ -38,7 +38,7 @@ class Representation:
 
 
 @dataclass(frozen=True)
-class Seen:
+class LearnerOutput:
     """What is made of a batch; N counts the related crops of all processes.
 
     Attributes:
@@ -54,7 +54,7 @@ class Seen:
     relations: RelationOutput
 
 
-def joined(stages: Sequence[Tensor]) -> Tensor:
+def concatenate_normalised(stages: Sequence[Tensor]) -> Tensor:
     """Unit-norm each stage's pooled means (N, C_k), concatenate them, and unit-norm the whole."""
     return F.normalize(torch.cat([F.normalize(stage, dim=1) for stage in stages], dim=1), dim=1)
 
@@ -90,7 +90,7 @@ class Learner(nn.Module):
         self.heads = nn.ModuleDict(
             {
                 "projector": Projector(length, config.projector_hidden, config.projector_out),
-                "relations": Relations(length, config.relations),
+                "relations": RelationGraph(length, config.relations),
             }
         )
         last = max(stage % len(channels) for stage in (*config.representation_stages, *self._compared))
@@ -121,7 +121,7 @@ class Learner(nn.Module):
                     module.eval()
         return self
 
-    def forward(self, pixels: Tensor, nodes: NodeTable, *, calibrate: bool = False) -> Seen:
+    def forward(self, pixels: Tensor, nodes: CropTable, *, calibrate: bool = False) -> LearnerOutput:
         """Everything that the loss of a batch is computed from.
 
         Args:
@@ -137,7 +137,7 @@ class Learner(nn.Module):
             self.projector.calibrate(h.detach())
             self.world.share(self.projector)
         z = self.world.gathered_crops(self.project(own), references)
-        return Seen(seen.retained, h, z, self.relate(nodes, h))
+        return LearnerOutput(seen.retained, h, z, self.relate(nodes, h))
 
     def represent(self, *passes: Tensor) -> Representation:
         """Normalised pixels, (n_k, 3, H, W) each, → the representation of them all, one after the other.
@@ -150,14 +150,14 @@ class Learner(nn.Module):
             by_pass = [self._stage_means(self.backbone, pixels, wanted) for pixels in passes if len(pixels)]
         means = [torch.cat(stage) for stage in zip(*by_pass, strict=True)]
         count = len(self.config.representation_stages)
-        return Representation(means[count:], joined(means[:count]))
+        return Representation(means[count:], concatenate_normalised(means[:count]))
 
     def project(self, h: Tensor) -> Tensor:
         """h (N, dim) → z (N, D) in float32."""
         with self._autocast(h.device):
             return self.projector(h).float()  # type: ignore[no-any-return]
 
-    def relate(self, nodes: NodeTable, h: Tensor) -> RelationOutput:
+    def relate(self, nodes: CropTable, h: Tensor) -> RelationOutput:
         """The relations between the crops of a batch."""
         return self.heads["relations"](nodes, h)  # type: ignore[no-any-return]
 

@@ -25,7 +25,7 @@ def stage_means(backbone: Backbone, pixels: Tensor, stages: Sequence[int]) -> li
     return [means[stage % len(backbone.stage_channels)] for stage in stages]
 
 
-def forgetting(features: Sequence[Tensor], start: Sequence[Tensor]) -> Tensor:
+def retention_loss(features: Sequence[Tensor], start: Sequence[Tensor]) -> Tensor:
     """Σ over stages of mean over crops of 1 − cos(feature, the start's feature).
 
     Args:
@@ -38,7 +38,7 @@ def forgetting(features: Sequence[Tensor], start: Sequence[Tensor]) -> Tensor:
     return torch.stack(terms).sum()
 
 
-class Start:
+class InitialEncoder:
     """A frozen copy of an encoder as it was, with batch-norm statistics in use, not estimated.
 
     Args:

@@ -26,15 +26,15 @@ from shamisa_cli.core.training.optimiser import (
 )
 from shamisa_cli.core.training.pretraining.batch_recipe import TrainingBatch
 from shamisa_cli.core.training.pretraining.config import TrainingConfig
-from shamisa_cli.core.training.pretraining.learner import Learner, Seen
+from shamisa_cli.core.training.pretraining.learner import Learner, LearnerOutput
 from shamisa_cli.core.training.pretraining.objective import objective
-from shamisa_cli.core.training.pretraining.retention import Start, forgetting
+from shamisa_cli.core.training.pretraining.retention import InitialEncoder, retention_loss
 
 NUMBERS = ("variance", "invariance", "covariance", "alignment", "retention", "total", "z_std", "h_std", "grad_norm")
-"""What `Step.gradients` gives, in order; StepMetrics tells what each one is."""
+"""What `PretrainingStep.gradients` gives, in order; StepMetrics tells what each one is."""
 
 
-class Step:
+class PretrainingStep:
     """Learner, optimiser and loss scale of one run.
 
     Args:
@@ -47,7 +47,7 @@ class Step:
         start: the frozen encoder that retention compares with; set it before the first step if that is on.
     """
 
-    numbers = NUMBERS
+    metric_names = NUMBERS
     if_memory_ends = "Lower batch.samples or batch.compositions, or train with amp = 'bf16'."
     if_it_diverges = "Try lower encoder_lr and head_lr, a longer warmup_steps, gradient_clip = 1.0, or amp = 'none'."
 
@@ -57,7 +57,7 @@ class Step:
         self.optimiser = build_optimiser(learner.backbone, learner.heads, config)
         self.names: Mapping[Tensor, str] = {value: name for name, value in learner.named_parameters()}
         self.scaler = torch.amp.GradScaler("cuda", enabled=config.amp == "fp16" and world.device.type == "cuda")
-        self.start: Start | None = None
+        self.start: InitialEncoder | None = None
         self._world = world
         self._replica = world.replicated(learner)
 
@@ -75,7 +75,7 @@ class Step:
         if self.config.channels_last:
             pixels = pixels.contiguous(memory_format=torch.channels_last)
         nodes = self._world.gathered_nodes(batch.nodes, self.config.batch)
-        seen: Seen = self._replica(pixels, nodes, calibrate=step == 0 and self.config.calibrate_projector)
+        seen: LearnerOutput = self._replica(pixels, nodes, calibrate=step == 0 and self.config.calibrate_projector)
         references = self.config.batch.references * self._world.size
         terms = objective(seen.z, seen.relations, references, self.config.objective)
         retention = self._retention(seen, pixels, batch)
@@ -102,19 +102,19 @@ class Step:
         self.scaler.step(self.optimiser)
         self.scaler.update()
 
-    def scale(self) -> dict[str, float]:
+    def scaler_state(self) -> dict[str, float]:
         """The state of the loss scale, for a checkpoint; nothing where it is off."""
         if not self.scaler.is_enabled():
             return {}
         return {"loss_scale": self.scaler.get_scale(), "loss_scale_age": self.scaler._get_growth_tracker()}
 
-    def restore_scale(self, numbers: Mapping[str, float]) -> None:
+    def restore_scaler(self, numbers: Mapping[str, float]) -> None:
         """Put back what `scale` gave, from among other numbers."""
         if self.scaler.is_enabled() and "loss_scale" in numbers:
             state = {"scale": numbers["loss_scale"], "_growth_tracker": int(numbers["loss_scale_age"])}
             self.scaler.load_state_dict(self.scaler.state_dict() | state)
 
-    def may_overflow(self) -> bool:
+    def scaler_overflowed(self) -> bool:
         """Whether a gradient that is not finite is only a scale of fp16 that was too large; waits for the device."""
         return self.scaler.is_enabled() and self.scaler.get_scale() >= 1
 
@@ -123,11 +123,11 @@ class Step:
         """Whether the weights that the run began with are compared with."""
         return self.config.retention > 0
 
-    def keep_start(self) -> None:
+    def remember_start(self) -> None:
         """Take the weights as they are now for those that the run began with."""
-        self.start = Start(self.learner.backbone, self.config.stages_to_retain)
+        self.start = InitialEncoder(self.learner.backbone, self.config.stages_to_retain)
 
-    def told(self, step: int, values: Mapping[str, float], speed: Speed) -> StepMetrics:
+    def to_metrics(self, step: int, values: Mapping[str, float], speed: Speed) -> StepMetrics:
         """The line for metrics.jsonl, from the numbers of a step."""
         told: dict[str, Any] = {name: value for name, value in values.items() if name != "grad_norm"}
         return StepMetrics(
@@ -139,7 +139,7 @@ class Step:
             **asdict(speed),
         )
 
-    def _retention(self, seen: Seen, pixels: Tensor, batch: TrainingBatch) -> Tensor:
+    def _retention(self, seen: LearnerOutput, pixels: Tensor, batch: TrainingBatch) -> Tensor:
         """How far references, and crops that came for this alone, have moved from the start; of this process's."""
         if self.start is None:
             return pixels.new_zeros(())
@@ -148,4 +148,4 @@ class Step:
         def compared(rows: Tensor) -> Tensor:
             return torch.cat([rows[:references], rows[related:]])
 
-        return forgetting([compared(stage) for stage in seen.retained], self.start.features(compared(pixels)))
+        return retention_loss([compared(stage) for stage in seen.retained], self.start.features(compared(pixels)))

@@ -14,7 +14,7 @@ from shamisa_cli.core.training.distributed import World
 from shamisa_cli.core.training.model_card import save_trained_encoder
 from shamisa_cli.core.training.pretraining.config import TrainingConfig
 from shamisa_cli.core.training.pretraining.learner import Learner
-from shamisa_cli.core.training.pretraining.step import Step
+from shamisa_cli.core.training.pretraining.step import PretrainingStep
 from shamisa_cli.core.training.run_folder import RunFolder, RunRecord
 from shamisa_cli.core.training.task import BatchSource
 
@@ -35,9 +35,9 @@ class ShamisaTask:
             )
         return batch_source(pristine, real, config, workers=workers, world=world)
 
-    def work(self, config: TrainingConfig, world: World, *, begun: bool) -> Step:
+    def work(self, config: TrainingConfig, world: World, *, begun: bool) -> PretrainingStep:
         weights = None if begun or config.init == "none" else initial_state(config.architecture, config.init)
-        return Step(Learner(config, weights, world).to(world.device), config, world)
+        return PretrainingStep(Learner(config, weights, world).to(world.device), config, world)
 
-    def save(self, run: RunFolder, record: RunRecord, work: Step, *, seconds: float) -> None:
+    def save(self, run: RunFolder, record: RunRecord, work: PretrainingStep, *, seconds: float) -> None:
         save_trained_encoder(run, record, work.learner.backbone, seconds=seconds)

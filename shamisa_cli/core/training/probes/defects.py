@@ -14,9 +14,9 @@ from shamisa_cli.core.groups import GROUPS, MAX_SEVERITY, Group
 from shamisa_cli.core.probe.defects import DefectProbe, above_floor, strongest
 from shamisa_cli.core.probe.metrics import srcc
 from shamisa_cli.core.probe.ridge import Features, Matrix, RidgePath, Vector, ridge_path
-from shamisa_cli.core.training.probes.degraded import Degraded
+from shamisa_cli.core.training.probes.degraded import DegradedPhotos
 
-APART: tuple[frozenset[str], ...] = (
+SEPARATE_KINDS: tuple[frozenset[str], ...] = (
     frozenset({"brighten", "mean shift up"}),
     frozenset({"HSV saturation"}),
     frozenset({"Lab saturation"}),
@@ -58,19 +58,19 @@ class DefectAccuracy:
     clean: float
 
 
-def kinds() -> list[tuple[Group, frozenset[str]]]:
+def defect_kinds() -> list[tuple[Group, frozenset[str]]]:
     """Group and operators of each kind: those set apart, and of every group the rest."""
     found: list[tuple[Group, frozenset[str]]] = []
     for group in GROUPS:
         names = frozenset(operator.name for operator in BY_GROUP[group])
-        own = [names & apart for apart in APART if names & apart]
+        own = [names & apart for apart in SEPARATE_KINDS if names & apart]
         rest = names.difference(*own)
         found += [(group, part) for part in (rest, *own) if part]
     return found
 
 
 def fit_defects(
-    pictures: Degraded,
+    pictures: DegradedPhotos,
     encoder_fingerprint: str,
     *,
     seed: int = 0,
@@ -91,8 +91,8 @@ def fit_defects(
     Raises:
         SettingError: fewer photographs than folds.
     """
-    groups = tuple(group for group, _ in kinds())
-    targets = np.stack([np.nan_to_num(pictures.of(operators)) for _, operators in kinds()], axis=1)
+    groups = tuple(group for group, _ in defect_kinds())
+    targets = np.stack([np.nan_to_num(pictures.of(operators)) for _, operators in defect_kinds()], axis=1)
     truth = np.stack([pictures.of([operator.name for operator in BY_GROUP[group]]) for group in GROUPS], axis=1)
     alphas = ALPHAS_PER_FEATURE * pictures.features.shape[1]
 

@@ -27,7 +27,7 @@ MOST_OPERATORS = 3
 
 
 @dataclass(frozen=True)
-class Degraded:
+class DegradedPhotos:
     """n versions of photographs.
 
     Attributes:
@@ -58,7 +58,7 @@ def degrade_and_embed(
     versions: int = VERSIONS,
     seed: int = 0,
     advance: Callable[[int], None] = lambda _photos: None,
-) -> Degraded:
+) -> DegradedPhotos:
     """Put whole photographs, at the size the encoder judges them, through random operators, and embed the results.
 
     Args:
@@ -91,7 +91,7 @@ def degrade_and_embed(
             shown.append(place)
     if not shown:
         raise SettingError("None of the photographs can be read; name a folder of good ones.")
-    return Degraded(np.stack(features), np.stack(severities), np.array(shown, dtype=np.int64))
+    return DegradedPhotos(np.stack(features), np.stack(severities), np.array(shown, dtype=np.int64))
 
 
 def _degraded(pixels: Pixels, rng: np.random.Generator) -> tuple[Pixels, NDArray[np.float64]]:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from shamisa_cli.core.training.pretraining.batches import check_pool, own_steps
+from shamisa_cli.core.training.pretraining.batches import require_photos, worker_steps
 from shamisa_cli.core.training.relational.batches import RelationalBatch, draw_batch
 from shamisa_cli.core.training.relational.config import RelationalTrainingConfig
 
 
-class SetStream:
+class OrderedSetStream:
     """The batches of a run, from any step on.
 
     Args:
@@ -29,7 +29,7 @@ class SetStream:
     def __init__(
         self, pristine: Sequence[Path], real: Sequence[Path], config: RelationalTrainingConfig, *, rank: int = 0
     ) -> None:
-        check_pool(pristine, 1, "pristine")
+        require_photos(pristine, 1, "pristine")
         self.pools = tuple(tuple(pool) for pool in (pristine, real) if pool)
         self.config, self.rank = config, rank
 
@@ -47,4 +47,4 @@ class SetStream:
         return draw_batch(self.pools, self.config.batch, rng, step)
 
     def _own_batches(self, start_step: int) -> Iterator[RelationalBatch]:
-        return map(self.batch, own_steps(start_step, self.config.steps))
+        return map(self.batch, worker_steps(start_step, self.config.steps))

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from shamisa_cli.core.errors import SettingError
-from shamisa_cli.core.training.random_crops import random_crop, readable_photos, stacked
+from shamisa_cli.core.training.random_crops import random_crop, readable_photos, stack_crops
 from shamisa_cli.core.training.relational.consensus import consensus
 from shamisa_cli.core.training.relational.ordered_sets import STRIDE, OrderedSet, draw_ordered_set
 
@@ -108,7 +108,7 @@ def draw_batch(
     for index in range(settings.sets):
         (photo,) = readable_photos(pools[index % len(pools)], 1, rng)
         scale = float(rng.uniform(settings.smallest, 1))
-        crop = stacked([random_crop(photo, scale, settings.crop + 2 * margin, rng)])[0].float() / 255
+        crop = stack_crops([random_crop(photo, scale, settings.crop + 2 * margin, rng)])[0].float() / 255
         drawn.append(draw_ordered_set(crop, settings.versions, rng, left_out=frozenset(settings.left_out)))
         pictures.append(_cut(drawn[-1].pictures, margin, settings.crop, rng, rng.uniform() < settings.shifted))
     return RelationalBatch(

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from shamisa_cli.core.distortions.registry import BY_GROUP, operator_named
+from shamisa_cli.core.distortions.registry import BY_GROUP, get_operator
 from shamisa_cli.core.errors import SettingError
-from shamisa_cli.core.overrides import overridden
+from shamisa_cli.core.overrides import with_overrides
 from shamisa_cli.core.relational.shape import RelationalConfig
 from shamisa_cli.core.training.relational.batches import SetSettings
 from shamisa_cli.core.training.relational.objective import RelationalCoefficients
@@ -87,7 +87,7 @@ class RelationalTrainingConfig:
 def _check_left_out(names: Sequence[str]) -> None:
     """See that these are operators, and that every group keeps one."""
     for name in names:
-        operator_named(name)
+        get_operator(name)
     for group, operators in BY_GROUP.items():
         if all(operator.name in names for operator in operators):
             raise SettingError(f"batch.left_out names every operator of {group}; leave at least one of each group.")
@@ -109,4 +109,4 @@ def with_settings(config: RelationalTrainingConfig, changes: Mapping[str, Any]) 
     """
     if changes.get("init") == "none" and not config.trunk_lr:
         changes = {"trunk_lr": changes.get("head_lr", config.head_lr), **changes}
-    return overridden(config, changes)
+    return with_overrides(config, changes)

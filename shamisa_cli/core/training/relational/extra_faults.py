@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from shamisa_cli.core.distortions.compression import jpeg
-from shamisa_cli.core.distortions.operator import Draw
+from shamisa_cli.core.distortions.operator import OperatorContext
 
-Disturbance = Callable[[Tensor, float, np.random.Generator], Tensor]
+ExtraFault = Callable[[Tensor, float, np.random.Generator], Tensor]
 """(picture (3, H, W) in 0…1, severity 0…4, the only source of randomness) → a picture of the same shape."""
 
 BLOCK = 8
@@ -150,7 +150,7 @@ def colour_cast(picture: Tensor, severity: float, rng: np.random.Generator) -> T
     return grey + (picture - grey) * gain + 0.01 * severity * _normal((3, 1, 1), rng)
 
 
-DISTURBANCES: dict[str, Disturbance] = {
+EXTRA_FAULTS: dict[str, ExtraFault] = {
     disturbance.__name__.replace("_", " "): disturbance
     for disturbance in (
         coloured_noise,
@@ -169,7 +169,7 @@ DISTURBANCES: dict[str, Disturbance] = {
 }
 
 
-def disturb(
+def add_fault(
     picture: Tensor, rng: np.random.Generator, *, name: str | None = None, severity: float | None = None
 ) -> Tensor:
     """One fault of random kind and strength, unless told which.
@@ -177,15 +177,15 @@ def disturb(
     Args:
         picture: (3, H, W), sRGB 0…1, sides at least 48.
         rng: the only source of randomness.
-        name: one of `DISTURBANCES`.
+        name: one of `EXTRA_FAULTS`.
         severity: 0…4.
 
     Returns:
         A picture of the same shape in 0…1.
     """
-    chosen = name or str(rng.choice(list(DISTURBANCES)))
+    chosen = name or str(rng.choice(list(EXTRA_FAULTS)))
     strength = float(rng.uniform(0, 4)) if severity is None else severity
-    return DISTURBANCES[chosen](picture, strength, rng).clamp(0, 1)
+    return EXTRA_FAULTS[chosen](picture, strength, rng).clamp(0, 1)
 
 
 def _normal(shape: tuple[int, ...] | torch.Size, rng: np.random.Generator) -> Tensor:
@@ -213,7 +213,7 @@ def _activity(picture: Tensor) -> Tensor:
 
 
 def _compressed(picture: Tensor, quality: float) -> Tensor:
-    return jpeg(picture[None].clamp(0, 1), torch.tensor([quality]), Draw(torch.Generator()))[0]
+    return jpeg(picture[None].clamp(0, 1), torch.tensor([quality]), OperatorContext(torch.Generator()))[0]
 
 
 def _displaced(picture: Tensor, shift: Tensor) -> Tensor:

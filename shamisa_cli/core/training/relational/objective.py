@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from shamisa_cli.core.networks.distortion_network import POINTS, Related, RelationalModel, points
+from shamisa_cli.core.networks.distortion_network import POINTS, NetworkOutput, RelationalModel, change_points
 from shamisa_cli.core.networks.pair_statistics import comb_change, level_counts
 from shamisa_cli.core.training.relational.batches import RelationalBatch
 
@@ -64,7 +64,7 @@ def relational_loss(
     terms = {
         "dense": dense_loss(related.maps[:, :-1], targets[right] - targets[left]),
         "score": score_loss(scores, quality[right] - quality[left]),
-        "amount": score_loss(-points(related)[from_best], quality[right][from_best]),
+        "amount": score_loss(-change_points(related)[from_best], quality[right][from_best]),
         "direction": direction_loss(related, damage[right] - damage[left]),
         "order": order_loss(scores, worse) + order_loss(against_best[right] - against_best[left], worse),
     }
@@ -87,7 +87,7 @@ def dense_loss(maps: Tensor, targets: Tensor) -> Tensor:
     return (errors * weights).sum() / known.sum().clamp_min(1) / 2
 
 
-def direction_loss(related: Related, damage: Tensor) -> Tensor:
+def direction_loss(related: NetworkOutput, damage: Tensor) -> Tensor:
     """How far the overall map's direction, −1…1, is from the sign of the damage, where there is any; a scalar, 0…2.
 
     `damage` (N, 1, h, w) is how much more of all distortions together the second picture has; nan is not known.

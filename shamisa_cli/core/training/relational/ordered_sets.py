@@ -12,13 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from shamisa_cli.core.distortions.composition import Step, draw_step
+from shamisa_cli.core.distortions.composition import AppliedOperator, draw_step
 from shamisa_cli.core.distortions.engine import apply_operator
 from shamisa_cli.core.distortions.masks import MASK_SHAPES, MaskShape, draw_mask
-from shamisa_cli.core.distortions.registry import BY_GROUP, operator_named
+from shamisa_cli.core.distortions.registry import BY_GROUP, get_operator
 from shamisa_cli.core.groups import GROUPS, MAX_SEVERITY, Group
 from shamisa_cli.core.relational.records import AXES
-from shamisa_cli.core.training.relational.extra_faults import disturb
+from shamisa_cli.core.training.relational.extra_faults import add_fault
 
 TARGETS: tuple[str, ...] = (*GROUPS, *AXES)
 """The signed maps that have targets."""
@@ -68,7 +68,7 @@ SET_KINDS: dict[SetKind, float] = {"ladder": 0.2, "nested": 0.15, "mixed": 0.15,
 
 
 @dataclass(frozen=True)
-class Region:
+class MaskedOperator:
     """One operator under one soft mask.
 
     Attributes:
@@ -76,7 +76,7 @@ class Region:
         mask: (H, W) in 0…1.
     """
 
-    step: Step
+    step: AppliedOperator
     mask: Tensor
 
     @property
@@ -100,13 +100,13 @@ class OrderedSet:
     """
 
     pictures: Tensor
-    regions: tuple[tuple[Region, ...], ...]
+    regions: tuple[tuple[MaskedOperator, ...], ...]
     targets: Tensor
     damage: Tensor
     worse: Tensor
 
 
-def distort_regions(picture: Tensor, regions: Sequence[Region], generator: torch.Generator) -> Tensor:
+def distort_regions(picture: Tensor, regions: Sequence[MaskedOperator], generator: torch.Generator) -> Tensor:
     """Apply each region's operator under its mask, one after the other: (3, H, W) → the same."""
     for region in regions:
         step = region.step
@@ -117,7 +117,7 @@ def distort_regions(picture: Tensor, regions: Sequence[Region], generator: torch
     return picture
 
 
-def target_maps(regions: Sequence[Region], height: int, width: int) -> tuple[Tensor, Tensor]:
+def target_maps(regions: Sequence[MaskedOperator], height: int, width: int) -> tuple[Tensor, Tensor]:
     """What a network should see: signed intensities (8, H/8, W/8) of `TARGETS`, and all damage (1, H/8, W/8)."""
     targets = torch.zeros(len(TARGETS), math.ceil(height / STRIDE), math.ceil(width / STRIDE))
     damage = torch.zeros(1, *targets.shape[1:])
@@ -131,11 +131,11 @@ def target_maps(regions: Sequence[Region], height: int, width: int) -> tuple[Ten
 
 def draw_region(
     group: Group, height: int, width: int, rng: np.random.Generator, *, left_out: frozenset[str] = frozenset()
-) -> Region:
+) -> MaskedOperator:
     """A random operator of the group under a random mask; `left_out` names operators that are not drawn."""
     names = [operator.name for operator in BY_GROUP[group] if operator.name not in left_out]
     step = draw_step(names[int(rng.integers(len(names)))], 1, "uniform", rng)
-    return Region(step, draw_mask(_draw_shape(rng), height, width, rng))
+    return MaskedOperator(step, draw_mask(_draw_shape(rng), height, width, rng))
 
 
 def _draw_shape(rng: np.random.Generator) -> MaskShape:
@@ -169,16 +169,16 @@ def draw_ordered_set(
     height, width = picture.shape[1:]
     worse = _certain_order(chosen, versions)
     if chosen == "disturbed":
-        pictures = torch.stack([picture, *(disturb(picture, rng) for _ in range(versions - 1))])
+        pictures = torch.stack([picture, *(add_fault(picture, rng) for _ in range(versions - 1))])
         unknown = torch.full(
             (versions, len(TARGETS) + 1, math.ceil(height / STRIDE), math.ceil(width / STRIDE)), math.nan
         )
         return OrderedSet(pictures, (), unknown[:, :-1], unknown[:, -1:], worse)
     generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
 
-    def draw(group: Group) -> Region:
+    def draw(group: Group) -> MaskedOperator:
         region = draw_region(group, height, width, rng, left_out=left_out)
-        return Region(region.step, torch.ones(height, width)) if chosen == "single" else region
+        return MaskedOperator(region.step, torch.ones(height, width)) if chosen == "single" else region
 
     shares = chosen != "single" and rng.uniform() < SHARED
     shared = [draw(group) for group in _draw_groups(1, rng)] if shares else []
@@ -201,8 +201,8 @@ def _draw_groups(count: int, rng: np.random.Generator) -> list[Group]:
 
 
 def _regions(
-    kind: SetKind, versions: int, draw: Callable[[Group], Region], rng: np.random.Generator
-) -> list[list[Region]]:
+    kind: SetKind, versions: int, draw: Callable[[Group], MaskedOperator], rng: np.random.Generator
+) -> list[list[MaskedOperator]]:
     """Each version's own regions; the first has none."""
     if kind == "mixed":
         return [[]] + [
@@ -228,7 +228,7 @@ def _compatible_groups(count: int, rng: np.random.Generator) -> list[Group]:
     return chosen[:count]
 
 
-def _at_least(region: Region, severity: float) -> Region:
+def _at_least(region: MaskedOperator, severity: float) -> MaskedOperator:
     """The region, its severity squeezed into what lies above the least."""
     share = region.step.severities[0] / MAX_SEVERITY
     return _with_severity([region], 0, severity + (MAX_SEVERITY - severity) * share)[0]
@@ -240,11 +240,11 @@ def _spaced_severities(count: int, rng: np.random.Generator) -> list[float]:
     return list((np.cumsum(gaps)[:-1] / gaps.sum() * MAX_SEVERITY).tolist())
 
 
-def _with_severity(regions: Sequence[Region], index: int, severity: float) -> list[Region]:
+def _with_severity(regions: Sequence[MaskedOperator], index: int, severity: float) -> list[MaskedOperator]:
     region = regions[index]
-    applied = operator_named(region.step.operator).applied_severity(np.array([severity]))
-    step = Step(region.step.operator, (float(applied[0]),), region.step.angle, region.step.channel)
-    return [*regions[:index], Region(step, region.mask), *regions[index + 1 :]]
+    applied = get_operator(region.step.operator).applied_severity(np.array([severity]))
+    step = AppliedOperator(region.step.operator, (float(applied[0]),), region.step.angle, region.step.channel)
+    return [*regions[:index], MaskedOperator(step, region.mask), *regions[index + 1 :]]
 
 
 def _certain_order(kind: SetKind, versions: int) -> Tensor:

@@ -114,7 +114,7 @@ class RelationalStep:
         self.learner = learner
         self.config = config
         self.names: Mapping[Tensor, str] = {value: name for name, value in learner.named_parameters()}
-        self.numbers: tuple[str, ...] = ()
+        self.metric_names: tuple[str, ...] = ()
         trunk = dict.fromkeys(learner.model.distortion.trunk.parameters())
         head = [value for value in self.names if value not in trunk]
         groups = [list(trunk)] if config.trunk_lr else []
@@ -137,7 +137,7 @@ class RelationalStep:
         terms: dict[str, Tensor] = self._replica(batch)
         self.optimiser.zero_grad(set_to_none=True)
         terms["total"].backward()  # type: ignore[no-untyped-call]
-        self.numbers = (*terms, "grad_norm")
+        self.metric_names = (*terms, "grad_norm")
         told = self._world.mean(torch.stack([term.detach().float() for term in terms.values()]))
         return torch.cat([told, gradient_norm(self.names)[None]])
 
@@ -156,7 +156,7 @@ class RelationalStep:
         self.learner.model.distortion.calibrate(batch.pictures[:, 0], batch.pictures[:, -1])
         self._world.share(self.learner.model)
 
-    def told(self, step: int, values: Mapping[str, float], speed: Speed) -> RelationalMetrics:
+    def to_metrics(self, step: int, values: Mapping[str, float], speed: Speed) -> RelationalMetrics:
         """The line for metrics.jsonl, from the numbers of a step."""
         return RelationalMetrics(
             step=step,
@@ -168,17 +168,17 @@ class RelationalStep:
             speed=speed,
         )
 
-    def keep_start(self) -> None:
+    def remember_start(self) -> None:
         """Nothing is compared with the start."""
 
-    def scale(self) -> dict[str, float]:
+    def scaler_state(self) -> dict[str, float]:
         """Nothing beside tensors is needed to go on."""
         return {}
 
-    def restore_scale(self, numbers: Mapping[str, float]) -> None:
+    def restore_scaler(self, numbers: Mapping[str, float]) -> None:
         """As `scale`."""
 
-    def may_overflow(self) -> bool:
+    def scaler_overflowed(self) -> bool:
         """Never: all is float32."""
         return False
 

@@ -12,11 +12,11 @@ from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models.relational_files import load_relational
 from shamisa_cli.core.networks.distortion_network import RelationalModel
 from shamisa_cli.core.networks.initial_weights import initial_state
-from shamisa_cli.core.training.batch_loader import ahead, from_workers
+from shamisa_cli.core.training.batch_loader import prefetch, worker_items
 from shamisa_cli.core.training.curves import Panel
 from shamisa_cli.core.training.distributed import World
 from shamisa_cli.core.training.model_card import save_trained_networks
-from shamisa_cli.core.training.relational.batch_stream import SetStream
+from shamisa_cli.core.training.relational.batch_stream import OrderedSetStream
 from shamisa_cli.core.training.relational.batches import RelationalBatch
 from shamisa_cli.core.training.relational.config import RelationalTrainingConfig
 from shamisa_cli.core.training.relational.consensus import consensus
@@ -52,11 +52,11 @@ class RelationalTask:
         world: World,
     ) -> BatchSource:
         consensus(*torch.zeros(2, 1, 3, 64, 64))  # so that a package that is missing is known before a run begins
-        stream = SetStream(pristine, real, config, rank=world.rank)
+        stream = OrderedSetStream(pristine, real, config, rank=world.rank)
 
         def batches(start_step: int) -> Iterator[RelationalBatch]:
             pin = world.device.type == "cuda"
-            return ahead(from_workers(stream.from_step(start_step), workers=workers, pin=pin), world.device)
+            return prefetch(worker_items(stream.from_step(start_step), workers=workers, pin=pin), world.device)
 
         return batches
 

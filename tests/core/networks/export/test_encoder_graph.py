@@ -17,7 +17,7 @@ from shamisa_cli.core.encoder.onnx_encoder import OnnxEncoder
 from shamisa_cli.core.encoder.spec import PAPER_FEATURES, EncoderConfig, FeatureSpec, Preprocessing
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.networks.backbones import build_backbone
-from shamisa_cli.core.networks.encoder import Encoder
+from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.networks.export.encoder_graph import export_graph
 
 SPECS = {
@@ -36,7 +36,9 @@ SPECS = {
 }
 
 
-def encoders(config: EncoderConfig, folder: Path, dtype: torch.dtype = torch.float32) -> tuple[Encoder, OnnxEncoder]:
+def encoders(
+    config: EncoderConfig, folder: Path, dtype: torch.dtype = torch.float32
+) -> tuple[TorchEncoder, OnnxEncoder]:
     """One encoder twice, with random weights and batch statistics, its filters stored in the given type."""
     torch.manual_seed(3)
     backbone = build_backbone(config.architecture)
@@ -48,7 +50,7 @@ def encoders(config: EncoderConfig, folder: Path, dtype: torch.dtype = torch.flo
             module.running_var.uniform_(0.5, 2)
     state = {name: value.to(dtype if value.ndim > 1 else value.dtype) for name, value in backbone.state_dict().items()}
     save_file(state, folder / "encoder.safetensors")
-    network = Encoder.create(config, {name: value.float() for name, value in state.items() if value.ndim})
+    network = TorchEncoder.create(config, {name: value.float() for name, value in state.items() if value.ndim})
     graph = folder / "encoder.onnx"
     graph.write_bytes(export_graph(network, folder / "encoder.safetensors", "c0ffee"))
     return network, OnnxEncoder.load(config, graph, folder / "encoder.safetensors", "c0ffee")
@@ -75,7 +77,7 @@ def test_every_way_of_reading_a_picture_gives_what_torch_gives(name: str, tmp_pa
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Encoder, OnnxEncoder]:
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[TorchEncoder, OnnxEncoder]:
     """An encoder that reads early stages at two scales, in torch and exported."""
     spec = FeatureSpec(stages=(0, 1, 2), moments=("mean", "std"), layer="hidden")
     return encoders(EncoderConfig("mobilenet_v2", spec), tmp_path_factory.mktemp("pair"))
@@ -84,7 +86,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Encoder, OnnxEncoder
 @settings(max_examples=40, deadline=None)
 @given(height=st.integers(1, 130), width=st.integers(3, 130), grey=st.integers(0, 255), amplitude=st.integers(0, 255))
 def test_any_size_odd_or_tiny_flat_or_busy(
-    pair: tuple[Encoder, OnnxEncoder], height: int, width: int, grey: int, amplitude: int
+    pair: tuple[TorchEncoder, OnnxEncoder], height: int, width: int, grey: int, amplitude: int
 ) -> None:
     # From 3 pixels of width: torch's antialiased reduction to a width of 1 differs from that of the turned picture.
     network, exported = pair
@@ -97,7 +99,7 @@ def test_filters_stored_in_half_precision_are_the_same_to_both(tmp_path: Path) -
     assert apart(exported.embed(noise(64, 80)), network.embed(noise(64, 80))) < 2e-5
 
 
-def test_pictures_that_overlap_in_time_do_not_mix(pair: tuple[Encoder, OnnxEncoder]) -> None:
+def test_pictures_that_overlap_in_time_do_not_mix(pair: tuple[TorchEncoder, OnnxEncoder]) -> None:
     _, exported = pair
     pictures = [noise(40 + seed, 90 - seed, seed) for seed in range(24)]
     alone = [exported.embed(pixels) for pixels in pictures]
@@ -107,14 +109,14 @@ def test_pictures_that_overlap_in_time_do_not_mix(pair: tuple[Encoder, OnnxEncod
 
 
 def test_a_picture_that_has_the_machine_to_itself_gives_the_same(
-    pair: tuple[Encoder, OnnxEncoder], monkeypatch: pytest.MonkeyPatch
+    pair: tuple[TorchEncoder, OnnxEncoder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network, exported = pair
     monkeypatch.setattr(onnx_encoder, "LARGE", 1000)
     assert apart(exported.embed(noise(120, 90)), network.embed(noise(120, 90))) < 2e-5
 
 
-def test_pixels_that_are_a_view_of_others_are_read_as_they_stand(pair: tuple[Encoder, OnnxEncoder]) -> None:
+def test_pixels_that_are_a_view_of_others_are_read_as_they_stand(pair: tuple[TorchEncoder, OnnxEncoder]) -> None:
     _, exported = pair
     turned = noise(60, 90)[::-1, ::2]
     assert (exported.embed(turned) == exported.embed(turned.copy())).all()

@@ -13,7 +13,7 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from shamisa_cli.core.errors import SettingError, TrainingError
-from shamisa_cli.core.graphs.crops import node_table
+from shamisa_cli.core.graphs.crops import crop_table
 from shamisa_cli.core.training.pretraining.batch_recipe import TrainingBatch
 from shamisa_cli.core.training.pretraining.batches import BatchSettings, BatchStream
 from shamisa_cli.core.training.random_crops import random_crop
@@ -50,7 +50,7 @@ def test_crops_come_in_the_order_of_the_record(photos: list[Path]) -> None:
 
 def test_the_record_enumerates_photo_scale_composition_level_with_level_fastest() -> None:
     severities = torch.arange(12.0).view(2, 2, 3) / 3
-    nodes = node_table(severities, photos=2, scales=2)
+    nodes = crop_table(severities, photos=2, scales=2)
     rows = list(zip(*(getattr(nodes, name).tolist() for name in nodes.__dataclass_fields__), strict=True))
     expected = [(b, r, s, -1, -1, 0.0) for b in range(2) for r in range(2) for s in range(2)] + [
         (b, r, s, c, level, pytest.approx(float(severities[b, c, level])))

@@ -10,13 +10,13 @@ import pytest
 
 from shamisa_cli.core.encoder.spec import FeatureSpec
 from shamisa_cli.core.errors import SettingError
-from shamisa_cli.core.overrides import differences, overridden
+from shamisa_cli.core.overrides import differences, with_overrides
 from shamisa_cli.core.training.pretraining.config import PRESETS, TrainingConfig, read_config_file, with_settings
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_config_comes_back_from_json_as_it_was(name: str) -> None:
-    assert overridden(TrainingConfig(), json.loads(json.dumps(PRESETS[name].to_json()))) == PRESETS[name]
+    assert with_overrides(TrainingConfig(), json.loads(json.dumps(PRESETS[name].to_json()))) == PRESETS[name]
 
 
 def test_the_paper_preset_has_the_published_constants() -> None:

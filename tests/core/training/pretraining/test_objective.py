@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from shamisa_cli.core.errors import TrainingError
-from shamisa_cli.core.graphs.crops import node_table
+from shamisa_cli.core.graphs.crops import crop_table
 from shamisa_cli.core.graphs.relation_graph import RelationOutput
 from shamisa_cli.core.training.pretraining.objective import (
     LossTerms,
@@ -148,7 +148,7 @@ def test_collapsed_projections_cost_the_whole_hinge_and_have_a_finite_gradient()
 
 
 def test_with_two_samples_each_half_is_the_rows_of_one() -> None:
-    nodes = node_table(torch.rand(2, 2, 3), photos=2, scales=1)
+    nodes = crop_table(torch.rand(2, 2, 3), photos=2, scales=1)
 
     first, second = halves(nodes.sample[:, None], references=4)
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from shamisa_cli.core.networks.backbones import build_backbone
-from shamisa_cli.core.training.pretraining.retention import Start, forgetting, stage_means
+from shamisa_cli.core.training.pretraining.retention import InitialEncoder, retention_loss, stage_means
 
 
 def test_the_penalty_is_one_minus_cosine_averaged_over_crops_and_summed_over_stages() -> None:
@@ -17,31 +17,31 @@ def test_the_penalty_is_one_minus_cosine_averaged_over_crops_and_summed_over_sta
     for a, b in zip(now, then, strict=True):
         x, y = a.double().numpy(), b.double().numpy()
         expected += np.mean(1 - (x * y).sum(1) / np.linalg.norm(x, axis=1) / np.linalg.norm(y, axis=1))
-    np.testing.assert_allclose(float(forgetting(now, then)), expected, rtol=1e-5)
+    np.testing.assert_allclose(float(retention_loss(now, then)), expected, rtol=1e-5)
 
 
 def test_length_does_not_count_only_direction() -> None:
     features = [torch.randn(3, 8)]
-    assert abs(float(forgetting([3 * features[0]], features))) < 1e-6
+    assert abs(float(retention_loss([3 * features[0]], features))) < 1e-6
 
 
 def test_following_the_penalty_leads_back_to_the_start() -> None:
     torch.manual_seed(0)
     start, now = torch.randn(4, 6), torch.randn(4, 6, requires_grad=True)
     optimiser = torch.optim.SGD([now], lr=2.0)
-    before = float(forgetting([now], [start]).detach())
+    before = float(retention_loss([now], [start]).detach())
     for _ in range(50):
         optimiser.zero_grad()
-        forgetting([now], [start]).backward()
+        retention_loss([now], [start]).backward()
         optimiser.step()
-    assert float(forgetting([now], [start])) < before / 10
+    assert float(retention_loss([now], [start])) < before / 10
 
 
 def test_the_start_stays_what_it_was_while_the_encoder_moves_on() -> None:
     torch.manual_seed(0)
     backbone = build_backbone("resnet18")
     pixels = torch.randn(2, 3, 32, 32)
-    start = Start(backbone, (0, -1))
+    start = InitialEncoder(backbone, (0, -1))
     before = start.features(pixels)
     with torch.no_grad():
         for parameter in backbone.parameters():

@@ -9,13 +9,13 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from shamisa_cli.core.graphs.relation_graph import Relations
-from shamisa_cli.core.training.batch_loader import ahead
+from shamisa_cli.core.graphs.relation_graph import RelationGraph
+from shamisa_cli.core.training.batch_loader import prefetch
 from shamisa_cli.core.training.distributed import World
 from shamisa_cli.core.training.pretraining.config import TrainingConfig
 from shamisa_cli.core.training.pretraining.learner import Learner
-from shamisa_cli.core.training.pretraining.retention import Start
-from shamisa_cli.core.training.pretraining.step import NUMBERS, Step
+from shamisa_cli.core.training.pretraining.retention import InitialEncoder
+from shamisa_cli.core.training.pretraining.step import NUMBERS, PretrainingStep
 from shamisa_cli.core.training.trainer import BatchSource
 
 
@@ -32,9 +32,9 @@ class NobodyWaits(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def step_of(config: TrainingConfig) -> Step:
-    work = Step(Learner(config, None), config, World())
-    work.start = Start(work.learner.backbone, config.stages_to_retain) if config.retention else None
+def step_of(config: TrainingConfig) -> PretrainingStep:
+    work = PretrainingStep(Learner(config, None), config, World())
+    work.start = InitialEncoder(work.learner.backbone, config.stages_to_retain) if config.retention else None
     return work
 
 
@@ -49,7 +49,7 @@ def test_a_step_lays_out_its_work_without_waiting_for_a_number(
     work = step_of(replace(untrained, retention=3.0, retention_stages=(9, 18)))
     batch = next(iter(batches(0)))
     relations = work.learner.heads["relations"]
-    assert isinstance(relations, Relations)
+    assert isinstance(relations, RelationGraph)
     metadata = relations._metadata(batch.nodes, torch.device("cpu"))  # on the CPU in any case
     monkeypatch.setattr(relations, "_metadata", lambda *_: metadata)
 
@@ -88,5 +88,5 @@ def test_stages_beyond_the_last_one_that_is_read_are_left_alone(
 
 
 def test_batches_come_in_order_and_as_they_are_asked_for_on_a_cpu(batches: BatchSource) -> None:
-    stream = ahead(batches(3), torch.device("cpu"))
+    stream = prefetch(batches(3), torch.device("cpu"))
     assert [next(stream).step for _ in range(3)] == [3, 4, 5]

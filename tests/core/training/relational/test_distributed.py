@@ -114,7 +114,7 @@ def test_gradients_and_numbers_are_the_mean_over_the_batches_of_all_processes(
         mean = sum(part[name] for part in parts) / SIZE
         for result in results:
             assert (result[name] - mean).abs().max() <= TOLERANCE * mean.abs().max(), name
-    terms = alone.numbers.index("grad_norm")
+    terms = alone.metric_names.index("grad_norm")
     mean_terms = sum(part["numbers"] for part in parts)[:terms] / SIZE
     for result in results:
         torch.testing.assert_close(result["numbers"][:terms], mean_terms)

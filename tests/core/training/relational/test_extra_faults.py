@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from shamisa_cli.core.training.relational.extra_faults import DISTURBANCES, disturb
+from shamisa_cli.core.training.relational.extra_faults import EXTRA_FAULTS, add_fault
 
 
 def picture() -> torch.Tensor:
@@ -17,14 +17,14 @@ def picture() -> torch.Tensor:
 
 
 def error(name: str, severity: float, seed: int) -> float:
-    changed = disturb(picture(), np.random.default_rng(seed), name=name, severity=severity)
+    changed = add_fault(picture(), np.random.default_rng(seed), name=name, severity=severity)
     return float((changed - picture()).square().mean())
 
 
-@pytest.mark.parametrize("name", DISTURBANCES)
+@pytest.mark.parametrize("name", EXTRA_FAULTS)
 def test_a_disturbed_picture_is_a_picture_of_the_same_shape(name: str) -> None:
     for seed in range(6):
-        changed = disturb(picture(), np.random.default_rng(seed), name=name)
+        changed = add_fault(picture(), np.random.default_rng(seed), name=name)
         assert changed.shape == picture().shape
         assert changed.dtype == torch.float32
         assert float(changed.min()) >= 0
@@ -32,13 +32,13 @@ def test_a_disturbed_picture_is_a_picture_of_the_same_shape(name: str) -> None:
         assert bool(changed.isfinite().all())
 
 
-@pytest.mark.parametrize("name", DISTURBANCES)
+@pytest.mark.parametrize("name", EXTRA_FAULTS)
 def test_the_same_seed_disturbs_alike(name: str) -> None:
-    first, second = (disturb(picture(), np.random.default_rng(5), name=name) for _ in range(2))
+    first, second = (add_fault(picture(), np.random.default_rng(5), name=name) for _ in range(2))
     assert torch.equal(first, second)
 
 
-@pytest.mark.parametrize("name", DISTURBANCES)
+@pytest.mark.parametrize("name", EXTRA_FAULTS)
 def test_more_severity_changes_more(name: str) -> None:
     mild = np.mean([error(name, 0.2, seed) for seed in range(8)])
     strong = np.mean([error(name, 3.8, seed) for seed in range(8)])
@@ -47,5 +47,5 @@ def test_more_severity_changes_more(name: str) -> None:
 
 def test_all_kinds_are_drawn() -> None:
     rng = np.random.default_rng(1)
-    errors = {float((disturb(picture(), rng) - picture()).square().mean()) for _ in range(30)}
+    errors = {float((add_fault(picture(), rng) - picture()).square().mean()) for _ in range(30)}
     assert len(errors) > 25

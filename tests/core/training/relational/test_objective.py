@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from shamisa_cli.core.networks.distortion_network import Related, RelationalModel
+from shamisa_cli.core.networks.distortion_network import NetworkOutput, RelationalModel
 from shamisa_cli.core.relational.shape import RelationalConfig
 from shamisa_cli.core.training.relational.batches import RelationalBatch
 from shamisa_cli.core.training.relational.objective import (
@@ -71,7 +71,7 @@ def test_the_overall_map_points_to_the_damage() -> None:
 
     def loss(overall: Tensor) -> float:
         signed = torch.cat([torch.zeros(1, 8, 40, 80), overall], dim=1)
-        return float(direction_loss(Related(signed, amount, amount), damage))
+        return float(direction_loss(NetworkOutput(signed, amount, amount), damage))
 
     right = damage.nan_to_num().sign() * 9
     right[..., :10, :] = 9

@@ -8,14 +8,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shamisa_cli.core.distortions.composition import Step
+from shamisa_cli.core.distortions.composition import AppliedOperator
 from shamisa_cli.core.distortions.registry import OPERATORS
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.training.relational.ordered_sets import (
     DIRECTIONS,
     SET_KINDS,
     TARGETS,
-    Region,
+    MaskedOperator,
     SetKind,
     distort_regions,
     draw_ordered_set,
@@ -33,8 +33,8 @@ def picture(size: int = 64, seed: int = 0) -> torch.Tensor:
     return torch.from_numpy(np.clip(planes, 0, 1)).float()
 
 
-def region(operator: str, severity: float, mask: torch.Tensor) -> Region:
-    return Region(Step(operator, (severity,), 0.0, 0), mask)
+def region(operator: str, severity: float, mask: torch.Tensor) -> MaskedOperator:
+    return MaskedOperator(AppliedOperator(operator, (severity,), 0.0, 0), mask)
 
 
 def whole(size: int = 64) -> torch.Tensor:

@@ -18,7 +18,7 @@ from PIL import Image
 from shamisa_cli.core.errors import ModelError, SettingError, TrainingError
 from shamisa_cli.core.models.relational_files import load_relational, read_relational
 from shamisa_cli.core.networks.distortion_network import RelationalModel
-from shamisa_cli.core.overrides import overridden
+from shamisa_cli.core.overrides import with_overrides
 from shamisa_cli.core.relational.shape import RelationalConfig
 from shamisa_cli.core.training.distributed import World
 from shamisa_cli.core.training.metrics import read_metrics
@@ -28,13 +28,13 @@ from shamisa_cli.core.training.relational.config import PRESETS, RelationalTrain
 from shamisa_cli.core.training.relational.step import learning_rate
 from shamisa_cli.core.training.relational.task import RelationalTask
 from shamisa_cli.core.training.run import train_run
-from shamisa_cli.core.training.run_folder import Photographs, RunFolder, RunRecord
+from shamisa_cli.core.training.run_folder import PhotoRecord, RunFolder, RunRecord
 from shamisa_cli.core.training.settings import defaults, preset
 from shamisa_cli.core.training.trainer import Trainer
 
 CLOCK = ("crops_per_s", "wait_share")
 SETS = SetSettings(sets=1, versions=3, crop=64)
-PHOTOGRAPHS = Photographs(("/photos",), (), 3, 0, "f")
+PHOTOGRAPHS = PhotoRecord(("/photos",), (), 3, 0, "f")
 
 
 @pytest.fixture(scope="module")
@@ -255,7 +255,7 @@ def test_presets_are_found_by_task() -> None:
 
 
 def test_rates_rise_then_fall_along_a_cosine() -> None:
-    config = overridden(RelationalTrainingConfig(), {"steps": 111, "warmup_steps": 10, "minimum_lr": 0.1})
+    config = with_overrides(RelationalTrainingConfig(), {"steps": 111, "warmup_steps": 10, "minimum_lr": 0.1})
     rates = [learning_rate(1.0, config, step) for step in range(111)]
     np.testing.assert_allclose(rates[:10], np.arange(1, 11) / 10)
     np.testing.assert_allclose(rates[10:], 0.1 + 0.45 * (1 + np.cos(np.linspace(0, np.pi, 101))))
