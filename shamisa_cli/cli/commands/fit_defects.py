@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TextIO
 
-    from shamisa_cli.core.training.probes.defects import DefectAccuracy
+    from shamisa_cli.core.probe.defects import DefectAccuracy
 
 
 def fit_defects(
@@ -54,7 +54,7 @@ def fit_defects(
     from shamisa_cli.core.models.folder import save_defects
     from shamisa_cli.core.models.loading import load_model
     from shamisa_cli.core.probe.defect_card import defects_section
-    from shamisa_cli.core.training.probes.defects import FOLDS
+    from shamisa_cli.core.probe.defects import FOLDS
     from shamisa_cli.core.training.probes.defects import fit_defects as fit
     from shamisa_cli.core.training.probes.degraded import degrade_and_embed
 

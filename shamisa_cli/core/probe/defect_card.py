@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shamisa_cli.core.probe.card import code_block
-from shamisa_cli.core.training.probes.defects import FOLDS, DefectAccuracy
-from shamisa_cli.core.training.probes.degraded import MOST_OPERATORS
+from shamisa_cli.core.probe.defects import FOLDS, MOST_OPERATORS, DefectAccuracy
 
 HEADINGS = (
     "present / absent",

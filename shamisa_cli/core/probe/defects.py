@@ -11,6 +11,34 @@ from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.groups import GROUPS, MAX_SEVERITY, Group
 from shamisa_cli.core.probe.ridge import Features, Matrix, Vector
 
+FOLDS = 5
+"""Parts of the photographs that accuracies are measured in, each left out of the fit once."""
+
+MOST_OPERATORS = 3
+"""A version has been through 1 to this many operators of different groups."""
+
+
+@dataclass(frozen=True)
+class DefectAccuracy:
+    """How well the severity of one group is read on photographs left out of the fit.
+
+    Attributes:
+        count: versions that had been through an operator of the group.
+        auc: probability that one of them reads higher than one without (ties count half).
+        auc_strong: the same for those with a severity of 2 or more.
+        srcc: rank correlation of read and applied severity over all versions, 0 where the group was left out.
+        mae: mean absolute error over all versions.
+        clean: the share of untouched photographs that read 0.5 or more.
+    """
+
+    group: Group
+    count: int
+    auc: float
+    auc_strong: float
+    srcc: float
+    mae: float
+    clean: float
+
 
 @dataclass(frozen=True)
 class DefectProbe:

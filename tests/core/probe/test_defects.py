@@ -18,8 +18,8 @@ from shamisa_cli.core.errors import ModelError, SettingError
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.networks.backbones import build_backbone
 from shamisa_cli.core.networks.encoder import TorchEncoder
-from shamisa_cli.core.probe.defects import DefectProbe
-from shamisa_cli.core.training.probes.defects import DefectAccuracy, defect_kinds, fit_defects
+from shamisa_cli.core.probe.defects import DefectAccuracy, DefectProbe
+from shamisa_cli.core.training.probes.defects import defect_kinds, fit_defects
 from shamisa_cli.core.training.probes.degraded import DegradedPhotos, degrade_and_embed
 
 PHOTOS, VERSIONS = 20, 20

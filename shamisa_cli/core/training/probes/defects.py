@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from shamisa_cli.core.distortions.registry import BY_GROUP
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.groups import GROUPS, MAX_SEVERITY, Group
-from shamisa_cli.core.probe.defects import DefectProbe, above_floor, strongest
+from shamisa_cli.core.probe.defects import FOLDS, DefectAccuracy, DefectProbe, above_floor, strongest
 from shamisa_cli.core.probe.metrics import srcc
 from shamisa_cli.core.probe.ridge import Features, Matrix, RidgePath, Vector, ridge_path
 from shamisa_cli.core.training.probes.degraded import DegradedPhotos
@@ -30,32 +29,9 @@ SEPARATE_KINDS: tuple[frozenset[str], ...] = (
 )
 """Operators that change features in another direction than the rest of their group: no one line finds both."""
 
-FOLDS = 5
 FLOOR_QUANTILE = 0.9
 ALPHAS_PER_FEATURE = np.logspace(-1, 1, 5)
 """Penalties tried, as multiples of the feature length, as in `core/probe/ridge.py`."""
-
-
-@dataclass(frozen=True)
-class DefectAccuracy:
-    """How well the severity of one group is read on photographs left out of the fit.
-
-    Attributes:
-        count: versions that had been through an operator of the group.
-        auc: probability that one of them reads higher than one without (ties count half).
-        auc_strong: the same for those with a severity of 2 or more.
-        srcc: rank correlation of read and applied severity over all versions, 0 where the group was left out.
-        mae: mean absolute error over all versions.
-        clean: the share of untouched photographs that read 0.5 or more.
-    """
-
-    group: Group
-    count: int
-    auc: float
-    auc_strong: float
-    srcc: float
-    mae: float
-    clean: float
 
 
 def defect_kinds() -> list[tuple[Group, frozenset[str]]]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from shamisa_cli.core.distortions.registry import BY_GROUP, OPERATORS
 from shamisa_cli.core.errors import ImageError, SettingError
 from shamisa_cli.core.groups import GROUPS
+from shamisa_cli.core.probe.defects import MOST_OPERATORS
 from shamisa_cli.core.probe.ridge import Features, Matrix
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 VERSIONS = 20
 """Versions of a photograph, the first of them untouched."""
-MOST_OPERATORS = 3
-"""A version has been through 1 to this many operators of different groups."""
 
 
 @dataclass(frozen=True)
