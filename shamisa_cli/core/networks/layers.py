@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 
 class PaddedConv2d(nn.Conv2d):
-    """A convolution whose padding is fixed, and may be one pixel less before the picture than after it.
+    """A convolution whose padding is fixed, and may be less before the picture than after it.
 
     Networks that came from TensorFlow pad by the size of what they get. For even sizes that is a fixed padding;
-    it is taken for odd sizes too, so that the network is the same in every runtime.
+    it is taken for odd sizes too, which have as many outputs, so that the network is the same in every runtime.
 
     Attributes:
         sides: padding before and after, for both axes.
@@ -34,8 +34,8 @@ class PaddedConv2d(nn.Conv2d):
             device="meta",
         )
         padded.weight, padded.bias = convolution.weight, convolution.bias
-        total = max(kernel - stride, 0)
-        padded.sides = (total // 2, total - total // 2)
+        before = max(kernel - stride, 0) // 2
+        padded.sides = (before, kernel - 1 - before)  # the last pixel counts for odd sizes alone
         return padded
 
     def forward(self, x: Tensor) -> Tensor:

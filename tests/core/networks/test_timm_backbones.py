@@ -48,11 +48,11 @@ def test_lite2_has_a_stage_for_stem_every_block_and_head() -> None:
     assert backbone.preprocessing.mean == backbone.preprocessing.std == (0.5, 0.5, 0.5)
 
 
-def test_padding_is_one_pixel_less_before_the_picture_where_the_stride_is_two() -> None:
+def test_padding_begins_behind_the_picture_where_the_stride_is_two() -> None:
     layer = PaddedConv2d.like(nn.Conv2d(1, 1, 3, stride=2, bias=False))
     nn.init.ones_(layer.weight)
 
-    assert layer.sides == (0, 1)
+    assert layer.sides == (0, 2)
     assert layer(torch.ones(1, 1, 4, 4)).tolist() == [[[[9.0, 6.0], [6.0, 4.0]]]]
 
 
@@ -107,3 +107,13 @@ def test_a_file_with_timms_key_names_is_a_start_and_its_classifier_is_left_out(t
 
     assert torch.equal(state["conv_head.weight"], network.state_dict()["conv_head.weight"])
     assert not any(name.startswith("classifier") for name in state)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (32, 32), (33, 47), (32, 300)])
+def test_the_smallest_and_odd_pictures_pass_with_as_many_places_as_timm_has(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    backbone = build_backbone("efficientnet_lite0").eval()
+    pixels = torch.rand(1, 3, *size)
+
+    with torch.inference_mode():
+        assert backbone(pixels)[-1].shape == same_weights("tf_efficientnet_lite0", backbone)(pixels).shape
