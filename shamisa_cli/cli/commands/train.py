@@ -139,8 +139,8 @@ def train(
             metavar="imagenet|none|FILE",
             rich_help_panel=SETTINGS,
             show_default="imagenet",
-            help="Weights to start from; a file is safetensors with the key names of torchvision, or of timm for its "
-            "networks. For relational also the folder of an earlier relational model.",
+            help="Weights to start from: imagenet downloads torchvision's IMAGENET1K_V1, or timm's; a file is "
+            "safetensors with their key names. For relational also the folder of an earlier relational model.",
         ),
     ] = None,
     steps: Annotated[

@@ -166,8 +166,13 @@ def imagenet_backbone(architecture: str) -> Backbone:
     return _built(architecture, imagenet=True)
 
 
+def is_timm(architecture: str) -> bool:
+    """Whether a backbone is timm's; the others are torchvision's."""
+    return architecture.startswith(("efficientnet_lite", TIMM_PREFIX))
+
+
 def _built(architecture: str, *, imagenet: bool) -> Backbone:
-    if architecture.startswith(("efficientnet_lite", TIMM_PREFIX)):
+    if is_timm(architecture):
         from shamisa_cli.core.networks.timm_backbones import timm_backbone
 
         name = architecture.removeprefix(TIMM_PREFIX)

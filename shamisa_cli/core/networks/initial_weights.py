@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from shamisa_cli.core.errors import ModelError
-from shamisa_cli.core.networks.backbones import build_backbone, imagenet_backbone
+from shamisa_cli.core.networks.backbones import IMAGENET_WEIGHTS, build_backbone, imagenet_backbone, is_timm
 
 CLASSIFIER_PREFIXES = ("classifier.", "fc.", "head.")
 
@@ -40,10 +40,15 @@ def _imagenet(architecture: str) -> dict[str, Tensor]:
         backbone = imagenet_backbone(architecture)
     except (OSError, RuntimeError) as error:
         raise ModelError(
-            f"The ImageNet weights of {architecture} could not be downloaded ({error}). Without a network, name a "
-            "safetensors file of them as the initialisation (made where there is one), or start from none."
+            f"The ImageNet weights of {architecture} ({_published(architecture)}) could not be downloaded ({error}). "
+            "Without a network, name a safetensors file of them as the initialisation (made where there is one), or "
+            "start from none."
         ) from error
     return backbone.state_dict()
+
+
+def _published(architecture: str) -> str:
+    return "timm's" if is_timm(architecture) else f"torchvision's {IMAGENET_WEIGHTS}"
 
 
 def _from_file(path: Path) -> dict[str, Tensor]:
