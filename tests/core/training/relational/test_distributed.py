@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -93,7 +94,17 @@ def run_processes(folder: Path) -> None:
     assert all(code == 0 for _, code in ends), "\n".join(said for said, _ in ends)
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """As many threads as each process has: the score is steep, and magnifies how sums of other threads are rounded."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_thread")
 def test_gradients_and_numbers_are_the_mean_over_the_batches_of_all_processes(
     tmp_path: Path, start_weights: Path
 ) -> None:
