@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
 
@@ -98,8 +97,8 @@ def logistic_mapping(prediction: Vector, mos: Vector) -> Vector:
 
     f(x) = b2 + (b1 − b2) / (1 + exp(−(x − b3) / |b4|)), fitted by least squares (VQEG, "Final report on
     the validation of objective models of video quality assessment", phase I, 2000), as is usual before
-    PLCC and RMSE are reported. A straight line takes its place where the fit does not converge, where the
-    line leaves a smaller error, and where fewer than five pictures would determine four parameters.
+    PLCC and RMSE are reported. A straight line takes its place where it leaves a smaller error, and where fewer
+    than five pictures would determine four parameters. Units and direction of either vector make no difference.
 
     Args: two vectors of shape (n,); n = 0 gives an empty vector.
     Returns: (n,) in units of `mos`; the mean of `mos` everywhere when the predictions are constant.
@@ -153,23 +152,21 @@ def _percentile_interval(values: Vector, confidence: float) -> tuple[float, floa
     return float(low), float(high)
 
 
-def _logistic_fit(standard: Vector, mos: Vector) -> Vector | None:
-    from scipy.optimize import OptimizeWarning, curve_fit
+def _logistic_fit(standard: Vector, mos: Vector) -> Vector:
+    """The curve's values (n,) at standardised predictions, as far as the search came."""
+    from scipy.optimize import least_squares
     from scipy.special import expit
 
-    def logistic(x: Vector, b1: float, b2: float, b3: float, b4: float) -> Vector:
-        width = max(abs(b4), 1e-6)
-        return np.asarray(b2 + (b1 - b2) * expit((x - b3) / width), dtype=np.float64)
+    rising = standard if standard @ (mos - mos.mean()) >= 0 else -standard
+    wanted = (mos - mos.mean()) / mos.std()
 
-    start = (mos.max(), mos.min(), 0.0, 0.5)
-    try:
-        with warnings.catch_warnings():
-            # A perfect fit leaves no covariance of the parameters, and nobody asks for it.
-            warnings.simplefilter("ignore", OptimizeWarning)
-            parameters, _ = curve_fit(logistic, standard, mos, p0=start, maxfev=2000)
-    except RuntimeError:
-        return None
-    return logistic(standard, *parameters)
+    def curve(parameters: Vector) -> Vector:
+        top, bottom, middle, width = parameters
+        return np.asarray(bottom + (top - bottom) * expit((rising - middle) / max(abs(width), 1e-6)), np.float64)
+
+    start = (wanted.max(), wanted.min(), 0.0, 0.5)
+    found = least_squares(lambda parameters: curve(parameters) - wanted, start, method="lm", max_nfev=2000)
+    return np.asarray(mos.mean() + mos.std() * curve(found.x), np.float64)
 
 
 def _correlation(statistic: Callable[[Vector, Vector], float], prediction: Vector, mos: Vector) -> float:

@@ -146,3 +146,21 @@ def test_an_interval_of_an_undefined_figure_is_undefined():
     intervals = bootstrap_intervals(np.ones(12), np.arange(12.0), resamples=20)
     assert all(math.isnan(end) for end in (*intervals.srcc, *intervals.plcc, *intervals.krcc))
     assert all(math.isfinite(end) for end in intervals.rmse)
+
+
+@pytest.mark.parametrize("count", [8, 60])
+def test_units_and_direction_make_no_difference_to_plcc_after_the_mapping(count: int):
+    generator = np.random.default_rng(count)
+    for _ in range(20):
+        prediction = generator.normal(size=count)
+        mos = np.tanh(2 * prediction - 1) + 0.2 * generator.normal(size=count)
+        expected = plcc(logistic_mapping(prediction, mos), mos)
+        for x, y in ((-prediction, mos), (prediction, 10 - 2 * mos), (7 * prediction - 3, 100 * mos)):
+            assert abs(plcc(logistic_mapping(x, y), y)) == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_curve_that_least_squares_can_only_approach_is_still_better_than_a_line():
+    prediction = np.array([3.889, 3.989, 3.906, 3.758, 2.77])
+    mos = np.array([3.0, 4.95, 3.85, 2.8, 1.8])
+    assert plcc(prediction, mos) == pytest.approx(0.79, abs=0.01)
+    assert plcc(logistic_mapping(prediction, mos), mos) > 0.95
