@@ -18,6 +18,7 @@ from shamisa_cli.core.cluster.retrying import with_retries
 from shamisa_cli.core.cluster.row_makers import EmbeddedFile, RowMaker
 from shamisa_cli.core.cluster.sources import Content, Sources, is_tar, iter_tar, read_bytes
 from shamisa_cli.core.cluster.store import Store
+from shamisa_cli.core.encoder.embedder import embedded
 from shamisa_cli.core.errors import ImageError
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, DecodedImage, decode
 from shamisa_cli.core.scoring.feature_table import FileStamp, portable
@@ -27,6 +28,8 @@ from shamisa_cli.core.scoring.scorer import Embedding
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from shamisa_cli.core.encoder.embedder import Embedder
 
 ROWS_AT_ONCE = 64
 READERS = 4
@@ -176,16 +179,24 @@ def _made(
     with closing(map_in_order(look, pictures, readers, readers + 1)) as looks:
         for (source, _), looking in looks:
             stamp = source.portable()
-            found = looking.result()
-            if isinstance(found, ImageError):
-                errors.append(str(found))
-                batch.append((stamp, Embedding(stamp.path, error=found)))
-            else:
-                batch.append((stamp, Embedding(stamp.path, encoder.embed(found.pixels), found.width, found.height)))
+            embedding = _embedding(encoder, stamp.path, looking.result())
+            if embedding.error is not None:
+                errors.append(str(embedding.error))
+            batch.append((stamp, embedding))
             if len(batch) == ROWS_AT_ONCE:
                 yield maker.rows(batch)
                 batch = []
     yield maker.rows(batch)
+
+
+def _embedding(encoder: Embedder, path: str, found: DecodedImage | ImageError) -> Embedding:
+    """What the encoder makes of a picture, or why there is nothing."""
+    if isinstance(found, ImageError):
+        return Embedding(path, error=found)
+    try:
+        return Embedding(path, embedded(encoder, path, found.pixels), found.width, found.height)
+    except ImageError as error:
+        return Embedding(path, error=error)
 
 
 def _looked(given: PartItem, *, view_size: int | None, max_pixels: int) -> DecodedImage | ImageError:

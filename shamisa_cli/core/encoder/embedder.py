@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from shamisa_cli.core.encoder.spec import EncoderConfig
+from shamisa_cli.core.encoder.spec import SMALLEST_VIEW, EncoderConfig, copy_size
+from shamisa_cli.core.errors import ImageError
 
 Runtime = Literal["torch", "onnx"]
 RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
@@ -48,6 +51,30 @@ class Embedder(Protocol):
 
     def embed_crops(self, pixels: Pixels) -> FeatureRows:
         """The feature vector of each crop, (R, D), whose mean `embed` gives; R is 1 where the whole picture is read."""
+
+
+def embedded(encoder: Embedder, path: Path | str, pixels: Pixels) -> FeatureVector:
+    """The feature vector (D,) of a picture from a file or an address, where some networks cannot take a small one.
+
+    Raises:
+        ImageError: "unsupported", where the encoder fails on a picture that it reads at less than 32 pixels.
+    """
+    try:
+        return encoder.embed(pixels)
+    except MemoryError:
+        raise
+    except Exception as error:  # the libraries have no error of their own for this
+        height, width = pixels.shape[:2]
+        smallest = min(encoder.config.features.scales)
+        if min(copy_size(height, width, smallest)) >= SMALLEST_VIEW:
+            raise
+        raise ImageError(
+            path,
+            "unsupported",
+            f"{path} is read at {width} × {height} pixels, too small for the network {encoder.config.architecture}: "
+            f"it takes pictures from {math.ceil(SMALLEST_VIEW / smallest)} pixels on. Enlarge the picture, or leave "
+            "it out.",
+        ) from error
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,7 @@ class TimmStages(Backbone):
         super().__init__()
         for name in dict.fromkeys(part.split(".")[0] for stage in stages for part in stage):
             self.add_module(name, getattr(network, name))
+        _replace_layers(self)
         self._parts = stages
         self.stage_channels = self.hidden_channels = self._measured_channels()
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from shamisa_cli.core.encoder.embedder import embedded
 from shamisa_cli.core.errors import ImageError
 from shamisa_cli.core.images.decoding import DecodedImage, decode, read_file
 from shamisa_cli.core.records import ImageRecord
@@ -103,20 +104,22 @@ class FileScorer(Generic[Result]):
         if known is not None and not self.keeps_pixels:
             return ReadFile(content, known)
         picture = decode(path, content=data, view_size=self.view_size, max_pixels=self.max_pixels)
-        features = self.encoder.embed(picture.pixels) if known is None and self.encoder.concurrent else None
-        return ReadFile(content, known, picture, features)
+        wanted = known is None and self.encoder.concurrent
+        return ReadFile(content, known, picture, embedded(self.encoder, path, picture.pixels) if wanted else None)
 
     def complete(self, path: Path, looking: Future[ReadFile[Result]]) -> tuple[Result, Pixels | None]:
         """What is wanted of a file, and its pixels (H, W, 3) as they were judged where they were needed."""
         try:
             sight = looking.result()
+            pixels = None if sight.picture is None else sight.picture.pixels
+            if sight.known is not None:
+                return sight.known, pixels
+            assert sight.picture is not None
+            features = sight.features
+            if features is None:
+                features = embedded(self.encoder, path, sight.picture.pixels)
         except ImageError as error:
             return self.make(Embedding(path, error=error)), None
-        pixels = None if sight.picture is None else sight.picture.pixels
-        if sight.known is not None:
-            return sight.known, pixels
-        assert sight.picture is not None
-        features = self.encoder.embed(sight.picture.pixels) if sight.features is None else sight.features
         finding = self.make(Embedding(path, features, sight.picture.width, sight.picture.height))
         if self.result_cache is not None and sight.content is not None:
             self.result_cache.put(sight.content, finding)

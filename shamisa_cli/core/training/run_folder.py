@@ -125,7 +125,9 @@ class RunFolder:
     def read(self) -> RunRecord:
         """The run's record. Raises TrainingError if there is none, or it cannot be read."""
         if not self.record.is_file():
-            raise TrainingError(f"There is no run in {self.path} to resume; start one without resuming.")
+            raise TrainingError(
+                f"There is no run in {self.path}. Name the folder of one, or start one without resuming."
+            )
         try:
             return RunRecord.from_json(json.loads(self.record.read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, TrainingError, SettingError) as error:

@@ -39,6 +39,8 @@ def with_settings(settings: Settings, changes: Mapping[str, Any]) -> Settings:
     """
     if isinstance(settings, TrainingConfig):
         return config.with_settings(settings, changes)
+    if "architecture" in changes:
+        raise SettingError(f"The backbones are of the task shamisa; {settings.task} has networks of its own.")
     return relational_config.with_settings(settings, changes)
 
 

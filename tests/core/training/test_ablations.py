@@ -18,7 +18,7 @@ from shamisa_cli.core.training.pretraining.config import PRESETS, TrainingConfig
 from shamisa_cli.core.training.pretraining.learner import Learner
 from shamisa_cli.core.training.pretraining.step import NUMBERS, PretrainingStep
 from shamisa_cli.core.training.settings import preset as task_preset
-from shamisa_cli.core.training.settings import with_ablation
+from shamisa_cli.core.training.settings import with_ablation, with_settings
 
 PUBLISHED = (
     *("A0", "A1", "A2", "A3", "A4"),
@@ -78,9 +78,12 @@ def test_an_unknown_case_is_told_all_there_are() -> None:
         ablation("Z9")
 
 
-def test_the_relational_task_has_no_ablations() -> None:
+def test_the_relational_task_has_no_ablations_and_no_backbones() -> None:
+    relational = task_preset("relational", "quick")
     with pytest.raises(SettingError, match="relational has none"):
-        with_ablation(task_preset("relational", "quick"), "B3")
+        with_ablation(relational, "B3")
+    with pytest.raises(SettingError, match="relational has networks of its own"):
+        with_settings(relational, {"architecture": "resnet18"})
 
 
 @pytest.fixture(scope="module")

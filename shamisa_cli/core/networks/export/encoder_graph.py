@@ -66,7 +66,10 @@ class _Traced(nn.Module):
     def __init__(self, backbone: Backbone, spec: FeatureSpec) -> None:
         super().__init__()
         self.backbone, self._spec = backbone, spec
-        self._calls = _LayerTracer().trace(self)
+        try:
+            self._calls = _LayerTracer().trace(self)
+        except (fx.proxy.TraceError, TypeError) as error:  # what it computes depends on what it reads
+            raise _not_exportable(type(backbone).__name__) from error
 
     def forward(self, view: Tensor) -> list[Tensor]:
         """The maps of the wanted stages, first stage first."""
@@ -83,18 +86,27 @@ class _Traced(nn.Module):
         raise AssertionError("a traced graph ends in its output")
 
     def _added(self, graph: GraphBuilder, call: fx.Node, values: dict[Any, str]) -> str:
-        inputs = [values[argument] for argument in call.args]
-        if call.target in (operator.add, operator.iadd, torch.add):
-            return graph.add("Add", *inputs)
-        layer = self.get_submodule(call.target) if isinstance(call.target, str) else call.target
-        return _converted(graph, layer, str(call.target).removeprefix("backbone."), inputs[0])
+        inputs = [values.get(argument) for argument in call.args if isinstance(argument, fx.Node)]
+        known = [value for value in inputs if value is not None]
+        if call.kwargs or not known or len(known) < len(call.args):
+            raise _not_exportable(call.target)
+        if call.op == "call_function" and call.target in (operator.add, operator.iadd, torch.add):
+            return graph.add("Add", *known)
+        if call.op != "call_module":
+            raise _not_exportable(call.target)
+        return _converted(graph, self.get_submodule(call.target), call.target.removeprefix("backbone."), known[0])
 
 
 def _converted(graph: GraphBuilder, layer: Any, name: str, value: str) -> str:
     convert = _LAYERS.get(type(layer))
     if convert is None:
-        raise SettingError(f"The encoder has a layer that cannot be exported: {layer}. Score with --runtime torch.")
+        raise _not_exportable(layer)
     return convert(graph, layer, name, value)
+
+
+def _not_exportable(layer: Any) -> SettingError:
+    name = layer if isinstance(layer, str | nn.Module) else getattr(layer, "__name__", layer)
+    return SettingError(f"The encoder has a layer that cannot be exported: {name}. Score with --runtime torch.")
 
 
 class _LayerTracer(fx.Tracer):

@@ -14,7 +14,8 @@ from shamisa_cli.core.models.manifest import MODEL_GRAPH, MODEL_MANIFEST
 
 TOLERANCE = 1e-3
 """How far features may lie apart, as a share of their norm; rounding makes some 1e-6."""
-CHECKED_SIZES = ((96, 64), (33, 101))
+CHECKED_SIZES = ((192, 128), (133, 201))
+"""Height and width in pixels; every network takes copies of half and of a quarter of them."""
 
 
 def add_graph(folder: Path) -> Path:
