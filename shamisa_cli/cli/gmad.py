@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from shamisa_cli.cli.console import Console, printable, rich_on
+from shamisa_cli.cli.console import Console, check_output, printable, rich_on
+from shamisa_cli.core.errors import SettingError
 
 if TYPE_CHECKING:
     from shamisa_cli.core.models.loading import Model
@@ -80,6 +81,13 @@ def scored(
         console.progress("Scoring", len(paths)) as advance,
     ):
         return [_counted(record, advance) for record in scoring]
+
+
+def check_figure(target: Path) -> None:
+    """Raise SettingError before any work when the figure could not be written under that name."""
+    if target.suffix.lower() != ".png":
+        raise SettingError(f"{target} has no suffix of a PNG; --gmad-figure takes the name of a .png file.")
+    check_output(target, "--gmad-figure")
 
 
 def draw(target: Path, found: Gmad, console: Console) -> None:

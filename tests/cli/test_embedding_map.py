@@ -197,6 +197,7 @@ def test_the_command_draws_a_map_coloured_by_a_table(
     [
         (["--plot", "map.png"], "the name of an .html file"),
         (["--plot", "map.html", "--color-by", "operator"], "There is no column 'operator'"),
+        (["--color-by", "score"], "draw it with --plot"),
         (["--plot", "map.html", "--projection", "umap"], "pip install 'shamisa[umap]'"),
     ],
 )

@@ -84,6 +84,12 @@ def test_with_a_table_the_pairs_say_what_people_said(
         ([], "Name a table of human scores with --mos FILE"),
         (["--mos", "mos.csv", "a.jpg"], "with --gmad without --mos"),
         (["--gmad-figure", "x.png"], "name another model with --gmad"),
+        (["a.jpg", "--gmad", "x", "--gmad-figure", "x.pdf"], "takes the name of a .png file"),
+        (["--mos", "mos.csv", "--gmad-levels", "5"], "--gmad-levels is of --gmad"),
+        (["--mos", "mos.csv", "--limit", "5"], "name a training run with --run"),
+        (["--mos", "mos.csv", "--every", "5"], "name a training run with --run"),
+        (["--mos", "mos.csv", "--splits", "5"], "--splits are those of --protocol paper"),
+        (["--mos", "mos.csv", "--run", "run", "--probe", "p"], "leave out --probe"),
     ],
 )
 def test_what_does_not_go_together_is_said_at_once(shamisa: Callable, arguments: list[str], said: str) -> None:

@@ -11,6 +11,7 @@ from shamisa_cli.cli import embedding_map, options, ray_jobs
 from shamisa_cli.cli.console import Console, check_output
 from shamisa_cli.cli.errors import exit_code
 from shamisa_cli.core.cluster.part_number import PartNumber
+from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 
 
@@ -67,8 +68,13 @@ def embed(
     if plot is not None:
         drawing = embedding_map.MapSettings(plot, color_by or (), table, image_column, center_by, projection, seed)
         embedding_map.check_map(drawing)
+    elif color_by or table or center_by or projection is not embedding_map.ProjectionName.TSNE:
+        raise SettingError(
+            "--color-by, --table, --center-by and --projection say what a map shows; draw it with --plot."
+        )
     files = options.find_images(paths, files_from, recursive, part)
 
+    from shamisa_cli.cli.reporters.text import counted
     from shamisa_cli.core.models.loading import load_model
     from shamisa_cli.core.scoring.feature_table import check_format
     from shamisa_cli.core.scoring.pipeline import feature_cache
@@ -92,7 +98,7 @@ def embed(
         )
     console.warn_of_unreadable([str(error) for error in collected.errors])
     console.hint(
-        f"{collected.rows:,} pictures, {loaded.encoder.feature_length:,} features each, are in {target}; "
+        f"{counted(collected.rows, 'picture')}, {loaded.encoder.feature_length:,} features each, are in {target}; "
         f"{collected.reused:,} were there before."
     )
     if drawing is not None:

@@ -146,6 +146,14 @@ def evaluate(
         check_output(output)
     anew = cross or reference_column is not None or protocol is mos_options.Protocol.PAPER
     _check_modes(mos, inputs, cross=cross, anew=anew, gmad=gmad, gmad_figure=gmad_figure, run=run)
+    if run is None and (every != 1 or limit is not None):
+        raise SettingError("--every and --limit choose what --run judges; name a training run with --run.")
+    if gmad is None and gmad_levels != 3:
+        raise SettingError("--gmad-levels is of --gmad; name another model with --gmad.")
+    if not anew and splits != 10:
+        raise SettingError("--splits are those of --protocol paper, --cross and --reference-column; give one of them.")
+    if run is not None and probe is not None:
+        raise SettingError("--run fits a regressor for each checkpoint; leave out --probe.")
 
     from shamisa_cli.core.models.loading import load_model
     from shamisa_cli.core.probe.mos_table import MIN_ROWS, read_mos_table
@@ -190,7 +198,8 @@ def evaluate(
     if gmad is not None:
         rival = load_model(gmad, offline=offline, device=device, runtime=runtime.value, on_demand=cache)
     with options.open_cache(cache, cache_dir, cache_size, console) as known:
-        records = _scored(loaded, pictures, MIN_ROWS if table else 2 * gmad_levels, jobs, known, console)
+        needed = MIN_ROWS if table else 2 * gmad_levels
+        records = _scored(loaded, pictures, needed, jobs, known, console, in_table=table is not None)
         found = None
         if rival is not None:
             marks = None if table is None else table.mos
@@ -246,7 +255,7 @@ def _check_modes(
             f"The pictures are those of the table; {inputs[0]} goes with --cross, or with --gmad without --mos."
         )
     if gmad_figure is not None:
-        check_output(gmad_figure, "--gmad-figure")
+        duels.check_figure(gmad_figure)
 
 
 def _write_json(stream: TextIO, document: Mapping[str, Any]) -> None:
@@ -254,7 +263,14 @@ def _write_json(stream: TextIO, document: Mapping[str, Any]) -> None:
 
 
 def _scored(
-    model: Model, files: Sequence[Path], needed: int, jobs: int | None, cache: Cache | None, console: Console
+    model: Model,
+    files: Sequence[Path],
+    needed: int,
+    jobs: int | None,
+    cache: Cache | None,
+    console: Console,
+    *,
+    in_table: bool,
 ) -> list[ImageRecord]:
     from shamisa_cli.core.probe.mos_table import too_few_images
 
@@ -264,7 +280,7 @@ def _scored(
     )
     readable = sum(record.mos is not None for record in records)
     if readable < needed:
-        raise InputNotFoundError(too_few_images(readable, len(files), needed))
+        raise InputNotFoundError(too_few_images(readable, len(files), needed, in_table=in_table))
     return records
 
 

@@ -133,12 +133,10 @@ def read_column(path: Path, column: str, *, image_column: str = "image") -> dict
     return found
 
 
-def too_few_images(readable: int, count: int, needed: int = MIN_ROWS) -> str:
-    """What is said when too few pictures of a table could be read."""
-    return (
-        f"{readable} of the {count} pictures could be read, and at least {needed} are needed. "
-        f"Check the names in the table: they are relative to its folder."
-    )
+def too_few_images(readable: int, count: int, needed: int = MIN_ROWS, *, in_table: bool = True) -> str:
+    """A sentence that says so, of the pictures of a table or of those that were named one by one."""
+    said = f"{readable} of the {count} pictures could be read, and at least {needed} are needed. "
+    return said + ("Check the names in the table: they are relative to its folder." if in_table else "Name more.")
 
 
 def column_names(path: Path) -> list[str]:

@@ -53,14 +53,15 @@ def project(features: Features, projection: Projection = "tsne", *, seed: int = 
 
 
 def centred_within(features: Features, names: Sequence[str | None]) -> Features:
-    """Features (n, D), each less the mean of those with the same name; those without a name stay.
+    """Features (n, D), each less the mean of those with the same name; those without one are alike in that.
 
     With the names of the original photographs, what is left of their versions is what was done to them.
     """
     centred = features.copy()
-    labels = np.array(["" if name is None else name for name in names])
-    for name in {name for name in names if name is not None}:
-        rows = labels == name
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    labels = np.array([numbers[name] for name in names])
+    for number in numbers.values():
+        rows = labels == number
         centred[rows] -= features[rows].mean(axis=0, dtype=np.float64).astype(np.float32)
     return centred
 

@@ -54,9 +54,9 @@ def test_equal_pictures_lie_in_one_place() -> None:
 def test_centred_within_leaves_what_was_done_to_each_version() -> None:
     photos = np.array([[10.0, 0.0], [0.0, 10.0]], np.float32)
     changes = np.array([[-1.0, 0.0], [1.0, 0.0]], np.float32)
-    features = np.concatenate([photos[0] + changes, photos[1] + changes, [[7.0, 7.0]]]).astype(np.float32)
-    centred = centred_within(features, ["one", "one", "two", "two", None])
-    assert centred.tolist() == [[-1, 0], [1, 0], [-1, 0], [1, 0], [7, 7]]
+    features = np.concatenate([photos[0] + changes, photos[1] + changes, 70 + changes]).astype(np.float32)
+    centred = centred_within(features, ["one", "one", "two", "two", None, None])
+    assert centred.tolist() == [[-1, 0], [1, 0]] * 3
 
 
 def test_umap_that_is_not_installed_is_said_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from shamisa_cli.cli.console import printable
 from shamisa_cli.cli.reporters.html.page import PLACE_OF_PICTURES
 from shamisa_cli.cli.reporters.html.parts import as_base64, json_block, part, policy
+from shamisa_cli.cli.reporters.text import counted
 from shamisa_cli.core.records import ModelIdentity
 from shamisa_cli.core.scoring.embedding_map import Colouring, EmbeddingMap, value_counts
 
@@ -43,8 +44,8 @@ def _document(found: EmbeddingMap, model: ModelIdentity) -> dict[str, Any]:
     relative = "" if found.centred_by is None else f", less their mean within {printable(found.centred_by)}"
     made = datetime.now().astimezone().isoformat(sep=" ", timespec="minutes")[:16]
     return {
-        "about": f"{len(found.paths):,} pictures. Near each other: alike to the model. Distances between far groups, "
-        "directions and the sizes of groups mean nothing.",
+        "about": f"{counted(len(found.paths), 'picture')}. Near each other: alike to the model. "
+        "Distances between far groups, directions and the sizes of groups mean nothing.",
         "origin": f"{METHODS[found.projection]} of the features of {printable(model.name)} "
         f"({printable(model.revision)}){relative}; made {made} by shamisa.",
         "paths": [printable(path) for path in found.paths],

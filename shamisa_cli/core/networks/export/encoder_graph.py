@@ -92,7 +92,7 @@ class _Traced(nn.Module):
             raise _not_exportable(call.target)
         if call.op == "call_function" and call.target in (operator.add, operator.iadd, torch.add):
             return graph.add("Add", *known)
-        if call.op != "call_module":
+        if call.op != "call_module" or not isinstance(call.target, str):
             raise _not_exportable(call.target)
         return _converted(graph, self.get_submodule(call.target), call.target.removeprefix("backbone."), known[0])
 
