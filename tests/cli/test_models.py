@@ -334,6 +334,11 @@ def test_an_exported_model_scores_as_before(models: Models, shamisa, folder: Pat
         assert abs(one["score"] - other["score"]) < 0.01
 
 
+def test_a_model_that_judges_every_pixel_says_so(models: Models, folder: Path, tmp_path: Path) -> None:
+    assert models("derive", folder, "-o", tmp_path / "native", "--view-size", "native").returncode == 0
+    assert "view size native" in models("show", tmp_path / "native").stdout
+
+
 def test_a_model_that_reads_less_is_derived_and_fitted_on_its_own(models: Models, folder: Path, tmp_path: Path) -> None:
     made = models("derive", folder, "-o", tmp_path / "fast", "--view-size", "64", "--stages", "0,2-4", "--scales", "1")
     assert made.returncode == 0, made.stderr

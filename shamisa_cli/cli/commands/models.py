@@ -294,7 +294,7 @@ def _facts(described: ModelDescription) -> list[tuple[str, str]]:
             ("origin", described.origin or ""),
             ("architecture", described.encoder["architecture"]),
             ("features", _listing(features if features["crops"] else _without_crops(features))),
-            ("preprocessing", _listing(described.encoder["preprocessing"])),
+            ("preprocessing", _listing(_named_view(described.encoder["preprocessing"]))),
             ("fingerprint", (described.fingerprint or "")[:SHORT_HASH]),
         ]
     if described.networks is not None:
@@ -343,6 +343,11 @@ def _figures(metrics: Sequence[Metric]) -> list[str]:
 
 def _listing(record: Mapping[str, Any]) -> str:
     return ", ".join(f"{key.replace('_', ' ')} {_value(value)}" for key, value in record.items())
+
+
+def _named_view(preprocessing: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with the view size as --view-size takes it."""
+    return {**preprocessing, "view_size": preprocessing["view_size"] or "native"}
 
 
 def _without_crops(features: Mapping[str, Any]) -> dict[str, Any]:
