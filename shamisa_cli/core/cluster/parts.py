@@ -190,7 +190,7 @@ def _made(
 
 
 def _embedding(encoder: Embedder, path: str, found: DecodedImage | ImageError) -> Embedding:
-    """What the encoder makes of a picture, or why there is nothing."""
+    """The embedding of one image, or the reason there is none."""
     if isinstance(found, ImageError):
         return Embedding(path, error=found)
     try:
