@@ -18,7 +18,7 @@ from shamisa_cli.core.images import decode, discover
 from shamisa_cli.core.models.loading import load_model
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 from shamisa_cli.core.probe.ridge import POINTS
-from shamisa_cli.core.scoring.pipeline import require_probe
+from shamisa_cli.core.scoring.scorer import require_probe
 
 PROMISED = 0.1
 

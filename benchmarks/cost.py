@@ -31,7 +31,7 @@ from shamisa_cli.core.cluster.ray_job import PICTURES_PER_PART
 from shamisa_cli.core.encoder.embedder import RUNTIMES
 from shamisa_cli.core.models.loading import Model, load_model
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
-from shamisa_cli.core.scoring.feature_table import FileStamp
+from shamisa_cli.core.scoring.feature_formats import FileStamp
 from shamisa_cli.core.scoring.pipeline import score_files
 from shamisa_cli.core.scoring.score_table import score_source, scores_schema, scores_table, write_scores
 

@@ -28,11 +28,11 @@ from shamisa_cli.core.distortions.engine import apply_operator
 from shamisa_cli.core.distortions.registry import OPERATORS
 from shamisa_cli.core.images import discover
 from shamisa_cli.core.machine import keep_freed_memory
-from shamisa_cli.core.training.batch_loader import batch_source
 from shamisa_cli.core.training.distributed import World
-from shamisa_cli.core.training.metrics import StepMetrics
 from shamisa_cli.core.training.pretraining.batches import BatchSettings, BatchStream
 from shamisa_cli.core.training.pretraining.config import PRESETS, with_settings
+from shamisa_cli.core.training.pretraining.step import StepMetrics
+from shamisa_cli.core.training.pretraining.task import batch_source
 from shamisa_cli.core.training.run_folder import RunFolder
 from shamisa_cli.core.training.trainer import Trainer
 

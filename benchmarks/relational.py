@@ -38,11 +38,13 @@ from shamisa_cli.core.distortions.registry import OPERATORS
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.images import decode
 from shamisa_cli.core.models.loading import load_relational_model
-from shamisa_cli.core.networks.distortion_network import MULTIPLE, RelationalModel
+from shamisa_cli.core.networks.distortion_network import MULTIPLE
+from shamisa_cli.core.networks.scoring_network import RelationalModel
+from shamisa_cli.core.relational.records import TARGETS
 from shamisa_cli.core.training.random_crops import random_crop, stack_crops
 from shamisa_cli.core.training.relational.consensus import consensus
 from shamisa_cli.core.training.relational.extra_faults import EXTRA_FAULTS, add_fault
-from shamisa_cli.core.training.relational.ordered_sets import TARGETS, OrderedSet, SetKind, draw_ordered_set
+from shamisa_cli.core.training.relational.ordered_sets import OrderedSet, SetKind, draw_ordered_set
 
 CROP = 256
 VERSIONS = 4

@@ -46,7 +46,7 @@ def relational_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
 
     from shamisa_cli.core.models.relational_files import save_relational
-    from shamisa_cli.core.networks.distortion_network import RelationalModel
+    from shamisa_cli.core.networks.scoring_network import RelationalModel
     from shamisa_cli.core.relational.shape import RelationalConfig
 
     folder = tmp_path_factory.mktemp("relational") / "pairs"

@@ -16,7 +16,7 @@ from shamisa_cli.core.errors import SettingError
 if TYPE_CHECKING:
     from shamisa_cli.core.models.loading import Model
     from shamisa_cli.core.scoring.embedding_map import LabelTable
-    from shamisa_cli.core.scoring.pipeline import ViewSize
+    from shamisa_cli.core.scoring.scorer import ViewSize
 
 PANEL = "Map"
 SUFFIXES = (".html", ".htm")
@@ -139,7 +139,8 @@ def draw_map(
     """
     from shamisa_cli.cli.reporters.html.map_page import write_map
     from shamisa_cli.core.scoring.embedding_map import colouring, embedding_map, thumbnails
-    from shamisa_cli.core.scoring.feature_table import load_features, portable
+    from shamisa_cli.core.scoring.feature_formats import portable
+    from shamisa_cli.core.scoring.feature_table import load_features
     from shamisa_cli.core.scoring.pipeline import describe_run
 
     stored = load_features(features)

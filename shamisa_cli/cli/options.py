@@ -18,7 +18,7 @@ from shamisa_cli.core.errors import InputNotFoundError, SettingError
 if TYPE_CHECKING:
     from shamisa_cli.cli.console import Console
     from shamisa_cli.core.scoring.cache import Cache
-    from shamisa_cli.core.scoring.pipeline import ViewSize
+    from shamisa_cli.core.scoring.scorer import ViewSize
 
 MAX_PIXELS = 300_000_000
 """As in core/images, which is too heavy to import for a line of help."""

@@ -11,19 +11,14 @@ from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, decode
 from shamisa_cli.core.images.discovery import discover
 from shamisa_cli.core.models.loading import Model, load_model
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
+from shamisa_cli.core.networks.score_maps import split_score
 from shamisa_cli.core.scoring.cache import Cache
-from shamisa_cli.core.scoring.feature_table import Features
+from shamisa_cli.core.scoring.feature_formats import Features
 from shamisa_cli.core.scoring.gate import Gate, apply_gate
-from shamisa_cli.core.scoring.pipeline import (
-    ViewSize,
-    effective_view_size,
-    embed_files,
-    feature_cache,
-    require_probe,
-    score_files,
-)
+from shamisa_cli.core.scoring.pipeline import embed_files, feature_cache, score_files
 from shamisa_cli.core.scoring.score_columns import Records
-from shamisa_cli.core.scoring.score_map import ScoreMap, split_score
+from shamisa_cli.core.scoring.score_map import ScoreMap
+from shamisa_cli.core.scoring.scorer import ViewSize, effective_view_size, require_probe
 
 Paths = str | Path | Iterable[str | Path]
 

@@ -19,7 +19,8 @@ from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocess
 from shamisa_cli.core.models.folder import load_probe, save_model
 from shamisa_cli.core.models.loading import load_model
 from shamisa_cli.core.networks.backbones import build_backbone
-from shamisa_cli.core.scoring.feature_table import FileStamp, save_features
+from shamisa_cli.core.scoring.feature_formats import FileStamp
+from shamisa_cli.core.scoring.feature_table import save_features
 from shamisa_cli.core.scoring.pipeline import embed_files, score_files
 from shamisa_cli.core.scoring.resumable import feature_source
 

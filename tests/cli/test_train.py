@@ -23,7 +23,8 @@ from shamisa_cli.cli.commands.train import train
 from shamisa_cli.cli.errors import with_exit_code
 from shamisa_cli.cli.training_display import Pace, duration, training_progress
 from shamisa_cli.core.models.folder import read_model
-from shamisa_cli.core.training.metrics import StepMetrics, read_metrics
+from shamisa_cli.core.training.metrics import read_metrics
+from shamisa_cli.core.training.pretraining.step import StepMetrics
 
 CLOCK = ("crops_per_s", "wait_share")
 SETTINGS = """

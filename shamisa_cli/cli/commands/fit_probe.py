@@ -303,7 +303,7 @@ def _ordinal_photos(inputs: list[Path] | None) -> list[Path]:
 
 def _observed(model: Model, photos: list[Path], seed: int, console: Console) -> OrdinalPairs | None:
     """Ordinal facts from the photographs; None where there are none."""
-    from shamisa_cli.core.probe.ordinal import degraded_pairs
+    from shamisa_cli.core.training.probes.degraded import degraded_pairs
 
     if not photos:
         return None

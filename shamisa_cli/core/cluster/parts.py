@@ -21,10 +21,10 @@ from shamisa_cli.core.cluster.store import Store
 from shamisa_cli.core.encoder.embedder import embedded
 from shamisa_cli.core.errors import ImageError
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, DecodedImage, decode
-from shamisa_cli.core.scoring.feature_table import FileStamp, portable
-from shamisa_cli.core.scoring.pipeline import effective_view_size, map_in_order
+from shamisa_cli.core.scoring.feature_formats import FileStamp, portable
+from shamisa_cli.core.scoring.pipeline import map_in_order
 from shamisa_cli.core.scoring.score_table import stamps_in
-from shamisa_cli.core.scoring.scorer import Embedding
+from shamisa_cli.core.scoring.scorer import Embedding, effective_view_size
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -26,7 +26,7 @@ from shamisa_cli.core.cluster.row_makers import Recipe
 from shamisa_cli.core.cluster.sources import SCHEME, find_sources
 from shamisa_cli.core.cluster.store import Store
 from shamisa_cli.core.errors import ModelError, SettingError, ShamisaError
-from shamisa_cli.core.scoring.feature_table import portable
+from shamisa_cli.core.scoring.feature_formats import portable
 
 PICTURES_PER_PART = 1000
 PARTS_PER_WORKER = 4

@@ -14,11 +14,10 @@ from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
 from shamisa_cli.core.models.loading import Model, load_model
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 from shamisa_cli.core.models.runtimes import RuntimeChoice
-from shamisa_cli.core.scoring.feature_table import FileStamp, arrow_features, features_schema
-from shamisa_cli.core.scoring.pipeline import ViewSize, image_record
+from shamisa_cli.core.scoring.feature_formats import FileStamp, arrow_features, features_schema
 from shamisa_cli.core.scoring.resumable import feature_source
 from shamisa_cli.core.scoring.score_table import ERROR, score_source, scores_schema, scores_table
-from shamisa_cli.core.scoring.scorer import Embedding
+from shamisa_cli.core.scoring.scorer import Embedding, ViewSize, image_record
 
 if TYPE_CHECKING:
     import pyarrow as pa

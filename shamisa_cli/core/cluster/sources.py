@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from shamisa_cli.core.cluster.retrying import DAMAGE, as_os_errors
 from shamisa_cli.core.errors import ImageError, InputNotFoundError, SettingError
 from shamisa_cli.core.images.discovery import IMAGE_SUFFIXES, discover
-from shamisa_cli.core.scoring.feature_table import FileStamp, portable
+from shamisa_cli.core.scoring.feature_formats import FileStamp, portable
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz")
 SCHEME = "://"

@@ -17,7 +17,7 @@ from shamisa_cli.core.cluster.part_number import PartNumber
 from shamisa_cli.core.cluster.retrying import as_os_errors, with_retries
 from shamisa_cli.core.cluster.sources import SCHEME, file_system
 from shamisa_cli.core.errors import ModelError
-from shamisa_cli.core.scoring.feature_table import METADATA_KEY
+from shamisa_cli.core.scoring.feature_formats import METADATA_KEY
 from shamisa_cli.core.scoring.score_table import arrow_errors
 
 if TYPE_CHECKING:

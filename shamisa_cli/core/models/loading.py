@@ -24,8 +24,8 @@ from shamisa_cli.core.probe.defects import DefectProbe
 from shamisa_cli.core.probe.ridge import Probe
 
 if TYPE_CHECKING:
-    from shamisa_cli.core.networks.distortion_network import RelationalModel
     from shamisa_cli.core.networks.encoder import TorchEncoder
+    from shamisa_cli.core.networks.scoring_network import RelationalModel
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from shamisa_cli.core.networks.distortion_network import RelationalModel
+    from shamisa_cli.core.networks.scoring_network import RelationalModel
 
 RELATIONAL_KIND = "relational"
 
@@ -51,7 +51,7 @@ class RelationalFolder:
         """
         import torch
 
-        from shamisa_cli.core.networks.distortion_network import RelationalModel
+        from shamisa_cli.core.networks.scoring_network import RelationalModel
 
         path = self.path / RELATIONAL_WEIGHTS
         state = _read_weights(path)

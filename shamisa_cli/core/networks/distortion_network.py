@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,25 +11,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from shamisa_cli.core.encoder.spec import Preprocessing
-from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.networks.backbones import MobileNetV2
 from shamisa_cli.core.networks.features import normalised
 from shamisa_cli.core.networks.pair_statistics import (
     CHANNELS,
-    COMBS,
     LIKENESSES,
-    comb_change,
     dissimilarity,
-    level_counts,
     picture_channels,
 )
-from shamisa_cli.core.relational.records import OVERALL
+from shamisa_cli.core.relational.records import MAPS, STRIDE
 from shamisa_cli.core.relational.shape import RelationalConfig
-from shamisa_cli.core.training.relational.ordered_sets import STRIDE, TARGETS
-
-MAPS: tuple[str, ...] = (*TARGETS, OVERALL)
-"""The signed maps in order: seven groups, saturation, and the overall change. Positive says of the second picture:
-blurrier, brighter, more contrast, more saturated; more of that fault (colour, compression, noise, spatial); worse."""
 
 MULTIPLE = 16
 """Sides of pictures are multiples of this, the coarsest stage's pixels."""
@@ -51,15 +41,9 @@ it went by what surrounds it too."""
 CERTAINTY = 4.0
 """How steeply the evidence of a place and its surroundings becomes a direction, −1…1."""
 
-SCORE_CERTAINTY = 12.0
-"""The same of a whole pair. A score tells how much changed, and hardly how sure it is which side is better: a score
-that shrank where that is in doubt would put a great change of tone before a small blur."""
 
 BLOCK_PLACES = 5
 """Places a side that a block of the head looks at."""
-
-POINTS = 100.0
-"""Scores run from −100 to 100."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +154,7 @@ class NetworkOutput:
     @cached_property
     def directions(self) -> Tensor:
         """(N, 9, h, w) in −1…1: which way each of `MAPS` went, by a place and its surroundings."""
-        return _towards_one(CERTAINTY / 2 * (_smoothed(self.signed, NEAR) + _smoothed(self.signed, AROUND)))
+        return towards_one(CERTAINTY / 2 * (_smoothed(self.signed, NEAR) + _smoothed(self.signed, AROUND)))
 
     @cached_property
     def maps(self) -> Tensor:
@@ -283,76 +267,6 @@ def _change(a: TrunkFeatures, b: TrunkFeatures, size: tuple[int, int]) -> Tensor
     return torch.cat([root, (dissimilarity(a.channels, b.channels, STRIDE) + SQUARED_FLOOR).sqrt()], dim=1)
 
 
-class ScoringNetwork(nn.Module):
-    """S(D): one signed number, negative where the second picture is worse; S(−D) = −S(D) exactly.
-
-    How much changed, times which side is better, −1…1. The latter is computed from all maps, and from what the levels
-    of both pictures tell, without biases and with odd activations only, so that the score is odd by construction.
-    """
-
-    def __init__(self, config: RelationalConfig) -> None:
-        super().__init__()
-        entries = 3 * len(MAPS) + COMBS
-        self.hidden = nn.Linear(entries, config.hidden, bias=False)
-        self.out = nn.Linear(config.hidden, 1, bias=False)
-        self.direct = nn.Linear(entries, 1, bias=False)
-        nn.init.zeros_(self.direct.weight)
-        self.direct.weight.data[0, 2 * len(MAPS) - 1] = -1.0
-
-    def forward(self, related: NetworkOutput, combs: Tensor) -> Tensor:
-        """Maps of N pairs, of any size, and `comb_change` of the same pairs (N, 8) → scores (N,) in −100…100."""
-        shares = related.weights / related.weights.sum(dim=(2, 3), keepdim=True)
-        entries = torch.cat([odd_pooling(related.maps, shares), combs], dim=1)
-        better = (self.direct(entries) + self.out(torch.tanh(self.hidden(entries))))[:, 0]
-        return _towards_one(SCORE_CERTAINTY * better) * change_points(related)
-
-
-def _towards_one(x: Tensor) -> Tensor:
+def towards_one(x: Tensor) -> Tensor:
     """Odd, −1…1, and slow enough that a wrong answer given with confidence can still be unlearned."""
     return x / (1 + x.square()).sqrt()
-
-
-def change_points(related: NetworkOutput) -> Tensor:
-    """How much changed, (N,) in 0…100: the score but for its sign and certainty."""
-    mean = (related.amount * related.weights).sum(dim=(1, 2, 3)) / related.weights.sum(dim=(1, 2, 3))
-    return POINTS * mean / (1 + mean)
-
-
-def odd_pooling(maps: Tensor, shares: Tensor) -> Tensor:
-    """(N, K, h, w) and shares (N, 1, h, w) of sum 1 → (N, 3·K): the plain mean, the weighted mean, and the
-    signed root of the weighted second moment, which heeds the worst places more."""
-    square = (maps * maps.abs() * shares).sum(dim=(2, 3))
-    root = square / (square.abs() + SQUARED_FLOOR).sqrt()
-    return torch.cat([maps.mean(dim=(2, 3)), (maps * shares).sum(dim=(2, 3)), root], dim=1)
-
-
-class RelationalModel(nn.Module):
-    """Both networks of one model.
-
-    Args:
-        config: their shape.
-        weights: a backbone's state with torchvision's key names to start the trunk from; None keeps random weights.
-
-    Raises:
-        ModelError: the weights lack something that the trunk needs.
-    """
-
-    def __init__(self, config: RelationalConfig, weights: Mapping[str, Tensor] | None = None) -> None:
-        super().__init__()
-        self.config = config
-        self.distortion = DistortionNetwork(config)
-        self.scoring = ScoringNetwork(config)
-        if weights is not None:
-            backbone = self.distortion.trunk.backbone
-            own = backbone.state_dict()
-            missing = sorted(
-                own.keys() - weights.keys() - {name for name in own if name.endswith("num_batches_tracked")}
-            )
-            if missing:
-                raise ModelError(f"These weights do not fit the trunk, a MobileNetV2: they lack {missing[0]!r}.")
-            backbone.load_state_dict({name: weights.get(name, value) for name, value in own.items()})
-
-    def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-        """Pairs (N, 3, H, W), sRGB 0…1, sides multiples of 16 → maps (N, 9, H/8, W/8) and scores (N,)."""
-        related = self.distortion(a, b)
-        return related.maps, self.scoring(related, comb_change(level_counts(a), level_counts(b)))

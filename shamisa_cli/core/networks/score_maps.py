@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -18,6 +19,8 @@ from torch import Tensor
 from shamisa_cli.core.encoder.spec import Box, box_in_picture, copy_size, feature_boxes
 from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.networks.features import MOMENTS, STD_EPSILON, pooled, spread, view_at, wanted_stages
+from shamisa_cli.core.probe.ridge import POINTS, Probe
+from shamisa_cli.core.scoring.score_map import ScoreMap, resized
 
 
 @dataclass(frozen=True)
@@ -89,3 +92,20 @@ def _weighted(feature_map: Tensor, moment: str, weights: Tensor) -> Tensor:
     norm: Tensor = MOMENTS[moment](feature_map).norm(dim=1).clamp_min(1e-12)
     weighted: Tensor = torch.einsum("c,nchw->nhw", weights, SHARES[moment](feature_map))
     return weighted / norm[:, None, None]
+
+
+def split_score(encoder: TorchEncoder, probe: Probe, pixels: npt.NDArray[np.uint8]) -> ScoreMap:
+    """Split the score of one picture, sRGB (H, W, 3) at its view size, over its pixels.
+
+    What does not depend on the picture (bias, standardisation) is spread evenly; what a position of a feature
+    map adds is spread evenly over the pixels it stands for.
+    """
+
+    weights = POINTS * probe.weights / probe.feature_scale
+    height, width = pixels.shape[:2]
+    constant = POINTS * probe.bias - float(np.sum(weights * probe.feature_mean))
+    points = np.full((height, width), constant / (height * width))
+    for part in contributions(encoder, pixels, weights):
+        top, left, rows, columns = part.box
+        points[top : top + rows, left : left + columns] += resized(part.values, rows, columns)
+    return ScoreMap(points, POINTS * probe.bias)

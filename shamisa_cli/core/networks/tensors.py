@@ -15,7 +15,7 @@ from shamisa_cli.core.models.loading import Model, load_model
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 from shamisa_cli.core.networks.features import extract
 from shamisa_cli.core.probe.ridge import POINTS
-from shamisa_cli.core.scoring.pipeline import ViewSize, effective_view_size, require_probe
+from shamisa_cli.core.scoring.scorer import ViewSize, effective_view_size, require_probe
 
 
 class TensorScorer(nn.Module):

@@ -11,7 +11,7 @@ from torch import Tensor
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.networks.tensors import TensorScorer
-from shamisa_cli.core.scoring.pipeline import ViewSize
+from shamisa_cli.core.scoring.scorer import ViewSize
 
 try:
     from torchmetrics import Metric

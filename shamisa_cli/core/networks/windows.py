@@ -11,12 +11,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from shamisa_cli.core.networks.distortion_network import MAPS, MULTIPLE, NetworkOutput, RelationalModel
+from shamisa_cli.core.networks.distortion_network import MULTIPLE, NetworkOutput
 from shamisa_cli.core.networks.pair_statistics import comb_change, level_counts
-from shamisa_cli.core.training.relational.ordered_sets import STRIDE
+from shamisa_cli.core.networks.scoring_network import RelationalModel
+from shamisa_cli.core.relational.comparison import PairResult
+from shamisa_cli.core.relational.records import MAPS, STRIDE
 
 Pixels = npt.NDArray[np.uint8]
-Maps = npt.NDArray[np.float32]
 
 WINDOW_PIXELS = 1_500_000
 """The most the networks see at once: about a gigabyte of feature maps. What is smaller is never cut."""
@@ -24,19 +25,6 @@ WINDOW_PIXELS = 1_500_000
 
 COUNTED_PIXELS = 1_000_000
 """The most whose levels are counted at once."""
-
-
-@dataclass(frozen=True)
-class PairResult:
-    """What the networks make of a pair (a, b).
-
-    Attributes:
-        maps: (9, ⌈H/8⌉, ⌈W/8⌉) float32, as `network.MAPS` names them; positive where b has more.
-        score: −100…100; negative: b is worse; exactly 0 for equal pictures.
-    """
-
-    maps: Maps
-    score: float
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from PIL import Image
 from shamisa_cli.core.errors import ImageError, SettingError
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, decode
-from shamisa_cli.core.networks.distortion_network import MAPS, RelationalModel
+from shamisa_cli.core.networks.scoring_network import RelationalModel
 from shamisa_cli.core.networks.windows import relate
 from shamisa_cli.core.records import NOT_A_NUMBER, ErrorRecord
-from shamisa_cli.core.relational.records import AXES, DIFFERENT_SIZE, OVERALL, Candidate
+from shamisa_cli.core.relational.records import AXES, DIFFERENT_SIZE, MAPS, OVERALL, Candidate
 
 DECIMALS = 4
 
@@ -27,6 +27,8 @@ Watch = Callable[[Candidate, npt.NDArray[np.uint8], npt.NDArray[np.uint8]], None
 Pixels = npt.NDArray[np.uint8]
 
 ImageSource = Path | Pixels
+
+Maps = npt.NDArray[np.float32]
 
 
 def compare_with(
@@ -180,3 +182,16 @@ def at_size_of(side: ComparedImage, reference: ComparedImage, *, resize: bool) -
         )
     resampled = Image.fromarray(side.pixels).resize((width, height), Image.Resampling.LANCZOS)
     return replace(side, pixels=np.asarray(resampled))
+
+
+@dataclass(frozen=True)
+class PairResult:
+    """What the networks make of a pair (a, b).
+
+    Attributes:
+        maps: (9, ⌈H/8⌉, ⌈W/8⌉) float32, as `network.MAPS` names them; positive where b has more.
+        score: −100…100; negative: b is worse; exactly 0 for equal pictures.
+    """
+
+    maps: Maps
+    score: float

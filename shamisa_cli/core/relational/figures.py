@@ -10,8 +10,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from shamisa_cli.core.atomic import replacing
-from shamisa_cli.core.relational.records import ENDS, FAULTS, OVERALL, Candidate
-from shamisa_cli.core.scoring.heatmap import (
+from shamisa_cli.core.map_images import (
     BACKGROUND,
     FAINT_INK,
     GAINS,
@@ -26,6 +25,7 @@ from shamisa_cli.core.scoring.heatmap import (
     map_names,
     tinted,
 )
+from shamisa_cli.core.relational.records import ENDS, FAULTS, OVERALL, Candidate
 
 Pixels = npt.NDArray[np.uint8]
 Maps = Mapping[str, npt.NDArray[np.float32]]

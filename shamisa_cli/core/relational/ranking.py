@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from shamisa_cli.core.errors import ImageError
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
-from shamisa_cli.core.networks.distortion_network import RelationalModel
+from shamisa_cli.core.networks.scoring_network import RelationalModel
 from shamisa_cli.core.networks.windows import relate
 from shamisa_cli.core.records import ErrorRecord
 from shamisa_cli.core.relational.comparison import (

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.records import ErrorRecord
 
 if TYPE_CHECKING:
@@ -41,6 +42,16 @@ SAME_WITHIN = 1.0
 
 Status = Literal["ok", "failed", "error"]
 Verdict = Literal["better", "same", "worse"]
+
+TARGETS: tuple[str, ...] = (*GROUPS, *AXES)
+"""The signed maps that have targets."""
+
+STRIDE = 8
+"""Pixels a side that share one value of the target maps, and of the network's."""
+
+MAPS: tuple[str, ...] = (*TARGETS, OVERALL)
+"""The signed maps in order: seven groups, saturation, and the overall change. Positive says of the second picture:
+blurrier, brighter, more contrast, more saturated; more of that fault (colour, compression, noise, spatial); worse."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ import numpy as np
 
 from shamisa_cli.core.probe.gmad import LEVELS, Contestant, GmadPair, gmad_pairs, places
 from shamisa_cli.core.records import ImageRecord, ModelIdentity
-from shamisa_cli.core.scoring.pipeline import describe_run, require_probe
+from shamisa_cli.core.scoring.pipeline import describe_run
+from shamisa_cli.core.scoring.scorer import require_probe
 
 if TYPE_CHECKING:
     from shamisa_cli.core.models.loading import Model

@@ -12,9 +12,9 @@ from PIL import Image, ImageDraw
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.errors import ImageError
 from shamisa_cli.core.images.decoding import decode
+from shamisa_cli.core.map_images import BACKGROUND, FAINT_INK, INK, clipped, font
 from shamisa_cli.core.probe.gmad import Contestant
 from shamisa_cli.core.scoring.gmad import CONTESTANTS, Gmad, GmadDuel, GmadPicture
-from shamisa_cli.core.scoring.heatmap import BACKGROUND, FAINT_INK, INK, clipped, font
 
 Pixels = npt.NDArray[np.uint8]
 Read = Callable[[str], Pixels | None]

@@ -2,43 +2,43 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from shamisa_cli.core.atomic import replacing
+from shamisa_cli.core.map_images import (
+    BACKGROUND,
+    FAINT_INK,
+    GAP,
+    INK,
+    LEGEND_BAR,
+    MARGIN,
+    clipped,
+    font,
+    map_names,
+    tinted,
+)
 from shamisa_cli.core.models.loading import Model
+from shamisa_cli.core.networks.score_maps import split_score
 from shamisa_cli.core.records import ImageRecord
-from shamisa_cli.core.scoring.pipeline import require_probe
-from shamisa_cli.core.scoring.score_map import Map, ScoreMap, split_score
+from shamisa_cli.core.scoring.score_map import Map, ScoreMap
+from shamisa_cli.core.scoring.scorer import require_probe
 
 Pixels = npt.NDArray[np.uint8]
-Colour = tuple[int, int, int]
 
 SMOOTHING = 1 / 32
 """Of the long side: what single positions of a feature map add is too jumpy to look at."""
 FULL_COLOUR = 60.0
 """Points above or below an average picture from which on the colour gets no stronger."""
-STRONGEST = 0.7
-"""Opacity of the strongest colour; places like an average picture show the photograph alone, in grey."""
 
-LOSES, GAINS = (190, 30, 45), (25, 100, 190)
-BACKGROUND, INK, FAINT_INK = "#fbfaf8", "#1f1f1f", "#6d6965"
 
-MARGIN, GAP = 16, 12
 TITLE_HEIGHT, LEGEND_HEIGHT = 34, 58
-LEGEND_BAR = (240, 12)
 SMALLEST_LONG_SIDE = 400
-MAX_TITLE = 60
 
-MAX_NAME_BYTES = 200
-"""Of a file's name; file systems take 255, and a temporary name is longer."""
 
 MapWatch = Callable[[ImageRecord, npt.NDArray[np.uint8], ScoreMap], None]
 """Told each scored picture, its pixels as they were judged, (H, W, 3), and its map."""
@@ -87,21 +87,6 @@ def smoothed(values: Map) -> Map:
     return result
 
 
-def tinted(grey: Map, strength: Map, ends: tuple[Colour, Colour] = (LOSES, GAINS)) -> Pixels:
-    """Levels (H, W, 3) coloured by strengths (H, W): towards one of `ends` at −1, towards the other at 1 and beyond."""
-    opacity = np.clip(np.abs(strength), 0, 1)[..., None] * STRONGEST
-    colour = np.where(strength[..., None] < 0, np.array(ends[0], dtype=np.float64), np.array(ends[1], dtype=np.float64))
-    return np.asarray((1 - opacity) * grey + opacity * colour).round().astype(np.uint8)
-
-
-def clipped(pen: ImageDraw.ImageDraw, text: str, size: int, room: float) -> str:
-    """`text` if it fits into so many pixels of width, else its end."""
-    shown = text if len(text) <= MAX_TITLE else "…" + text[1 - MAX_TITLE :]
-    while len(shown) > 1 and pen.textlength(shown, font=font(size)) > room:
-        shown = "…" + shown[2:]
-    return shown
-
-
 def _write_title(pen: ImageDraw.ImageDraw, width: int, title: str, score: float) -> None:
     number = f"{score:.1f}"
     room = width - 2 * MARGIN - pen.textlength(number, font=font(20)) - GAP
@@ -122,21 +107,6 @@ def _draw_legend(sheet: Image.Image, pen: ImageDraw.ImageDraw, top: int, average
     lines = (f"points against an average picture ({average:.0f})", "red pulls the score down, blue lifts it")
     for line, text in enumerate(lines):
         pen.text((MARGIN + length + GAP, top - 2 + 16 * line), text, font=font(12), fill=FAINT_INK)
-
-
-@functools.lru_cache(maxsize=8)
-def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Pillow's own face."""
-    return ImageFont.load_default(size)
-
-
-def map_names(pictures: Sequence[Path]) -> dict[str, Path]:
-    """A relative PNG path for each picture: its own path below the folder they all have in common, and .png."""
-    absolute = {str(path): Path(os.path.abspath(path)) for path in pictures}  # noqa: PTH100 — links stay as named
-    if not absolute:
-        return {}
-    common = os.path.commonpath([path.parent for path in absolute.values()])
-    return {name: _short(path.relative_to(common)) for name, path in absolute.items()}
 
 
 class MapWriter:
@@ -164,12 +134,3 @@ class MapWriter:
             picture.save(temporary, format="PNG")
         if self._watch is not None:
             self._watch(record, pixels, score_map)
-
-
-def _short(path: Path) -> Path:
-    name = f"{path.name}.png"
-    if len(os.fsencode(name)) <= MAX_NAME_BYTES:
-        return path.with_name(name)
-    digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
-    start = os.fsencode(path.name)[: MAX_NAME_BYTES - 40].decode(errors="ignore")
-    return path.with_name(f"{start}-{digest}.png")

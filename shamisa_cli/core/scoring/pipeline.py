@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
-from shamisa_cli.core.encoder.spec import SMALLEST_VIEW
-from shamisa_cli.core.errors import ModelError, SettingError
-from shamisa_cli.core.groups import GROUPS
+from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
 from shamisa_cli.core.machine import available_cpus
-from shamisa_cli.core.records import NOT_A_NUMBER, ErrorRecord, ImageRecord, ModelIdentity, Run
+from shamisa_cli.core.records import ImageRecord, ModelIdentity, Run
 from shamisa_cli.core.scoring.result_cache import FeatureCache, feature_cache_for, score_cache
-from shamisa_cli.core.scoring.scorer import Embedding, FileScorer, Pixels, Result
+from shamisa_cli.core.scoring.scorer import (
+    Embedding,
+    FileScorer,
+    Pixels,
+    Result,
+    ViewSize,
+    effective_view_size,
+    image_record,
+    preprocessing_used,
+    require_probe,
+)
 
 if TYPE_CHECKING:
     from shamisa_cli.core.encoder.embedder import Embedder
     from shamisa_cli.core.models.loading import Model
-    from shamisa_cli.core.probe.defects import DefectProbe
-    from shamisa_cli.core.probe.ridge import Probe
     from shamisa_cli.core.scoring.cache import Cache
-
-DEFECT_DECIMALS = 3
-
-ViewSize = int | Literal["model"] | None
-"""Long side in pixels at which pictures are judged; "model": as the model says; None: every pixel."""
 
 
 T = TypeVar("T")
@@ -42,15 +38,6 @@ Item = TypeVar("Item")
 Found = Generator[tuple[T, Pixels | None], None, None]
 Watch = Callable[[ImageRecord, Pixels], None]
 """Told each scored picture and its pixels as they were judged, (H, W, 3)."""
-
-
-def effective_view_size(encoder: Embedder, view_size: ViewSize) -> int | None:
-    """Resolve "model" to the view size the encoder was made with. Raises SettingError below 32 pixels."""
-    if view_size == "model":
-        return encoder.config.preprocessing.view_size
-    if view_size is not None and view_size < SMALLEST_VIEW:
-        raise SettingError(f"The view size is {view_size} pixels; it must be at least {SMALLEST_VIEW}.")
-    return view_size
 
 
 def embed_files(
@@ -132,21 +119,6 @@ def feature_cache(cache: Cache | None, model: Model, view_size: ViewSize = "mode
     return feature_cache_for(cache, model, preprocessing_used(model.encoder, view_size))
 
 
-def require_probe(model: Model) -> Probe:
-    """The model's regressor. Raises ModelError where there is none."""
-    if model.probe is None:
-        raise ModelError(
-            f"The model {model.name} has no regressor, so it cannot score. "
-            "Name one with --probe, or fit one with: shamisa fit-probe."
-        )
-    return model.probe
-
-
-def preprocessing_used(encoder: Embedder, view_size: ViewSize) -> dict[str, Any]:
-    """JSON values of the preprocessing pictures get, with the view size that is in force."""
-    return asdict(encoder.config.preprocessing) | {"view_size": effective_view_size(encoder, view_size)}
-
-
 def describe_run(model: Model, view_size: ViewSize, *, gated: bool = False) -> Run:
     """What goes with the records of `score_files` under the same settings."""
     return Run(ModelIdentity(model.name, model.revision, preprocessing_used(model.encoder, view_size)), gated)
@@ -199,32 +171,3 @@ def _watched(found: Found[ImageRecord], watch: Watch | None) -> Generator[ImageR
 
 def _itself(embedding: Embedding) -> Embedding:
     return embedding
-
-
-def image_record(model: Model, embedding: Embedding) -> ImageRecord:
-    """What the model makes of an embedded picture. Raises ModelError when it has no regressor."""
-    path = str(embedding.path)
-    if embedding.features is None:
-        assert embedding.error is not None
-        return ImageRecord(path, status="error", error=ErrorRecord.of(embedding.error))
-    record = ImageRecord(path, width=embedding.width, height=embedding.height)
-    probe = require_probe(model)
-    position = probe.predict(embedding.features[None, :])
-    if not math.isfinite(position[0]):
-        error = ErrorRecord(
-            NOT_A_NUMBER, f"{path}: the model gives no number for it, so the model's files may be damaged."
-        )
-        return replace(record, status="error", error=error)
-    return replace(
-        record,
-        score=float(probe.score(position)[0]),
-        mos=float(probe.scale.mos(position)[0]),
-        interval=probe.score_interval(float(position[0])),
-        defects=_defects(model.defects, embedding.features),
-    )
-
-
-def _defects(probe: DefectProbe | None, features: npt.NDArray[np.float32]) -> dict[str, float] | None:
-    if probe is None:
-        return None
-    return dict(zip(GROUPS, probe.severities(features[None, :])[0].round(DEFECT_DECIMALS).tolist(), strict=True))

@@ -22,17 +22,9 @@ import numpy as np
 from shamisa_cli.core.errors import ImageError, ModelError
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
 from shamisa_cli.core.records import ImageRecord
-from shamisa_cli.core.scoring.feature_table import (
-    Features,
-    FeatureSource,
-    FeatureTable,
-    FileStamp,
-    check_format,
-    load_features,
-    portable,
-    save_features,
-)
-from shamisa_cli.core.scoring.pipeline import ViewSize, embed_files, preprocessing_used, score_files
+from shamisa_cli.core.scoring.feature_formats import Features, FeatureSource, FileStamp, portable
+from shamisa_cli.core.scoring.feature_table import FeatureTable, check_format, load_features, save_features
+from shamisa_cli.core.scoring.pipeline import embed_files, score_files
 from shamisa_cli.core.scoring.score_table import (
     finished_rows,
     score_source,
@@ -41,7 +33,7 @@ from shamisa_cli.core.scoring.score_table import (
     stamps_in,
     write_scores,
 )
-from shamisa_cli.core.scoring.scorer import Embedding
+from shamisa_cli.core.scoring.scorer import Embedding, ViewSize, preprocessing_used
 
 if TYPE_CHECKING:
     from shamisa_cli.core.encoder.embedder import Embedder

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from shamisa_cli.core.probe.ridge import POINTS, Probe
-
 if TYPE_CHECKING:
-    from shamisa_cli.core.networks.encoder import TorchEncoder
+    pass
 
 Map = npt.NDArray[np.float64]
 
@@ -37,24 +35,6 @@ class ScoreMap:
     def local(self) -> Map:
         """(H, W), how each place would score if all of the picture were like it; their mean is the score."""
         return self.points * self.points.size
-
-
-def split_score(encoder: TorchEncoder, probe: Probe, pixels: npt.NDArray[np.uint8]) -> ScoreMap:
-    """Split the score of one picture, sRGB (H, W, 3) at its view size, over its pixels.
-
-    What does not depend on the picture (bias, standardisation) is spread evenly; what a position of a feature
-    map adds is spread evenly over the pixels it stands for.
-    """
-    from shamisa_cli.core.networks.score_maps import contributions
-
-    weights = POINTS * probe.weights / probe.feature_scale
-    height, width = pixels.shape[:2]
-    constant = POINTS * probe.bias - float(np.sum(weights * probe.feature_mean))
-    points = np.full((height, width), constant / (height * width))
-    for part in contributions(encoder, pixels, weights):
-        top, left, rows, columns = part.box
-        points[top : top + rows, left : left + columns] += resized(part.values, rows, columns)
-    return ScoreMap(points, POINTS * probe.bias)
 
 
 def resized(values: Map, rows: int, columns: int) -> Map:

@@ -14,9 +14,10 @@ from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.records import ErrorRecord, ImageRecord
 from shamisa_cli.core.scoring.baseline import ScoreSource
-from shamisa_cli.core.scoring.feature_table import METADATA_KEY, FileStamp
-from shamisa_cli.core.scoring.pipeline import ViewSize, describe_run, require_probe
+from shamisa_cli.core.scoring.feature_formats import METADATA_KEY, FileStamp
+from shamisa_cli.core.scoring.pipeline import describe_run
 from shamisa_cli.core.scoring.score_columns import DEFECT, score_row
+from shamisa_cli.core.scoring.scorer import ViewSize, require_probe
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from shamisa_cli.core.encoder.embedder import embedded
-from shamisa_cli.core.errors import ImageError
+from shamisa_cli.core.encoder.spec import SMALLEST_VIEW
+from shamisa_cli.core.errors import ImageError, ModelError, SettingError
+from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.images.decoding import DecodedImage, decode, read_file
-from shamisa_cli.core.records import ImageRecord
+from shamisa_cli.core.records import NOT_A_NUMBER, ErrorRecord, ImageRecord
 
 if TYPE_CHECKING:
     from shamisa_cli.core.encoder.embedder import Embedder
+    from shamisa_cli.core.models.loading import Model
+    from shamisa_cli.core.probe.defects import DefectProbe
+    from shamisa_cli.core.probe.ridge import Probe
 
 Pixels = npt.NDArray[np.uint8]
 Features = npt.NDArray[np.float32]
 
 MAX_CACHED_FILE_BYTES = 100_000_000
 """Bytes; larger files are decoded from the disk, since one that is looked up is read whole before."""
+
+DEFECT_DECIMALS = 3
+
+ViewSize = int | Literal["model"] | None
+"""Long side in pixels at which pictures are judged; "model": as the model says; None: every pixel."""
 
 
 @dataclass(frozen=True)
@@ -130,3 +141,56 @@ class FileScorer(Generic[Result]):
         if known is None or (known.width or 0) * (known.height or 0) > self.max_pixels:
             return None
         return known
+
+
+def effective_view_size(encoder: Embedder, view_size: ViewSize) -> int | None:
+    """Resolve "model" to the view size the encoder was made with. Raises SettingError below 32 pixels."""
+    if view_size == "model":
+        return encoder.config.preprocessing.view_size
+    if view_size is not None and view_size < SMALLEST_VIEW:
+        raise SettingError(f"The view size is {view_size} pixels; it must be at least {SMALLEST_VIEW}.")
+    return view_size
+
+
+def require_probe(model: Model) -> Probe:
+    """The model's regressor. Raises ModelError where there is none."""
+    if model.probe is None:
+        raise ModelError(
+            f"The model {model.name} has no regressor, so it cannot score. "
+            "Name one with --probe, or fit one with: shamisa fit-probe."
+        )
+    return model.probe
+
+
+def preprocessing_used(encoder: Embedder, view_size: ViewSize) -> dict[str, Any]:
+    """JSON values of the preprocessing pictures get, with the view size that is in force."""
+    return asdict(encoder.config.preprocessing) | {"view_size": effective_view_size(encoder, view_size)}
+
+
+def image_record(model: Model, embedding: Embedding) -> ImageRecord:
+    """What the model makes of an embedded picture. Raises ModelError when it has no regressor."""
+    path = str(embedding.path)
+    if embedding.features is None:
+        assert embedding.error is not None
+        return ImageRecord(path, status="error", error=ErrorRecord.of(embedding.error))
+    record = ImageRecord(path, width=embedding.width, height=embedding.height)
+    probe = require_probe(model)
+    position = probe.predict(embedding.features[None, :])
+    if not math.isfinite(position[0]):
+        error = ErrorRecord(
+            NOT_A_NUMBER, f"{path}: the model gives no number for it, so the model's files may be damaged."
+        )
+        return replace(record, status="error", error=error)
+    return replace(
+        record,
+        score=float(probe.score(position)[0]),
+        mos=float(probe.scale.mos(position)[0]),
+        interval=probe.score_interval(float(position[0])),
+        defects=_defects(model.defects, embedding.features),
+    )
+
+
+def _defects(probe: DefectProbe | None, features: npt.NDArray[np.float32]) -> dict[str, float] | None:
+    if probe is None:
+        return None
+    return dict(zip(GROUPS, probe.severities(features[None, :])[0].round(DEFECT_DECIMALS).tolist(), strict=True))

@@ -16,8 +16,9 @@ from shamisa_cli.core.encoder.embedder import CropEmbedder
 from shamisa_cli.core.errors import ImageError, InputNotFoundError
 from shamisa_cli.core.probe.mos_table import MIN_ROWS, MosTable, too_few_images
 from shamisa_cli.core.probe.protocol import difference_features
-from shamisa_cli.core.scoring.pipeline import embed_files, preprocessing_used
+from shamisa_cli.core.scoring.pipeline import embed_files
 from shamisa_cli.core.scoring.result_cache import feature_cache_for
+from shamisa_cli.core.scoring.scorer import preprocessing_used
 
 if TYPE_CHECKING:
     from shamisa_cli.core.models.loading import Model

@@ -11,14 +11,10 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from shamisa_cli.core.errors import ShamisaError, TrainingError
+from shamisa_cli.core.errors import SettingError, ShamisaError, TrainingError
 from shamisa_cli.core.machine import keep_freed_memory
-from shamisa_cli.core.training.distributed import World
-from shamisa_cli.core.training.pretraining.batch_recipe import TrainingBatch
-from shamisa_cli.core.training.pretraining.batches import BatchStream
-from shamisa_cli.core.training.pretraining.config import TrainingConfig
 
 
 class Batch(Protocol):
@@ -37,40 +33,6 @@ class Batch(Protocol):
 
 SomeBatch = TypeVar("SomeBatch", bound=Batch)
 Item = TypeVar("Item", covariant=True)
-
-
-def batch_source(
-    pristine: Sequence[Path],
-    real: Sequence[Path],
-    config: TrainingConfig,
-    *,
-    workers: int,
-    world: World | None = None,
-) -> Callable[[int], Iterator[TrainingBatch]]:
-    """A function that gives the batches of a run from a step on.
-
-    Args:
-        pristine, real: photographs to draw references from.
-        config: the run's settings.
-        workers: processes that make batches; 0 makes them in this one. Their number changes no batch.
-        world: the processes that train together; each gets other batches. One alone when None.
-
-    Raises:
-        SettingError: there are too few photographs; known at once, before anything is begun.
-    """
-
-    place = world or World()
-
-    def stream(start_step: int) -> BatchStream:
-        steps = {"start_step": start_step, "steps": config.steps}
-        return BatchStream(pristine, real, config.batch, seed=config.seed, rank=place.rank, **steps)
-
-    def batches(start_step: int) -> Iterator[TrainingBatch]:
-        pin = place.device.type == "cuda"
-        return prefetch(worker_items(stream(start_step).__iter__, workers=workers, pin=pin), place.device)
-
-    stream(0)
-    return batches
 
 
 def worker_items(stream: Callable[[], Iterator[Item]], *, workers: int, pin: bool) -> Iterator[Item]:
@@ -172,3 +134,18 @@ def _leave_signals_to_the_parent() -> None:
     if hasattr(os, "setpgid"):
         os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def worker_steps(start: int, stop: int) -> range:
+    """The steps from `start` to before `stop` whose batches this process makes: in worker w of W, every W-th."""
+    worker = get_worker_info()
+    offset, stride = (worker.id, worker.num_workers) if worker else (0, 1)
+    return range(start + offset, stop, stride)
+
+
+def require_photos(pool: Sequence[Path], photos: int, kind: str) -> None:
+    """Raise SettingError if a pool of `kind` photographs has fewer than a batch needs."""
+    if len(pool) < photos:
+        raise SettingError(
+            f"A batch needs {photos} different {kind} photographs and there are {len(pool)}; name a folder with more."
+        )

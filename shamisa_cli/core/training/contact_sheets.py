@@ -16,14 +16,8 @@ from shamisa_cli.core.distortions.operator import Operator
 from shamisa_cli.core.distortions.registry import OPERATORS
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.images.decoding import decode
-from shamisa_cli.core.training.relational.ordered_sets import (
-    STRIDE,
-    TARGETS,
-    MaskedOperator,
-    OrderedSet,
-    SetKind,
-    draw_ordered_set,
-)
+from shamisa_cli.core.relational.records import STRIDE, TARGETS
+from shamisa_cli.core.training.relational.ordered_sets import MaskedOperator, OrderedSet, SetKind, draw_ordered_set
 
 CROP = 224
 TILE = 160

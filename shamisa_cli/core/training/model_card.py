@@ -10,7 +10,7 @@ from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec
 from shamisa_cli.core.models.folder import ModelFolder, save_model
 from shamisa_cli.core.models.relational_files import RelationalFolder, save_relational
 from shamisa_cli.core.networks.backbones import Backbone
-from shamisa_cli.core.networks.distortion_network import RelationalModel
+from shamisa_cli.core.networks.scoring_network import RelationalModel
 from shamisa_cli.core.training.metrics import read_metrics
 from shamisa_cli.core.training.pretraining.config import TrainingConfig
 from shamisa_cli.core.training.relational.config import RelationalTrainingConfig

@@ -23,7 +23,8 @@ from shamisa_cli.core.cluster.sources import Sources, find_sources
 from shamisa_cli.core.cluster.store import Store, open_parts
 from shamisa_cli.core.errors import ModelError, ShamisaError
 from shamisa_cli.core.models.loading import Model
-from shamisa_cli.core.scoring.feature_table import FileStamp, load_features
+from shamisa_cli.core.scoring.feature_formats import FileStamp
+from shamisa_cli.core.scoring.feature_table import load_features
 from shamisa_cli.core.scoring.pipeline import embed_files, score_files
 
 

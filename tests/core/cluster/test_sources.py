@@ -13,7 +13,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from shamisa_cli.core.cluster import sources
 from shamisa_cli.core.cluster.sources import find_sources, iter_tar, read_bytes
 from shamisa_cli.core.errors import ImageError, InputNotFoundError, SettingError
-from shamisa_cli.core.scoring.feature_table import FileStamp
+from shamisa_cli.core.scoring.feature_formats import FileStamp
 
 
 def test_folders_give_pictures_and_tars_under_their_whole_names(

@@ -17,7 +17,7 @@ from torch import Tensor
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models.manifest import FOLDER_FILES, verify_folder
 from shamisa_cli.core.models.relational_files import load_relational, read_relational, save_relational
-from shamisa_cli.core.networks.distortion_network import RelationalModel
+from shamisa_cli.core.networks.scoring_network import RelationalModel
 from shamisa_cli.core.relational.shape import RelationalConfig
 
 CONFIG = RelationalConfig()

@@ -13,8 +13,10 @@ from PIL import Image, ImageFilter
 
 from shamisa_cli.core.models.relational_files import load_relational
 from shamisa_cli.core.networks import windows
-from shamisa_cli.core.networks.distortion_network import MAPS, MULTIPLE, RelationalModel
+from shamisa_cli.core.networks.distortion_network import MULTIPLE
+from shamisa_cli.core.networks.scoring_network import RelationalModel
 from shamisa_cli.core.networks.windows import WINDOW_PIXELS, _windows, relate
+from shamisa_cli.core.relational.records import MAPS
 
 SMALLEST_WINDOW = 120_000
 HALO = 144

@@ -14,9 +14,10 @@ from shamisa_cli.core.encoder.spec import EncoderConfig, Preprocessing
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.networks.backbones import build_backbone
 from shamisa_cli.core.networks.encoder import TorchEncoder
-from shamisa_cli.core.probe.ordinal import OrdinalPairs, OrdinalSettings, degraded_pairs, fit_ordinal
+from shamisa_cli.core.probe.ordinal import OrdinalPairs, OrdinalSettings, fit_ordinal
 from shamisa_cli.core.probe.protocol import run_protocol
 from shamisa_cli.core.probe.ridge import fit_ridge
+from shamisa_cli.core.training.probes.degraded import degraded_pairs
 
 
 def table(count: int = 40, length: int = 60) -> tuple[np.ndarray, np.ndarray]:

@@ -14,10 +14,9 @@ import shamisa_cli
 from shamisa_cli.core.errors import ImageError, InputNotFoundError, ModelError, SettingError
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.models.loading import RelationalComparer, load_relational_model
-from shamisa_cli.core.networks.distortion_network import MAPS
 from shamisa_cli.core.relational import records
 from shamisa_cli.core.relational.ranking import mean_scores
-from shamisa_cli.core.relational.records import Candidate, ComparedModel, Comparison, Ranked, Ranking
+from shamisa_cli.core.relational.records import MAPS, Candidate, ComparedModel, Comparison, Ranked, Ranking
 from shamisa_cli.core.training.relational import ordered_sets
 
 

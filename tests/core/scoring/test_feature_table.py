@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from shamisa_cli.core.errors import ModelError, SettingError
-from shamisa_cli.core.scoring.feature_table import FeatureSource, FileStamp, load_features, portable, save_features
+from shamisa_cli.core.scoring.feature_formats import FeatureSource, FileStamp, portable
+from shamisa_cli.core.scoring.feature_table import load_features, save_features
 
 SUFFIXES = [".parquet", ".npz", ".safetensors"]
 ORIGIN = FeatureSource("f" * 64, "tiny", {"view_size": 64, "mean": (0.5, 0.5, 0.5)})

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from shamisa_cli.core.map_images import map_names
 from shamisa_cli.core.models.loading import Model
-from shamisa_cli.core.scoring.heatmap import MapWriter, map_names, overlay, render
+from shamisa_cli.core.scoring.heatmap import MapWriter, overlay, render
 from shamisa_cli.core.scoring.pipeline import score_files
 from shamisa_cli.core.scoring.score_map import ScoreMap
 

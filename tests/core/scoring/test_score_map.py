@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 import shamisa_cli as shamisa
 from shamisa_cli.core.images.decoding import decode
 from shamisa_cli.core.models.loading import Model
+from shamisa_cli.core.networks.score_maps import split_score
 from shamisa_cli.core.scoring.pipeline import score_files
-from shamisa_cli.core.scoring.score_map import resized, split_score
+from shamisa_cli.core.scoring.score_map import resized
 
 SIDES = st.integers(1, 12)
 

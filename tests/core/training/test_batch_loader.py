@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 from shamisa_cli.core.errors import SettingError, TrainingError
-from shamisa_cli.core.training.batch_loader import batch_source
 from shamisa_cli.core.training.pretraining.config import TrainingConfig
+from shamisa_cli.core.training.pretraining.task import batch_source
 
 
 @pytest.fixture

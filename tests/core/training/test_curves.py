@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from shamisa_cli.core.training.curves import draw_curves, smoothed
-from shamisa_cli.core.training.metrics import MetricsLog, StepMetrics, read_metrics
+from shamisa_cli.core.training.metrics import MetricsLog, read_metrics
+from shamisa_cli.core.training.pretraining.step import StepMetrics
 
 
 def step_metrics(step: int, **changes: float | None) -> StepMetrics:

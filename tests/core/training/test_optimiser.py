@@ -10,15 +10,10 @@ from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, CosineAnnealingWarmRestarts
 
 from shamisa_cli.core.errors import TrainingError
-from shamisa_cli.core.training.optimiser import (
-    build_optimiser,
-    learning_rate,
-    optimiser_tensors,
-    restore_optimiser,
-    set_learning_rates,
-)
+from shamisa_cli.core.training.optimiser import optimiser_tensors, restore_optimiser
 from shamisa_cli.core.training.pretraining.config import TrainingConfig
 from shamisa_cli.core.training.pretraining.learner import Learner
+from shamisa_cli.core.training.pretraining.optimiser import build_optimiser, learning_rate, set_learning_rates
 
 
 def torch_rates(scheduler_class: type, steps: int, **options: float) -> list[float]:

@@ -22,8 +22,6 @@ OPSET = 18
 IR_VERSION = 8
 """Of the file format that came with the opset, which older runtimes read too."""
 
-FINGERPRINT = "encoder_fingerprint"
-"""Key of the metadata that says which encoder a graph was made from."""
 
 FEATURES = "features"
 CROPS = "crops"

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset, get_worker_info
+from torch.utils.data import IterableDataset
 
 from shamisa_cli.core.distortions.composition import SeverityLaw, draw_composition
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.groups import GROUPS
+from shamisa_cli.core.training.batch_loader import require_photos, worker_steps
 from shamisa_cli.core.training.pretraining.batch_recipe import BatchRecipe, SampleRecipe, TrainingBatch
 from shamisa_cli.core.training.random_crops import random_crop, readable_photos, stack_crops
 
@@ -160,19 +161,4 @@ class BatchStream(IterableDataset[TrainingBatch]):
         scales = 0.5 ** rng.integers(self.settings.scales, size=len(photos))
         return stack_crops(
             [random_crop(photo, float(scale), size, rng) for photo, scale in zip(photos, scales, strict=True)]
-        )
-
-
-def worker_steps(start: int, stop: int) -> range:
-    """The steps from `start` to before `stop` whose batches this process makes: in worker w of W, every W-th."""
-    worker = get_worker_info()
-    offset, stride = (worker.id, worker.num_workers) if worker else (0, 1)
-    return range(start + offset, stop, stride)
-
-
-def require_photos(pool: Sequence[Path], photos: int, kind: str) -> None:
-    """Raise SettingError if a pool of `kind` photographs has fewer than a batch needs."""
-    if len(pool) < photos:
-        raise SettingError(
-            f"A batch needs {photos} different {kind} photographs and there are {len(pool)}; name a folder with more."
         )

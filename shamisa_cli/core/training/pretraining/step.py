@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -16,18 +16,18 @@ from torch.nn.utils import clip_grad_norm_
 
 from shamisa_cli.core.networks.features import normalised
 from shamisa_cli.core.training.distributed import World
-from shamisa_cli.core.training.metrics import Speed, StepMetrics
-from shamisa_cli.core.training.optimiser import (
-    build_optimiser,
-    encoder_learning_rate,
-    gradient_norm,
-    learning_rate,
-    set_learning_rates,
-)
+from shamisa_cli.core.training.metrics import Speed
+from shamisa_cli.core.training.optimiser import gradient_norm
 from shamisa_cli.core.training.pretraining.batch_recipe import TrainingBatch
 from shamisa_cli.core.training.pretraining.config import TrainingConfig
 from shamisa_cli.core.training.pretraining.learner import Learner, LearnerOutput
 from shamisa_cli.core.training.pretraining.objective import objective
+from shamisa_cli.core.training.pretraining.optimiser import (
+    build_optimiser,
+    encoder_learning_rate,
+    learning_rate,
+    set_learning_rates,
+)
 from shamisa_cli.core.training.pretraining.retention import InitialEncoder, retention_loss
 
 NUMBERS = ("variance", "invariance", "covariance", "alignment", "retention", "total", "z_std", "h_std", "grad_norm")
@@ -149,3 +149,48 @@ class PretrainingStep:
             return torch.cat([rows[:references], rows[related:]])
 
         return retention_loss([compared(stage) for stage in seen.retained], self.start.features(compared(pixels)))
+
+
+@dataclass(frozen=True)
+class StepMetrics:
+    """What one step of SHAMISA's objective showed.
+
+    Attributes:
+        step: 0 for the first.
+        total: the loss that was minimised.
+        variance, invariance, covariance, alignment, retention: its terms before their coefficients.
+        z_std: mean over the D columns of z of their standard deviation; the variance term wants 1.
+        h_std: the same for h, times √(length of h): near 1 when representations differ, near 0 in collapse.
+        grad_norm: L2 norm of the whole gradient, before clipping; None where fp16 overflowed and the
+            optimiser left the step out.
+        encoder_lr, head_lr: learning rates of the backbone's last stage, and of the heads.
+        crops: how many the batch had.
+        crops_per_s: crops over the whole time of the step.
+        wait_share: 0…1, the share of that time spent waiting for data.
+    """
+
+    step: int
+    total: float
+    variance: float
+    invariance: float
+    covariance: float
+    alignment: float
+    retention: float
+    z_std: float
+    h_std: float
+    grad_norm: float | None
+    encoder_lr: float
+    head_lr: float
+    crops: int
+    crops_per_s: float
+    wait_share: float
+
+    @property
+    def terms(self) -> dict[str, float]:
+        """The loss's terms, and the spread of z."""
+        named = ("variance", "invariance", "covariance", "alignment", "retention")
+        return {**{name: getattr(self, name) for name in named}, "z": self.z_std}
+
+    def to_json(self) -> dict[str, Any]:
+        """The line for metrics.jsonl."""
+        return asdict(self)

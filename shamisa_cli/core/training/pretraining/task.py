@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.networks.initial_weights import initial_state
-from shamisa_cli.core.training.batch_loader import batch_source
+from shamisa_cli.core.training.batch_loader import prefetch, worker_items
 from shamisa_cli.core.training.curves import PANELS, Panel
 from shamisa_cli.core.training.distributed import World
 from shamisa_cli.core.training.model_card import save_trained_encoder
+from shamisa_cli.core.training.pretraining.batch_recipe import TrainingBatch
+from shamisa_cli.core.training.pretraining.batches import BatchStream
 from shamisa_cli.core.training.pretraining.config import TrainingConfig
 from shamisa_cli.core.training.pretraining.learner import Learner
 from shamisa_cli.core.training.pretraining.step import PretrainingStep
@@ -41,3 +43,37 @@ class ShamisaTask:
 
     def save(self, run: RunFolder, record: RunRecord, work: PretrainingStep, *, seconds: float) -> None:
         save_trained_encoder(run, record, work.learner.backbone, seconds=seconds)
+
+
+def batch_source(
+    pristine: Sequence[Path],
+    real: Sequence[Path],
+    config: TrainingConfig,
+    *,
+    workers: int,
+    world: World | None = None,
+) -> Callable[[int], Iterator[TrainingBatch]]:
+    """A function that gives the batches of a run from a step on.
+
+    Args:
+        pristine, real: photographs to draw references from.
+        config: the run's settings.
+        workers: processes that make batches; 0 makes them in this one. Their number changes no batch.
+        world: the processes that train together; each gets other batches. One alone when None.
+
+    Raises:
+        SettingError: there are too few photographs; known at once, before anything is begun.
+    """
+
+    place = world or World()
+
+    def stream(start_step: int) -> BatchStream:
+        steps = {"start_step": start_step, "steps": config.steps}
+        return BatchStream(pristine, real, config.batch, seed=config.seed, rank=place.rank, **steps)
+
+    def batches(start_step: int) -> Iterator[TrainingBatch]:
+        pin = place.device.type == "cuda"
+        return prefetch(worker_items(stream(start_step).__iter__, workers=workers, pin=pin), place.device)
+
+    stream(0)
+    return batches

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from shamisa_cli.core.distortions.registry import BY_GROUP, OPERATORS
 from shamisa_cli.core.errors import ImageError, SettingError
-from shamisa_cli.core.groups import GROUPS
+from shamisa_cli.core.groups import GROUPS, MAX_SEVERITY
 from shamisa_cli.core.probe.defects import MOST_OPERATORS
+from shamisa_cli.core.probe.ordinal import OrdinalPairs
 from shamisa_cli.core.probe.ridge import Features, Matrix
 
 if TYPE_CHECKING:
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 
 VERSIONS = 20
 """Versions of a photograph, the first of them untouched."""
+
+OPERATORS_A_PHOTO = 6
+
+GENTLE = 0.6
+"""The milder of two versions has a severity up to this share of the scale; the stronger at least one unit more."""
 
 
 @dataclass(frozen=True)
@@ -111,3 +117,66 @@ def _degraded(pixels: Pixels, rng: np.random.Generator) -> tuple[Pixels, NDArray
         )
         severity[list(OPERATORS).index(step.operator)] = step.severities[0]
     return (picture[0] * 255).round().byte().permute(1, 2, 0).contiguous().numpy(), severity
+
+
+def degraded_pairs(
+    encoder: Embedder, photos: Sequence[Path], *, seed: int = 0, advance: Callable[[int], None] = lambda _photos: None
+) -> OrdinalPairs:
+    """Degrade photographs and embed the versions: for each of several operators, untouched → mild → strong.
+
+    Args:
+        encoder: reads the versions, each as a whole picture at its view size.
+        photos: pristine photographs; those that cannot be read are passed over.
+        seed: a photograph's versions depend on it and on the photograph's place in the list.
+        advance: told 1 after each photograph.
+
+    Raises:
+        SettingError: no photograph can be read.
+    """
+    from shamisa_cli.core.images.decoding import decode
+
+    milder: list[NDArray[np.float32]] = []
+    stronger: list[NDArray[np.float32]] = []
+    gaps: list[float] = []
+    shown: list[int] = []
+    for place, path in enumerate(photos):
+        try:
+            pixels = decode(path, view_size=encoder.config.preprocessing.view_size).pixels
+        except ImageError:
+            continue
+        finally:
+            advance(1)
+        untouched = encoder.embed(pixels)
+        for severities, versions in _degraded_twice(pixels, np.random.default_rng([seed, place])):
+            mild, strong = (encoder.embed(version) for version in versions)
+            milder += [untouched, mild]
+            stronger += [mild, strong]
+            gaps += [severities[0], severities[1] - severities[0]]
+            shown += [place, place]
+    if not gaps:
+        raise SettingError("None of the photographs for ordinal facts can be read; name a folder of good ones.")
+    return OrdinalPairs(np.stack(milder), np.stack(stronger), np.array(gaps), np.array(shown, dtype=np.int64))
+
+
+def _degraded_twice(pixels: Pixels, rng: np.random.Generator) -> list[tuple[tuple[float, float], list[Pixels]]]:
+    """Under each of some random operators, the two severities and the two degraded pictures."""
+    import torch
+
+    from shamisa_cli.core.distortions.engine import apply_operator
+    from shamisa_cli.core.distortions.registry import OPERATORS
+
+    picture = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+    names = rng.permutation(list(OPERATORS))[:OPERATORS_A_PHOTO]
+    results = []
+    for name in names:
+        mild = float(rng.uniform(0, GENTLE * MAX_SEVERITY))
+        strong = float(rng.uniform(mild + 1, MAX_SEVERITY))
+        generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
+        angle, channel = float(rng.uniform(0, 2 * np.pi)), int(rng.integers(3))
+        versions = [
+            apply_operator(picture, str(name), severity, generator, angle=angle, channel=channel)[0]
+            for severity in (mild, strong)
+        ]
+        arrays = [(version * 255).round().byte().permute(1, 2, 0).contiguous().numpy() for version in versions]
+        results.append(((mild, strong), arrays))
+    return results

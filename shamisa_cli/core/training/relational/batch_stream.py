@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shamisa_cli.core.training.pretraining.batches import require_photos, worker_steps
+from shamisa_cli.core.training.batch_loader import require_photos, worker_steps
 from shamisa_cli.core.training.relational.batches import RelationalBatch, draw_batch
 from shamisa_cli.core.training.relational.config import RelationalTrainingConfig
 

@@ -12,9 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.relational.records import STRIDE
 from shamisa_cli.core.training.random_crops import random_crop, readable_photos, stack_crops
 from shamisa_cli.core.training.relational.consensus import consensus
-from shamisa_cli.core.training.relational.ordered_sets import STRIDE, OrderedSet, draw_ordered_set
+from shamisa_cli.core.training.relational.ordered_sets import OrderedSet, draw_ordered_set
 
 SHIFT = 1
 """Pixels by which versions of a set are now and then out of place."""

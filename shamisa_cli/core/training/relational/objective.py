@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from shamisa_cli.core.networks.distortion_network import POINTS, NetworkOutput, RelationalModel, change_points
+from shamisa_cli.core.networks.distortion_network import NetworkOutput
 from shamisa_cli.core.networks.pair_statistics import comb_change, level_counts
+from shamisa_cli.core.networks.scoring_network import POINTS, RelationalModel, change_points
 from shamisa_cli.core.training.relational.batches import RelationalBatch
 
 SMOOTH = 0.5

@@ -17,11 +17,8 @@ from shamisa_cli.core.distortions.engine import apply_operator
 from shamisa_cli.core.distortions.masks import MASK_SHAPES, MaskShape, draw_mask
 from shamisa_cli.core.distortions.registry import BY_GROUP, get_operator
 from shamisa_cli.core.groups import GROUPS, MAX_SEVERITY, Group
-from shamisa_cli.core.relational.records import AXES
+from shamisa_cli.core.relational.records import STRIDE, TARGETS
 from shamisa_cli.core.training.relational.extra_faults import add_fault
-
-TARGETS: tuple[str, ...] = (*GROUPS, *AXES)
-"""The signed maps that have targets."""
 
 DIRECTIONS: dict[str, tuple[tuple[str, int], ...]] = {
     **{operator.name: ((operator.group, 1),) for group in GROUPS for operator in BY_GROUP[group]},
@@ -36,8 +33,6 @@ DIRECTIONS: dict[str, tuple[tuple[str, int], ...]] = {
 """Which maps an operator moves, and in which direction. Sharper and blurrier, darker and brighter, less and more
 contrast are two ends of one map each; of colour, compression, noise and spatial faults there is only more."""
 
-STRIDE = 8
-"""Pixels a side that share one value of the target maps, and of the network's."""
 
 MILDEST = 0.5
 """Intensity of most operators at severity 0: their mildest documented value is not the same as no distortion."""

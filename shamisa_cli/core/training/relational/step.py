@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import AdamW
 
-from shamisa_cli.core.networks.distortion_network import RelationalModel
+from shamisa_cli.core.networks.scoring_network import RelationalModel
 from shamisa_cli.core.training.distributed import World
 from shamisa_cli.core.training.metrics import Speed
 from shamisa_cli.core.training.optimiser import annealed, gradient_norm

@@ -10,8 +10,8 @@ import torch
 
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models.relational_files import load_relational
-from shamisa_cli.core.networks.distortion_network import RelationalModel
 from shamisa_cli.core.networks.initial_weights import initial_state
+from shamisa_cli.core.networks.scoring_network import RelationalModel
 from shamisa_cli.core.training.batch_loader import prefetch, worker_items
 from shamisa_cli.core.training.curves import Panel
 from shamisa_cli.core.training.distributed import World

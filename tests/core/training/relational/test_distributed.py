@@ -14,10 +14,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
+from shamisa_cli.core.relational.records import TARGETS
 from shamisa_cli.core.training.distributed import World, joined
 from shamisa_cli.core.training.relational.batches import RelationalBatch
 from shamisa_cli.core.training.relational.config import RelationalTrainingConfig
-from shamisa_cli.core.training.relational.ordered_sets import TARGETS
 from shamisa_cli.core.training.relational.step import RelationalStep
 from shamisa_cli.core.training.relational.task import RelationalTask
 

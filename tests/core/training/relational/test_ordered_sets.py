@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from shamisa_cli.core.distortions.composition import AppliedOperator
 from shamisa_cli.core.distortions.registry import OPERATORS
 from shamisa_cli.core.groups import GROUPS
+from shamisa_cli.core.relational.records import TARGETS
 from shamisa_cli.core.training.relational.ordered_sets import (
     DIRECTIONS,
     SET_KINDS,
-    TARGETS,
     MaskedOperator,
     SetKind,
     distort_regions,

@@ -17,7 +17,7 @@ from PIL import Image
 
 from shamisa_cli.core.errors import ModelError, SettingError, TrainingError
 from shamisa_cli.core.models.relational_files import load_relational, read_relational
-from shamisa_cli.core.networks.distortion_network import RelationalModel
+from shamisa_cli.core.networks.scoring_network import RelationalModel
 from shamisa_cli.core.overrides import with_overrides
 from shamisa_cli.core.relational.shape import RelationalConfig
 from shamisa_cli.core.training.distributed import World

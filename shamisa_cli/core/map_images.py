@@ -1,0 +1,75 @@
+"""Drawing shared by score maps and comparison figures: colours, fonts, tints, and the names of map files."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from numpy.typing import NDArray
+from PIL import ImageDraw, ImageFont
+
+Map = NDArray[np.float64]
+
+Colour = tuple[int, int, int]
+
+STRONGEST = 0.7
+"""Opacity of the strongest colour; places like an average picture show the photograph alone, in grey."""
+
+LOSES, GAINS = (190, 30, 45), (25, 100, 190)
+
+BACKGROUND, INK, FAINT_INK = "#fbfaf8", "#1f1f1f", "#6d6965"
+
+MARGIN, GAP = 16, 12
+
+LEGEND_BAR = (240, 12)
+
+MAX_TITLE = 60
+
+MAX_NAME_BYTES = 200
+"""Of a file's name; file systems take 255, and a temporary name is longer."""
+
+Pixels = npt.NDArray[np.uint8]
+
+
+def tinted(grey: Map, strength: Map, ends: tuple[Colour, Colour] = (LOSES, GAINS)) -> Pixels:
+    """Levels (H, W, 3) coloured by strengths (H, W): towards one of `ends` at −1, towards the other at 1 and beyond."""
+    opacity = np.clip(np.abs(strength), 0, 1)[..., None] * STRONGEST
+    colour = np.where(strength[..., None] < 0, np.array(ends[0], dtype=np.float64), np.array(ends[1], dtype=np.float64))
+    return np.asarray((1 - opacity) * grey + opacity * colour).round().astype(np.uint8)
+
+
+def clipped(pen: ImageDraw.ImageDraw, text: str, size: int, room: float) -> str:
+    """`text` if it fits into so many pixels of width, else its end."""
+    shown = text if len(text) <= MAX_TITLE else "…" + text[1 - MAX_TITLE :]
+    while len(shown) > 1 and pen.textlength(shown, font=font(size)) > room:
+        shown = "…" + shown[2:]
+    return shown
+
+
+@functools.lru_cache(maxsize=8)
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Pillow's own face."""
+    return ImageFont.load_default(size)
+
+
+def map_names(pictures: Sequence[Path]) -> dict[str, Path]:
+    """A relative PNG path for each picture: its own path below the folder they all have in common, and .png."""
+    absolute = {str(path): Path(os.path.abspath(path)) for path in pictures}  # noqa: PTH100 — links stay as named
+    if not absolute:
+        return {}
+    common = os.path.commonpath([path.parent for path in absolute.values()])
+    return {name: _at_most_bytes(path.relative_to(common)) for name, path in absolute.items()}
+
+
+def _at_most_bytes(path: Path) -> Path:
+    name = f"{path.name}.png"
+    if len(os.fsencode(name)) <= MAX_NAME_BYTES:
+        return path.with_name(name)
+    digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
+    start = os.fsencode(path.name)[: MAX_NAME_BYTES - 40].decode(errors="ignore")
+    return path.with_name(f"{start}-{digest}.png")
