@@ -30,9 +30,11 @@ from shamisa_cli.core.distortions.composition import Composition, draw_compositi
 from shamisa_cli.core.distortions.engine import apply_operator
 from shamisa_cli.core.distortions.jpeg2000 import jpeg2000_round_trip
 from shamisa_cli.core.distortions.registry import get_operator
+from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.images import discover
-from shamisa_cli.core.models.folder import read_model
+from shamisa_cli.core.models.folder import ModelFolder
 from shamisa_cli.core.models.resolver import resolve
+from shamisa_cli.core.networks.model_folders import load_encoder
 from shamisa_cli.core.training.pretraining.batches import BatchSettings, BatchStream
 
 Bytes = npt.NDArray[np.uint8]
@@ -95,7 +97,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     print(hardware(torch.device("cpu")))
-    encoder = read_model(resolve("shamisa-mobilenetv2")).load_encoder("cpu")
+    encoder = load_encoder(ModelFolder.open(resolve("shamisa-mobilenetv2"), EncoderConfig))
     pairs = inputs(discover([Path(options.photos)]), options.pictures)
     crops = np.stack([crop for crop, _ in pairs])
 

@@ -29,9 +29,10 @@ from shamisa_cli.core.distortions.registry import OPERATORS
 from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec
 from shamisa_cli.core.images import decode, discover
 from shamisa_cli.core.machine import keep_freed_memory
-from shamisa_cli.core.models.folder import read_model
+from shamisa_cli.core.models.folder import ModelFolder
 from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.networks.initial_weights import initial_state
+from shamisa_cli.core.networks.model_folders import load_encoder
 from shamisa_cli.core.probe.mos_table import MosTable, read_mos_table
 from shamisa_cli.core.probe.protocol import fit_final, run_protocol
 from shamisa_cli.core.probe.scale import even_scale
@@ -89,7 +90,7 @@ def trained(row: str, config: TrainingConfig, data: Path, real: Path, output: Pa
         record = RunRecord(config, photo_record([data], pristine, [real], imperfect), "benchmarks/recipes.py")
         resume = run.record.exists()
         train_run(run, record, pristine, imperfect, resume=resume, world=World(), checkpoint_every=1000)
-    return read_model(run.model).load_encoder("cpu")
+    return load_encoder(ModelFolder.open(run.model, EncoderConfig))
 
 
 def reading(encoder: TorchEncoder) -> TorchEncoder:

@@ -185,7 +185,7 @@ def main() -> None:
     options = parser.parse_args()
     photos = untouched_photos(options.folder)
     photos = [path for path in photos if np.ptp(decode(path).pixels, axis=2).mean() > LEAST_COLOUR]
-    model = load_relational_model(options.model).network
+    model = load_relational_model(options.model).network  # type: ignore[attr-defined]
     tally = Tally()
     for kind, found in sets_of(photos, options.sets, frozenset(OPERATORS) - options.operators, options.seed):
         judge(model, kind, found, tally)

@@ -17,14 +17,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from shamisa_cli.core.api import embed, score, score_map
+    from shamisa_cli.core.api import compare, embed, rank, score, score_map
     from shamisa_cli.core.cluster.ray_job import run_on_ray
     from shamisa_cli.core.cluster.row_makers import Recipe
     from shamisa_cli.core.cluster.store import open_parts
     from shamisa_cli.core.models.loading import load_model
     from shamisa_cli.core.networks.tensors import TensorScorer
     from shamisa_cli.core.networks.torchmetric import ShamisaScore
-    from shamisa_cli.core.relational.api import compare, rank
 
 __version__ = "0.1.0"
 
@@ -47,11 +46,11 @@ _HOMES = {
     "Recipe": "shamisa_cli.core.cluster.row_makers",
     "ShamisaScore": "shamisa_cli.core.networks.torchmetric",
     "TensorScorer": "shamisa_cli.core.networks.tensors",
-    "compare": "shamisa_cli.core.relational.api",
+    "compare": "shamisa_cli.core.api",
     "embed": "shamisa_cli.core.api",
     "load_model": "shamisa_cli.core.models.loading",
     "open_parts": "shamisa_cli.core.cluster.store",
-    "rank": "shamisa_cli.core.relational.api",
+    "rank": "shamisa_cli.core.api",
     "run_on_ray": "shamisa_cli.core.cluster.ray_job",
     "score": "shamisa_cli.core.api",
     "score_map": "shamisa_cli.core.api",

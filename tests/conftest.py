@@ -12,10 +12,11 @@ import torch
 from loopback_hub import LoopbackHub, serving
 
 from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocessing
-from shamisa_cli.core.models.folder import save_model, save_probe
+from shamisa_cli.core.models.folder import save_probe
 from shamisa_cli.core.networks.backbones import build_backbone
 from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.networks.export.export_model import add_graph
+from shamisa_cli.core.networks.model_folders import save_encoder
 from shamisa_cli.core.probe.ridge import Probe
 from shamisa_cli.core.probe.scale import linear_scale
 
@@ -45,7 +46,7 @@ def relational_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A relational model with random weights everywhere, whose scores are neither 0 nor at the ends."""
     import torch
 
-    from shamisa_cli.core.models.relational_files import save_relational
+    from shamisa_cli.core.networks.model_folders import save_networks
     from shamisa_cli.core.networks.scoring_network import RelationalModel
     from shamisa_cli.core.relational.shape import RelationalConfig
 
@@ -56,7 +57,7 @@ def relational_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for parameter in model.parameters():
             if not parameter.any():
                 torch.nn.init.normal_(parameter, std=0.02)
-    save_relational(folder, model.config, model.state_dict(), name="pairs", card="# For tests\n", origin="random")
+    save_networks(folder, model.config, model.state_dict(), name="pairs", card="# For tests\n", origin="random")
     return folder
 
 
@@ -74,7 +75,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     config = EncoderConfig("mobilenet_v2", FeatureSpec(scales=(1.0,)), Preprocessing(view_size=64))
     encoder = TorchEncoder.create(config, build_backbone("mobilenet_v2").state_dict())
-    written = save_model(folder, config, encoder.state(), name="tiny", card="# A model for tests", origin="random")
+    written = save_encoder(folder, config, encoder.state(), name="tiny", card="# A model for tests", origin="random")
     length = encoder.feature_length
     probe = Probe(
         weights=np.random.default_rng(0).normal(0, 0.05, length),

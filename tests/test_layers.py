@@ -50,7 +50,7 @@ ROOM_IMPORTS = {
 HIGHEST_FOR_ROOMS = "core.scoring"
 
 NETWORKS = (
-    ("backbones", "features", "encoder", "initial_weights"),
+    ("layers", "backbones", "timm_backbones", "features", "encoder", "initial_weights"),
     ("pair_statistics", "distortion_network", "scoring_network", "windows"),
     ("model_folders",),
     ("derive", "export", "score_maps", "tensors", "torchmetric"),

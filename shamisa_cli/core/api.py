@@ -1,17 +1,22 @@
-"""Scores and features in one call from Python: `shamisa_cli.score` and `shamisa_cli.embed`."""
+"""Scores, features, comparisons and rankings in one call from Python."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
+from shamisa_cli.core.errors import InputNotFoundError
+from shamisa_cli.core.extras import needs_pytorch
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, decode
 from shamisa_cli.core.images.discovery import discover
-from shamisa_cli.core.models.loading import Model, load_model
-from shamisa_cli.core.models.resolver import DEFAULT_MODEL
-from shamisa_cli.core.networks.score_maps import split_score
+from shamisa_cli.core.models.loading import Model, load_model, load_relational_model
+from shamisa_cli.core.models.resolver import DEFAULT_MODEL, DEFAULT_RELATIONAL
+from shamisa_cli.core.relational.comparison import Comparer, ImageSource, compare_with, read_image
+from shamisa_cli.core.relational.ranking import rank_pictures
+from shamisa_cli.core.relational.records import Comparison, Ranking
 from shamisa_cli.core.scoring.cache import Cache
 from shamisa_cli.core.scoring.feature_formats import Features
 from shamisa_cli.core.scoring.gate import Gate, apply_gate
@@ -20,6 +25,7 @@ from shamisa_cli.core.scoring.score_columns import Records
 from shamisa_cli.core.scoring.score_map import ScoreMap
 from shamisa_cli.core.scoring.scorer import ViewSize, effective_view_size, require_probe
 
+ImageInput = str | Path | npt.NDArray[np.uint8]
 Paths = str | Path | Iterable[str | Path]
 
 
@@ -65,12 +71,14 @@ def score_map(picture: str | Path, model: str | Model | None = None, *, view_siz
 
     Raises:
         ImageError: the picture cannot be read.
-        ModelError, SettingError: as for `score`.
+        ModelError, SettingError: as for `score`; the latter also without PyTorch.
     """
     loaded = _loaded(model)
-    probe = require_probe(loaded)
+    require_probe(loaded)
+    with needs_pytorch("score maps"):
+        from shamisa_cli.core.networks.score_maps import split_model_score
     size = effective_view_size(loaded.encoder, view_size)
-    return split_score(loaded.network, probe, decode(Path(picture), view_size=size).pixels)
+    return split_model_score(loaded, decode(Path(picture), view_size=size).pixels)
 
 
 def embed(
@@ -101,6 +109,81 @@ def embed(
             raise embedding.error
         rows.append(embedding.features)
     return np.stack(rows)
+
+
+def compare(
+    ref: ImageInput,
+    candidates: ImageInput | Iterable[ImageInput],
+    model: str | Comparer | None = None,
+    *,
+    resize: bool = False,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+) -> Comparison:
+    """What changed between a picture and versions of it, where, and which is better: one record each, with maps.
+
+    Args:
+        ref: a file, or sRGB pixels (H, W, 3) uint8.
+        candidates: one or many files, folders, globs or arrays.
+        model: a loaded model, a name, a folder, or "hf:org/name@revision"; None takes the default one.
+        resize: resample candidates of another size to the reference's; otherwise their record has an error.
+        max_pixels: larger files are refused.
+
+    Raises:
+        ImageError: the reference cannot be read.
+        InputNotFoundError: a path matches nothing.
+        ModelError: the model is missing, damaged, or scores single pictures.
+        SettingError: an array is of another kind.
+    A candidate that cannot be read raises nothing: its record has the status "error" and says why.
+    """
+    loaded = _comparer(model)
+    sources = list(_sources(candidates, "candidates"))
+    reference = read_image(ref if isinstance(ref, np.ndarray) else Path(ref), _name(ref), max_pixels=max_pixels)
+    records = compare_with(loaded, reference, sources, resize=resize, max_pixels=max_pixels)
+    return Comparison(reference.name, tuple(records), loaded.identity)
+
+
+def rank(
+    pictures: Iterable[ImageInput] | ImageInput,
+    model: str | Comparer | None = None,
+    *,
+    resize: bool = False,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+) -> Ranking:
+    """Versions of one picture in one order, the best first; every pair is compared once.
+
+    Args:
+        pictures: files, folders, globs or arrays.
+        model, max_pixels: as for `compare`.
+        resize: resample pictures of another size to the first one's; otherwise they are not ranked.
+
+    Raises:
+        InputNotFoundError: a path matches nothing, or there are not two pictures.
+        ModelError, SettingError: as for `compare`.
+    """
+    loaded = _comparer(model)
+    sources = list(_sources(pictures, "pictures"))
+    if len(sources) < 2:
+        raise InputNotFoundError("Ranking takes two pictures or more.")
+    return rank_pictures(loaded, sources, resize=resize, max_pixels=max_pixels)
+
+
+def _sources(given: ImageInput | Iterable[ImageInput], what: str) -> Iterator[tuple[str, ImageSource]]:
+    """Name and source of each picture; a path may stand for many."""
+    if isinstance(given, str | Path):
+        given = [given]
+    for index, one in enumerate(given if not isinstance(given, np.ndarray) or given.ndim > 3 else [given]):
+        if isinstance(one, np.ndarray):
+            yield f"{what}[{index}]", one
+        else:
+            yield from ((str(path), path) for path in discover([one]))
+
+
+def _name(ref: ImageInput) -> str:
+    return "ref" if isinstance(ref, np.ndarray) else str(ref)
+
+
+def _comparer(model: str | Comparer | None) -> Comparer:
+    return load_relational_model(model or DEFAULT_RELATIONAL) if model is None or isinstance(model, str) else model
 
 
 def _many(paths: Paths) -> list[str | Path]:

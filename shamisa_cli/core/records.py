@@ -108,16 +108,18 @@ class ModelIdentity:
 
     Attributes:
         name, revision: of the model.
-        preprocessing: JSON values of the preprocessing that was used, `view_size` included.
+        preprocessing: JSON values of the preprocessing that was used, `view_size` included; None for a model that
+            compares.
     """
 
     name: str
     revision: str
-    preprocessing: Mapping[str, Any]
+    preprocessing: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values."""
-        return {"name": self.name, "revision": self.revision, "preprocessing": dict(self.preprocessing)}
+        said = {} if self.preprocessing is None else {"preprocessing": dict(self.preprocessing)}
+        return {"name": self.name, "revision": self.revision, **said}
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,10 @@ from shamisa_cli.cli.commands.evaluate import evaluate
 from shamisa_cli.cli.commands.fit_probe import fit_probe
 from shamisa_cli.cli.errors import with_exit_code
 from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocessing
-from shamisa_cli.core.models.folder import load_probe, save_model
 from shamisa_cli.core.models.loading import load_model
+from shamisa_cli.core.models.probe_files import read_probe
 from shamisa_cli.core.networks.backbones import build_backbone
+from shamisa_cli.core.networks.model_folders import save_encoder
 from shamisa_cli.core.scoring.feature_formats import FileStamp
 from shamisa_cli.core.scoring.feature_table import save_features
 from shamisa_cli.core.scoring.pipeline import embed_files, score_files
@@ -32,7 +33,7 @@ def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models") / "tiny"
     torch.manual_seed(0)
     config = EncoderConfig("mobilenet_v2", FeatureSpec(stages=(0, 1), scales=(1.0,)), Preprocessing(view_size=64))
-    save_model(folder, config, build_backbone("mobilenet_v2").state_dict(), name="tiny", card="# tiny", origin="test")
+    save_encoder(folder, config, build_backbone("mobilenet_v2").state_dict(), name="tiny", card="# tiny", origin="test")
     return folder
 
 
@@ -96,7 +97,7 @@ def test_the_table_goes_to_stdout_with_a_row_for_each_subset(model, scored, tmp_
     assert rows["even"][1] == rows["odd"][1] == "12"
     assert float(rows["all"][2]) > 0.8
     assert "--probe" in result.stderr
-    made = load_probe(tmp_path / "p")
+    made = read_probe(tmp_path / "p")
     assert (made.scale.ends, made.scale.lower_is_better) == ((5, 1), True)
     assert "splits of groups" in (tmp_path / "p" / "README.md").read_text()
 
@@ -109,7 +110,7 @@ def test_stored_features_give_the_same_probe_as_the_pictures(model, scored, prob
         "--splits", 3, "--features", features,
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr
-    np.testing.assert_array_equal(load_probe(tmp_path / "p").weights, load_probe(probe).weights)
+    np.testing.assert_array_equal(read_probe(tmp_path / "p").weights, read_probe(probe).weights)
 
 
 def test_stored_features_that_lack_a_picture_are_refused(model, scored, tmp_path):
@@ -126,7 +127,7 @@ def test_features_of_another_encoder_are_refused(model, scored, tmp_path):
     features = stored_features(model, [scored / f"{number}.png" for number in range(PICTURES)], tmp_path / "f.npz")
     other = tmp_path / "other"
     config = EncoderConfig("mobilenet_v2", FeatureSpec(stages=(0, 2)), Preprocessing(view_size=64))
-    save_model(other, config, build_backbone("mobilenet_v2").state_dict(), name="other", card="", origin="test")
+    save_encoder(other, config, build_backbone("mobilenet_v2").state_dict(), name="other", card="", origin="test")
     result = run(
         "fit-probe", "--mos", scored / "mos.csv", "-o", tmp_path / "p", "--model", other, "--features", features
     )
@@ -240,7 +241,7 @@ def test_a_fitted_probe_gives_an_interval_around_each_score(model, scored, tmp_p
     arguments = ["--mos", scored / "mos.csv", "--model", model, "--splits", 6, "--interval", 0.8]
     result = run("fit-probe", *arguments, "-o", tmp_path / "probe")
     assert result.exit_code == 0, result.stderr
-    interval = load_probe(tmp_path / "probe").interval
+    interval = read_probe(tmp_path / "probe").interval
     assert interval is not None
     assert interval.level == 0.8
     loaded = load_model(str(model), probe=str(tmp_path / "probe"), device="cpu")

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from shamisa_cli.core.models.folder import load_probe, save_probe
+from shamisa_cli.core.models.folder import save_probe
+from shamisa_cli.core.models.probe_files import read_probe
 
 PICTURES = 12
 
@@ -34,7 +35,7 @@ def rival(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same encoder with another regressor."""
     folder = tmp_path_factory.mktemp("rival") / "rival"
     shutil.copytree(tiny_model, folder)
-    probe = load_probe(tiny_model)
+    probe = read_probe(tiny_model)
     weights = np.random.default_rng(9).normal(0, 0.05, len(probe.weights))
     save_probe(folder, replace(probe, weights=weights))
     return folder

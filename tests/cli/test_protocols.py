@@ -18,9 +18,11 @@ from shamisa_cli.cli.commands.fit_probe import fit_probe
 from shamisa_cli.cli.commands.models import derive
 from shamisa_cli.cli.errors import with_exit_code
 from shamisa_cli.core.encoder.spec import PAPER_FEATURES, EncoderConfig, FeatureSpec, Preprocessing
-from shamisa_cli.core.models.folder import load_probe, read_model, save_model
+from shamisa_cli.core.models.folder import ModelFolder
 from shamisa_cli.core.models.loading import load_model
+from shamisa_cli.core.models.probe_files import read_probe
 from shamisa_cli.core.networks.backbones import build_backbone
+from shamisa_cli.core.networks.model_folders import save_encoder
 from shamisa_cli.core.probe.paper_protocol import run_paper_protocol
 from shamisa_cli.core.scoring.pipeline import score_files
 
@@ -39,7 +41,7 @@ def plain_model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models") / "tiny"
     torch.manual_seed(0)
     config = EncoderConfig("mobilenet_v2", FeatureSpec(stages=(0, 1), scales=(1.0,)), Preprocessing(view_size=64))
-    save_model(folder, config, build_backbone("mobilenet_v2").state_dict(), name="tiny", card="# tiny", origin="test")
+    save_encoder(folder, config, build_backbone("mobilenet_v2").state_dict(), name="tiny", card="# tiny", origin="test")
     return folder
 
 
@@ -85,7 +87,7 @@ def read_table(path):
 
 
 def test_a_derived_model_reads_as_the_paper_does(model):
-    config = read_model(model).encoder
+    config = ModelFolder.open(model, EncoderConfig).config
     assert config.features == PAPER_FEATURES
     assert config.preprocessing.view_size is None
     assert "5 crops of 224 pixels" in (model / "README.md").read_text()
@@ -127,7 +129,7 @@ def test_a_probe_of_the_paper_scores_pictures_by_the_mean_of_their_crops(model, 
     loaded = load_model(str(model), probe=str(folder))
     crops = np.stack([loaded.encoder.embed_crops(pixels) for pixels in images])
     assert crops.shape == (len(images), 5, 2560)
-    probe = load_probe(folder)
+    probe = read_probe(folder)
     expected = SklearnRidge(alpha=probe.alpha, solver="svd").fit(
         crops.reshape(-1, 2560).astype(np.float64), np.repeat((mos - mos.min()) / np.ptp(mos), 5)
     )

@@ -22,7 +22,9 @@ from typer.testing import CliRunner
 from shamisa_cli.cli.commands.train import train
 from shamisa_cli.cli.errors import with_exit_code
 from shamisa_cli.cli.training_display import Pace, duration, training_progress
-from shamisa_cli.core.models.folder import read_model
+from shamisa_cli.core.encoder.spec import EncoderConfig
+from shamisa_cli.core.models.folder import ModelFolder
+from shamisa_cli.core.networks.model_folders import load_encoder
 from shamisa_cli.core.training.metrics import read_metrics
 from shamisa_cli.core.training.pretraining.step import StepMetrics
 
@@ -103,7 +105,7 @@ def test_a_run_ends_with_a_model_and_tells_what_comes_next(
     assert "step 6/6" in done.stderr
     assert "shamisa fit-probe" in done.stderr
     assert [line["step"] for line in numbers(run)] == list(range(6))
-    assert read_model(run / "model").load_encoder().config.architecture == "mobilenet_v2"
+    assert load_encoder(ModelFolder.open(run / "model", EncoderConfig)).config.architecture == "mobilenet_v2"
     assert (run / "curves.png").stat().st_size > 10_000
     assert "shamisa train --data" in (run / "model" / "README.md").read_text()
 

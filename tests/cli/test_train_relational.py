@@ -20,7 +20,9 @@ from typer.testing import CliRunner
 
 from shamisa_cli.cli.commands.train import train
 from shamisa_cli.cli.errors import with_exit_code
-from shamisa_cli.core.models.relational_files import load_relational
+from shamisa_cli.core.models.folder import ModelFolder
+from shamisa_cli.core.networks.model_folders import load_networks
+from shamisa_cli.core.relational.shape import RelationalConfig
 from shamisa_cli.core.training.metrics import read_metrics
 
 CLOCK = ("crops_per_s", "wait_share")
@@ -84,7 +86,7 @@ def test_a_run_killed_on_its_way_resumes_to_the_numbers_and_weights_of_a_whole_o
     assert done.stdout == f"{whole / 'model'}\n"
     assert "step 3/3" in done.stderr
     assert f"shamisa compare --model {whole / 'model'}" in done.stderr
-    assert load_relational(whole / "model")
+    assert load_networks(ModelFolder.open(whole / "model", RelationalConfig))
     assert json.loads((whole / "run.json").read_text())["task"] == "relational"
 
     with subprocess.Popen(

@@ -20,13 +20,15 @@ from safetensors.torch import save_file
 
 from shamisa_cli.core.encoder.onnx_encoder import OnnxEncoder
 from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocessing
-from shamisa_cli.core.models.folder import read_model, save_model
+from shamisa_cli.core.models.folder import ModelFolder
 from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.networks.backbones import build_backbone
 from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.networks.export.encoder_graph import export_graph
+from shamisa_cli.core.networks.model_folders import network_of, save_encoder
 from shamisa_cli.core.probe.ridge import Probe
 from shamisa_cli.core.probe.scale import linear_scale
+from shamisa_cli.core.records import ModelIdentity
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -54,7 +56,7 @@ def torch_model() -> Model:
         alpha=1.0,
         encoder_fingerprint="tiny",
     )
-    return Model("tiny", "0123456789ab", encoder, probe, "tiny")
+    return Model(ModelIdentity("tiny", "0123456789ab"), encoder, probe, "tiny")
 
 
 @pytest.fixture(scope="session")
@@ -68,8 +70,8 @@ def exported(torch_model: Model, tmp_path_factory: pytest.TempPathFactory) -> On
     """The encoder of `torch_model` through ONNX Runtime."""
     folder = tmp_path_factory.mktemp("exported")
     weights, graph = folder / "encoder.safetensors", folder / "encoder.onnx"
-    save_file(torch_model.network.state(), weights)
-    graph.write_bytes(export_graph(torch_model.network, weights, "tiny"))
+    save_file(network_of(torch_model).state(), weights)
+    graph.write_bytes(export_graph(network_of(torch_model), weights, "tiny"))
     return OnnxEncoder.load(torch_model.encoder.config, graph, weights, "tiny")
 
 
@@ -111,7 +113,7 @@ def encoder_state() -> dict[str, Any]:
 def saved_model(encoder_state: Mapping[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model folder; read-only by convention, see `model_folder`."""
     folder = tmp_path_factory.mktemp("saved") / "model"
-    save_model(
+    save_encoder(
         folder,
         CONFIG,
         encoder_state,
@@ -140,7 +142,7 @@ def probe(saved_model: Path) -> Probe:
         feature_scale=rng.uniform(0.5, 2, size=FEATURES),
         scale=linear_scale(5.0, 1.0),
         alpha=1e-3,
-        encoder_fingerprint=read_model(saved_model).fingerprint,
+        encoder_fingerprint=ModelFolder.open(saved_model, EncoderConfig).fingerprint,
     )
 
 

@@ -19,12 +19,11 @@ from shamisa_cli.cli.errors import exit_code
 from shamisa_cli.cli.reporters.comparison import COMPARISON_REPORTERS
 from shamisa_cli.core.errors import InputNotFoundError, SettingError
 from shamisa_cli.core.models.resolver import DEFAULT_RELATIONAL
-from shamisa_cli.core.relational.records import Candidate, ComparedModel
+from shamisa_cli.core.relational.records import Candidate
 from shamisa_cli.core.scoring.gate import minimum_score_message
 
 if TYPE_CHECKING:
-    from shamisa_cli.core.models.loading import RelationalComparer
-    from shamisa_cli.core.relational.comparison import Watch
+    from shamisa_cli.core.relational.comparison import Comparer, Watch
 
 RESULTS = "Results"
 LOWEST, HIGHEST = -100, 100
@@ -133,7 +132,7 @@ def compare(
         console.results(output) as stream,
         console.progress("Comparing", len(pairs), beside_results=beside) as advance,
     ):
-        reporter.write(_watched(records, statuses, advance), ComparedModel(loaded.name, loaded.revision), stream)
+        reporter.write(_watched(records, statuses, advance), loaded.identity, stream)
     if min_score is not None:
         unread = f", {statuses['error']:,} not compared" if statuses["error"] else ""
         console.hint(f"{statuses['failed']:,} of {statuses.total():,} under the bar of {min_score:g}{unread}.")
@@ -175,18 +174,18 @@ def _pairs(reference: Path, candidates: Sequence[str] | None, files_from: Path |
 
 
 def _compared(
-    loaded: RelationalComparer, reference: Path, pairs: Pairs, resize: bool, max_pixels: int, watch: Watch | None
+    loaded: Comparer, reference: Path, pairs: Pairs, resize: bool, max_pixels: int, watch: Watch | None
 ) -> Generator[Candidate, None, None]:
     """The candidates as they are compared, without their maps, which only `watch` gets. A lone REF is read at once."""
     from shamisa_cli.core.relational.comparison import compare_pairs, compare_with, read_image
 
     if reference.is_dir():
-        records = compare_pairs(loaded.network, pairs, resize=resize, max_pixels=max_pixels, watch=watch)
+        records = compare_pairs(loaded, pairs, resize=resize, max_pixels=max_pixels, watch=watch)
     else:
         # Nothing can be done without the only reference: this ends the command.
         side = read_image(reference, str(reference), max_pixels=max_pixels)
         sources = [(str(path), path) for _, path in pairs]
-        records = compare_with(loaded.network, side, sources, resize=resize, max_pixels=max_pixels, watch=watch)
+        records = compare_with(loaded, side, sources, resize=resize, max_pixels=max_pixels, watch=watch)
     return (replace(record, maps=None) for record in records)
 
 

@@ -143,7 +143,7 @@ def push(
     from shamisa_cli.core.models.resolver import resolve
 
     done = upload(
-        resolve(name, offline=True), HubName.parse(repository), private=private, message=message, offline=offline
+        resolve(name, offline=True).path, HubName.parse(repository), private=private, message=message, offline=offline
     )
     console = Console()
     with console.results(None) as stream:
@@ -176,7 +176,7 @@ def export(
     from shamisa_cli.core.models.resolver import resolve
     from shamisa_cli.core.networks.export.export_model import add_graph
 
-    graph = add_graph(resolve(folder, offline=True))
+    graph = add_graph(resolve(folder, offline=True).path)
     with Console().results(None) as stream:
         if as_json:
             _write_json({"schema": 1, "graph": str(graph), "size": graph.stat().st_size}, stream)
@@ -223,7 +223,7 @@ def derive(
     from shamisa_cli.core.networks.derive import derive as derived
 
     made = derived(
-        resolve(source, offline=offline),
+        resolve(source, offline=offline).path,
         folder,
         view_size=options.view_size(view_size),
         stages=None if stages is None else _whole_numbers(stages),

@@ -74,14 +74,12 @@ def rank(
     from shamisa_cli.core.machine import keep_freed_memory
     from shamisa_cli.core.models.loading import load_relational_model
     from shamisa_cli.core.relational.ranking import rank_pictures
-    from shamisa_cli.core.relational.records import ComparedModel
 
     keep_freed_memory()
     loaded = load_relational_model(model, offline=offline, device=device)
     with console.progress("Comparing", comb(len(files), 2)) as advance:
         ranking = rank_pictures(
-            loaded.network,
-            ComparedModel(loaded.name, loaded.revision),
+            loaded,
             [(str(path), path) for path in files],
             resize=resize,
             max_pixels=max_pixels,

@@ -310,7 +310,7 @@ def _train(
     keep_every: int,
 ) -> None:
     from shamisa_cli.cli.training_display import training_progress
-    from shamisa_cli.core.models.runtimes import choose_device
+    from shamisa_cli.core.networks.model_folders import choose_device
     from shamisa_cli.core.training.distributed import joined, launcher
     from shamisa_cli.core.training.run import train_run
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TextIO
 
-from shamisa_cli.core.records import ImageRecord, Run
-from shamisa_cli.core.relational.records import Candidate, ComparedModel
+from shamisa_cli.core.records import ImageRecord, ModelIdentity, Run
+from shamisa_cli.core.relational.records import Candidate
 
 
 @dataclass(frozen=True)
@@ -36,5 +36,5 @@ class ComparisonReporter:
         streams: whether it writes each candidate as it comes, and not all of them at the end.
     """
 
-    write: Callable[[Iterable[Candidate], ComparedModel, TextIO], None]
+    write: Callable[[Iterable[Candidate], ModelIdentity, TextIO], None]
     streams: bool = False

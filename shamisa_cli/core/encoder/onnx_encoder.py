@@ -14,7 +14,6 @@ from shamisa_cli.core.encoder.embedder import FeatureRows, FeatureVector, Pixels
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError, SettingError
 from shamisa_cli.core.machine import available_cpus
-from shamisa_cli.core.networks.export.graph_builder import CROPS, FEATURES
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -22,6 +21,9 @@ if TYPE_CHECKING:
 LARGE = 2_000_000
 """Pixels above which a picture has all processors to itself: several at once would need gigabytes."""
 
+FEATURES = "features"
+CROPS = "crops"
+"""Outputs: the features (D,) of a picture and, where crops are read, (R, D) of each."""
 FINGERPRINT = "encoder_fingerprint"
 """Key of the metadata that says which encoder a graph was made from."""
 

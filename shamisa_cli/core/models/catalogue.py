@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models import card, manifest, probe_files
-from shamisa_cli.core.models.folder import REVISION_DIGITS, ModelFolder, load_defects, load_probe, read_model
-from shamisa_cli.core.models.hub import HubName, is_hub_name
-from shamisa_cli.core.models.manifest import DEFECTS_MANIFEST, LISTS, MODEL_MANIFEST, PROBE_MANIFEST
-from shamisa_cli.core.models.relational_files import RelationalFolder, holds_relational, read_relational
-from shamisa_cli.core.models.resolver import bundled_folders, resolve
-
-Source = Literal["bundled", "hub", "folder"]
+from shamisa_cli.core.models.folder import REVISION_DIGITS, ModelFolder
+from shamisa_cli.core.models.hub import HubName
+from shamisa_cli.core.models.manifest import (
+    DEFECTS_MANIFEST,
+    LISTS,
+    MODEL_MANIFEST,
+    PROBE_MANIFEST,
+    RELATIONAL_MANIFEST,
+    FolderFiles,
+)
+from shamisa_cli.core.models.resolver import Source, bundled_folders, resolve
+from shamisa_cli.core.relational.shape import RelationalConfig
 
 
 @dataclass(frozen=True)
@@ -121,8 +127,8 @@ class ModelDescription:
 
 def installed_models() -> list[ModelEntry]:
     """The models that came with the program, then those in the Hub's cache; by name. No request is made."""
-    bundled = [_entry(name, "bundled", folder, None) for name, folder in sorted(bundled_folders().items())]
-    cached = [_entry(name, "hub", folder, folder.name) for name, folder in sorted(_cached())]
+    bundled = [_entry(name, "bundled", FolderFiles(folder), None) for name, folder in sorted(bundled_folders().items())]
+    cached = [_entry(name, "hub", FolderFiles(folder), folder.name) for name, folder in sorted(_cached())]
     return [*bundled, *cached]
 
 
@@ -132,39 +138,39 @@ def describe_model(name: str, *, offline: bool = False) -> ModelDescription:
     Raises:
         ModelError: there is no such model, it cannot be downloaded, or it is damaged.
     """
-    folder = resolve(name, offline=offline)
-    manifest.verify_folder(folder)
-    model, relational = _read(folder)
+    resolved = resolve(name, offline=offline)
+    files, folder = resolved.files, resolved.path
+    files.verify()
+    model, relational = _read(files)
     said = model or relational
-    source: Source = "hub" if is_hub_name(name) else "bundled" if name in bundled_folders() else "folder"
     return ModelDescription(
-        entry=_entry(name, source, folder, folder.name if source == "hub" else None),
+        entry=_entry(name, resolved.source, files, resolved.revision),
         license=said.license if said else None,
         origin=said.origin if said else None,
-        encoder=model.encoder.to_json() if model else None,
+        encoder=model.config.to_json() if model else None,
         fingerprint=said.fingerprint if said else None,
-        probe=_probe(folder) if probe_files.holds_probe(folder) else None,
-        defects=_defects(folder),
+        probe=_probe(files) if probe_files.holds_probe(folder) else None,
+        defects=_defects(files),
         networks=relational.config.to_json() if relational else None,
-        files=tuple(FileRecord(path.name, path.stat().st_size, manifest.sha256_of(path)) for path in _files(folder)),
+        files=tuple(FileRecord(path.name, path.stat().st_size, files.sha256(path.name)) for path in _files(folder)),
     )
 
 
-def _entry(name: str, source: Source, folder: Path, commit: str | None) -> ModelEntry:
-    error, said = None, None
+def _entry(name: str, source: Source, files: FolderFiles, commit: str | None) -> ModelEntry:
+    error, said, folder = None, None, files.path
     try:
-        manifest.verify_folder(folder)
-        model, relational = _read(folder)
+        files.verify()
+        model, relational = _read(files)
         said = model or relational
     except ModelError as problem:
         error = str(problem)
     return ModelEntry(
         name=name,
         source=source,
-        revision=commit or _fingerprint(folder, said)[:REVISION_DIGITS],
-        has_encoder=manifest.exists(folder / MODEL_MANIFEST),
+        revision=commit or _fingerprint(files, said)[:REVISION_DIGITS],
+        has_encoder=files.holds(MODEL_MANIFEST),
         has_probe=probe_files.holds_probe(folder),
-        has_relational=holds_relational(folder),
+        has_relational=files.holds(RELATIONAL_MANIFEST),
         size=sum(path.stat().st_size for path in _files(folder)),
         metrics=card.card_metrics(folder),
         folder=folder,
@@ -172,17 +178,20 @@ def _entry(name: str, source: Source, folder: Path, commit: str | None) -> Model
     )
 
 
-def _read(folder: Path) -> tuple[ModelFolder | None, RelationalFolder | None]:
+Said = ModelFolder[EncoderConfig] | ModelFolder[RelationalConfig]
+
+
+def _read(files: FolderFiles) -> tuple[ModelFolder[EncoderConfig] | None, ModelFolder[RelationalConfig] | None]:
     """The model that scores and the one that compares, as far as the folder holds them."""
-    model = read_model(folder) if manifest.exists(folder / MODEL_MANIFEST) else None
-    return model, read_relational(folder) if holds_relational(folder) else None
+    model = ModelFolder.open(files, EncoderConfig) if files.holds(MODEL_MANIFEST) else None
+    return model, ModelFolder.open(files, RelationalConfig) if files.holds(RELATIONAL_MANIFEST) else None
 
 
-def _fingerprint(folder: Path, model: ModelFolder | RelationalFolder | None) -> str:
+def _fingerprint(files: FolderFiles, model: Said | None) -> str:
     if model is not None:
         return model.fingerprint
     try:
-        return load_probe(folder).encoder_fingerprint
+        return probe_files.read_probe(files).encoder_fingerprint
     except ModelError:
         return ""
 
@@ -191,11 +200,11 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_file())
 
 
-def _probe(folder: Path) -> ProbeRecord:
-    probe = load_probe(folder)
+def _probe(files: FolderFiles) -> ProbeRecord:
+    probe = probe_files.read_probe(files)
     worst, best = probe.scale.ends
     return ProbeRecord(
-        trained_on=_trained_on(folder / PROBE_MANIFEST),
+        trained_on=_trained_on(files.path / PROBE_MANIFEST),
         features=len(probe.weights),
         worst=worst,
         best=best,
@@ -205,12 +214,12 @@ def _probe(folder: Path) -> ProbeRecord:
     )
 
 
-def _defects(folder: Path) -> DefectsRecord | None:
-    probe = load_defects(folder)
+def _defects(files: FolderFiles) -> DefectsRecord | None:
+    probe = probe_files.read_defects(files)
     if probe is None:
         return None
     # A group may have several probes, one for each way of being degraded.
-    return DefectsRecord(_trained_on(folder / DEFECTS_MANIFEST), tuple(dict.fromkeys(probe.groups)))
+    return DefectsRecord(_trained_on(files.path / DEFECTS_MANIFEST), tuple(dict.fromkeys(probe.groups)))
 
 
 def _trained_on(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Model folders on disk: an encoder with its record, and probes beside it or in folders of their own.
+"""Model folders on disk: an encoder with its record, networks that compare, and probes beside them or alone.
 
     config.json             schema, name, licence, origin, the encoder's configuration, SHA-256 of the weights
     encoder.safetensors     the encoder's weights
@@ -8,55 +8,55 @@
     probe.safetensors       the probe's weights
     defects.json            linear probes of what is wrong with a picture, which belong to the encoder, SHA-256
     defects.safetensors     their weights
+    relational.json         schema, name, licence, origin, the shape of networks that compare, SHA-256
+    relational.safetensors  their weights
 
-A folder with the first two is a model, a folder with the last two a probe, and one folder can be both.
+A folder with the first two is a model that scores, one with the last two a model that compares, one with a probe alone
+is a probe, and one folder can be all of them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Generic, TypeVar, cast
 
 from shamisa_cli.core.encoder.spec import EncoderConfig
-from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.errors import ModelError, SettingError
 from shamisa_cli.core.models import manifest, probe_files
-from shamisa_cli.core.models import probe_files as defect_files
 from shamisa_cli.core.models.manifest import (
-    CARD,
-    DEFECTS_MANIFEST,
-    DEFECTS_WEIGHTS,
     LIBRARY_NAME,
     MODEL_GRAPH,
     MODEL_MANIFEST,
     MODEL_WEIGHTS,
-    PROBE_MANIFEST,
-    PROBE_WEIGHTS,
     RELATIONAL_MANIFEST,
+    RELATIONAL_WEIGHTS,
+    FolderFiles,
 )
+from shamisa_cli.core.models.resolver import ResolvedModel
 from shamisa_cli.core.probe.defects import DefectProbe
 from shamisa_cli.core.probe.ridge import Probe
-
-if TYPE_CHECKING:
-    import torch
-    from torch import Tensor
-
-    from shamisa_cli.core.networks.encoder import TorchEncoder
+from shamisa_cli.core.records import ModelIdentity
+from shamisa_cli.core.relational.shape import RelationalConfig
 
 REVISION_DIGITS = 12
 """How much of a fingerprint stands for it where people read."""
 
+RELATIONAL_KIND = "relational"
 
-def encoder_fingerprint(config: EncoderConfig, weights_sha256: str) -> str:
-    """What a probe is bound to: SHA-256 in hex over configuration and weights.
+Config = TypeVar("Config", EncoderConfig, RelationalConfig)
+
+
+def model_fingerprint(config: EncoderConfig | RelationalConfig, weights_sha256: str) -> str:
+    """SHA-256 in hex over configuration and weights; a probe is bound to that of its encoder.
 
     Equal configurations give equal fingerprints, also where one says 1 and the other 1.0.
 
     Args:
-        config: architecture, feature spec and preprocessing.
+        config: of the encoder, or the shape of networks that compare.
         weights_sha256: SHA-256 in hex of the weights file.
     """
     record = json.loads(json.dumps(config.to_json()), parse_int=float)
@@ -65,132 +65,162 @@ def encoder_fingerprint(config: EncoderConfig, weights_sha256: str) -> str:
 
 
 @dataclass(frozen=True)
-class ModelFolder:
-    """A model on disk whose files were found whole.
+class FolderKind(Generic[Config]):
+    """How models with one class of configuration lie on the disk.
 
     Attributes:
-        path: the folder.
-        name: what the model is called.
+        manifest, weights: names of its files.
+        key: under which the manifest holds the configuration, and what that is called in a sentence.
+        parse: the configuration from JSON values; raises ModelError or SettingError.
+    """
+
+    manifest: str
+    weights: str
+    key: str
+    called: str
+    parse: Callable[[dict[str, Any]], Config]
+
+
+ENCODERS = FolderKind(
+    MODEL_MANIFEST,
+    MODEL_WEIGHTS,
+    "encoder",
+    "the encoder's configuration",
+    EncoderConfig.from_json,
+)
+NETWORKS = FolderKind(
+    RELATIONAL_MANIFEST,
+    RELATIONAL_WEIGHTS,
+    "networks",
+    "the shape of the networks",
+    RelationalConfig.from_json,
+)
+
+
+def kind_of(config: type[Config]) -> FolderKind[Config]:
+    """The files of models with this class of configuration."""
+    return cast("FolderKind[Config]", ENCODERS if config is EncoderConfig else NETWORKS)
+
+
+@dataclass(frozen=True)
+class ModelFolder(Generic[Config]):
+    """A model on disk whose files were found whole: an encoder's, or that of networks that compare.
+
+    Attributes:
+        files: the folder, with the hashes taken so far.
+        name: what the model is called in its folder.
         license: SPDX name or other short text.
         origin: where it comes from, free text.
-        encoder: the encoder's configuration.
-        fingerprint: `encoder_fingerprint` of the configuration and the weights.
+        config: of the encoder, or the shape of the networks.
+        fingerprint: SHA-256 in hex over configuration and weights.
+        identity: name and revision that results state.
         graph: the exported encoder; None where there is none.
     """
 
-    path: Path
+    files: FolderFiles = field(compare=False)
     name: str
     license: str
     origin: str
-    encoder: EncoderConfig
+    config: Config
     fingerprint: str
-    graph: Path | None
+    identity: ModelIdentity
+    graph: Path | None = None
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return self.files.path
 
     @property
     def weights(self) -> Path:
-        """The encoder's weights, a safetensors file."""
-        return self.path / MODEL_WEIGHTS
+        """The weights, a safetensors file."""
+        return self.path / kind_of(type(self.config)).weights
 
-    def load_encoder(self, device: str | torch.device = "cpu") -> TorchEncoder:
-        """The encoder with its weights as float32 on `device`.
+    @classmethod
+    def open(cls, source: Path | ResolvedModel | FolderFiles, config: type[Config]) -> ModelFolder[Config]:
+        """Read and check a model folder; each of its files is hashed once, and weights are not yet parsed.
+
+        Args:
+            source: a folder, or what a name was resolved to.
+            config: `EncoderConfig` for a model that scores, `RelationalConfig` for one that compares.
 
         Raises:
-            ModelError: the weights cannot be read, are not finite, or do not fit the architecture.
+            ModelError: it is no such folder, is not complete, was altered, or is of a newer shamisa.
         """
-        import torch
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
-        from shamisa_cli.core.networks.encoder import TorchEncoder
-
-        path = self.weights
-        try:
-            stored = load_file(path)
-        except (SafetensorError, OSError, ValueError, KeyError) as error:
-            raise ModelError(f"{path} is not a whole safetensors file ({error}). Get the folder again.") from error
-        state = {name: value.float() if value.is_floating_point() else value for name, value in stored.items()}
-        for name, value in state.items():
-            if value.ndim and not value.is_floating_point():
-                raise ModelError(f"{path} has {name!r} as {value.dtype}; floating-point weights are needed.")
-            if not torch.isfinite(value).all():
-                raise ModelError(f"{path} has values in {name!r} that are not finite. Get the folder again.")
-        encoder = TorchEncoder.create(self.encoder, state, device)
-        try:
-            encoder.feature_length  # noqa: B018 — asks for every stage of the configuration
-        except (IndexError, TypeError) as error:
-            raise ModelError(
-                f"{self.path / MODEL_MANIFEST} asks for stages {self.encoder.features.stages}, which "
-                f"{self.encoder.architecture} does not have. Get the folder again."
-            ) from error
-        return encoder
+        resolved = source if isinstance(source, ResolvedModel) else None
+        files = source.files if isinstance(source, ResolvedModel) else FolderFiles.of(source)
+        kind = kind_of(config)
+        _require_manifest(files, kind)
+        return described(files, kind, files.read(kind.manifest, kind.weights), resolved)
 
 
-def save_model(
-    folder: Path,
-    encoder_config: EncoderConfig,
-    encoder_state: Mapping[str, Tensor],
-    *,
-    name: str,
-    card: str,
-    origin: str,
-    license: str = "unknown",
-) -> ModelFolder:
-    """Write a whole model folder; what was there stays untouched until all of the new one is on the disk.
+def _require_manifest(files: FolderFiles, kind: FolderKind[Any]) -> None:
+    folder = files.path
+    if files.holds(kind.manifest):
+        return
+    if kind is NETWORKS:
+        raise ModelError(f"{folder} is no relational model: there is no {kind.manifest} in it. Name another folder.")
+    if probe_files.holds_probe(folder):
+        raise ModelError(f"{folder} holds a probe and no encoder. Give it as the probe, beside a model.")
+    if files.holds(RELATIONAL_MANIFEST):
+        raise ModelError(f"{folder} holds a relational model, which compares pictures: shamisa compare, rank.")
+    raise ModelError(f"{folder} is not a shamisa model: there is no {kind.manifest} in it. Name another folder.")
 
-    An earlier model in `folder` is replaced, and its probe, its defects and its graph are removed.
+
+def described(
+    files: FolderFiles,
+    kind: FolderKind[Config],
+    entries: Mapping[str, Any],
+    resolved: ResolvedModel | None = None,
+) -> ModelFolder[Config]:
+    """The model that a manifest describes. Raises ModelError where an entry cannot be used.
 
     Args:
-        folder: where to; created with its parents.
-        encoder_config: architecture, feature spec and preprocessing.
-        encoder_state: weights by torchvision's key names, as `TorchEncoder.state` gives them.
-        name: what the model is called, short and printable.
-        card: the model card, Markdown.
-        origin: where the weights come from, free text.
-        license: SPDX name or other short text.
-
-    Raises:
-        ModelError: a weight is not finite.
+        files: the folder.
+        kind: which of its models.
+        entries: of the manifest, checked against the files or about to be written.
+        resolved: what its name led to; a model from the Hub is known by its repository and commit.
     """
-    from safetensors.torch import save_file
-
-    stored = _stored(encoder_state)
-    names = [MODEL_WEIGHTS, CARD, MODEL_MANIFEST]
-    with manifest.replacing_together(folder, names) as (weights_path, card_path, manifest_path):
-        save_file(stored, weights_path)
-        card_path.write_text(card, encoding="utf-8", newline="\n")
-        digest = manifest.sha256_of(weights_path)
-        entries = {
-            "library_name": LIBRARY_NAME,
-            "name": name,
-            "license": license,
-            "origin": origin,
-            "encoder": encoder_config.to_json(),
-            "files": {MODEL_WEIGHTS: digest},
-        }
-        written = _described(folder, entries, digest)
-        manifest.write_manifest(manifest_path, entries)
-        for outdated in (MODEL_GRAPH, PROBE_MANIFEST, PROBE_WEIGHTS, DEFECTS_MANIFEST, DEFECTS_WEIGHTS):
-            (folder / outdated).unlink(missing_ok=True)
-    return written
-
-
-def read_model(folder: Path) -> ModelFolder:
-    """Read and check a model folder; its weights are hashed but not yet parsed.
-
-    Raises:
-        ModelError: it is no model folder, is not complete, was altered, or is of a newer shamisa.
-    """
-    path = folder / MODEL_MANIFEST
-    if not manifest.exists(path):
-        if probe_files.holds_probe(folder):
-            raise ModelError(f"{folder} holds a probe and no encoder. Give it as the probe, beside a model.")
-        if manifest.exists(folder / RELATIONAL_MANIFEST):
-            raise ModelError(f"{folder} holds a relational model, which compares pictures: shamisa compare, rank.")
-        raise ModelError(f"{folder} is not a shamisa model: there is no {MODEL_MANIFEST} in it. Name another folder.")
-    entries = manifest.read_manifest(path)
-    if entries.get("library_name") != LIBRARY_NAME:
+    path = files.path / kind.manifest
+    if kind is ENCODERS and entries.get("library_name") != LIBRARY_NAME:
         raise ModelError(f"{path} describes a model of another library. Name a model made with shamisa.")
-    return _described(folder, entries, manifest.verify_files(path, entries, MODEL_WEIGHTS))
+    if kind is NETWORKS and entries.get("kind") != RELATIONAL_KIND:
+        raise ModelError(
+            f"{path} is of kind {entries.get('kind')!r}, and {RELATIONAL_KIND!r} is known. Upgrade shamisa."
+        )
+    origin = entries.get("origin")
+    if not isinstance(origin, str):
+        raise ModelError(f"{path}: 'origin' must be a text that says where the weights come from.")
+    config = _config(path, entries.get(kind.key), kind)
+    name = manifest.read_label(path, entries, "name")
+    fingerprint = model_fingerprint(config, str(entries["files"][kind.weights]))
+    identity = ModelIdentity(name, fingerprint[:REVISION_DIGITS])
+    if resolved is not None and resolved.source == "hub":
+        identity = ModelIdentity(resolved.name, str(resolved.revision))
+    return ModelFolder(
+        files=files,
+        name=name,
+        license=manifest.read_label(path, entries, "license"),
+        origin=origin,
+        config=config,
+        fingerprint=fingerprint,
+        identity=identity,
+        graph=files.path / MODEL_GRAPH if MODEL_GRAPH in entries["files"] else None,
+    )
+
+
+def _config(path: Path, data: Any, kind: FolderKind[Config]) -> Config:
+    if not isinstance(data, dict):
+        raise ModelError(f"{path}: {kind.key!r} must be an object with {kind.called}.")
+    try:
+        return kind.parse(data)
+    except (ModelError, SettingError) as error:
+        raise ModelError(f"{path}: {error}") from error
+
+
+def holds_networks(folder: Path) -> bool:
+    """Whether there is a model that compares in this folder."""
+    return manifest.exists(folder / RELATIONAL_MANIFEST)
 
 
 def save_probe(folder: Path, probe: Probe, *, trained_on: str = "", card: str | None = None) -> None:
@@ -208,18 +238,9 @@ def save_probe(folder: Path, probe: Probe, *, trained_on: str = "", card: str | 
         ModelError: the probe's numbers are unusable, or the folder holds another encoder than the probe's.
     """
     if manifest.exists(folder / MODEL_MANIFEST):
-        require_same_encoder(probe, read_model(folder).fingerprint, f"the encoder in {folder}")
+        fingerprint = ModelFolder.open(folder, EncoderConfig).fingerprint
+        require_same_encoder(probe, fingerprint, f"the encoder in {folder}")
     probe_files.write_probe(folder, probe, trained_on=trained_on, card=card)
-
-
-def load_probe(folder: Path) -> Probe:
-    """Read and check the probe in `folder`.
-
-    Raises:
-        ModelError: there is none, it is not complete, was altered, is of a newer shamisa, or its tensors
-            are not finite vectors of one length.
-    """
-    return probe_files.read_probe(folder)
 
 
 def save_defects(folder: Path, probe: DefectProbe, *, trained_on: str = "") -> None:
@@ -228,13 +249,9 @@ def save_defects(folder: Path, probe: DefectProbe, *, trained_on: str = "") -> N
     Raises:
         ModelError: the probe's numbers are unusable, or the folder holds no model or another encoder.
     """
-    require_same_encoder(probe, read_model(folder).fingerprint, f"the encoder in {folder}")
-    defect_files.write_defects(folder, probe, trained_on=trained_on)
-
-
-def load_defects(folder: Path) -> DefectProbe | None:
-    """The defect probe in `folder`, checked; None where there is none. Raises ModelError on a damaged one."""
-    return defect_files.read_defects(folder) if defect_files.holds_defects(folder) else None
+    fingerprint = ModelFolder.open(folder, EncoderConfig).fingerprint
+    require_same_encoder(probe, fingerprint, f"the encoder in {folder}")
+    probe_files.write_defects(folder, probe, trained_on=trained_on)
 
 
 def require_same_encoder(probe: Probe | DefectProbe, fingerprint: str, encoder: str) -> None:
@@ -249,46 +266,3 @@ def require_same_encoder(probe: Probe | DefectProbe, fingerprint: str, encoder: 
             f"{fingerprint[:12]}: its numbers would mean nothing. Use the model the probe was fitted on, or fit "
             f"a probe for this one."
         )
-
-
-def _described(folder: Path, entries: Mapping[str, Any], weights_sha256: str) -> ModelFolder:
-    path = folder / MODEL_MANIFEST
-    origin = entries.get("origin")
-    if not isinstance(origin, str):
-        raise ModelError(f"{path}: 'origin' must be a text that says where the weights come from.")
-    config = _encoder_config(path, entries.get("encoder"))
-    return ModelFolder(
-        path=folder,
-        name=manifest.read_label(path, entries, "name"),
-        license=manifest.read_label(path, entries, "license"),
-        origin=origin,
-        encoder=config,
-        fingerprint=encoder_fingerprint(config, weights_sha256),
-        graph=folder / MODEL_GRAPH if MODEL_GRAPH in entries["files"] else None,
-    )
-
-
-def _encoder_config(path: Path, data: Any) -> EncoderConfig:
-    if not isinstance(data, dict):
-        raise ModelError(f"{path}: 'encoder' must be an object with the encoder's configuration.")
-    try:
-        return EncoderConfig.from_json(data)
-    except ModelError as error:
-        raise ModelError(f"{path}: {error}") from error
-
-
-def _stored(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    import torch
-
-    stored = {}
-    for name, value in state.items():
-        tensor = value.detach().cpu().contiguous()
-        if tensor.is_floating_point():
-            tensor = tensor.to(torch.float32)
-        if not torch.isfinite(tensor).all():
-            raise ModelError(
-                f"The weights of {name!r} are not finite; nothing was saved. "
-                f"Go back to a checkpoint before the training diverged."
-            )
-        stored[name] = tensor
-    return stored

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from shamisa_cli.core.errors import ModelError
-from shamisa_cli.core.models.manifest import FOLDER_FILES, LISTS, verify_folder
+from shamisa_cli.core.models.manifest import FOLDER_FILES, LISTS, FolderFiles
 
 SCHEME = "hf:"
 
@@ -61,7 +61,7 @@ def is_hub_name(name: str) -> bool:
     return name.startswith(SCHEME)
 
 
-def download(name: HubName, *, offline: bool = False) -> Path:
+def download(name: HubName, *, offline: bool = False) -> FolderFiles:
     """The whole, verified folder of a Hub model in the local cache, named after its commit; downloaded unless there.
 
     Only the files of a model folder are ever fetched, whatever else the repository holds. Where the Hub
@@ -77,16 +77,16 @@ def download(name: HubName, *, offline: bool = False) -> Path:
     """
     if offline or is_offline():
         return _cached(name)
-    folder = _fetched(name)
+    files = FolderFiles(_fetched(name))
     try:
-        verify_folder(folder)
+        files.verify()
     except ModelError:
-        folder = _fetched(name, again=True)
-        _verify_fetched(name, folder)
-    return folder
+        files = FolderFiles(_fetched(name, again=True))
+        _verify_fetched(name, files)
+    return files
 
 
-def _cached(name: HubName) -> Path:
+def _cached(name: HubName) -> FolderFiles:
     # Looked up without the client's own download function, which asks the Hub who is asking even then.
     from huggingface_hub import try_to_load_from_cache
 
@@ -96,12 +96,12 @@ def _cached(name: HubName) -> Path:
             break
     else:
         raise ModelError(_not_whole(name))
-    folder = Path(found).parent
+    files = FolderFiles(Path(found).parent)
     try:
-        verify_folder(folder)
+        files.verify()
     except ModelError as error:
         raise ModelError(_not_whole(name)) from error
-    return folder
+    return files
 
 
 def _not_whole(name: HubName) -> str:
@@ -125,9 +125,9 @@ def _fetched(name: HubName, *, again: bool = False) -> Path:
     return Path(folder)
 
 
-def _verify_fetched(name: HubName, folder: Path) -> None:
+def _verify_fetched(name: HubName, files: FolderFiles) -> None:
     try:
-        verify_folder(folder)
+        files.verify()
     except ModelError as error:
         raise ModelError(f"{name} cannot be used as the Hub has it. {error}") from error
 

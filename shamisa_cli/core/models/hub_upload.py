@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shamisa_cli import __version__
+from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError, SettingError
 from shamisa_cli.core.models import card, hub, manifest
-from shamisa_cli.core.models.folder import read_model
+from shamisa_cli.core.models.folder import ModelFolder, holds_networks
 from shamisa_cli.core.models.hub import HubName
-from shamisa_cli.core.models.manifest import CARD, FOLDER_FILES, MODEL_MANIFEST
-from shamisa_cli.core.models.relational_files import holds_relational, read_relational
+from shamisa_cli.core.models.manifest import CARD, FOLDER_FILES, MODEL_MANIFEST, FolderFiles
+from shamisa_cli.core.relational.shape import RelationalConfig
 
 PICKLES = frozenset((".pkl", ".pickle", ".pt", ".pth", ".bin", ".ckpt", ".joblib", ".dill", ".npy", ".npz"))
 """Endings of files that run code when they are loaded, or can hide such files."""
@@ -76,7 +77,7 @@ def push(
 
 def _contents(folder: Path) -> dict[str, Path | bytes]:
     """What is sent: name → file, or the content of a completed card. Raises ModelError as `push` does."""
-    manifest.verify_folder(folder)
+    FolderFiles(folder).verify()
     pickles = sorted(path.name for path in folder.rglob("*") if path.suffix.lower() in PICKLES)
     if pickles:
         raise ModelError(
@@ -105,8 +106,8 @@ def _check_safetensors(path: Path) -> None:
 
 def _completed_card(folder: Path) -> str:
     written = card.read_card(folder)
-    if holds_relational(folder) and not manifest.exists(folder / MODEL_MANIFEST):
-        relational = read_relational(folder)
+    if holds_networks(folder) and not manifest.exists(folder / MODEL_MANIFEST):
+        relational = ModelFolder.open(folder, RelationalConfig)
         return card.add_metadata(
             written or f"# {relational.name}\n\n{relational.origin}\n",
             name=relational.name,
@@ -116,12 +117,12 @@ def _completed_card(folder: Path) -> str:
     if not manifest.exists(folder / MODEL_MANIFEST):
         name = folder.resolve().name
         return card.add_metadata(written or f"# {name}\n\nA probe for shamisa.\n", name=name)
-    model = read_model(folder)
+    model = ModelFolder.open(folder, EncoderConfig)
     return card.add_metadata(
         written or f"# {model.name}\n\n{model.origin}\n",
         name=model.name,
         license=model.license,
-        tags=[model.encoder.architecture.replace("_", "-")],
+        tags=[model.config.architecture.replace("_", "-")],
     )
 
 

@@ -4,28 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
-from shamisa_cli.core.encoder.embedder import Embedder, LazyEncoder
+from shamisa_cli.core.encoder.embedder import Embedder
+from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError
-from shamisa_cli.core.models import hub, probe_files
-from shamisa_cli.core.models.folder import (
-    REVISION_DIGITS,
-    ModelFolder,
-    load_defects,
-    load_probe,
-    read_model,
-    require_same_encoder,
-)
-from shamisa_cli.core.models.relational_files import read_relational
+from shamisa_cli.core.extras import needs_pytorch
+from shamisa_cli.core.models import probe_files
+from shamisa_cli.core.models.folder import ModelFolder, require_same_encoder
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL, DEFAULT_RELATIONAL, resolve
-from shamisa_cli.core.models.runtimes import RuntimeChoice, choose_device, load_embedder
+from shamisa_cli.core.models.runtimes import RuntimeChoice, load_embedder
 from shamisa_cli.core.probe.defects import DefectProbe
 from shamisa_cli.core.probe.ridge import Probe
-
-if TYPE_CHECKING:
-    from shamisa_cli.core.networks.encoder import TorchEncoder
-    from shamisa_cli.core.networks.scoring_network import RelationalModel
+from shamisa_cli.core.records import ModelIdentity
+from shamisa_cli.core.relational.comparison import Comparer
+from shamisa_cli.core.relational.shape import RelationalConfig
 
 
 @dataclass(frozen=True)
@@ -33,8 +25,8 @@ class Model:
     """An encoder, and the probe that turns its features into scores where there is one.
 
     Attributes:
-        name: what the model is called; org/name for one from the Hub.
-        revision: the commit for one from the Hub, otherwise the first 12 digits of the fingerprint.
+        identity: name and revision; org/name and the commit for one from the Hub, otherwise the revision is the first
+            12 digits of the fingerprint.
         encoder: the frozen encoder, in the runtime and on the device it computes with.
         probe: None for a model that can embed but not score.
         encoder_fingerprint: SHA-256 in hex over the encoder's configuration and weights; a probe names it.
@@ -42,29 +34,34 @@ class Model:
         folder: where the model was read.
     """
 
-    name: str
-    revision: str
+    identity: ModelIdentity
     encoder: Embedder
     probe: Probe | None
     encoder_fingerprint: str
     defects: DefectProbe | None = None
-    folder: ModelFolder | None = None
+    folder: ModelFolder[EncoderConfig] | None = None
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.identity.name
+
+    @property
+    def revision(self) -> str:
+        """The model's revision."""
+        return self.identity.revision
 
     @cached_property
-    def network(self) -> TorchEncoder:
-        """The encoder as a torch module, for what looks inside or differentiates; loaded when it is first needed.
+    def network(self) -> Embedder:
+        """The encoder as a torch module (a `TorchEncoder`), loaded when it is first needed.
 
-        Raises ModelError as `ModelFolder.load_encoder` does.
+        Raises:
+            ModelError: the weights cannot be read.
+            SettingError: PyTorch is not installed.
         """
-        from shamisa_cli.core.networks.encoder import TorchEncoder
-
-        own = self.encoder
-        if isinstance(own, LazyEncoder) and own.runtime == "torch":
-            own = own.loaded()
-        if isinstance(own, TorchEncoder):
-            return own
-        assert self.folder is not None
-        return self.folder.load_encoder()
+        with needs_pytorch("looking inside an encoder"):
+            from shamisa_cli.core.networks.model_folders import as_torch_encoder
+        return as_torch_encoder(self.encoder, self.folder)
 
 
 def load_model(
@@ -91,17 +88,16 @@ def load_model(
             the device is not there. Files are parsed only after their SHA-256 was found right.
         SettingError: the runtime is not known, not installed, or not for the device.
     """
-    folder = read_model(resolve(name, offline=offline))
+    folder = ModelFolder.open(resolve(name, offline=offline), EncoderConfig)
     regressor = None
     if probe is not None:
-        regressor = load_probe(resolve(probe, offline=offline))
+        regressor = probe_files.read_probe(resolve(probe, offline=offline).files)
     elif probe_files.holds_probe(folder.path):
-        regressor = load_probe(folder.path)
-    if regressor is not None:
-        require_same_encoder(regressor, folder.fingerprint, f"the encoder of {folder.name}")
-    defects = load_defects(folder.path)
-    if defects is not None:
-        require_same_encoder(defects, folder.fingerprint, f"the encoder of {folder.name}")
+        regressor = probe_files.read_probe(folder.files)
+    defects = probe_files.read_defects(folder.files)
+    for probe_read in (regressor, defects):
+        if probe_read is not None:
+            require_same_encoder(probe_read, folder.fingerprint, f"the encoder of {folder.name}")
     encoder = load_embedder(folder, runtime, device, on_demand=on_demand)
     for probe_read in (regressor, defects):
         if not on_demand and probe_read is not None and len(probe_read.feature_mean) != encoder.feature_length:
@@ -109,36 +105,10 @@ def load_model(
                 f"The probe reads {len(probe_read.feature_mean)} features, and the encoder of {folder.name} gives "
                 f"{encoder.feature_length}. Fit the probe again."
             )
-    from_hub = hub.is_hub_name(name)
-    return Model(
-        name=hub.HubName.parse(name).repository if from_hub else folder.name,
-        revision=folder.path.name if from_hub else folder.fingerprint[:REVISION_DIGITS],
-        encoder=encoder,
-        probe=regressor,
-        encoder_fingerprint=folder.fingerprint,
-        defects=defects,
-        folder=folder,
-    )
+    return Model(folder.identity, encoder, regressor, folder.fingerprint, defects, folder)
 
 
-@dataclass(frozen=True)
-class RelationalComparer:
-    """A model that compares pictures.
-
-    Attributes:
-        name: what the model is called; org/name for one from the Hub.
-        revision: the commit for one from the Hub, otherwise the first 12 digits of the fingerprint.
-        network: frozen, in evaluation mode, on its device.
-    """
-
-    name: str
-    revision: str
-    network: RelationalModel
-
-
-def load_relational_model(
-    name: str = DEFAULT_RELATIONAL, *, offline: bool = False, device: str = "auto"
-) -> RelationalComparer:
+def load_relational_model(name: str = DEFAULT_RELATIONAL, *, offline: bool = False, device: str = "auto") -> Comparer:
     """Load a relational model by name.
 
     Args:
@@ -148,12 +118,11 @@ def load_relational_model(
 
     Raises:
         ModelError: a name leads nowhere, a folder is damaged or holds no such model, or the device is not there.
+        SettingError: PyTorch is not installed.
     """
+    with needs_pytorch("comparing"):
+        from shamisa_cli.core.networks.comparer import RelationalComparer
+        from shamisa_cli.core.networks.model_folders import choose_device, load_networks
     target = choose_device(device)
-    folder = read_relational(resolve(name, offline=offline))
-    from_hub = hub.is_hub_name(name)
-    return RelationalComparer(
-        name=hub.HubName.parse(name).repository if from_hub else folder.name,
-        revision=folder.path.name if from_hub else folder.fingerprint[:REVISION_DIGITS],
-        network=folder.load(target),
-    )
+    folder = ModelFolder.open(resolve(name, offline=offline), RelationalConfig)
+    return RelationalComparer(folder.identity, load_networks(folder, target))

@@ -119,47 +119,86 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return dict(entries)
 
 
-def verify_files(manifest: Path, entries: Mapping[str, Any], required: str) -> str:
-    """Check every weights file that `entries["files"]` lists against its SHA-256.
+class FolderFiles:
+    """The files of a model or probe folder; each is hashed at most once, when it is first asked for.
 
     Args:
-        manifest: where the entries were read; the files lie beside it.
-        entries: the manifest's entries.
-        required: the file that must be among those listed.
-
-    Returns:
-        The SHA-256 of `required`, in hex.
-
-    Raises:
-        ModelError: the list is not one, names something that is no safetensors file of this very folder,
-            or a file is missing or altered.
+        path: the folder.
     """
-    files = entries.get("files")
-    if not isinstance(files, dict) or required not in files:
-        raise ModelError(f"{manifest} does not list {required} with its SHA-256. Get the folder again.")
-    for name, expected in files.items():
-        if _WEIGHTS_NAME.fullmatch(name) is None:
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._digests: dict[str, str] = {}
+
+    @classmethod
+    def of(cls, folder: Path | FolderFiles) -> FolderFiles:
+        """The files of a folder, with the hashes taken so far where there are some."""
+        return folder if isinstance(folder, FolderFiles) else cls(folder)
+
+    def holds(self, name: str) -> bool:
+        """Whether there is something of this name, as far as the folder's permissions let one see."""
+        return exists(self.path / name)
+
+    def sha256(self, name: str) -> str:
+        """The SHA-256 of a file of the folder, in hex. Raises OSError where it cannot be read."""
+        if name not in self._digests:
+            self._digests[name] = sha256_of(self.path / name)
+        return self._digests[name]
+
+    def read(self, name: str, required: str) -> dict[str, Any]:
+        """The entries of a manifest, once every weights file that they list has the SHA-256 they give.
+
+        Args:
+            name: of the manifest.
+            required: the file that must be among those listed.
+
+        Raises:
+            ModelError: as `read_manifest` does; or the list is not one, names something that is no safetensors file
+                of this very folder, or a file is missing or altered.
+        """
+        path = self.path / name
+        entries = read_manifest(path)
+        files = entries.get("files")
+        if not isinstance(files, dict) or required not in files:
+            raise ModelError(f"{path} does not list {required} with its SHA-256. Get the folder again.")
+        for listed, expected in files.items():
+            if _WEIGHTS_NAME.fullmatch(listed) is None:
+                raise ModelError(
+                    f"{path} lists {listed!r}; only the names of safetensors files in the same folder are accepted, "
+                    f"and {MODEL_GRAPH}."
+                )
+            if not isinstance(expected, str) or _SHA256.fullmatch(expected) is None:
+                raise ModelError(f"{path} gives no SHA-256 of 64 lower-case hex digits for {listed}.")
+            self._verify(listed, expected)
+        return entries
+
+    def verify(self) -> None:
+        """Check every weights file against the SHA-256 in the folder's lists.
+
+        Raises:
+            ModelError: the folder has no list, or one that cannot be read, or a file is missing or altered.
+        """
+        lists = [pair for pair in LISTS if self.holds(pair[0])]
+        if not lists:
             raise ModelError(
-                f"{manifest} lists {name!r}; only the names of safetensors files in the same folder are accepted, "
-                f"and {MODEL_GRAPH}."
+                f"{self.path} is not a shamisa model: there is neither {LISTS[0][0]} nor {LISTS[1][0]} in it."
             )
-        if not isinstance(expected, str) or _SHA256.fullmatch(expected) is None:
-            raise ModelError(f"{manifest} gives no SHA-256 of 64 lower-case hex digits for {name}.")
-        _verify_file(manifest.parent / name, expected)
-    return str(files[required])
+        for name, required in lists:
+            self.read(name, required)
 
-
-def verify_folder(folder: Path) -> None:
-    """Check every weights file of a model or probe folder against the SHA-256 in its lists.
-
-    Raises:
-        ModelError: the folder has no list, or one that cannot be read, or a file is missing or altered.
-    """
-    lists = [pair for pair in LISTS if exists(folder / pair[0])]
-    if not lists:
-        raise ModelError(f"{folder} is not a shamisa model: there is neither {LISTS[0][0]} nor {LISTS[1][0]} in it.")
-    for name, required in lists:
-        verify_files(folder / name, read_manifest(folder / name), required)
+    def _verify(self, name: str, expected: str) -> None:
+        path = self.path / name
+        try:
+            if not path.is_file():
+                raise ModelError(f"{path} is missing or not a plain file. Get the folder again, whole.")
+            actual = self.sha256(name)
+        except OSError as error:
+            raise ModelError(f"{path} cannot be read ({error.strerror}). Check the file's permissions.") from error
+        if actual != expected:
+            raise ModelError(
+                f"{path} is damaged or was altered: its SHA-256 begins {actual[:12]}, and the folder's list says "
+                f"{expected[:12]}. Get the folder again from where it came."
+            )
 
 
 def read_label(manifest: Path, entries: Mapping[str, Any], key: str) -> str:
@@ -179,20 +218,6 @@ def read_number(manifest: Path, entries: Mapping[str, Any], key: str) -> float:
         except OverflowError:
             pass
     raise ModelError(f"{manifest}: {key!r} must be a finite number.")
-
-
-def _verify_file(path: Path, expected: str) -> None:
-    try:
-        if not path.is_file():
-            raise ModelError(f"{path} is missing or not a plain file. Get the folder again, whole.")
-        actual = sha256_of(path)
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read ({error.strerror}). Check the file's permissions.") from error
-    if actual != expected:
-        raise ModelError(
-            f"{path} is damaged or was altered: its SHA-256 begins {actual[:12]}, and the folder's list says "
-            f"{expected[:12]}. Get the folder again from where it came."
-        )
 
 
 def _refuse_constant(name: str) -> float:

@@ -13,7 +13,14 @@ import numpy.typing as npt
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.groups import Group
 from shamisa_cli.core.models import manifest
-from shamisa_cli.core.models.manifest import CARD, DEFECTS_MANIFEST, DEFECTS_WEIGHTS, PROBE_MANIFEST, PROBE_WEIGHTS
+from shamisa_cli.core.models.manifest import (
+    CARD,
+    DEFECTS_MANIFEST,
+    DEFECTS_WEIGHTS,
+    PROBE_MANIFEST,
+    PROBE_WEIGHTS,
+    FolderFiles,
+)
 from shamisa_cli.core.probe.defects import DefectProbe
 from shamisa_cli.core.probe.intervals import Interval
 from shamisa_cli.core.probe.ridge import Probe
@@ -65,8 +72,11 @@ def write_probe(folder: Path, probe: Probe, *, trained_on: str, card: str | None
         manifest.write_manifest(manifest_path, entries)
 
 
-def read_probe(folder: Path) -> Probe:
+def read_probe(folder: Path | FolderFiles) -> Probe:
     """Read and check the probe in `folder`.
+
+    Args:
+        folder: where it lies; a `FolderFiles` is not hashed again.
 
     Raises:
         ModelError: there is none, it is not complete, was altered, is of a newer shamisa, or its tensors
@@ -75,11 +85,11 @@ def read_probe(folder: Path) -> Probe:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    path = folder / PROBE_MANIFEST
+    files = FolderFiles.of(folder)
+    folder = files.path
     if not holds_probe(folder):
         raise ModelError(f"There is no probe in {folder}: it has no {PROBE_MANIFEST}. Name another, or fit one.")
-    entries = manifest.read_manifest(path)
-    manifest.verify_files(path, entries, PROBE_WEIGHTS)
+    entries = files.read(PROBE_MANIFEST, PROBE_WEIGHTS)
     try:
         vectors = load_file(folder / PROBE_WEIGHTS)
     except (SafetensorError, OSError, ValueError, KeyError) as error:
@@ -180,18 +190,23 @@ def write_defects(folder: Path, probe: DefectProbe, *, trained_on: str) -> None:
         manifest.write_manifest(manifest_path, entries)
 
 
-def read_defects(folder: Path) -> DefectProbe:
-    """Read and check the defect probe in `folder`.
+def read_defects(folder: Path | FolderFiles) -> DefectProbe | None:
+    """Read and check the defect probe in `folder`; None where there is none.
+
+    Args:
+        folder: where it lies; a `FolderFiles` is not hashed again.
 
     Raises:
-        ModelError: there is none, it is not complete, was altered, or is of a newer shamisa.
+        ModelError: it is not complete, was altered, or is of a newer shamisa.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    path = folder / DEFECTS_MANIFEST
-    entries = manifest.read_manifest(path)
-    manifest.verify_files(path, entries, DEFECTS_WEIGHTS)
+    files = FolderFiles.of(folder)
+    folder = files.path
+    if not holds_defects(folder):
+        return None
+    entries = files.read(DEFECTS_MANIFEST, DEFECTS_WEIGHTS)
     try:
         parts = load_file(folder / DEFECTS_WEIGHTS)
     except (SafetensorError, OSError, ValueError, KeyError) as error:

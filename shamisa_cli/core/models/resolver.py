@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import shamisa_cli
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models import hub
-from shamisa_cli.core.models.manifest import MODEL_MANIFEST, RELATIONAL_MANIFEST
+from shamisa_cli.core.models.manifest import MODEL_MANIFEST, RELATIONAL_MANIFEST, FolderFiles
+
+Source = Literal["bundled", "hub", "folder"]
 
 DEFAULT_MODEL = "shamisa-mobilenetv2"
 DEFAULT_RELATIONAL = "shamisa-relational"
@@ -27,8 +31,30 @@ def bundled() -> list[str]:
     return sorted(bundled_folders())
 
 
-def resolve(name: str, *, offline: bool = False) -> Path:
-    """The local folder of a model or probe.
+@dataclass(frozen=True)
+class ResolvedModel:
+    """Where the name of a model or probe leads to.
+
+    Attributes:
+        files: its folder.
+        name: as it was given, for one from the Hub its repository.
+        revision: the commit of one from the Hub; None for others, whose fingerprint says which they are.
+        source: it came with the program, from the Hub, or is a folder.
+    """
+
+    files: FolderFiles
+    name: str
+    revision: str | None
+    source: Source
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return self.files.path
+
+
+def resolve(name: str, *, offline: bool = False) -> ResolvedModel:
+    """Find a model or probe by its name.
 
     A bundled name goes before a folder of the same name; write ./name for the folder.
 
@@ -42,16 +68,18 @@ def resolve(name: str, *, offline: bool = False) -> Path:
             not checked here; what comes from the Hub is.
     """
     if hub.is_hub_name(name):
-        return hub.download(hub.HubName.parse(name), offline=offline)
+        hub_name = hub.HubName.parse(name)
+        files = hub.download(hub_name, offline=offline)
+        return ResolvedModel(files, hub_name.repository, files.path.name, "hub")
     folders = bundled_folders()
     if name in folders:
-        return folders[name]
+        return ResolvedModel(FolderFiles(folders[name]), name, None, "bundled")
     path = _existing(name)
     if path is None:
         raise ModelError(_unknown(name, sorted(folders)))
     if not path.is_dir():
         raise ModelError(f"{name} is a file. Name the model's folder, not a file in it.")
-    return path
+    return ResolvedModel(FolderFiles(path), name, None, "folder")
 
 
 def bundled_folders() -> dict[str, Path]:

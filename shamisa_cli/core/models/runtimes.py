@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import ctypes
 import platform
-import re
 import sys
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from shamisa_cli.core.encoder.embedder import RUNTIMES, Embedder, LazyEncoder, Runtime
+from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError, SettingError
+from shamisa_cli.core.extras import needs_pytorch
 from shamisa_cli.core.models.folder import ModelFolder
 from shamisa_cli.core.models.manifest import MODEL_GRAPH
-
-if TYPE_CHECKING:
-    import torch
 
 RuntimeChoice = Literal["auto"] | Runtime
 CPU = "cpu"
 
-_DEVICE = re.compile(r"cpu|mps|cuda(:[0-9]{1,3})?")
-
 
 def load_embedder(
-    folder: ModelFolder, runtime: RuntimeChoice = "auto", device: str = "auto", *, on_demand: bool = False
+    folder: ModelFolder[EncoderConfig],
+    runtime: RuntimeChoice = "auto",
+    device: str = "auto",
+    *,
+    on_demand: bool = False,
 ) -> Embedder:
     """The encoder of a model folder, ready to embed.
 
@@ -48,13 +48,13 @@ def load_embedder(
         runtime = "onnx" if name == CPU and folder.graph is not None and find_spec("onnxruntime") else "torch"
     if runtime == "onnx" and name != CPU:
         raise SettingError(f"ONNX Runtime computes on the CPU. For {name}, take --runtime torch.")
-    load = partial(_from_graph, folder) if runtime == "onnx" else partial(folder.load_encoder, name)
+    load = partial(_from_graph, folder) if runtime == "onnx" else partial(_from_weights, folder, name)
     if on_demand:
-        return LazyEncoder(folder.encoder, runtime, name, load, concurrent=runtime == "onnx")
+        return LazyEncoder(folder.config, runtime, name, load, concurrent=runtime == "onnx")
     return load()
 
 
-def _from_graph(folder: ModelFolder) -> Embedder:
+def _from_graph(folder: ModelFolder[EncoderConfig]) -> Embedder:
     from shamisa_cli.core.encoder.onnx_encoder import OnnxEncoder
 
     if folder.graph is None:
@@ -62,40 +62,29 @@ def _from_graph(folder: ModelFolder) -> Embedder:
             f"The model {folder.name} has no {MODEL_GRAPH}, which ONNX Runtime reads. Make one with: "
             f"shamisa models export {folder.path}, or take --runtime torch."
         )
-    return OnnxEncoder.load(folder.encoder, folder.graph, folder.weights, folder.fingerprint)
+    return OnnxEncoder.load(folder.config, folder.graph, folder.weights, folder.fingerprint)
+
+
+def _from_weights(folder: ModelFolder[EncoderConfig], device: str) -> Embedder:
+    with needs_pytorch("the runtime torch"):
+        from shamisa_cli.core.networks.model_folders import load_encoder
+    return load_encoder(folder, device)
 
 
 def device_name(name: str = "auto") -> str:
-    """What `choose_device` chooses, by name; torch is not imported where that can only be the CPU."""
-    return "cpu" if name == "cpu" or (name == "auto" and not _may_have_accelerator()) else str(choose_device(name))
-
-
-def choose_device(name: str = "auto") -> torch.device:
-    """The device called `name`; "auto" takes CUDA where there is one, else Apple's MPS, else the CPU.
+    """The name of the device that is chosen; torch is not imported where that can only be the CPU.
 
     Raises:
-        ModelError: the name is none of auto, cpu, cuda, cuda:N and mps, or this machine has no such device.
+        ModelError: as `choose_device` does.
+        SettingError: a device but the CPU is asked for, and PyTorch is not installed.
     """
-    import torch
-
-    if name == "auto":
-        name = next(kind for kind in ("cuda", "mps", "cpu") if _count(kind))
-    if _DEVICE.fullmatch(name) is None:
-        raise ModelError(f"{name!r} is not a device. Use auto, cpu, cuda, cuda:N or mps.")
-    kind, _, index = name.partition(":")
-    if int(index or 0) >= _count(kind):
-        raise ModelError(
-            f"This machine has no device {name!r} that PyTorch {torch.__version__} can use. Use auto or cpu."
-        )
-    return torch.device(name)
-
-
-def _count(kind: str) -> int:
-    import torch
-
-    if kind == "cuda":
-        return torch.cuda.device_count() if torch.cuda.is_available() else 0
-    return 1 if kind == "cpu" or torch.backends.mps.is_available() else 0
+    if name == CPU or (name == "auto" and not _may_have_accelerator()):
+        return CPU
+    if name == "auto" and find_spec("torch") is None:
+        return CPU
+    with needs_pytorch(f"the device {name}"):
+        from shamisa_cli.core.networks.model_folders import choose_device
+    return str(choose_device(name))
 
 
 def _may_have_accelerator() -> bool:

@@ -6,9 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from shamisa_cli.core.encoder.spec import PAPER_FEATURES, FeatureSpec, Preprocessing
+from shamisa_cli.core.encoder.spec import PAPER_FEATURES, EncoderConfig, FeatureSpec, Preprocessing
 from shamisa_cli.core.errors import SettingError
-from shamisa_cli.core.models.folder import ModelFolder, read_model, save_model
+from shamisa_cli.core.models.folder import ModelFolder
+from shamisa_cli.core.networks.features import feature_length
+from shamisa_cli.core.networks.model_folders import load_encoder, save_encoder
 
 
 def derive(
@@ -19,7 +21,7 @@ def derive(
     stages: tuple[int, ...] | None = None,
     scales: tuple[float, ...] | None = None,
     paper: bool = False,
-) -> ModelFolder:
+) -> ModelFolder[EncoderConfig]:
     """Write a model whose encoder has the weights of another, and reads pictures smaller, or at other places.
 
     It has no probe: features are others, so that one has to be fitted on them.
@@ -37,15 +39,13 @@ def derive(
         SettingError: the source does not have such a stage; `paper` comes with what it decides itself; `folder` is
             a file, or has something in it.
     """
-    from shamisa_cli.core.networks.features import feature_length
-
     if paper and (view_size, stages, scales) != ("model", None, None):
         raise SettingError("The paper's protocol says itself at what size, stages and scales pictures are read.")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise SettingError(f"{folder} is not an empty folder, and what is there stays as it is. Name a new one.")
-    model = read_model(source)
-    encoder = model.load_encoder("cpu")
-    before = model.encoder
+    model = ModelFolder.open(source, EncoderConfig)
+    encoder = load_encoder(model)
+    before = model.config
     count = len(encoder.backbone.stage_channels)
     for stage in stages or ():
         if not -count <= stage < count:
@@ -60,7 +60,7 @@ def derive(
         features, pixels = PAPER_FEATURES, replace(before.preprocessing, view_size=None)
     config = replace(before, features=features, preprocessing=pixels)
     name = folder.resolve().name
-    return save_model(
+    return save_encoder(
         folder,
         config,
         encoder.state(),

@@ -17,10 +17,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from shamisa_cli.core.encoder.spec import Box, box_in_picture, copy_size, feature_boxes
+from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.networks.features import MOMENTS, STD_EPSILON, pooled, spread, view_at, wanted_stages
+from shamisa_cli.core.networks.model_folders import network_of
 from shamisa_cli.core.probe.ridge import POINTS, Probe
 from shamisa_cli.core.scoring.score_map import ScoreMap, resized
+from shamisa_cli.core.scoring.scorer import require_probe
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,6 @@ def split_score(encoder: TorchEncoder, probe: Probe, pixels: npt.NDArray[np.uint
     What does not depend on the picture (bias, standardisation) is spread evenly; what a position of a feature
     map adds is spread evenly over the pixels it stands for.
     """
-
     weights = POINTS * probe.weights / probe.feature_scale
     height, width = pixels.shape[:2]
     constant = POINTS * probe.bias - float(np.sum(weights * probe.feature_mean))
@@ -109,3 +111,8 @@ def split_score(encoder: TorchEncoder, probe: Probe, pixels: npt.NDArray[np.uint
         top, left, rows, columns = part.box
         points[top : top + rows, left : left + columns] += resized(part.values, rows, columns)
     return ScoreMap(points, POINTS * probe.bias)
+
+
+def split_model_score(model: Model, pixels: npt.NDArray[np.uint8]) -> ScoreMap:
+    """`split_score` with the encoder and the probe of a model. Raises ModelError where it has no probe."""
+    return split_score(network_of(model), require_probe(model), pixels)

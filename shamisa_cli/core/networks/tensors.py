@@ -14,6 +14,7 @@ from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.loading import Model, load_model
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 from shamisa_cli.core.networks.features import extract
+from shamisa_cli.core.networks.model_folders import network_of
 from shamisa_cli.core.probe.ridge import POINTS
 from shamisa_cli.core.scoring.scorer import ViewSize, effective_view_size, require_probe
 
@@ -48,10 +49,11 @@ class TensorScorer(nn.Module):
         self.config = model.encoder.config
         self.view_size = effective_view_size(model.encoder, view_size)
         # A copy, so that moving the scorer does not move the model under whoever else holds it.
-        self.backbone = copy.deepcopy(model.network.backbone)
+        network = network_of(model)
+        self.backbone = copy.deepcopy(network.backbone)
         self.bias = probe.bias
         for name in ("weights", "feature_mean", "feature_scale"):
-            vector = torch.from_numpy(getattr(probe, name)).float().to(model.network.device)
+            vector = torch.from_numpy(getattr(probe, name)).float().to(network.device)
             self.register_buffer(name, vector)
         self.train(False)
 

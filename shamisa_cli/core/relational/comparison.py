@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +15,7 @@ from PIL import Image
 from shamisa_cli.core.errors import ImageError, SettingError
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, decode
-from shamisa_cli.core.networks.scoring_network import RelationalModel
-from shamisa_cli.core.networks.windows import relate
-from shamisa_cli.core.records import NOT_A_NUMBER, ErrorRecord
+from shamisa_cli.core.records import NOT_A_NUMBER, ErrorRecord, ModelIdentity
 from shamisa_cli.core.relational.records import AXES, DIFFERENT_SIZE, MAPS, OVERALL, Candidate
 
 DECIMALS = 4
@@ -31,8 +30,35 @@ ImageSource = Path | Pixels
 Maps = npt.NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class PairResult:
+    """What the networks make of a pair (a, b).
+
+    Attributes:
+        maps: (9, ⌈H/8⌉, ⌈W/8⌉) float32, as `MAPS` names them; positive where b has more.
+        score: −100…100; negative: b is worse; exactly 0 for equal pictures.
+    """
+
+    maps: Maps
+    score: float
+
+
+class Comparer(Protocol):
+    """A model that relates two pictures, whichever library computes it."""
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """Name and revision of the model."""
+
+    def relate(self, a: Pixels, b: Pixels) -> PairResult:
+        """Signed maps and a score of two pictures, sRGB (H, W, 3) uint8 of one size.
+
+        Swapping a and b flips every sign exactly; equal pictures give 0 everywhere.
+        """
+
+
 def compare_with(
-    network: RelationalModel,
+    comparer: Comparer,
     reference: ComparedImage,
     candidates: Iterable[tuple[str, ImageSource]],
     *,
@@ -43,7 +69,7 @@ def compare_with(
     """Compare each candidate with one reference, in the order given; two pictures are in memory at a time.
 
     Args:
-        network: in evaluation mode.
+        comparer: the model.
         reference: has been read.
         candidates: name and file or array of each.
         resize: resample candidates of another size to the reference's; otherwise their record has an error.
@@ -61,14 +87,14 @@ def compare_with(
         except DifferentSizeError as error:
             yield _uncompared(name, reference.name, ErrorRecord(DIFFERENT_SIZE, str(error)))
         else:
-            record = _compared(network, reference, candidate)
+            record = _compared(comparer, reference, candidate)
             if watch is not None and record.score is not None:
                 watch(record, reference.pixels, candidate.pixels)
             yield record
 
 
 def compare_pairs(
-    network: RelationalModel,
+    comparer: Comparer,
     pairs: Iterable[tuple[Path, Path]],
     *,
     resize: bool = False,
@@ -86,12 +112,12 @@ def compare_pairs(
             yield _uncompared(str(version), str(original), ErrorRecord.of(error))
             continue
         yield from compare_with(
-            network, reference, [(str(version), version)], resize=resize, max_pixels=max_pixels, watch=watch
+            comparer, reference, [(str(version), version)], resize=resize, max_pixels=max_pixels, watch=watch
         )
 
 
-def _compared(network: RelationalModel, reference: ComparedImage, candidate: ComparedImage) -> Candidate:
-    relation = relate(network, reference.pixels, candidate.pixels)
+def _compared(comparer: Comparer, reference: ComparedImage, candidate: ComparedImage) -> Candidate:
+    relation = comparer.relate(reference.pixels, candidate.pixels)
     if not (math.isfinite(relation.score) and np.isfinite(relation.maps).all()):
         return _uncompared(candidate.name, reference.name, not_finite_error(candidate.name))
     maps = dict(zip(MAPS, relation.maps, strict=True))
@@ -182,16 +208,3 @@ def at_size_of(side: ComparedImage, reference: ComparedImage, *, resize: bool) -
         )
     resampled = Image.fromarray(side.pixels).resize((width, height), Image.Resampling.LANCZOS)
     return replace(side, pixels=np.asarray(resampled))
-
-
-@dataclass(frozen=True)
-class PairResult:
-    """What the networks make of a pair (a, b).
-
-    Attributes:
-        maps: (9, ⌈H/8⌉, ⌈W/8⌉) float32, as `network.MAPS` names them; positive where b has more.
-        score: −100…100; negative: b is worse; exactly 0 for equal pictures.
-    """
-
-    maps: Maps
-    score: float

@@ -8,18 +8,17 @@ from dataclasses import dataclass
 
 from shamisa_cli.core.errors import ImageError
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
-from shamisa_cli.core.networks.scoring_network import RelationalModel
-from shamisa_cli.core.networks.windows import relate
-from shamisa_cli.core.records import ErrorRecord
+from shamisa_cli.core.records import ErrorRecord, ModelIdentity
 from shamisa_cli.core.relational.comparison import (
     ComparedImage,
+    Comparer,
     DifferentSizeError,
     ImageSource,
     at_size_of,
     not_finite_error,
     read_image,
 )
-from shamisa_cli.core.relational.records import DIFFERENT_SIZE, ComparedModel, Ranked, Ranking
+from shamisa_cli.core.relational.records import DIFFERENT_SIZE, Ranked, Ranking
 
 Scores = Sequence[Sequence[float]]
 
@@ -40,8 +39,7 @@ class _RankedImage:
 
 
 def rank_pictures(
-    network: RelationalModel,
-    model: ComparedModel,
+    comparer: Comparer,
     pictures: Sequence[tuple[str, ImageSource]],
     *,
     resize: bool = False,
@@ -54,8 +52,7 @@ def rank_pictures(
     the pictures were named. Three pictures are in memory at a time, since files are decoded again for each pair.
 
     Args:
-        network: in evaluation mode.
-        model: what the ranking says it was made with.
+        comparer: the model.
         pictures: name and file or array of each.
         resize: resample pictures of another size to the first one's; otherwise they are not ranked.
         max_pixels: larger files are refused.
@@ -70,10 +67,10 @@ def rank_pictures(
     for i, entrant in enumerate(entrants[:-1]):
         left = entrant.read(first, max_pixels)
         for j in range(i + 1, len(entrants)):
-            score = relate(network, left.pixels, entrants[j].read(first, max_pixels).pixels).score
+            score = comparer.relate(left.pixels, entrants[j].read(first, max_pixels).pixels).score
             scores[i][j], scores[j][i] = score, -score
             advance(1)
-    return _ranking(entrants, scores, errors, model)
+    return _ranking(entrants, scores, errors, comparer.identity)
 
 
 def mean_scores(scores: Scores) -> list[float]:
@@ -106,7 +103,7 @@ def _admitted(
 
 
 def _ranking(
-    entrants: Sequence[_RankedImage], scores: list[list[float]], errors: Sequence[Ranked], model: ComparedModel
+    entrants: Sequence[_RankedImage], scores: list[list[float]], errors: Sequence[Ranked], model: ModelIdentity
 ) -> Ranking:
     means = mean_scores(scores)
     if not all(map(math.isfinite, means)):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from shamisa_cli.core.groups import GROUPS
-from shamisa_cli.core.records import ErrorRecord
+from shamisa_cli.core.records import ErrorRecord, ModelIdentity
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,18 +52,6 @@ STRIDE = 8
 MAPS: tuple[str, ...] = (*TARGETS, OVERALL)
 """The signed maps in order: seven groups, saturation, and the overall change. Positive says of the second picture:
 blurrier, brighter, more contrast, more saturated; more of that fault (colour, compression, noise, spatial); worse."""
-
-
-@dataclass(frozen=True)
-class ComparedModel:
-    """Which model compared: its name and revision."""
-
-    name: str
-    revision: str
-
-    def to_json(self) -> dict[str, str]:
-        """The record as JSON values."""
-        return {"name": self.name, "revision": self.revision}
 
 
 @dataclass(frozen=True)
@@ -128,14 +116,14 @@ class Comparison:
 
     reference: str
     candidates: tuple[Candidate, ...]
-    model: ComparedModel
+    model: ModelIdentity
 
     def to_json(self) -> dict[str, Any]:
         """What `shamisa compare --format json` prints."""
         return comparison_json(self.candidates, self.model)
 
 
-def comparison_json(candidates: Iterable[Candidate], model: ComparedModel) -> dict[str, Any]:
+def comparison_json(candidates: Iterable[Candidate], model: ModelIdentity) -> dict[str, Any]:
     """The whole document of any number of candidates, each with its own reference."""
     listed = list(candidates)
     return {
@@ -212,7 +200,7 @@ class Ranking:
 
     pictures: tuple[Ranked, ...]
     scores: tuple[tuple[float, ...], ...]
-    model: ComparedModel
+    model: ModelIdentity
 
     @property
     def contradictions(self) -> int:

@@ -44,7 +44,7 @@ class ScoreSource:
     def of_model(cls, model: ModelIdentity, probe: Probe) -> ScoreSource:
         """The scorer that a run uses."""
         # Through JSON, as the file's will be: tuples become lists.
-        preprocessing = json.loads(json.dumps(dict(model.preprocessing)))
+        preprocessing = json.loads(json.dumps(dict(model.preprocessing or {})))
         return cls(model.name, model.revision, _fingerprint(probe), preprocessing)
 
     def matches(self, other: ScoreSource) -> bool:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from shamisa_cli.core.atomic import replacing
+from shamisa_cli.core.extras import needs_pytorch
 from shamisa_cli.core.map_images import (
     BACKGROUND,
     FAINT_INK,
@@ -23,10 +24,8 @@ from shamisa_cli.core.map_images import (
     tinted,
 )
 from shamisa_cli.core.models.loading import Model
-from shamisa_cli.core.networks.score_maps import split_score
 from shamisa_cli.core.records import ImageRecord
 from shamisa_cli.core.scoring.score_map import Map, ScoreMap
-from shamisa_cli.core.scoring.scorer import require_probe
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -120,6 +119,9 @@ class MapWriter:
     """
 
     def __init__(self, model: Model, folder: Path, pictures: Sequence[Path], *, watch: MapWatch | None = None) -> None:
+        with needs_pytorch("score maps"):
+            from shamisa_cli.core.networks.score_maps import split_model_score
+        self._split = split_model_score
         self._model = model
         self._folder = folder
         self._names = map_names(pictures)
@@ -128,7 +130,7 @@ class MapWriter:
     def __call__(self, record: ImageRecord, pixels: npt.NDArray[np.uint8]) -> None:
         """Write the map of one scored picture; the file appears when it is complete."""
         assert record.score is not None
-        score_map = split_score(self._model.network, require_probe(self._model), pixels)
+        score_map = self._split(self._model, pixels)
         picture = render(pixels, score_map, title=Path(record.path).name, score=record.score)
         with replacing(self._folder / self._names[record.path]) as temporary:
             picture.save(temporary, format="PNG")

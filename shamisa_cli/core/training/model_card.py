@@ -7,17 +7,20 @@ from pathlib import Path
 
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec
-from shamisa_cli.core.models.folder import ModelFolder, save_model
-from shamisa_cli.core.models.relational_files import RelationalFolder, save_relational
+from shamisa_cli.core.models.folder import ModelFolder
 from shamisa_cli.core.networks.backbones import Backbone
+from shamisa_cli.core.networks.model_folders import save_encoder, save_networks
 from shamisa_cli.core.networks.scoring_network import RelationalModel
+from shamisa_cli.core.relational.shape import RelationalConfig
 from shamisa_cli.core.training.metrics import read_metrics
 from shamisa_cli.core.training.pretraining.config import TrainingConfig
 from shamisa_cli.core.training.relational.config import RelationalTrainingConfig
 from shamisa_cli.core.training.run_folder import RunFolder, RunRecord
 
 
-def save_trained_encoder(run: RunFolder, record: RunRecord, backbone: Backbone, *, seconds: float) -> ModelFolder:
+def save_trained_encoder(
+    run: RunFolder, record: RunRecord, backbone: Backbone, *, seconds: float
+) -> ModelFolder[EncoderConfig]:
     """Write RUN/model: the encoder without projector and without a probe.
 
     Args:
@@ -27,7 +30,7 @@ def save_trained_encoder(run: RunFolder, record: RunRecord, backbone: Backbone, 
         seconds: time spent in steps, over all resumptions.
     """
     config = _settings(record)
-    return save_model(
+    return save_encoder(
         run.model,
         EncoderConfig(config.architecture, feature_spec(config, backbone), backbone.preprocessing),
         {name: value.detach().cpu().contiguous() for name, value in backbone.state_dict().items()},
@@ -102,7 +105,7 @@ def _origin(record: RunRecord) -> str:
 
 def save_trained_networks(
     run: RunFolder, record: RunRecord, model: RelationalModel, *, seconds: float
-) -> RelationalFolder:
+) -> ModelFolder[RelationalConfig]:
     """Write RUN/model, with run.json, metrics.jsonl and the curves beside the weights.
 
     Args:
@@ -114,7 +117,7 @@ def save_trained_networks(
     for log in (run.record, run.metrics, run.curves):
         if log.is_file():
             _copy(log, run.model / log.name)
-    return save_relational(
+    return save_networks(
         run.model,
         model.config,
         model.state_dict(),

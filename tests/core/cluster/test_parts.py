@@ -23,6 +23,7 @@ from shamisa_cli.core.cluster.sources import Sources, find_sources
 from shamisa_cli.core.cluster.store import Store, open_parts
 from shamisa_cli.core.errors import ModelError, ShamisaError
 from shamisa_cli.core.models.loading import Model
+from shamisa_cli.core.records import ModelIdentity
 from shamisa_cli.core.scoring.feature_formats import FileStamp
 from shamisa_cli.core.scoring.feature_table import load_features
 from shamisa_cli.core.scoring.pipeline import embed_files, score_files
@@ -317,7 +318,7 @@ def test_parts_of_a_model_that_was_renamed_are_read_together(model: Model, photo
     first, second = split_into_parts(find_sources([photos]), 2)
     for kind in (ScoreRows, FeatureRows):
         for part, name in ((first, "before"), (second, "after")):
-            write_part(part, kind(replace(model, name=name), "model"), store)
+            write_part(part, kind(replace(model, identity=ModelIdentity(name, model.revision)), "model"), store)
         assert open_parts(store.address).count_rows() == (13 if kind is ScoreRows else 12)
     (tmp_path / "out" / first.name).write_bytes(b"PAR1 and then nothing")
     with pytest.raises(ModelError, match=f"{first.name} .* is damaged"):

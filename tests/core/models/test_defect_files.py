@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.groups import GROUPS
-from shamisa_cli.core.models.folder import load_defects, load_probe, read_model, save_defects, save_model, save_probe
+from shamisa_cli.core.models.folder import ModelFolder, save_defects, save_probe
 from shamisa_cli.core.models.hub import FOLDER_FILES
 from shamisa_cli.core.models.loading import load_model
+from shamisa_cli.core.models.probe_files import read_defects, read_probe
+from shamisa_cli.core.networks.model_folders import save_encoder
 from shamisa_cli.core.probe.defects import DefectProbe
 from shamisa_cli.core.probe.intervals import Interval
 from shamisa_cli.core.probe.ridge import Probe
@@ -34,7 +37,7 @@ def defects(model_folder: Path) -> DefectProbe:
         feature_mean=rng.normal(size=LENGTH),
         feature_scale=rng.uniform(0.5, 2, LENGTH),
         floor=rng.uniform(0, 1, 7),
-        encoder_fingerprint=read_model(model_folder).fingerprint,
+        encoder_fingerprint=ModelFolder.open(model_folder, EncoderConfig).fingerprint,
     )
 
 
@@ -49,7 +52,7 @@ def test_what_was_saved_tells_the_same(model_folder: Path, defects: DefectProbe)
 
 
 def test_a_model_without_them_tells_none(model_folder: Path) -> None:
-    assert load_defects(model_folder) is None
+    assert read_defects(model_folder) is None
     assert load_model(str(model_folder), device="cpu").defects is None
 
 
@@ -68,7 +71,7 @@ def test_those_of_another_encoder_are_refused(
 ) -> None:
     with pytest.raises(ModelError, match="fitted on encoder c0ffee"):
         save_defects(model_folder, replace(defects, encoder_fingerprint="c0ffee" + "0" * 58))
-    assert load_defects(model_folder) is None
+    assert read_defects(model_folder) is None
     save_defects(model_folder, defects)
     edit_json(model_folder / "defects.json", encoder_fingerprint="c0ffee" + "0" * 58)
     with pytest.raises(ModelError, match="fitted on encoder c0ffee"):
@@ -84,21 +87,21 @@ def test_a_record_that_makes_no_sense_is_refused(
     save_defects(model_folder, defects)
     edit_json(model_folder / "defects.json", **changes)
     with pytest.raises(ModelError, match="defects"):
-        load_defects(model_folder)
+        read_defects(model_folder)
 
 
 def test_a_new_encoder_in_the_folder_leaves_none(
     model_folder: Path, defects: DefectProbe, encoder_state: Mapping[str, Any]
 ) -> None:
     save_defects(model_folder, defects)
-    config = read_model(model_folder).encoder
-    save_model(model_folder, config, encoder_state, name="next", card="# next", origin="test")
-    assert load_defects(model_folder) is None
+    config = ModelFolder.open(model_folder, EncoderConfig).config
+    save_encoder(model_folder, config, encoder_state, name="next", card="# next", origin="test")
+    assert read_defects(model_folder) is None
 
 
 def test_an_interval_survives_the_disk_to_the_last_digit(probe: Probe, tmp_path: Path) -> None:
     save_probe(tmp_path, replace(probe, interval=INTERVAL))
-    found = load_probe(tmp_path).interval
+    found = read_probe(tmp_path).interval
     assert found is not None
     np.testing.assert_array_equal(found.at, INTERVAL.at)
     np.testing.assert_array_equal(found.spread, INTERVAL.spread)
@@ -110,7 +113,7 @@ def test_a_probe_from_before_there_were_intervals_still_loads(
 ) -> None:
     save_probe(tmp_path, replace(probe, interval=INTERVAL))
     edit_json(tmp_path / "probe.json", interval=...)
-    assert load_probe(tmp_path).interval is None
+    assert read_probe(tmp_path).interval is None
 
 
 @pytest.mark.parametrize(
@@ -123,10 +126,10 @@ def test_an_interval_that_makes_no_sense_is_refused(
     entries = json.loads((tmp_path / "probe.json").read_text())["interval"]
     edit_json(tmp_path / "probe.json", interval=entries | changes)
     with pytest.raises(ModelError):
-        load_probe(tmp_path)
+        read_probe(tmp_path)
     edit_json(tmp_path / "probe.json", interval=[1, 2])
     with pytest.raises(ModelError, match="'interval' must be an object"):
-        load_probe(tmp_path)
+        read_probe(tmp_path)
 
 
 def test_an_interval_of_a_score_rises_and_stays_on_the_scale(probe: Probe) -> None:

@@ -18,14 +18,9 @@ from hypothesis import strategies as st
 
 from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocessing
 from shamisa_cli.core.errors import ModelError
-from shamisa_cli.core.models.folder import (
-    ModelFolder,
-    encoder_fingerprint,
-    load_probe,
-    read_model,
-    save_model,
-    save_probe,
-)
+from shamisa_cli.core.models.folder import ModelFolder, model_fingerprint, save_probe
+from shamisa_cli.core.models.probe_files import read_probe
+from shamisa_cli.core.networks.model_folders import load_encoder, save_encoder
 from shamisa_cli.core.probe.ridge import Probe
 
 Edit = Callable[..., None]
@@ -78,7 +73,7 @@ def stub_folder(folder: Path, config: EncoderConfig = CONFIG) -> Path:
 
 
 def test_a_saved_encoder_comes_back_to_the_bit(model_folder: Path, encoder_state: Mapping[str, Any]) -> None:
-    encoder = read_model(model_folder).load_encoder()
+    encoder = load_encoder(ModelFolder.open(model_folder, EncoderConfig))
     assert encoder.config == CONFIG
     loaded = encoder.state()
     assert loaded.keys() == encoder_state.keys()
@@ -86,7 +81,7 @@ def test_a_saved_encoder_comes_back_to_the_bit(model_folder: Path, encoder_state
 
 
 def test_the_record_says_what_the_model_is(model_folder: Path) -> None:
-    model = read_model(model_folder)
+    model = ModelFolder.open(model_folder, EncoderConfig)
     assert (model.name, model.license, model.origin) == ("tiny", "Apache-2.0", "Random numbers.")
     assert (model_folder / "README.md").read_text() == "# tiny\n"
 
@@ -103,13 +98,13 @@ def test_the_json_is_readable_and_lists_the_hash_of_the_weights(model_folder: Pa
 def test_saving_twice_gives_the_same_fingerprint(
     model_folder: Path, tmp_path: Path, encoder_state: Mapping[str, Any]
 ) -> None:
-    again = save_model(tmp_path / "again", CONFIG, encoder_state, name="other name", card="", origin="")
-    assert again.fingerprint == read_model(model_folder).fingerprint
+    again = save_encoder(tmp_path / "again", CONFIG, encoder_state, name="other name", card="", origin="")
+    assert again.fingerprint == ModelFolder.open(model_folder, EncoderConfig).fingerprint
 
 
 def test_a_probe_comes_back_to_the_bit(tmp_path: Path, probe: Probe) -> None:
     save_probe(tmp_path / "probe", probe, trained_on="ten pictures", card="# a probe\n")
-    loaded = load_probe(tmp_path / "probe")
+    loaded = read_probe(tmp_path / "probe")
     for name in ("weights", "feature_mean", "feature_scale"):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(probe, name), strict=True)
     for name in ("bias", "alpha", "encoder_fingerprint"):
@@ -125,15 +120,15 @@ def test_a_probe_saved_into_its_model_leaves_the_model_as_it_is(model_folder: Pa
     save_probe(model_folder, probe)
     after = {path.name: path.read_bytes() for path in model_folder.iterdir()}
     assert before.items() <= after.items()
-    assert load_probe(model_folder).encoder_fingerprint == probe.encoder_fingerprint
+    assert read_probe(model_folder).encoder_fingerprint == probe.encoder_fingerprint
 
 
 def test_a_model_that_replaces_another_keeps_nothing_of_its_probe(
     model_folder: Path, encoder_state: Mapping[str, Any], probe: Probe
 ) -> None:
     save_probe(model_folder, probe)
-    assert load_probe(model_folder).bias == probe.bias
-    save_model(model_folder, CONFIG, encoder_state, name="one", card="", origin="")
+    assert read_probe(model_folder).bias == probe.bias
+    save_encoder(model_folder, CONFIG, encoder_state, name="one", card="", origin="")
     assert sorted(path.name for path in model_folder.iterdir()) == ["README.md", "config.json", "encoder.safetensors"]
 
 
@@ -149,7 +144,7 @@ def test_a_name_that_could_upset_a_terminal_is_not_saved(
     name: str, tmp_path: Path, encoder_state: Mapping[str, Any]
 ) -> None:
     with pytest.raises(ModelError, match="'name' must be a printable text"):
-        save_model(tmp_path / "m", CONFIG, encoder_state, name=name, card="", origin="")
+        save_encoder(tmp_path / "m", CONFIG, encoder_state, name=name, card="", origin="")
     assert list((tmp_path / "m").iterdir()) == []
 
 
@@ -157,7 +152,7 @@ def test_diverged_weights_are_not_saved(tmp_path: Path, encoder_state: Mapping[s
     name = "features.0.0.weight"
     broken = {**encoder_state, name: encoder_state[name] * float("nan")}
     with pytest.raises(ModelError, match=rf"'{name}' are not finite"):
-        save_model(tmp_path / "m", CONFIG, broken, name="m", card="", origin="")
+        save_encoder(tmp_path / "m", CONFIG, broken, name="m", card="", origin="")
     assert not (tmp_path / "m").exists()
 
 
@@ -169,10 +164,10 @@ def test_an_interruption_leaves_no_model_where_there_was_none(
 ) -> None:
     monkeypatch.setattr("shamisa_cli.core.models.manifest.write_manifest", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        save_model(tmp_path / "m", CONFIG, encoder_state, name="m", card="", origin="")
+        save_encoder(tmp_path / "m", CONFIG, encoder_state, name="m", card="", origin="")
     assert list((tmp_path / "m").iterdir()) == []
     with pytest.raises(ModelError, match="is not a shamisa model"):
-        read_model(tmp_path / "m")
+        ModelFolder.open(tmp_path / "m", EncoderConfig)
 
 
 def test_an_interruption_leaves_the_earlier_model_and_probe(
@@ -183,7 +178,7 @@ def test_an_interruption_leaves_the_earlier_model_and_probe(
     monkeypatch.setattr("shamisa_cli.core.models.manifest.write_manifest", interrupted)
     other = {name: value * 2 for name, value in encoder_state.items()}
     with pytest.raises(KeyboardInterrupt):
-        save_model(model_folder, CONFIG, other, name="new", card="new", origin="new")
+        save_encoder(model_folder, CONFIG, other, name="new", card="new", origin="new")
     with pytest.raises(KeyboardInterrupt):
         save_probe(model_folder, replace(probe, bias=9.0))
     assert sorted((path.name, path.read_bytes()) for path in model_folder.iterdir()) == before
@@ -199,7 +194,7 @@ def test_weights_take_their_name_before_the_record_does(
     order: list[str] = []
     rename = Path.replace
     monkeypatch.setattr(Path, "replace", lambda path, to: (order.append(Path(to).name), rename(path, to))[1])
-    save_model(tmp_path / "m", CONFIG, encoder_state, name="m", card="", origin="")
+    save_encoder(tmp_path / "m", CONFIG, encoder_state, name="m", card="", origin="")
     assert order == ["encoder.safetensors", "README.md", "config.json"]
 
 
@@ -212,7 +207,7 @@ def test_tampered_weights_are_refused_before_they_are_parsed(model_folder: Path)
     content[-1] ^= 1
     weights.write_bytes(content)
     with pytest.raises(ModelError, match=r"encoder\.safetensors is damaged or was altered: its SHA-256 begins"):
-        read_model(model_folder)
+        ModelFolder.open(model_folder, EncoderConfig)
 
 
 def test_a_pickle_in_place_of_weights_is_never_opened(model_folder: Path, tmp_path: Path, edit_json: Edit) -> None:
@@ -221,11 +216,11 @@ def test_a_pickle_in_place_of_weights_is_never_opened(model_folder: Path, tmp_pa
     weights = model_folder / "encoder.safetensors"
     weights.write_bytes(pickle.dumps(Bomb(proof)))
     with pytest.raises(ModelError, match="damaged or was altered"):
-        read_model(model_folder).load_encoder()
+        load_encoder(ModelFolder.open(model_folder, EncoderConfig))
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     edit_json(model_folder / "config.json", files={"encoder.safetensors": digest})
     with pytest.raises(ModelError, match="is not a whole safetensors file"):
-        read_model(model_folder).load_encoder()
+        load_encoder(ModelFolder.open(model_folder, EncoderConfig))
     assert not proof.exists()
 
 
@@ -245,14 +240,14 @@ def test_truncated_weights_with_a_matching_hash_are_refused(model_folder: Path, 
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     edit_json(model_folder / "config.json", files={"encoder.safetensors": digest})
     with pytest.raises(ModelError, match="is not a whole safetensors file"):
-        read_model(model_folder).load_encoder()
+        load_encoder(ModelFolder.open(model_folder, EncoderConfig))
 
 
 @pytest.mark.parametrize("missing", ["encoder.safetensors", "config.json"])
 def test_a_missing_file_is_named(model_folder: Path, missing: str) -> None:
     (model_folder / missing).unlink()
     with pytest.raises(ModelError, match=missing):
-        read_model(model_folder)
+        ModelFolder.open(model_folder, EncoderConfig)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
@@ -261,7 +256,7 @@ def test_a_pipe_in_place_of_a_file_does_not_hang_the_program(model_folder: Path)
         (model_folder / name).unlink()
         os.mkfifo(model_folder / name)
         with pytest.raises(ModelError, match=rf"{name} is missing or not a plain file"):
-            read_model(model_folder)
+            ModelFolder.open(model_folder, EncoderConfig)
 
 
 @pytest.mark.parametrize(
@@ -276,7 +271,7 @@ def test_a_list_that_leads_out_of_the_folder_or_to_a_pickle_is_refused(
     digest = hashlib.sha256(b"1234").hexdigest()
     edit_json(folder / "config.json", files={"encoder.safetensors": digest, name: digest})
     with pytest.raises(ModelError, match="only the names of safetensors files in the same folder"):
-        read_model(folder)
+        ModelFolder.open(folder, EncoderConfig)
 
 
 def test_every_listed_file_is_checked(tmp_path: Path, edit_json: Edit) -> None:
@@ -284,9 +279,9 @@ def test_every_listed_file_is_checked(tmp_path: Path, edit_json: Edit) -> None:
     digest = hashlib.sha256(b"1234").hexdigest()
     edit_json(folder / "config.json", files={"encoder.safetensors": digest, "more.safetensors": digest})
     with pytest.raises(ModelError, match=r"more\.safetensors is missing"):
-        read_model(folder)
+        ModelFolder.open(folder, EncoderConfig)
     (folder / "more.safetensors").write_bytes(b"1234")
-    assert read_model(folder).name == "stub"
+    assert ModelFolder.open(folder, EncoderConfig).name == "stub"
 
 
 @pytest.mark.parametrize(
@@ -311,7 +306,7 @@ def test_an_odd_record_is_refused_with_its_reason(
     folder = stub_folder(tmp_path / "m")
     edit_json(folder / "config.json", **changes)
     with pytest.raises(ModelError, match=sentence):
-        read_model(folder)
+        ModelFolder.open(folder, EncoderConfig)
 
 
 @pytest.mark.parametrize(
@@ -330,7 +325,7 @@ def test_a_record_that_is_no_json_object_is_refused(tmp_path: Path, content: byt
     folder = stub_folder(tmp_path / "m")
     (folder / "config.json").write_bytes(content)
     with pytest.raises(ModelError, match=sentence):
-        read_model(folder)
+        ModelFolder.open(folder, EncoderConfig)
 
 
 @given(key=st.sampled_from(["schema", "library_name", "name", "license", "origin", "encoder", "files"]), value=anything)
@@ -359,7 +354,7 @@ def test_whatever_stands_in_an_encoder_configuration_it_is_read_or_refused(
 
 def assert_read_or_refused(folder: Path) -> None:
     try:
-        model = read_model(folder)
+        model = ModelFolder.open(folder, EncoderConfig)
     except ModelError:
         return
     assert isinstance(model, ModelFolder)
@@ -376,9 +371,9 @@ def test_weights_of_another_architecture_are_refused_by_the_first_that_does_not_
         (extra, r"have 'classifier\.1\.weight'"),
         (reshaped, r"'features\.0\.0\.weight' has shape \(8, 3, 3, 3\), and \(32, 3, 3, 3\) is needed"),
     ):
-        save_model(tmp_path / "m", CONFIG, state, name="m", card="", origin="")
+        save_encoder(tmp_path / "m", CONFIG, state, name="m", card="", origin="")
         with pytest.raises(ModelError, match=sentence):
-            read_model(tmp_path / "m").load_encoder()
+            load_encoder(ModelFolder.open(tmp_path / "m", EncoderConfig))
 
 
 def test_weights_that_are_no_finite_floats_are_refused(
@@ -396,14 +391,14 @@ def test_weights_that_are_no_finite_floats_are_refused(
         digest = hashlib.sha256(weights.read_bytes()).hexdigest()
         edit_json(model_folder / "config.json", files={"encoder.safetensors": digest})
         with pytest.raises(ModelError, match=sentence):
-            read_model(model_folder).load_encoder()
+            load_encoder(ModelFolder.open(model_folder, EncoderConfig))
 
 
 def test_stages_the_architecture_does_not_have_are_refused(tmp_path: Path, encoder_state: Mapping[str, Any]) -> None:
     config = replace(CONFIG, features=FeatureSpec(stages=(40,)))
-    save_model(tmp_path / "m", config, encoder_state, name="m", card="", origin="")
+    save_encoder(tmp_path / "m", config, encoder_state, name="m", card="", origin="")
     with pytest.raises(ModelError, match=r"stages \(40,\), which mobilenet_v2 does not have"):
-        read_model(tmp_path / "m").load_encoder()
+        load_encoder(ModelFolder.open(tmp_path / "m", EncoderConfig))
 
 
 # --- probes ------------------------------------------------------------------------------------------------------
@@ -439,7 +434,7 @@ def test_odd_tensors_of_a_probe_are_refused(
     digest = hashlib.sha256((tmp_path / "probe.safetensors").read_bytes()).hexdigest()
     edit_json(tmp_path / "probe.json", files={"probe.safetensors": digest})
     with pytest.raises(ModelError, match=sentence):
-        load_probe(tmp_path)
+        read_probe(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -463,15 +458,15 @@ def test_an_odd_record_of_a_probe_is_refused(
     save_probe(tmp_path, probe)
     edit_json(tmp_path / "probe.json", **changes)
     with pytest.raises(ModelError, match=sentence):
-        load_probe(tmp_path)
+        read_probe(tmp_path)
 
 
 def test_a_folder_without_a_probe_says_so(model_folder: Path, tmp_path: Path, probe: Probe) -> None:
     with pytest.raises(ModelError, match="There is no probe in"):
-        load_probe(model_folder)
+        read_probe(model_folder)
     save_probe(tmp_path / "probe", probe)
     with pytest.raises(ModelError, match="holds a probe and no encoder"):
-        read_model(tmp_path / "probe")
+        ModelFolder.open(tmp_path / "probe", EncoderConfig)
 
 
 # --- fingerprints ------------------------------------------------------------------------------------------------
@@ -482,7 +477,7 @@ def test_a_folder_without_a_probe_says_so(model_folder: Path, tmp_path: Path, pr
 def test_an_encoder_configuration_survives_json(config: EncoderConfig) -> None:
     again = EncoderConfig.from_json(json.loads(json.dumps(config.to_json())))
     assert again == config
-    assert encoder_fingerprint(again, "0" * 64) == encoder_fingerprint(config, "0" * 64)
+    assert model_fingerprint(again, "0" * 64) == model_fingerprint(config, "0" * 64)
 
 
 @given(configs, configs, st.sampled_from(["0" * 64, "1" * 64]), st.sampled_from(["0" * 64, "1" * 64]))
@@ -491,12 +486,12 @@ def test_two_encoders_share_a_fingerprint_only_if_they_are_the_same(
     one: EncoderConfig, other: EncoderConfig, weights: str, other_weights: str
 ) -> None:
     same = (one, weights) == (other, other_weights)
-    assert (encoder_fingerprint(one, weights) == encoder_fingerprint(other, other_weights)) is same
+    assert (model_fingerprint(one, weights) == model_fingerprint(other, other_weights)) is same
 
 
 def test_a_whole_number_and_its_float_give_one_fingerprint() -> None:
     whole, fraction = (replace(CONFIG, features=FeatureSpec(scales=(one,))) for one in (1, 1.0))
-    assert encoder_fingerprint(whole, "0" * 64) == encoder_fingerprint(fraction, "0" * 64)
+    assert model_fingerprint(whole, "0" * 64) == model_fingerprint(fraction, "0" * 64)
 
 
 def test_the_fingerprint_is_the_hash_of_what_is_documented() -> None:
@@ -506,4 +501,4 @@ def test_the_fingerprint_is_the_hash_of_what_is_documented() -> None:
         '"scales":[1.0,0.5],"stages":[-1.0]},"preprocessing":{"mean":[0.485,0.456,0.406],"std":[0.229,0.224,0.225],'
         f'"version":1.0,"view_size":512.0}},"weights":"{"a" * 64}"}}'
     )
-    assert encoder_fingerprint(config, "a" * 64) == hashlib.sha256(text.encode()).hexdigest()
+    assert model_fingerprint(config, "a" * 64) == hashlib.sha256(text.encode()).hexdigest()

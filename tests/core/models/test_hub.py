@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from loopback_hub import LoopbackHub
 
-from shamisa_cli.core.models.folder import read_model
+from shamisa_cli.core.encoder.spec import EncoderConfig
+from shamisa_cli.core.models.folder import ModelFolder
 
 RESOLVE = """
 import json, sys
@@ -20,7 +21,7 @@ from shamisa_cli.core.models.resolver import resolve
 outcomes = []
 for name, offline in json.loads(sys.argv[1]):
     try:
-        outcomes.append(["folder", str(resolve(name, offline=offline))])
+        outcomes.append(["folder", str(resolve(name, offline=offline).path)])
     except ModelError as error:
         outcomes.append(["refused", str(error)])
 print(json.dumps(outcomes))
@@ -78,7 +79,10 @@ def test_a_branch_is_downloaded_whole_and_named_after_its_commit(
     assert kind == "folder"
     assert Path(folder).name == published["org/model"]
     assert content(Path(folder)) == {**content(saved_model), "README.md": b"# newer\n"}
-    assert read_model(Path(folder)).fingerprint == read_model(saved_model).fingerprint
+    assert (
+        ModelFolder.open(Path(folder), EncoderConfig).fingerprint
+        == ModelFolder.open(saved_model, EncoderConfig).fingerprint
+    )
 
 
 def test_an_earlier_commit_is_downloaded_as_it_was(

@@ -14,16 +14,17 @@ import numpy as np
 import pytest
 
 import shamisa_cli
+from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError
-from shamisa_cli.core.models.folder import read_model, save_probe
+from shamisa_cli.core.models.folder import ModelFolder, save_probe
 from shamisa_cli.core.models.loading import load_model
-from shamisa_cli.core.models.runtimes import choose_device
+from shamisa_cli.core.networks.model_folders import choose_device
 from shamisa_cli.core.probe.ridge import Probe
 
 
 def test_a_model_folder_without_a_probe_can_embed(model_folder: Path) -> None:
     model = load_model(str(model_folder), device="cpu")
-    fingerprint = read_model(model_folder).fingerprint
+    fingerprint = ModelFolder.open(model_folder, EncoderConfig).fingerprint
     assert (model.name, model.revision, model.encoder_fingerprint) == ("tiny", fingerprint[:12], fingerprint)
     assert model.probe is None
     features = model.encoder.embed(np.zeros((64, 48, 3), np.uint8))
@@ -53,7 +54,7 @@ def test_a_probe_of_another_encoder_is_refused_with_both_fingerprints(
         load_model(str(model_folder), probe=str(tmp_path / "foreign"))
     sentence = str(caught.value)
     assert "fitted on encoder c0ffee000000, and the encoder of tiny is" in sentence
-    assert read_model(model_folder).fingerprint[:12] in sentence
+    assert ModelFolder.open(model_folder, EncoderConfig).fingerprint[:12] in sentence
     assert "fit a probe for this one" in sentence
 
 
@@ -61,7 +62,7 @@ def test_other_preprocessing_makes_another_encoder(
     model_folder: Path, probe: Probe, edit_json: Callable[..., None]
 ) -> None:
     save_probe(model_folder, probe)
-    config = read_model(model_folder).encoder
+    config = ModelFolder.open(model_folder, EncoderConfig).config
     changed = replace(config, preprocessing=replace(config.preprocessing, view_size=256))
     edit_json(model_folder / "config.json", encoder=changed.to_json())
     with pytest.raises(ModelError, match="The probe was fitted on encoder"):

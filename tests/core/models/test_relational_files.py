@@ -15,8 +15,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from shamisa_cli.core.errors import ModelError
-from shamisa_cli.core.models.manifest import FOLDER_FILES, verify_folder
-from shamisa_cli.core.models.relational_files import load_relational, read_relational, save_relational
+from shamisa_cli.core.models.folder import ModelFolder
+from shamisa_cli.core.models.manifest import FOLDER_FILES, FolderFiles
+from shamisa_cli.core.networks.model_folders import load_networks, save_networks
 from shamisa_cli.core.networks.scoring_network import RelationalModel
 from shamisa_cli.core.relational.shape import RelationalConfig
 
@@ -38,7 +39,7 @@ def model() -> RelationalModel:
 def saved(model: RelationalModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Read-only by convention, see `folder`."""
     target = tmp_path_factory.mktemp("relational") / "model"
-    save_relational(target, CONFIG, model.state_dict(), name="tiny", card="# tiny\n", origin="Random numbers.")
+    save_networks(target, CONFIG, model.state_dict(), name="tiny", card="# tiny\n", origin="Random numbers.")
     return target
 
 
@@ -60,7 +61,7 @@ def change_weights(folder: Path, change: Callable[[dict[str, Tensor]], object]) 
 
 def test_what_was_saved_comes_back_frozen_and_says_the_same(folder: Path, model: RelationalModel) -> None:
     generator = torch.get_rng_state()
-    loaded = load_relational(folder)
+    loaded = load_networks(ModelFolder.open(folder, RelationalConfig))
     assert torch.equal(generator, torch.get_rng_state())
     assert loaded.config == CONFIG
     assert not loaded.training
@@ -76,11 +77,11 @@ def test_what_was_saved_comes_back_frozen_and_says_the_same(folder: Path, model:
 
 
 def test_the_record_names_the_model_and_lists_its_files(folder: Path) -> None:
-    found = read_relational(folder)
+    found = ModelFolder.open(folder, RelationalConfig)
     assert (found.name, found.license, found.origin) == ("tiny", "unknown", "Random numbers.")
     assert (folder / "README.md").read_text() == "# tiny\n"
     assert {path.name for path in folder.iterdir()} <= set(FOLDER_FILES)
-    verify_folder(folder)
+    FolderFiles(folder).verify()
     record = json.loads((folder / "relational.json").read_text())
     digest = hashlib.sha256((folder / "relational.safetensors").read_bytes()).hexdigest()
     assert record["files"] == {"relational.safetensors": digest}
@@ -90,11 +91,11 @@ def test_the_record_names_the_model_and_lists_its_files(folder: Path) -> None:
 def test_the_fingerprint_is_of_shape_and_weights_and_of_nothing_else(
     folder: Path, model: RelationalModel, tmp_path: Path
 ) -> None:
-    same = save_relational(tmp_path / "b", CONFIG, model.state_dict(), name="other", card="", origin="")
-    assert same.fingerprint == read_relational(folder).fingerprint
+    same = save_networks(tmp_path / "b", CONFIG, model.state_dict(), name="other", card="", origin="")
+    assert same.fingerprint == ModelFolder.open(folder, RelationalConfig).fingerprint
     state = model.state_dict()
     other = {name: value + 1 if index == 0 else value for index, (name, value) in enumerate(state.items())}
-    assert save_relational(tmp_path / "c", CONFIG, other, name="x", card="", origin="").fingerprint != same.fingerprint
+    assert save_networks(tmp_path / "c", CONFIG, other, name="x", card="", origin="").fingerprint != same.fingerprint
 
 
 def test_a_damaged_file_is_refused(folder: Path) -> None:
@@ -103,7 +104,7 @@ def test_a_damaged_file_is_refused(folder: Path) -> None:
     content[-1] ^= 1
     path.write_bytes(bytes(content))
     with pytest.raises(ModelError, match="damaged or was altered"):
-        load_relational(folder)
+        load_networks(ModelFolder.open(folder, RelationalConfig))
 
 
 def test_a_file_cut_short_is_refused_even_under_its_own_hash(folder: Path) -> None:
@@ -113,29 +114,29 @@ def test_a_file_cut_short_is_refused_even_under_its_own_hash(folder: Path) -> No
     record["files"]["relational.safetensors"] = hashlib.sha256(path.read_bytes()).hexdigest()
     (folder / "relational.json").write_text(json.dumps(record))
     with pytest.raises(ModelError, match="not a whole safetensors file"):
-        load_relational(folder)
+        load_networks(ModelFolder.open(folder, RelationalConfig))
 
 
 def test_a_missing_tensor_is_named(folder: Path) -> None:
     change_weights(folder, lambda state: state.pop(min(state)))
     with pytest.raises(ModelError, match=r"does not fit the networks .* is missing"):
-        load_relational(folder)
+        load_networks(ModelFolder.open(folder, RelationalConfig))
 
 
 def test_a_tensor_too_many_is_named(folder: Path) -> None:
     change_weights(folder, lambda state: state.update({"stranger": torch.zeros(2)}))
     with pytest.raises(ModelError, match="'stranger' does not belong there"):
-        load_relational(folder)
+        load_networks(ModelFolder.open(folder, RelationalConfig))
 
 
 def test_a_tensor_of_another_shape_or_type_is_named(folder: Path, model: RelationalModel) -> None:
     name = next(name for name, value in model.state_dict().items() if value.ndim == 4)
     change_weights(folder, lambda state: state.update({name: torch.zeros(2, 3)}))
     with pytest.raises(ModelError, match=rf"{name}.* \(2, 3\), and torch.float32"):
-        load_relational(folder)
+        load_networks(ModelFolder.open(folder, RelationalConfig))
     change_weights(folder, lambda state: state.update({name: model.state_dict()[name].long()}))
     with pytest.raises(ModelError, match=rf"{name}.*int64"):
-        load_relational(folder)
+        load_networks(ModelFolder.open(folder, RelationalConfig))
 
 
 def test_a_weight_that_is_no_number_is_refused_when_read_and_when_saved(
@@ -146,9 +147,9 @@ def test_a_weight_that_is_no_number_is_refused_when_read_and_when_saved(
     broken[name].view(-1)[0] = torch.nan
     change_weights(folder, lambda state: state.update({name: broken[name]}))
     with pytest.raises(ModelError, match=f"{name}.*not finite"):
-        load_relational(folder)
+        load_networks(ModelFolder.open(folder, RelationalConfig))
     with pytest.raises(ModelError, match=f"{name}.*not finite"):
-        save_relational(tmp_path / "new", CONFIG, broken, name="x", card="", origin="")
+        save_networks(tmp_path / "new", CONFIG, broken, name="x", card="", origin="")
     assert not list((tmp_path / "new").glob("*"))
 
 
@@ -171,9 +172,9 @@ def test_a_record_that_makes_no_sense_is_refused(
 ) -> None:
     edit_json(folder / "relational.json", **changes)
     with pytest.raises(ModelError, match=words):
-        load_relational(folder)
+        load_networks(ModelFolder.open(folder, RelationalConfig))
 
 
 def test_another_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no relational model: there is no relational\.json"):
-        load_relational(tmp_path)
+        load_networks(ModelFolder.open(tmp_path, RelationalConfig))

@@ -27,23 +27,23 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_bundled_models_are_listed_and_found_by_name(weights: Path) -> None:
     assert bundled() == ["shamisa-large", "shamisa-small"]
-    assert resolve("shamisa-small") == weights / "shamisa-small"
+    assert resolve("shamisa-small").path == weights / "shamisa-small"
 
 
 def test_a_folder_is_found_by_its_path(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mine = weights.parent / "mine"
     mine.mkdir()
     monkeypatch.setenv("HOME", str(weights.parent))
-    assert resolve("mine") == Path("mine")
-    assert resolve(str(mine)) == mine
-    assert resolve("~/mine") == mine
+    assert resolve("mine").path == Path("mine")
+    assert resolve(str(mine)).path == mine
+    assert resolve("~/mine").path == mine
 
 
 def test_a_bundled_name_goes_before_a_folder_unless_it_is_written_as_a_path(weights: Path) -> None:
     folder = weights.parent / "shamisa-small"
     folder.mkdir()
-    assert resolve("shamisa-small") == weights / "shamisa-small"
-    assert resolve("./shamisa-small").resolve() == folder
+    assert resolve("shamisa-small").path == weights / "shamisa-small"
+    assert resolve("./shamisa-small").path.resolve() == folder
 
 
 def test_an_unknown_name_gets_a_guess_the_list_and_the_ways_to_name_one(weights: Path) -> None:

@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError, SettingError
-from shamisa_cli.core.models.folder import read_model, save_model, save_probe
+from shamisa_cli.core.models.folder import ModelFolder, save_probe
 from shamisa_cli.core.models.loading import load_model
 from shamisa_cli.core.networks.export.export_model import add_graph
+from shamisa_cli.core.networks.model_folders import load_encoder, save_encoder
 from shamisa_cli.core.probe.ridge import Probe
 
 
@@ -63,11 +65,11 @@ def test_an_unknown_runtime_is_explained(exported: Path) -> None:
 
 def test_the_graph_is_listed_and_the_probe_stays_valid(model_folder: Path, probe: Probe) -> None:
     save_probe(model_folder, probe)
-    before = read_model(model_folder)
+    before = ModelFolder.open(model_folder, EncoderConfig)
     graph = add_graph(model_folder)
     listed = json.loads((model_folder / "config.json").read_text())["files"]
     assert listed["encoder.onnx"] == hashlib.sha256(graph.read_bytes()).hexdigest()
-    assert read_model(model_folder).fingerprint == before.fingerprint
+    assert ModelFolder.open(model_folder, EncoderConfig).fingerprint == before.fingerprint
     assert load_model(str(model_folder), device="cpu").probe is not None
     assert add_graph(model_folder).read_bytes() == graph.read_bytes()
 
@@ -97,9 +99,9 @@ def test_other_preprocessing_needs_another_graph(exported: Path, edit_json: Call
 
 
 def test_a_new_encoder_in_the_folder_takes_the_old_graph_away(exported: Path) -> None:
-    model = read_model(exported)
-    state = model.load_encoder().state()
-    save_model(exported, model.encoder, state, name="tiny", card="# tiny\n", origin="Random numbers.")
+    model = ModelFolder.open(exported, EncoderConfig)
+    state = load_encoder(model).state()
+    save_encoder(exported, model.config, state, name="tiny", card="# tiny\n", origin="Random numbers.")
     assert not (exported / "encoder.onnx").exists()
     assert load_model(str(exported), device="cpu").encoder.runtime == "torch"
 

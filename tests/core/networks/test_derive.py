@@ -8,27 +8,31 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError, SettingError
-from shamisa_cli.core.models.folder import read_model
+from shamisa_cli.core.models.folder import ModelFolder
 from shamisa_cli.core.networks.derive import derive
+from shamisa_cli.core.networks.model_folders import load_encoder
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
 
 
 def test_it_reads_fewer_places_with_the_same_weights(model_folder: Path, tmp_path: Path) -> None:
     made = derive(model_folder, tmp_path / "small", view_size=64, stages=(1,))
-    source = read_model(model_folder)
+    source = ModelFolder.open(model_folder, EncoderConfig)
     assert made.weights.read_bytes() == source.weights.read_bytes()
     assert made.fingerprint != source.fingerprint
-    assert made.encoder.preprocessing == replace(source.encoder.preprocessing, view_size=64)
-    assert made.encoder.features == replace(source.encoder.features, stages=(1,))
-    whole, part = (read_model(folder).load_encoder().embed(PIXELS) for folder in (model_folder, made.path))
+    assert made.config.preprocessing == replace(source.config.preprocessing, view_size=64)
+    assert made.config.features == replace(source.config.features, stages=(1,))
+    whole, part = (
+        load_encoder(ModelFolder.open(folder, EncoderConfig)).embed(PIXELS) for folder in (model_folder, made.path)
+    )
     assert np.allclose(part, np.concatenate([whole[:16], whole[16:32]]), atol=1e-6)
     assert "| features | 32 a picture |" in (made.path / "README.md").read_text()
 
 
 def test_nothing_but_the_name_changes_unless_asked_for(model_folder: Path, tmp_path: Path) -> None:
-    assert derive(model_folder, tmp_path / "same").encoder == read_model(model_folder).encoder
+    assert derive(model_folder, tmp_path / "same").config == ModelFolder.open(model_folder, EncoderConfig).config
 
 
 def test_what_exists_is_never_replaced(model_folder: Path, tmp_path: Path) -> None:

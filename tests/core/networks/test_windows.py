@@ -11,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
-from shamisa_cli.core.models.relational_files import load_relational
+from shamisa_cli.core.models.folder import ModelFolder
 from shamisa_cli.core.networks import windows
 from shamisa_cli.core.networks.distortion_network import MULTIPLE
+from shamisa_cli.core.networks.model_folders import load_networks
 from shamisa_cli.core.networks.scoring_network import RelationalModel
 from shamisa_cli.core.networks.windows import WINDOW_PIXELS, _windows, relate
 from shamisa_cli.core.relational.records import MAPS
+from shamisa_cli.core.relational.shape import RelationalConfig
 
 SMALLEST_WINDOW = 120_000
 HALO = 144
@@ -24,7 +26,7 @@ HALO = 144
 
 @pytest.fixture(scope="module")
 def model(relational_folder: Path) -> RelationalModel:
-    return load_relational(relational_folder)
+    return load_networks(ModelFolder.open(relational_folder, RelationalConfig))
 
 
 def pair(height: int, width: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -13,15 +13,16 @@ from PIL import Image, ImageFilter, ImageOps
 import shamisa_cli
 from shamisa_cli.core.errors import ImageError, InputNotFoundError, ModelError, SettingError
 from shamisa_cli.core.groups import GROUPS
-from shamisa_cli.core.models.loading import RelationalComparer, load_relational_model
+from shamisa_cli.core.models.loading import load_relational_model
+from shamisa_cli.core.records import ModelIdentity
 from shamisa_cli.core.relational import records
+from shamisa_cli.core.relational.comparison import Comparer
 from shamisa_cli.core.relational.ranking import mean_scores
-from shamisa_cli.core.relational.records import MAPS, Candidate, ComparedModel, Comparison, Ranked, Ranking
-from shamisa_cli.core.training.relational import ordered_sets
+from shamisa_cli.core.relational.records import MAPS, Candidate, Comparison, Ranked, Ranking
 
 
 @pytest.fixture(scope="module")
-def model(relational_folder: Path) -> RelationalComparer:
+def model(relational_folder: Path) -> Comparer:
     return load_relational_model(str(relational_folder), device="cpu")
 
 
@@ -38,8 +39,7 @@ def versions(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_light_names_are_those_of_the_networks() -> None:
-    assert records.AXES == ordered_sets.AXES
+def test_the_maps_are_those_of_groups_axes_and_the_whole() -> None:
     assert (*GROUPS, *records.AXES, records.OVERALL) == MAPS
     assert tuple(records.ENDS) == (*GROUPS, *records.AXES)
 
@@ -54,7 +54,7 @@ def test_records_and_pairing_import_nothing_heavy() -> None:
     assert shown.stdout.strip() == "[]"
 
 
-def test_each_candidate_has_score_means_and_maps(model: RelationalComparer, versions: Path) -> None:
+def test_each_candidate_has_score_means_and_maps(model: Comparer, versions: Path) -> None:
     found = shamisa_cli.compare(
         versions / "original.png", [versions / "blurred.png", str(versions / "copy.png")], model
     )
@@ -75,7 +75,7 @@ def test_each_candidate_has_score_means_and_maps(model: RelationalComparer, vers
     assert copy.verdict == "same"
 
 
-def test_swapping_the_files_flips_all_signs_exactly(model: RelationalComparer, versions: Path) -> None:
+def test_swapping_the_files_flips_all_signs_exactly(model: Comparer, versions: Path) -> None:
     ends = versions / "original.png", versions / "dark.png"
     forth, back = (shamisa_cli.compare(*order, model).candidates[0] for order in (ends, ends[::-1]))
     assert forth.score is not None
@@ -84,7 +84,7 @@ def test_swapping_the_files_flips_all_signs_exactly(model: RelationalComparer, v
     assert forth.overall == -(back.overall or 0)
 
 
-def test_arrays_are_compared_as_their_files_are(model: RelationalComparer, versions: Path) -> None:
+def test_arrays_are_compared_as_their_files_are(model: Comparer, versions: Path) -> None:
     arrays = [np.asarray(Image.open(versions / name)) for name in ("original.png", "dark.png", "blurred.png")]
     from_arrays = shamisa_cli.compare(arrays[0], arrays[1:], model)
     one_array = shamisa_cli.compare(arrays[0], arrays[1], model)
@@ -98,7 +98,7 @@ def test_arrays_are_compared_as_their_files_are(model: RelationalComparer, versi
         shamisa_cli.compare(arrays[0] / 255, arrays[1], model)
 
 
-def test_pictures_are_seen_upright_and_in_srgb(model: RelationalComparer, versions: Path) -> None:
+def test_pictures_are_seen_upright_and_in_srgb(model: Comparer, versions: Path) -> None:
     original = Image.open(versions / "original.png")
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -112,7 +112,7 @@ def test_pictures_are_seen_upright_and_in_srgb(model: RelationalComparer, versio
     assert grey.status == "ok"
 
 
-def test_bad_candidates_are_records_and_never_stop_the_rest(model: RelationalComparer, versions: Path) -> None:
+def test_bad_candidates_are_records_and_never_stop_the_rest(model: Comparer, versions: Path) -> None:
     (versions / "broken.png").write_bytes(b"no picture")
     named = [versions / name for name in ("broken.png", "small.png", "dark.png")]
     broken, small, dark = shamisa_cli.compare(versions / "original.png", named, model).candidates
@@ -129,7 +129,7 @@ def test_bad_candidates_are_records_and_never_stop_the_rest(model: RelationalCom
     assert resized.candidates[0].maps["overall"].shape == (9, 12)
 
 
-def test_what_cannot_be_done_at_all_raises(model: RelationalComparer, versions: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_done_at_all_raises(model: Comparer, versions: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"no picture")
     with pytest.raises(ImageError):
         shamisa_cli.compare(tmp_path / "broken.png", versions / "dark.png", model)
@@ -147,7 +147,7 @@ def test_a_relational_model_does_not_score_and_says_what_it_does(relational_fold
 
 
 def test_the_order_does_not_depend_on_how_pictures_are_named_and_equal_ones_share_a_rank(
-    model: RelationalComparer, versions: Path
+    model: Comparer, versions: Path
 ) -> None:
     named = [versions / name for name in ("dark.png", "original.png", "blurred.png", "copy.png")]
     ranking = shamisa_cli.rank(named, model)
@@ -166,7 +166,7 @@ def test_the_order_does_not_depend_on_how_pictures_are_named_and_equal_ones_shar
     assert ranking.pairs == 6
 
 
-def test_pictures_that_cannot_be_ranked_come_last(model: RelationalComparer, versions: Path) -> None:
+def test_pictures_that_cannot_be_ranked_come_last(model: Comparer, versions: Path) -> None:
     (versions / "broken.png").write_bytes(b"no picture")
     named = [versions / name for name in ("broken.png", "dark.png", "small.png", "original.png")]
     ranking = shamisa_cli.rank(named, model)
@@ -192,7 +192,7 @@ def test_mean_scores_are_the_least_squares_scale_of_the_table() -> None:
 def test_contradictions_are_pairs_against_the_order() -> None:
     pictures = tuple(Ranked(name, rank=rank, score=0.0) for rank, name in enumerate("abc", start=1))
     circle = ((0.0, -5.0, 2.0), (5.0, 0.0, -5.0), (-2.0, 5.0, 0.0))
-    assert Ranking(pictures, circle, ComparedModel("m", "r")).contradictions == 1
+    assert Ranking(pictures, circle, ModelIdentity("m", "r")).contradictions == 1
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from PIL import Image
 
 from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.probe.scale import linear_scale
-from shamisa_cli.core.records import ErrorRecord, ImageRecord
+from shamisa_cli.core.records import ErrorRecord, ImageRecord, ModelIdentity
 from shamisa_cli.core.scoring.gmad import Gmad, gmad, level_name
 from shamisa_cli.core.scoring.gmad_figure import COLOURS, draw_gmad, gmad_figure
 
@@ -29,7 +29,7 @@ B = [0.5, 1.0, 1.5, 4.5, 2.0, 2.5, 3.0, 3.5]
 
 
 def test_a_pair_comes_with_both_scores_both_places_and_what_people_said(model: Model) -> None:
-    other = replace(model, name="other")
+    other = replace(model, identity=ModelIdentity("other", model.revision))
     found = gmad((model, other), (records(A), records(B)), [10.0 + row for row in range(8)], levels=1)
     first = found.duels[0]
     assert (first.pair.defender, first.pair.attacker, first.level) == ("a", "b", "all")
@@ -73,7 +73,9 @@ def blue_and_orange(sheet: Image.Image) -> tuple[int, int]:
 
 
 def test_the_figure_shows_the_pictures_and_bars_as_long_as_the_scores(model: Model) -> None:
-    found = gmad((model, replace(model, name="other")), (records(A), records(B)), levels=1)
+    found = gmad(
+        (model, replace(model, identity=ModelIdentity("other", model.revision))), (records(A), records(B)), levels=1
+    )
     asked: list[str] = []
 
     def read(path: str) -> np.ndarray | None:

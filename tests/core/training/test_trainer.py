@@ -13,8 +13,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import SettingError, TrainingError
-from shamisa_cli.core.models.folder import read_model
+from shamisa_cli.core.models.folder import ModelFolder
+from shamisa_cli.core.networks.model_folders import load_encoder
 from shamisa_cli.core.training.metrics import read_metrics
 from shamisa_cli.core.training.model_card import save_trained_encoder
 from shamisa_cli.core.training.pretraining.batch_recipe import TrainingBatch
@@ -257,7 +259,7 @@ def test_a_finished_run_leaves_a_model_that_reads_every_stage(
     trainer = trained(config, tmp_path / "night-1", batches)
     run = RunFolder(tmp_path / "night-1")
     folder = save_trained_encoder(run, record_of(config), trainer.learner.backbone, seconds=3600)
-    encoder = read_model(folder.path).load_encoder()
+    encoder = load_encoder(ModelFolder.open(folder.path, EncoderConfig))
     assert encoder.config.features.stages == tuple(range(19))
     assert encoder.config.features.moments == ("mean", "std")
     state = trainer.learner.backbone.state_dict()

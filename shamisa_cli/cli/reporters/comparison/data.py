@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from typing import Any, TextIO
 
 from shamisa_cli.core.groups import GROUPS
-from shamisa_cli.core.records import ErrorRecord
-from shamisa_cli.core.relational.records import AXES, Candidate, ComparedModel, Ranking, comparison_json
+from shamisa_cli.core.records import ErrorRecord, ModelIdentity
+from shamisa_cli.core.relational.records import AXES, Candidate, Ranking, comparison_json
 
 COMPARISON_COLUMNS = (
     "path", "reference", "score", "overall", *GROUPS, *AXES, "width", "height", "status", "error_kind", "error",
@@ -17,18 +17,18 @@ COMPARISON_COLUMNS = (
 RANKING_COLUMNS = ("rank", "path", "score", "width", "height", "status", "error_kind", "error")
 
 
-def write_comparison_json(candidates: Iterable[Candidate], model: ComparedModel, stream: TextIO) -> None:
+def write_comparison_json(candidates: Iterable[Candidate], model: ModelIdentity, stream: TextIO) -> None:
     """One document: the model, all candidates, a summary."""
     _write_document(comparison_json(candidates, model), stream)
 
 
-def write_comparison_jsonl(candidates: Iterable[Candidate], model: ComparedModel, stream: TextIO) -> None:  # noqa: ARG001
+def write_comparison_jsonl(candidates: Iterable[Candidate], model: ModelIdentity, stream: TextIO) -> None:  # noqa: ARG001
     """A candidate a line, as they come."""
     for candidate in candidates:
         _write_line(candidate.to_json(), stream)
 
 
-def write_comparison_csv(candidates: Iterable[Candidate], model: ComparedModel, stream: TextIO) -> None:  # noqa: ARG001
+def write_comparison_csv(candidates: Iterable[Candidate], model: ModelIdentity, stream: TextIO) -> None:  # noqa: ARG001
     """A candidate a row, as they come; what is not known is an empty field."""
     table = csv.writer(stream, lineterminator="\n")
     table.writerow(COMPARISON_COLUMNS)

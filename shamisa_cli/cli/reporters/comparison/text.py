@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, TextIO
 from shamisa_cli.cli.console import printable, rich_on
 from shamisa_cli.cli.reporters.comparison.bars import BETTER, FAINT, NEUTRAL, WORSE, diverging_bar, score_style, signed
 from shamisa_cli.cli.reporters.text import FIRST_ROWS, LAST_ROWS, MAX_ROWS, counted, shortened, unreadable_table
-from shamisa_cli.core.relational.records import ENDS, FAULTS, Candidate, ComparedModel, comparison_summary
+from shamisa_cli.core.records import ModelIdentity
+from shamisa_cli.core.relational.records import ENDS, FAULTS, Candidate, comparison_summary
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -33,7 +34,7 @@ Row = tuple[str, str, float, str, str]
 """Words for the two ends, a signed value, and the colours of the two ends."""
 
 
-def write_comparison_text(candidates: Iterable[Candidate], model: ComparedModel, stream: TextIO) -> None:
+def write_comparison_text(candidates: Iterable[Candidate], model: ModelIdentity, stream: TextIO) -> None:
     """Lay everything out once all candidates have come; colours and limits apply on a terminal only."""
     console = rich_on(stream)
     for block in _blocks(list(candidates), model, console):
@@ -47,7 +48,7 @@ def changes(candidate: Candidate) -> list[tuple[str, float]]:
     return sorted(named, key=lambda change: -change[1])
 
 
-def _blocks(candidates: Sequence[Candidate], model: ComparedModel, console: Console) -> Iterator[RenderableType]:
+def _blocks(candidates: Sequence[Candidate], model: ModelIdentity, console: Console) -> Iterator[RenderableType]:
     from rich.text import Text
 
     compared = [candidate for candidate in candidates if candidate.score is not None]

@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
-from shamisa_cli.core.encoder.onnx_encoder import FINGERPRINT
+from shamisa_cli.core.encoder.onnx_encoder import CROPS, FEATURES, FINGERPRINT
 from shamisa_cli.core.encoder.spec import FeatureSpec, Preprocessing
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.networks.backbones import Backbone
 from shamisa_cli.core.networks.encoder import TorchEncoder
-from shamisa_cli.core.networks.export.graph_builder import CROPS, FEATURES, GraphBuilder
+from shamisa_cli.core.networks.export.graph_builder import GraphBuilder
 from shamisa_cli.core.networks.features import STD_EPSILON, wanted_stages
 from shamisa_cli.core.networks.layers import NormAct, PaddedConv2d
 

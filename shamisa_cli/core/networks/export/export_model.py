@@ -7,10 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from shamisa_cli.core.encoder.embedder import Embedder
+from shamisa_cli.core.encoder.onnx_encoder import OnnxEncoder
+from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models import manifest
-from shamisa_cli.core.models.folder import read_model
+from shamisa_cli.core.models.folder import ModelFolder
 from shamisa_cli.core.models.manifest import MODEL_GRAPH, MODEL_MANIFEST
+from shamisa_cli.core.networks.export.encoder_graph import export_graph
+from shamisa_cli.core.networks.model_folders import load_encoder
 
 TOLERANCE = 1e-3
 """How far features may lie apart, as a share of their norm; rounding makes some 1e-6."""
@@ -28,14 +32,11 @@ def add_graph(folder: Path) -> Path:
         SettingError: onnx or onnxruntime is not installed, or the encoder cannot be exported.
         OSError: the folder cannot be written.
     """
-    from shamisa_cli.core.encoder.onnx_encoder import OnnxEncoder
-    from shamisa_cli.core.networks.export.encoder_graph import export_graph
-
-    model = read_model(folder)
-    encoder = model.load_encoder("cpu")
+    model = ModelFolder.open(folder, EncoderConfig)
+    encoder = load_encoder(model)
     with manifest.replacing_together(folder, [MODEL_GRAPH, MODEL_MANIFEST]) as (graph, listing):
         graph.write_bytes(export_graph(encoder, model.weights, model.fingerprint))
-        _require_same(encoder, OnnxEncoder.load(model.encoder, graph, model.weights, model.fingerprint))
+        _require_same(encoder, OnnxEncoder.load(model.config, graph, model.weights, model.fingerprint))
         entries = manifest.read_manifest(folder / MODEL_MANIFEST)
         files = {**entries["files"], MODEL_GRAPH: manifest.sha256_of(graph)}
         manifest.write_manifest(listing, {**entries, "files": files})

@@ -23,10 +23,6 @@ IR_VERSION = 8
 """Of the file format that came with the opset, which older runtimes read too."""
 
 
-FEATURES = "features"
-CROPS = "crops"
-"""Outputs: the features (D,) of a picture and, where crops are read, (R, D) of each."""
-
 _ONNX_DTYPES = {"F32": "FLOAT", "F16": "FLOAT16"}
 
 

@@ -9,9 +9,11 @@ from typing import Any
 import torch
 
 from shamisa_cli.core.errors import ModelError
-from shamisa_cli.core.models.relational_files import load_relational
+from shamisa_cli.core.models.folder import ModelFolder
 from shamisa_cli.core.networks.initial_weights import initial_state
+from shamisa_cli.core.networks.model_folders import load_networks
 from shamisa_cli.core.networks.scoring_network import RelationalModel
+from shamisa_cli.core.relational.shape import RelationalConfig
 from shamisa_cli.core.training.batch_loader import prefetch, worker_items
 from shamisa_cli.core.training.curves import Panel
 from shamisa_cli.core.training.distributed import World
@@ -79,7 +81,7 @@ def start(config: RelationalTrainingConfig) -> RelationalModel:
     if config.init in ("imagenet", "none") or not folder.is_dir():
         weights = None if config.init == "none" else initial_state("mobilenet_v2", config.init)
         return RelationalModel(config.network, weights)
-    earlier = load_relational(folder)
+    earlier = load_networks(ModelFolder.open(folder, RelationalConfig))
     if earlier.config != config.network:
         raise ModelError(
             f"The model in {folder} has networks of another shape than the settings under network. Give it the same "

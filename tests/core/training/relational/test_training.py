@@ -16,7 +16,8 @@ import torch
 from PIL import Image
 
 from shamisa_cli.core.errors import ModelError, SettingError, TrainingError
-from shamisa_cli.core.models.relational_files import load_relational, read_relational
+from shamisa_cli.core.models.folder import ModelFolder
+from shamisa_cli.core.networks.model_folders import load_networks
 from shamisa_cli.core.networks.scoring_network import RelationalModel
 from shamisa_cli.core.overrides import with_overrides
 from shamisa_cli.core.relational.shape import RelationalConfig
@@ -107,10 +108,10 @@ def test_a_run_leaves_a_model_with_its_card_and_its_log(
     where = train_run(run, record, photos, photos[:1], on_step=seen.append)
     assert where == run.model
 
-    found = read_relational(run.model)
+    found = ModelFolder.open(run.model, RelationalConfig)
     assert (found.name, found.config) == ("night-1", config.network)
     assert "Relational training of 2 steps on 3 photographs" in found.origin
-    model = load_relational(run.model)
+    model = load_networks(ModelFolder.open(run.model, RelationalConfig))
     with torch.inference_mode():
         a, b = torch.rand(2, 1, 3, 64, 64)
         assert model(a, a)[1].item() == 0
@@ -141,7 +142,7 @@ def test_a_run_can_start_from_an_earlier_model(
     train_run(first, RunRecord(replace(config, steps=1), PHOTOGRAPHS), photos, [])
     going_on = replace(config, init=str(first.model), seed=5)
     state = trainer(going_on, tmp_path / "second", photos).learner.model.state_dict()
-    earlier = load_relational(first.model).state_dict()
+    earlier = load_networks(ModelFolder.open(first.model, RelationalConfig)).state_dict()
     assert all(torch.equal(state[name], value) for name, value in earlier.items())
     with pytest.raises(ModelError, match="networks of another shape"):
         trainer(replace(going_on, network=RelationalConfig(width=32)), tmp_path / "third", photos)

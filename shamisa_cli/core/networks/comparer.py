@@ -1,0 +1,30 @@
+"""The networks of a relational model as what `compare` and `rank` ask of a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from shamisa_cli.core.networks.scoring_network import RelationalModel
+from shamisa_cli.core.networks.windows import relate
+from shamisa_cli.core.records import ModelIdentity
+from shamisa_cli.core.relational.comparison import PairResult
+
+
+@dataclass(frozen=True)
+class RelationalComparer:
+    """A `Comparer` that computes with PyTorch.
+
+    Attributes:
+        identity: name and revision of the model.
+        network: frozen, in evaluation mode, on its device.
+    """
+
+    identity: ModelIdentity
+    network: RelationalModel
+
+    def relate(self, a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> PairResult:
+        """Signed maps and a score of two pictures, sRGB (H, W, 3) of one size; see `windows.relate`."""
+        return relate(self.network, a, b)
