@@ -24,10 +24,10 @@ from shamisa_cli.cli.protocol_report import (
 from shamisa_cli.core.errors import SettingError
 
 if TYPE_CHECKING:
+    from shamisa_cli.core.fitting.protocols import CrossEvaluation
     from shamisa_cli.core.models.loading import Model
     from shamisa_cli.core.probe.mos_table import MosTable
     from shamisa_cli.core.scoring.cache import Cache
-    from shamisa_cli.core.scoring.protocol_runs import CrossEvaluation
 
 CROSS_FIGURES = ("srcc", "plcc")
 
@@ -52,7 +52,7 @@ def prepare(
     if columns.subset is not None:
         raise SettingError("--subset-column breaks down the results of one table, and --cross has several.")
 
-    from shamisa_cli.core.scoring.protocol_runs import data_set_names, shared_pictures
+    from shamisa_cli.core.fitting.protocols import data_set_names, shared_pictures
 
     names = data_set_names(files)
     tables = dict(zip(names, _read_all(files, columns), strict=True))
@@ -93,7 +93,7 @@ def _across(
     cache: Cache | None,
     console: Console,
 ) -> Report:
-    from shamisa_cli.core.scoring.protocol_runs import evaluate_across
+    from shamisa_cli.core.fitting.protocols import evaluate_across
 
     run = evaluate_across(
         model,

@@ -16,7 +16,7 @@ from shamisa_cli.cli.mos_options import UNDEFINED
 
 if TYPE_CHECKING:
     from shamisa_cli.core.probe.mos_table import MosTable
-    from shamisa_cli.core.training.dynamics_records import StepAgreement
+    from shamisa_cli.core.probe.step_agreement import StepAgreement
 
 SCHEMA = 1
 PANEL = "A training run"
@@ -53,7 +53,6 @@ Limit = Annotated[
 
 def judge_run(
     run: Path,
-    mos: Path,
     table: MosTable,
     *,
     every: int,
@@ -62,18 +61,13 @@ def judge_run(
     device: str,
     jobs: int | None,
     console: Console,
-) -> list[StepAgreement]:
+) -> Sequence[StepAgreement]:
     """Judge the checkpoints, say what each gave, and draw them all.
 
-    Raises TrainingError, SettingError, InputNotFoundError and ModelError as `probe_checkpoints` does.
+    Raises TrainingError, SettingError, InputNotFoundError and ModelError as `evaluate_run` does.
     """
-    from shamisa_cli.core.models.runtimes import device_name
-    from shamisa_cli.core.training.dynamics import FIGURE_FILE, Benchmark, probe_checkpoints
-    from shamisa_cli.core.training.dynamics_figure import draw_agreements
-    from shamisa_cli.core.training.run_folder import RunFolder
+    from shamisa_cli.core.fitting.checkpoints import evaluate_run
 
-    folder = RunFolder(run)
-    benchmark = Benchmark.of(mos, table, limit=limit, seed=seed)
     with ExitStack() as stack:
         bars: list[Callable[[int], None]] = []
 
@@ -81,26 +75,23 @@ def judge_run(
             console.hint(f"{steps} steps to judge, on {pictures:,} pictures each.")
             bars.append(stack.enter_context(console.progress("Judging", steps * pictures)))
 
-        def judged(new: StepAgreement, known: list[StepAgreement]) -> None:
-            console.hint(f"step {new.step}: SRCC {_figure(new.median())}")
-            draw_agreements(folder.path / FIGURE_FILE, known)
-
-        agreements = probe_checkpoints(
-            folder,
-            benchmark,
+        found = evaluate_run(
+            run,
+            table,
             every=every,
-            device=device_name(device),
+            limit=limit,
+            seed=seed,
+            device=device,
             jobs=jobs,
             on_begin=begin,
-            on_picture=lambda count: bars[0](count),
-            on_step=judged,
+            on_image=lambda count: bars[0](count),
+            on_step=lambda new: console.hint(f"step {new.step}: SRCC {_figure(new.median())}"),
         )
-    missing = len(benchmark.table) - agreements[-1].pictures
+    missing = found.asked - found.read
     if missing:
-        console.warn(f"{missing:,} of the {len(benchmark.table):,} pictures could not be read and are left out.")
-    draw_agreements(folder.path / FIGURE_FILE, agreements)
-    console.hint(f"The picture of it is in {folder.path / FIGURE_FILE}.")
-    return agreements
+        console.warn(f"{missing:,} of the {found.asked:,} pictures could not be read and are left out.")
+    console.hint(f"The picture of it is in {found.figure}.")
+    return found.steps
 
 
 def write_json(stream: TextIO, run: Path, mos: Path, agreements: Sequence[StepAgreement]) -> None:

@@ -17,15 +17,6 @@ if TYPE_CHECKING:
 SCHEMA = 1
 
 
-def predictions(model: Model, records: Sequence[ImageRecord], lower_is_better: bool) -> Any:
-    """Predictions (n,) that rise with the human scores when model and people agree; not clipped as scores are."""
-    import numpy as np
-
-    values = np.array([record.mos for record in records if record.mos is not None], dtype=np.float64)
-    same = model.probe is not None and model.probe.scale.lower_is_better == lower_is_better
-    return values if same else -values
-
-
 def row(result: Evaluation) -> list[str]:
     from shamisa_cli.core.probe.protocol import FIGURES
 
@@ -43,7 +34,7 @@ def note(model: Model, logistic: bool) -> str:
 
 
 def document(
-    model: Model, mos: Path | None, results: Sequence[Evaluation], unreadable: Sequence[ImageRecord], logistic: bool
+    model: Model, mos: Path | None, results: Sequence[Evaluation], records: Sequence[ImageRecord], logistic: bool
 ) -> dict[str, Any]:
     from shamisa_cli.core.probe.metrics import CONFIDENCE
     from shamisa_cli.core.scoring.pipeline import describe_run
@@ -55,9 +46,7 @@ def document(
         "logistic": logistic,
         "confidence": CONFIDENCE,
         "results": [_result(result) for result in results],
-        "errors": [
-            {"path": record.path, **record.error.to_json()} for record in unreadable if record.error is not None
-        ],
+        "errors": [{"path": record.path, **record.error.to_json()} for record in records if record.error is not None],
     }
 
 

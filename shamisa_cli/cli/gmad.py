@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from shamisa_cli.core.models.loading import Model
     from shamisa_cli.core.probe.gmad import Contestant
     from shamisa_cli.core.records import ImageRecord
-    from shamisa_cli.core.scoring.cache import Cache
     from shamisa_cli.core.scoring.gmad import Gmad
 
 PANEL = "Against another model"
@@ -52,35 +50,14 @@ Levels = Annotated[
 
 def compete(
     models: tuple[Model, Model],
-    records: Sequence[ImageRecord],
+    records: tuple[Sequence[ImageRecord], Sequence[ImageRecord]],
     mos: Sequence[float] | None,
-    *,
     levels: int,
-    jobs: int | None,
-    cache: Cache | None,
-    console: Console,
 ) -> Gmad:
-    """Score the pictures of `records`, which the first model made, with the second, and find the pairs.
-
-    Raises ModelError and SettingError as `core.scoring.gmad.gmad` does.
-    """
+    """Find the pairs. Raises ModelError and SettingError as `core.scoring.gmad.gmad` does."""
     from shamisa_cli.core.scoring.gmad import gmad
 
-    theirs = scored(models[1], [Path(record.path) for record in records], jobs, cache, console)
-    return gmad(models, (records, theirs), mos, levels=levels)
-
-
-def scored(
-    model: Model, paths: Sequence[Path], jobs: int | None, cache: Cache | None, console: Console
-) -> list[ImageRecord]:
-    """The records of pictures, with a bar."""
-    from shamisa_cli.core.scoring.pipeline import score_files
-
-    with (
-        closing(score_files(model, paths, jobs=jobs, cache=cache)) as scoring,
-        console.progress("Scoring", len(paths)) as advance,
-    ):
-        return [_counted(record, advance) for record in scoring]
+    return gmad(models, records, mos, levels=levels)
 
 
 def check_figure(target: Path) -> None:
@@ -125,8 +102,3 @@ def write_gmad(stream: TextIO, found: Gmad) -> None:
     console.print(
         Text(f"\n a: {found.name('a')}, b: {found.name('b')}; {found.count:,} pictures", "dim"), soft_wrap=True
     )
-
-
-def _counted(record: ImageRecord, advance: Callable[[int], None]) -> ImageRecord:
-    advance(1)
-    return record

@@ -27,17 +27,11 @@ MosFile = Annotated[Path, typer.Option("--mos", metavar="FILE", rich_help_panel=
 OptionalMosFile = Annotated[
     Path | None,
     typer.Option(
-        "--mos", metavar="FILE", rich_help_panel=HUMAN_SCORES, show_default="needed but for --gmad", help=MOS_HELP
-    ),
-]
-OptionalMosFile = Annotated[
-    Path | None,
-    typer.Option(
         "--mos",
         metavar="FILE",
         rich_help_panel=HUMAN_SCORES,
         show_default=False,
-        help="A CSV file with a line of column names; pictures are relative to its folder.",
+        help=MOS_HELP,
     ),
 ]
 ImageColumn = Annotated[

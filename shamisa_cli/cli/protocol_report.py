@@ -13,10 +13,10 @@ from shamisa_cli.cli.console import Console
 
 if TYPE_CHECKING:
     from shamisa_cli.core.errors import ImageError
+    from shamisa_cli.core.fitting.protocols import ProtocolEvaluation
     from shamisa_cli.core.models.loading import Model
     from shamisa_cli.core.probe.mos_table import MosTable
     from shamisa_cli.core.scoring.cache import Cache
-    from shamisa_cli.core.scoring.protocol_runs import ProtocolEvaluation
 
 SCHEMA = 1
 DIFFERENCES = "features are |reference − picture|"
@@ -77,7 +77,7 @@ def report_one(
     model: Model, file: Path, table: MosTable, settings: Settings, cache: Cache | None, console: Console
 ) -> Report:
     """Run the protocol on one table."""
-    from shamisa_cli.core.scoring.protocol_runs import evaluate_by_protocol
+    from shamisa_cli.core.fitting.protocols import evaluate_by_protocol
 
     run = evaluate_by_protocol(
         model,

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from shamisa_cli.core.training.metrics import Metrics
+from typing import Protocol
 
 LINE_EVERY_STEPS = 50
 LINE_EVERY_SECONDS = 30.0
@@ -17,7 +14,26 @@ PACE_MEMORY = 0.9
 """How much of the estimate of a step's time is kept at each step."""
 
 Begin = Callable[[int], None]
-Show = Callable[["Metrics"], None]
+
+
+class Metrics(Protocol):
+    """What a step showed, as far as a person watches it."""
+
+    @property
+    def step(self) -> int: ...
+    @property
+    def total(self) -> float: ...
+    @property
+    def crops(self) -> int: ...
+    @property
+    def crops_per_s(self) -> float: ...
+    @property
+    def wait_share(self) -> float: ...
+    @property
+    def terms(self) -> Mapping[str, float]: ...
+
+
+Show = Callable[[Metrics], None]
 
 
 class Pace:

@@ -29,7 +29,7 @@ TORCH_FREE = (
     "core.scoring.gmad_figure",
     "core.scoring.heatmap",
     "core.scoring.pipeline",
-    "core.scoring.protocol_runs",
+    "core.fitting.protocols",
     "core.scoring.resumable",
     "core.scoring.serving",
 )

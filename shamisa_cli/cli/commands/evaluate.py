@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from enum import StrEnum
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import Annotated
 
 import typer
 
-from shamisa_cli.cli import cross_report, dynamics, evaluation_report, mos_options, options, protocol_report
+from shamisa_cli.cli import dynamics, mos_options, options, protocol_report
+from shamisa_cli.cli import evaluation_modes as modes
 from shamisa_cli.cli import gmad as duels
 from shamisa_cli.cli.console import Console, check_output
 from shamisa_cli.cli.errors import exit_code
-from shamisa_cli.core.errors import InputNotFoundError, SettingError
+from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 
-if TYPE_CHECKING:
-    from shamisa_cli.core.models.loading import Model
-    from shamisa_cli.core.probe.evaluation import Evaluation
-    from shamisa_cli.core.probe.mos_table import MosTable
-    from shamisa_cli.core.records import ImageRecord
-    from shamisa_cli.core.scoring.cache import Cache
-
 RESULTS = "Results"
-
-
-class Format(StrEnum):
-    """Forms of the result."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 def evaluate(
@@ -101,9 +86,9 @@ def evaluate(
         typer.Option(min=0, rich_help_panel=RESULTS, help="Seed of intervals and splits; with --run, also of --limit."),
     ] = 0,
     format: Annotated[
-        Format,
+        modes.Format,
         typer.Option("--format", "-f", rich_help_panel=RESULTS, help="For people, or JSON."),
-    ] = Format.TEXT,
+    ] = modes.Format.TEXT,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -146,84 +131,50 @@ def evaluate(
         check_output(output)
     anew = cross or reference_column is not None or protocol is mos_options.Protocol.PAPER
     _check_modes(mos, inputs, cross=cross, anew=anew, gmad=gmad, gmad_figure=gmad_figure, run=run)
-    if run is None and (every != 1 or limit is not None):
-        raise SettingError("--every and --limit choose what --run judges; name a training run with --run.")
-    if gmad is None and gmad_levels != 3:
-        raise SettingError("--gmad-levels is of --gmad; name another model with --gmad.")
-    if not anew and splits != 10:
-        raise SettingError("--splits are those of --protocol paper, --cross and --reference-column; give one of them.")
-    if run is not None and probe is not None:
-        raise SettingError("--run fits a regressor for each checkpoint; leave out --probe.")
-
-    from shamisa_cli.core.models.loading import load_model
-    from shamisa_cli.core.probe.mos_table import MIN_ROWS, read_mos_table
-
+    _check_unused(anew, run, gmad, every=every, limit=limit, levels=gmad_levels, splits=splits, probe=probe)
+    columns = protocol_report.Columns(image_column, mos_column, group_column, subset_column, reference_column)
+    machine = modes.Machine(model, probe, offline, device, runtime, jobs, cache, cache_dir, cache_size, console)
     if anew:
-        files = [Path(name) for name in inputs or []] if mos is None else [mos]
         settings = protocol_report.Settings(protocol, splits, seed, logistic, lower_is_better, jobs)
-        columns = protocol_report.Columns(image_column, mos_column, group_column, subset_column, reference_column)
-        prepared = cross_report.prepare(files, columns, settings, dmos or [], cross=cross, console=console)
-        loaded = load_model(model, offline=offline, device=device, runtime=runtime.value)
-        with options.open_cache(cache, cache_dir, cache_size, console) as known:
-            report = prepared(loaded, known)
-        with console.results(output) as stream:
-            if format is Format.JSON:
-                _write_json(stream, report.document)
-            else:
-                report.write(stream)
-        raise typer.Exit(exit_code(failed=0, unreadable=len(report.errors), skip_unreadable=skip_unreadable))
+        files = [Path(name) for name in inputs or []] if mos is None else [mos]
+        unreadable = modes.fit_anew(files, columns, settings, dmos or [], machine, format, output, cross=cross)
+        raise typer.Exit(exit_code(failed=0, unreadable=unreadable, skip_unreadable=skip_unreadable))
 
     if group_column is not None:
         raise SettingError("--group-column keeps groups together in random splits: give --protocol paper with it.")
     if dmos:
         raise SettingError("--dmos names some of the tables of --cross; for one table take --lower-is-better.")
-    table = None
-    if mos is not None:
-        table = read_mos_table(mos, image_column=image_column, mos_column=mos_column, subset_column=subset_column)
+    table = None if mos is None else columns.read(mos)
     if run is not None:
-        assert mos is not None
         assert table is not None
-        chosen = {"every": every, "limit": limit, "seed": seed, "device": device.value, "jobs": jobs}
-        agreements = dynamics.judge_run(run, mos, table, **chosen, console=console)
-        with console.results(output) as stream:
-            if format is Format.JSON:
-                dynamics.write_json(stream, run, mos, agreements)
-            else:
-                dynamics.write_table(stream, agreements)
+        modes.judge_checkpoints(run, table, machine, format, output, every=every, limit=limit, seed=seed)
         return
+    duel = None if gmad is None else modes.Duel(gmad, gmad_figure, gmad_levels)
+    judging = modes.Judging(lower_is_better, logistic is not False, seed)
+    unreadable = modes.judge_as_it_is(table, inputs, judging, duel, machine, format, output)
+    raise typer.Exit(exit_code(failed=0, unreadable=unreadable, skip_unreadable=skip_unreadable))
 
-    pictures = options.find_images(inputs, None, recursive=True) if table is None else table.paths
-    loaded = load_model(model, probe=probe, offline=offline, device=device, runtime=runtime.value, on_demand=cache)
-    rival = None
-    if gmad is not None:
-        rival = load_model(gmad, offline=offline, device=device, runtime=runtime.value, on_demand=cache)
-    with options.open_cache(cache, cache_dir, cache_size, console) as known:
-        needed = MIN_ROWS if table else 2 * gmad_levels
-        records = _scored(loaded, pictures, needed, jobs, known, console, in_table=table is not None)
-        found = None
-        if rival is not None:
-            marks = None if table is None else table.mos
-            settings_of_duel = {"levels": gmad_levels, "jobs": jobs, "cache": known, "console": console}
-            found = duels.compete((loaded, rival), records, marks, **settings_of_duel)
-    unreadable = [record for record in records if record.mos is None]
-    results: Sequence[Evaluation] = ()
-    if table is not None:
-        results = _judged(loaded, records, table, lower_is_better, logistic is not False, seed)
-    if found is not None and gmad_figure is not None:
-        duels.draw(gmad_figure, found, console)
-    with console.results(output) as stream:
-        if format is Format.JSON:
-            document = evaluation_report.document(loaded, mos, results, unreadable, logistic is not False)
-            if found is not None:
-                document["gmad"] = found.to_json()
-            _write_json(stream, document)
-        else:
-            if results:
-                figures = [evaluation_report.row(result) for result in results]
-                mos_options.write_figures(stream, figures, evaluation_report.note(loaded, logistic is not False))
-            if found is not None:
-                duels.write_gmad(stream, found)
-    raise typer.Exit(exit_code(failed=0, unreadable=len(unreadable), skip_unreadable=skip_unreadable))
+
+def _check_unused(
+    anew: bool,
+    run: Path | None,
+    gmad: str | None,
+    *,
+    every: int,
+    limit: int | None,
+    levels: int,
+    splits: int,
+    probe: str | None,
+) -> None:
+    """Raise SettingError for an option that would have no effect."""
+    if run is None and (every != 1 or limit is not None):
+        raise SettingError("--every and --limit choose what --run judges; name a training run with --run.")
+    if gmad is None and levels != 3:
+        raise SettingError("--gmad-levels is of --gmad; name another model with --gmad.")
+    if not anew and splits != 10:
+        raise SettingError("--splits are those of --protocol paper, --cross and --reference-column; give one of them.")
+    if run is not None and probe is not None:
+        raise SettingError("--run fits a regressor for each checkpoint; leave out --probe.")
 
 
 def _check_modes(
@@ -256,39 +207,3 @@ def _check_modes(
         )
     if gmad_figure is not None:
         duels.check_figure(gmad_figure)
-
-
-def _write_json(stream: TextIO, document: Mapping[str, Any]) -> None:
-    stream.write(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def _scored(
-    model: Model,
-    files: Sequence[Path],
-    needed: int,
-    jobs: int | None,
-    cache: Cache | None,
-    console: Console,
-    *,
-    in_table: bool,
-) -> list[ImageRecord]:
-    from shamisa_cli.core.probe.mos_table import too_few_images
-
-    records = duels.scored(model, files, jobs, cache, console)
-    mos_options.warn_of_unreadable(
-        console, [(record.path, record.error.message) for record in records if record.error is not None]
-    )
-    readable = sum(record.mos is not None for record in records)
-    if readable < needed:
-        raise InputNotFoundError(too_few_images(readable, len(files), needed, in_table=in_table))
-    return records
-
-
-def _judged(
-    model: Model, records: Sequence[ImageRecord], table: MosTable, lower_is_better: bool, logistic: bool, seed: int
-) -> Sequence[Evaluation]:
-    from shamisa_cli.core.probe.evaluation import evaluate_predictions as judge
-
-    table = table.take([row for row, record in enumerate(records) if record.mos is not None])
-    predictions = evaluation_report.predictions(model, records, lower_is_better)
-    return judge(predictions, table.mos, subsets=table.subsets, logistic=logistic, seed=seed)

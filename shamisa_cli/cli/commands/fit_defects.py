@@ -49,29 +49,19 @@ def fit_defects(
     if not (model / MODEL_MANIFEST).is_file():
         raise SettingError(f"{model} is no folder of a model; --model takes the folder that the defects go into.")
 
-    from shamisa_cli.core.images.discovery import discover
-    from shamisa_cli.core.models.card import replace_section
-    from shamisa_cli.core.models.folder import save_defects
-    from shamisa_cli.core.models.loading import load_model
-    from shamisa_cli.core.probe.defect_card import defects_section
-    from shamisa_cli.core.probe.defects import FOLDS
-    from shamisa_cli.core.training.probes.defects import fit_defects as fit
-    from shamisa_cli.core.training.probes.degraded import degrade_and_embed
+    from shamisa_cli.core.fitting.defects import fit_defects as fit
 
-    photos = discover(data)
-    loaded = load_model(str(model), device=device)
-    with console.progress("Degrading", len(photos)) as advance:
-        pictures = degrade_and_embed(loaded.encoder, photos, versions=versions, seed=seed, advance=advance)
-    with console.progress("Fitting", FOLDS + 1) as advance:
-        probe, accuracies = fit(pictures, loaded.encoder_fingerprint, seed=seed, advance=advance)
-    count = len(set(pictures.photo.tolist()))
-    save_defects(model, probe, trained_on=f"{len(pictures)} versions of {count} photographs")
-    section = defects_section(
-        accuracies, photos=count, pictures=len(pictures), command=command_text(context, "fit-defects")
+    fitted = fit(
+        model,
+        data,
+        versions=versions,
+        seed=seed,
+        device=device,
+        command=command_text(context, "fit-defects"),
+        progress=console.progress,
     )
-    replace_section(model, "defects", section)
     with console.results(None) as stream:
-        _write_table(stream, accuracies)
+        _write_table(stream, fitted.accuracies)
     console.hint(f"The defects are in {model}. See them with: shamisa score --model {model}")
 
 
@@ -80,14 +70,14 @@ def _write_table(stream: TextIO, accuracies: Sequence[DefectAccuracy]) -> None:
     from rich.console import Console as RichConsole
     from rich.table import Table
 
-    from shamisa_cli.core.probe.defect_card import HEADINGS, accuracy_rows
+    from shamisa_cli.core.probe.card import DEFECT_HEADINGS, accuracy_rows
 
     console = RichConsole(file=stream, highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console = RichConsole(file=stream, highlight=False, markup=False, emoji=False, width=100_000)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 1))
     table.add_column(" Group")
-    for heading in HEADINGS:
+    for heading in DEFECT_HEADINGS:
         table.add_column(heading, justify="right")
     for name, *figures in accuracy_rows(accuracies):
         table.add_row(f" {name}", *figures)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,25 +15,12 @@ from shamisa_cli.cli import mos_options, options
 from shamisa_cli.cli.command_text import command_text
 from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.errors import exit_code
-from shamisa_cli.core.errors import ModelError, SettingError
-from shamisa_cli.core.models.manifest import MODEL_MANIFEST, PROBE_MANIFEST
+from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from shamisa_cli.core.errors import ImageError
-    from shamisa_cli.core.models.card import Metric
-    from shamisa_cli.core.models.loading import Model
-    from shamisa_cli.core.probe.card import CardDetails
     from shamisa_cli.core.probe.intervals import Coverage
-    from shamisa_cli.core.probe.mos_table import MosTable
-    from shamisa_cli.core.probe.ordinal import OrdinalPairs
     from shamisa_cli.core.probe.protocol import ProtocolResult
-    from shamisa_cli.core.scoring.cache import Cache
-
-    Features = NDArray[np.float32]
 
 
 class Spacing(StrEnum):
@@ -150,24 +136,27 @@ def fit_probe(
     Exit codes: 0 fine; 2 nothing could be done; 3 some pictures could not be read.
     """
     console = Console()
-    _check_folder(output)
+    not_in_paper = {"--features": features, "--ordinal": ordinal, "--spacing even": spacing is Spacing.EVEN}
+    _refuse_in_paper(protocol, not_in_paper)
 
-    from shamisa_cli.core.models.card import replace_section, write_metadata
-    from shamisa_cli.core.models.folder import save_probe
+    from shamisa_cli.core.fitting.probe import ProbeSettings, require_probe_folder
+    from shamisa_cli.core.fitting.probe import fit_probe as fit
+    from shamisa_cli.core.images.discovery import discover
     from shamisa_cli.core.models.loading import load_model
-    from shamisa_cli.core.probe.card import SCATTER_NAME, CardDetails, probe_card, save_scatter
-    from shamisa_cli.core.probe.cross_dataset import SPACING, usual_logistic
-    from shamisa_cli.core.probe.intervals import calibrate, measure_coverage
     from shamisa_cli.core.probe.mos_table import read_mos_table
-    from shamisa_cli.core.probe.ordinal import OrdinalSettings
-    from shamisa_cli.core.probe.paper_protocol import fit_crops, require_paper_reading, run_paper_protocol
-    from shamisa_cli.core.probe.protocol import fit_final, random_splits, run_protocol
-    from shamisa_cli.core.probe.ridge import Probe
-    from shamisa_cli.core.probe.scale import mos_scale
 
-    paper = protocol is mos_options.Protocol.PAPER
-    if paper:
-        _refuse({"--features": features, "--ordinal": ordinal, "--spacing even": spacing is Spacing.EVEN})
+    settings = ProbeSettings(
+        protocol=protocol.value,
+        splits=splits,
+        seed=seed,
+        logistic=logistic,
+        lower_is_better=lower_is_better,
+        mos_range=None if mos_range is None else _range(mos_range),
+        spacing=None if spacing is None else spacing.value,
+        interval=interval,
+        ordinal_weight=ordinal_weight,
+    )
+    require_probe_folder(output)
     table = read_mos_table(
         mos,
         image_column=image_column,
@@ -175,95 +164,32 @@ def fit_probe(
         group_column=group_column,
         subset_column=subset_column,
     )
-    # Whatever can be found wrong is found before the pictures are embedded, which may take hours.
-    low, high = (float(table.mos.min()), float(table.mos.max())) if mos_range is None else _range(mos_range)
-    worst, best = (high, low) if lower_is_better else (low, high)
-    scale_of = partial(mos_scale, spacing.value if spacing else SPACING[protocol.value], worst=worst, best=best)
-    logistic = usual_logistic(protocol.value, table.groups) if logistic is None else logistic
-    random_splits(len(table), splits=splits, groups=table.groups)
-    photos = _ordinal_photos(ordinal)
-    weights = OrdinalSettings(ordinal_weight)
     loaded = load_model(model, offline=offline, device=device)
-    if paper:
-        require_paper_reading(loaded.encoder.config, model)
-
-    if features is None:
-        with options.open_cache(cache, cache_dir, cache_size, console) as known:
-            table, rows, errors = _embedded(loaded, table, paper, jobs, known, console)
-    else:
-        rows, errors = _stored(loaded, table, features, mos.parent)[:, None], []
-    ordinal_pairs = _observed(loaded, photos, seed, console)
-    with console.progress("Fitting", splits) as advance:
-        settings = {
-            "scale_of": scale_of,
-            "groups": table.groups,
-            "subsets": table.subsets,
-            "splits": splits,
-            "seed": seed,
-            "logistic": logistic,
-            "advance": advance,
-        }
-        scale = scale_of(table.mos)
-        positions = scale.position(table.mos)
-        if paper:
-            result = run_paper_protocol(rows, table.mos, **settings)
-            ridge = fit_crops(rows, positions, result.splits[0].alpha)
-        else:
-            result = run_protocol(rows[:, 0], table.mos, **settings, pairs=ordinal_pairs, ordinal=weights)
-            ridge = fit_final(rows[:, 0], positions, result, ordinal_pairs, weights)
-        probe = Probe.from_ridge(
-            ridge,
-            scale=scale,
-            encoder_fingerprint=loaded.encoder_fingerprint,
-            interval=calibrate(*result.held_out_pairs(positions), interval),
+    with options.open_cache(cache and features is None, cache_dir, cache_size, console) as known:
+        fitted = fit(
+            table,
+            output,
+            loaded,
+            settings,
+            features=features,
+            ordinal=discover(ordinal) if ordinal else (),
+            jobs=jobs,
+            cache=known,
+            command=command_text(context, "fit-probe"),
+            progress=console.progress,
         )
-    coverage = measure_coverage(
-        [(split.rows, split.position) for split in result.splits],
-        positions,
-        groups=table.groups,
-        level=interval,
-        seed=seed,
-    )
-    details = CardDetails(
-        data_name=mos.name,
-        count=len(table),
-        model_name=loaded.name,
-        command=command_text(context, "fit-probe"),
-        logistic=logistic,
-        grouped=table.groups is not None,
-        ordinal_photos=len(photos),
-        ordinal_weight=ordinal_weight,
-        coverage=coverage,
-        crops=loaded.encoder.config.features.crops if paper else None,
-    )
-    save_scatter(output / SCATTER_NAME, result, table.mos, data_name=mos.name)
-    trained_on = f"{len(table)} pictures of {mos.name}"
-    if (output / MODEL_MANIFEST).exists():
-        # The README.md there is the model's card: a section of it is the probe's.
-        save_probe(output, probe, trained_on=trained_on)
-        replace_section(output, "probe", probe_card(result, probe, details, level=2))
-    else:
-        save_probe(output, probe, trained_on=trained_on, card=probe_card(result, probe, details))
-    try:
-        write_metadata(output, _figures(result, details))
-    except ModelError as error:
-        console.warn(str(error))
-
+    mos_options.warn_of_unreadable(console, [(str(error.path), str(error)) for error in fitted.errors])
+    for warning in fitted.warnings:
+        console.warn(warning)
+    grouped = fitted.table.groups is not None
+    note = mos_options.protocol_note(fitted.result, protocol, logistic=fitted.logistic, grouped=grouped)
     with console.results(None) as stream:
-        note = mos_options.protocol_note(result, protocol, logistic=logistic, grouped=table.groups is not None)
-        mos_options.write_figures(stream, mos_options.protocol_rows(result, table), note + _measured(result, coverage))
+        rows = mos_options.protocol_rows(fitted.result, fitted.table)
+        mos_options.write_figures(stream, rows, note + _measured(fitted.result, fitted.coverage))
     with_model = "" if model == DEFAULT_MODEL else f"--model {shlex.quote(model)} "
     command = f"shamisa score {with_model}--probe {shlex.quote(str(output))}"
     console.hint(f"The probe is in {output}. Use it with: {command}")
-    raise typer.Exit(exit_code(failed=0, unreadable=len(errors), skip_unreadable=skip_unreadable))
-
-
-def _check_folder(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise SettingError(f"{folder} is a file; --output takes the name of a folder.")
-    known = any((folder / name).exists() for name in (MODEL_MANIFEST, PROBE_MANIFEST))
-    if folder.is_dir() and not known and any(folder.iterdir()):
-        raise SettingError(f"The folder {folder} holds other things than a probe. Name a new one with --output.")
+    raise typer.Exit(exit_code(failed=0, unreadable=len(fitted.errors), skip_unreadable=skip_unreadable))
 
 
 def _range(text: str) -> tuple[float, float]:
@@ -276,64 +202,11 @@ def _range(text: str) -> tuple[float, float]:
     return low, high
 
 
-def _refuse(given: Mapping[str, object]) -> None:
+def _refuse_in_paper(protocol: mos_options.Protocol, given: Mapping[str, object]) -> None:
     """Raise SettingError for the first of these options, by name, that was given beside the paper's protocol."""
     for option, value in given.items():
-        if value:
+        if value and protocol is mos_options.Protocol.PAPER:
             raise SettingError(f"{option} is not part of the paper's protocol. Leave it out, or leave out --protocol.")
-
-
-def _embedded(
-    model: Model, table: MosTable, crops: bool, jobs: int | None, cache: Cache | None, console: Console
-) -> tuple[MosTable, Features, Sequence[ImageError]]:
-    """The readable part of the table, its features (n, R, D), and why the rest is left out."""
-    from shamisa_cli.core.scoring.table_features import read_table
-
-    with console.progress("Embedding", len(table)) as advance:
-        read = read_table(model, table, crops=crops, jobs=jobs, cache=cache, advance=advance)
-    mos_options.warn_of_unreadable(console, [(str(error.path), str(error)) for error in read.errors])
-    return read.table, read.rows, read.errors
-
-
-def _ordinal_photos(inputs: list[Path] | None) -> list[Path]:
-    from shamisa_cli.core.images.discovery import discover
-
-    return discover(inputs) if inputs else []
-
-
-def _observed(model: Model, photos: list[Path], seed: int, console: Console) -> OrdinalPairs | None:
-    """Ordinal facts from the photographs; None where there are none."""
-    from shamisa_cli.core.training.probes.degraded import degraded_pairs
-
-    if not photos:
-        return None
-    with console.progress("Degrading", len(photos)) as advance:
-        return degraded_pairs(model.encoder, photos, seed=seed, advance=advance)
-
-
-def _stored(model: Model, table: MosTable, file: Path, folder: Path) -> Features:
-    """The features (n, D) that were kept for the pictures of the table."""
-    from shamisa_cli.core.probe.mos_table import match_rows
-    from shamisa_cli.core.scoring.feature_table import load_features
-    from shamisa_cli.core.scoring.resumable import feature_source
-
-    stored = load_features(file)
-    if not stored.origin.matches(feature_source(model)):
-        raise ModelError(
-            f"The features in {file} were made by {stored.origin.model} "
-            f"({stored.encoder_fingerprint[:12]}), or at another view size, and not as {model.name} "
-            f"({model.encoder_fingerprint[:12]}) reads pictures. Make them again with: shamisa embed."
-        )
-    return stored.features[match_rows(table.paths, stored.paths, (Path(), folder))]
-
-
-def _figures(result: ProtocolResult, details: CardDetails) -> list[Metric]:
-    """The medians, as the metadata of a card states them."""
-    from shamisa_cli.core.models.card import Metric
-    from shamisa_cli.core.probe.protocol import FIGURES
-
-    medians = {name.upper(): result.spread(name).median for name in FIGURES}
-    return [Metric(name, round(value, 4), details.data_name) for name, value in medians.items() if math.isfinite(value)]
 
 
 def _measured(result: ProtocolResult, coverage: Coverage | None) -> str:

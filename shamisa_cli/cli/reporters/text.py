@@ -242,7 +242,7 @@ def unreadable_table(unread: Sequence[HasError], console: Console, doing: str) -
 def _model_line(run: Run) -> Text:
     from rich.text import Text
 
-    view_size = run.model.preprocessing.get("view_size")
+    view_size = (run.model.preprocessing or {}).get("view_size")
     view = "at their own size" if view_size is None else f"as shown at {view_size} px"
     return Text(f"\n {printable(run.model.name)} ({printable(run.model.revision)}), pictures judged {view}", "dim")
 

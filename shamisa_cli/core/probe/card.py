@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from shamisa_cli.core.atomic import replacing
+from shamisa_cli.core.probe.defects import FOLDS, MOST_OPERATORS, DefectAccuracy
 from shamisa_cli.core.probe.intervals import Coverage
 from shamisa_cli.core.probe.metrics import Vector
 from shamisa_cli.core.probe.protocol import FIGURES, ProtocolResult, Spread
@@ -207,3 +209,46 @@ def code_block(text: str) -> str:
     while fence in text:
         fence += "`"
     return f"{fence}sh\n{text}\n{fence}"
+
+
+DEFECT_HEADINGS = (
+    "present / absent",
+    "severity 2 and more / absent",
+    "rank correlation",
+    "mean error",
+    "untouched, read 0.5 +",
+)
+
+
+def defects_section(accuracies: Sequence[DefectAccuracy], *, photos: int, pictures: int, command: str) -> str:
+    """Markdown: how the probe was fitted, and how well it reads photographs that were left out of the fit."""
+    rows = "\n".join(f"| {row[0]} | {' | '.join(row[1:])} |" for row in accuracy_rows(accuracies))
+    return f"""## Defects
+
+Linear probes on the same frozen features tell how strong, from 0 to 4, each of the engine's seven groups of
+distortions is. They learned without human scores from {pictures:,} versions of {photos} photographs: whole pictures at
+the size they are judged at, one untouched, the others through 1 to {MOST_OPERATORS} operators of different groups.
+Measured in {FOLDS} folds, on photographs left out of the fit:
+
+| group | {" | ".join(DEFECT_HEADINGS)} |
+|---|{"---|" * len(DEFECT_HEADINGS)}
+{rows}
+
+The first two columns are areas under the ROC curve. What nine in ten versions without the group read counts as 0.
+
+{code_block(command)}"""
+
+
+def accuracy_rows(accuracies: Sequence[DefectAccuracy]) -> list[list[str]]:
+    """A row of text for each group: its name and five figures."""
+    return [
+        [
+            accuracy.group,
+            f"{accuracy.auc:.3f}",
+            f"{accuracy.auc_strong:.3f}",
+            f"{accuracy.srcc:.3f}",
+            f"{accuracy.mae:.2f}",
+            f"{accuracy.clean:.0%}",
+        ]
+        for accuracy in accuracies
+    ]

@@ -32,6 +32,7 @@ class MosTable:
         groups: (n,) names of rows that must stay together in a split, or None.
         subsets: (n,) names of parts to report by themselves, or None.
         references: (n,) the undistorted picture of each, or None.
+        file: where the table was read; None for one that was made in memory.
     """
 
     paths: tuple[Path, ...]
@@ -39,6 +40,17 @@ class MosTable:
     groups: tuple[str, ...] | None = None
     subsets: tuple[str, ...] | None = None
     references: tuple[Path, ...] | None = None
+    file: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """What cards and notes call the table."""
+        return "a table" if self.file is None else self.file.name
+
+    @property
+    def folder(self) -> Path:
+        """What relative names of pictures are relative to."""
+        return Path() if self.file is None else self.file.parent
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -51,6 +63,7 @@ class MosTable:
             None if self.groups is None else tuple(self.groups[row] for row in rows),
             None if self.subsets is None else tuple(self.subsets[row] for row in rows),
             None if self.references is None else tuple(self.references[row] for row in rows),
+            self.file,
         )
 
 
@@ -113,6 +126,7 @@ def read_mos_table(
         groups=groups if group_column is None else tuple(names[group_column]),
         subsets=tuple(names[subset_column]) if subset_column is not None else None,
         references=references,
+        file=path,
     )
 
 

@@ -25,8 +25,8 @@ from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.networks.initial_weights import initial_state
 from shamisa_cli.core.probe.mos_table import MIN_ROWS, MosTable
 from shamisa_cli.core.probe.protocol import run_protocol
+from shamisa_cli.core.probe.step_agreement import RECORDS_FILE, StepAgreement, append_agreement, read_agreements
 from shamisa_cli.core.scoring.pipeline import embed_files
-from shamisa_cli.core.training.dynamics_records import RECORDS_FILE, StepAgreement, append_agreement, read_agreements
 from shamisa_cli.core.training.model_card import feature_spec
 from shamisa_cli.core.training.pretraining.config import TrainingConfig
 from shamisa_cli.core.training.run_folder import RunFolder

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from shamisa_cli.core.atomic import replacing
+from shamisa_cli.core.probe.step_agreement import StepAgreement
 from shamisa_cli.core.training.curves import COLOURS
-from shamisa_cli.core.training.dynamics_records import StepAgreement
 
 ALL_COLOUR = "#1f1f1f"
 

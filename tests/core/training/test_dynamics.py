@@ -21,10 +21,10 @@ from shamisa_cli.core.images.decoding import decode
 from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.probe.mos_table import MosTable, read_mos_table
 from shamisa_cli.core.probe.protocol import run_protocol
+from shamisa_cli.core.probe.step_agreement import StepAgreement, append_agreement, read_agreements
 from shamisa_cli.core.training.checkpoints import Checkpoint
 from shamisa_cli.core.training.dynamics import Benchmark, encoder_config, probe_checkpoints
 from shamisa_cli.core.training.dynamics_figure import draw_agreements
-from shamisa_cli.core.training.dynamics_records import StepAgreement, append_agreement, read_agreements
 from shamisa_cli.core.training.pretraining.config import TrainingConfig
 from shamisa_cli.core.training.relational.config import RelationalTrainingConfig
 from shamisa_cli.core.training.run_folder import PhotoRecord, RunFolder, RunRecord

@@ -48,7 +48,7 @@ def _document(records: Sequence[ImageRecord], run: Run, has_maps: bool) -> dict[
         "made": datetime.now().astimezone().isoformat(timespec="minutes"),
         "model": printable(run.model.name),
         "revision": printable(run.model.revision),
-        "viewSize": run.model.preprocessing.get("view_size"),
+        "viewSize": (run.model.preprocessing or {}).get("view_size"),
         "gated": run.gated,
         "conclusion": gate_summary(statuses, gated=run.gated),
         "summary": summarise(records).to_json(),

@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shamisa_cli.core.training.metrics import read_metrics
-
 RECORDS_FILE = "benchmark.jsonl"
 
 
@@ -79,9 +77,9 @@ def read_agreements(path: Path, benchmark: str | None = None) -> list[StepAgreem
     A line that was cut off is left out, and of several for one step the first counts.
     """
     found: dict[tuple[str, int], StepAgreement] = {}
-    for line in read_metrics(path):
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
         try:
-            agreement = StepAgreement.from_json(line)
+            agreement = StepAgreement.from_json(json.loads(line))
         except (KeyError, TypeError, ValueError, AttributeError):
             continue
         if benchmark in (None, agreement.benchmark):

@@ -6,13 +6,13 @@ Regressors are fitted on the way and thrown away; `shamisa fit-probe` keeps one.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shamisa_cli.core.errors import ImageError, SettingError
+from shamisa_cli.core.fitting.progress import Progress, no_progress
 from shamisa_cli.core.models.resolver import bundled
 from shamisa_cli.core.probe.cross_dataset import (
     CrossTable,
@@ -30,15 +30,6 @@ from shamisa_cli.core.scoring.table_features import pictures_read, read_table
 if TYPE_CHECKING:
     from shamisa_cli.core.models.loading import Model
     from shamisa_cli.core.scoring.cache import Cache
-
-Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-"""From what is being done and how often to a block whose function moves on."""
-
-
-@contextmanager
-def no_progress(_doing: str, _total: int) -> Iterator[Callable[[int], None]]:
-    """Tell nobody."""
-    yield lambda _done: None
 
 
 @dataclass(frozen=True)
@@ -104,7 +95,7 @@ def evaluate_by_protocol(
         InputNotFoundError: too few pictures could be read.
     """
     random_splits(len(table), splits=splits, seed=seed, groups=table.groups)  # before hours of embedding
-    paper = _require_reading(model, protocol)
+    paper = require_reading(model, protocol)
     mapped = usual_logistic(protocol, table.groups) if logistic is None else logistic
     with progress("Embedding", pictures_read(table)) as advance:
         read = read_table(model, table, crops=paper, jobs=jobs, cache=cache, advance=advance)
@@ -141,7 +132,7 @@ def evaluate_across(
     _require_several(len(tables))
     for table in tables.values():
         random_splits(len(table), splits=splits, seed=seed, groups=table.groups)
-    paper = _require_reading(model, protocol)
+    paper = require_reading(model, protocol)
     readable: dict[str, MosTable] = {}
     errors: list[ImageError] = []
     sets: list[DataSet] = []
@@ -187,7 +178,7 @@ def _require_several(count: int) -> None:
         raise SettingError("A cross-dataset table needs at least two tables of human scores.")
 
 
-def _require_reading(model: Model, protocol: ProtocolName) -> bool:
+def require_reading(model: Model, protocol: ProtocolName) -> bool:
     """Whether crops are kept apart. Raises ModelError where the encoder does not read them."""
     if protocol == "paper":
         folder = None if model.name in bundled() else model.folder

@@ -1,0 +1,187 @@
+"""The kinds of work that `evaluate` does: a model as it is, regressors fitted anew, and the checkpoints of a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from shamisa_cli.cli import cross_report, dynamics, evaluation_report, mos_options, options, protocol_report
+from shamisa_cli.cli import gmad as duels
+from shamisa_cli.cli.console import Console
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from shamisa_cli.core.models.loading import Model
+    from shamisa_cli.core.probe.evaluation import Evaluation
+    from shamisa_cli.core.probe.mos_table import MosTable
+    from shamisa_cli.core.scoring.cache import Cache
+
+
+class Format(StrEnum):
+    """Forms of the result."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What is asked, and on what it computes."""
+
+    name: str
+    probe: str | None
+    offline: bool
+    device: options.Device
+    runtime: options.Runtime
+    jobs: int | None
+    cached: bool
+    cache_dir: Path | None
+    cache_size: int
+    console: Console
+
+    def load(self, name: str | None = None, *, on_demand: bool = False) -> Model:
+        """The model, or another one by its name."""
+        from shamisa_cli.core.models.loading import load_model
+
+        return load_model(
+            name or self.name,
+            probe=None if name else self.probe,
+            offline=self.offline,
+            device=self.device,
+            runtime=self.runtime.value,
+            on_demand=on_demand and self.cached,
+        )
+
+    def open_cache(self) -> AbstractContextManager[Cache | None]:
+        """The cache, where it is used."""
+        return options.open_cache(self.cached, self.cache_dir, self.cache_size, self.console)
+
+
+@dataclass(frozen=True)
+class Judging:
+    """How predictions are held against human scores."""
+
+    lower_is_better: bool
+    logistic: bool
+    seed: int
+
+
+@dataclass(frozen=True)
+class Duel:
+    """Another model, and how its pairs are chosen and shown."""
+
+    rival: str
+    figure: Path | None
+    levels: int
+
+
+def fit_anew(
+    files: Sequence[Path],
+    columns: protocol_report.Columns,
+    settings: protocol_report.Settings,
+    dmos: Sequence[Path],
+    machine: Machine,
+    format: Format,
+    output: Path | None,
+    *,
+    cross: bool,
+) -> int:
+    """Fit regressors on random splits, or on one table for the others; the number of unreadable pictures."""
+    prepared = cross_report.prepare(files, columns, settings, dmos, cross=cross, console=machine.console)
+    loaded = machine.load()
+    with machine.open_cache() as known:
+        report = prepared(loaded, known)
+    with machine.console.results(output) as stream:
+        if format is Format.JSON:
+            _write_json(stream, report.document)
+        else:
+            report.write(stream)
+    return len(report.errors)
+
+
+def judge_checkpoints(
+    run: Path,
+    table: MosTable,
+    machine: Machine,
+    format: Format,
+    output: Path | None,
+    *,
+    every: int,
+    limit: int | None,
+    seed: int,
+) -> None:
+    """Judge the checkpoints of a training run."""
+    steps = dynamics.judge_run(
+        run,
+        table,
+        every=every,
+        limit=limit,
+        seed=seed,
+        device=machine.device.value,
+        jobs=machine.jobs,
+        console=machine.console,
+    )
+    with machine.console.results(output) as stream:
+        if format is Format.JSON:
+            assert table.file is not None
+            dynamics.write_json(stream, run, table.file, steps)
+        else:
+            dynamics.write_table(stream, steps)
+
+
+def judge_as_it_is(
+    table: MosTable | None,
+    inputs: Sequence[str] | None,
+    judging: Judging,
+    duel: Duel | None,
+    machine: Machine,
+    format: Format,
+    output: Path | None,
+) -> int:
+    """Judge the model as it is, and find the pairs by which it and another are most unlike; unreadable pictures."""
+    from shamisa_cli.core.fitting.evaluation import judge, require_readable, score_all
+    from shamisa_cli.core.probe.mos_table import MIN_ROWS
+
+    console = machine.console
+    pictures = options.find_images(inputs, None, recursive=True) if table is None else table.paths
+    loaded = machine.load(on_demand=True)
+    rival = None if duel is None else machine.load(duel.rival, on_demand=True)
+    found = None
+    with machine.open_cache() as known:
+        records = score_all(loaded, pictures, jobs=machine.jobs, cache=known, progress=console.progress)
+        unreadable = [(record.path, record.error.message) for record in records if record.error is not None]
+        mos_options.warn_of_unreadable(console, unreadable)
+        needed = MIN_ROWS if table is not None else 2 * duel.levels if duel is not None else 1
+        require_readable(records, needed, in_table=table is not None)
+        if rival is not None and duel is not None:
+            marks = None if table is None else table.mos.tolist()
+            theirs = score_all(rival, pictures, jobs=machine.jobs, cache=known, progress=console.progress)
+            found = duels.compete((loaded, rival), (records, theirs), marks, duel.levels)
+    results: Sequence[Evaluation] = ()
+    if table is not None:
+        lower_is_better, logistic, seed = judging.lower_is_better, judging.logistic, judging.seed
+        judged = judge(loaded, records, table, lower_is_better=lower_is_better, logistic=logistic, seed=seed)
+        results = judged.results
+    if found is not None and duel is not None and duel.figure is not None:
+        duels.draw(duel.figure, found, console)
+    with console.results(output) as stream:
+        if format is Format.JSON:
+            mos = None if table is None else table.file
+            document = evaluation_report.document(loaded, mos, results, records, judging.logistic)
+            _write_json(stream, document if found is None else {**document, "gmad": found.to_json()})
+        else:
+            if results:
+                figures = [evaluation_report.row(result) for result in results]
+                mos_options.write_figures(stream, figures, evaluation_report.note(loaded, judging.logistic))
+            if found is not None:
+                duels.write_gmad(stream, found)
+    return sum(record.mos is None for record in records)
+
+
+def _write_json(stream: TextIO, document: Mapping[str, Any]) -> None:
+    stream.write(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

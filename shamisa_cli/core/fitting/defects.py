@@ -1,0 +1,76 @@
+"""A defect probe for a model: degrade photographs, learn what was done to them, and measure how well."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from shamisa_cli.core.extras import needs_pytorch
+from shamisa_cli.core.fitting.progress import Progress, no_progress
+from shamisa_cli.core.images.discovery import discover
+from shamisa_cli.core.models.card import replace_section
+from shamisa_cli.core.models.folder import save_defects
+from shamisa_cli.core.models.loading import load_model
+from shamisa_cli.core.probe.card import defects_section
+from shamisa_cli.core.probe.defects import FOLDS, DefectAccuracy, DefectProbe
+
+VERSIONS = 20
+
+
+@dataclass(frozen=True)
+class FittedDefects:
+    """A defect probe and how well it reads photographs it was not fitted on.
+
+    Attributes:
+        probe: fitted on all versions of all photographs.
+        accuracies: one for each group, from folds of photographs.
+        photos, versions: how many of each it learned from.
+    """
+
+    probe: DefectProbe
+    accuracies: tuple[DefectAccuracy, ...]
+    photos: int
+    versions: int
+
+
+def fit_defects(
+    model: str | Path,
+    data: Sequence[str | Path],
+    *,
+    versions: int = VERSIONS,
+    seed: int = 0,
+    device: str = "auto",
+    command: str = "shamisa.fit_defects(…)",
+    progress: Progress = no_progress,
+) -> FittedDefects:
+    """Fit a model's defect probe to what the engine did to photographs, and put it into the model's folder and card.
+
+    Args:
+        model: the model's folder.
+        data: undistorted photographs: files, folders or globs; at least five.
+        versions: of each photograph: one untouched, the others degraded; ≥ 2.
+        seed: of the engine and the folds.
+        device: where the encoder computes.
+        command: what the card says it was made with.
+        progress: told of degrading and fitting.
+
+    Raises:
+        InputNotFoundError: a path matches nothing.
+        ModelError: the folder holds no model, or a damaged one.
+        SettingError: fewer than five photographs can be read, or PyTorch is not installed.
+    """
+    with needs_pytorch("fitting defects"):
+        from shamisa_cli.core.training.probes.defects import fit_defects as fit
+        from shamisa_cli.core.training.probes.degraded import degrade_and_embed
+    photos = discover(list(data))
+    loaded = load_model(str(model), device=device)
+    with progress("Degrading", len(photos)) as advance:
+        degraded = degrade_and_embed(loaded.encoder, photos, versions=versions, seed=seed, advance=advance)
+    with progress("Fitting", FOLDS + 1) as advance:
+        probe, accuracies = fit(degraded, loaded.encoder_fingerprint, seed=seed, advance=advance)
+    count = len(set(degraded.photo.tolist()))
+    save_defects(Path(model), probe, trained_on=f"{len(degraded)} versions of {count} photographs")
+    section = defects_section(accuracies, photos=count, pictures=len(degraded), command=command)
+    replace_section(Path(model), "defects", section)
+    return FittedDefects(probe, accuracies, count, len(degraded))

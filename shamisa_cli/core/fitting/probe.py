@@ -1,0 +1,273 @@
+"""A probe of one's own: from a table of human scores to a linear regressor in a folder, with its card."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shamisa_cli.core.errors import ImageError, ModelError, SettingError
+from shamisa_cli.core.extras import needs_pytorch
+from shamisa_cli.core.fitting.progress import Progress, no_progress
+from shamisa_cli.core.fitting.protocols import require_reading
+from shamisa_cli.core.models.card import Metric, replace_section, write_metadata
+from shamisa_cli.core.models.folder import save_probe
+from shamisa_cli.core.models.loading import Model, load_model
+from shamisa_cli.core.models.manifest import MODEL_MANIFEST, PROBE_MANIFEST
+from shamisa_cli.core.models.resolver import DEFAULT_MODEL
+from shamisa_cli.core.probe.card import SCATTER_NAME, CardDetails, probe_card, save_scatter
+from shamisa_cli.core.probe.cross_dataset import SPACING, ProtocolName, usual_logistic
+from shamisa_cli.core.probe.intervals import Coverage, calibrate, measure_coverage
+from shamisa_cli.core.probe.mos_table import MosTable, match_rows, read_mos_table
+from shamisa_cli.core.probe.ordinal import OrdinalPairs, OrdinalSettings
+from shamisa_cli.core.probe.paper_protocol import fit_crops, run_paper_protocol
+from shamisa_cli.core.probe.protocol import FIGURES, SPLITS, ProtocolResult, fit_final, random_splits, run_protocol
+from shamisa_cli.core.probe.ridge import Features, Probe, Ridge
+from shamisa_cli.core.probe.scale import MosScale, Spacing, mos_scale
+from shamisa_cli.core.scoring.cache import Cache
+from shamisa_cli.core.scoring.feature_table import load_features
+from shamisa_cli.core.scoring.resumable import feature_source
+from shamisa_cli.core.scoring.table_features import pictures_read, read_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LEVEL = 0.9
+"""The share of human scores that an interval should hold."""
+
+
+@dataclass(frozen=True)
+class ProbeSettings:
+    """How a probe is fitted and judged.
+
+    Attributes:
+        protocol: "default", or "paper" with a row of its own for each of five crops.
+        splits, seed: random 70/10/20 splits, and what they are drawn from.
+        logistic: PLCC and RMSE after a four-parameter logistic; None: see `usual_logistic`.
+        lower_is_better: the human scores count impairment (DMOS).
+        mos_range: the ends of the human scale, rising, which become 0 and 100; None takes the table's.
+        spacing: "even" places scores by rank, "linear" in proportion; None is the protocol's own.
+        interval: the share of human scores, 0…1, that the interval around a score should hold.
+        ordinal_weight: what pairs of degraded photographs weigh together, relative to the human scores; ≥ 0.
+    """
+
+    protocol: ProtocolName = "default"
+    splits: int = SPLITS
+    seed: int = 0
+    logistic: bool | None = None
+    lower_is_better: bool = False
+    mos_range: tuple[float, float] | None = None
+    spacing: Spacing | None = None
+    interval: float = LEVEL
+    ordinal_weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class FittedProbe:
+    """A probe and how well it predicts.
+
+    Attributes:
+        probe: fitted on the whole table.
+        model: whose features it reads.
+        table: the rows whose images could be read.
+        result: agreement on held-out images, split by split.
+        coverage: how many held-out scores the interval holds; None where it cannot be measured.
+        logistic: PLCC and RMSE were taken after a logistic mapping.
+        errors: why the other images could not be read.
+        warnings: sentences on what could not be written beside the probe.
+    """
+
+    probe: Probe
+    model: Model
+    table: MosTable
+    result: ProtocolResult
+    coverage: Coverage | None
+    logistic: bool
+    errors: tuple[ImageError, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def fit_probe(
+    mos: str | Path | MosTable,
+    output: str | Path | None = None,
+    model: str | Model | None = None,
+    settings: ProbeSettings | None = None,
+    *,
+    features: str | Path | None = None,
+    ordinal: Sequence[Path] = (),
+    jobs: int | None = None,
+    cache: Cache | None = None,
+    command: str = "shamisa.fit_probe(…)",
+    progress: Progress = no_progress,
+) -> FittedProbe:
+    """Fit a linear regressor from a model's features to human scores, and measure how well it predicts.
+
+    Args:
+        mos: a CSV file of human scores with the columns `image` and `mos`, or a table from `read_mos_table`.
+        output: the probe's folder: new, empty, that of a probe or of the model itself; None writes nothing.
+        model: a loaded model, a name, a folder, or "hf:org/name@revision"; None takes the default one.
+        settings: see `ProbeSettings`; None takes its defaults.
+        features: a file of features from `shamisa embed`; None embeds the images.
+        ordinal: pristine photographs; the regressor also learns that degraded versions of them look worse.
+        jobs, cache: threads that decode, and an open `Cache` of features.
+        command: what the card says the probe was made with.
+        progress: told of embedding, degrading and fitting.
+
+    Raises:
+        MosTableError: the table cannot be read.
+        InputNotFoundError: too few images can be read.
+        ModelError: the model is missing or damaged, or features were made by another one.
+        SettingError: settings contradict each other, there are too few images for a split, the folder holds other
+            things, or `ordinal` is given and PyTorch is not installed.
+    An image that cannot be read raises nothing: see `FittedProbe.errors`.
+    """
+    chosen = settings or ProbeSettings()
+    folder = None if output is None else Path(output)
+    if folder is not None:
+        require_probe_folder(folder)
+    if chosen.protocol == "paper" and (features is not None or ordinal or chosen.spacing == "even"):
+        raise SettingError("Stored features, ordinal pairs and even spacing are not part of the paper's protocol.")
+    table = mos if isinstance(mos, MosTable) else read_mos_table(Path(mos))
+    # Whatever can be found wrong is found before the images are embedded, which may take hours.
+    scale_of = _scale_of(chosen, table)
+    logistic = usual_logistic(chosen.protocol, table.groups) if chosen.logistic is None else chosen.logistic
+    random_splits(len(table), splits=chosen.splits, groups=table.groups)
+    weights = OrdinalSettings(chosen.ordinal_weight)
+    loaded = model if isinstance(model, Model) else load_model(model or DEFAULT_MODEL)
+    paper = require_reading(loaded, chosen.protocol)
+
+    errors: tuple[ImageError, ...] = ()
+    if features is None:
+        with progress("Embedding", pictures_read(table)) as advance:
+            read = read_table(loaded, table, crops=paper, jobs=jobs, cache=cache, advance=advance)
+        table, rows, errors = read.table, read.rows, read.errors
+    else:
+        rows = stored_features(loaded, table, Path(features))[:, None]
+    pairs = _ordinal_pairs(loaded, ordinal, chosen.seed, progress)
+    with progress("Fitting", chosen.splits) as advance:
+        result, ridge, scale = _fit(rows, table, chosen, scale_of, logistic, pairs, weights, advance)
+        positions = scale.position(table.mos)
+        interval = calibrate(*result.held_out_pairs(positions), chosen.interval)
+        probe = Probe.from_ridge(ridge, scale=scale, encoder_fingerprint=loaded.encoder_fingerprint, interval=interval)
+    coverage = measure_coverage(
+        [(split.rows, split.position) for split in result.splits],
+        positions,
+        groups=table.groups,
+        level=chosen.interval,
+        seed=chosen.seed,
+    )
+    name = table.name
+    warnings: tuple[str, ...] = ()
+    if folder is not None:
+        details = CardDetails(
+            data_name=name,
+            count=len(table),
+            model_name=loaded.name,
+            command=command,
+            logistic=logistic,
+            grouped=table.groups is not None,
+            ordinal_photos=len(ordinal),
+            ordinal_weight=chosen.ordinal_weight,
+            coverage=coverage,
+            crops=loaded.encoder.config.features.crops if paper else None,
+        )
+        warnings = _write(folder, probe, result, table, details)
+    return FittedProbe(probe, loaded, table, result, coverage, logistic, errors, warnings)
+
+
+def require_probe_folder(folder: Path) -> None:
+    """Refuse what a probe cannot be written into. Raises SettingError."""
+    if folder.exists() and not folder.is_dir():
+        raise SettingError(f"{folder} is a file; a probe takes the name of a folder.")
+    known = any((folder / name).exists() for name in (MODEL_MANIFEST, PROBE_MANIFEST))
+    if folder.is_dir() and not known and any(folder.iterdir()):
+        raise SettingError(f"The folder {folder} holds other things than a probe. Name a new one.")
+
+
+def stored_features(model: Model, table: MosTable, file: Path) -> Features:
+    """Features (n, D) from a file of `shamisa embed`, in the order of the table's n rows.
+
+    Raises:
+        ModelError: another model made them, or the file is damaged.
+        MosTableError: an image of the table has none.
+    """
+    stored = load_features(file)
+    if not stored.origin.matches(feature_source(model)):
+        raise ModelError(
+            f"The features in {file} were made by {stored.origin.model} "
+            f"({stored.encoder_fingerprint[:12]}), or at another view size, and not as {model.name} "
+            f"({model.encoder_fingerprint[:12]}) reads pictures. Make them again with: shamisa embed."
+        )
+    return stored.features[match_rows(table.paths, stored.paths, (Path(), table.folder))]
+
+
+def _scale_of(settings: ProbeSettings, table: MosTable) -> Callable[..., MosScale]:
+    low, high = settings.mos_range or (float(table.mos.min()), float(table.mos.max()))
+    worst, best = (high, low) if settings.lower_is_better else (low, high)
+    return partial(mos_scale, settings.spacing or SPACING[settings.protocol], worst=worst, best=best)
+
+
+def _ordinal_pairs(model: Model, photos: Sequence[Path], seed: int, progress: Progress) -> OrdinalPairs | None:
+    """Pairs of degraded versions; None where there are no photographs."""
+    if not photos:
+        return None
+    with needs_pytorch("degrading photographs"):
+        from shamisa_cli.core.training.probes.degraded import degraded_pairs
+    with progress("Degrading", len(photos)) as advance:
+        return degraded_pairs(model.encoder, list(photos), seed=seed, advance=advance)
+
+
+def _fit(
+    rows: Features,
+    table: MosTable,
+    settings: ProbeSettings,
+    scale_of: Callable[..., MosScale],
+    logistic: bool,
+    pairs: OrdinalPairs | None,
+    weights: OrdinalSettings,
+    advance: Callable[[int], None],
+) -> tuple[ProtocolResult, Ridge, MosScale]:
+    """The protocol's result, and the regressor of the whole table with its scale."""
+    scale = scale_of(table.mos)
+    positions = scale.position(table.mos)
+    protocol = partial(
+        run_paper_protocol if settings.protocol == "paper" else run_protocol,
+        scale_of=scale_of,
+        groups=table.groups,
+        subsets=table.subsets,
+        splits=settings.splits,
+        seed=settings.seed,
+        logistic=logistic,
+        advance=advance,
+    )
+    if settings.protocol == "paper":
+        result = protocol(rows, table.mos)
+        return result, fit_crops(rows, positions, result.splits[0].alpha), scale
+    result = protocol(rows[:, 0], table.mos, pairs=pairs, ordinal=weights)
+    return result, fit_final(rows[:, 0], positions, result, pairs, weights), scale
+
+
+def _write(
+    folder: Path, probe: Probe, result: ProtocolResult, table: MosTable, details: CardDetails
+) -> tuple[str, ...]:
+    """Scatter plot, probe, card and its metadata; what of the last could not be written."""
+    save_scatter(folder / SCATTER_NAME, result, table.mos, data_name=details.data_name)
+    trained_on = f"{len(table)} pictures of {details.data_name}"
+    if (folder / MODEL_MANIFEST).exists():
+        # The README.md there is the model's card: a section of it is the probe's.
+        save_probe(folder, probe, trained_on=trained_on)
+        replace_section(folder, "probe", probe_card(result, probe, details, level=2))
+    else:
+        save_probe(folder, probe, trained_on=trained_on, card=probe_card(result, probe, details))
+    medians = {name.upper(): result.spread(name).median for name in FIGURES}
+    metrics = [
+        Metric(name, round(value, 4), details.data_name) for name, value in medians.items() if math.isfinite(value)
+    ]
+    try:
+        write_metadata(folder, metrics)
+    except ModelError as error:
+        return (str(error),)
+    return ()
