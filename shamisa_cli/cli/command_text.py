@@ -12,7 +12,7 @@ LEFT_OUT = {"cache", "cache_dir", "cache_size", "device", "jobs", "offline", "sk
 
 
 def command_text(context: typer.Context, command: str) -> str:
-    """What was typed, to be typed again; of files, the last part of the name alone, since cards travel."""
+    """Format the options that were given as a command line to repeat; paths keep their last part alone."""
     words = ["shamisa", command]
     for option in context.command.params:
         value = context.params.get(option.name or "")

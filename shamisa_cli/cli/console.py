@@ -59,7 +59,7 @@ class Console:
 
         Args:
             messages: the sentences, or the first of them.
-            count: how many pictures it were; None: as many as there are sentences.
+            count: number of unreadable images; None: the number of sentences.
         """
         for message in messages[:MAX_WARNINGS]:
             self.warn(message)

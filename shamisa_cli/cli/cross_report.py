@@ -1,4 +1,4 @@
-"""What `evaluate --cross` does: regressors fitted on each of several tables of human scores, tested on all of them."""
+"""Report of `evaluate --cross`: probes fitted on each of several tables of human scores, tested on all of them."""
 
 from __future__ import annotations
 

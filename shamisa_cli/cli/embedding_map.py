@@ -84,7 +84,17 @@ Seed = Annotated[int, typer.Option("--seed", min=0, rich_help_panel=PANEL, help=
 
 @dataclass(frozen=True)
 class MapSettings:
-    """What the options of a map say."""
+    """Options of an embedding map.
+
+    Attributes:
+        target: the HTML file to write.
+        colour_by: columns to colour the map by, see `colouring`.
+        table: CSV file of further columns, or None.
+        image_column: its column that names the images.
+        centre_by: column within whose values features are centred, or None.
+        projection: method that places features on a plane.
+        seed: of the projection.
+    """
 
     target: Path
     colour_by: Sequence[str]

@@ -1,4 +1,4 @@
-"""What fit-probe and evaluate share: the options that name a table of human scores, and how figures are shown."""
+"""Options that name a table of human scores, and tables of agreement, for fit-probe and evaluate."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def protocol_rows(result: ProtocolResult, table: MosTable) -> list[list[str]]:
 
 
 def protocol_note(result: ProtocolResult, protocol: Protocol, *, logistic: bool, grouped: bool) -> str:
-    """What the medians of a protocol stand for."""
+    """Describe in a phrase how the medians of a protocol were obtained."""
     over = f"median ± interquartile range over {len(result.splits)} splits"
     if protocol is Protocol.DEFAULT:
         mapping = "; PLCC and RMSE after a logistic mapping" if logistic else ""

@@ -61,7 +61,7 @@ class Runtime(StrEnum):
 
 
 def bundled_models(incomplete: str) -> list[str]:
-    """What a shell offers where a model is named: the names of bundled models that begin like this."""
+    """Shell completion of a model: the bundled models whose names begin with `incomplete`."""
     from shamisa_cli.core.models.resolver import bundled
 
     return [name for name in bundled() if name.startswith(incomplete)]
@@ -305,7 +305,7 @@ def output_file(output: Path, shard: PartNumber | None) -> Path:
 
 
 def named_paths(paths: Sequence[str] | None, files_from: Path | None) -> tuple[list[str], list[str]]:
-    """What PATHS name, and what the lists do (- and --files-from)."""
+    """Split what is named into PATHS and the entries of lists (- and --files-from)."""
     from shamisa_cli.core.images.discovery import read_list
 
     paths = paths or []

@@ -1,4 +1,4 @@
-"""What `evaluate` does where it fits regressors on the way, on one table of human scores."""
+"""Report of `evaluate` where it fits probes, on one table of human scores."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DIFFERENCES = "features are |reference − picture|"
 
 @dataclass(frozen=True)
 class Settings:
-    """How regressors are fitted and judged."""
+    """How probes are fitted and evaluated."""
 
     protocol: mos_options.Protocol
     splits: int
@@ -60,12 +60,12 @@ class Columns:
 
 @dataclass(frozen=True)
 class Report:
-    """What came out.
+    """Results of an evaluation, for programs and for people.
 
     Attributes:
-        document: as JSON values.
-        write: the same for people, onto a stream.
-        errors: why pictures could not be read.
+        document: the results as JSON values.
+        write: writes the results as a table to a text stream.
+        errors: one for each image that could not be read.
     """
 
     document: Mapping[str, Any]
@@ -110,7 +110,7 @@ def warn_of(console: Console, errors: Sequence[ImageError]) -> None:
 
 
 def document_head(model: Model, settings: Settings, logistic: bool) -> dict[str, Any]:
-    """What documents of both kinds begin with."""
+    """First entries of the JSON documents of both kinds."""
     from shamisa_cli.core.scoring.pipeline import describe_run
 
     return {

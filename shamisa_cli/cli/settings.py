@@ -71,7 +71,7 @@ def load_settings(context: typer.Context) -> None:
 
 
 def configuration_of(context: typer.Context) -> Configuration:
-    """What the files say; nothing where none were read."""
+    """Configuration read from the project's files; an empty one if none were read."""
     found = context.find_object(Configuration)
     return found if found is not None else Configuration()
 

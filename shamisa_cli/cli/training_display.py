@@ -1,4 +1,4 @@
-"""What a person sees while training goes on, on stderr: a live display on a terminal, else a line now and then."""
+"""Progress of training on stderr: a live display on a terminal, otherwise occasional lines."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def compare(
     resize: bool = False,
     max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> Comparison:
-    """What changed between a picture and versions of it, where, and which is better: one record each, with maps.
+    """Compare an image with versions of it: what changed, where, and which is better; one record each, with maps.
 
     Args:
         ref: a file, or sRGB pixels (H, W, 3) uint8.
@@ -149,7 +149,7 @@ def rank(
     resize: bool = False,
     max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> Ranking:
-    """Versions of one picture in one order, the best first; every pair is compared once.
+    """Rank versions of one image, the best first, by comparing every pair once.
 
     Args:
         pictures: files, folders, globs or arrays.

@@ -30,11 +30,11 @@ class FileSetting:
 
 @dataclass(frozen=True)
 class Configuration:
-    """What the files of a project say.
+    """Settings read from a project's files.
 
     Attributes:
-        files: those that were read, weakest first.
-        values: dotted name of a setting → its value in the strongest file that has it.
+        files: the files that were read, in order of rising precedence.
+        values: dotted name of a setting → its value in the file of highest precedence that has it.
     """
 
     files: tuple[Path, ...] = ()
@@ -47,7 +47,7 @@ class Configuration:
 
     @property
     def rules_folder(self) -> Path:
-        """What the patterns of the rules are relative to."""
+        """Folder that the patterns of the rules are relative to."""
         return self.values[RULES].file.parent if RULES in self.values else Path()
 
 

@@ -1,4 +1,4 @@
-"""What is known about each picture after scoring, and about a whole run (light: no numpy, no torch)."""
+"""Records of scored images and of a whole run (imports neither NumPy nor torch)."""
 
 from __future__ import annotations
 
@@ -124,11 +124,11 @@ class ModelIdentity:
 
 @dataclass(frozen=True)
 class Run:
-    """What the records of one run have in common.
+    """Properties shared by all records of one run.
 
     Attributes:
-        model: which scored.
-        gated: whether there was a bar, or a limit, that a picture could fail by.
+        model: the model that scored.
+        gated: whether a minimum score or a largest drop was set, so that an image could fail.
     """
 
     model: ModelIdentity

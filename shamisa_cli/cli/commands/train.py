@@ -29,7 +29,7 @@ MOST_PREVIEWED = 26
 
 
 class TaskName(StrEnum):
-    """What can be trained."""
+    """Tasks that can be trained."""
 
     SHAMISA = "shamisa"
     RELATIONAL = "relational"
@@ -254,7 +254,7 @@ def _resumed(
     config: Path | None,
     changes: dict[str, Any],
 ) -> tuple[RunRecord, list[Path], list[Path]]:
-    """What was recorded, but for what is typed again; core refuses what differs."""
+    """Read the recorded run and apply the options that are given again; core refuses those that differ."""
     begun = run.read()
     if preset or config or task not in (None, begun.config.task):
         settings = _settings(task or TaskName(begun.config.task), preset or Preset.QUICK, config, changes)
@@ -343,7 +343,7 @@ def _train(
 
 
 def _silent(_: str) -> None:
-    """What processes beside the leader say."""
+    """Print nothing, in processes other than the leader."""
 
 
 def _default_workers() -> int:

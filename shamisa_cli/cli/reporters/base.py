@@ -1,4 +1,4 @@
-"""What every format of results is: a function from records to text, and how it wants its records."""
+"""A format of results: a function from records to text, and how it takes its records."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class HasError(Protocol):
 
     @property
     def error(self) -> ErrorRecord | None:
-        """What did."""
+        """The error; None if there was none."""
 
 
 MAX_ROWS = 200
@@ -221,7 +221,7 @@ def _findings(judged: Sequence[ImageRecord], console: Console) -> Iterable[Rende
 
 
 def unreadable_table(unread: Sequence[HasError], console: Console, doing: str) -> Iterable[RenderableType]:
-    """What could not be `doing`, such as "scored", and why."""
+    """Table of images that could not be `doing` (such as "scored"), each with the reason."""
     from rich.table import Table
     from rich.text import Text
 

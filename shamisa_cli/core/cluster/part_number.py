@@ -57,7 +57,7 @@ class PartNumber:
 
     @property
     def file_name(self) -> str:
-        """What the file with this part is called."""
+        """Name of this part's file."""
         return f"part-{self.index:05}-of-{self.count:05}.parquet"
 
 

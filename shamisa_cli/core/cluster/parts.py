@@ -76,13 +76,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Made:
-    """What became of a part.
+    """Result of writing one part.
 
     Attributes:
-        name: of the part.
-        rows: in its file.
-        reused: of them, how many were there before.
-        unreadable: pictures that could not be read, now or, in a tar that stayed as it is, when it was made.
+        name: name of the part.
+        rows: number of rows in its file.
+        reused: how many of these were kept from an earlier run.
+        unreadable: number of images that could not be read; for a tar that was kept, when its part was written.
         errors: sentences about some of those.
     """
 
@@ -150,7 +150,7 @@ def write_part(
 
 
 def _noted(metadata: Mapping[bytes, bytes]) -> tuple[int, tuple[str, ...]]:
-    """What the file of a tar says about pictures that could not be read."""
+    """Read from a tar part's metadata how many images could not be read, and sentences about some."""
     unreadable, errors = json.loads(metadata.get(ERRORS_KEY, b"[0, []]"))
     return unreadable, tuple(errors)
 

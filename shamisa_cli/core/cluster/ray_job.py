@@ -45,13 +45,13 @@ Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 
 @dataclass(frozen=True)
 class Done:
-    """What a job did.
+    """Result of a job.
 
     Attributes:
-        parts: files that hold the result.
-        rows: in them.
-        reused: of the rows, how many were there before.
-        unreadable: pictures that could not be read; those in tars that were there count again.
+        parts: number of files that hold the result.
+        rows: number of rows in all of them.
+        reused: how many of these were kept from an earlier run.
+        unreadable: number of images that could not be read; those in tars kept from an earlier run count again.
         errors: sentences about some of those.
     """
 
@@ -233,7 +233,7 @@ def _count(store: Store, pictures: int, workers: int, pictures_per_part: int) ->
 
 
 def _gathered(rows: Iterable[dict[str, str]], store: Store, advance: Callable[[int], None]) -> Done:
-    """What all parts come to. Raises ShamisaError when some were not made, once the others are."""
+    """Add up the results of all parts. Raises ShamisaError if some could not be written, after all have been tried."""
     done = Done(0, 0, 0, 0, ())
     failures = []
     for row in rows:

@@ -16,15 +16,15 @@ TRIES = 5
 FIRST_WAIT = 1.0
 """Seconds before the second try; each further one waits twice as long."""
 DAMAGE = (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError)
-"""What says that an archive is damaged, and not that it cannot be reached."""
+"""Errors of a damaged archive, as opposed to one that cannot be reached."""
 
 T = TypeVar("T")
 
 
 def with_retries(make: Callable[[], T], wait: Callable[[float], None] = time.sleep) -> T:
-    """What `make` gives, tried again after OSErrors. Raises the OSError of the last try.
+    """Call `make` and return its result; after an OSError try again, up to `TRIES` times, with growing waits.
 
-    What is not there, or not allowed, is not asked for again.
+    Raises the OSError of the last try; FileNotFoundError and PermissionError are raised at once.
     """
     for attempt in range(TRIES - 1):
         try:

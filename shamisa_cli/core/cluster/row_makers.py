@@ -1,4 +1,4 @@
-"""What a job makes of its pictures: rows of scores, or rows of features."""
+"""Rows that a job makes of its images: scores or features."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class RowMaker(Protocol):
 
     @property
     def model(self) -> Model:
-        """What embeds."""
+        """The model that embeds the images."""
 
     @property
     def view_size(self) -> ViewSize:
@@ -130,6 +130,6 @@ class Recipe:
         return load_model(self.model, probe=self.probe, offline=self.offline, device=self.device, runtime=self.runtime)
 
     def maker(self, model: Model) -> RowMaker:
-        """What makes the rows with that model."""
+        """Build the row maker of this kind for a loaded model."""
         make: type[ScoreRows] | type[FeatureRows] = ScoreRows if self.kind == "scores" else FeatureRows
         return make(model, self.view_size)

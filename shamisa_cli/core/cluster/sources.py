@@ -1,4 +1,4 @@
-"""What a large job is over: pictures in folders and object stores, and in tars as webdataset makes them."""
+"""Inputs of a large job: images in folders and object stores, and in tars as webdataset writes them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Content = bytes | ImageError
 
 @dataclass(frozen=True)
 class Sources:
-    """What was found, each once, in the order of names.
+    """Images and tars that were found, each once, sorted by name.
 
     Attributes:
         pictures: files and objects by their address, which fsspec opens; it may hold bytes that are not UTF-8.
@@ -229,7 +229,7 @@ def _remote(address: str, recursive: bool) -> list[FileStamp]:
 
 
 def _found(store: Any, root: str, recursive: bool) -> dict[str, Mapping[str, Any]]:
-    """What a store says about the pictures and tars that are meant, by their names there."""
+    """List the images and tars below `root`: name in the store → fsspec's information about it."""
     is_pattern = any(character in root for character in "*?[") and not store.exists(root)
     matches = store.glob(root) if is_pattern else [root]
     found: dict[str, Mapping[str, Any]] = {}

@@ -54,7 +54,7 @@ class Store:
         return tuple(sorted(name for name in names if name.endswith(SUFFIX) and not name.startswith(".")))
 
     def footer(self, name: str) -> pq.FileMetaData | None:
-        """What a part says of itself at its end: columns, rows, metadata. None, and raises, as `read`."""
+        """Read the Parquet footer of a part: columns, number of rows, metadata. Returns None, and raises, as `read`."""
         import pyarrow.parquet as pq
 
         return self._parsed(name, _end, pq.read_metadata)
@@ -106,7 +106,7 @@ class Store:
         return pads.dataset(paths, filesystem=files, format="parquet")
 
     def _made_by(self, name: str) -> str:
-        """What made a part, as text; not what the model was called, since its folder may be renamed."""
+        """Model and settings that made a part, as text; without the model's name, since its folder may be renamed."""
         footer = self.footer(name)
         if footer is None:
             raise ModelError(f"The part {name} in {self.address} is damaged. Run it again.")
@@ -115,7 +115,7 @@ class Store:
         return json.dumps(described, sort_keys=True)
 
     def _parsed(self, name: str, fetch: Callable[[BinaryIO], bytes], parse: Callable[[Any], T]) -> T | None:
-        """What of a part is fetched, in several tries, and then parsed: damage is not asked for again."""
+        """Fetch bytes of a part, with retries, and parse them once; None for a missing or damaged part."""
         import pyarrow as pa
 
         files, root = self._files

@@ -79,10 +79,10 @@ def jpeg2000_round_trip(pictures: Tensor, ratio: Tensor) -> Tensor:
 
 
 def _cut(mosaic: Tensor, budget: Tensor, importance: Tensor) -> Tensor:
-    """What `budget` (M,) bits keep of coefficients (M, 3, H, W), whose channels are of some `importance` (3,).
+    """Truncate coefficients (M, 3, H, W) to a `budget` (M,) of bits, with channels weighted by `importance` (3,).
 
-    Passes are made over two bit-planes around the step at which the budget is spent: what is above them is kept
-    and what is below lost in any case.
+    Passes are made over two bit-planes around the step at which the budget is spent: everything above them is
+    kept, and everything below is lost.
     """
     height, width = mosaic.shape[2:]
     sizes = F.pad(mosaic.abs(), (0, -width % TILE, 0, -height % TILE))

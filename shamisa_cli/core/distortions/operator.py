@@ -1,4 +1,4 @@
-"""What an operator is: a group, five anchor values of its parameter, and a function on a batch of pictures."""
+"""Distortion operators: a group, five anchor values of the parameter, and a function on a batch of images."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class OperatorContext:
-    """What one application of an operator may use.
+    """Randomness, geometry and resources of one application of an operator.
 
     Attributes:
         generator: fresh randomness for every crop, on the device of the pictures.
         angle: direction of a motion or displacement in radians, 0…2π; drawn once for a composition.
         channel: which of R, G, B (0, 1, 2) an operator on one channel takes; drawn once for a composition.
-        threads: so many threads an operator may use where it works on the CPU picture by picture.
+        threads: number of threads for an operator that works on the CPU, one image at a time.
     """
 
     generator: torch.Generator

@@ -30,7 +30,7 @@ def inverse_wavelet(mosaic: Tensor, levels: int) -> Tensor:
 
 
 def _sizes(pictures: Tensor, levels: int) -> list[tuple[int, int]]:
-    """What each level works on, as long as there is something to halve."""
+    """Height and width that each level transforms, for as many levels as can be halved."""
     height, width = pictures.shape[-2:]
     sizes = [(-(-height // 2**level), -(-width // 2**level)) for level in range(levels)]
     return [size for size in sizes if min(size) > 1]

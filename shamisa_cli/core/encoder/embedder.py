@@ -1,4 +1,4 @@
-"""What an encoder is to those who only want its features, whichever library computes them (no torch here)."""
+"""Interface of a frozen encoder, independent of the library that computes it (does not import torch)."""
 
 from __future__ import annotations
 

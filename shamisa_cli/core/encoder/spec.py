@@ -1,4 +1,4 @@
-"""What an encoder reads from a picture, as small records that travel with its weights (no torch here)."""
+"""Records of an encoder's preprocessing and features, stored with its weights (does not import torch)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the engine did to each crop of a batch: the record that the metadata graphs are built from."""
+"""Record of the distortions of each crop of a batch; the metadata graphs are built from it."""
 
 from __future__ import annotations
 

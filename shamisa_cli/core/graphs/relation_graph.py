@@ -119,7 +119,7 @@ class RelationSettings:
 
 @dataclass(frozen=True)
 class RelationOutput:
-    """What a batch's crops have to do with each other.
+    """Relations between the crops of a batch (SHAMISA, arXiv 2603.13669, graph fusion).
 
     Attributes:
         graph: (N, N), G, the fused graph over the crops: float32 weights ≥ 0 above the diagonal, 0 elsewhere. The

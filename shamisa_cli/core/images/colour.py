@@ -1,4 +1,4 @@
-"""Whatever pixels a file holds, as 8 bits a channel in sRGB."""
+"""Conversion of decoded pixels of any mode to sRGB with 8 bits per channel."""
 
 from __future__ import annotations
 

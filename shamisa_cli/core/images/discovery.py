@@ -114,7 +114,7 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def _entries(folder: Path) -> list[Path]:
-    """What lies in a folder, in natural order; nothing if it may not be listed."""
+    """Entries of a folder in natural order; none if it may not be listed."""
     try:
         return sorted(folder.iterdir(), key=lambda path: natural_key(path.name))
     except OSError:
@@ -122,7 +122,7 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _matches(pattern: Path) -> Iterator[Path]:
-    """What a pattern matches. The standard library's `**` follows loops of links; `_folders` does not."""
+    """Paths that match a pattern. The standard library's `**` follows loops of links; `_folders` does not."""
     start = Path(pattern.anchor)
     return _matches_below(start, pattern.parts[1 if pattern.anchor else 0 :])
 

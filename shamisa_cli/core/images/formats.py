@@ -75,7 +75,7 @@ def _reader(path: Path | str, head: bytes) -> Reader:
 
 
 def _brands(head: bytes) -> set[bytes]:
-    """What an ISO base media file (ISO/IEC 14496-12, `ftyp` box) says it is compatible with."""
+    """Major and compatible brands of an ISO base media file (ISO/IEC 14496-12, `ftyp` box); empty for other files."""
     if head[4:8] != b"ftyp":
         return set()
     box = head[: int.from_bytes(head[:4], "big")]

@@ -35,15 +35,15 @@ class FileRecord:
 
 @dataclass(frozen=True)
 class ProbeRecord:
-    """What a probe says of itself.
+    """Description of a probe.
 
     Attributes:
-        trained_on: what it was fitted on, free text.
-        features: how many numbers it reads a picture.
-        worst, best: the ends of the human scale, which became 0 and 100.
-        alpha: the penalty it was fitted with.
-        interval_level: the share of human scores that its intervals should hold; None without intervals.
-        encoder_fingerprint: of the encoder it was fitted on.
+        trained_on: data it was fitted on, free text.
+        features: D, number of features per image.
+        worst, best: the ends of the human scale, which map to the scores 0 and 100.
+        alpha: ridge penalty it was fitted with.
+        interval_level: share of human scores, 0…1, that its intervals should contain; None without intervals.
+        encoder_fingerprint: fingerprint of the encoder it was fitted on.
     """
 
     trained_on: str
@@ -57,7 +57,7 @@ class ProbeRecord:
 
 @dataclass(frozen=True)
 class DefectsRecord:
-    """What a defect probe says of itself: what it was fitted on, free text, and the groups it tells apart."""
+    """Description of a defect probe: the data it was fitted on, free text, and its groups of distortions."""
 
     trained_on: str
     groups: tuple[str, ...]
@@ -243,7 +243,7 @@ def _cached() -> Iterator[tuple[str, Path]]:
 
 
 def _shortest(references: frozenset[str], commit: str) -> str | None:
-    """What to write after the @: nothing for the main branch, else a branch or tag, else the commit."""
+    """Choose the revision to write after the @: None for the main branch, else a branch or tag, else the commit."""
     return None if "main" in references else min(references, default=commit)
 
 

@@ -24,14 +24,14 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 
 @dataclass(frozen=True)
 class Upload:
-    """What was put on the Hub.
+    """Result of an upload to the Hub.
 
     Attributes:
         name: the repository, as `load_model` takes it.
-        commit: the commit it is in now.
-        url: of that commit.
-        files: name → size in bytes of what was sent.
-        left_out: names in the folder that were not.
+        commit: the commit that holds the uploaded files.
+        url: address of that commit.
+        files: name → size in bytes of each file of the upload.
+        left_out: names of files in the folder that were not uploaded.
     """
 
     name: str
@@ -76,7 +76,7 @@ def push(
 
 
 def _contents(folder: Path) -> dict[str, Path | bytes]:
-    """What is sent: name → file, or the content of a completed card. Raises ModelError as `push` does."""
+    """Collect the files to upload: name → path, or the content of the completed card. Raises ModelError as `push`."""
     FolderFiles(folder).verify()
     pickles = sorted(path.name for path in folder.rglob("*") if path.suffix.lower() in PICKLES)
     if pickles:

@@ -140,7 +140,7 @@ def _hidden_channels(block: nn.Module) -> int:
 
 
 def _before_last_convolution(block: BasicBlock | Bottleneck, feature_map: Tensor) -> Tensor:
-    """What a residual block hands to its last convolution."""
+    """Input of a residual block's last convolution."""
     feature_map = block.relu(block.bn1(block.conv1(feature_map)))
     if isinstance(block, Bottleneck):
         feature_map = block.relu(block.bn2(block.conv2(feature_map)))

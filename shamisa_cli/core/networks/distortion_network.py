@@ -48,11 +48,11 @@ BLOCK_PLACES = 5
 
 @dataclass(frozen=True)
 class TrunkFeatures:
-    """What is known of one batch of pictures before they are compared.
+    """Features of a batch of images, computed for each image alone, before pairs are compared.
 
     Attributes:
         maps: the trunk's maps (N, C_k, H_k, W_k), one for each stage read.
-        channels: as `picture_channels` gives them.
+        channels: as returned by `picture_channels`.
     """
 
     maps: tuple[Tensor, ...]
@@ -134,12 +134,12 @@ def _block(width: int) -> nn.Module:
 
 @dataclass(frozen=True)
 class NetworkOutput:
-    """What the distortion network says of N pairs, at an eighth of the resolution.
+    """Output of the distortion network for N pairs, at an eighth of the resolution.
 
     Attributes:
-        signed: (N, 9, h, w), what each place by itself says of each of `MAPS`; flips its sign with the order.
-        amount: (N, 1, h, w) ≥ 0, how much changed, whichever side is better; the same in both orders.
-        weights: (N, 1, h, w) > 0, how much each place counts for the score; the same in both orders.
+        signed: (N, 9, h, w), local evidence for each of `MAPS`; changes its sign when the pair is swapped.
+        amount: (N, 1, h, w) ≥ 0, size of the change, whichever image is better; the same in both orders.
+        weights: (N, 1, h, w) > 0, weight of each position in the score; the same in both orders.
     """
 
     signed: Tensor
@@ -162,7 +162,7 @@ class NetworkOutput:
         return torch.cat([self.signed[:, :-1].abs(), self.amount], dim=1) * self.directions
 
     def part(self, rows: slice, columns: slice) -> NetworkOutput:
-        """What is said of some places: views, not copies."""
+        """The output at some positions: views, not copies."""
         return NetworkOutput(*(tensor[..., rows, columns] for tensor in self.tensors))
 
 

@@ -91,9 +91,16 @@ def extract_crops(backbone: Backbone, pixels: Tensor, spec: FeatureSpec, preproc
 
 
 def view_at(pixels: Tensor, scale: float, spec: FeatureSpec, preprocessing: Preprocessing) -> Tensor:
-    """What the backbone sees of (N, 3, H, W) in 0…1 at one of the feature spec's scales: (R·N, 3, h, w).
+    """Prepare the backbone's input at one scale of the feature spec: rescale, normalise and crop.
 
-    All first crops come first; R is 1 where whole pictures are read.
+    Args:
+        pixels: (N, 3, H, W), sRGB in 0…1.
+        scale: relative size, above 0 and at most 1.
+        spec: says whether whole images or crops are read.
+        preprocessing: normalisation of the channels.
+
+    Returns:
+        (R·N, 3, h, w), the first crop of every image first; R is 1 where whole images are read.
     """
     copy = normalised(rescaled(pixels, scale), preprocessing)
     boxes = feature_boxes(copy.shape[2], copy.shape[3], spec)

@@ -1,4 +1,4 @@
-"""What can be said of a pair without learning: colour and gradient channels, and how alike two pictures are in them."""
+"""Statistics of a pair of images without learned parameters: colour and gradient channels, and their similarity."""
 
 from __future__ import annotations
 

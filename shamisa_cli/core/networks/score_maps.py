@@ -28,12 +28,12 @@ from shamisa_cli.core.scoring.scorer import require_probe
 
 @dataclass(frozen=True)
 class Contribution:
-    """What the positions of one feature map add to the weighted sum.
+    """Contributions of the positions of one feature map to the weighted sum.
 
     Attributes:
-        box: the part of the picture that the map covers, in pixels of the picture; for a crop of a reduced copy to
+        box: the part of the image that the map covers, in pixels of the image; for a crop of a reduced copy to
             the nearest pixel.
-        values: (h, w) float64.
+        values: (h, w) float64, in units of the weighted sum.
     """
 
     box: Box
@@ -41,12 +41,12 @@ class Contribution:
 
 
 def mean_shares(feature_map: Tensor) -> Tensor:
-    """What each position adds to `pooled`: (N, C, H, W) → the same shape."""
+    """Contribution of each position to `pooled`: (N, C, H, W) → the same shape."""
     return feature_map / feature_map[0, 0].numel()
 
 
 def deviation_shares(feature_map: Tensor) -> Tensor:
-    """What each position adds to `spread`: (N, C, H, W) → the same shape."""
+    """Contribution of each position to `spread`: (N, C, H, W) → the same shape."""
     centred = feature_map - pooled(feature_map)[:, :, None, None]
     return (centred * centred + STD_EPSILON) / (feature_map[0, 0].numel() * spread(feature_map)[:, :, None, None])
 

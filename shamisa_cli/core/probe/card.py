@@ -20,19 +20,19 @@ _DENSITY_BINS = 48
 
 @dataclass(frozen=True)
 class CardDetails:
-    """What a card tells beside the results.
+    """Details of a probe's fit that its card states beside the results.
 
     Attributes:
-        data_name: what the pictures are called.
-        count: pictures fitted on.
-        model_name: the encoder's model.
-        command: the line that fitted the probe, to be typed again.
-        logistic: PLCC and RMSE were taken after the logistic mapping.
-        grouped: splits were disjoint by group.
-        ordinal_photos: photographs whose degraded versions were fitted on too.
-        ordinal_weight: how much those weigh beside the scores.
-        coverage: how the probe's interval did on held-out pictures.
-        crops: how many crops of each picture were rows of the fit (the paper's protocol); None: pictures were.
+        data_name: name of the data set.
+        count: number of images fitted on.
+        model_name: model whose encoder was read.
+        command: command line that fitted the probe, to repeat it.
+        logistic: whether PLCC and RMSE were computed after the logistic mapping.
+        grouped: whether splits were disjoint by group.
+        ordinal_photos: number of photographs whose degraded versions were fitted on too.
+        ordinal_weight: weight of the ordinal pairs relative to the human scores.
+        coverage: coverage of the probe's interval on held-out images; None without an interval.
+        crops: crops per image, each a row of the fit (the paper's protocol); None if each image was a row.
     """
 
     data_name: str

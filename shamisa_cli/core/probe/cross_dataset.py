@@ -87,7 +87,7 @@ class CrossTable:
 
 
 def usual_scale(protocol: ProtocolName, data: DataSet) -> ScaleOf:
-    """What makes the protocol's scale for parts of a data set, its ends at the lowest and highest of all scores."""
+    """Factory of the protocol's scale for parts of a data set; its ends are the extremes of all scores in the set."""
     low, high = float(data.mos.min()), float(data.mos.max())
     worst, best = (high, low) if data.lower_is_better else (low, high)
     return partial(mos_scale, SPACING[protocol], worst=worst, best=best)

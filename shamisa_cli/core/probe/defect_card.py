@@ -1,4 +1,4 @@
-"""What a model's card says about its defect probe."""
+"""The section on the defect probe in a model's card."""
 
 from __future__ import annotations
 

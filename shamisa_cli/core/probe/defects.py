@@ -1,4 +1,4 @@
-"""What is wrong with a picture: linear probes of the engine's own record, one for each way of degrading (ours)."""
+"""Defect probes: linear regression of the engine's severities, one for each kind of degradation (ours)."""
 
 from __future__ import annotations
 

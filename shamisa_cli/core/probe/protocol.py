@@ -52,7 +52,7 @@ class Split:
 
 @dataclass(frozen=True)
 class SplitResult:
-    """What one split gave: the penalty chosen on its validation part and the agreement on its test part.
+    """Result of one split: the penalty chosen on its validation part, and the agreement on its test part.
 
     Attributes:
         rows: (m,) the test rows.

@@ -135,7 +135,7 @@ def _compared(comparer: Comparer, reference: ComparedImage, candidate: ComparedI
 
 
 def not_finite_error(name: str) -> ErrorRecord:
-    """What is wrong where the networks give no finite number."""
+    """Error record of an image for which the networks return NaN or infinity."""
     return ErrorRecord(NOT_A_NUMBER, f"{name}: the model gives no number for it, so the model's files may be damaged.")
 
 

@@ -169,7 +169,7 @@ def _last(name: str, parts: int) -> str:
 
 
 def _draw_legend(sheet: Image.Image, left: int, top: int, name: str) -> None:
-    """What the colours of the map called `name` mean."""
+    """Draw the legend of the map `name`: its colour ramp and what its ends mean."""
     length, thickness = LEGEND_BAR
     pen = ImageDraw.Draw(sheet)
     ramp = tinted(

@@ -1,4 +1,4 @@
-"""What comparing and ranking find out about pictures (light: no numpy, no torch)."""
+"""Records of comparisons and rankings (imports neither NumPy nor torch)."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class Comparison:
     model: ModelIdentity
 
     def to_json(self) -> dict[str, Any]:
-        """What `shamisa compare --format json` prints."""
+        """The comparison as JSON values, as printed by `shamisa compare --format json`."""
         return comparison_json(self.candidates, self.model)
 
 
@@ -214,7 +214,7 @@ class Ranking:
         return math.comb(len(self.scores), 2)
 
     def to_json(self) -> dict[str, Any]:
-        """What `shamisa rank --format json` prints."""
+        """The ranking as JSON values, as printed by `shamisa rank --format json`."""
         return {
             "schema": SCHEMA,
             "model": self.model.to_json(),

@@ -26,12 +26,12 @@ REGRESSOR_DIGITS = 12
 
 @dataclass(frozen=True)
 class ScoreSource:
-    """What must be the same for two scores to be compared.
+    """Model and settings that produced scores; scores are comparable only between matching sources.
 
     Attributes:
-        name: of the model, for people; a folder may be renamed.
-        revision: of the encoder.
-        regressor: digits of a SHA-256 over the numbers of the regressor.
+        name: name of the model, for people; not compared, since a folder may be renamed.
+        revision: revision of the encoder.
+        regressor: first hex digits of a SHA-256 over the probe's numbers.
         preprocessing: JSON values, `view_size` included.
     """
 

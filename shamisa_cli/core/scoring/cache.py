@@ -1,8 +1,8 @@
-"""What earlier runs found out about pictures, in one SQLite file of limited size that may be lost at any time.
+"""Cache of results: scores and features by key, in one SQLite file of limited size that may be deleted at any time.
 
-SQLite's own locks and rollback journal keep the file whole under concurrent runs and killed ones. The journal is
-not the write-ahead kind, which a network file system shared by several machines would break. Every value is stored
-with a hash over its key and itself: whatever happens to the file, what comes out is what went in, or nothing.
+SQLite's locks and rollback journal keep the file consistent under concurrent and killed runs. Write-ahead logging
+is not used, since it fails on a network file system shared by several machines. Every value is stored with a hash
+over its key and itself, so that a damaged entry is never returned.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any, Literal
 from shamisa_cli.core.errors import CacheError
 
 Kind = Literal["features", "scores"]
-"""What a value is. Features take some 300 times the room, so they are the first to go."""
+"""Kinds of entries. Features take some 300 times the space of scores, so they are removed first."""
 
 FILE = "pictures-1.sqlite3"
 """The number rises with the form of the file."""
@@ -34,7 +34,7 @@ DEFAULT_LIMIT = 1000 * MEGABYTE
 BUSY_SECONDS = 30
 WRITE_EVERY_SECONDS = 1.0
 WRITE_EVERY_BYTES = 8 * MEGABYTE
-"""What a kill may cost at most, and how often other runs are kept waiting."""
+"""New values are written after this time or this many bytes, whichever comes first; a killed run loses no more."""
 TOUCH_SECONDS = 3600
 """Uses closer together count as one, so that a run that only reads hardly writes."""
 ROWS_DROPPED_AT_ONCE = 64
@@ -50,12 +50,12 @@ _TABLE = (
 
 @dataclass(frozen=True)
 class CacheContents:
-    """What a cache holds.
+    """Size of a cache and its number of entries.
 
     Attributes:
-        path: the file, whether it is there or not.
-        size: of the file in bytes; 0 where there is none. It does not shrink before it is cleared.
-        scores, features: how many pictures there are scores and features of.
+        path: the cache file, which need not exist.
+        size: size of the file in bytes; 0 if it does not exist. It does not shrink until the cache is cleared.
+        scores, features: number of images whose scores and features are stored.
     """
 
     path: str
@@ -189,7 +189,11 @@ def default_folder() -> Path | None:
 
 
 def contents(folder: Path) -> CacheContents:
-    """What the cache in `folder` holds. Raises CacheError where that cannot be read."""
+    """Count the entries of the cache in `folder`.
+
+    Raises:
+        CacheError: the file exists but cannot be read.
+    """
     path = folder / FILE
     if not path.exists():
         return CacheContents(str(path), 0, 0, 0)

@@ -51,13 +51,13 @@ class Colouring:
 
 @dataclass(frozen=True)
 class EmbeddingMap:
-    """What a page shows of n pictures.
+    """Map of n images: their positions on a plane, and values to colour them by.
 
     Attributes:
         paths: as the user named them.
-        places: (n, 2), see `project`.
+        places: (n, 2) positions, see `project`.
         colourings: at least one.
-        projection: what made the places.
+        projection: the method that placed the images.
         centred_by: the column within whose values features were centred, or None.
     """
 

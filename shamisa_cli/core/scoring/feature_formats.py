@@ -25,7 +25,7 @@ MAX_SAFETENSORS_HEADER = 100_000_000
 """Bytes; the format's readers refuse a longer one."""
 
 READ_ERRORS = (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, NotImplementedError, zipfile.BadZipFile)
-"""What readers raise of files that are damaged or none of theirs."""
+"""Errors that readers raise for damaged files and for files of other formats."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,11 @@ class FileStamp:
 
 @dataclass(frozen=True)
 class FeatureSource:
-    """What made the rows of a table.
+    """Model and preprocessing that produced a table of features.
 
     Attributes:
-        encoder_fingerprint: of the encoder; a regressor goes with features of an equal one only.
-        model: its name, for people.
+        encoder_fingerprint: fingerprint of the encoder; a probe is valid for features of an equal one only.
+        model: name of the model, for people.
         preprocessing: JSON values of the preprocessing that was used, `view_size` included.
     """
 

@@ -26,11 +26,11 @@ GateStatus = Literal["passed", "warned", "failed", "unreadable"]
 
 @dataclass(frozen=True)
 class Rule:
-    """What holds for some of the files; what is None stays as it was.
+    """Exception from the gate for some files; a field that is None changes nothing.
 
     Attributes:
         files: patterns as in a .gitignore file, relative to the folder of the gate.
-        level: "off": not judged; "warn": reported and passed; "error": reported and failed.
+        level: "off": not checked; "warn": reported and passed; "error": reported and failed.
         min_score, max_drop: as in `Gate`.
 
     Raises:
@@ -61,7 +61,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Limits:
-    """What one picture must hold to."""
+    """Limits that apply to one image: minimum score 0…100 and largest drop in points; None: no such limit."""
 
     level: Level
     min_score: float | None
@@ -110,7 +110,7 @@ class Gate:
         return any(limits.max_drop is not None for limits in self._all)
 
     def limits(self, path: str) -> Limits:
-        """What the picture at `path` must hold to, after all rules that match it."""
+        """Limits for the image at `path`, after all rules that match it."""
         found = Limits("error", self.min_score, self.max_drop)
         relative = _relative(path, self.folder) if self.rules else path
         for rule in self.rules:
@@ -177,7 +177,7 @@ def gate_status(record: ImageRecord) -> GateStatus:
 
 
 def describe_findings(record: ImageRecord, *findings: GateFinding) -> str:
-    """What is wrong with a picture, in one phrase that names it: all that was found, or only `findings`."""
+    """Describe an image's error or findings in one phrase that names it: all findings, or only those given."""
     if record.error is not None:
         return record.error.message
     return f"{record.path} {'; '.join(finding.message for finding in findings or record.findings)}"
@@ -212,7 +212,7 @@ def gate_summary(statuses: Mapping[GateStatus, int], *, gated: bool) -> str:
 
 
 def minimum_score_message(score: float, bar: float | None) -> str | None:
-    """What is wrong with a score, such as "scores 39.9, under the bar of 40"; None where nothing is."""
+    """Message about a score below the minimum, such as "scores 39.9, under the bar of 40"; None for any other."""
     if bar is None or score >= bar:
         return None
     return f"scores {_apart(score, bar)}, under the bar of {bar:g}"

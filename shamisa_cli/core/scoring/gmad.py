@@ -64,12 +64,12 @@ class GmadDuel:
 
 @dataclass(frozen=True)
 class Gmad:
-    """What came of two models on the same pictures.
+    """Result of a gMAD competition of two models on the same images.
 
     Attributes:
         models: a and b.
-        count: pictures that both scored.
-        duels: with a as the defender, from the highest level down, then with b.
+        count: number of images that both scored.
+        duels: pairs with a as the defender, from the highest level down, then with b.
     """
 
     models: tuple[ModelIdentity, ModelIdentity]

@@ -120,7 +120,7 @@ def feature_cache(cache: Cache | None, model: Model, view_size: ViewSize = "mode
 
 
 def describe_run(model: Model, view_size: ViewSize, *, gated: bool = False) -> Run:
-    """What goes with the records of `score_files` under the same settings."""
+    """The properties shared by the records of `score_files` under the same settings."""
     return Run(ModelIdentity(model.name, model.revision, preprocessing_used(model.encoder, view_size)), gated)
 
 

@@ -43,13 +43,13 @@ def no_progress(_doing: str, _total: int) -> Iterator[Callable[[int], None]]:
 
 @dataclass(frozen=True)
 class ProtocolEvaluation:
-    """What a protocol gave on one table.
+    """Results of a protocol on one table.
 
     Attributes:
-        table: the rows whose pictures could be read.
-        result: of the splits.
-        logistic: PLCC and RMSE were taken after a logistic mapping.
-        errors: why the other pictures could not be read.
+        table: the rows whose images could be read.
+        result: results of the splits.
+        logistic: whether PLCC and RMSE were computed after a logistic mapping.
+        errors: one for each image that could not be read.
     """
 
     table: MosTable
@@ -60,12 +60,12 @@ class ProtocolEvaluation:
 
 @dataclass(frozen=True)
 class CrossEvaluation:
-    """What a protocol gave between tables.
+    """Results of a protocol across tables.
 
     Attributes:
-        tables: the rows whose pictures could be read, by the names of the data sets.
-        cross: fitted on each, tested on each.
-        errors: why the other pictures could not be read.
+        tables: the rows whose images could be read, by name of the data set.
+        cross: agreement for each data set fitted on and each tested on.
+        errors: one for each image that could not be read.
     """
 
     tables: Mapping[str, MosTable]

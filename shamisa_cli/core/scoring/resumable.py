@@ -47,12 +47,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Collected:
-    """What a run did.
+    """Result of embedding images into a file.
 
     Attributes:
-        rows: pictures in the target.
-        reused: of them, how many were there before.
-        errors: the files that could not be read and are not in the target.
+        rows: number of images in the target.
+        reused: how many of these were kept from an earlier run.
+        errors: one for each file that could not be read, which has no row in the target.
     """
 
     rows: int
@@ -61,7 +61,7 @@ class Collected:
 
 
 def feature_source(model: Model, view_size: ViewSize = "model") -> FeatureSource:
-    """What a table of this model's features says about where they come from."""
+    """The source that a table of this model's features records."""
     return FeatureSource(model.encoder_fingerprint, model.name, preprocessing_used(model.encoder, view_size))
 
 
@@ -193,11 +193,11 @@ def _gather(stamps: Sequence[FileStamp], places: Mapping[FileStamp, _Place]) -> 
 
 @dataclass(frozen=True)
 class Tabled:
-    """What a run did.
+    """Result of scoring images into a table.
 
     Attributes:
-        rows: pictures in the table.
-        reused: of them, how many were there before.
+        rows: number of images in the table.
+        reused: how many of these were kept from an earlier run.
     """
 
     rows: int

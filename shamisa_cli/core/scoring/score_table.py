@@ -49,7 +49,7 @@ def scores_table(rows: Sequence[tuple[FileStamp, ImageRecord]], schema: pa.Schem
 
 
 def score_source(model: Model, view_size: ViewSize) -> ScoreSource:
-    """What a table of this model's scores says about where they come from. Raises ModelError without a regressor."""
+    """The source that a table of this model's scores records. Raises ModelError if the model has no probe."""
     return ScoreSource.of_model(describe_run(model, view_size).model, require_probe(model))
 
 

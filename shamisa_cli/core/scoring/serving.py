@@ -49,7 +49,7 @@ def read_requests(stream: BinaryIO) -> Iterator[Request]:
 
 
 def parse_request(line: bytes) -> Request:
-    """What one line asks for; what is wrong with it is in the request."""
+    """Parse one line of input. Never raises for a bad line: the request holds the error."""
     try:
         asked = json.loads(line, parse_constant=_no_json)
     except (ValueError, RecursionError) as error:

@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TableFeatures:
-    """What an encoder reads of the pictures of a table.
+    """Features of the images of a table.
 
     Attributes:
-        table: the rows whose pictures could be read.
+        table: the rows whose images could be read.
         rows: (n, R, D) float32, features of the R crops of each; of a table that names references, the absolute
             differences from the features of the reference's crops.
-        errors: why the other pictures could not be read.
+        errors: one for each image that could not be read.
     """
 
     table: MosTable

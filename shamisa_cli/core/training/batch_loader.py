@@ -18,17 +18,17 @@ from shamisa_cli.core.machine import keep_freed_memory
 
 
 class Batch(Protocol):
-    """What one training step takes: a frozen dataclass of tensors, or of such dataclasses."""
+    """Input of one training step: a frozen dataclass of tensors, or of such dataclasses."""
 
     @property
     def step(self) -> int:
         """The training step it belongs to."""
 
     def pin_memory(self) -> Self:
-        """The same in page-locked memory, from where a GPU copies without anyone waiting."""
+        """The same batch in page-locked memory, from which a GPU copies asynchronously."""
 
     def to(self, device: torch.device) -> Self:
-        """The same on another device."""
+        """The same batch on another device."""
 
 
 SomeBatch = TypeVar("SomeBatch", bound=Batch)

@@ -26,7 +26,7 @@ from shamisa_cli.core.graphs.crops import CropTable
 from shamisa_cli.core.training.pretraining.batches import BatchSettings
 
 BACKENDS = {"cpu": "gloo", "cuda": "cpu:gloo,cuda:nccl"}
-"""What carries data between processes, by device. Small records stay on the CPU, so that no GPU waits for them."""
+"""Communication backend by device. Small records stay on the CPU, so that no GPU waits for them."""
 
 PATIENCE = timedelta(minutes=10)
 """How long a process waits for the others; the slowest thing they do alone is to write a checkpoint."""
@@ -163,7 +163,7 @@ def processes_here(environment: Mapping[str, str] = os.environ) -> int:
 
 
 def launcher(environment: Mapping[str, str] = os.environ) -> str:
-    """What a person types to start a command of this program as it was started now."""
+    """Beginning of the command line that started this program: "shamisa", or torchrun with its options."""
     here, size = processes_here(environment), _number(environment, "WORLD_SIZE", 1)
     machines = f"--nnodes {size // here} " if size > here else ""
     return "shamisa" if size == 1 else f"torchrun {machines}--nproc-per-node {here} -m shamisa_cli"

@@ -42,12 +42,12 @@ _BACKBONE = "learner.backbone."
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What every checkpoint of a run is read on, and how.
+    """Images and splits on which every checkpoint of a run is evaluated.
 
     Attributes:
-        name: of the table, for people.
-        table: the pictures and their human scores.
-        seed: of the splits.
+        name: name of the table, for people.
+        table: the images and their human scores.
+        seed: seed of the splits.
     """
 
     name: str

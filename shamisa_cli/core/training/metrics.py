@@ -14,13 +14,14 @@ from shamisa_cli.core.atomic import replacing
 
 
 class Metrics(Protocol):
-    """What one step of any task showed.
+    """Metrics of one training step, of any task.
 
     Attributes:
-        step: 0 for the first.
-        total: the loss that was minimised.
-        crops: how many the batch had.
-        crops_per_s: crops over the whole time of the step.
+        step: index of the step, 0 for the first.
+        total: the loss that is minimised.
+        crops: number of crops in the batch, over all processes.
+        crops_per_s: crops per second over the whole step.
+        wait_share: share of the step's time, 0…1, spent waiting for data.
     """
 
     @property
@@ -35,7 +36,7 @@ class Metrics(Protocol):
     def wait_share(self) -> float: ...
     @property
     def terms(self) -> Mapping[str, float]:
-        """What a person watches beside the loss."""
+        """Values to show beside the loss, by name."""
 
     def to_json(self) -> dict[str, Any]:
         """The line for metrics.jsonl."""

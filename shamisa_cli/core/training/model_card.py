@@ -41,7 +41,7 @@ def save_trained_encoder(
 
 
 def feature_spec(config: TrainingConfig, backbone: Backbone) -> FeatureSpec:
-    """What the model reads: as set, or every stage's hidden map, mean and standard deviation, at two scales."""
+    """Feature spec of the trained model: as set, or mean and deviation of every stage's hidden map at two scales."""
     every_stage = tuple(range(len(backbone.stage_channels)))
     return config.features or FeatureSpec(stages=every_stage, moments=("mean", "std"), layer="hidden")
 
@@ -91,7 +91,7 @@ def _settings(record: RunRecord) -> TrainingConfig:
 
 
 def start_named(init: str) -> str:
-    """What `init` of a run's settings means, in words."""
+    """Describe a run's `init` setting in words."""
     named = {"imagenet": "ImageNet weights (torchvision)", "none": "random weights"}
     return named.get(init, f"the weights in {init}")
 

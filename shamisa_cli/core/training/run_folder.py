@@ -51,13 +51,13 @@ def photo_record(
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What run.json holds: settings, photographs and processes, which together decide every number of the run.
+    """Content of run.json: settings, photographs and processes, which together determine every number of the run.
 
     Attributes:
         config: the settings.
-        photographs: what is drawn from.
-        command: what a person typed to begin the run, for the model's card.
-        processes: how many trained together; each adds crops of its own to a batch.
+        photographs: the photographs that crops are drawn from.
+        command: the command line that began the run, for the model's card.
+        processes: number of processes that train together; each adds crops of its own to a batch.
     """
 
     config: Settings
@@ -104,7 +104,7 @@ class RunFolder:
 
     @property
     def record(self) -> Path:
-        """What decides the run; its presence says that there is one."""
+        """Path of run.json; it exists if the folder holds a run."""
         return self.path / "run.json"
 
     @property

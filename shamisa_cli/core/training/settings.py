@@ -13,7 +13,7 @@ from shamisa_cli.core.training.relational import config as relational_config
 from shamisa_cli.core.training.relational.config import RelationalTrainingConfig
 
 Settings = TrainingConfig | RelationalTrainingConfig
-"""What decides a run, for each of the tasks."""
+"""Settings of a run, of any task."""
 
 _PRESETS: dict[str, Mapping[str, Settings]] = {"shamisa": config.PRESETS, "relational": relational_config.PRESETS}
 

@@ -1,4 +1,4 @@
-"""What a trainer asks of a task: batches, a step on each of them, and a model folder at the end."""
+"""Interface between the trainer and a task: batches, a step on each of them, and a model folder at the end."""
 
 from __future__ import annotations
 
@@ -58,20 +58,20 @@ class TrainingStep(Protocol):
         """The line for metrics.jsonl, from the numbers of a step."""
 
     def scaler_state(self) -> dict[str, float]:
-        """What a checkpoint holds beside tensors."""
+        """State of the loss scale: the numbers that a checkpoint stores beside tensors."""
 
     def restore_scaler(self, numbers: Mapping[str, float]) -> None:
-        """Put back what `scale` gave, from among other numbers."""
+        """Restore the state that `scaler_state` returned; `numbers` may hold others too."""
 
     def scaler_overflowed(self) -> bool:
         """Whether a gradient that is not finite is no fault; waits for the device."""
 
 
 class Task(Protocol):
-    """What can be trained. Its settings are a frozen dataclass with `task`, `steps`, `seed` and `crops`."""
+    """A trainable task. Its settings are a frozen dataclass with `task`, `steps`, `seed` and `crops`."""
 
     def panels(self, lines: Sequence[dict[str, Any]]) -> Sequence[Panel]:
-        """What the curves show of a run's metrics; six of them."""
+        """The six panels of curves.png, from the lines of a run's metrics."""
 
     def batches(
         self, pristine: Sequence[Path], real: Sequence[Path], config: Any, *, workers: int, world: World
@@ -79,7 +79,7 @@ class Task(Protocol):
         """Where batches come from. Raises SettingError if photographs and settings do not go together."""
 
     def work(self, config: Any, world: World, *, begun: bool) -> TrainingStep:
-        """What computes steps; of a run that has `begun`, the weights come from its checkpoint."""
+        """Build the learner and optimiser; in a run that has `begun`, a checkpoint will replace the weights."""
 
     def save(self, run: RunFolder, record: RunRecord, work: Any, *, seconds: float) -> None:
         """Write RUN/model from a finished run that spent so many seconds in steps."""

@@ -253,7 +253,7 @@ class PendingMetrics:
         return fetched
 
     def metrics(self) -> list[Metrics]:
-        """What was fetched, in order, with the mean time of these steps; then begin anew. None was, none is told."""
+        """Metrics of the fetched steps, in order, each with the mean speed of all of them; then reset. May be empty."""
         if not self._seen:
             return []
         seconds, share = self._seconds / len(self._seen), self._waited / self._seconds

@@ -42,7 +42,7 @@ def write_comparison_text(candidates: Iterable[Candidate], model: ModelIdentity,
 
 
 def changes(candidate: Candidate) -> list[tuple[str, float]]:
-    """What changed notably, in words, with its size in the direction the words say; the strongest first."""
+    """Name the notable changes, each with its size in the named direction; the largest first."""
     rows = [(low, high, value) for low, high, value, _, _ in _rows(candidate)]
     named = [(high if value > 0 else low, abs(value)) for low, high, value in rows if abs(value) >= NOTABLE]
     return sorted(named, key=lambda change: -change[1])

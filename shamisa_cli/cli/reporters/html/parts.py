@@ -36,5 +36,5 @@ def as_base64(content: bytes | None) -> str | None:
 
 
 def _hash(content: str) -> str:
-    """What a Content-Security-Policy calls an inline script or style with this content."""
+    """Source expression of a Content-Security-Policy for an inline script or style with this content."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"

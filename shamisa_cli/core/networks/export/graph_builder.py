@@ -84,7 +84,7 @@ class GraphBuilder:
         self._initializers: dict[str, TensorProto] = {}
 
     def add(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        """What this operator gives, added once however often it is asked for; "" leaves out an optional input."""
+        """Add a node unless an equal one exists, and return the name of its output; "" omits an optional input."""
         call = repr((kind, inputs, sorted(attributes.items())))
         if call not in self._outputs:
             self._outputs[call] = f"{kind}_{len(self._nodes)}"

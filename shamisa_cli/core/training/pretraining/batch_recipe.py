@@ -1,4 +1,4 @@
-"""What a batch will be made of, and the batch made from it, on whatever device."""
+"""Recipes of batches before distortion, and the batches made from them on any device."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ class BatchStream(IterableDataset[TrainingBatch]):
         return self.recipe(step).batch()
 
     def recipe(self, step: int) -> BatchRecipe:
-        """What the batch of one step is made of.
+        """Draw the photographs, crops and compositions of one step's batch, before distortion.
 
         Raises:
             TrainingError: the photographs cannot be read.

@@ -143,7 +143,7 @@ class TrainingConfig:
 
     @property
     def task(self) -> Literal["shamisa"]:
-        """What is trained, as run.json names it."""
+        """Name of the task, as written in run.json."""
         return "shamisa"
 
     @property

@@ -1,4 +1,4 @@
-"""What is trained: a backbone whose pooled stages make h, a projector that makes z, and the relations."""
+"""The trained module: a backbone whose pooled stages form h, a projector from h to z, and the relation graph."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ AUTOCAST_DEVICES = {"bf16": ("cuda", "cpu"), "fp16": ("cuda",)}
 
 @dataclass(frozen=True)
 class Representation:
-    """What the backbone says about n crops.
+    """Representations of n crops.
 
     Attributes:
         retained: pooled means, float32 (n, C_k), one for each of the stages that retention compares; none where
@@ -39,7 +39,7 @@ class Representation:
 
 @dataclass(frozen=True)
 class LearnerOutput:
-    """What is made of a batch; N counts the related crops of all processes.
+    """Output of the learner for a batch; N counts the related crops of all processes.
 
     Attributes:
         retained: as in `Representation`, of all crops that this process has.

@@ -153,7 +153,7 @@ class PretrainingStep:
 
 @dataclass(frozen=True)
 class StepMetrics:
-    """What one step of SHAMISA's objective showed.
+    """Metrics of one step of SHAMISA's objective.
 
     Attributes:
         step: 0 for the first.

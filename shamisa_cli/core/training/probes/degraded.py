@@ -68,10 +68,10 @@ def degrade_and_embed(
 
     Args:
         encoder: reads the versions.
-        photos: pristine photographs; those that cannot be read are passed over.
+        photos: pristine photographs; those that cannot be read are skipped.
         versions: of each photograph.
         seed: a photograph's versions depend on it and on the photograph's place in the list.
-        advance: told 1 after each photograph.
+        advance: called with 1 after each photograph.
 
     Raises:
         SettingError: no photograph can be read.
@@ -126,9 +126,9 @@ def degraded_pairs(
 
     Args:
         encoder: reads the versions, each as a whole picture at its view size.
-        photos: pristine photographs; those that cannot be read are passed over.
+        photos: pristine photographs; those that cannot be read are skipped.
         seed: a photograph's versions depend on it and on the photograph's place in the list.
-        advance: told 1 after each photograph.
+        advance: called with 1 after each photograph.
 
     Raises:
         SettingError: no photograph can be read.

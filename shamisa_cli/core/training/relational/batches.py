@@ -1,4 +1,4 @@
-"""What a training step of the relational networks sees: ordered sets of crops, with what is known of them."""
+"""Training batches of the relational networks: ordered sets of crops with target maps and orders."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ class RelationalTrainingConfig:
 
     @property
     def task(self) -> Literal["relational"]:
-        """What is trained, as run.json names it."""
+        """Name of the task, as written in run.json."""
         return "relational"
 
     @property

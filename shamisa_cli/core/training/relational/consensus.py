@@ -1,4 +1,4 @@
-"""What established full-reference measures agree on: the yardstick of the relational score, in training only."""
+"""Consensus of established full-reference measures: the target of the relational score, in training only."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def noise_processed(picture: Tensor, severity: float, rng: np.random.Generator) 
 
 
 def sparse_samples(picture: Tensor, severity: float, rng: np.random.Generator) -> Tensor:
-    """What is left when only some frequencies were measured, high ones the more rarely."""
+    """Reconstruction from a random subset of frequencies, in which high ones are rarer."""
     height, width = picture.shape[1:]
     frequency = _frequency(height, width)
     chance = torch.exp(-frequency * (1 + 2.2 * severity)) + 0.02

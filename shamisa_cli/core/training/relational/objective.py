@@ -1,4 +1,4 @@
-"""What the relational networks are trained to do: dense signed targets, a consensus, and orders that are certain."""
+"""Loss of the relational networks: dense signed targets, scores of a consensus, and orders that are certain."""
 
 from __future__ import annotations
 

@@ -113,7 +113,16 @@ def distort_regions(picture: Tensor, regions: Sequence[MaskedOperator], generato
 
 
 def target_maps(regions: Sequence[MaskedOperator], height: int, width: int) -> tuple[Tensor, Tensor]:
-    """What a network should see: signed intensities (8, H/8, W/8) of `TARGETS`, and all damage (1, H/8, W/8)."""
+    """Compute the target maps of distorted regions.
+
+    Args:
+        regions: the distortions of one version.
+        height, width: of the picture, in pixels.
+
+    Returns:
+        Signed intensities (8, ⌈H/8⌉, ⌈W/8⌉) of `TARGETS`, and the intensity ≥ 0 of all distortions together
+        (1, ⌈H/8⌉, ⌈W/8⌉).
+    """
     targets = torch.zeros(len(TARGETS), math.ceil(height / STRIDE), math.ceil(width / STRIDE))
     damage = torch.zeros(1, *targets.shape[1:])
     for region in regions:

@@ -23,15 +23,15 @@ from shamisa_cli.core.training.relational.objective import relational_loss
 
 @dataclass(frozen=True)
 class RelationalMetrics:
-    """What one step showed.
+    """Metrics of one step of the relational task.
 
     Attributes:
-        step: 0 for the first.
-        total: the loss that was minimised, its mean over all processes.
-        terms: what `relational_loss` gives beside it, by name.
+        step: index of the step, 0 for the first.
+        total: the loss that is minimised, its mean over all processes.
+        terms: the terms of `relational_loss`, by name.
         grad_norm: L2 norm of the whole gradient, before clipping.
         trunk_lr, head_lr: learning rates.
-        speed: how fast it went.
+        speed: crops per second, and the share of time spent waiting.
     """
 
     step: int
