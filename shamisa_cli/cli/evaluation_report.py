@@ -18,7 +18,7 @@ SCHEMA = 1
 
 
 def predictions(model: Model, records: Sequence[ImageRecord], lower_is_better: bool) -> Any:
-    """Predictions (n,) that rise with the human scores when model and people agree; not clipped as scores are."""
+    """Predictions (n,), higher for higher human scores if model and people agree; not clipped to 0…100."""
     import numpy as np
 
     values = np.array([record.mos for record in records if record.mos is not None], dtype=np.float64)

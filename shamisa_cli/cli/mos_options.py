@@ -79,14 +79,14 @@ Splits = Annotated[int, typer.Option(min=1, rich_help_panel=PROTOCOL, help="Rand
 
 
 class Protocol(StrEnum):
-    """Ways of fitting and reporting."""
+    """Evaluation protocols."""
 
     DEFAULT = "default"
     PAPER = "paper"
 
 
 def write_figures(stream: TextIO, rows: Sequence[Sequence[str]], note: str) -> None:
-    """A table of agreement for a person: a name, the number of pictures, and the four figures in each row."""
+    """Write a table of agreement for people; each row is a name, the number of images, and the four figures."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console as RichConsole
     from rich.table import Table
@@ -107,7 +107,7 @@ def write_figures(stream: TextIO, rows: Sequence[Sequence[str]], note: str) -> N
 
 
 def protocol_rows(result: ProtocolResult, table: MosTable) -> list[list[str]]:
-    """Rows for `write_figures`: medians and spreads over the splits, on all pictures and then by subset."""
+    """Rows for `write_figures`: medians and spreads over the splits, on all images and then by subset."""
     from shamisa_cli.core.probe.card import format_spread
     from shamisa_cli.core.probe.protocol import FIGURES
 
@@ -138,5 +138,5 @@ def figure_with_interval(value: float, interval: tuple[float, float]) -> str:
 
 
 def warn_of_unreadable(console: Console, unreadable: Sequence[tuple[str, str]]) -> None:
-    """Name the pictures that are left out, each with the reason; of very many the first."""
+    """Warn of the images that are left out, each with the reason, up to a limit."""
     console.warn_of_unreadable([f"{path}: {reason}" for path, reason in unreadable])

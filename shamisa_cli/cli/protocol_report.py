@@ -45,7 +45,7 @@ class Columns:
     reference: str | None
 
     def read(self, path: Path) -> MosTable:
-        """The table in a file. Raises MosTableError."""
+        """Read the table in a file. Raises MosTableError."""
         from shamisa_cli.core.probe.mos_table import read_mos_table
 
         return read_mos_table(
@@ -105,7 +105,7 @@ def report_one(
 
 
 def warn_of(console: Console, errors: Sequence[ImageError]) -> None:
-    """Name the pictures that are left out."""
+    """Warn of the images that are left out."""
     mos_options.warn_of_unreadable(console, [(str(error.path), str(error)) for error in errors])
 
 
@@ -146,7 +146,7 @@ def _run_document(model: Model, file: Path, settings: Settings, run: ProtocolEva
 
 
 def error_entries(errors: Sequence[ImageError]) -> list[dict[str, str]]:
-    """Why pictures could not be read, as JSON values."""
+    """Errors of images that could not be read, as JSON values."""
     from shamisa_cli.core.records import ErrorRecord
 
     return [{"path": str(error.path), **ErrorRecord.of(error).to_json()} for error in errors]

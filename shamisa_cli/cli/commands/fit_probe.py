@@ -1,4 +1,4 @@
-"""`shamisa fit-probe`: a regressor of your own from a table of human scores."""
+"""`shamisa fit-probe`: fit a probe to a table of human scores."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class Spacing(StrEnum):
-    """How scores of 0…100 stand to human scores."""
+    """Mapping of human scores to the scale of 0…100."""
 
     EVEN = "even"
     LINEAR = "linear"
@@ -175,7 +175,7 @@ def fit_probe(
         group_column=group_column,
         subset_column=subset_column,
     )
-    # Whatever can be found wrong is found before the pictures are embedded, which may take hours.
+    # All checks run before the images are embedded, which may take hours.
     low, high = (float(table.mos.min()), float(table.mos.max())) if mos_range is None else _range(mos_range)
     worst, best = (high, low) if lower_is_better else (low, high)
     scale_of = partial(mos_scale, spacing.value if spacing else SPACING[protocol.value], worst=worst, best=best)
@@ -239,7 +239,7 @@ def fit_probe(
     save_scatter(output / SCATTER_NAME, result, table.mos, data_name=mos.name)
     trained_on = f"{len(table)} pictures of {mos.name}"
     if (output / MODEL_MANIFEST).exists():
-        # The README.md there is the model's card: a section of it is the probe's.
+        # The README.md there is the model's card, of which the probe's is a section.
         save_probe(output, probe, trained_on=trained_on)
         replace_section(output, "probe", probe_card(result, probe, details, level=2))
     else:
@@ -286,7 +286,7 @@ def _refuse(given: Mapping[str, object]) -> None:
 def _embedded(
     model: Model, table: MosTable, crops: bool, jobs: int | None, cache: Cache | None, console: Console
 ) -> tuple[MosTable, Features, Sequence[ImageError]]:
-    """The readable part of the table, its features (n, R, D), and why the rest is left out."""
+    """The rows whose images could be read, their features (n, R, D), and the errors of the others."""
     from shamisa_cli.core.scoring.table_features import read_table
 
     with console.progress("Embedding", len(table)) as advance:
@@ -302,7 +302,7 @@ def _ordinal_photos(inputs: list[Path] | None) -> list[Path]:
 
 
 def _observed(model: Model, photos: list[Path], seed: int, console: Console) -> OrdinalPairs | None:
-    """Ordinal facts from the photographs; None where there are none."""
+    """Ordinal pairs from the photographs; None without photographs."""
     from shamisa_cli.core.training.probes.degraded import degraded_pairs
 
     if not photos:
@@ -312,7 +312,7 @@ def _observed(model: Model, photos: list[Path], seed: int, console: Console) -> 
 
 
 def _stored(model: Model, table: MosTable, file: Path, folder: Path) -> Features:
-    """The features (n, D) that were kept for the pictures of the table."""
+    """The stored features (n, D) of the table's images."""
     from shamisa_cli.core.probe.mos_table import match_rows
     from shamisa_cli.core.scoring.feature_table import load_features
     from shamisa_cli.core.scoring.resumable import feature_source
@@ -328,7 +328,7 @@ def _stored(model: Model, table: MosTable, file: Path, folder: Path) -> Features
 
 
 def _figures(result: ProtocolResult, details: CardDetails) -> list[Metric]:
-    """The medians, as the metadata of a card states them."""
+    """The medians as metrics for a card's metadata."""
     from shamisa_cli.core.models.card import Metric
     from shamisa_cli.core.probe.protocol import FIGURES
 

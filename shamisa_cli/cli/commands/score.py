@@ -1,4 +1,4 @@
-"""`shamisa score`: how good each picture looks."""
+"""`shamisa score`: score the quality of images."""
 
 from __future__ import annotations
 

@@ -39,11 +39,11 @@ NEXT = {
     TaskName.SHAMISA: "shamisa fit-probe --model {model} --mos SCORES.csv -o PROBE",
     TaskName.RELATIONAL: "shamisa compare --model {model} REFERENCE CANDIDATE",
 }
-"""What a person does with the model that a task leaves."""
+"""Command to use with the trained model of each task."""
 
 
 class Preset(StrEnum):
-    """Settings that go together; what they hold is in core/training, in the module of each task's settings."""
+    """Named sets of settings, defined in the config module of each task in core/training."""
 
     PAPER = "paper"
     QUICK = "quick"

@@ -7,12 +7,12 @@ from torch import Tensor
 
 _LIFTING = (-1.586134342059924, -0.052980118572961, 0.882911075530934, 0.443506852043971)
 _GAIN = 1.230174104914001 / 2**0.5
-"""Scales the halves so that a coefficient counts for about as much as it changes pixels (L2)."""
+"""Scales the two halves so that the transform about preserves the L2 norm."""
 
 
 def forward_wavelet(pictures: Tensor, levels: int) -> Tensor:
-    """(…, H, W) → the coefficients in the same shape: in the upper left the small picture, around it what each
-    level took away from its right, from below and from both, the finest outermost."""
+    """(…, H, W) → the coefficients in the same shape: the low-pass image in the upper left, around it the detail
+    bands of each level (right, below, and diagonal), the finest outermost."""
     mosaic = pictures.clone()
     for height, width in _sizes(pictures, levels):
         region = mosaic[..., :height, :width]

@@ -1,4 +1,4 @@
-"""From feature maps to one vector a picture."""
+"""From feature maps to one vector per image."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def normalised(pixels: Tensor, preprocessing: Preprocessing) -> Tensor:
 
 @functools.lru_cache(maxsize=16)
 def _mean_and_std(preprocessing: Preprocessing, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Two (1, 3, 1, 1) tensors, made once: a GPU waits for each constant that is sent to it."""
+    """Two (1, 3, 1, 1) tensors, cached, since sending a constant to a GPU is synchronous."""
     with torch.inference_mode(False):
         constants = torch.tensor([preprocessing.mean, preprocessing.std], dtype=dtype, device=device)
     mean, std = constants.view(2, 1, 3, 1, 1)
@@ -59,7 +59,7 @@ def cropped(pixels: Tensor, box: Box) -> Tensor:
 
 
 def feature_length(backbone: Backbone, spec: FeatureSpec) -> int:
-    """How many numbers `extract` gives for one picture."""
+    """D, the number of features of one image."""
     channels = backbone.channels(spec.layer)
     return sum(channels[stage] for stage in spec.stages) * len(spec.moments) * len(spec.scales)
 

@@ -1,4 +1,4 @@
-"""Where in a picture a linear function of its features comes from: exact, for the mean and the deviation are sums.
+"""Exact split of a linear function of an image's features over its pixels; mean and deviation are sums.
 
 A mean is Σ x / n over n positions; a deviation, once it is known, is Σ ((x − mean)² + ε) / (n · deviation); and the
 unit norm of a block divides it by one number of the whole picture. So a weighted sum of features is a sum of maps,
@@ -100,8 +100,8 @@ def _weighted(feature_map: Tensor, moment: str, weights: Tensor) -> Tensor:
 def split_score(encoder: TorchEncoder, probe: Probe, pixels: npt.NDArray[np.uint8]) -> ScoreMap:
     """Split the score of one picture, sRGB (H, W, 3) at its view size, over its pixels.
 
-    What does not depend on the picture (bias, standardisation) is spread evenly; what a position of a feature
-    map adds is spread evenly over the pixels it stands for.
+    Terms that do not depend on the image (bias, standardisation) are spread evenly; the contribution of a position
+    of a feature map is spread evenly over the pixels it covers.
     """
     weights = POINTS * probe.weights / probe.feature_scale
     height, width = pixels.shape[:2]

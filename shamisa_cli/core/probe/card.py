@@ -1,4 +1,4 @@
-"""The card of a fitted probe: what it was fitted on, how well it predicts, and a picture of that."""
+"""The card of a fitted probe: its data, its agreement with human scores, and a scatter plot."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def _interval_row(probe: Probe, coverage: Coverage | None) -> str:
 
 
 def save_scatter(target: Path, result: ProtocolResult, mos: Vector, *, data_name: str) -> None:
-    """Write a PNG of held-out predictions over human scores, each point coloured by how crowded its place is."""
+    """Write a PNG scatter plot of held-out predictions over human scores, coloured by local density."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -179,7 +179,7 @@ def _scatter_title(result: ProtocolResult, data_name: str) -> str:
 
 
 def _density(x: Vector, y: Vector) -> Vector:
-    """How crowded the place of each point is: a smoothed histogram, read between its bins."""
+    """Local density at each point: a smoothed histogram, interpolated between its bins."""
     from scipy.ndimage import gaussian_filter, map_coordinates
 
     counts, x_edges, y_edges = np.histogram2d(x, y, bins=_DENSITY_BINS)
@@ -192,17 +192,17 @@ def _density(x: Vector, y: Vector) -> Vector:
 
 
 def _inline(text: str) -> str:
-    """Text that cannot break out of its line or table cell."""
+    """Escape text so that it stays within its line or table cell."""
     return "".join(f"\\{sign}" if sign in "\\`*_[]<>|#" else sign for sign in " ".join(text.split()))
 
 
 def _literal(text: str) -> str:
-    """Text whose dollar signs matplotlib does not take for formulas."""
+    """Escape dollar signs, which matplotlib would read as formulas."""
     return text.replace("$", r"\$")
 
 
 def code_block(text: str) -> str:
-    """A command as Markdown, whatever is in it."""
+    """Format a command as a Markdown code block, fenced safely."""
     fence = "```"
     while fence in text:
         fence += "`"

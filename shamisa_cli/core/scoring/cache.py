@@ -27,7 +27,7 @@ Kind = Literal["features", "scores"]
 """Kinds of entries. Features take some 300 times the space of scores, so they are removed first."""
 
 FILE = "pictures-1.sqlite3"
-"""The number rises with the form of the file."""
+"""Name of the file; its number increases with its schema."""
 MEGABYTE = 1_000_000
 DEFAULT_LIMIT = 1000 * MEGABYTE
 
@@ -36,7 +36,7 @@ WRITE_EVERY_SECONDS = 1.0
 WRITE_EVERY_BYTES = 8 * MEGABYTE
 """New values are written after this time or this many bytes, whichever comes first; a killed run loses no more."""
 TOUCH_SECONDS = 3600
-"""Uses closer together count as one, so that a run that only reads hardly writes."""
+"""Seconds within which repeated uses are recorded once, so that runs that only read rarely write."""
 ROWS_DROPPED_AT_ONCE = 64
 CHECK_BYTES = 16
 
@@ -69,15 +69,15 @@ class CacheContents:
 
 
 class Cache:
-    """Bytes by key, the least recently used of them dropped when there are too many. For use by several threads.
+    """Bytes by key, of which the least recently used are removed beyond a limit. Safe for use by several threads.
 
-    What goes wrong with the file (damage, no permission, a full disk) is warned of once; from then on the cache is
-    empty and keeps nothing. New values are written every second or so, and when the cache is closed.
+    A problem with the file (damage, no permission, a full disk) causes one warning; from then on the cache is empty
+    and stores nothing. New values are written about every second, and when the cache is closed.
 
     Args:
-        folder: where the file is; made if it is missing.
-        limit: bytes that the file may hold.
-        warn: told what went wrong.
+        folder: folder of the file; created if missing.
+        limit: largest size of the file in bytes.
+        warn: called with the warning.
     """
 
     def __init__(
@@ -106,14 +106,14 @@ class Cache:
         self.close()
 
     def close(self) -> None:
-        """Write what is new and let go of the file; afterwards the cache is empty."""
+        """Write new values and close the file; afterwards the cache is empty."""
         with self._guarded():
             self._write()
         with self._lock:
             self._let_go()
 
     def get(self, key: bytes) -> bytes | None:
-        """The value of a key; None where there is none, or it is damaged."""
+        """The value of a key; None if it is missing or damaged."""
         with self._guarded():
             if key in self._new:
                 return self._new[key][1]
@@ -129,7 +129,7 @@ class Cache:
         return None
 
     def put(self, kind: Kind, key: bytes, value: bytes) -> None:
-        """Keep a value under a key of 32 bytes, in place of an earlier one."""
+        """Store a value under a key of 32 bytes, replacing an earlier one."""
         with self._guarded():
             if self._connection is None:
                 return
@@ -174,7 +174,7 @@ class Cache:
 
 
 def default_folder() -> Path | None:
-    """Where a user's caches belong on this system; None for a user without a home."""
+    """The user's cache folder on this system; None for a user without a home folder."""
     try:
         if sys.platform == "win32":
             base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
@@ -208,20 +208,20 @@ def contents(folder: Path) -> CacheContents:
 
 
 def clear(folder: Path) -> int:
-    """Empty the cache in `folder`, damaged or not, and give the number of bytes that became free.
+    """Clear the cache in `folder`, even if it is damaged, and return the number of bytes that were freed.
 
-    Raises CacheError when another program holds it.
+    Raises CacheError if another program has locked it.
     """
     path = folder / FILE
     if not path.exists():
         return 0
     before = path.stat().st_size
     try:
-        # The file stays: runs that have it open would go on writing into one that has no name any more.
+        # The file is kept: runs that have it open would otherwise write to a deleted file.
         with closing(_opened(path)) as connection:
             connection.execute("DELETE FROM entries")
             connection.execute("VACUUM")
-            for statement in _TABLE:  # fails on a table of another form
+            for statement in _TABLE:  # fails on a table with a different schema
                 connection.execute(statement)
         return before - path.stat().st_size
     except sqlite3.Error as error:
@@ -234,7 +234,7 @@ def clear(folder: Path) -> int:
 
 def _opened(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    # A kill harms nothing either way; a power failure may rarely, and costs results that can be computed again.
+    # Safe when the process is killed; a power failure may rarely lose results, which can be computed again.
     connection.execute("PRAGMA synchronous = NORMAL")
     return connection
 
@@ -244,7 +244,7 @@ def _check(key: bytes, value: bytes) -> bytes:
 
 
 def _shrink(connection: sqlite3.Connection, limit: int) -> None:
-    """Drop what was not used for longest, features first, until the pages in use are within the limit."""
+    """Remove the least recently used entries, features first, until the used pages are within the limit."""
     while _pages_in_use(connection) > limit:
         dropped = connection.execute(
             "DELETE FROM entries WHERE key IN (SELECT key FROM entries ORDER BY kind, used LIMIT ?)",

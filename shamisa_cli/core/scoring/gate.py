@@ -1,4 +1,4 @@
-"""Which pictures fail, and why: bars, limits on drops, and rules for some of the files. No model, no pixels."""
+"""The gate: which images fail and why, by minimum scores, largest drops and rules for files."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Rule:
             raise SettingError(f"A rule of the gate has a pattern that cannot be used: {error}") from None
 
     def matches(self, relative: str) -> bool:
-        """Whether the rule is about the picture with this path, which is relative and has forward slashes."""
+        """Whether the rule applies to the image with this path, which is relative and has forward slashes."""
         return bool(self._patterns.match_file(relative))
 
     @cached_property
@@ -70,18 +70,18 @@ class Limits:
 
 @dataclass(frozen=True)
 class Gate:
-    """The conditions pictures pass under.
+    """Conditions that images must meet.
 
     Attributes:
-        min_score: the bar, 0…100; None: there is none.
-        max_drop: how much a score may be under that of the baseline, in points; None: as much as it likes.
-        rules: exceptions for some files. All that match count, a later one over an earlier one.
-        folder: what the patterns of the rules are relative to.
-        baseline: the scores of another day; None: drops are not judged.
-        skip_unreadable: whether pictures that cannot be read are warned of only.
+        min_score: minimum score, 0…100; None: no minimum.
+        max_drop: largest drop of a score below that of the baseline, in points; None: no limit.
+        rules: exceptions for some files. All that match apply; later ones take precedence.
+        folder: folder that the patterns of the rules are relative to.
+        baseline: earlier scores; None: drops are not checked.
+        skip_unreadable: whether images that cannot be read cause only a warning.
 
     Raises:
-        SettingError: a bar is not within 0…100, or a limit is negative or not a number.
+        SettingError: a minimum is not within 0…100, or a limit is negative or not a number.
     """
 
     min_score: float | None = None
@@ -106,7 +106,7 @@ class Gate:
 
     @property
     def limits_drops(self) -> bool:
-        """Whether there is a limit on drops, for all files or for some."""
+        """Whether drops are limited, for all files or for some."""
         return any(limits.max_drop is not None for limits in self._all)
 
     def limits(self, path: str) -> Limits:
@@ -123,7 +123,7 @@ class Gate:
         return found
 
     def apply(self, record: ImageRecord) -> ImageRecord:
-        """The record with what is wrong with it, and "failed" where that is an error."""
+        """Check a record: return it with its findings, and with the status "failed" if one is an error."""
         if record.score is None:
             message = record.error.message if record.error is not None else "It has no score."
             return replace(record, findings=(GateFinding("unreadable", self._unreadable_level, message),))
@@ -150,7 +150,7 @@ class Gate:
         before = None if self.baseline is None else self.baseline.score_of(record.path)
         if before is None or max_drop is None or record.score is None:
             return None
-        # Both are rounded, so that a picture that has not changed has not dropped either.
+        # Both are rounded, so that an unchanged image has no drop.
         drop = round(before - round(record.score, DECIMALS), DECIMALS)
         if drop <= max_drop:
             return None
@@ -161,14 +161,14 @@ class Gate:
 
 
 def apply_gate(records: Generator[ImageRecord, None, None], gate: Gate) -> Generator[ImageRecord, None, None]:
-    """Records as they come, each judged; closing this closes `records`."""
+    """Check records as they arrive; closing this closes `records`."""
     with closing(records):
         for record in records:
             yield gate.apply(record)
 
 
 def gate_status(record: ImageRecord) -> GateStatus:
-    """How a judged picture came out, in one word."""
+    """Outcome of a checked image, in one word."""
     if record.score is None:
         return "unreadable"
     if record.status == "failed":
@@ -184,7 +184,7 @@ def describe_findings(record: ImageRecord, *findings: GateFinding) -> str:
 
 
 def worst_first(records: Iterable[ImageRecord]) -> list[ImageRecord]:
-    """The pictures with findings: errors before warnings, then those without a score, then low scores first."""
+    """Images with findings: errors before warnings, then those without a score, then by rising score."""
     found = [record for record in records if record.findings]
     return sorted(
         found,
@@ -197,7 +197,7 @@ def worst_first(records: Iterable[ImageRecord]) -> list[ImageRecord]:
 
 
 def gate_summary(statuses: Mapping[GateStatus, int], *, gated: bool) -> str:
-    """A run in a phrase, such as "4 checked, all passed"; `gated`: whether there was anything to pass."""
+    """Summarise a run in a phrase, such as "4 checked, all passed"; `gated`: whether any limit was set."""
     counts = Counter(statuses)
     total = f"{counts.total():,} {'checked' if gated else 'scored, with no bar to reach'}"
     problems = {
@@ -219,7 +219,7 @@ def minimum_score_message(score: float, bar: float | None) -> str | None:
 
 
 def _apart(value: float, limit: float) -> str:
-    """`value` with as many decimals, at least one, as it takes to see that it is not `limit`."""
+    """Format `value` with as many decimals, at least one, as distinguish it from `limit`."""
     digits = next((digits for digits in range(1, 10) if round(value, digits) != round(limit, digits)), 10)
     return f"{value:.{digits}f}"
 

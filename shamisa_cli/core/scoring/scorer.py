@@ -35,7 +35,7 @@ MAX_CACHED_FILE_BYTES = 100_000_000
 DEFECT_DECIMALS = 3
 
 ViewSize = int | Literal["model"] | None
-"""Long side in pixels at which pictures are judged; "model": as the model says; None: every pixel."""
+"""Long side in pixels to which larger images are reduced; "model": the model's own; None: every pixel."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def effective_view_size(encoder: Embedder, view_size: ViewSize) -> int | None:
 
 
 def require_probe(model: Model) -> Probe:
-    """The model's regressor. Raises ModelError where there is none."""
+    """The model's probe. Raises ModelError if it has none."""
     if model.probe is None:
         raise ModelError(
             f"The model {model.name} has no regressor, so it cannot score. "
@@ -163,7 +163,7 @@ def require_probe(model: Model) -> Probe:
 
 
 def preprocessing_used(encoder: Embedder, view_size: ViewSize) -> dict[str, Any]:
-    """JSON values of the preprocessing pictures get, with the view size that is in force."""
+    """JSON values of the preprocessing, with the effective view size."""
     return asdict(encoder.config.preprocessing) | {"view_size": effective_view_size(encoder, view_size)}
 
 
