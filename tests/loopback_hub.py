@@ -31,7 +31,7 @@ ANSWERS = {
 
 @dataclass
 class LoopbackHub:
-    """What the server offers, and the paths it was asked for.
+    """State of the server: the files it offers, and the paths it was asked for.
 
     Attributes:
         endpoint: its address.

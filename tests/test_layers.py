@@ -40,7 +40,7 @@ LAYERS = (
 """A package may import itself and those of lines above it; packages of one line do not import each other."""
 
 ROOMS = ("core.distortions", "core.graphs", "core.networks", "core.training")
-"""What may import PyTorch. A room may import those before it, but networks imports no other."""
+"""Packages that may import PyTorch. A room may import those before it, but networks imports no other."""
 ROOM_IMPORTS = {
     "core.distortions": (),
     "core.graphs": ("core.distortions",),

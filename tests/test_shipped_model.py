@@ -1,4 +1,4 @@
-"""What a newcomer sees first: the model that ships, on the example photographs."""
+"""First results of a newcomer: the model that ships, on the example photographs."""
 
 from __future__ import annotations
 

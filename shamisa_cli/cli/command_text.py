@@ -1,4 +1,4 @@
-"""The line that was typed, for cards: whoever reads one can do the same again."""
+"""The command line of a run, for model cards, so that readers can repeat it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 import typer
 
 LEFT_OUT = {"cache", "cache_dir", "cache_size", "device", "jobs", "offline", "skip_unreadable"}
-"""Options that say how to compute, and not what."""
+"""Options that affect how results are computed, not the results."""
 
 
 def command_text(context: typer.Context, command: str) -> str:
-    """What was typed, to be typed again; of files, the last part of the name alone, since cards travel."""
+    """Format the options that were given as a command line to repeat; paths keep their last part alone."""
     words = ["shamisa", command]
     for option in context.command.params:
         value = context.params.get(option.name or "")

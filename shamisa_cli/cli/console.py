@@ -1,4 +1,4 @@
-"""Where a command's output leaves the program: results on stdout or into a file, all else on stderr."""
+"""Output of commands: results on stdout or into a file, everything else on stderr."""
 
 from __future__ import annotations
 
@@ -47,19 +47,19 @@ class Console:
         self._stderr: RichConsole = RichConsole(stderr=True, highlight=False, markup=False, emoji=False)
 
     def hint(self, text: str) -> None:
-        """Something good to know, on stderr."""
+        """Print a hint on stderr."""
         self._stderr.print(printable(text), style="dim", soft_wrap=True)
 
     def warn(self, text: str) -> None:
-        """Something that went wrong without stopping the command, on stderr."""
+        """Print a warning on stderr, about a problem that does not stop the command."""
         self._line("warning: ", "bold yellow", text)
 
     def warn_of_unreadable(self, messages: Sequence[str], count: int | None = None) -> None:
-        """Why pictures could not be read, a sentence each; of very many the first.
+        """Print one warning per image that could not be read, up to a limit.
 
         Args:
             messages: the sentences, or the first of them.
-            count: how many pictures it were; None: as many as there are sentences.
+            count: number of unreadable images; None: the number of sentences.
         """
         for message in messages[:MAX_WARNINGS]:
             self.warn(message)
@@ -68,12 +68,12 @@ class Console:
             self.warn(f"{more:,} more pictures could not be read.")
 
     def error(self, text: str) -> None:
-        """Why the command stops, on stderr."""
+        """Print on stderr the error that stops the command."""
         self._line("error: ", "bold red", text)
 
     @contextmanager
     def results(self, output: Path | None) -> Iterator[TextIO]:
-        """A stream for the result: stdout, or a file that appears when all of it is written."""
+        """Open the stream for the result: stdout, or a file that appears once it is complete."""
         if output is None:
             stream = io.TextIOWrapper(sys.stdout.buffer, **ENCODING)  # type: ignore[arg-type]
             try:
@@ -89,10 +89,10 @@ class Console:
 
     @contextmanager
     def progress(self, doing: str, total: int, *, beside_results: bool = False) -> Iterator[Callable[[int], None]]:
-        """A function that moves a bar on by so many pictures; the bar is seen on a terminal only.
+        """Context with a progress bar; yields a function that advances it by a number of images.
 
-        It goes away when all are done. With `beside_results`, results come to stdout at the same time; the
-        bar is then left out where stdout is the terminal as well, or each would write over the other.
+        The bar is shown on a terminal only and disappears at the end. `beside_results` says that results are printed
+        on stdout meanwhile; there is then no bar if stdout is the terminal too, since each would overwrite the other.
         """
         if not self._stderr.is_terminal or (beside_results and sys.stdout.isatty()):
             yield lambda _pictures: None
@@ -117,7 +117,7 @@ class Console:
 
 
 def check_output(output: Path, option: str = "--output") -> None:
-    """Raise SettingError now, and not after hours of work, when `output` is a folder or a device."""
+    """Raise SettingError if `output` is a folder or a device, before hours of work are spent."""
     if output.exists() and not output.is_file():
         raise SettingError(f"{output} is no regular file; {option} takes the name of a file to write.")
 

@@ -1,4 +1,4 @@
-"""What `evaluate --cross` does: regressors fitted on each of several tables of human scores, tested on all of them."""
+"""Report of `evaluate --cross`: probes fitted on each of several tables of human scores, tested on all of them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def prepare(
     cross: bool,
     console: Console,
 ) -> Prepared:
-    """Read the tables, so that what is wrong with them is found before a model is loaded; the rest is done later."""
+    """Read and check the tables before a model is loaded; return a function that does the rest."""
     if not cross:
         if dmos:
             raise SettingError("--dmos names some of the tables of --cross; for one table take --lower-is-better.")

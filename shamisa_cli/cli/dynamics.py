@@ -1,4 +1,4 @@
-"""`shamisa evaluate --run`: agreement with people at every checkpoint that a training run kept."""
+"""`shamisa evaluate --run`: agreement with human scores at every checkpoint that a training run kept."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def judge_run(
     jobs: int | None,
     console: Console,
 ) -> Sequence[StepAgreement]:
-    """Judge the checkpoints, say what each gave, and draw them all.
+    """Evaluate the checkpoints, report each result, and draw the curve of all.
 
     Raises TrainingError, SettingError, InputNotFoundError and ModelError as `evaluate_run` does.
     """
@@ -102,7 +102,7 @@ def write_json(stream: TextIO, run: Path, mos: Path, agreements: Sequence[StepAg
 
 
 def write_table(stream: TextIO, agreements: Sequence[StepAgreement]) -> None:
-    """For a person: a row for each step, the median SRCC with its quartiles, and the median of each subset."""
+    """Table for people: one row per step, with the median SRCC, its quartiles, and the median of each subset."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text

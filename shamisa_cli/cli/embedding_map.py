@@ -23,7 +23,7 @@ SUFFIXES = (".html", ".htm")
 
 
 class ProjectionName(StrEnum):
-    """How features become places on a plane."""
+    """Methods that place features on a plane."""
 
     TSNE = "tsne"
     UMAP = "umap"
@@ -84,7 +84,17 @@ Seed = Annotated[int, typer.Option("--seed", min=0, rich_help_panel=PANEL, help=
 
 @dataclass(frozen=True)
 class MapSettings:
-    """What the options of a map say."""
+    """Options of an embedding map.
+
+    Attributes:
+        target: the HTML file to write.
+        colour_by: columns to colour the map by, see `colouring`.
+        table: CSV file of further columns, or None.
+        image_column: its column that names the images.
+        centre_by: column within whose values features are centred, or None.
+        projection: method that places features on a plane.
+        seed: of the projection.
+    """
 
     target: Path
     colour_by: Sequence[str]
@@ -103,7 +113,7 @@ class MapSettings:
 
 
 def check_map(settings: MapSettings) -> None:
-    """Raise SettingError or MosTableError before any work when the map could not be drawn."""
+    """Raise SettingError or MosTableError before any work if the map could not be drawn."""
     from shamisa_cli.core.scoring.embedding_map import check_column
     from shamisa_cli.core.scoring.projection import require_projection
 
@@ -128,13 +138,13 @@ def draw_map(
     """Project the features in a file, and write the page.
 
     Args:
-        settings: what the options say.
-        model: made the features.
-        features: a file of `shamisa embed`, of all those of `files` that could be read.
+        settings: options of the map.
+        model: the model that computed the features.
+        features: a file of `shamisa embed` with all of `files` that could be read.
         files: the pictures.
-        view_size: at which they were judged.
+        view_size: at which they were embedded.
         jobs: threads that make thumbnails.
-        console: for a bar.
+        console: shows progress.
     Raises SettingError, ModelError and MosTableError as `colouring` does.
     """
     from shamisa_cli.cli.reporters.html.map_page import write_map

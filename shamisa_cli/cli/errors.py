@@ -1,4 +1,4 @@
-"""From an exception to a line that says what to do, and an exit code. No other module decides codes."""
+"""From exceptions to error messages and exit codes. No other module decides exit codes."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ TOOL_ERROR = 2
 UNREADABLE = 3
 INTERRUPTED = 130
 PIPE_CLOSED = 141
-"""What a shell reports for a program whose reader went away."""
+"""Exit code that shells report for a program whose reader closed the pipe."""
 
 ANSWERS = (typer.Exit, typer.Abort, typer.BadParameter)
-"""Exceptions by which a command talks to Typer; they are no errors of the program."""
+"""Exceptions that control Typer; they are not errors of the program."""
 
 
 def exit_code(*, failed: int, unreadable: int, skip_unreadable: bool) -> int:
-    """The exit code of a run that came to its end: the gate goes before pictures that could not be read."""
+    """Exit code of a completed run; a failed gate takes precedence over unreadable images."""
     if failed:
         return GATE_FAILED
     if unreadable and not skip_unreadable:
@@ -36,7 +36,7 @@ def exit_code(*, failed: int, unreadable: int, skip_unreadable: bool) -> int:
 
 
 def with_exit_code(command: Callable[..., None], *, debug: bool) -> Callable[..., None]:
-    """`command`, ending in a line on stderr and an exit code where it would have raised."""
+    """Wrap `command` so that an exception becomes a line on stderr and an exit code."""
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:

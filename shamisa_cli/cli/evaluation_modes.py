@@ -31,7 +31,7 @@ class Format(StrEnum):
 
 @dataclass(frozen=True)
 class Machine:
-    """What is asked, and on what it computes."""
+    """The model to load, and how and where it computes."""
 
     name: str
     probe: str | None

@@ -1,4 +1,4 @@
-"""What `evaluate` says of a model as it is: correlations with intervals, as a table and as JSON."""
+"""Report of `evaluate` on a model as it is: correlations with intervals, as a table and as JSON."""
 
 from __future__ import annotations
 

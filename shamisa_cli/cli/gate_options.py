@@ -1,4 +1,4 @@
-"""The gate of a command: its options, what the project's settings add to them, and the file of earlier scores."""
+"""The gate of a command: its options, rules from the project's settings, and the baseline."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ UpdateBaseline = Annotated[
 
 @dataclass(frozen=True)
 class RunGate:
-    """A gate, and what becomes of its baseline.
+    """The gate of one run, and its baseline.
 
     Attributes:
-        gate: judges the pictures.
-        baseline: as it was before the run; None where none is named.
-        updates: whether it is written after the run, and not compared with.
+        gate: the conditions that images must meet.
+        baseline: the baseline before the run; None if none is named.
+        updates: whether the baseline is written after the run instead of compared with.
     """
 
     gate: Gate
@@ -81,12 +81,12 @@ class RunGate:
     updates: bool
 
     def require_same(self, run: Run, model: Model) -> None:
-        """Raise ModelError when the scores to compare with are another model's."""
+        """Raise ModelError if the baseline's scores are from a different model."""
         if self.baseline is not None and not self.updates:
             self.baseline.require(_scorer(run, model))
 
     def keep(self, scores: Mapping[str, float], run: Run, model: Model, console: Console) -> None:
-        """Put the scores (path → 0…100) into the baseline and say so, if that was asked for."""
+        """Write the scores (path → 0…100) into the baseline and report it, if requested."""
         if self.baseline is None or not self.updates:
             return
         updated = self.baseline.updated(scores, _scorer(run, model))
@@ -107,7 +107,7 @@ def open_gate(
     update: bool,
     skip_unreadable: bool,
 ) -> RunGate:
-    """The gate that options and the project's rules make together, with the baseline as it is now.
+    """Combine options, the project's rules and the current baseline into a gate.
 
     Raises:
         SettingError: options contradict each other, or the baseline is missing or damaged.

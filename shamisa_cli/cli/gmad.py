@@ -1,4 +1,4 @@
-"""`shamisa evaluate --gmad`: the pairs of pictures by which two models are most unlike."""
+"""`shamisa evaluate --gmad`: the pairs of images on which two models disagree most."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ def compete(
 
 
 def check_figure(target: Path) -> None:
-    """Raise SettingError before any work when the figure could not be written under that name."""
+    """Raise SettingError before any work if the figure could not be written under that name."""
     if target.suffix.lower() != ".png":
         raise SettingError(f"{target} has no suffix of a PNG; --gmad-figure takes the name of a .png file.")
     check_output(target, "--gmad-figure")
 
 
 def draw(target: Path, found: Gmad, console: Console) -> None:
-    """Write the picture of the pairs, and say so."""
+    """Write the figure of the pairs, and report it."""
     from shamisa_cli.core.scoring.gmad_figure import draw_gmad
 
     draw_gmad(target, found)
@@ -76,7 +76,7 @@ def draw(target: Path, found: Gmad, console: Console) -> None:
 
 
 def write_gmad(stream: TextIO, found: Gmad) -> None:
-    """The pairs for a person: who defends, at which level, and both models' scores of both pictures."""
+    """Write the pairs for people: defender, level, and both models' scores of both images."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text

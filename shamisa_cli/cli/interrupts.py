@@ -1,4 +1,4 @@
-"""Ctrl-C and a cluster's request to end, for commands that stop at a place of their own choosing."""
+"""Ctrl-C and SIGTERM, for commands that choose where they stop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @contextmanager
 def request_stop_on_signals(hint: Callable[[str], None]) -> Iterator[list[int]]:
-    """A list that gets the signal when Ctrl-C or a cluster asks to stop; a second Ctrl-C stops at once."""
+    """Context that yields a list, to which Ctrl-C and SIGTERM append their signal; a second Ctrl-C stops at once."""
     caught: list[int] = []
 
     def remember(number: int, _frame: object) -> None:

@@ -1,4 +1,4 @@
-"""What fit-probe and evaluate share: the options that name a table of human scores, and how figures are shown."""
+"""Options that name a table of human scores, and tables of agreement, for fit-probe and evaluate."""
 
 from __future__ import annotations
 
@@ -73,14 +73,14 @@ Splits = Annotated[int, typer.Option(min=1, rich_help_panel=PROTOCOL, help="Rand
 
 
 class Protocol(StrEnum):
-    """Ways of fitting and reporting."""
+    """Evaluation protocols."""
 
     DEFAULT = "default"
     PAPER = "paper"
 
 
 def write_figures(stream: TextIO, rows: Sequence[Sequence[str]], note: str) -> None:
-    """A table of agreement for a person: a name, the number of pictures, and the four figures in each row."""
+    """Write a table of agreement for people; each row is a name, the number of images, and the four figures."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console as RichConsole
     from rich.table import Table
@@ -101,7 +101,7 @@ def write_figures(stream: TextIO, rows: Sequence[Sequence[str]], note: str) -> N
 
 
 def protocol_rows(result: ProtocolResult, table: MosTable) -> list[list[str]]:
-    """Rows for `write_figures`: medians and spreads over the splits, on all pictures and then by subset."""
+    """Rows for `write_figures`: medians and spreads over the splits, on all images and then by subset."""
     from shamisa_cli.core.probe.card import format_spread
     from shamisa_cli.core.probe.protocol import FIGURES
 
@@ -113,7 +113,7 @@ def protocol_rows(result: ProtocolResult, table: MosTable) -> list[list[str]]:
 
 
 def protocol_note(result: ProtocolResult, protocol: Protocol, *, logistic: bool, grouped: bool) -> str:
-    """What the medians of a protocol stand for."""
+    """Describe in a phrase how the medians of a protocol were obtained."""
     over = f"median ± interquartile range over {len(result.splits)} splits"
     if protocol is Protocol.DEFAULT:
         mapping = "; PLCC and RMSE after a logistic mapping" if logistic else ""
@@ -132,5 +132,5 @@ def figure_with_interval(value: float, interval: tuple[float, float]) -> str:
 
 
 def warn_of_unreadable(console: Console, unreadable: Sequence[tuple[str, str]]) -> None:
-    """Name the pictures that are left out, each with the reason; of very many the first."""
+    """Warn of the images that are left out, each with the reason, up to a limit."""
     console.warn_of_unreadable([f"{path}: {reason}" for path, reason in unreadable])

@@ -1,4 +1,4 @@
-"""The options several commands share, each written once, and how PATHS become files."""
+"""Options shared by several commands, and the files that PATHS name."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FILE_SUFFIXES = frozenset((
     ".parquet", ".npz", ".safetensors", ".json", ".jsonl", ".csv", ".txt", ".text", ".log", ".md", ".xml", ".junit",
     ".github", ".sarif",
 ))  # fmt: skip
-"""What ends so is a file; with --shard, any other --output is a folder of parts, such as out.v2."""
+"""Suffixes of files; with --shard, an --output with any other suffix is a folder of parts, such as out.v2."""
 
 STDIN = "-"
 NOTHING_NAMED = "No picture was named. Give files, folders or globs, - for a list on stdin, or --files-from."
@@ -44,7 +44,7 @@ CACHE_MEGABYTES = 1000
 
 
 class Device(StrEnum):
-    """Where a model computes."""
+    """Devices that a model can run on."""
 
     AUTO = "auto"
     CPU = "cpu"
@@ -53,7 +53,7 @@ class Device(StrEnum):
 
 
 class Runtime(StrEnum):
-    """Which library computes."""
+    """Inference libraries."""
 
     AUTO = "auto"
     TORCH = "torch"
@@ -61,7 +61,7 @@ class Runtime(StrEnum):
 
 
 def bundled_models(incomplete: str) -> list[str]:
-    """What a shell offers where a model is named: the names of bundled models that begin like this."""
+    """Shell completion of a model: the bundled models whose names begin with `incomplete`."""
     from shamisa_cli.core.models.resolver import bundled
 
     return [name for name in bundled() if name.startswith(incomplete)]
@@ -260,7 +260,7 @@ CacheSize = Annotated[
 def open_cache(
     use: bool, folder: Path | None, megabytes: int, console: Console
 ) -> AbstractContextManager[Cache | None]:
-    """The cache, open until the block ends; None where there is to be none, or its user has no home."""
+    """Context with the open cache; None if it is switched off, or the user has no home folder."""
     from shamisa_cli.core.scoring.cache import MEGABYTE, Cache, default_folder
 
     folder = folder or default_folder()
@@ -270,7 +270,7 @@ def open_cache(
 
 
 def was_typed(context: typer.Context, name: str) -> bool:
-    """Whether the option was given on the command line, and not as a setting, which holds only where it applies."""
+    """Whether the option was given on the command line; a setting, in contrast, is ignored where it does not apply."""
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
 
@@ -288,10 +288,10 @@ def view_size(text: str) -> ViewSize:
 
 
 def output_file(output: Path, shard: PartNumber | None) -> Path:
-    """The file that --output means: where it is no file but a folder of parts, the one for this part.
+    """Resolve --output to a file: if it names a folder of parts, this part's file in it.
 
     Raises:
-        SettingError: the folder was divided into another number of parts, or the file holds pictures of other parts.
+        SettingError: the folder has a different number of parts, or the file holds images of other parts.
     """
     if shard is None:
         return output
@@ -305,7 +305,7 @@ def output_file(output: Path, shard: PartNumber | None) -> Path:
 
 
 def named_paths(paths: Sequence[str] | None, files_from: Path | None) -> tuple[list[str], list[str]]:
-    """What PATHS name, and what the lists do (- and --files-from)."""
+    """Split what is named into PATHS and the entries of lists (- and --files-from)."""
     from shamisa_cli.core.images.discovery import read_list
 
     paths = paths or []
@@ -319,12 +319,12 @@ def named_paths(paths: Sequence[str] | None, files_from: Path | None) -> tuple[l
 def find_images(
     paths: Sequence[str] | None, files_from: Path | None, recursive: bool, shard: PartNumber | None = None
 ) -> list[Path]:
-    """The files that PATHS name, then those of the lists (- and --files-from), each file once; those of one shard.
+    """Find the files of PATHS, then of lists (- and --files-from), each file once; with --shard, one part of them.
 
-    What is named must exist. A file in a list may have gone by now: it is kept, and its row will say so.
+    PATHS must exist. A missing file in a list is kept, and its row will hold the error.
 
     Raises:
-        InputNotFoundError: a path matches nothing, or there is no picture at all.
+        InputNotFoundError: a path matches nothing, or no image was found.
     """
     from shamisa_cli.core.images.discovery import discover
 

@@ -1,4 +1,4 @@
-"""What `evaluate` does where it fits regressors on the way, on one table of human scores."""
+"""Report of `evaluate` where it fits probes, on one table of human scores."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DIFFERENCES = "features are |reference − picture|"
 
 @dataclass(frozen=True)
 class Settings:
-    """How regressors are fitted and judged."""
+    """How probes are fitted and evaluated."""
 
     protocol: mos_options.Protocol
     splits: int
@@ -45,7 +45,7 @@ class Columns:
     reference: str | None
 
     def read(self, path: Path) -> MosTable:
-        """The table in a file. Raises MosTableError."""
+        """Read the table in a file. Raises MosTableError."""
         from shamisa_cli.core.probe.mos_table import read_mos_table
 
         return read_mos_table(
@@ -60,12 +60,12 @@ class Columns:
 
 @dataclass(frozen=True)
 class Report:
-    """What came out.
+    """Results of an evaluation, for programs and for people.
 
     Attributes:
-        document: as JSON values.
-        write: the same for people, onto a stream.
-        errors: why pictures could not be read.
+        document: the results as JSON values.
+        write: writes the results as a table to a text stream.
+        errors: one for each image that could not be read.
     """
 
     document: Mapping[str, Any]
@@ -105,12 +105,12 @@ def report_one(
 
 
 def warn_of(console: Console, errors: Sequence[ImageError]) -> None:
-    """Name the pictures that are left out."""
+    """Warn of the images that are left out."""
     mos_options.warn_of_unreadable(console, [(str(error.path), str(error)) for error in errors])
 
 
 def document_head(model: Model, settings: Settings, logistic: bool) -> dict[str, Any]:
-    """What documents of both kinds begin with."""
+    """First entries of the JSON documents of both kinds."""
     from shamisa_cli.core.scoring.pipeline import describe_run
 
     return {
@@ -146,7 +146,7 @@ def _run_document(model: Model, file: Path, settings: Settings, run: ProtocolEva
 
 
 def error_entries(errors: Sequence[ImageError]) -> list[dict[str, str]]:
-    """Why pictures could not be read, as JSON values."""
+    """Errors of images that could not be read, as JSON values."""
     from shamisa_cli.core.records import ErrorRecord
 
     return [{"path": str(error.path), **ErrorRecord.of(error).to_json()} for error in errors]

@@ -1,4 +1,4 @@
-"""`--ray`: what score and embed do on a Ray cluster instead of in this process."""
+"""`--ray`: run score and embed on a Ray cluster instead of in this process."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ MEANT = {
     "paths", "output", "files_from", "recursive", "view_size", "max_pixels", "skip_unreadable", "model", "probe",
     "offline", "device", "runtime", "jobs", "ray",
 }  # fmt: skip
-"""Options that mean something here. The others are refused where they are typed, and as settings have no effect."""
+"""Options that apply with --ray. Others are refused on the command line, and ignored as settings."""
 
 
 def run_ray_job(context: typer.Context, kind: Kind, address: str) -> None:
-    """Make a folder of parts as the command's options say, and end with the exit code of what could not be read.
+    """Write a folder of parts as the command's options say, and exit with the code for unreadable images.
 
     Raises:
-        SettingError: an option that was typed has no meaning here, or --output names no folder.
+        SettingError: an option does not apply with --ray, or --output does not name a folder.
     """
     _refuse_others(context)
     given = context.params

@@ -1,5 +1,5 @@
 """Settings of a project, as defaults of options. An option with an environment variable is a setting: files may
-give its default, the variable goes over that, and the command line over both."""
+give its default, the variable takes precedence over them, and the command line over both."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Setting:
     """One option of one or more commands.
 
     Attributes:
-        name: as files spell it, such as "model" or "gate.min-score"; the variable's, since one spelling of an
-            option can mean different things in different commands.
-        variable: of the environment.
-        option: the option, of the first command that has it.
+        name: as files spell it, such as "model" or "gate.min-score"; derived from the variable, since an option
+            of one spelling can mean different things in different commands.
+        variable: the environment variable.
+        option: the option, as the first command has it.
     """
 
     name: str
@@ -71,7 +71,7 @@ def load_settings(context: typer.Context) -> None:
 
 
 def configuration_of(context: typer.Context) -> Configuration:
-    """What the files say; nothing where none were read."""
+    """Configuration read from the project's files; an empty one if none were read."""
     found = context.find_object(Configuration)
     return found if found is not None else Configuration()
 
@@ -97,7 +97,7 @@ def _variable_of(option: Any) -> str:
 
 
 def _usable(setting: Setting, configured: FileSetting, context: typer.Context) -> Any:
-    """The value for the option, once the option has accepted it."""
+    """The value, validated by the option."""
     value = configured.value
     where = f"{configured.file}: {setting.name} is {value!r}"
     if setting.option.is_flag:

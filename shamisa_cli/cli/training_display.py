@@ -1,4 +1,4 @@
-"""What a person sees while training goes on, on stderr: a live display on a terminal, else a line now and then."""
+"""Progress of training on stderr: a live display on a terminal, otherwise occasional lines."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Protocol
 LINE_EVERY_STEPS = 50
 LINE_EVERY_SECONDS = 30.0
 PACE_MEMORY = 0.9
-"""How much of the estimate of a step's time is kept at each step."""
+"""Smoothing of the time per step: the share of the earlier estimate that is kept at each step."""
 
 Begin = Callable[[int], None]
 
 
 class Metrics(Protocol):
-    """What a step showed, as far as a person watches it."""
+    """The numbers of a step that a person watches."""
 
     @property
     def step(self) -> int: ...
@@ -37,7 +37,7 @@ Show = Callable[[Metrics], None]
 
 
 class Pace:
-    """How long the remaining steps will take, from a running mean of the steps so far."""
+    """Estimate of the remaining time, from a running mean of the time per step."""
 
     def __init__(self, steps: int) -> None:
         self._steps = steps
@@ -53,9 +53,9 @@ class Pace:
 
 @contextmanager
 def training_progress(steps: int, *, shown: bool = True) -> Iterator[tuple[Begin, Show]]:
-    """Two functions for a run of so many steps: one to call at its first step, one after every step.
+    """Context of a progress display; yields two functions, to be called at the first step and after every step.
 
-    With `shown` False they do nothing: of several processes one is enough to watch.
+    With `shown` False they do nothing, so that only one of several processes reports.
     """
     if not shown:
         yield (lambda _step: None), (lambda _metrics: None)
@@ -67,7 +67,7 @@ def training_progress(steps: int, *, shown: bool = True) -> Iterator[tuple[Begin
 
 
 def summary(metrics: Metrics) -> str:
-    """The loss, and what else the task watches, on one line."""
+    """The loss and the task's other values, on one line."""
     terms = "  ".join(f"{name} {value:.3g}" for name, value in metrics.terms.items())
     return f"loss {metrics.total:.4g}  {terms}"
 

@@ -52,9 +52,9 @@ def score(
 
     Raises:
         InputNotFoundError: a path matches nothing.
-        ModelError: the model is missing, damaged, or has no regressor.
-        SettingError: an impossible setting.
-    A picture that cannot be read raises nothing: its record has the status "error" and says why.
+        ModelError: the model is missing, damaged, or has no probe.
+        SettingError: a setting has an invalid value.
+    An image that cannot be read raises nothing: its record has the status "error" and the reason.
     """
     files = discover(_many(paths), recursive=recursive)
     gate = Gate(min_score=min_score)
@@ -63,7 +63,7 @@ def score(
 
 
 def score_map(picture: str | Path, model: str | Model | None = None, *, view_size: ViewSize = "model") -> ScoreMap:
-    """Where in a picture its score comes from: `ScoreMap.points`, (H, W), sums to the score before it is clipped.
+    """Split an image's score over its pixels: `ScoreMap.points`, (H, W), sums to the score before it is clipped.
 
     Args:
         picture: a file.
@@ -119,21 +119,21 @@ def compare(
     resize: bool = False,
     max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> Comparison:
-    """What changed between a picture and versions of it, where, and which is better: one record each, with maps.
+    """Compare an image with versions of it: what changed, where, and which is better; one record each, with maps.
 
     Args:
         ref: a file, or sRGB pixels (H, W, 3) uint8.
         candidates: one or many files, folders, globs or arrays.
         model: a loaded model, a name, a folder, or "hf:org/name@revision"; None takes the default one.
-        resize: resample candidates of another size to the reference's; otherwise their record has an error.
+        resize: resample candidates of a different size to the reference's; otherwise their record has an error.
         max_pixels: larger files are refused.
 
     Raises:
         ImageError: the reference cannot be read.
         InputNotFoundError: a path matches nothing.
         ModelError: the model is missing, damaged, or scores single pictures.
-        SettingError: an array is of another kind.
-    A candidate that cannot be read raises nothing: its record has the status "error" and says why.
+        SettingError: an array has the wrong shape or type.
+    A candidate that cannot be read raises nothing: its record has the status "error" and the reason.
     """
     loaded = _comparer(model)
     sources = list(_sources(candidates, "candidates"))
@@ -149,12 +149,12 @@ def rank(
     resize: bool = False,
     max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> Ranking:
-    """Versions of one picture in one order, the best first; every pair is compared once.
+    """Rank versions of one image, the best first, by comparing every pair once.
 
     Args:
         pictures: files, folders, globs or arrays.
         model, max_pixels: as for `compare`.
-        resize: resample pictures of another size to the first one's; otherwise they are not ranked.
+        resize: resample images of a different size to the first one's; otherwise they are not ranked.
 
     Raises:
         InputNotFoundError: a path matches nothing, or there are not two pictures.
@@ -168,7 +168,7 @@ def rank(
 
 
 def _sources(given: ImageInput | Iterable[ImageInput], what: str) -> Iterator[tuple[str, ImageSource]]:
-    """Name and source of each picture; a path may stand for many."""
+    """Yield the name and source of each image; a path may stand for several."""
     if isinstance(given, str | Path):
         given = [given]
     for index, one in enumerate(given if not isinstance(given, np.ndarray) or given.ndim > 3 else [given]):

@@ -1,4 +1,4 @@
-"""Files that are either complete or absent, whatever interrupts the program."""
+"""Files that are either complete or absent, even if the program is interrupted."""
 
 from __future__ import annotations
 

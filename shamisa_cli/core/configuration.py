@@ -1,4 +1,4 @@
-"""Settings a project keeps in its files: which files count, what they say, and what is wrong with them."""
+"""Settings in a project's files: finding, reading and checking them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ OWN_FILE = "shamisa.toml"
 RULES = "gate.rules"
 RULE_KEYS = ("files", "level", "min-score", "max-drop")
 PROJECT_ROOT = ".git"
-"""Files above the folder that holds this belong to something else."""
+"""Name in the root of a project; files in folders above it are ignored."""
 
 
 @dataclass(frozen=True)
 class FileSetting:
-    """A value as a file gives it (for `RULES`: a tuple of `Rule`), and the file."""
+    """A value from a file (for `RULES`: a tuple of `Rule`), and the file."""
 
     value: Any
     file: Path
@@ -30,11 +30,11 @@ class FileSetting:
 
 @dataclass(frozen=True)
 class Configuration:
-    """What the files of a project say.
+    """Settings read from a project's files.
 
     Attributes:
-        files: those that were read, weakest first.
-        values: dotted name of a setting → its value in the strongest file that has it.
+        files: the files that were read, in order of rising precedence.
+        values: dotted name of a setting → its value in the file of highest precedence that has it.
     """
 
     files: tuple[Path, ...] = ()
@@ -47,22 +47,22 @@ class Configuration:
 
     @property
     def rules_folder(self) -> Path:
-        """What the patterns of the rules are relative to."""
+        """Folder that the patterns of the rules are relative to."""
         return self.values[RULES].file.parent if RULES in self.values else Path()
 
 
 def read_configuration(start: Path, known: Collection[str]) -> Configuration:
-    """Read `[tool.shamisa]` of pyproject.toml, then shamisa.toml, which is the stronger.
+    """Read `[tool.shamisa]` of pyproject.toml, then shamisa.toml, which takes precedence.
 
-    Of each, the file nearest to `start` counts: in `start` itself or in a folder above it, up to the one that
-    holds .git. A pyproject.toml without that table is passed over.
+    Of each, the file nearest to `start` is read: in `start` itself or in a folder above it, up to the one that
+    holds .git. A pyproject.toml without that table is skipped.
 
     Args:
         start: an absolute folder.
-        known: the dotted names settings may have, as "model" or "gate.min-score"; rules are known of themselves.
+        known: the dotted names of all settings, such as "model" or "gate.min-score"; rules need not be named.
 
     Raises:
-        SettingError: a file is no TOML, or has a name that is not known, or a rule that cannot be understood.
+        SettingError: a file is not TOML, or has an unknown name or an invalid rule.
     """
     found = [(file, table) for file, table in (_nearest(start, PYPROJECT), _nearest(start, OWN_FILE)) if file]
     values: dict[str, FileSetting] = {}
@@ -73,7 +73,7 @@ def read_configuration(start: Path, known: Collection[str]) -> Configuration:
 
 
 def suggestion(name: str, known: Collection[str]) -> str:
-    """The rest of a sentence that says `name` is not known: what may have been meant, or all there is."""
+    """Second half of a sentence that says `name` is not known: the nearest known name, or all of them."""
     spelled = name.replace("_", "-").lower()
     last = spelled.rpartition(".")[2]
     elsewhere = [other for other in known if other.rpartition(".")[2] == last]

@@ -1,4 +1,4 @@
-"""The errors this library raises on purpose. Each message says what is wrong, where, and what to do."""
+"""Errors raised by this library. Each message says what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 
 
 class ShamisaError(Exception):
-    """Base of every error that is raised on purpose; its text is a sentence meant for a person."""
+    """Base class of this library's errors; the text is a sentence for people."""
 
 
 class SettingError(ShamisaError):
@@ -25,8 +25,8 @@ class ImageError(ShamisaError):
     """One file could not be turned into pixels.
 
     Attributes:
-        path: the file, or the address of a picture that is no file here.
-        kind: what is wrong, one word of a closed list, stable for machines to read.
+        path: the file, or the address of an image in a store.
+        kind: kind of the error, one word of a closed list that programs can rely on.
     """
 
     def __init__(self, path: Path | str, kind: ImageErrorKind, message: str) -> None:
@@ -36,7 +36,7 @@ class ImageError(ShamisaError):
 
 
 class ModelError(ShamisaError):
-    """A model or probe folder is missing, damaged, or does not go with what it is used with."""
+    """A model or probe folder is missing, damaged, or incompatible with its use."""
 
 
 class MosTableError(ShamisaError):
@@ -44,8 +44,8 @@ class MosTableError(ShamisaError):
 
 
 class CacheError(ShamisaError):
-    """The cache of results cannot be read or emptied; scoring goes on without it and never raises this."""
+    """The cache of results cannot be read or cleared; scoring continues without it and never raises this."""
 
 
 class TrainingError(ShamisaError):
-    """Training cannot start, go on, or be resumed."""
+    """Training cannot start, continue, or be resumed."""

@@ -1,4 +1,4 @@
-"""Optional packages: what is missing, and how it is installed."""
+"""Optional packages: errors that name a missing package and how to install it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ PYTORCH = ("torch", "torchvision", "timm")
 
 @contextmanager
 def needs_pytorch(feature: str) -> Iterator[None]:
-    """The one way from light code into what imports PyTorch: import it inside this block.
+    """Context for all imports of PyTorch modules in other code.
 
     Args:
-        feature: what needs it, as the subject of the sentence a person reads: "training".
+        feature: the feature that needs PyTorch, as the subject of the message: "training".
 
     Raises:
-        SettingError: PyTorch is not installed. One that is installed and broken raises its own ImportError.
+        SettingError: PyTorch is not installed. A broken installation raises its own ImportError.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""The seven groups of distortions, and how strong one can be: what models and reports name (no torch, no numpy)."""
+"""The seven groups of distortions and the range of severities (imports neither NumPy nor torch)."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ Group = Literal["blur", "colour", "compression", "noise", "brightness", "spatial
 GROUPS: tuple[Group, ...] = get_args(Group)
 
 MAX_SEVERITY = 4.0
-"""Severity runs from 0 (mildest documented value) to 4 (strongest), one unit an anchor (paper, distortion engine)."""
+"""Severity runs from 0 (mildest documented value) to 4 (strongest), one unit per anchor (paper, distortion engine)."""

@@ -1,4 +1,4 @@
-"""How much of the machine is this process's."""
+"""Resources of this process: processors and memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOST = 2**31 - 1  # bytes; the parameters are C ints
 
 
 def available_cpus() -> int:
-    """How many processors this process may use (containers and batch systems often grant a few of many)."""
+    """Number of processors this process may use (containers and batch systems often grant fewer than there are)."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -22,12 +22,12 @@ def available_cpus() -> int:
 def keep_freed_memory() -> bool:
     """Ask the C library to keep freed blocks for the next tensors instead of giving them back to the system.
 
-    What is given back must be mapped and zeroed anew, page by page, for the next tensor, which can take more
-    time than the arithmetic on it. For a process that makes the same tensors again and again; one that makes
-    many of different sizes may need a third more memory, since freed blocks do not fit.
+    Returned memory must be mapped and zeroed again, page by page, for the next tensor, which can take more
+    time than the arithmetic on it. Meant for processes that allocate the same sizes repeatedly; with many
+    different sizes, a third more memory may be needed, since freed blocks do not fit.
 
     Returns:
-        Whether it could be asked: glibc has the means, other C libraries do not.
+        Whether it is supported: by glibc, but not by other C libraries.
     """
     if sys.platform != "linux":
         return False

@@ -18,7 +18,7 @@ Map = NDArray[np.float64]
 Colour = tuple[int, int, int]
 
 STRONGEST = 0.7
-"""Opacity of the strongest colour; places like an average picture show the photograph alone, in grey."""
+"""Opacity of the strongest colour; regions like an average image show the photograph alone, in grey."""
 
 LOSES, GAINS = (190, 30, 45), (25, 100, 190)
 
@@ -31,20 +31,20 @@ LEGEND_BAR = (240, 12)
 MAX_TITLE = 60
 
 MAX_NAME_BYTES = 200
-"""Of a file's name; file systems take 255, and a temporary name is longer."""
+"""Largest length of a file name; file systems allow 255, and a temporary name is longer."""
 
 Pixels = npt.NDArray[np.uint8]
 
 
 def tinted(grey: Map, strength: Map, ends: tuple[Colour, Colour] = (LOSES, GAINS)) -> Pixels:
-    """Levels (H, W, 3) coloured by strengths (H, W): towards one of `ends` at −1, towards the other at 1 and beyond."""
+    """Levels (H, W, 3) tinted by strengths (H, W): fully with one of `ends` at −1, with the other at 1, and beyond."""
     opacity = np.clip(np.abs(strength), 0, 1)[..., None] * STRONGEST
     colour = np.where(strength[..., None] < 0, np.array(ends[0], dtype=np.float64), np.array(ends[1], dtype=np.float64))
     return np.asarray((1 - opacity) * grey + opacity * colour).round().astype(np.uint8)
 
 
 def clipped(pen: ImageDraw.ImageDraw, text: str, size: int, room: float) -> str:
-    """`text` if it fits into so many pixels of width, else its end."""
+    """`text` if it fits into this width in pixels, else its end."""
     shown = text if len(text) <= MAX_TITLE else "…" + text[1 - MAX_TITLE :]
     while len(shown) > 1 and pen.textlength(shown, font=font(size)) > room:
         shown = "…" + shown[2:]
@@ -53,12 +53,12 @@ def clipped(pen: ImageDraw.ImageDraw, text: str, size: int, room: float) -> str:
 
 @functools.lru_cache(maxsize=8)
 def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Pillow's own face."""
+    """Pillow's built-in font."""
     return ImageFont.load_default(size)
 
 
 def map_names(pictures: Sequence[Path]) -> dict[str, Path]:
-    """A relative PNG path for each picture: its own path below the folder they all have in common, and .png."""
+    """Relative PNG path of each image: its path below their common folder, with .png appended."""
     absolute = {str(path): Path(os.path.abspath(path)) for path in pictures}  # noqa: PTH100 — links stay as named
     if not absolute:
         return {}

@@ -1,4 +1,4 @@
-"""Frozen dataclasses as settings: changed by nested mappings whose keys and types are checked, and compared."""
+"""Frozen dataclasses as settings: changes by nested mappings with checked keys and types, and differences."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Record = TypeVar("Record")
 
 
 def with_overrides(record: Record, changes: Mapping[str, Any], *, where: str = "") -> Record:
-    """A copy of a dataclass with some fields changed; a mapping changes the fields of a nested dataclass.
+    """Copy a dataclass with some fields changed; a mapping changes the fields of a nested dataclass.
 
     Args:
         record: any frozen dataclass.
         changes: field name → value as TOML or JSON gives it (lists stand for tuples).
-        where: what to put before a field's name in an error, as "batch.".
+        where: prefix of field names in errors, such as "batch.".
 
     Raises:
         SettingError: a field is unknown (with the nearest name that is known) or a value has the wrong type.
@@ -35,9 +35,9 @@ def with_overrides(record: Record, changes: Mapping[str, Any], *, where: str = "
 
 
 def differences(before: Any, after: Any) -> dict[str, tuple[Any, Any]]:
-    """Where two records of one dataclass differ: dotted field name → (value before, value after), in order.
+    """Differences of two records of one dataclass: dotted field name → (value before, value after), in order.
 
-    A field that only one of them has (of an optional nested record) is None in the other.
+    A field that only one of them has (in an optional nested record) is None in the other.
     """
     old, new = dict(_leaves(asdict(before))), dict(_leaves(asdict(after)))
     return {name: (old.get(name), new.get(name)) for name in {**old, **new} if old.get(name) != new.get(name)}
@@ -75,7 +75,7 @@ def _checked_entries(changes: Mapping[str, Any], known: Mapping[str, Any], hint:
 
 
 def _checked(value: Any, hint: Any, name: str) -> Any:
-    """`value` as the type `hint`: None, bool, int, float, str, Literal, tuple, dataclass or a union of them."""
+    """Convert `value` to the type `hint`: None, bool, int, float, str, Literal, tuple, dataclass or a union of them."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         return _checked_union(value, arguments, name)

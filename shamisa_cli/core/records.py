@@ -1,4 +1,4 @@
-"""What is known about each picture after scoring, and about a whole run (light: no numpy, no torch)."""
+"""Records of scored images and of a whole run (imports neither NumPy nor torch)."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ FindingRule = Literal["min-score", "max-drop", "unreadable"]
 
 @dataclass(frozen=True)
 class ErrorRecord:
-    """Why a picture has no score.
+    """Why an image has no score.
 
     Attributes:
-        kind: one of `ImageErrorKind`, "not-a-number" when the model gave no finite score, or "bad-request"
-            when a server was asked for none.
-        message: a sentence for a person.
+        kind: one of `ImageErrorKind`, "not-a-number" if the model gave no finite score, or "bad-request"
+            if a request to a server was invalid.
+        message: a sentence for people.
     """
 
     kind: str
@@ -32,7 +32,7 @@ class ErrorRecord:
 
     @classmethod
     def of(cls, error: ImageError) -> ErrorRecord:
-        """The record of a picture that could not be read."""
+        """The record of an image that could not be read."""
         return cls(error.kind, str(error))
 
     def to_json(self) -> dict[str, str]:
@@ -42,12 +42,13 @@ class ErrorRecord:
 
 @dataclass(frozen=True)
 class GateFinding:
-    """Something the gate has against a picture.
+    """A condition of the gate that an image does not meet.
 
     Attributes:
-        rule: which condition the picture does not hold to.
-        level: whether the picture fails by it or is warned of.
-        message: for a person; what follows on the picture's name, or the whole sentence of an unreadable one.
+        rule: the condition.
+        level: whether the image fails, or only causes a warning.
+        message: for people; continues a sentence that begins with the image's name, or for an unreadable image a
+            whole sentence.
     """
 
     rule: FindingRule
@@ -61,18 +62,18 @@ class GateFinding:
 
 @dataclass(frozen=True)
 class ImageRecord:
-    """One picture and what was found out about it.
+    """Result of scoring one image.
 
     Attributes:
         path: as the user named it.
-        score: 0…100, higher is better; None when the picture could not be scored.
-        mos: the regressor's prediction on the scale of the human scores it was fitted on.
-        interval: the range of scores 0…100 that people's marks should lie in; None where the probe has none.
+        score: 0…100, higher is better; None when the image could not be scored.
+        mos: the prediction on the human scale that the probe was fitted on.
+        interval: prediction interval of people's scores, 0…100; None if the probe has none.
         width, height: of the upright original, in pixels.
-        defects: severity 0…4 of each group of distortions; None where the model has none.
+        defects: severity 0…4 of each group of distortions; None if the model has no defect probe.
         status: "failed" means scored but refused by the gate; "error" means not scored.
         error: why there is no score; None otherwise.
-        findings: what the gate has against it.
+        findings: conditions of the gate that it does not meet.
     """
 
     path: str
@@ -87,7 +88,7 @@ class ImageRecord:
     findings: tuple[GateFinding, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """The record as JSON values, in the order readers are promised."""
+        """The record as JSON values, in the documented order."""
         return {
             "path": self.path,
             "score": self.score,
@@ -104,7 +105,7 @@ class ImageRecord:
 
 @dataclass(frozen=True)
 class ModelIdentity:
-    """Which model scored, as far as a reader of the results must know.
+    """The model that scored, as reported with results.
 
     Attributes:
         name, revision: of the model.
@@ -124,11 +125,11 @@ class ModelIdentity:
 
 @dataclass(frozen=True)
 class Run:
-    """What the records of one run have in common.
+    """Properties shared by all records of one run.
 
     Attributes:
-        model: which scored.
-        gated: whether there was a bar, or a limit, that a picture could fail by.
+        model: the model that scored.
+        gated: whether a minimum score or a largest drop was set, so that an image could fail.
     """
 
     model: ModelIdentity
@@ -137,12 +138,12 @@ class Run:
 
 @dataclass(frozen=True)
 class Summary:
-    """A run in a few numbers; the four statistics are over scored pictures and None when there is none.
+    """Summary of a run; the four statistics are over scored images, and None if there are none.
 
     Attributes:
-        count: pictures asked for.
-        errors: pictures without a score.
-        failed: scored pictures that the gate refused.
+        count: number of images requested.
+        errors: number of images without a score.
+        failed: number of scored images that the gate refused.
         mean, median, lowest, highest: of the scores, 0…100.
     """
 

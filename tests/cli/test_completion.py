@@ -1,4 +1,4 @@
-"""What the Tab key gives in a real bash."""
+"""Completion by the Tab key in a real bash."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is imported for what: whoever only reads, lists or judges must not wait for PyTorch."""
+"""Imports of each use: reading, listing and scoring must not wait for PyTorch."""
 
 from __future__ import annotations
 

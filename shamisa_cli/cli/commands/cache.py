@@ -1,4 +1,4 @@
-"""`shamisa cache`: what earlier runs found out about pictures, and how to be rid of it."""
+"""`shamisa cache`: show or clear the cache of results."""
 
 from __future__ import annotations
 

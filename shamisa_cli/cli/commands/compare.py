@@ -142,7 +142,7 @@ def compare(
 
 
 def check_destinations(output: Path | None, maps: Path | None = None) -> None:
-    """Raise SettingError when what is to be written cannot be."""
+    """Raise SettingError if an output cannot be written."""
     if output is not None:
         check_output(output)
     if maps is not None and maps.exists() and not maps.is_dir():
@@ -176,13 +176,13 @@ def _pairs(reference: Path, candidates: Sequence[str] | None, files_from: Path |
 def _compared(
     loaded: Comparer, reference: Path, pairs: Pairs, resize: bool, max_pixels: int, watch: Watch | None
 ) -> Generator[Candidate, None, None]:
-    """The candidates as they are compared, without their maps, which only `watch` gets. A lone REF is read at once."""
+    """Yield candidates as they are compared, without maps, which only `watch` gets; reads a single REF at once."""
     from shamisa_cli.core.relational.comparison import compare_pairs, compare_with, read_image
 
     if reference.is_dir():
         records = compare_pairs(loaded, pairs, resize=resize, max_pixels=max_pixels, watch=watch)
     else:
-        # Nothing can be done without the only reference: this ends the command.
+        # Without its only reference the command cannot continue.
         side = read_image(reference, str(reference), max_pixels=max_pixels)
         sources = [(str(path), path) for _, path in pairs]
         records = compare_with(loaded, side, sources, resize=resize, max_pixels=max_pixels, watch=watch)

@@ -1,4 +1,4 @@
-"""`shamisa config`: which settings hold in this folder, and where each comes from."""
+"""`shamisa config`: the settings in effect in this folder, and the source of each."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class Format(StrEnum):
 
 @dataclass(frozen=True)
 class EffectiveSetting:
-    """A setting as it holds.
+    """A setting in effect, and its source.
 
     Attributes:
-        name: of the setting.
-        value: a value of JSON.
+        name: name of the setting.
+        value: its value as JSON.
         source: "default", "file" or "environment".
         where: the file or variable; None for a default.
-        meaning: what no value stands for, for people.
+        meaning: how to describe a missing value to people.
     """
 
     name: str

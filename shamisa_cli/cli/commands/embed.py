@@ -1,4 +1,4 @@
-"""`shamisa embed`: the encoder's features of pictures, kept in a file."""
+"""`shamisa embed`: write an encoder's features of images into a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`shamisa evaluate`: how well a model, or what its encoder reads, agrees with human scores."""
+"""`shamisa evaluate`: agreement of a model, or of probes on its features, with human scores."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def _check_modes(
     gmad_figure: Path | None,
     run: Path | None,
 ) -> None:
-    """Raise SettingError when options of two kinds of evaluation meet, or the pictures are not named once."""
+    """Raise SettingError if options of two kinds of evaluation are combined, or the images are not named just once."""
     if anew and (gmad is not None or run is not None):
         raise SettingError("--gmad and --run cannot be used with --cross, --reference-column or --protocol paper.")
     if run is not None and (mos is None or gmad is not None):

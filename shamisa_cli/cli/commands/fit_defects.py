@@ -1,4 +1,4 @@
-"""`shamisa fit-defects`: teach a model to tell what is wrong with a picture, without human scores."""
+"""`shamisa fit-defects`: fit a model's defect probe, without human scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`shamisa fit-probe`: a regressor of your own from a table of human scores."""
+"""`shamisa fit-probe`: fit a probe to a table of human scores."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Spacing(StrEnum):
-    """How scores of 0…100 stand to human scores."""
+    """Mapping of human scores to the scale of 0…100."""
 
     EVEN = "even"
     LINEAR = "linear"

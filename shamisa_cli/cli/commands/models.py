@@ -1,4 +1,4 @@
-"""`shamisa models`: what is on this machine, what there is to know about it, and the way to and from the Hub."""
+"""`shamisa models`: list, show, download, upload, export and derive models."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SHORT_HASH = 12
 WIDEST_NAME = 32
-"""Cells of a name that is never folded, for other columns' sake."""
+"""Width up to which a name is never wrapped."""
 
 
 class Reading(StrEnum):
@@ -329,12 +329,12 @@ def _write_facts(rows: Sequence[tuple[str, str]], stream: TextIO) -> None:
 
 
 def _together(name: str, values: Sequence[str]) -> list[tuple[str, str]]:
-    """One row a value, of which the first alone is named."""
+    """One row per value; only the first is labelled."""
     return [(name if index == 0 else "", value) for index, value in enumerate(values)]
 
 
 def _figures(metrics: Sequence[Metric]) -> list[str]:
-    """A text a data set."""
+    """One line of figures per data set."""
     datasets: dict[str, list[str]] = {}
     for metric in metrics:
         datasets.setdefault(metric.dataset, []).append(f"{metric.name} {metric.value:.3g}")
@@ -346,7 +346,7 @@ def _listing(record: Mapping[str, Any]) -> str:
 
 
 def _named_view(preprocessing: Mapping[str, Any]) -> dict[str, Any]:
-    """The same with the view size as --view-size takes it."""
+    """A copy with the view size in the form that --view-size accepts."""
     return {**preprocessing, "view_size": preprocessing["view_size"] or "native"}
 
 

@@ -1,4 +1,4 @@
-"""`shamisa rank`: versions of one picture in one order."""
+"""`shamisa rank`: order versions of one image from best to worst."""
 
 from __future__ import annotations
 

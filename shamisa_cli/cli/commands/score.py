@@ -1,4 +1,4 @@
-"""`shamisa score`: how good each picture looks."""
+"""`shamisa score`: score the quality of images."""
 
 from __future__ import annotations
 
@@ -229,7 +229,7 @@ def _check_page(html: Path, output: Path | None) -> None:
 
 
 def _watch(model: Model, files: list[Path], maps: Path | None, thumbnails: Thumbnails | None) -> Watch | None:
-    """What looks at each picture while its pixels are at hand."""
+    """Combine what uses an image while its pixels are in memory: thumbnails and maps; None without either."""
     from shamisa_cli.core.scoring.heatmap import MapWriter
 
     watches: list[Watch] = [] if thumbnails is None else [thumbnails.add]

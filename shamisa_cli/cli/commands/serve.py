@@ -1,4 +1,4 @@
-"""`shamisa serve`: a warm model for programs that score one picture at a time."""
+"""`shamisa serve`: keep a model loaded for programs that score one image at a time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 
 
 class Terminated(Exception):  # noqa: N818  no error: someone asked the server to end
-    """The process was asked to end."""
+    """SIGTERM was received."""
 
 
 def serve(
@@ -62,7 +62,7 @@ def serve(
 
 @contextmanager
 def _ending_on_sigterm() -> Iterator[None]:
-    """SIGTERM ends the block as the end of the input would."""
+    """Context in which SIGTERM acts like the end of the input."""
 
     def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
         raise Terminated

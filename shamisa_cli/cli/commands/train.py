@@ -29,7 +29,7 @@ MOST_PREVIEWED = 26
 
 
 class TaskName(StrEnum):
-    """What can be trained."""
+    """Tasks that can be trained."""
 
     SHAMISA = "shamisa"
     RELATIONAL = "relational"
@@ -39,11 +39,11 @@ NEXT = {
     TaskName.SHAMISA: "shamisa fit-probe --model {model} --mos SCORES.csv -o PROBE",
     TaskName.RELATIONAL: "shamisa compare --model {model} REFERENCE CANDIDATE",
 }
-"""What a person does with the model that a task leaves."""
+"""Command to use with the trained model of each task."""
 
 
 class Preset(StrEnum):
-    """Settings that go together; what they hold is in core/training, in the module of each task's settings."""
+    """Named sets of settings, defined in the config module of each task in core/training."""
 
     PAPER = "paper"
     QUICK = "quick"
@@ -254,7 +254,7 @@ def _resumed(
     config: Path | None,
     changes: dict[str, Any],
 ) -> tuple[RunRecord, list[Path], list[Path]]:
-    """What was recorded, but for what is typed again; core refuses what differs."""
+    """Read the recorded run and apply the options that are given again; core refuses those that differ."""
     begun = run.read()
     if preset or config or task not in (None, begun.config.task):
         settings = _settings(task or TaskName(begun.config.task), preset or Preset.QUICK, config, changes)
@@ -343,7 +343,7 @@ def _train(
 
 
 def _silent(_: str) -> None:
-    """What processes beside the leader say."""
+    """Print nothing, in processes other than the leader."""
 
 
 def _default_workers() -> int:

@@ -1,4 +1,4 @@
-"""Formats of results. A new one is a file with a `Reporter` in it and a line here."""
+"""Formats of results. To add one, write a module with a `Reporter` and add a line here."""
 
 from __future__ import annotations
 

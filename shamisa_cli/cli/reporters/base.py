@@ -1,4 +1,4 @@
-"""What every format of results is: a function from records to text, and how it wants its records."""
+"""A format of results: a function from records to text, and how it takes its records."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Reporter:
     """One format of results.
 
     Attributes:
-        write: puts records, in the order they come, into a text stream.
-        streams: whether it writes each record as it comes, and not all of them at the end.
-        concludes: whether it ends by saying how many pictures passed.
-        worst_first: whether a person reads it from the worst picture on, unless another order is asked for.
+        write: writes records, in the order they arrive, to a text stream.
+        streams: whether each record is written as it arrives rather than all at the end.
+        concludes: whether it ends with the number of images that passed.
+        worst_first: whether the worst image comes first unless another order is requested.
     """
 
     write: Callable[[Iterable[ImageRecord], Run, TextIO], None]
@@ -32,8 +32,8 @@ class ComparisonReporter:
     """One format of comparisons.
 
     Attributes:
-        write: puts candidates, in the order they come, into a text stream.
-        streams: whether it writes each candidate as it comes, and not all of them at the end.
+        write: writes candidates, in the order they arrive, to a text stream.
+        streams: whether each candidate is written as it arrives rather than all at the end.
     """
 
     write: Callable[[Iterable[Candidate], ModelIdentity, TextIO], None]

@@ -1,4 +1,4 @@
-"""A table for spreadsheets and scripts (RFC 4180 quoting), written as pictures are done."""
+"""A table for spreadsheets and scripts (RFC 4180 quoting), written as images are scored."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COLUMNS = (
 
 
 def write_csv(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> None:  # noqa: ARG001
-    """Write the column names, then each record as it comes; what is not known is an empty field."""
+    """Write the column names, then each record as it arrives; unknown values are empty fields."""
     table = csv.writer(stream, lineterminator="\n")
     table.writerow(COLUMNS)
     for record in records:

@@ -15,7 +15,7 @@ from shamisa_cli.core.records import ImageRecord, Run, summarise
 from shamisa_cli.core.scoring.gate import describe_findings, gate_status, gate_summary, worst_first
 
 MAX_ANNOTATIONS = 10
-"""GitHub shows so many of a kind in a step, and leaves out the rest without a word."""
+"""Number of annotations of one level that GitHub shows per step; it drops further ones silently."""
 MAX_SUMMARY_ROWS = 100
 SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
 
@@ -24,7 +24,7 @@ MARKS = {"failed": "❌", "warned": "⚠️", "unreadable": "🚫"}
 
 
 def write_github(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> None:
-    """Annotate the worst pictures, say how it went in a line, and append the summary where GitHub wants one."""
+    """Annotate the worst images, print a one-line result, and append to the step's summary where GitHub has one."""
     records = list(records)
     found = worst_first(records)
     result = gate_summary(Counter(gate_status(record) for record in records), gated=run.gated)
@@ -73,7 +73,7 @@ def _row(record: ImageRecord) -> str:
 
 
 def _markdown(text: str) -> str:
-    """`text` that Markdown and HTML take for nothing but text: what could mean something becomes an entity."""
+    """Escape `text` for Markdown and HTML: special characters become entities."""
     return "".join(
         character if character.isalnum() or character in " ./;" else f"&#{ord(character)};"
         for character in printable(text)

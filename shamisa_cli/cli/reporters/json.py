@@ -11,7 +11,7 @@ from shamisa_cli.core.records import SCHEMA, ImageRecord, Run, summarise
 
 
 def write_json(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> None:
-    """Write the document once all records have come."""
+    """Write the document once all records have arrived."""
     records = list(records)
     document = {
         "schema": SCHEMA,

@@ -1,4 +1,4 @@
-"""One JSON object a line and picture, written as pictures are done."""
+"""One JSON object per line and image, written as images are scored."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from shamisa_cli.core.records import ImageRecord, Run
 
 
 def write_jsonl(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> None:  # noqa: ARG001
-    """Write each record as it comes."""
+    """Write each record as it arrives."""
     for record in records:
         write_line(record.to_json(), stream)
 
 
 def write_line(values: Mapping[str, Any], stream: TextIO) -> None:
-    """Write one object, for whoever waits for it."""
+    """Write one object and flush the stream."""
     stream.write(json.dumps(values, ensure_ascii=False, allow_nan=False) + "\n")
     stream.flush()
 

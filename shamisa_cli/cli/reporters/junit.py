@@ -1,4 +1,4 @@
-"""JUnit XML, which nearly every CI system shows: a picture is a test case, its folder the class."""
+"""JUnit XML, which most CI systems display: an image is a test case, its folder the class."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ NOT_IN_XML = {ord(character): "\N{REPLACEMENT CHARACTER}" for character in "\uff
 
 
 def write_junit(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> None:
-    """Write the document once all records have come; warnings go into the suite's output, and fail nothing."""
+    """Write the document once all records have arrived; warnings go into the suite's output and fail nothing."""
     records = list(records)
     counts = Counter(gate_status(record) for record in records)
     errors = sum(_is_error(record) for record in records)
     root = ET.Element("testsuites")
-    # Every attribute that some schema asks for; pictures are scored side by side, so that none has a time of its own.
+    # All attributes that some schema requires; images are scored in parallel, so none has a time of its own.
     suite = ET.SubElement(
         root,
         "testsuite",

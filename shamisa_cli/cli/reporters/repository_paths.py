@@ -1,4 +1,4 @@
-"""Where a picture lies, as CI systems want it: relative to the root of the repository, with forward slashes."""
+"""Paths of images for CI systems: relative to the root of the repository, with forward slashes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 def in_repository(path: str) -> str:
     """`path` relative to the workspace of a GitHub job, or to the current folder anywhere else.
 
-    A picture outside of it keeps its absolute path, since no service could show it there.
+    An image outside of it keeps its absolute path, since no service could show it.
     """
     root = os.path.realpath(os.environ.get("GITHUB_WORKSPACE") or ".")
     # The folder's links are resolved, the picture's own is not: the repository has the link.

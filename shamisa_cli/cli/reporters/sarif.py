@@ -1,4 +1,4 @@
-"""SARIF 2.1.0 (OASIS), for code scanning: a result for each thing that is wrong with a picture."""
+"""SARIF 2.1.0 (OASIS), for code scanning: one result per finding."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from shamisa_cli.core.scoring.gate import describe_findings
 
 SCHEMA_ADDRESS = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 ROOT = "%SRCROOT%"
-"""By convention the root of the repository."""
+"""Conventional name of the repository's root."""
 LEVELS = {"warn": "warning", "error": "error"}
 RULES: dict[FindingRule, str] = {
     "min-score": "The picture scores less than the bar.",
@@ -29,7 +29,7 @@ RULES: dict[FindingRule, str] = {
 
 
 def write_sarif(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> None:
-    """Write the document once all records have come."""
+    """Write the document once all records have arrived."""
     results = [_result(record, finding) for record in records for finding in record.findings]
     driver = {
         "name": "shamisa",
@@ -55,9 +55,9 @@ def _result(record: ImageRecord, finding: GateFinding) -> dict[str, Any]:
         "ruleIndex": list(RULES).index(finding.rule),
         "level": LEVELS[finding.level],
         "message": {"text": printable(describe_findings(record, finding))},
-        # A picture has no lines; code scanning shows nothing without one.
+        # An image has no lines, but code scanning shows no result without one.
         "locations": [{"physicalLocation": {"artifactLocation": _address(place), "region": {"startLine": 1}}}],
-        # The same finding on another day is the same alert, whatever the score is then.
+        # The fingerprint leaves out the score, so that a finding stays the same alert from run to run.
         "partialFingerprints": {
             "primaryLocationLineHash": hashlib.sha256(os.fsencode(f"{finding.rule}\0{place}")).hexdigest()
         },

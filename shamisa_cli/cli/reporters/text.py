@@ -1,4 +1,4 @@
-"""Results for a person: a table, the distribution of the scores, a summary, and what could not be read."""
+"""Results for people: a table, the distribution of the scores, a summary, and images that could not be read."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ if TYPE_CHECKING:
 
 
 class HasError(Protocol):
-    """A record of something that may have gone wrong."""
+    """A record that may hold an error."""
 
     @property
     def error(self) -> ErrorRecord | None:
-        """What did."""
+        """The error; None if there was none."""
 
 
 MAX_ROWS = 200
-"""Pictures a table on a terminal shows; of more, only the first and last in its order."""
+"""Largest table on a terminal; of more images only the first and last are shown."""
 FIRST_ROWS, LAST_ROWS = 50, 10
 MAX_PROBLEMS = 20
 
 SCORE_CELLS = 5
 BAR_CELLS = 20
 GAP = 3
-"""Columns of the terminal between two columns of the table."""
+"""Spaces between two columns of the table."""
 SHORTEST_PATH = 16
 BINS = 10
 BIN_CELLS = 6
 HISTOGRAM_HEIGHT = 3
 NOTABLE_DEFECT = 0.5
-"""Severity, of 4, from which on a defect is named."""
+"""Least severity, of 4, of a defect that is named."""
 NAMED_DEFECTS = 2
 HISTOGRAM_FROM = 5
-"""Scored pictures from which on a distribution says more than the table."""
+"""Number of scored images from which a distribution is shown."""
 MARKS = {"passed": ("  ", ""), "warned": ("! ", "bold yellow"), "failed": ("✗ ", "bold red"), "unreadable": ("  ", "")}
-"""Before a picture's name, where there is a gate."""
+"""Marks before an image's name, where there is a gate."""
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 
 RED, YELLOW, GREEN = (208, 62, 56), (214, 158, 28), (52, 160, 84)
@@ -52,7 +52,7 @@ RED, YELLOW, GREEN = (208, 62, 56), (214, 158, 28), (52, 160, 84)
 
 
 def write_text(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> None:
-    """Lay everything out once all records have come; colours and limits apply on a terminal only."""
+    """Write the report once all records have arrived; colours and limits apply on a terminal only."""
     from rich.console import Console
 
     records = list(records)
@@ -72,7 +72,7 @@ def quality_style(score: float) -> str:
 
 
 def shortened(text: str, cells: int) -> str:
-    """`text` in at most `cells` columns; what is left out is in the middle, nearer to the start."""
+    """Shorten `text` to at most `cells` columns by an ellipsis in the middle, nearer to the start."""
     from rich.cells import cell_len, chop_cells
 
     if cell_len(text) <= cells:
@@ -221,7 +221,7 @@ def _findings(judged: Sequence[ImageRecord], console: Console) -> Iterable[Rende
 
 
 def unreadable_table(unread: Sequence[HasError], console: Console, doing: str) -> Iterable[RenderableType]:
-    """What could not be `doing`, such as "scored", and why."""
+    """Table of images that could not be `doing` (such as "scored"), each with the reason."""
     from rich.table import Table
     from rich.text import Text
 

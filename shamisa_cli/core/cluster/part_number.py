@@ -1,4 +1,4 @@
-"""Which pictures are whose when several machines share a job."""
+"""Division of images into parts, for several machines that share a job."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ PART_NAME = re.compile(r"part-([0-9]{5,})-of-([0-9]{5,})\.parquet")
 class PartNumber:
     """One of `count` parts of a job.
 
-    A picture belongs to the part that its name alone decides, so that machines agree without talking, in whatever
-    order they list the pictures, and also when one of them lists more: a picture that came later moves no other.
+    The part of an image depends on its name alone, so that machines agree without communicating, in whatever
+    order they list the images; new images do not move others to a different part.
 
     Attributes:
         index: 1…count.
@@ -46,26 +46,26 @@ class PartNumber:
 
     @classmethod
     def for_image(cls, name: str | PurePath, count: int) -> PartNumber:
-        """The part, of so many, that the picture called `name` belongs to."""
+        """The part, of `count`, that the image called `name` belongs to."""
         text = name.as_posix() if isinstance(name, PurePath) else name
         digest = hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=8).digest()
         return cls(int.from_bytes(digest, "big") % count + 1, count)
 
     def contains(self, name: str | PurePath) -> bool:
-        """Whether the picture called `name` belongs to this part."""
+        """Whether the image called `name` belongs to this part."""
         return PartNumber.for_image(name, self.count) == self
 
     @property
     def file_name(self) -> str:
-        """What the file with this part is called."""
+        """Name of this part's file."""
         return f"part-{self.index:05}-of-{self.count:05}.parquet"
 
 
 def require_count(names: Iterable[str], count: int, folder: object) -> None:
-    """Refuse a folder, by the names of its files, that was divided otherwise: pictures would be in it twice.
+    """Check, by the names of its files, that a folder has the same number of parts; else it would hold images twice.
 
     Raises:
-        SettingError: it holds parts of another count.
+        SettingError: it holds parts of a different count.
     """
     for name in names:
         shard = PartNumber.of_file(name)
@@ -77,10 +77,10 @@ def require_count(names: Iterable[str], count: int, folder: object) -> None:
 
 
 def require_only_part(table: Path, shard: PartNumber) -> None:
-    """Refuse a table of scores or features that this part would replace, and with it what other parts put there.
+    """Check that the table this part would replace holds no images of other parts.
 
     Raises:
-        SettingError: it holds pictures of another part.
+        SettingError: it holds an image of another part.
     """
     from shamisa_cli.core.scoring.feature_table import stored_paths
 

@@ -1,4 +1,4 @@
-"""The parts of a job: which pictures each holds, and how one is made."""
+"""Parts of a job: their images, and how a part is written."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ if TYPE_CHECKING:
 
 ROWS_AT_ONCE = 64
 READERS = 4
-"""Threads that read and decode ahead, so that the encoder need not wait for a store that is far away."""
+"""Threads that read and decode ahead, so that the encoder does not wait for a remote store."""
 TAR_KEY = b"shamisa.tar"
-"""Metadata of a part that holds a tar: its address, size and time of change."""
+"""Metadata key of a part that holds a tar: the tar's address, size and time of change."""
 ERRORS_KEY = b"shamisa.errors"
-"""Metadata of a part that holds a tar: how many of its pictures could not be read, and sentences about some."""
+"""Metadata key of a part that holds a tar: how many of its images could not be read, and sentences about some."""
 MOST_ERRORS = 20
-"""Sentences about unreadable pictures that are kept of a part, and of a job."""
+"""Most sentences about unreadable images that are kept for a part, and for a job."""
 NAME_DIGITS = 12
 
 PartItem = tuple[FileStamp, Content | None]
-"""A picture, and its bytes where they have been read."""
+"""An image, and its bytes if they have been read."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A share of the pictures, which become one file.
+    """A part of the images, whose rows form one file.
 
     Attributes:
-        name: of the file. A picture is in the part of one name only, whenever and wherever the part is made.
-        sources: the pictures, or the one tar that holds them.
+        name: name of the file. Every image belongs to one name, on every machine and in every run.
+        sources: the images, or the one tar that holds them.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Part:
 
     @property
     def tar(self) -> FileStamp | None:
-        """The tar whose pictures these are."""
+        """The tar that holds the part's images; None if they are files."""
         return self.sources[0] if len(self.sources) == 1 and is_tar(self.sources[0].path) else None
 
     def to_json(self) -> str:
@@ -76,13 +76,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Made:
-    """What became of a part.
+    """Result of writing one part.
 
     Attributes:
-        name: of the part.
-        rows: in its file.
-        reused: of them, how many were there before.
-        unreadable: pictures that could not be read, now or, in a tar that stayed as it is, when it was made.
+        name: name of the part.
+        rows: number of rows in its file.
+        reused: how many of these were kept from an earlier run.
+        unreadable: number of images that could not be read; for a tar that was kept, when its part was written.
         errors: sentences about some of those.
     """
 
@@ -94,7 +94,7 @@ class Made:
 
 
 def split_into_parts(sources: Sources, count: int) -> list[Part]:
-    """Pictures by their names into `count` parts, some of which may be empty, and each tar into a part of its own."""
+    """Divide images by name into `count` parts, some of which may be empty; each tar is a part of its own."""
     homes: dict[PartNumber, list[FileStamp]] = defaultdict(list)
     for stamp in sources.pictures:
         homes[PartNumber.for_image(stamp.path, count)].append(stamp)
@@ -106,17 +106,17 @@ def split_into_parts(sources: Sources, count: int) -> list[Part]:
 def write_part(
     part: Part, maker: RowMaker, store: Store, *, max_pixels: int = DEFAULT_MAX_PIXELS, readers: int = READERS
 ) -> Made:
-    """Make a part, unless it is there; it appears when it is complete.
+    """Write a part unless it exists already; its file appears once it is complete.
 
-    Rows of an earlier file stay if they were made the same way and the picture's address, size and time of change
-    are the same; a tar counts as a whole. Made twice, a part is the same file with the same pictures.
+    Rows of an earlier file are kept if they were made the same way and the image's address, size and time of change
+    are unchanged; a tar counts as a whole. Writing a part again gives the same file for the same images.
 
     Args:
-        readers: threads that read and decode at most so many pictures ahead of the encoder.
+        readers: threads that read and decode; also how many images they may be ahead of the encoder.
 
     Raises:
-        OSError: the store of the pictures, or of the parts, does not answer as it should. Each picture was asked for
-            several times; a tar, which is read as one stream, once.
+        OSError: the store of the images, or of the parts, fails. Reading an image was tried several times; reading a
+            tar, which is one stream, once.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -150,18 +150,18 @@ def write_part(
 
 
 def _noted(metadata: Mapping[bytes, bytes]) -> tuple[int, tuple[str, ...]]:
-    """What the file of a tar says about pictures that could not be read."""
+    """Read from a tar part's metadata how many images could not be read, and sentences about some."""
     unreadable, errors = json.loads(metadata.get(ERRORS_KEY, b"[0, []]"))
     return unreadable, tuple(errors)
 
 
 def _alike(found: pa.Schema, schema: pa.Schema) -> bool:
-    """Whether a file's rows may stand beside the schema's. Parquet gives the elements of lists a name of its own."""
+    """Whether a file's rows fit the schema; names of list elements, which Parquet changes, are ignored."""
     return bool(found.equals(schema) and found.metadata == schema.metadata)
 
 
 def _wanted(table: pa.Table, part: Part) -> pa.Table:
-    """The rows of pictures that are still in the part as they were."""
+    """The earlier rows of images that are still in the part and unchanged."""
     import pyarrow as pa
 
     sources = {stamp.portable() for stamp in part.sources}
@@ -172,7 +172,7 @@ def _wanted(table: pa.Table, part: Part) -> pa.Table:
 def _made(
     pictures: Iterable[PartItem], maker: RowMaker, max_pixels: int, readers: int, errors: list[str]
 ) -> Iterator[pa.Table]:
-    """The rows of the pictures, a few at a time, since embeddings are large."""
+    """Yield the rows of the images, a few at a time, since embeddings are large."""
     batch: list[EmbeddedFile] = []
     encoder = maker.model.encoder
     look = partial(_looked, view_size=effective_view_size(encoder, maker.view_size), max_pixels=max_pixels)
@@ -200,7 +200,7 @@ def _embedding(encoder: Embedder, path: str, found: DecodedImage | ImageError) -
 
 
 def _looked(given: PartItem, *, view_size: int | None, max_pixels: int) -> DecodedImage | ImageError:
-    """A picture as it is to be judged, or why it cannot be. Raises OSError as `read_bytes` does in the last try."""
+    """Read and decode an image, or return its error. Raises OSError as `read_bytes` does in the last try."""
     stamp, content = given
     if content is None:
         content = with_retries(lambda: read_bytes(stamp))
@@ -213,7 +213,7 @@ def _looked(given: PartItem, *, view_size: int | None, max_pixels: int) -> Decod
 
 
 def _grouped(tables: Iterable[pa.Table], rows: int) -> Iterator[list[pa.Table]]:
-    """Tables that together have at least so many rows; at the end, what is left."""
+    """Group tables so that each group but the last has at least a given number of rows."""
     waiting: list[pa.Table] = []
     for table in tables:
         waiting.append(table)

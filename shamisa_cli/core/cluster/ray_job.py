@@ -1,9 +1,9 @@
-"""Scores and features of more pictures than one machine should do, on a Ray cluster (an optional dependency).
+"""Scores and features of large collections on a Ray cluster (an optional dependency).
 
-A job is divided into parts by the names of the pictures, and Ray Data hands the parts to actors that hold the model.
-Each actor reads its pictures, makes the rows and writes the part's file, complete or not at all, under a name that the
-pictures decide. So it does no harm when Ray makes a part again because a machine was lost, and a job that is started
-again makes only the parts that are not there. Rows never travel through Ray.
+A job is divided into parts by the names of the images, and Ray Data assigns the parts to actors that hold the model.
+Each actor reads its images, computes the rows and writes the part's file, complete or not at all, under a name that
+depends on the images alone. So Ray may safely repeat a part after a machine was lost, and a job that is started
+again computes only the missing parts. Rows are never sent through Ray.
 """
 
 from __future__ import annotations
@@ -30,28 +30,28 @@ from shamisa_cli.core.scoring.feature_formats import portable
 
 PICTURES_PER_PART = 1000
 PARTS_PER_WORKER = 4
-"""At least, where there are pictures enough, so that workers end at about the same time."""
+"""Least number of parts per worker if there are enough images, so that workers end at about the same time."""
 MOST_LOST_STARTS = 3
-"""Workers in a row that may be lost while they load the model, before the job is given up."""
+"""Consecutive workers that may fail while loading the model before the job is stopped."""
 
 UNMADE = (OSError, ValueError, RuntimeError, MemoryError)
-"""What makes one part fail, and not the job."""
+"""Errors that fail one part, not the job."""
 CLIENT_SCHEME = "ray://"
 SECONDS_TO_CONNECT = 10
 
 Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
-"""Given the number of parts, opens a display; what that gives is called with 1 as each of them is done."""
+"""From the number of parts to a context whose function is called with 1 after each part."""
 
 
 @dataclass(frozen=True)
 class Done:
-    """What a job did.
+    """Result of a job.
 
     Attributes:
-        parts: files that hold the result.
-        rows: in them.
-        reused: of the rows, how many were there before.
-        unreadable: pictures that could not be read; those in tars that were there count again.
+        parts: number of files that hold the result.
+        rows: number of rows in all of them.
+        reused: how many of these were kept from an earlier run.
+        unreadable: number of images that could not be read; those in tars kept from an earlier run count again.
         errors: sentences about some of those.
     """
 
@@ -76,36 +76,36 @@ def run_on_ray(
     pictures_per_part: int = PICTURES_PER_PART,
     progress: Progress | None = None,
 ) -> Done:
-    """Make scores or features of pictures on a Ray cluster; `open_parts` reads the result.
+    """Compute scores or features of images on a Ray cluster; `open_parts` reads the result.
 
-    Run again, it makes what is not there yet: after an interruption, or with more pictures.
+    Another run computes only what is missing: after an interruption, or with more images.
 
     Args:
-        recipe: what is made, and with which model.
+        recipe: the kind of rows, and the model.
         named: see `find_sources`; files on disks must be there on every machine under the same name.
         output: a folder that every machine reaches, or an address such as s3://bucket/scores.
         address: of the cluster, as for `ray.init`: "auto" is the one this machine is part of, "local" starts Ray on
             this machine alone; None takes what is there, and else starts it. A Ray that was initialised stays.
-        listed: more of them, from a list: what is gone by now is kept, and its row says so.
+        listed: further images from a list; one that is missing is kept, and its row holds the error.
         recursive: whether folders are read with all their folders.
         workers: actors at once; None takes as many as the cluster has room for, and follows it as it grows.
-        cpus_per_worker, gpus_per_worker: what Ray sets aside for each; None: a GPU each if the recipe names CUDA, else
-            none. The model computes in one thread or on the GPU; pictures are decoded ahead in others, as many as
-            a worker has processors.
-        pictures_per_part: about so many are done again after a loss. Parts that are there keep their size.
-        progress: shows how far the job is; None: Ray's own display, with its messages.
+        cpus_per_worker, gpus_per_worker: what Ray reserves for each; None: one GPU if the recipe names CUDA, else
+            none. The model computes in one thread or on the GPU; images are decoded ahead in others, one for
+            each processor of the worker.
+        pictures_per_part: about how many images are repeated after a failure. Existing parts keep their size.
+        progress: shows the progress of the job; None: Ray's own display, with its messages.
 
     Raises:
-        InputNotFoundError: a name leads to nothing.
-        ModelError: the model is missing, or cannot do it.
-        SettingError: an impossible setting, no cluster at the address, or Ray is not installed.
-        OSError: a store does not answer.
-        ShamisaError: some parts could not be made in several tries; the others were, and are kept.
+        InputNotFoundError: a name matches nothing.
+        ModelError: the model is missing or unsuitable.
+        SettingError: an invalid setting, no cluster at the address, or Ray is not installed.
+        OSError: a store cannot be reached.
+        ShamisaError: some parts failed in several tries; the others were written and are kept.
     """
     ray = _ray()
     # The machine that starts a job may have no GPU, and needs none.
     model = replace(recipe, device="cpu").loaded()
-    made_by = recipe.maker(model).schema.metadata  # says now what is wrong, and not on every machine
+    made_by = recipe.maker(model).schema.metadata  # finds errors now rather than on every machine
     store = Store(_whole(output))
     sources = find_sources(named, listed=listed, recursive=recursive)
     _join(ray, address, quiet=progress is not None)
@@ -126,7 +126,7 @@ def run_on_ray(
         num_cpus=cpus_per_worker,
         num_gpus=gpus_per_worker,
     )
-    made.context.execution_no_progress_timeout_s = -1  # a tar may take hours
+    made.context.execution_no_progress_timeout_s = -1  # since a tar may take hours
     made.context.max_consecutive_actor_init_deaths = MOST_LOST_STARTS
     opened = nullcontext(lambda _parts: None) if progress is None else progress(len(parts))
     try:
@@ -140,7 +140,7 @@ def run_on_ray(
 
 
 class _Worker:
-    """An actor: it holds the model and makes the parts that it is handed."""
+    """An actor: it holds the model and writes the parts that it is given."""
 
     def __init__(self, recipe: Recipe, store: Store, made_by: Mapping[bytes, bytes], readers: int) -> None:
         self._maker = recipe.maker(recipe.loaded())
@@ -159,7 +159,7 @@ class _Worker:
 
         try:
             done = make() if part.tar is None else with_retries(make)
-        except UNMADE as error:  # the other parts may do better
+        except UNMADE as error:  # other parts may succeed
             return {"failure": portable(f"{part.name}: {str(error) or type(error).__name__}")}
         return {"done": json.dumps(astuple(done))}
 
@@ -175,13 +175,13 @@ def _ray() -> Any:
 
 
 def _join(ray: Any, address: str | None, *, quiet: bool) -> None:
-    """Be part of a cluster, unless this process is already."""
+    """Connect to a cluster unless this process is connected already."""
     if ray.is_initialized():
         return
     _require_listener(address)
-    # Ray would report to its makers where it is started, and nobody asked for that.
+    # Switch off Ray's usage reports, which are on by default.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    if quiet:  # it warns on stderr, by way of C++, of every pool of actors
+    if quiet:  # its C++ code warns on stderr of every pool of actors
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR if quiet else logging.INFO)
@@ -190,13 +190,13 @@ def _join(ray: Any, address: str | None, *, quiet: bool) -> None:
             f"There is no Ray cluster at {address!r}. Start one with: ray start --head; or take 'local', which starts "
             "one on this machine."
         ) from error
-    except RuntimeError as error:  # another Python or Ray there
+    except RuntimeError as error:  # different versions of Python or Ray there
         reason = " ".join(str(error).split())
         raise SettingError(f"This machine cannot take part in the Ray cluster at {address!r}: {reason}") from error
 
 
 def _require_listener(address: str | None) -> None:
-    """Refuse an address with a port at which nothing listens: Ray would wait for it."""
+    """Raise an error for an address with a port at which nothing listens, for which Ray would wait."""
     host, _, port = (address or "").removeprefix(CLIENT_SCHEME).rpartition(":")
     if not host or not port.isdigit():
         return
@@ -210,7 +210,7 @@ def _require_listener(address: str | None) -> None:
 
 @contextmanager
 def _silent(dataset: Any) -> Iterator[None]:
-    """Without Ray Data's own display and messages, in the block."""
+    """Context without Ray Data's own display and messages."""
     dataset.context.enable_progress_bars = False
     messages = logging.getLogger("ray.data")
     level = messages.level
@@ -226,14 +226,14 @@ def _whole(output: str | Path) -> str:
 
 
 def _count(store: Store, pictures: int, workers: int, pictures_per_part: int) -> int:
-    """Into how many parts the pictures go: as many as before, or by how many there are."""
+    """Number of parts: as in an earlier run, or else by the number of images."""
     there = [shard.count for name in store.names if (shard := PartNumber.of_file(name)) is not None]
     size = max(1, min(pictures_per_part, pictures // (PARTS_PER_WORKER * workers)))
     return there[0] if there else max(1, math.ceil(pictures / size))
 
 
 def _gathered(rows: Iterable[dict[str, str]], store: Store, advance: Callable[[int], None]) -> Done:
-    """What all parts come to. Raises ShamisaError when some were not made, once the others are."""
+    """Add up the results of all parts. Raises ShamisaError if some could not be written, after all have been tried."""
     done = Done(0, 0, 0, 0, ())
     failures = []
     for row in rows:

@@ -1,4 +1,4 @@
-"""Asking a store again that does not answer."""
+"""Retries for stores that do not answer."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 TRIES = 5
-"""Of what cannot be reached; a lost machine costs none."""
+"""Number of tries before an error is raised; retries by Ray after a lost machine do not count."""
 FIRST_WAIT = 1.0
 """Seconds before the second try; each further one waits twice as long."""
 DAMAGE = (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError)
-"""What says that an archive is damaged, and not that it cannot be reached."""
+"""Errors of a damaged archive, as opposed to one that cannot be reached."""
 
 T = TypeVar("T")
 
 
 def with_retries(make: Callable[[], T], wait: Callable[[float], None] = time.sleep) -> T:
-    """What `make` gives, tried again after OSErrors. Raises the OSError of the last try.
+    """Call `make` and return its result; after an OSError try again, up to `TRIES` times, with growing waits.
 
-    What is not there, or not allowed, is not asked for again.
+    Raises the OSError of the last try; FileNotFoundError and PermissionError are raised at once.
     """
     for attempt in range(TRIES - 1):
         try:
@@ -38,9 +38,9 @@ def with_retries(make: Callable[[], T], wait: Callable[[float], None] = time.sle
 
 @contextmanager
 def as_os_errors(address: str) -> Iterator[None]:
-    """Raise as OSError what the libraries of object stores raise when one does not answer as it should.
+    """Convert the errors of object stores' libraries to OSError.
 
-    They agree on FileNotFoundError and PermissionError, and on nothing else.
+    These libraries have only FileNotFoundError and PermissionError in common.
     """
     try:
         yield

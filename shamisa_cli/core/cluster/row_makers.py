@@ -1,4 +1,4 @@
-"""What a job makes of its pictures: rows of scores, or rows of features."""
+"""Rows that a job makes of its images: scores or features."""
 
 from __future__ import annotations
 
@@ -31,30 +31,30 @@ class RowMaker(Protocol):
 
     @property
     def model(self) -> Model:
-        """What embeds."""
+        """The model that embeds the images."""
 
     @property
     def view_size(self) -> ViewSize:
-        """At which pictures are judged."""
+        """View size at which images are embedded."""
 
     @property
     def rows_in_group(self) -> int:
-        """How many rows of such a table are worth a group of their own in a file."""
+        """Number of rows in a row group of the Parquet file."""
 
     @property
     def schema(self) -> pa.Schema:
-        """The columns; the metadata says what made the rows, and differs where rows must not be mixed."""
+        """Columns, and metadata that names the model and settings; rows may be mixed only if it is equal."""
 
     def rows(self, seen: Sequence[EmbeddedFile]) -> pa.Table:
-        """The rows of some pictures."""
+        """Rows of some images."""
 
     def finished(self, table: pa.Table) -> pa.Table:
-        """The rows of an earlier table under the same schema that need not be made again."""
+        """Rows of an earlier table with the same schema that are kept."""
 
 
 @dataclass(frozen=True)
 class ScoreRows:
-    """A row a picture: its score, or why there is none."""
+    """One row per image: its score or its error."""
 
     model: Model
     view_size: ViewSize
@@ -66,11 +66,11 @@ class ScoreRows:
         return scores_schema(score_source(self.model, self.view_size))
 
     def rows(self, seen: Sequence[EmbeddedFile]) -> pa.Table:
-        """A row for each."""
+        """One row per image."""
         return scores_table([(stamp, image_record(self.model, embedding)) for stamp, embedding in seen], self.schema)
 
     def finished(self, table: pa.Table) -> pa.Table:
-        """All but the pictures that could not be read."""
+        """All rows but those of images that could not be read."""
         import pyarrow.compute as pc
 
         return table.filter(pc.field("status") != ERROR)
@@ -78,7 +78,7 @@ class ScoreRows:
 
 @dataclass(frozen=True)
 class FeatureRows:
-    """A row a readable picture: its features."""
+    """One row per readable image: its features."""
 
     model: Model
     view_size: ViewSize
@@ -90,23 +90,23 @@ class FeatureRows:
         return features_schema(self.model.encoder.feature_length, feature_source(self.model, self.view_size))
 
     def rows(self, seen: Sequence[EmbeddedFile]) -> pa.Table:
-        """A row for each that could be read."""
+        """One row per image that could be read."""
         found = [(stamp, embedding.features) for stamp, embedding in seen if embedding.features is not None]
         if not found:
             return self.schema.empty_table()
         return arrow_features([stamp for stamp, _ in found], np.stack([each for _, each in found]), self.schema)
 
     def finished(self, table: pa.Table) -> pa.Table:
-        """All of them."""
+        """All rows."""
         return table
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything a worker on another machine must know to make rows.
+    """Settings from which a worker on another machine makes rows.
 
     Attributes:
-        kind: what is made of pictures.
+        kind: "scores" or "features".
         model, probe: names, as for `load_model`; a folder must be there on every machine.
         view_size, max_pixels: as for `score_files`.
         device, runtime, offline: as for `load_model`.
@@ -130,6 +130,6 @@ class Recipe:
         return load_model(self.model, probe=self.probe, offline=self.offline, device=self.device, runtime=self.runtime)
 
     def maker(self, model: Model) -> RowMaker:
-        """What makes the rows with that model."""
+        """Build the row maker of this kind for a loaded model."""
         make: type[ScoreRows] | type[FeatureRows] = ScoreRows if self.kind == "scores" else FeatureRows
         return make(model, self.view_size)

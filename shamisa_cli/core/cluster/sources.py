@@ -1,4 +1,4 @@
-"""What a large job is over: pictures in folders and object stores, and in tars as webdataset makes them."""
+"""Inputs of a large job: images in folders and object stores, and in tars as webdataset writes them."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz")
 SCHEME = "://"
 TAR_SCHEME = "tar://"
 CHAIN = "::"
-"""What comes before it is in what comes after it: tar://0001.jpg::s3://bucket/000.tar."""
+"""fsspec's separator of a member and its archive: tar://0001.jpg::s3://bucket/000.tar."""
 MOST_BYTES = 2**30
-"""Of a stored picture: what is larger is refused, since each is read as a whole."""
+"""Largest stored image, in bytes; larger ones are refused, since each is read as a whole."""
 UNPARSABLE = (ValueError, IndexError, OverflowError)
-"""What tarfile raises of some headers that make no sense, besides its own errors."""
+"""Errors that tarfile raises for some invalid headers, besides its own."""
 
 Content = bytes | ImageError
-"""A picture as it is stored, or why it could not be read."""
+"""The bytes of a stored image, or the error that prevented reading it."""
 
 
 @dataclass(frozen=True)
 class Sources:
-    """What was found, each once, in the order of names.
+    """Images and tars that were found, each once, sorted by name.
 
     Attributes:
         pictures: files and objects by their address, which fsspec opens; it may hold bytes that are not UTF-8.
@@ -43,17 +43,17 @@ class Sources:
 
 
 def find_sources(named: Sequence[str | Path], *, listed: Sequence[str | Path] = (), recursive: bool = True) -> Sources:
-    """The pictures and tars that are meant.
+    """Find images and tars.
 
     Args:
         named: files, folders and globs on this machine, or addresses such as s3://bucket/photos that fsspec knows.
-            Folders and prefixes give their pictures (see `discover`) and their tars.
-        listed: more of them, from a list. What is gone by now is kept, under size and time 0; reading it says so.
+            Folders and prefixes stand for their images (see `discover`) and their tars.
+        listed: further files from a list. A missing one is kept, with size and time 0; reading it gives an error.
 
     Raises:
-        InputNotFoundError: a name leads to nothing.
-        SettingError: fsspec does not know such addresses, or lacks what they need.
-        OSError: the store does not answer as it should.
+        InputNotFoundError: a name matches nothing.
+        SettingError: fsspec does not support such addresses, or lacks a package they need.
+        OSError: the store fails or cannot be reached.
     """
     found: dict[str, FileStamp] = {}
     for each in map(str, named):
@@ -68,22 +68,22 @@ def find_sources(named: Sequence[str | Path], *, listed: Sequence[str | Path] = 
 
 
 def is_tar(address: str) -> bool:
-    """Whether a file of this name is taken for an archive of pictures."""
+    """Whether a file of this name is treated as an archive of images."""
     return address.lower().endswith(TAR_SUFFIXES) and not address.startswith(TAR_SCHEME)
 
 
 def read_bytes(picture: FileStamp) -> Content:
-    """The bytes of a picture.
+    """Read the bytes of an image.
 
     Raises:
-        OSError: the store does not answer as it should; trying again may help.
+        OSError: the store fails or cannot be reached; trying again may help.
     """
     name = portable(picture.path)
     if picture.size > MOST_BYTES:
         return _too_large(name)
     try:
         with _opened(picture.path) as stream:
-            # Where the size is known, no room for the largest is set aside.
+            # With a known size, no buffer of the largest size is allocated.
             data: bytes = stream.read() if picture.size else stream.read(MOST_BYTES + 1)
             return data if len(data) <= MOST_BYTES else _too_large(name)
     except FileNotFoundError:
@@ -93,14 +93,14 @@ def read_bytes(picture: FileStamp) -> Content:
 
 
 def iter_tar(tar: FileStamp) -> Iterator[tuple[FileStamp, Content]]:
-    """The pictures in a tar, in its order, each with an address that fsspec opens: tar://a/1.jpg::s3://bucket/0.tar.
+    """Yield the images in a tar, in order, each with an address that fsspec opens: tar://a/1.jpg::s3://bucket/0.tar.
 
-    The archive is read once from its beginning to its end, a picture at a time. Where it is damaged, what comes
-    before the damage is still given, and then an error with the address of the tar itself; likewise for one that was
-    listed and was gone when the job began.
+    The archive is read once from beginning to end, one image at a time. Of a damaged archive, the images before the
+    damage are yielded, then an error with the address of the tar itself; likewise for a tar that was listed but
+    missing when the job began.
 
     Raises:
-        OSError: the store does not answer as it should; trying again may help.
+        OSError: the store fails or cannot be reached; trying again may help.
     """
     name = portable(tar.path)
     try:
@@ -110,7 +110,7 @@ def iter_tar(tar: FileStamp) -> Iterator[tuple[FileStamp, Content]]:
                     address = portable(f"{TAR_SCHEME}{member.name}{CHAIN}{tar.path}")
                     yield FileStamp(address, member.size, tar.mtime), _entry(archive, member, address)
             if archive.fileobj is not None and archive.fileobj.tell() < archive.offset + tarfile.BLOCKSIZE:
-                raise EOFError("it has no end")  # tarfile takes an archive without its closing blocks for whole
+                raise EOFError("it has no end")  # tarfile accepts an archive without its closing blocks as complete
     except FileNotFoundError:
         if tar.size or tar.mtime:
             raise
@@ -141,12 +141,12 @@ def _too_large(name: str) -> ImageError:
 
 
 def file_system(address: str) -> tuple[Any, str]:
-    """fsspec's file system for a folder or an address, and the name of it in there.
+    """fsspec's file system for a folder or an address, and the path in it.
 
     Raises:
-        SettingError: fsspec does not know such addresses, or lacks what they need, and says what to install; or it is a
-            chain of addresses other than that of a picture in a tar.
-        OSError: the store does not answer as it should.
+        SettingError: fsspec does not support such addresses, or lacks a package (the text says which); or it is a
+            chain of addresses other than that of an image in a tar.
+        OSError: the store fails or cannot be reached.
     """
     from fsspec.core import url_to_fs
 
@@ -202,7 +202,7 @@ def _local(name: str, recursive: bool) -> list[FileStamp]:
         if not tars:
             raise
         pictures = []
-    # Workers may run in another folder, so names are whole.
+    # Workers may run in another folder, so paths are absolute.
     return [FileStamp.of_openable(found.absolute()) for found in (*pictures, *tars)]
 
 
@@ -229,7 +229,7 @@ def _remote(address: str, recursive: bool) -> list[FileStamp]:
 
 
 def _found(store: Any, root: str, recursive: bool) -> dict[str, Mapping[str, Any]]:
-    """What a store says about the pictures and tars that are meant, by their names there."""
+    """List the images and tars below `root`: name in the store → fsspec's information about it."""
     is_pattern = any(character in root for character in "*?[") and not store.exists(root)
     matches = store.glob(root) if is_pattern else [root]
     found: dict[str, Mapping[str, Any]] = {}
@@ -248,7 +248,7 @@ def _found(store: Any, root: str, recursive: bool) -> dict[str, Mapping[str, Any
 
 
 def _changed(info: Mapping[str, Any]) -> int:
-    """When an object changed last, in nanoseconds; 0 where its store does not say so, or says it oddly."""
+    """Time of an object's last change in nanoseconds; 0 if its store gives none in a known form."""
     for key in ("LastModified", "last_modified", "updated", "mtime", "created"):
         value = info.get(key)
         try:

@@ -1,4 +1,4 @@
-"""A folder of parts, on this machine or in an object store, where each part is complete or absent."""
+"""Folders of parts, on this machine or in an object store; each part is complete or absent."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".parquet"
 NAMES = ("name", "model")
-"""Of models, in a `ScoreSource` and in an `FeatureSource`."""
+"""Keys of the model's name, in a `ScoreSource` and in a `FeatureSource`."""
 TRAILER = 8
 """Bytes."""
 
@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Store:
-    """Where parts are kept.
+    """A folder of parts.
 
     Attributes:
         address: a folder, or an address that fsspec knows, such as s3://bucket/scores.
@@ -46,7 +46,7 @@ class Store:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """The parts that were there when this was first asked, sorted."""
+        """Names of the parts, sorted, as they were when this was first read."""
         files, root = self._files
         with as_os_errors(self.address):
             found = files.ls(root, detail=False) if files.exists(root) else []
@@ -54,25 +54,25 @@ class Store:
         return tuple(sorted(name for name in names if name.endswith(SUFFIX) and not name.startswith(".")))
 
     def footer(self, name: str) -> pq.FileMetaData | None:
-        """What a part says of itself at its end: columns, rows, metadata. None, and raises, as `read`."""
+        """Read the Parquet footer of a part: columns, number of rows, metadata. Returns None, and raises, as `read`."""
         import pyarrow.parquet as pq
 
         return self._parsed(name, _end, pq.read_metadata)
 
     def read(self, name: str) -> pa.Table | None:
-        """A part; None where there is none, or a damaged one. Raises OSError as `writing` does."""
+        """Read a part; None if it is missing or damaged. Raises OSError as `writing` does."""
         import pyarrow.parquet as pq
 
         return self._parsed(name, lambda stream: stream.read(), pq.read_table)
 
     @contextmanager
     def writing(self, name: str) -> Iterator[Path]:
-        """A temporary file that becomes the part of that name when the block ends without an error.
+        """Context with a temporary file that becomes the part of that name if the block ends without an error.
 
-        In an object store it is one upload, which such stores show when it is complete.
+        In an object store it is one upload, which becomes visible once it is complete.
 
         Raises:
-            OSError: the file cannot be written, or the store does not answer as it should in several tries.
+            OSError: the file cannot be written, or the store failed in several tries.
         """
         if SCHEME not in self.address:
             with replacing(Path(self.address) / name) as temporary:
@@ -84,10 +84,10 @@ class Store:
             with_retries(lambda: self._upload(temporary, name))
 
     def dataset(self) -> pads.Dataset:
-        """All parts as one table of pyarrow, that is read as far as a question needs.
+        """Open all parts as one dataset of pyarrow, which reads no more than a query needs.
 
         Raises:
-            ModelError: it is no folder, there is no part, some are missing or damaged, or different models made them.
+            ModelError: it is not a folder, or its parts are missing, damaged, or from different models.
         """
         import pyarrow.dataset as pads
 
@@ -106,7 +106,7 @@ class Store:
         return pads.dataset(paths, filesystem=files, format="parquet")
 
     def _made_by(self, name: str) -> str:
-        """What made a part, as text; not what the model was called, since its folder may be renamed."""
+        """Model and settings that made a part, as text; without the model's name, since its folder may be renamed."""
         footer = self.footer(name)
         if footer is None:
             raise ModelError(f"The part {name} in {self.address} is damaged. Run it again.")
@@ -115,7 +115,7 @@ class Store:
         return json.dumps(described, sort_keys=True)
 
     def _parsed(self, name: str, fetch: Callable[[BinaryIO], bytes], parse: Callable[[Any], T]) -> T | None:
-        """What of a part is fetched, in several tries, and then parsed: damage is not asked for again."""
+        """Fetch bytes of a part, with retries, and parse them once; None for a missing or damaged part."""
         import pyarrow as pa
 
         files, root = self._files
@@ -159,7 +159,7 @@ class Store:
 
 
 def _end(stream: BinaryIO) -> bytes:
-    """The footer of a Parquet file, which is followed by its length and four letters."""
+    """Read the footer of a Parquet file, which is followed by its length and four letters."""
     size = stream.seek(0, io.SEEK_END)
     stream.seek(max(0, size - TRAILER))
     length = int.from_bytes(stream.read(4), "little")
@@ -168,11 +168,11 @@ def _end(stream: BinaryIO) -> bytes:
 
 
 def open_parts(address: str | Path) -> pads.Dataset:
-    """All parts that `--shard` or Ray wrote into a folder or an object store, as one dataset of pyarrow.
+    """Open all parts that `--shard` or Ray wrote into a folder or an object store, as one dataset of pyarrow.
 
-    Its `to_table(columns=…, filter=…)` and `to_batches()` read no more than is asked for.
+    Its `to_table(columns=…, filter=…)` and `to_batches()` read only the requested columns and rows.
 
     Raises:
-        ModelError: it is no folder, there is no part, some are missing or damaged, or different models made them.
+        ModelError: it is not a folder, or its parts are missing, damaged, or from different models.
     """
     return Store(str(address)).dataset()

@@ -8,7 +8,7 @@ from shamisa_cli.core.distortions.operator import Operator, OperatorContext, col
 
 
 def brighten(pictures: Tensor, amount: Tensor, draw: OperatorContext) -> Tensor:  # noqa: ARG001
-    """A tone curve that keeps black and white and lifts mid-grey to 0.5 + 0.5·tanh(amount)."""
+    """Tone curve that keeps black and white and lifts mid-grey to 0.5 + 0.5·tanh(amount)."""
     return _tone_curve(pictures, column((2 * amount).exp(), pictures))
 
 

@@ -37,8 +37,8 @@ def luma(pictures: Tensor) -> Tensor:
 def rgb_to_roots(pictures: Tensor) -> Tensor:
     """sRGB in 0…1 to the compressed tristimulus values x, y, z of CIE 1976.
 
-    Lab is linear in them (L = 116·y − 16, a = 500·(x − y), b = 200·(y − z)), so what changes chroma in
-    Lab can as well change x − y and z − y, without a conversion more.
+    Lab is linear in them (L = 116·y − 16, a = 500·(x − y), b = 200·(y − z)), so an operator on Lab's chroma
+    can change x − y and z − y instead, without a further conversion.
     """
     linear = _joined(
         pictures,
@@ -75,10 +75,10 @@ def roots_to_rgb(roots: Tensor) -> Tensor:
 def _joined(
     values: Tensor, knee: float, below: Callable[[Tensor], Tensor], above: Callable[[Tensor], Tensor]
 ) -> Tensor:
-    """A continuous curve in two pieces, given as functions that may change their argument.
+    """Evaluate a continuous curve of two pieces, given as functions that may change their argument.
 
-    The sum of one piece up to the knee and the other from there on, less what both have at the knee: on
-    a CPU an order of magnitude faster than choosing by a mask.
+    Adds the lower piece, clamped above at the knee, and the upper piece, clamped below there, and subtracts the
+    value at the knee: on a CPU an order of magnitude faster than selecting by a mask.
     """
     at_knee = float(above(torch.tensor([knee], dtype=torch.float64)))
     return below(values.clamp(max=knee)).add_(above(values.clamp(min=knee))).sub_(at_knee)

@@ -24,7 +24,7 @@ def jpeg(pictures: Tensor, quality: Tensor, draw: OperatorContext) -> Tensor:
     if draw.threads == 1:
         results = list(map(_through_jpeg, pixels, qualities))
     else:
-        with ThreadPoolExecutor(draw.threads) as pool:  # Pillow lets go of the interpreter while it codes
+        with ThreadPoolExecutor(draw.threads) as pool:  # Pillow releases the interpreter lock while it encodes
             results = list(pool.map(_through_jpeg, pixels, qualities))
     planes = torch.from_numpy(np.stack(results)).to(pictures.device, non_blocking=True).permute(0, 3, 1, 2)
     return planes.contiguous().to(pictures.dtype).div_(255)  # later operators are slower on interleaved channels

@@ -13,7 +13,7 @@ from shamisa_cli.core.distortions.operator import OperatorContext
 from shamisa_cli.core.distortions.registry import get_operator
 
 CPU_CHUNK = 3
-"""Pictures that are distorted at a time on a CPU: so few that what is made on the way stays in the cache."""
+"""Images distorted at a time on a CPU: few enough for intermediate results to stay in the processor's cache."""
 
 
 def distort(
@@ -26,8 +26,8 @@ def distort(
 ) -> Tensor:
     """Apply a composition to views at every level of its varying factor.
 
-    What comes before the varying factor is computed once for all levels; random operators draw fresh
-    randomness for each crop from `generator`.
+    Operators before the varying factor are computed once for all levels; random operators draw new
+    random numbers for each crop from `generator`.
 
     Args:
         views: (V, 3, H, W), sRGB 0…1.
@@ -44,7 +44,7 @@ def distort(
     varying, *later = composition.steps[composition.varying :]
     for step in composition.steps[: composition.varying]:
         views = _in_chunks(views, step, step.severities, OperatorContext(generator, step.angle, step.channel, threads))
-    # On a CPU few crops at a time go through all steps, rather than all crops through one step after another.
+    # On a CPU a few crops at a time pass through all steps, rather than all crops through each step in turn.
     some_views, some_levels = (1, CPU_CHUNK) if views.device.type == "cpu" else (len(views), levels)
     for view in range(0, len(views), some_views):
         for level in range(0, levels, some_levels):
@@ -76,7 +76,7 @@ def apply_operator(
         generator: on the device of `pictures`.
         angle: radians, for operators with a direction.
         channel: 0, 1 or 2, for operators on one channel.
-        threads: so many threads run the codecs, for pictures on a GPU; their number changes no result.
+        threads: number of threads for the codecs, for images on a GPU; it does not change the result.
 
     Returns:
         Pictures of the same shape in 0…1.
@@ -90,7 +90,7 @@ def apply_operator(
 
 
 def _in_chunks(pictures: Tensor, step: AppliedOperator, severities: Sequence[float], draw: OperatorContext) -> Tensor:
-    """One step on many pictures; as many at a time as the device likes."""
+    """Apply one step to many images, in chunks that suit the device."""
     size = CPU_CHUNK if pictures.device.type == "cpu" else len(pictures)
     each = tuple(severities) if len(severities) > 1 else tuple(severities) * len(pictures)
     starts = range(0, len(pictures), size)

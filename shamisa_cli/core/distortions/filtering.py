@@ -1,4 +1,4 @@
-"""Linear filters and displacements that several operators share, for batches with a parameter a picture."""
+"""Linear filters and displacements shared by operators, for batches with one parameter per image."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _filter_matrices(profiles: Tensor, size: int) -> Tensor:
 
 
 def _within(places: Tensor, size: int) -> Tensor:
-    """Places beyond 0…size − 1 mirrored at the border, or put on it where there is nothing to mirror (`mirror_pad`)."""
+    """Mirror indices beyond 0…size − 1 at the border, or clamp them if the axis is too short (see `mirror_pad`)."""
     if int(places.max()) >= 2 * size - 1:
         return places.clamp(0, size - 1)
     return (size - 1) - ((size - 1) - places.abs()).abs()
@@ -79,7 +79,7 @@ def convolve(pictures: Tensor, kernels: Tensor) -> Tensor:
         pictures: (M, C, H, W).
         kernels: (M, k, k) or (1, k, k), k odd, each summing to 1.
 
-    Goes through the Fourier transform: for the kernels here faster than summing, whatever their shape.
+    Uses the Fourier transform, which is faster than direct summation for kernels of the sizes used here.
     """
     radius = kernels.shape[-1] // 2
     padded = mirror_pad(pictures, radius)

@@ -1,10 +1,10 @@
-"""Lossy JPEG 2000 without its entropy coder, which loses nothing: what a stream of a given size keeps of a picture.
+"""Lossy JPEG 2000 without its entropy coder, which is lossless: an image at a given compressed size.
 
-A JPEG 2000 encoder transforms, codes the bit-planes of the coefficients in three passes each, and cuts the stream
-of every block of coefficients where its bits pay least (ISO/IEC 15444-1; Taubman 2000, "High performance scalable
-image compression with EBCOT"). All loss is in where blocks are cut. Here the same passes are made and the same
-choice is taken, but the size of a pass is estimated from the entropy of its decisions. That takes a third of a
-codec's time and runs for whole batches on any device; `benchmarks/jpeg2000.py` compares the pictures with OpenJPEG's.
+A JPEG 2000 encoder transforms, codes the bit-planes of the coefficients in three passes each, and truncates the
+stream of every block of coefficients where its bits reduce the error least (ISO/IEC 15444-1; Taubman 2000, "High
+performance scalable image compression with EBCOT"). All loss is in this truncation. Here the same passes are made
+and truncated by the same rule, but the size of a pass is estimated from the entropy of its decisions. That takes a
+third of a codec's time, for whole batches on any device; `benchmarks/jpeg2000.py` compares the results with OpenJPEG.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from shamisa_cli.core.distortions.wavelet import forward_wavelet, inverse_wavele
 
 LEVELS = 5
 TILE = 56
-"""Side of the squares of coefficients that are cut at one pass; a codec's blocks have up to 64."""
+"""Side of the squares of coefficients that are truncated at one pass; a codec's blocks have up to 64."""
 
 HEADER_BITS = 2200
 BITS_A_COEFFICIENT = 6.0
-"""What a coefficient that is not 0 costs in all, for OpenJPEG and the pictures of the paper's mix; the median."""
+"""Bits that a nonzero coefficient costs in total, with OpenJPEG on the paper's mix of images; the median."""
 
 REFINEMENT_BITS = 0.95
 CLEANUP_SHARE = 0.8
-"""Of the entropy of finding a coefficient that is not 0 where none is near: contexts save the rest."""
+"""Share of the entropy of the significance of isolated coefficients that is spent; contexts save the rest."""
 
 _SAMPLED = 127
 _HALVINGS = 14
@@ -38,11 +38,11 @@ _HALVINGS = 14
 
 @dataclass(frozen=True)
 class _Quantised:
-    """Sizes of coefficients when all bits below a plane are unknown.
+    """Magnitudes of coefficients when all bits below a plane are unknown.
 
     Attributes:
-        values: the middle of what the known bits leave open, or 0.
-        significant: 1 where they are not 0, else 0.
+        values: middle of the interval that the known bits leave, or 0.
+        significant: 1 where the values are not 0, else 0.
     """
 
     values: Tensor
@@ -54,9 +54,9 @@ class _Pass:
     """One coding pass.
 
     Attributes:
-        change: (M, 3, H, W), what it adds to sizes.
-        gain: (M, 3, H / TILE, W / TILE), how much it lowers the sum of squared errors.
-        bits: as `gain`, how many bits it takes.
+        change: (M, 3, H, W), change of the magnitudes.
+        gain: (M, 3, H / TILE, W / TILE), reduction of the sum of squared errors.
+        bits: shape of `gain`, estimated number of bits.
     """
 
     change: Tensor
@@ -65,11 +65,11 @@ class _Pass:
 
 
 def jpeg2000_round_trip(pictures: Tensor, ratio: Tensor) -> Tensor:
-    """Pictures as they come back from a JPEG 2000 stream.
+    """Compress images to a JPEG 2000 stream of a given size and decompress them.
 
     Args:
         pictures: (M, 3, H, W) sRGB, 0…255.
-        ratio: (M,) on the CPU, how many times smaller than 8 bits a value the stream is.
+        ratio: (M,) on the CPU, compression ratio relative to 8 bits per value.
     """
     to_rgb = torch.tensor(YCBCR_TO_RGB, dtype=torch.float64)
     mosaic = forward_wavelet(mix_channels(pictures - 128, torch.linalg.inv(to_rgb)), LEVELS)
@@ -79,10 +79,10 @@ def jpeg2000_round_trip(pictures: Tensor, ratio: Tensor) -> Tensor:
 
 
 def _cut(mosaic: Tensor, budget: Tensor, importance: Tensor) -> Tensor:
-    """What `budget` (M,) bits keep of coefficients (M, 3, H, W), whose channels are of some `importance` (3,).
+    """Truncate coefficients (M, 3, H, W) to a `budget` (M,) of bits, with channels weighted by `importance` (3,).
 
-    Passes are made over two bit-planes around the step at which the budget is spent: what is above them is kept
-    and what is below lost in any case.
+    Passes are made over two bit-planes around the step at which the budget is spent: everything above them is
+    kept, and everything below is lost.
     """
     height, width = mosaic.shape[2:]
     sizes = F.pad(mosaic.abs(), (0, -width % TILE, 0, -height % TILE))
@@ -115,7 +115,7 @@ def _quantised(sizes: Tensor, step: Tensor) -> _Quantised:
 
 
 def _passes(sizes: Tensor, before: _Quantised, after: _Quantised) -> list[_Pass]:
-    """The three passes from one bit-plane to the next: new coefficients near old ones, the old, all other new."""
+    """The three passes of a bit-plane: significance propagation, magnitude refinement and cleanup."""
     change = after.values - before.values
     gain = (sizes - before.values).mul_(2).sub_(change).mul_(change)
     near = _neighbourhood(before.significant) - before.significant
@@ -159,15 +159,16 @@ def _pixels(tiles: Tensor, like: Tensor) -> Tensor:
 
 
 def _entropy(ones: Tensor, count: Tensor) -> Tensor:
-    """Bits that so many ones among `count` yes-or-no decisions take."""
+    """Entropy in bits of `count` binary decisions with `ones` ones among them."""
     zeros = count - ones
     return (torch.xlogy(count, count) - torch.xlogy(ones, ones) - torch.xlogy(zeros, zeros)) / math.log(2)
 
 
 def _passes_taken(gains: Tensor, bits: Tensor, budget: Tensor) -> Tensor:
-    """(M, 3, H / TILE, W / TILE): how many passes of each tile a picture's budget (M,) is best spent on.
+    """(M, 3, H / TILE, W / TILE): number of passes of each tile that makes the best use of an image's budget (M,).
 
-    With a price for a bit every tile takes what gains most for its price; the price is found by halving.
+    Lagrangian optimisation: at a given price per bit every tile takes the passes of greatest net gain; the price is
+    found by bisection.
     """
     gain = F.pad(gains.cumsum(dim=-1), (1, 0))
     cost = F.pad(bits.cumsum(dim=-1), (1, 0))

@@ -1,4 +1,4 @@
-"""Soft masks: where in a picture a distortion acts, and how strongly."""
+"""Soft masks: the local strength of a distortion in an image."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MaskShape = Literal["whole", "half-plane", "gradient", "blob", "clouds"]
 MASK_SHAPES: tuple[MaskShape, ...] = get_args(MaskShape)
 
 CLOUD_CELLS = 4
-"""Cells a side of the coarse noise that clouds are made from."""
+"""Cells per side of the coarse noise that clouds are made from."""
 
 
 def draw_mask(shape: MaskShape, height: int, width: int, rng: np.random.Generator) -> Tensor:

@@ -23,7 +23,7 @@ def white_ycbcr(pictures: Tensor, variance: Tensor, draw: OperatorContext) -> Te
 def impulse(pictures: Tensor, density: Tensor, draw: OperatorContext) -> Tensor:
     """A share `density` of all values becomes 0 or 1, half of them each."""
     deviation = 2 * random_uniform(tuple(pictures.shape), pictures, draw) - 1
-    rare = F.hardshrink(deviation / (1 - column(density, pictures)), 1.0)  # 0 but for the share that is hit
+    rare = F.hardshrink(deviation / (1 - column(density, pictures)), 1.0)  # 0 except for the affected share
     return pictures + rare.sign_()  # one more or less, and clipping makes it white or black
 
 

@@ -1,4 +1,4 @@
-"""What an operator is: a group, five anchor values of its parameter, and a function on a batch of pictures."""
+"""Distortion operators: a group, five anchor values of the parameter, and a function on a batch of images."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class OperatorContext:
-    """What one application of an operator may use.
+    """Randomness, geometry and resources of one application of an operator.
 
     Attributes:
-        generator: fresh randomness for every crop, on the device of the pictures.
+        generator: source of new random numbers for every crop, on the device of the images.
         angle: direction of a motion or displacement in radians, 0…2π; drawn once for a composition.
         channel: which of R, G, B (0, 1, 2) an operator on one channel takes; drawn once for a composition.
-        threads: so many threads an operator may use where it works on the CPU picture by picture.
+        threads: number of threads for an operator that works on the CPU, one image at a time.
     """
 
     generator: torch.Generator
@@ -36,7 +36,7 @@ class OperatorContext:
 Apply = Callable[[Tensor, Tensor, OperatorContext], Tensor]
 """(pictures (M, 3, H, W) in 0…1, parameter values (M,) on the CPU, draw) → pictures of the same shape.
 
-The engine clips results to 0…1, so an operator need not.
+The engine clips results to 0…1, so operators need not clip.
 """
 
 
@@ -64,7 +64,7 @@ class Operator:
         return np.round(value) if self.integer else value
 
     def applied_severity(self, severity: FloatArray) -> FloatArray:
-        """The severity that really is applied: that of the rounded parameter where it must be whole."""
+        """The severity as applied: that of the rounded parameter where it must be whole."""
         if not self.integer:
             return np.asarray(severity, dtype=np.float64)
         anchors = np.asarray(self.anchors)
@@ -75,7 +75,7 @@ class Operator:
 def on_device_of(like: Tensor, values: Tensor, dtype: torch.dtype | None = None) -> Tensor:
     """`values` from the CPU on the device of `like` and in its type, unless another is asked for.
 
-    Nobody waits for the copy, so that a GPU can fall behind the program that feeds it.
+    The copy is asynchronous, so that the CPU can run ahead of a GPU.
     """
     return values.to(like.device, dtype or like.dtype, non_blocking=True)
 
@@ -98,8 +98,8 @@ def random_uniform(shape: tuple[int, ...], like: Tensor, draw: OperatorContext) 
 def random_places(shape: tuple[int, ...], like: Tensor, draw: OperatorContext) -> Tensor:
     """Uniform numbers in −1…1 in steps of 1/32768, on the device of `like`.
 
-    Making random numbers is much of the work of an operator that moves every pixel, and so fine a step is
-    plenty for a place: four numbers come from each word of the generator.
+    Random numbers take much of the time of an operator that moves every pixel, and this step is fine enough
+    for a displacement: four numbers come from each word of the generator.
     """
     count = math.prod(shape)
     words = torch.empty(-(-count // 4), dtype=torch.int64, device=like.device)

@@ -27,7 +27,7 @@ def jitter(pictures: Tensor, distance: Tensor, draw: OperatorContext) -> Tensor:
     identity = torch.eye(2, 3, device=pictures.device, dtype=pictures.dtype).expand(count, 2, 3)
     grid = F.affine_grid(identity, [count, 1, height, width], align_corners=False)
     reach = column(distance, pictures) * on_device_of(pictures, torch.tensor([2 / width, 2 / height]))
-    reach = reach.expand_as(grid).contiguous()  # broadcasting along so short a last axis takes ten times as long
+    reach = reach.expand_as(grid).contiguous()  # broadcasting along a short last axis takes ten times as long
     for _ in range(JITTER_PASSES):
         places = random_places(tuple(grid.shape), pictures, draw).mul_(reach).add_(grid)
         pictures = F.grid_sample(pictures, places, padding_mode="border", align_corners=False)

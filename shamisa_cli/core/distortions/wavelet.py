@@ -7,12 +7,12 @@ from torch import Tensor
 
 _LIFTING = (-1.586134342059924, -0.052980118572961, 0.882911075530934, 0.443506852043971)
 _GAIN = 1.230174104914001 / 2**0.5
-"""Scales the halves so that a coefficient counts for about as much as it changes pixels (L2)."""
+"""Scales the two halves so that the transform about preserves the L2 norm."""
 
 
 def forward_wavelet(pictures: Tensor, levels: int) -> Tensor:
-    """(…, H, W) → the coefficients in the same shape: in the upper left the small picture, around it what each
-    level took away from its right, from below and from both, the finest outermost."""
+    """(…, H, W) → the coefficients in the same shape: the low-pass image in the upper left, around it the detail
+    bands of each level (right, below, and diagonal), the finest outermost."""
     mosaic = pictures.clone()
     for height, width in _sizes(pictures, levels):
         region = mosaic[..., :height, :width]
@@ -30,7 +30,7 @@ def inverse_wavelet(mosaic: Tensor, levels: int) -> Tensor:
 
 
 def _sizes(pictures: Tensor, levels: int) -> list[tuple[int, int]]:
-    """What each level works on, as long as there is something to halve."""
+    """Height and width that each level transforms, for as many levels as can be halved."""
     height, width = pictures.shape[-2:]
     sizes = [(-(-height // 2**level), -(-width // 2**level)) for level in range(levels)]
     return [size for size in sizes if min(size) > 1]

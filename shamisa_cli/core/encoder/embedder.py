@@ -1,4 +1,4 @@
-"""What an encoder is to those who only want its features, whichever library computes them (no torch here)."""
+"""Interface of a frozen encoder, independent of the library that computes it (does not import torch)."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ class Embedder(Protocol):
 
     @property
     def runtime(self) -> Runtime:
-        """The library that computes."""
+        """Name of the library that computes: "torch" or "onnx"."""
 
     @property
     def device(self) -> object:
-        """Where it computes; its text is "cpu", "cuda:0" or the like."""
+        """The device; its text is "cpu", "cuda:0" or the like."""
 
     @property
     def concurrent(self) -> bool:
-        """Whether several threads may embed at once, each of them on a processor of its own."""
+        """Whether several threads may embed at once, each on one processor."""
 
     @property
     def feature_length(self) -> int:
@@ -54,16 +54,24 @@ class Embedder(Protocol):
 
 
 def embedded(encoder: Embedder, path: Path | str, pixels: Pixels) -> FeatureVector:
-    """The feature vector (D,) of a picture from a file or an address, where some networks cannot take a small one.
+    """Embed an image and convert a network's failure on a very small one to an ImageError.
+
+    Args:
+        encoder: computes the features.
+        path: file or address of the image, for messages.
+        pixels: (H, W, 3) uint8, sRGB at the view size.
+
+    Returns:
+        (D,) float32.
 
     Raises:
-        ImageError: "unsupported", where the encoder fails on a picture that it reads at less than 32 pixels.
+        ImageError: "unsupported", if the encoder fails on an image that it reads at less than 32 pixels.
     """
     try:
         return encoder.embed(pixels)
     except MemoryError:
         raise
-    except Exception as error:  # the libraries have no error of their own for this
+    except Exception as error:  # the libraries raise different errors here
         height, width = pixels.shape[:2]
         smallest = min(encoder.config.features.scales)
         if min(copy_size(height, width, smallest)) >= SMALLEST_VIEW:
@@ -79,32 +87,32 @@ def embedded(encoder: Embedder, path: Path | str, pixels: Pixels) -> FeatureVect
 
 @dataclass(frozen=True)
 class CropEmbedder:
-    """An encoder whose vector is what it reads of all crops, one after another, for what handles vectors only.
+    """An encoder whose vector is the concatenation of its crops' features, for code that handles vectors only.
 
     Attributes:
-        encoder: what reads the R crops.
+        encoder: computes the features of the R crops.
     """
 
     encoder: Embedder
 
     @property
     def config(self) -> EncoderConfig:
-        """Of the encoder."""
+        """See `Embedder`."""
         return self.encoder.config
 
     @property
     def runtime(self) -> Runtime:
-        """Of the encoder."""
+        """See `Embedder`."""
         return self.encoder.runtime
 
     @property
     def device(self) -> object:
-        """Of the encoder."""
+        """See `Embedder`."""
         return self.encoder.device
 
     @property
     def concurrent(self) -> bool:
-        """Of the encoder."""
+        """See `Embedder`."""
         return self.encoder.concurrent
 
     @property
@@ -122,12 +130,12 @@ class CropEmbedder:
 
 
 class LazyEncoder:
-    """An encoder that is loaded when it first embeds: never, where earlier runs knew all the pictures.
+    """An encoder that is loaded with the first image it embeds: never, if all results are cached.
 
     Args:
         config: architecture, feature spec and preprocessing.
-        runtime, device, concurrent: of the encoder that `load` will give.
-        load: gives the encoder; what it raises, `embed` and `feature_length` raise.
+        runtime, device, concurrent: of the encoder that `load` returns.
+        load: returns the encoder; `embed` and `feature_length` raise what it raises.
     """
 
     def __init__(
@@ -155,7 +163,7 @@ class LazyEncoder:
         return self.loaded().embed_crops(pixels)
 
     def loaded(self) -> Embedder:
-        """The encoder itself; several threads may ask at once."""
+        """The encoder, loaded on first use; safe for several threads."""
         with self._loading:
             if self._encoder is None:
                 self._encoder = self._load()

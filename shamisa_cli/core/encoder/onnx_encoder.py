@@ -1,4 +1,4 @@
-"""An exported encoder on the CPU through ONNX Runtime (no torch here)."""
+"""An exported encoder on the CPU through ONNX Runtime (does not import torch)."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 LARGE = 2_000_000
-"""Pixels above which a picture has all processors to itself: several at once would need gigabytes."""
+"""Pixels above which an image is computed alone on all processors: several at once would need gigabytes."""
 
 FEATURES = "features"
 CROPS = "crops"
 """Outputs: the features (D,) of a picture and, where crops are read, (R, D) of each."""
 FINGERPRINT = "encoder_fingerprint"
-"""Key of the metadata that says which encoder a graph was made from."""
+"""Metadata key of the fingerprint of the exported encoder."""
 
 
 @dataclass(frozen=True)
 class OnnxEncoder:
-    """A frozen encoder read from its graph.
+    """A frozen encoder read from its ONNX graph.
 
-    Several threads may embed at once: a picture of the usual size is computed on one processor, which wastes none
-    of them as long as there are as many pictures. What a picture's features are depends on its pixels alone.
+    Several threads may embed at once: an image of the usual size is computed on one processor, which uses all of
+    them as long as enough images are computed in parallel. Features depend on the image's pixels alone.
 
     Attributes:
         config: architecture, feature spec and preprocessing.
@@ -100,7 +100,7 @@ class OnnxEncoder:
 def _computed(session: InferenceSession, pixels: Pixels, output: str) -> FeatureVector:
     try:
         values: FeatureVector = session.run([output], {"pixels": pixels})[0]
-    except Exception as error:  # ONNX Runtime's exceptions have no base of their own
+    except Exception as error:  # ONNX Runtime's exceptions have no common base class
         if "allocate" in str(error):
             raise MemoryError(str(error)) from error
         raise
@@ -108,7 +108,7 @@ def _computed(session: InferenceSession, pixels: Pixels, output: str) -> Feature
 
 
 def _opened(graph: Path, weights: Path, *, threads: int) -> InferenceSession:
-    """A session whose operators use so many threads."""
+    """Open a session with this number of threads per operator."""
     try:
         import onnxruntime
     except ImportError as error:
@@ -116,16 +116,16 @@ def _opened(graph: Path, weights: Path, *, threads: int) -> InferenceSession:
             "ONNX Runtime is not installed. Install it with: pip install onnxruntime, or take --runtime torch."
         ) from error
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # errors come as exceptions
+    options.log_severity_level = 4  # errors are raised as exceptions
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    # Idle threads sleep, since the processors are wanted for decoding.
+    # Idle threads sleep, since decoding needs the processors.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Every picture may have a size of its own: plans for sizes would pile up.
+    # Images differ in size, so memory plans cached per size would accumulate.
     options.enable_mem_pattern = False
     try:
         stored = weights.read_bytes()
-        # The weights as they were checked, and wherever links in the Hub's cache lead.
+        # Use the weights file that was checked, with links in the Hub's cache resolved.
         options.add_external_initializers_from_files_in_memory([weights.name], [stored], [len(stored)])
         return onnxruntime.InferenceSession(graph.read_bytes(), options, providers=["CPUExecutionProvider"])
     except Exception as error:

@@ -1,4 +1,4 @@
-"""What an encoder reads from a picture, as small records that travel with its weights (no torch here)."""
+"""Records of an encoder's preprocessing and features, stored with its weights (does not import torch)."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any, Literal, get_args
 from shamisa_cli.core.errors import ModelError
 
 ARCHITECTURES = ("mobilenet_v2", "efficientnet_lite2", "efficientnet_lite0", "resnet18", "resnet50")
-"""Backbones by their own names; the efficientnets are timm's `tf_efficientnet_lite…`, the others torchvision's."""
+"""Names of the built-in backbones; the efficientnets are timm's `tf_efficientnet_lite…`, the others torchvision's."""
 TIMM_PREFIX = "timm:"
-"""Before a name of timm's: any convolutional network there that gives a list of feature maps."""
+"""Prefix of timm's names: any convolutional network of timm that offers a list of feature maps."""
 _TIMM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 Moment = Literal["mean", "std"]
 Layer = Literal["output", "hidden"]
-"""Where a stage is read: what it hands on, or the wider map, behind a rectifier, from which its last convolution
-makes that (in an inverted residual the depthwise convolution's). A stage that is one convolution has one map."""
+"""Where a stage is read: its output, or the wider map after a rectifier that is the input of its last convolution
+(in an inverted residual, the depthwise convolution's output). A stage that is one convolution has only one map."""
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -32,7 +32,7 @@ Box = tuple[int, int, int, int]
 
 
 def is_architecture(name: object) -> bool:
-    """Whether this names a backbone; of a name after "timm:" only the form is looked at."""
+    """Whether this names a backbone; of a name after "timm:" only the form is checked."""
     if not isinstance(name, str):
         return False
     return name in ARCHITECTURES or bool(
@@ -41,7 +41,7 @@ def is_architecture(name: object) -> bool:
 
 
 def unknown_architecture(name: object) -> str:
-    """A sentence that says so, and which backbones there are."""
+    """Error message for an unknown backbone, with the known ones."""
     return f"The architecture {name!r} is not known; known are {', '.join(ARCHITECTURES)} and {TIMM_PREFIX}NAME."
 
 
@@ -55,13 +55,13 @@ def _are_three_numbers(values: tuple[float, ...]) -> bool:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a decoded picture becomes the encoder's input.
+    """Preprocessing of a decoded image into the encoder's input.
 
     Attributes:
-        view_size: long side in pixels at which a picture is judged; larger pictures are reduced
-            (antialiased bicubic), smaller ones are never enlarged. None judges every pixel.
+        view_size: long side in pixels to which larger images are reduced (antialiased bicubic); smaller
+            ones are never enlarged. None keeps every pixel.
         mean, std: per-channel normalisation of sRGB values in 0…1.
-        version: raised whenever the same settings would give other pixels.
+        version: increased whenever the same settings would give different pixels.
     """
 
     view_size: int | None = 512
@@ -91,11 +91,11 @@ class FeatureSpec:
         stages: indices into the backbone's stages; negative ones count from the last (paper: the last).
         moments: pooled over positions for each channel: "mean" and / or "std".
         scales: relative sizes at which the picture is read (paper: full and half), each antialiased.
-        layer: where in each stage (paper: what it hands on).
+        layer: where in each stage (paper: its output).
         crops: None reads the whole picture; 5 reads the four corner crops and the centre crop of
             `crop_size` pixels from the picture's copy at each scale, and averages over the five (paper section
             on evaluation). Averaging features is the same as averaging the predictions of a linear regressor.
-        crop_size: side of a crop in pixels, at every scale; where a copy is smaller, as much as it has.
+        crop_size: side of a crop in pixels, at every scale; of a smaller copy, its full extent.
 
     Each (scale, stage, moment) block has unit L2 norm in the vector (per crop where there are crops).
     """
@@ -125,12 +125,12 @@ class FeatureSpec:
 
 
 PAPER_FEATURES = FeatureSpec(stages=(-1,), moments=("mean",), scales=(1.0, 0.5), crops=5, crop_size=224)
-"""What the paper's test protocol reads: five crops of a picture at its native size and five of its half-size copy."""
+"""Features of the paper's test protocol: five crops of an image at native size and five of its half-size copy."""
 
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """Everything but the weights: architecture, what is read from it, and how pictures are prepared."""
+    """Configuration of an encoder without its weights: architecture, feature spec and preprocessing."""
 
     architecture: str = "mobilenet_v2"
     features: FeatureSpec = FeatureSpec()
@@ -141,7 +141,7 @@ class EncoderConfig:
             raise ModelError(unknown_architecture(self.architecture))
 
     def to_json(self) -> dict[str, Any]:
-        """The record as JSON values; `from_json` gives it back."""
+        """The record as JSON values; `from_json` restores it."""
         return asdict(self)
 
     @classmethod
@@ -168,7 +168,7 @@ def five_crop_boxes(height: int, width: int, size: int) -> list[Box]:
 
 
 def feature_boxes(height: int, width: int, spec: FeatureSpec) -> list[Box]:
-    """The parts that are read of a picture's copy at one scale, in its own pixels: the whole, or five crops."""
+    """Boxes that are read from an image's copy at one scale, in pixels of the copy: the whole, or five crops."""
     return [(0, 0, height, width)] if spec.crops is None else five_crop_boxes(height, width, spec.crop_size)
 
 
@@ -178,7 +178,7 @@ def copy_size(height: int, width: int, scale: float) -> tuple[int, int]:
 
 
 def box_in_picture(box: Box, copy: tuple[int, int], picture: tuple[int, int]) -> Box:
-    """Where a part of a copy lies in the picture, to the nearest pixel.
+    """Convert a box of a reduced copy to the image's pixels, rounded to the nearest.
 
     Args:
         box: in pixels of the copy.

@@ -257,7 +257,7 @@ def _write(
     save_scatter(folder / SCATTER_NAME, result, table.mos, data_name=details.data_name)
     trained_on = f"{len(table)} pictures of {details.data_name}"
     if (folder / MODEL_MANIFEST).exists():
-        # The README.md there is the model's card: a section of it is the probe's.
+        # The README.md there is the model's card, of which the probe's is a section.
         save_probe(folder, probe, trained_on=trained_on)
         replace_section(folder, "probe", probe_card(result, probe, details, level=2))
     else:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-"""From what is being done and how often to a block whose function moves on."""
+"""From a label and the number of steps to a context whose function advances the progress display."""
 
 
 @contextmanager
 def no_progress(_doing: str, _total: int) -> Iterator[Callable[[int], None]]:
-    """Tell nobody."""
+    """Show no progress."""
     yield lambda _done: None

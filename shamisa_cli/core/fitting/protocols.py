@@ -1,6 +1,6 @@
-"""A model's features under a test protocol: on one table of human scores, or fitted on each of several tables in turn.
+"""Evaluation of a model's features by a test protocol, on one table of human scores or across several.
 
-Regressors are fitted on the way and thrown away; `shamisa fit-probe` keeps one.
+Probes are fitted and discarded; `shamisa fit-probe` keeps one.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ProtocolEvaluation:
-    """What a protocol gave on one table.
+    """Results of a protocol on one table.
 
     Attributes:
-        table: the rows whose pictures could be read.
-        result: of the splits.
-        logistic: PLCC and RMSE were taken after a logistic mapping.
-        errors: why the other pictures could not be read.
+        table: the rows whose images could be read.
+        result: results of the splits.
+        logistic: whether PLCC and RMSE were computed after a logistic mapping.
+        errors: one for each image that could not be read.
     """
 
     table: MosTable
@@ -51,12 +51,12 @@ class ProtocolEvaluation:
 
 @dataclass(frozen=True)
 class CrossEvaluation:
-    """What a protocol gave between tables.
+    """Results of a protocol across tables.
 
     Attributes:
-        tables: the rows whose pictures could be read, by the names of the data sets.
-        cross: fitted on each, tested on each.
-        errors: why the other pictures could not be read.
+        tables: the rows whose images could be read, by name of the data set.
+        cross: agreement for each data set fitted on and each tested on.
+        errors: one for each image that could not be read.
     """
 
     tables: Mapping[str, MosTable]
@@ -80,18 +80,18 @@ def evaluate_by_protocol(
     """Fit and report on random splits of one table.
 
     Args:
-        model: its encoder is read; its own regressor plays no part.
+        model: only its encoder is used, not its probe.
         table: where it names references, features are absolute differences from theirs (full-reference extension).
         protocol: "default" or "paper".
         lower_is_better: the scores count impairment.
         splits, seed: of the protocol.
-        logistic: PLCC and RMSE after a 4-parameter logistic; None: see `usual_logistic`.
-        jobs, cache: as `read_table` takes them.
-        progress: told of embedding and of fitting.
+        logistic: whether PLCC and RMSE follow a 4-parameter logistic; None: see `usual_logistic`.
+        jobs, cache: as for `read_table`.
+        progress: shows the progress of embedding and of fitting.
 
     Raises:
-        ModelError: the encoder does not read pictures as the paper's protocol does.
-        SettingError: there are too few pictures or groups for a split.
+        ModelError: the encoder does not have the features of the paper's protocol.
+        SettingError: there are too few images or groups for a split.
         InputNotFoundError: too few pictures could be read.
     """
     random_splits(len(table), splits=splits, seed=seed, groups=table.groups)  # before hours of embedding
@@ -118,13 +118,13 @@ def evaluate_across(
     cache: Cache | None = None,
     progress: Progress = no_progress,
 ) -> CrossEvaluation:
-    """Fit on each table, test on every other whole.
+    """Fit on each table, and test on every other whole table.
 
     Args:
-        model, protocol, splits, seed, jobs, cache, progress: as `evaluate_by_protocol` takes them.
+        model, protocol, splits, seed, jobs, cache, progress: as for `evaluate_by_protocol`.
         tables: two or more, by the names of the data sets.
         lower_is_better: names of those whose scores count impairment.
-        logistic: PLCC and RMSE after a 4-parameter logistic.
+        logistic: whether PLCC and RMSE follow a 4-parameter logistic.
 
     Raises:
         ModelError, SettingError, InputNotFoundError: as `evaluate_by_protocol` does.
@@ -148,9 +148,9 @@ def evaluate_across(
 
 
 def data_set_names(paths: Sequence[Path]) -> list[str]:
-    """Short names that tell tables apart: the file's, with as many of its folders as that takes.
+    """Short unique names of tables: the file's name, with as many of its folders as needed.
 
-    Raises SettingError where there are fewer than two, or a table is named twice.
+    Raises SettingError if there are fewer than two tables, or one is named twice.
     """
     _require_several(len(paths))
     files = [os.path.realpath(path) for path in paths]
@@ -166,7 +166,7 @@ def data_set_names(paths: Sequence[Path]) -> list[str]:
 
 
 def shared_pictures(tables: Mapping[str, MosTable]) -> list[tuple[str, str, int]]:
-    """Pairs of data sets with pictures in common, and how many: a regressor has seen those it is tested on."""
+    """Pairs of data sets that share images, and how many; a probe would be tested on images it was fitted on."""
     files = {name: {os.path.realpath(path) for path in table.paths} for name, table in tables.items()}
     names = list(files)
     pairs = [(one, other) for place, one in enumerate(names) for other in names[place + 1 :]]
@@ -179,7 +179,7 @@ def _require_several(count: int) -> None:
 
 
 def require_reading(model: Model, protocol: ProtocolName) -> bool:
-    """Whether crops are kept apart. Raises ModelError where the encoder does not read them."""
+    """Whether features are kept per crop. Raises ModelError if the protocol needs crops that the encoder lacks."""
     if protocol == "paper":
         folder = None if model.name in bundled() else model.folder
         require_paper_reading(model.encoder.config, model.name if folder is None else str(folder.path))

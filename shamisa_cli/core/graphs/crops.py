@@ -1,4 +1,4 @@
-"""What the engine did to each crop of a batch: the record that the metadata graphs are built from."""
+"""Record of the distortions of each crop of a batch; the metadata graphs are built from it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class CropTable:
-    """One row a crop; every field is a tensor of shape (N,) on one device.
+    """One row per crop; every field is a tensor of shape (N,) on one device.
 
     Order: the B·V references first (sample-major, then photograph, then scale), then the B·V·C·L
     distorted crops in the order (sample, photograph, scale, composition, level).
@@ -20,7 +20,7 @@ class CropTable:
         photo: 0…R−1, which reference photograph of the sample (int64).
         scale: 0…S−1, which scale of the photograph (int64). A view is a (photo, scale) pair.
         composition: 0…C−1 within the sample; −1 for a reference (int64).
-        level: 0…L−1, which draw of the varying factor's severity; −1 for a reference (int64).
+        level: 0…L−1, index of the varying factor's severity; −1 for a reference (int64).
         severity: 0…4, severity of the varying factor as applied; 0 for a reference (float32).
     """
 
@@ -49,7 +49,7 @@ def crop_table(severities: Tensor, photos: int, scales: int) -> CropTable:
 
     Args:
         severities: (B, C, L), severity 0…4 of the varying factor; shared by all views of a sample.
-        photos: R, photographs a sample.
+        photos: R, photographs per sample.
         scales: S, scales of each photograph.
     """
     samples, compositions, levels = severities.shape

@@ -1,7 +1,7 @@
-"""Several graphs over the same crops become one (SHAMISA, arXiv 2603.13669, graph fusion).
+"""Fusion of several graphs over the same crops into one (SHAMISA, arXiv 2603.13669, graph fusion).
 
-Here a graph is its (N, N) matrix of directed weights ≥ 0, where 0 is no edge: every shape is then known beforehand,
-so that no GPU has to be asked how many edges it found.
+Here a graph is its (N, N) matrix of directed weights ≥ 0, where 0 is no edge: every shape is then known in advance,
+so that nothing has to wait for a GPU to count edges.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ HIDDEN_PER_STATISTIC = 2  # hidden units for each of the 2K statistics (paper, g
 
 
 class BranchWeights(nn.Module):
-    """How much each branch counts, read from how many edges all branches have and how heavy they are.
+    """Weights of the branches, predicted from the number of edges and the total weight of every branch.
 
     One MLP reads the 2K statistics of all K branches together: a layer norm, two linear layers with a PReLU and a
     layer norm between, K logits, softmax (paper, graph fusion). The paper stops the gradient at its output, so the
-    MLP keeps the values it is born with (drawn from torch's generator); they are saved with the rest.
+    MLP keeps its initial values (drawn from torch's generator); they are saved with the rest.
 
     Args:
         branches: K ≥ 1, how many graphs are weighed.
-        trained: let the gradient pass, and so train the MLP (ablation A4).
+        trained: pass the gradient, which trains the MLP (ablation A4).
     """
 
     def __init__(self, branches: int, *, trained: bool = False) -> None:
@@ -54,7 +54,7 @@ def branch_statistics(graphs: Tensor) -> Tensor:
 def fuse(graphs: Tensor, weights: Tensor) -> Tensor:
     """(N, N), the sum of (K, N, N) graphs weighted by (K,) factors ≥ 0, above the diagonal only.
 
-    Of a pair of crops only the entry above the diagonal enters the loss; one that lies below it is dropped, not
-    averaged (paper, graph fusion).
+    Only the entries above the diagonal enter the loss; those below are dropped, not averaged (paper, graph
+    fusion).
     """
     return (weights.to(graphs.dtype)[:, None, None] * graphs).sum(dim=0).triu(1)

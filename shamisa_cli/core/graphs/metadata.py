@@ -1,7 +1,7 @@
-"""Graphs that follow from what the distortion engine did to each crop (SHAMISA, arXiv 2603.13669, metadata graphs).
+"""Graphs from the metadata of each crop's distortions (SHAMISA, arXiv 2603.13669, metadata graphs).
 
-Each one is: the pairs of crops that agree in some columns of the node table, narrowed by a condition, with a weight.
-Nothing here is N×N: the work grows with the number of edges.
+Each graph connects pairs of crops that agree in some columns of the crop table and meet a condition, with a weight.
+No N×N matrix is made: the work grows with the number of edges.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ DECAYS: dict[Decay, Callable[[Tensor], Tensor]] = {
 
 
 def same_degradation(nodes: CropTable) -> SparseGraph:
-    """Different photographs that met the same distortion: same sample, composition, level and scale; weight 1."""
+    """Different photographs with the same distortion: same sample, composition, level and scale; weight 1."""
     columns = (nodes.sample, nodes.composition, nodes.level, nodes.scale)
     i, j = _pairs_agreeing(_rows(~nodes.is_reference), *columns)
     other = nodes.photo[i] != nodes.photo[j]
@@ -53,8 +53,8 @@ def reference_reference(nodes: CropTable) -> SparseGraph:
 def within_family(nodes: CropTable, decay: Decay = "exponential", keep: int = FAMILY_ENTRIES // 2) -> SparseGraph:
     """Distorted crops of one sample and composition, any view, any level; weight d(|s_i − s_j|).
 
-    Only the `keep` strongest pairs of the batch stay, each of two directed entries; among equals the first in edge
-    order do. In the paper's batch of 252 crops, with 3,480 such pairs, that binds.
+    Only the `keep` strongest pairs of the batch are kept, each of two directed entries; among equals the first in edge
+    order are. In the paper's batch of 252 crops, with 3,480 such pairs, this limit applies.
     """
     i, j = _pairs_agreeing(_rows(~nodes.is_reference), nodes.sample, nodes.composition)
     gap = (nodes.severity[i] - nodes.severity[j]).abs()

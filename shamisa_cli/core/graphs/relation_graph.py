@@ -1,4 +1,4 @@
-"""The relation graph of a batch: every branch, their fusion, and the alignment of the prototypes."""
+"""Relation graph of a batch: all branches, their fusion, and the alignment of the prototypes."""
 
 from __future__ import annotations
 
@@ -62,21 +62,21 @@ ALIGNMENT = 0.4906  # coefficient of the prototypes' alignment loss (paper, stru
 
 @dataclass(frozen=True)
 class RelationSettings:
-    """Which relations are looked for, and how strongly each counts. The defaults are the paper's.
+    """Branches of the relation graph and their weights. The defaults are the paper's.
 
     Attributes:
         branches: the branches that are on, at least one; kept in the order of `BRANCHES`.
         hardened: True turns every branch's weights into 0 or 1 before fusion.
         decay: how a difference in severity becomes a weight: exp(−3Δ/4) or 1/(1 + Δ/4).
-        weighting: "statistics" weighs branches by `BranchWeights`, "trained" lets their gradient pass, "none" leaves
+        weighting: "statistics" weights branches by `BranchWeights`, "trained" also passes their gradient, "none" uses
             the coefficients alone.
         neighbours: k ≥ 1 of the nearest-neighbour graph.
         prototypes: P ≥ 2, number of prototypes.
-        centred: True compares prototypes with what representations differ in, not with the representations (ours).
+        centred: True compares prototypes with representations less the batch's mean, not as they are (ours).
         prototype_reach: among which entries the prototype graph keeps the strongest: all of the "batch", or each "row".
         coefficients: the fixed factor ≥ 0 of each branch.
-        alignment: factor ≥ 0 of the prototypes' alignment loss, which reads like-distorted pairs only while
-            the branch "same_degradation" is on.
+        alignment: factor ≥ 0 of the prototypes' alignment loss, which includes pairs of the same distortion only
+            while the branch "same_degradation" is on.
 
     Raises:
         SettingError: a value that cannot be used.
@@ -119,14 +119,14 @@ class RelationSettings:
 
 @dataclass(frozen=True)
 class RelationOutput:
-    """What a batch's crops have to do with each other.
+    """Relations between the crops of a batch (SHAMISA, arXiv 2603.13669, graph fusion).
 
     Attributes:
         graph: (N, N), G, the fused graph over the crops: float32 weights ≥ 0 above the diagonal, 0 elsewhere. The
             structure branches' share carries gradient to h and to the prototypes.
         alignment: scalar ≥ 0, loss that trains prototypes and encoder; 0 when the prototypes are off.
         branch_weights: (K,) weights of the active branches in the order of `branches`; sum 1, or each 1 where branches
-            are not weighed; no gradient unless they are trained.
+            are not weighted; no gradient unless they are trained.
         branches: the active branches' directed graphs (N, N) before coefficients and fusion, hardened if that is set.
     """
 
@@ -157,14 +157,14 @@ class RelationGraph(nn.Module):
             else None
         )
         factors = torch.tensor([self.settings.coefficients[name] for name in self.settings.branches])
-        self.register_buffer("coefficients", factors, persistent=False)  # so that it is where the graphs are
+        self.register_buffer("coefficients", factors, persistent=False)  # so that it moves to the device of the graphs
 
     def forward(self, nodes: CropTable, h: Tensor) -> RelationOutput:
         """The relations of one batch.
 
         Args:
-            nodes: what the engine did, N rows. It may stay on the CPU: the metadata graphs are then built
-                there, without making a GPU wait, and moved.
+            nodes: the engine's record, N rows. It may stay on the CPU: the metadata graphs are then built
+                there, without waiting for a GPU, and moved.
             h: (N, dim), unit L2 norm, any floating type; computed in float32 even under autocast.
 
         Raises:

@@ -1,6 +1,6 @@
-"""A sparse undirected graph over the crops of a batch, and what moves it to where representations are.
+"""Sparse undirected graphs over the crops of a batch, and copies of them to a device.
 
-How many edges such a graph has depends on its numbers, so it is made on the CPU, where nobody waits for that.
+The number of edges depends on the data, so graphs are built on the CPU, where reading it does not wait for a GPU.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class SparseGraph:
         weight: (E,) floating point, ≥ 0.
         size: N, the number of nodes; nodes are 0…N−1.
 
-    Use `from_edges` unless the edges are known to be in this form: to look would make a GPU wait.
+    Use `from_edges` unless the edges are known to be in this form: a check would wait for the GPU.
     """
 
     index: Tensor
@@ -47,7 +47,7 @@ class SparseGraph:
 
     @classmethod
     def from_edges(cls, i: Tensor, j: Tensor, weight: Tensor, size: int) -> SparseGraph:
-        """The graph of any list of edges: self loops are dropped, (j, i) is the same edge as (i, j).
+        """Build a graph from any list of edges: self loops are dropped, (j, i) is the same edge as (i, j).
 
         An edge that occurs several times has the greatest of its weights.
 
@@ -72,7 +72,7 @@ class SparseGraph:
         return SparseGraph(self.index[:, kept], self.weight[kept], self.size)
 
     def to(self, device: torch.device | str) -> SparseGraph:
-        """The same graph on another device; a GPU fetches it without anyone waiting."""
+        """The same graph on another device; a copy to a GPU is asynchronous."""
         return SparseGraph(_moved(self.index, device), _moved(self.weight, device), self.size)
 
     def to_dense(self) -> Tensor:
@@ -85,7 +85,7 @@ class SparseGraph:
 
 
 def _moved(tensor: Tensor, device: torch.device | str) -> Tensor:
-    # Only from page-locked memory does a copy to a GPU leave this process free to go on.
+    # Only copies from page-locked memory to a GPU are asynchronous.
     if torch.device(device).type == "cuda" and tensor.device.type == "cpu":
         tensor = tensor.pin_memory()
     return tensor.to(device, non_blocking=True)

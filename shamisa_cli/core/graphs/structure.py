@@ -1,8 +1,8 @@
-"""Graphs that follow from the encoder's current representations (SHAMISA, arXiv 2603.13669, structure graphs).
+"""Graphs from the encoder's current representations (SHAMISA, arXiv 2603.13669, structure graphs).
 
 Representations h have unit L2 norm. Edge weights are functions of h and of the prototypes and carry their gradient;
-which edges there are does not. A graph is its (N, N) matrix of directed weights, made in steps whose shapes depend on N
-alone: on a GPU nothing here waits for a result.
+the choice of edges does not. A graph is its (N, N) matrix of directed weights; all shapes depend on N alone, so
+nothing here waits for a GPU.
 """
 
 from __future__ import annotations
@@ -49,15 +49,15 @@ def nearest_neighbours(h: Tensor, k: int = NEIGHBOURS) -> Tensor:
 
 
 class Prototypes(nn.Module):
-    """P weight-normalised vectors that crops are compared with: a direction and a learned length each.
+    """P weight-normalised prototype vectors, each a direction and a learned length.
 
-    Both are born as a linear layer's weights are: entries uniform in ±1/√dim, so lengths near 1/√3 ≈ .58
+    Both are initialised like a linear layer's weights: entries uniform in ±1/√dim, so lengths near 1/√3 ≈ .58
     (paper, structure graphs).
 
     Args:
         feature_dim: length of a representation.
         count: P.
-        centred: compare what crops differ in: each representation less the batch's mean, at unit norm again (ours).
+        centred: subtract the batch's mean from each representation and normalise it again (ours).
             Features after a ReLU are all positive, so without this their cosines with any direction are alike.
     """
 
@@ -98,7 +98,7 @@ def sinkhorn(logits: Tensor, epsilon: float = SINKHORN_EPSILON, rounds: int = SI
 def prototype_affinity(
     log_p: Tensor, entries_per_crop: int = PROTOTYPE_ENTRIES_PER_CROP, reach: Reach = "batch"
 ) -> Tensor:
-    """(N, N) directed: crops that lie alike among the prototypes; weight 0…1.
+    """(N, N) directed graph of crops with similar assignments to prototypes; weight 0…1.
 
     The affinity of i to j is the mean over prototypes of p_j·log p_i, scaled so that the least of all N² entries,
     the diagonal among them, is 0 and the greatest 1 (all 0 if equal). The strongest entries stay; they carry
@@ -121,7 +121,7 @@ def prototype_affinity(
 
 
 def alignment_gain(log_p: Tensor, codes: Tensor, same_degradation: SparseGraph) -> Tensor:
-    """How well p agrees with the codes: mean of q_i·log p_i plus mean of q_i·log p_j over like-distorted crops.
+    """Agreement of p with the codes: mean of q_i·log p_i plus mean of q_i·log p_j over crops of the same distortion.
 
     Means are over crops, or pairs of crops, and over prototypes (paper, structure graphs). Each edge {i, j} counts
     in both directions; with no edge its mean is 0. The gradient reaches log p, never the codes.
@@ -129,7 +129,7 @@ def alignment_gain(log_p: Tensor, codes: Tensor, same_degradation: SparseGraph) 
     Args:
         log_p: (N, P).
         codes: q (N, P) from `sinkhorn`.
-        same_degradation: graph over the same N crops; its weights play no part.
+        same_degradation: graph over the same N crops; its weights are not used.
 
     Returns:
         Scalar ≤ 0; the alignment loss is −½·coefficient·gain.

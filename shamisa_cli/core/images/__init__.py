@@ -1,4 +1,4 @@
-"""From what a person names to pixels: which files are meant, and what is in them."""
+"""From paths and patterns to pixels: finding and decoding image files."""
 
 from __future__ import annotations
 

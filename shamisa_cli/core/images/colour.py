@@ -1,4 +1,4 @@
-"""Whatever pixels a file holds, as 8 bits a channel in sRGB."""
+"""Conversion of decoded pixels of any mode to sRGB with 8 bits per channel."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _SAME_WITHIN = 2  # levels of 255: profiles that call themselves sRGB differ by 
 
 
 def to_8_bit(image: Image.Image) -> Image.Image:
-    """The picture with 8 bits a channel and no palette or alpha, still in its own colour space.
+    """Convert an image to 8 bits per channel without palette or alpha, still in its own colour space.
 
-    Gives mode "L", "RGB" or "CMYK". Transparent parts are laid over white. 16 and 32-bit greys use the
+    Returns mode "L", "RGB" or "CMYK". Transparent parts are laid over white. 16 and 32-bit greys use the
     full range of their type; float greys are 0…1 if no value is above 1, else 0…255 if none is above
     255, else 0…65535, and values outside are clipped to it and NaN is black. (Deep colour
-    pictures come from Pillow with 8 bits a channel already.)
+    pictures come from Pillow with 8 bits per channel already.)
 
     Raises:
-        ValueError: Pillow knows no way from this mode to RGB.
+        ValueError: Pillow cannot convert this mode to RGB.
     """
     if image.mode == "F":
         return _float_grey(image)
@@ -46,10 +46,10 @@ def to_8_bit(image: Image.Image) -> Image.Image:
 
 
 def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """An "L", "RGB" or "CMYK" picture as "RGB" in sRGB.
+    """Convert an "L", "RGB" or "CMYK" image to "RGB" in sRGB.
 
-    A profile that is damaged, or is for another kind of pixels, is ignored: such pictures are shown
-    everywhere as if they had none. One that means sRGB changes no pixel.
+    A profile that is damaged, or is for another kind of pixels, is ignored, as in common viewers. An sRGB profile
+    changes no pixel.
     """
     converted = _by_profile(image, profile) if profile else None
     return image.convert("RGB") if converted is None else converted
@@ -100,7 +100,7 @@ def _integer_grey(image: Image.Image) -> Image.Image:
 
 
 def _depth(image: Image.Image) -> tuple[int, bool]:
-    """Bits a sample, and whether one of them is a sign; mode "I" outside TIFF carries 16 bits (PNG)."""
+    """Bits per sample, and whether samples are signed; mode "I" outside TIFF carries 16 bits (PNG)."""
     if not isinstance(image, TiffImagePlugin.TiffImageFile):
         return 16, False
     return image.tag_v2[_BITS_PER_SAMPLE][0], image.tag_v2.get(_SAMPLE_FORMAT, (1,))[0] == _SIGNED

@@ -1,4 +1,4 @@
-"""One file → the pixels a person would see, or an error that says what is wrong with the file."""
+"""Decoding of one file to the pixels a person would see, or to an error that says what is wrong with it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ DEFAULT_MAX_PIXELS = 300_000_000
 """The largest camera sensors have 150 megapixels; decoding this many may take some 4 GB."""
 
 _PILLOW_CANNOT = ("unsupported", "not supported", "cannot handle", "unknown pixel mode", "not available")
-"""Pillow tells a valid variant it does not read from damage by words alone."""
+"""Words by which Pillow's messages tell an unsupported variant from damage."""
 
-_DRAFT_MARGIN = 2  # a JPEG decoded this many times larger than the view leaves the filter enough to work on
+_DRAFT_MARGIN = 2  # a JPEG decoded at least this many times larger than the view leaves the filter enough detail
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -36,7 +36,7 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""EXIF 2.3, tag 0x0112 (Orientation) → what turns the stored picture upright."""
+"""EXIF 2.3, tag 0x0112 (Orientation) → the operation that turns the stored image upright."""
 _SIDEWAYS = (5, 6, 7, 8)
 
 _Box = tuple[float, float, float, float]
@@ -57,7 +57,7 @@ class DecodedImage:
 
 
 def read_file(path: Path, most: int) -> bytes | None:
-    """The content of a regular file; None if it is longer than `most` bytes. Raises ImageError as `decode` does."""
+    """Read a regular file; None if it is longer than `most` bytes. Raises ImageError as `decode` does."""
     with _explaining(path), _open_regular(path) as stream:
         return stream.read() if os.fstat(stream.fileno()).st_size <= most else None
 
@@ -83,7 +83,7 @@ def decode(
         max_pixels: pictures with more pixels are refused from their header, before decoding.
 
     Raises:
-        ImageError: nothing else, whatever the file holds.
+        ImageError: the file cannot be decoded. No other error is raised, whatever its content.
     """
     with _explaining(path), _open_regular(Path(path)) if content is None else BytesIO(content) as stream:
         return _read(path, stream, view_size, max_pixels)
@@ -129,7 +129,7 @@ def _load(image: Image.Image, view_size: int | None) -> tuple[tuple[int, int], _
     """
     if not isinstance(image, JpegImagePlugin.JpegImageFile):
         image.load()
-        return image.size, None  # only known now: a TIFF is turned upright while loading
+        return image.size, None  # known only now, since a TIFF is turned upright while loading
     whole = image.size
     width, height = _view(whole, view_size)
     drafted = image.draft(None, (_DRAFT_MARGIN * width, _DRAFT_MARGIN * height))
@@ -153,7 +153,7 @@ def _turned(image: Image.Image, orientation: int) -> Image.Image:
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # damaged EXIF data (Pillow raises many types) is no reason to refuse good pixels
+    except Exception:  # damaged EXIF data (Pillow raises many types) must not prevent decoding
         return 1
 
 
@@ -169,7 +169,7 @@ def _check_pixels(path: Path | str, size: tuple[int, int], max_pixels: int) -> N
 
 
 def _explained(path: Path | str, error: Exception) -> ImageError:
-    """The typed error for whatever the operating system or Pillow raised."""
+    """The ImageError for an exception of the operating system or Pillow."""
     reason = str(error) or type(error).__name__
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return ImageError(path, "missing", f"{path} does not exist. Check the spelling and the folder.")

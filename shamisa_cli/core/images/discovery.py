@@ -1,4 +1,4 @@
-"""Which files a person means by the files, folders and patterns that were named."""
+"""Discovery of image files from files, folders and patterns."""
 
 # Path's own tests for files and folders raise where a folder may be listed but not entered; os.path's never do.
 # ruff: noqa: PTH110, PTH112, PTH113
@@ -18,19 +18,19 @@ from shamisa_cli.core.errors import InputNotFoundError
 IMAGE_SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".heic", ".heif", ".hif")
 )
-"""In folders, files with these endings (in any case of letters) are taken for pictures."""
+"""Files in folders with these suffixes (in upper or lower case) are taken for images."""
 
 
 def discover(inputs: Sequence[str | Path], *, recursive: bool = True) -> list[Path]:
-    """The files that are meant, in the order they were named, each real file once.
+    """Find the files that are named, in the order they were named, each real file once.
 
-    - A file is kept whatever its suffix: decoding it tells what is wrong with it.
-    - A folder gives its files with a suffix of `IMAGE_SUFFIXES`, and with `recursive` those of its
+    - A file is kept whatever its suffix; decoding it will report any error.
+    - A folder stands for its files with a suffix of `IMAGE_SUFFIXES`, and with `recursive` those of its
       subfolders after them, in natural order ("img2" before "img10"). Hidden files and folders (names
       that start with a dot) are left out. Links to folders are followed, each real folder once, so
       loops end. A subfolder that may not be listed is left out; the rest is still found.
-    - A pattern (`*`, `?`, `[…]`, and `**` for any depth) means what it matches, as if a shell had put
-      those names in its place. A thing that exists under the very name of a pattern wins.
+    - A pattern (`*`, `?`, `[…]`, and `**` for any depth) stands for its matches, as in a shell. A file or
+      folder whose name is the pattern itself takes precedence.
 
     Raises:
         InputNotFoundError: something named does not exist, a pattern matches nothing, a folder or the
@@ -46,9 +46,9 @@ def discover(inputs: Sequence[str | Path], *, recursive: bool = True) -> list[Pa
 
 
 def read_list(stream: BinaryIO) -> list[str]:
-    """The names in a list: NUL separated if there is any NUL in it, else one a line.
+    """Read the names in a list: NUL separated if it contains a NUL, else one per line.
 
-    Empty entries are left out; bytes that are no text in the file system's encoding are kept the way
+    Empty entries are left out; bytes that are not text in the file system's encoding are kept the way
     `os.fsdecode` does, so that every file name can be listed.
     """
     data = stream.read().removeprefix(codecs.BOM_UTF8)
@@ -114,7 +114,7 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def _entries(folder: Path) -> list[Path]:
-    """What lies in a folder, in natural order; nothing if it may not be listed."""
+    """Entries of a folder in natural order; none if it may not be listed."""
     try:
         return sorted(folder.iterdir(), key=lambda path: natural_key(path.name))
     except OSError:
@@ -122,7 +122,7 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _matches(pattern: Path) -> Iterator[Path]:
-    """What a pattern matches. The standard library's `**` follows loops of links; `_folders` does not."""
+    """Paths that match a pattern. The standard library's `**` follows loops of links; `_folders` does not."""
     start = Path(pattern.anchor)
     return _matches_below(start, pattern.parts[1 if pattern.anchor else 0 :])
 

@@ -1,4 +1,4 @@
-"""Which format a file is in, told from its first bytes, and the Pillow reader for it.
+"""Detection of a file's format from its first bytes, and the Pillow reader for it.
 
 Readers are called directly rather than through `Image.open`: that one tries every format Pillow knows
 (some start other programs), and holds a process-wide limit on pixels that warns or raises below ours.
@@ -41,11 +41,11 @@ _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", 
 
 
 def open_image(path: Path | str, stream: BinaryIO) -> Image.Image:
-    """The first picture in an open file with its header read and its pixels not yet decoded.
+    """Open the first image in a file; its header is read, its pixels are not yet decoded.
 
     Raises:
         ImageError: "empty", "not-an-image", or "unsupported" where a decoder is not installed.
-        Exception: whatever Pillow raises on a damaged header.
+        Exception: any error that Pillow raises for a damaged header.
     """
     head = stream.read(_HEAD_BYTES)
     if not head:
@@ -75,7 +75,7 @@ def _reader(path: Path | str, head: bytes) -> Reader:
 
 
 def _brands(head: bytes) -> set[bytes]:
-    """What an ISO base media file (ISO/IEC 14496-12, `ftyp` box) says it is compatible with."""
+    """Major and compatible brands of an ISO base media file (ISO/IEC 14496-12, `ftyp` box); empty for other files."""
     if head[4:8] != b"ftyp":
         return set()
     box = head[: int.from_bytes(head[:4], "big")]

@@ -1,1 +1,1 @@
-"""Model folders on disk, the names they go by, and the Hub."""
+"""Model folders on disk, their names, and the Hub."""

@@ -1,4 +1,4 @@
-"""The model card's metadata: what the Hub, and `shamisa models`, read from the top of README.md."""
+"""Metadata of model cards: the YAML at the top of README.md, read by the Hub and by `shamisa models`."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 TASK = "image-quality-assessment"
 SINGLE, RELATIONAL = "no-reference", "full-reference"
-"""What tells models that read one picture from those that compare two."""
+"""Tags of models that score one image and of models that compare two."""
 
 METRIC_TYPES = {"SRCC": "spearmanr", "PLCC": "pearsonr", "KRCC": "kendalltau", "RMSE": "rmse"}
-"""The names of this field, and those by which the Hub's metrics go."""
+"""Names of metrics in this field → names of the Hub's metrics."""
 
 MAX_CARD_BYTES = 1_000_000
 
@@ -29,12 +29,12 @@ _NO_METADATA = "---\n{}\n---\n"
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure that a card states.
+    """A metric in a card.
 
     Attributes:
-        name: such as SRCC.
-        value: the figure.
-        dataset: what it was measured on.
+        name: name of the metric, such as SRCC.
+        value: its value.
+        dataset: name of the data it was measured on.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Metric:
 
 
 def card_metrics(folder: Path) -> tuple[Metric, ...]:
-    """The figures in the metadata of a folder's card; none where there is no card, or nothing readable in it."""
+    """Metrics in the metadata of a folder's card; none if there is no card or it cannot be read."""
     text = read_card(folder)
     if text is None:
         return ()
@@ -59,7 +59,7 @@ def card_metrics(folder: Path) -> tuple[Metric, ...]:
 
 
 def read_card(folder: Path) -> str | None:
-    """The text of a folder's card; None where there is none, or no UTF-8 text of at most 1 MB."""
+    """Text of a folder's card; None if it is missing, not UTF-8, or over 1 MB."""
     path = folder / CARD
     try:
         if not path.is_file() or path.stat().st_size > MAX_CARD_BYTES:
@@ -78,15 +78,15 @@ def add_metadata(
     tags: Iterable[str] = (),
     metrics: Iterable[Metric] = (),
 ) -> str:
-    """The card with its metadata complete: library, tags, licence and figures; what it says besides stays.
+    """Complete a card's metadata: library, tags, licence and metrics; other entries are kept.
 
     Args:
         text: the card, with metadata or without.
-        name: what the model is called.
-        license: as a model folder has it; one that the card states already stays.
+        name: name of the model.
+        license: as in a model folder; a licence that the card has already is kept.
         reads: `SINGLE` or `RELATIONAL`.
         tags: added to those the card has, to the task and to `reads`.
-        metrics: replace those of the card; none leaves them.
+        metrics: replace those of the card, unless empty.
 
     Raises:
         ModelError: the card's metadata cannot be read.
@@ -106,10 +106,10 @@ def add_metadata(
 
 
 def write_metadata(folder: Path, metrics: Iterable[Metric]) -> None:
-    """State the figures in the metadata of a folder's card; a folder without a card stays without one.
+    """Write metrics into the metadata of a folder's card, if it has a card.
 
     Raises:
-        ModelError: the card's metadata cannot be read; the card stays as it was.
+        ModelError: the card's metadata cannot be read; the card is left unchanged.
     """
     text = read_card(folder)
     if text is None:
@@ -158,7 +158,7 @@ def _result(metric: Metric) -> EvalResult:
 
 
 def replace_section(folder: Path, name: str, text: str) -> None:
-    """Put `text` into the section `name` of the folder's card; a card without it gets it at its end."""
+    """Replace the section `name` of the folder's card by `text`, or append it."""
     path = folder / CARD
     card = path.read_text(encoding="utf-8") if path.is_file() else ""
     with replacing(path) as temporary:
@@ -166,7 +166,7 @@ def replace_section(folder: Path, name: str, text: str) -> None:
 
 
 def with_section(card: str, name: str, text: str) -> str:
-    """The card, Markdown, with its section of that name replaced, or added at the end."""
+    """The card (Markdown) with its section of that name replaced, or appended."""
     begin, end = f"<!-- shamisa {name} -->", f"<!-- /shamisa {name} -->"
     section = f"{begin}\n{text.strip()}\n{end}"
     before, found, rest = card.partition(begin)

@@ -1,4 +1,4 @@
-"""Which models are on this machine, and what there is to know about one without loading it."""
+"""Models on this machine, and descriptions of models without loading them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from shamisa_cli.core.relational.shape import RelationalConfig
 
 @dataclass(frozen=True)
 class FileRecord:
-    """A file of a model folder: its name, its size in bytes and its SHA-256 in hex."""
+    """A file of a model folder: name, size in bytes, SHA-256 in hex."""
 
     name: str
     size: int
@@ -35,15 +35,15 @@ class FileRecord:
 
 @dataclass(frozen=True)
 class ProbeRecord:
-    """What a probe says of itself.
+    """Description of a probe.
 
     Attributes:
-        trained_on: what it was fitted on, free text.
-        features: how many numbers it reads a picture.
-        worst, best: the ends of the human scale, which became 0 and 100.
-        alpha: the penalty it was fitted with.
-        interval_level: the share of human scores that its intervals should hold; None without intervals.
-        encoder_fingerprint: of the encoder it was fitted on.
+        trained_on: data it was fitted on, free text.
+        features: D, number of features per image.
+        worst, best: the ends of the human scale, which map to the scores 0 and 100.
+        alpha: ridge penalty it was fitted with.
+        interval_level: share of human scores, 0…1, that its intervals should contain; None without intervals.
+        encoder_fingerprint: fingerprint of the encoder it was fitted on.
     """
 
     trained_on: str
@@ -57,7 +57,7 @@ class ProbeRecord:
 
 @dataclass(frozen=True)
 class DefectsRecord:
-    """What a defect probe says of itself: what it was fitted on, free text, and the groups it tells apart."""
+    """Description of a defect probe: the data it was fitted on, free text, and its groups of distortions."""
 
     trained_on: str
     groups: tuple[str, ...]
@@ -69,13 +69,13 @@ class ModelEntry:
 
     Attributes:
         name: as `load_model` takes it.
-        source: it came with the program, from the Hub, or is a folder.
-        revision: the commit of one from the Hub, else the first digits of the encoder's fingerprint.
-        has_encoder, has_probe, has_relational: what there is in the folder.
-        size: of all its files, in bytes.
-        metrics: the figures its card states.
-        folder: where it is.
-        error: why it cannot be used; None for one that can.
+        source: where it comes from: bundled with the program, the Hub, or a folder.
+        revision: commit for a model from the Hub, else the first digits of the encoder's fingerprint.
+        has_encoder, has_probe, has_relational: contents of the folder.
+        size: total size of its files, in bytes.
+        metrics: metrics in its card.
+        folder: path of the folder.
+        error: why it cannot be used; None if it can.
     """
 
     name: str
@@ -96,16 +96,16 @@ class ModelEntry:
 
 @dataclass(frozen=True)
 class ModelDescription:
-    """The essentials of a model or probe, every file of it held against its hash.
+    """Description of a model or probe whose files were all checked against their hashes.
 
     Attributes:
         entry: its name, revision, size and metrics.
-        license, origin: as the model says; None for a probe alone.
+        license, origin: as in the model's manifest; None for a probe alone.
         encoder: JSON values of architecture, feature spec and preprocessing; None for a model without one.
-        fingerprint: of the encoder, or of the networks; None for a probe alone.
+        fingerprint: fingerprint of the encoder or the networks; None for a probe alone.
         probe, defects: None for a model without one.
         networks: JSON values of a relational model's shape; None for any other.
-        files: all of the folder's.
+        files: all files of the folder.
     """
 
     entry: ModelEntry
@@ -126,14 +126,14 @@ class ModelDescription:
 
 
 def installed_models() -> list[ModelEntry]:
-    """The models that came with the program, then those in the Hub's cache; by name. No request is made."""
+    """Bundled models, then those in the Hub's cache, each sorted by name. Makes no network request."""
     bundled = [_entry(name, "bundled", FolderFiles(folder), None) for name, folder in sorted(bundled_folders().items())]
     cached = [_entry(name, "hub", FolderFiles(folder), folder.name) for name, folder in sorted(_cached())]
     return [*bundled, *cached]
 
 
 def describe_model(name: str, *, offline: bool = False) -> ModelDescription:
-    """The essentials of a model or probe, by any name that `resolve` knows.
+    """Describe a model or probe, by any name that `resolve` accepts.
 
     Raises:
         ModelError: there is no such model, it cannot be downloaded, or it is damaged.
@@ -182,7 +182,7 @@ Said = ModelFolder[EncoderConfig] | ModelFolder[RelationalConfig]
 
 
 def _read(files: FolderFiles) -> tuple[ModelFolder[EncoderConfig] | None, ModelFolder[RelationalConfig] | None]:
-    """The model that scores and the one that compares, as far as the folder holds them."""
+    """Read the scoring and the relational model of a folder; None for one that it does not hold."""
     model = ModelFolder.open(files, EncoderConfig) if files.holds(MODEL_MANIFEST) else None
     return model, ModelFolder.open(files, RelationalConfig) if files.holds(RELATIONAL_MANIFEST) else None
 
@@ -218,7 +218,7 @@ def _defects(files: FolderFiles) -> DefectsRecord | None:
     probe = probe_files.read_defects(files)
     if probe is None:
         return None
-    # A group may have several probes, one for each way of being degraded.
+    # A group may have several probes, one for each kind of degradation.
     return DefectsRecord(_trained_on(files.path / DEFECTS_MANIFEST), tuple(dict.fromkeys(probe.groups)))
 
 
@@ -228,7 +228,7 @@ def _trained_on(path: Path) -> str:
 
 
 def _cached() -> Iterator[tuple[str, Path]]:
-    """The name and folder of every revision in the Hub's cache that says it is a model or probe of ours."""
+    """Name and folder of every revision in the Hub's cache whose manifest is that of our models or probes."""
     from huggingface_hub import CacheNotFound, scan_cache_dir
 
     try:
@@ -243,7 +243,7 @@ def _cached() -> Iterator[tuple[str, Path]]:
 
 
 def _shortest(references: frozenset[str], commit: str) -> str | None:
-    """What to write after the @: nothing for the main branch, else a branch or tag, else the commit."""
+    """Choose the revision to write after the @: None for the main branch, else a branch or tag, else the commit."""
     return None if "main" in references else min(references, default=commit)
 
 

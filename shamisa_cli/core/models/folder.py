@@ -1,4 +1,4 @@
-"""Model folders on disk: an encoder with its record, networks that compare, and probes beside them or alone.
+"""Model folders on disk: an encoder with its record, relational networks, and probes, with them or alone.
 
     config.json             schema, name, licence, origin, the encoder's configuration, SHA-256 of the weights
     encoder.safetensors     the encoder's weights
@@ -6,9 +6,9 @@
     README.md               the model card
     probe.json              a linear probe: its scale and settings, the encoder it was fitted on, SHA-256
     probe.safetensors       the probe's weights
-    defects.json            linear probes of what is wrong with a picture, which belong to the encoder, SHA-256
+    defects.json            the encoder's defect probe: linear maps to severities of distortions, SHA-256
     defects.safetensors     their weights
-    relational.json         schema, name, licence, origin, the shape of networks that compare, SHA-256
+    relational.json         schema, name, licence, origin, the shape of relational networks, SHA-256
     relational.safetensors  their weights
 
 A folder with the first two is a model that scores, one with the last two a model that compares, one with a probe alone
@@ -43,7 +43,7 @@ from shamisa_cli.core.records import ModelIdentity
 from shamisa_cli.core.relational.shape import RelationalConfig
 
 REVISION_DIGITS = 12
-"""How much of a fingerprint stands for it where people read."""
+"""Number of digits of a fingerprint that are shown to people."""
 
 RELATIONAL_KIND = "relational"
 
@@ -51,12 +51,12 @@ Config = TypeVar("Config", EncoderConfig, RelationalConfig)
 
 
 def model_fingerprint(config: EncoderConfig | RelationalConfig, weights_sha256: str) -> str:
-    """SHA-256 in hex over configuration and weights; a probe is bound to that of its encoder.
+    """SHA-256 in hex over configuration and weights; a probe is valid for the fingerprint of its encoder only.
 
-    Equal configurations give equal fingerprints, also where one says 1 and the other 1.0.
+    Equal configurations give equal fingerprints, even if one has 1 and the other 1.0.
 
     Args:
-        config: of the encoder, or the shape of networks that compare.
+        config: of the encoder, or the shape of relational networks.
         weights_sha256: SHA-256 in hex of the weights file.
     """
     record = json.loads(json.dumps(config.to_json()), parse_int=float)
@@ -66,12 +66,12 @@ def model_fingerprint(config: EncoderConfig | RelationalConfig, weights_sha256: 
 
 @dataclass(frozen=True)
 class FolderKind(Generic[Config]):
-    """How models with one class of configuration lie on the disk.
+    """Files of models with one class of configuration.
 
     Attributes:
-        manifest, weights: names of its files.
-        key: under which the manifest holds the configuration, and what that is called in a sentence.
-        parse: the configuration from JSON values; raises ModelError or SettingError.
+        manifest, weights: names of the files.
+        key: the configuration's key in the manifest, also its name in messages.
+        parse: from JSON values to the configuration; raises ModelError or SettingError.
     """
 
     manifest: str
@@ -104,17 +104,17 @@ def kind_of(config: type[Config]) -> FolderKind[Config]:
 
 @dataclass(frozen=True)
 class ModelFolder(Generic[Config]):
-    """A model on disk whose files were found whole: an encoder's, or that of networks that compare.
+    """A model on disk whose files were verified: an encoder or relational networks.
 
     Attributes:
-        files: the folder, with the hashes taken so far.
-        name: what the model is called in its folder.
+        files: the folder, with the hashes computed so far.
+        name: name of the model in its manifest.
         license: SPDX name or other short text.
-        origin: where it comes from, free text.
-        config: of the encoder, or the shape of the networks.
+        origin: origin of the weights, free text.
+        config: configuration of the encoder, or shape of the networks.
         fingerprint: SHA-256 in hex over configuration and weights.
-        identity: name and revision that results state.
-        graph: the exported encoder; None where there is none.
+        identity: name and revision to report with results.
+        graph: the exported encoder; None if there is none.
     """
 
     files: FolderFiles = field(compare=False)
@@ -141,11 +141,11 @@ class ModelFolder(Generic[Config]):
         """Read and check a model folder; each of its files is hashed once, and weights are not yet parsed.
 
         Args:
-            source: a folder, or what a name was resolved to.
+            source: a folder, or a resolved name.
             config: `EncoderConfig` for a model that scores, `RelationalConfig` for one that compares.
 
         Raises:
-            ModelError: it is no such folder, is not complete, was altered, or is of a newer shamisa.
+            ModelError: it is not such a folder, is incomplete, was altered, or was written by a newer version.
         """
         resolved = source if isinstance(source, ResolvedModel) else None
         files = source.files if isinstance(source, ResolvedModel) else FolderFiles.of(source)
@@ -173,13 +173,13 @@ def described(
     entries: Mapping[str, Any],
     resolved: ResolvedModel | None = None,
 ) -> ModelFolder[Config]:
-    """The model that a manifest describes. Raises ModelError where an entry cannot be used.
+    """Build the model that a manifest describes. Raises ModelError if an entry is invalid.
 
     Args:
         files: the folder.
         kind: which of its models.
         entries: of the manifest, checked against the files or about to be written.
-        resolved: what its name led to; a model from the Hub is known by its repository and commit.
+        resolved: the resolved name; a model from the Hub is identified by its repository and commit.
     """
     path = files.path / kind.manifest
     if kind is ENCODERS and entries.get("library_name") != LIBRARY_NAME:
@@ -219,14 +219,14 @@ def _config(path: Path, data: Any, kind: FolderKind[Config]) -> Config:
 
 
 def holds_networks(folder: Path) -> bool:
-    """Whether there is a model that compares in this folder."""
+    """Whether there is a relational model in this folder."""
     return manifest.exists(folder / RELATIONAL_MANIFEST)
 
 
 def save_probe(folder: Path, probe: Probe, *, trained_on: str = "", card: str | None = None) -> None:
     """Write a probe into a folder of its own, or into the folder of the model it was fitted on.
 
-    An earlier probe in the folder is replaced once all of the new one is on the disk.
+    An earlier probe in the folder is replaced once all new files are on the disk.
 
     Args:
         folder: where to; created with its parents.
@@ -235,7 +235,7 @@ def save_probe(folder: Path, probe: Probe, *, trained_on: str = "", card: str | 
         card: Markdown for README.md; None leaves the folder's card as it is.
 
     Raises:
-        ModelError: the probe's numbers are unusable, or the folder holds another encoder than the probe's.
+        ModelError: the probe's numbers are unusable, or the folder holds a different encoder than the probe's.
     """
     if manifest.exists(folder / MODEL_MANIFEST):
         fingerprint = ModelFolder.open(folder, EncoderConfig).fingerprint
@@ -247,7 +247,7 @@ def save_defects(folder: Path, probe: DefectProbe, *, trained_on: str = "") -> N
     """Write a defect probe into the folder of the model whose encoder it was fitted on; an earlier one is replaced.
 
     Raises:
-        ModelError: the probe's numbers are unusable, or the folder holds no model or another encoder.
+        ModelError: the probe's numbers are unusable, or the folder holds no model or a different encoder.
     """
     fingerprint = ModelFolder.open(folder, EncoderConfig).fingerprint
     require_same_encoder(probe, fingerprint, f"the encoder in {folder}")
@@ -255,10 +255,10 @@ def save_defects(folder: Path, probe: DefectProbe, *, trained_on: str = "") -> N
 
 
 def require_same_encoder(probe: Probe | DefectProbe, fingerprint: str, encoder: str) -> None:
-    """Refuse a probe fitted on another encoder than the one with `fingerprint`, which the text calls `encoder`.
+    """Check that a probe was fitted on the encoder with `fingerprint`, which messages call `encoder`.
 
     Raises:
-        ModelError: the two differ; the text gives the first twelve digits of both.
+        ModelError: the fingerprints differ; the text gives the first twelve digits of both.
     """
     if probe.encoder_fingerprint != fingerprint:
         raise ModelError(

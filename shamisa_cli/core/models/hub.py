@@ -21,10 +21,10 @@ _NAME = re.compile(rf"(?P<repository>{_PART}/{_PART})(?:@(?P<revision>[A-Za-z0-9
 ANSWER_SECONDS = 10
 
 COMMIT_SECONDS = 60
-"""How long the Hub may be silent: while it is asked, and while it takes in what was sent."""
+"""Seconds without a response from the Hub before a request or an upload fails."""
 
 PATIENCE_VARIABLE = "HF_HUB_DOWNLOAD_TIMEOUT"
-"""The client's own variable for its time limits, in seconds; it goes before ours."""
+"""The client's environment variable for its time limits, in seconds; it takes precedence over ours."""
 
 _PHASES = ("connect", "read", "write", "pool")
 
@@ -43,7 +43,7 @@ class HubName:
 
     @classmethod
     def parse(cls, name: str) -> HubName:
-        """Read hf:org/name[@revision]. Raises ModelError when it is none; no request is made."""
+        """Parse hf:org/name[@revision]. Raises ModelError on anything else; makes no request."""
         match = _NAME.fullmatch(name.removeprefix(SCHEME))
         if match is None or ".." in name:
             raise ModelError(
@@ -57,23 +57,24 @@ class HubName:
 
 
 def is_hub_name(name: str) -> bool:
-    """Whether the name is meant for the Hub."""
+    """Whether the name begins like that of a model on the Hub."""
     return name.startswith(SCHEME)
 
 
 def download(name: HubName, *, offline: bool = False) -> FolderFiles:
-    """The whole, verified folder of a Hub model in the local cache, named after its commit; downloaded unless there.
+    """Return the verified folder of a Hub model in the local cache, named after its commit; download it if missing.
 
-    Only the files of a model folder are ever fetched, whatever else the repository holds. Where the Hub
-    cannot be reached, a branch means the commit it was last seen at. Every weights file is held against the
-    SHA-256 in the folder's own lists, and what is found damaged is fetched once more.
+    Only the files of a model folder are fetched, whatever else the repository holds. If the Hub cannot be
+    reached, a branch stands for the commit it was last seen at. Every weights file is checked against the SHA-256
+    in the folder's manifests, and a damaged file is fetched once more.
 
     Args:
         name: the repository and revision.
         offline: make no request; HF_HUB_OFFLINE does the same.
 
     Raises:
-        ModelError: it does not exist, may not be read, cannot be reached, is damaged, or is not in the cache.
+        ModelError: the model does not exist, access is denied, the Hub cannot be reached, the files are damaged, or
+            (offline) it is not in the cache.
     """
     if offline or is_offline():
         return _cached(name)
@@ -87,7 +88,7 @@ def download(name: HubName, *, offline: bool = False) -> FolderFiles:
 
 
 def _cached(name: HubName) -> FolderFiles:
-    # Looked up without the client's own download function, which asks the Hub who is asking even then.
+    # Not looked up by the client's own download function, which makes a request even for a cached file.
     from huggingface_hub import try_to_load_from_cache
 
     for manifest, _ in LISTS:
@@ -120,7 +121,7 @@ def _fetched(name: HubName, *, again: bool = False) -> Path:
                 force_download=again,
             )
     except Exception as error:
-        # The client lets its transport's own errors through, and these differ between its releases.
+        # The client passes on the errors of its transport, which differ between its releases.
         raise ModelError(hub_error_message(error, str(name), "downloaded")) from error
     return Path(folder)
 
@@ -141,10 +142,10 @@ def is_offline() -> bool:
 
 @contextmanager
 def request_timeouts(seconds: float) -> Iterator[None]:
-    """Let no request of the client wait longer than `seconds` for the next sign of life, in this block.
+    """Context in which no request of the client waits longer than `seconds` for a response.
 
-    The client sends some of its requests without any limit, and repeats others with a limit of a minute, so
-    that a server that accepts connections and says nothing would hold it for many minutes or for good.
+    The client sends some of its requests without a time limit, and repeats others with a limit of a minute, so
+    a server that accepts connections but never answers would block it for many minutes or forever.
     """
     from huggingface_hub import constants, get_session
 
@@ -165,11 +166,11 @@ def request_timeouts(seconds: float) -> Iterator[None]:
 
 
 def hub_error_message(error: BaseException, name: str, done: str) -> str:
-    """A sentence about an exception of the client: what is wrong with `name`, which was to be `done`, and what to do.
+    """Message about an exception of the client: why `name` could not be `done`, and what to do.
 
     Args:
-        error: whatever the client raised.
-        name: the model, as a person writes it.
+        error: the exception.
+        name: the model, as the user named it.
         done: "downloaded" or "uploaded".
     """
     from huggingface_hub import errors

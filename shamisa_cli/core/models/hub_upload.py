@@ -1,4 +1,4 @@
-"""A model folder onto the Hugging Face Hub: card, JSON, safetensors, graph, the card's figures, and nothing else."""
+"""Upload of a model folder to the Hugging Face Hub: card, JSON, safetensors, graph and the card's figures only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shamisa_cli.core.models.manifest import CARD, FOLDER_FILES, MODEL_MANIFEST,
 from shamisa_cli.core.relational.shape import RelationalConfig
 
 PICKLES = frozenset((".pkl", ".pickle", ".pt", ".pth", ".bin", ".ckpt", ".joblib", ".dill", ".npy", ".npz"))
-"""Endings of files that run code when they are loaded, or can hide such files."""
+"""Suffixes of files that can run code when they are loaded, or can contain such files."""
 
 _FIGURE = re.compile(r"!\[[^\]]*\]\((?P<name>[A-Za-z0-9][A-Za-z0-9._-]*\.png)\)", re.ASCII)
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -24,14 +24,14 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 
 @dataclass(frozen=True)
 class Upload:
-    """What was put on the Hub.
+    """Result of an upload to the Hub.
 
     Attributes:
         name: the repository, as `load_model` takes it.
-        commit: the commit it is in now.
-        url: of that commit.
-        files: name → size in bytes of what was sent.
-        left_out: names in the folder that were not.
+        commit: the commit that holds the uploaded files.
+        url: address of that commit.
+        files: name → size in bytes of each file of the upload.
+        left_out: names of files in the folder that were not uploaded.
     """
 
     name: str
@@ -44,17 +44,17 @@ class Upload:
 def push(
     folder: Path, target: HubName, *, private: bool = False, message: str | None = None, offline: bool = False
 ) -> Upload:
-    """Put a model or probe into a repository's main branch, in one commit; the repository is made where there is none.
+    """Upload a model or probe to a repository's main branch, in one commit; create the repository if it does not exist.
 
-    Nothing is asked, and nothing is sent before all of the folder was checked. Who may write is decided by
-    HF_TOKEN, or by the login that the Hub's client keeps.
+    Does not prompt, and sends nothing before the whole folder was checked. Authentication is by HF_TOKEN, or by the
+    login that the Hub's client stores.
 
     Args:
         folder: a model or probe folder.
         target: the repository; it must not name a revision.
         private: make the repository private; one that exists and is public is then refused.
-        message: of the commit; None takes one that names the model and this program.
-        offline: make no request, which leaves only a refusal; HF_HUB_OFFLINE does the same.
+        message: of the commit; None makes one that names the model and this program.
+        offline: make no request, so that the upload is refused; HF_HUB_OFFLINE does the same.
 
     Raises:
         ModelError: the folder is damaged or holds a pickle, or the Hub cannot be reached or refuses.
@@ -71,12 +71,12 @@ def push(
     except ModelError:
         raise
     except Exception as error:
-        # The client lets its transport's own errors through, and these differ between its releases.
+        # The client passes on the errors of its transport, which differ between its releases.
         raise ModelError(hub.hub_error_message(error, str(target), "uploaded")) from error
 
 
 def _contents(folder: Path) -> dict[str, Path | bytes]:
-    """What is sent: name → file, or the content of a completed card. Raises ModelError as `push` does."""
+    """Collect the files to upload: name → path, or the content of the completed card. Raises ModelError as `push`."""
     FolderFiles(folder).verify()
     pickles = sorted(path.name for path in folder.rglob("*") if path.suffix.lower() in PICKLES)
     if pickles:

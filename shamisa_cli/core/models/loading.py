@@ -1,4 +1,4 @@
-"""A name in, a model ready to embed and score out."""
+"""Loading of models by name, ready to embed, score or compare."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from shamisa_cli.core.relational.shape import RelationalConfig
 
 @dataclass(frozen=True)
 class Model:
-    """An encoder, and the probe that turns its features into scores where there is one.
+    """An encoder, with the probe that turns its features into scores if there is one.
 
     Attributes:
         identity: name and revision; org/name and the commit for one from the Hub, otherwise the revision is the first
             12 digits of the fingerprint.
-        encoder: the frozen encoder, in the runtime and on the device it computes with.
+        encoder: the frozen encoder, in its runtime and on its device.
         probe: None for a model that can embed but not score.
         encoder_fingerprint: SHA-256 in hex over the encoder's configuration and weights; a probe names it.
-        defects: tells what is wrong with a picture; None for a model that cannot.
-        folder: where the model was read.
+        defects: the defect probe; None for a model without one.
+        folder: folder that the model was read from.
     """
 
     identity: ModelIdentity
@@ -53,7 +53,7 @@ class Model:
 
     @cached_property
     def network(self) -> Embedder:
-        """The encoder as a torch module (a `TorchEncoder`), loaded when it is first needed.
+        """The encoder as a torch module (a `TorchEncoder`), for score maps and gradients; loaded on first use.
 
         Raises:
             ModelError: the weights cannot be read.
@@ -81,12 +81,12 @@ def load_model(
         offline: make no request to the Hub.
         device: auto (CUDA, else MPS, else CPU), cpu, cuda, cuda:N or mps.
         runtime: auto (the fastest for the device), torch or onnx; see `load_embedder`.
-        on_demand: load the encoder with the first picture that needs it; whether the probes go with it is seen then.
+        on_demand: load the encoder with the first image that needs it, and only then check that the probes match.
 
     Raises:
-        ModelError: a name leads nowhere, a folder is damaged, the probe was fitted on another encoder, or
-            the device is not there. Files are parsed only after their SHA-256 was found right.
-        SettingError: the runtime is not known, not installed, or not for the device.
+        ModelError: there is no model of that name, a folder is damaged, the probe was fitted on another encoder, or
+            the device does not exist. Files are parsed only after their SHA-256 was checked.
+        SettingError: the runtime is unknown, not installed, or not available for the device.
     """
     folder = ModelFolder.open(resolve(name, offline=offline), EncoderConfig)
     regressor = None
@@ -117,7 +117,8 @@ def load_relational_model(name: str = DEFAULT_RELATIONAL, *, offline: bool = Fal
         device: auto (CUDA, else MPS, else CPU), cpu, cuda, cuda:N or mps.
 
     Raises:
-        ModelError: a name leads nowhere, a folder is damaged or holds no such model, or the device is not there.
+        ModelError: there is no model of that name, the folder is damaged or holds no relational model, or the device
+            does not exist.
         SettingError: PyTorch is not installed.
     """
     with needs_pytorch("comparing"):

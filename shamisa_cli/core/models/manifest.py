@@ -1,6 +1,6 @@
-"""A small JSON file that names the weights beside it and their SHA-256: written whole, read with suspicion.
+"""Manifests: small JSON files that list the weights beside them with their SHA-256, written atomically, strictly read.
 
-Nothing but JSON, safetensors and one ONNX graph is ever opened, and they are parsed only after their hash was checked.
+Only JSON, safetensors and one ONNX graph are ever opened, and weights are parsed only after their hash was checked.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ FOLDER_FILES = (
     RELATIONAL_WEIGHTS,
     CARD,
 )
-"""Every file a folder may have that this program reads, or that a person does."""
+"""All files of a folder that this program or a person reads."""
 
 LISTS = (
     (MODEL_MANIFEST, MODEL_WEIGHTS),
@@ -49,7 +49,7 @@ LISTS = (
     (DEFECTS_MANIFEST, DEFECTS_WEIGHTS),
     (RELATIONAL_MANIFEST, RELATIONAL_WEIGHTS),
 )
-"""The files that list others with their hashes, and what each must list."""
+"""Manifests, and the file that each must list."""
 
 SCHEMA = 1
 MAX_MANIFEST_BYTES = 1_000_000
@@ -61,9 +61,9 @@ _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 @contextmanager
 def replacing_together(folder: Path, names: Sequence[str]) -> Iterator[list[Path]]:
-    """Yield one temporary path per name; when the block ends without an error they take their names in order.
+    """Yield one temporary path per name; when the block ends without an error the files are renamed in order.
 
-    Nothing in `folder` changes before the block has ended, so an interrupted writer leaves what was there.
+    Nothing in `folder` changes before the block has ended, so an interrupted writer changes nothing.
     """
     with ExitStack() as stack:
         paths = [stack.enter_context(replacing(folder / name)) for name in reversed(names)]
@@ -71,7 +71,7 @@ def replacing_together(folder: Path, names: Sequence[str]) -> Iterator[list[Path
 
 
 def exists(path: Path) -> bool:
-    """Whether there is something of this name, as far as the folder's permissions let one see."""
+    """Whether the path exists, as far as the folder's permissions allow one to see."""
     try:
         return path.exists()
     except OSError:
@@ -85,16 +85,16 @@ def sha256_of(path: Path) -> str:
 
 
 def write_manifest(path: Path, entries: Mapping[str, Any]) -> None:
-    """Write `entries` and the schema's number as JSON that diffs well."""
+    """Write `entries` and the schema's number as indented JSON."""
     text = json.dumps({"schema": SCHEMA, **entries}, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
-    """The entries of a manifest whose schema this program knows.
+    """Read the entries of a manifest whose schema this program knows.
 
     Raises:
-        ModelError: not a plain file, over 1 MB, not a JSON object, or of another or newer program.
+        ModelError: not a plain file, over 1 MB, not a JSON object, or written by another or a newer program.
     """
     try:
         if not path.is_file():
@@ -120,7 +120,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 
 class FolderFiles:
-    """The files of a model or probe folder; each is hashed at most once, when it is first asked for.
+    """The files of a model or probe folder; each is hashed at most once, on first use.
 
     Args:
         path: the folder.
@@ -132,29 +132,29 @@ class FolderFiles:
 
     @classmethod
     def of(cls, folder: Path | FolderFiles) -> FolderFiles:
-        """The files of a folder, with the hashes taken so far where there are some."""
+        """The files of a folder; a `FolderFiles` is returned as it is, with its hashes."""
         return folder if isinstance(folder, FolderFiles) else cls(folder)
 
     def holds(self, name: str) -> bool:
-        """Whether there is something of this name, as far as the folder's permissions let one see."""
+        """Whether the path exists, as far as the folder's permissions allow one to see."""
         return exists(self.path / name)
 
     def sha256(self, name: str) -> str:
-        """The SHA-256 of a file of the folder, in hex. Raises OSError where it cannot be read."""
+        """SHA-256 of a file of the folder, in hex. Raises OSError if it cannot be read."""
         if name not in self._digests:
             self._digests[name] = sha256_of(self.path / name)
         return self._digests[name]
 
     def read(self, name: str, required: str) -> dict[str, Any]:
-        """The entries of a manifest, once every weights file that they list has the SHA-256 they give.
+        """Read a manifest, and check every weights file that it lists against its SHA-256.
 
         Args:
-            name: of the manifest.
+            name: name of the manifest.
             required: the file that must be among those listed.
 
         Raises:
-            ModelError: as `read_manifest` does; or the list is not one, names something that is no safetensors file
-                of this very folder, or a file is missing or altered.
+            ModelError: as `read_manifest` does; or the list is invalid, names anything but a safetensors file in this
+                folder, or a file is missing or altered.
         """
         path = self.path / name
         entries = read_manifest(path)
@@ -173,10 +173,10 @@ class FolderFiles:
         return entries
 
     def verify(self) -> None:
-        """Check every weights file against the SHA-256 in the folder's lists.
+        """Check every weights file against the SHA-256 in the folder's manifests.
 
         Raises:
-            ModelError: the folder has no list, or one that cannot be read, or a file is missing or altered.
+            ModelError: the folder has no manifest, or one that cannot be read, or a file is missing or altered.
         """
         lists = [pair for pair in LISTS if self.holds(pair[0])]
         if not lists:

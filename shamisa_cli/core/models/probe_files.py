@@ -1,4 +1,4 @@
-"""How a linear probe lies on the disk: probe.json and probe.safetensors."""
+"""Files of probes: probe.json and probe.safetensors, defects.json and defects.safetensors."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ PARTS = ("weights", "bias", "feature_mean", "feature_scale", "floor")
 
 
 def holds_probe(folder: Path) -> bool:
-    """Whether there is a probe in this folder, be it alone or beside an encoder."""
+    """Whether there is a probe in this folder, alone or with an encoder."""
     return manifest.exists(folder / PROBE_MANIFEST)
 
 
 def write_probe(folder: Path, probe: Probe, *, trained_on: str, card: str | None) -> None:
-    """Write the probe, and its card if there is one, once all of it is on the disk.
+    """Write the probe, and its card if given; earlier files are replaced once all new ones are on the disk.
 
     Raises:
-        ModelError: the probe would be refused when it is read back.
+        ModelError: the probe's numbers are unusable.
     """
     from safetensors.numpy import save_file
 
@@ -76,10 +76,10 @@ def read_probe(folder: Path | FolderFiles) -> Probe:
     """Read and check the probe in `folder`.
 
     Args:
-        folder: where it lies; a `FolderFiles` is not hashed again.
+        folder: its folder; a `FolderFiles` is not hashed again.
 
     Raises:
-        ModelError: there is none, it is not complete, was altered, is of a newer shamisa, or its tensors
+        ModelError: it is missing, incomplete, was altered, was written by a newer version, or its tensors
             are not finite vectors of one length.
     """
     from safetensors import SafetensorError
@@ -173,7 +173,7 @@ def holds_defects(folder: Path) -> bool:
 
 
 def write_defects(folder: Path, probe: DefectProbe, *, trained_on: str) -> None:
-    """Write the probe once all of it is on the disk, as float32."""
+    """Write the probe as float32; an earlier one is replaced once all new files are on the disk."""
     from safetensors.numpy import save_file
 
     parts = {key: np.ascontiguousarray(getattr(probe, key), dtype=np.float32) for key in PARTS}
@@ -191,13 +191,13 @@ def write_defects(folder: Path, probe: DefectProbe, *, trained_on: str) -> None:
 
 
 def read_defects(folder: Path | FolderFiles) -> DefectProbe | None:
-    """Read and check the defect probe in `folder`; None where there is none.
+    """Read and check the defect probe in `folder`; None if there is none.
 
     Args:
-        folder: where it lies; a `FolderFiles` is not hashed again.
+        folder: its folder; a `FolderFiles` is not hashed again.
 
     Raises:
-        ModelError: it is not complete, was altered, or is of a newer shamisa.
+        ModelError: it is incomplete, was altered, or was written by a newer version.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file

@@ -1,4 +1,4 @@
-"""From the name a person gives to a folder on this machine: a bundled model, a path, or hf:org/name[@revision]."""
+"""Resolution of a model's name to a local folder: a bundled model, a path, or hf:org/name[@revision]."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Source = Literal["bundled", "hub", "folder"]
 
 DEFAULT_MODEL = "shamisa-mobilenetv2"
 DEFAULT_RELATIONAL = "shamisa-relational"
-"""The models that score one picture, and that compare two."""
+"""Default models: the one that scores single images, and the one that compares two."""
 
 HOW_TO_NAME = "A folder is named by its path, a model on the Hugging Face Hub as hf:org/name or hf:org/name@revision."
 
 _PACKAGE = Path(shamisa_cli.__file__).resolve().parent
 _INSTALLED = _PACKAGE / "weights"
 _BUNDLED_ROOT = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent / "weights"
-"""Where bundled models lie: in the package when it is installed, beside it in a checkout."""
+"""Folders of bundled models: in the package when it is installed, beside it in a checkout."""
 
 
 def bundled() -> list[str]:
@@ -33,13 +33,13 @@ def bundled() -> list[str]:
 
 @dataclass(frozen=True)
 class ResolvedModel:
-    """Where the name of a model or probe leads to.
+    """A model or probe found by its name.
 
     Attributes:
         files: its folder.
-        name: as it was given, for one from the Hub its repository.
-        revision: the commit of one from the Hub; None for others, whose fingerprint says which they are.
-        source: it came with the program, from the Hub, or is a folder.
+        name: the name as given; for one from the Hub its repository.
+        revision: commit of one from the Hub; None for others, which are identified by their fingerprint.
+        source: where it comes from: bundled with the program, the Hub, or a folder.
     """
 
     files: FolderFiles
@@ -56,12 +56,12 @@ class ResolvedModel:
 def resolve(name: str, *, offline: bool = False) -> ResolvedModel:
     """Find a model or probe by its name.
 
-    A bundled name goes before a folder of the same name; write ./name for the folder.
+    A bundled name takes precedence over a folder of the same name; write ./name for the folder.
 
     Args:
         name: a bundled name, the path of a folder, or hf:org/name[@revision] (downloaded into the
             Hub's cache unless it is there; HF_ENDPOINT, HF_HOME, HF_TOKEN and HF_HUB_OFFLINE are honoured).
-        offline: make no request; what is not on this machine is an error.
+        offline: make no request; a model that is not on this machine is an error.
 
     Raises:
         ModelError: there is no such model, or it cannot be downloaded. The content of a folder on this machine is

@@ -1,4 +1,4 @@
-"""Which library computes a model's features, and the model's encoder in it (torch is imported where it computes)."""
+"""Choice of runtime and device, and a model's encoder in it (torch is imported only if it is the runtime)."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def load_embedder(
     *,
     on_demand: bool = False,
 ) -> Embedder:
-    """The encoder of a model folder, ready to embed.
+    """Load the encoder of a model folder.
 
     Args:
         folder: the model.
-        runtime: "auto" takes torch on CUDA and MPS and for models without a graph, and else ONNX Runtime, which
+        runtime: "auto" takes torch on CUDA and MPS and for models without a graph, and otherwise ONNX Runtime, which
             is the fastest on a CPU (docs/performance.md).
-        device: auto (CUDA, else MPS, else CPU), cpu, cuda, cuda:N or mps; ONNX Runtime takes the CPU.
-        on_demand: load it with the first picture that needs it; what is wrong with it is only found then.
+        device: auto (CUDA, else MPS, else CPU), cpu, cuda, cuda:N or mps; ONNX Runtime runs on the CPU.
+        on_demand: load it with the first image that needs it; errors in its files are found only then.
 
     Raises:
-        SettingError: the runtime is not known, not installed, or not for the device.
-        ModelError: the device is not there, or the model cannot be read.
+        SettingError: the runtime is unknown, not installed, or not available for the device.
+        ModelError: the device does not exist, or the model cannot be read.
     """
     if runtime not in ("auto", *RUNTIMES):
         raise SettingError(f"The runtime is {runtime!r}; it can be auto, {', '.join(RUNTIMES)}.")
@@ -72,11 +72,11 @@ def _from_weights(folder: ModelFolder[EncoderConfig], device: str) -> Embedder:
 
 
 def device_name(name: str = "auto") -> str:
-    """The name of the device that is chosen; torch is not imported where that can only be the CPU.
+    """Name of the device that `choose_device` returns; does not import torch where that can only be the CPU.
 
     Raises:
         ModelError: as `choose_device` does.
-        SettingError: a device but the CPU is asked for, and PyTorch is not installed.
+        SettingError: a device other than the CPU is requested, and PyTorch is not installed.
     """
     if name == CPU or (name == "auto" and not _may_have_accelerator()):
         return CPU
@@ -88,7 +88,7 @@ def device_name(name: str = "auto") -> str:
 
 
 def _may_have_accelerator() -> bool:
-    """Whether there is the driver of something torch may compute on; asking torch itself takes seconds."""
+    """Whether the driver of an accelerator is present; importing torch to ask would take seconds."""
     if sys.platform == "darwin":
         return platform.machine() == "arm64"
     try:

@@ -1,1 +1,1 @@
-"""What is learned, and what is made of it."""
+"""Networks: encoders and relational networks, their score maps and their export."""

@@ -13,7 +13,7 @@ from torchvision.models.resnet import BasicBlock, Bottleneck
 from shamisa_cli.core.encoder.spec import TIMM_PREFIX, Layer, Preprocessing
 
 IMAGENET_WEIGHTS = "IMAGENET1K_V1"
-"""Torchvision's name of the weights that the paper starts from; the newer V2 of resnet50 start worse."""
+"""Torchvision's name of the weights that the paper starts from; the newer V2 of resnet50 are a worse start."""
 
 
 class Backbone(nn.Module, ABC):
@@ -38,7 +38,7 @@ class Backbone(nn.Module, ABC):
         """The hidden map and the output of one stage for the output (N, C, H, W) of the stage before."""
 
     def channels(self, layer: Layer) -> tuple[int, ...]:
-        """How many channels each stage's map has, read at `layer`."""
+        """Number of channels of each stage's map, read at `layer`."""
         return self.hidden_channels if layer == "hidden" else self.stage_channels
 
     def stages(self, pixels: Tensor, layer: Layer = "output") -> Iterator[Tensor]:
@@ -51,7 +51,7 @@ class Backbone(nn.Module, ABC):
     def chosen_stages(
         self, pixels: Tensor, chosen: Sequence[int], layer: Layer = "output"
     ) -> Iterator[tuple[int, Tensor]]:
-        """Yield (index, map) of the chosen stages, first stage first; what lies beyond them is not computed.
+        """Yield (index, map) of the chosen stages, first stage first; later stages are not computed.
 
         Negative stages count from the last; indices that are yielded are not negative.
         """
@@ -140,7 +140,7 @@ def _hidden_channels(block: nn.Module) -> int:
 
 
 def _before_last_convolution(block: BasicBlock | Bottleneck, feature_map: Tensor) -> Tensor:
-    """What a residual block hands to its last convolution."""
+    """Input of a residual block's last convolution."""
     feature_map = block.relu(block.bn1(block.conv1(feature_map)))
     if isinstance(block, Bottleneck):
         feature_map = block.relu(block.bn2(block.conv2(feature_map)))

@@ -1,4 +1,4 @@
-"""The networks of a relational model as what `compare` and `rank` ask of a model."""
+"""The networks of a relational model behind the interface that `compare` and `rank` use."""
 
 from __future__ import annotations
 
@@ -26,5 +26,5 @@ class RelationalComparer:
     network: RelationalModel
 
     def relate(self, a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> PairResult:
-        """Signed maps and a score of two pictures, sRGB (H, W, 3) of one size; see `windows.relate`."""
+        """Compare two images, sRGB (H, W, 3) uint8 of one size: signed maps and a score; see `windows.relate`."""
         return relate(self.network, a, b)

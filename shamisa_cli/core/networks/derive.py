@@ -1,4 +1,4 @@
-"""A model from another one: the same encoder, read in another way."""
+"""New models from the encoder of another one, with different features or view size."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ def derive(
     scales: tuple[float, ...] | None = None,
     paper: bool = False,
 ) -> ModelFolder[EncoderConfig]:
-    """Write a model whose encoder has the weights of another, and reads pictures smaller, or at other places.
+    """Write a model with the weights of another model's encoder, and a different view size or feature spec.
 
-    It has no probe: features are others, so that one has to be fitted on them.
+    It has no probe, since its features differ; fit one to them.
 
     Args:
         source: a model folder.
         folder: where to; created with its parents.
-        view_size: long side in pixels at which a picture is judged; None judges every pixel.
-        stages: which stages are read; None: as in the source, likewise for the next.
-        scales: at which sizes, relative to the view.
-        paper: read pictures as the paper's test protocol does, `PAPER_FEATURES` at their native size.
+        view_size: long side in pixels to which larger images are reduced; None keeps every pixel.
+        stages: stages that are read; None keeps those of the source.
+        scales: relative sizes at which an image is read; None keeps those of the source.
+        paper: use the features of the paper's test protocol, `PAPER_FEATURES` at native size.
 
     Raises:
-        ModelError: the source is no model, or what is asked for cannot be read at all.
-        SettingError: the source does not have such a stage; `paper` comes with what it decides itself; `folder` is
-            a file, or has something in it.
+        ModelError: the source is not a model, or the new configuration is impossible.
+        SettingError: the source has no such stage; `paper` is combined with a setting that it determines; `folder`
+            is a file, or not empty.
     """
     if paper and (view_size, stages, scales) != ("model", None, None):
         raise SettingError("The paper's protocol says itself at what size, stages and scales pictures are read.")

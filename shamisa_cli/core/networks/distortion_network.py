@@ -23,51 +23,51 @@ from shamisa_cli.core.relational.records import MAPS, STRIDE
 from shamisa_cli.core.relational.shape import RelationalConfig
 
 MULTIPLE = 16
-"""Sides of pictures are multiples of this, the coarsest stage's pixels."""
+"""Sides of images must be multiples of this, the stride of the coarsest stage."""
 
 SQUARED_FLOOR = 1e-6
-"""Added under square roots, where the gradient would be infinite."""
+"""Added under square roots, whose gradient at 0 would be infinite."""
 
 DEVIATION_FLOOR = 0.03
-"""Added to the sum of two standard deviations, so that noise about nothing is no change."""
+"""Added to the sum of two standard deviations, so that noise in flat regions does not count as a change."""
 
 ODD_SCALE = 2.0
-"""Brings relative changes to the size of what else enters the head."""
+"""Scales relative changes to the size of the head's other inputs."""
 
 NEAR, AROUND = 5, 15
-"""Places a side in which a place's direction is looked for: how much changed is told by the place itself, which way
-it went by what surrounds it too."""
+"""Sides, in positions, of the windows that decide a position's direction: the amount of change is read at the
+position itself, its direction from the surroundings too."""
 
 CERTAINTY = 4.0
-"""How steeply the evidence of a place and its surroundings becomes a direction, −1…1."""
+"""Slope by which evidence is mapped to a direction in −1…1."""
 
 
 BLOCK_PLACES = 5
-"""Places a side that a block of the head looks at."""
+"""Kernel size of the head's blocks, in positions."""
 
 
 @dataclass(frozen=True)
 class TrunkFeatures:
-    """What is known of one batch of pictures before they are compared.
+    """Features of a batch of images, computed for each image alone, before pairs are compared.
 
     Attributes:
         maps: the trunk's maps (N, C_k, H_k, W_k), one for each stage read.
-        channels: as `picture_channels` gives them.
+        channels: as returned by `picture_channels`.
     """
 
     maps: tuple[Tensor, ...]
     channels: tuple[Tensor, ...]
 
     def take(self, rows: Tensor) -> TrunkFeatures:
-        """Some of the pictures, in the order of `rows`."""
+        """The features of some images, in the order of `rows`."""
         return TrunkFeatures(tuple(part[rows] for part in self.maps), tuple(part[rows] for part in self.channels))
 
 
 class Trunk(nn.Module):
-    """One picture's feature maps, the same for both sides of a pair.
+    """Feature maps of a single image; its weights are shared by both sides of a pair.
 
     Args:
-        config: which stages, and where they are read.
+        config: the stages, and where in them maps are read.
     """
 
     def __init__(self, config: RelationalConfig) -> None:
@@ -79,21 +79,21 @@ class Trunk(nn.Module):
         self.channels = tuple(self.backbone.channels(config.layer)[stage] for stage in config.stages)
 
     def forward(self, pictures: Tensor) -> TrunkFeatures:
-        """sRGB (N, 3, H, W) in 0…1, sides multiples of 16 → what is compared."""
+        """sRGB (N, 3, H, W) in 0…1, sides multiples of 16 → features to compare."""
         pixels = normalised(pictures, Preprocessing()).contiguous(memory_format=torch.channels_last)
         maps = self.backbone.chosen_stages(pixels, self.stages, self.layer)
         return TrunkFeatures(tuple(feature_map for _, feature_map in maps), picture_channels(pictures))
 
 
 class Head(nn.Module):
-    """f(a, b): what is known of a pair to maps. Not odd by itself.
+    """f(a, b): from the features of a pair to maps. Not odd by itself.
 
     The first layer is linear, so its share of each picture is computed once, for both orders of the pair.
 
     Args:
-        channels: of one picture's maps and channels together.
-        width: channels inside.
-        blocks: how many.
+        channels: number of channels of one image's maps and channels together.
+        width: number of hidden channels.
+        blocks: number of blocks.
     """
 
     def __init__(self, channels: int, width: int, blocks: int) -> None:
@@ -106,7 +106,7 @@ class Head(nn.Module):
         nn.init.zeros_(self.odd.weight)
 
     def forward(self, first: Tensor, second: Tensor, change: Tensor) -> Tensor:
-        """Entries of the first and of the second picture, and of their change, all (N, width, h, w) → (N, 11, h, w)."""
+        """Projections of the first image, the second image, and their change, all (N, width, h, w) → (N, 11, h, w)."""
         x = F.relu(first + second + change)
         for block in self.blocks:
             x = x + block(x)
@@ -114,7 +114,7 @@ class Head(nn.Module):
 
 
 def _reach(stages: nn.Module) -> int:
-    """Pixels beyond a place that can have a say in the last map there, interpolation of that map included."""
+    """Receptive field in pixels beyond a position of the last map, interpolation of that map included."""
     reach, step = 0, 1
     for module in stages.modules():
         if isinstance(module, nn.Conv2d):
@@ -134,12 +134,12 @@ def _block(width: int) -> nn.Module:
 
 @dataclass(frozen=True)
 class NetworkOutput:
-    """What the distortion network says of N pairs, at an eighth of the resolution.
+    """Output of the distortion network for N pairs, at an eighth of the resolution.
 
     Attributes:
-        signed: (N, 9, h, w), what each place by itself says of each of `MAPS`; flips its sign with the order.
-        amount: (N, 1, h, w) ≥ 0, how much changed, whichever side is better; the same in both orders.
-        weights: (N, 1, h, w) > 0, how much each place counts for the score; the same in both orders.
+        signed: (N, 9, h, w), local evidence for each of `MAPS`; changes its sign when the pair is swapped.
+        amount: (N, 1, h, w) ≥ 0, size of the change, whichever image is better; the same in both orders.
+        weights: (N, 1, h, w) > 0, weight of each position in the score; the same in both orders.
     """
 
     signed: Tensor
@@ -148,30 +148,30 @@ class NetworkOutput:
 
     @property
     def tensors(self) -> tuple[Tensor, Tensor, Tensor]:
-        """All of it, in order."""
+        """The three tensors, in order."""
         return self.signed, self.amount, self.weights
 
     @cached_property
     def directions(self) -> Tensor:
-        """(N, 9, h, w) in −1…1: which way each of `MAPS` went, by a place and its surroundings."""
+        """(N, 9, h, w) in −1…1: direction of each of `MAPS`, from a position and its surroundings."""
         return towards_one(CERTAINTY / 2 * (_smoothed(self.signed, NEAR) + _smoothed(self.signed, AROUND)))
 
     @cached_property
     def maps(self) -> Tensor:
-        """(N, 9, h, w), signed, in the order of `MAPS`: how much, at each place, times which way."""
+        """(N, 9, h, w), signed, in the order of `MAPS`: amount of change times direction at each position."""
         return torch.cat([self.signed[:, :-1].abs(), self.amount], dim=1) * self.directions
 
     def part(self, rows: slice, columns: slice) -> NetworkOutput:
-        """What is said of some places: views, not copies."""
+        """The output at some positions: views, not copies."""
         return NetworkOutput(*(tensor[..., rows, columns] for tensor in self.tensors))
 
 
 class DistortionNetwork(nn.Module):
     """D(a, b) = f(a, b) − f(b, a): nine signed maps at an eighth of the resolution (method-relational).
 
-    Swapping the pictures flips every sign exactly, and a picture against itself gives zeros exactly,
-    whatever the weights are. Every map is a product, of how much changed and of which way it went, −1…1. Of the overall
-    map, both orders see alike how much: that is the easier to learn, and need not wait for which side is better.
+    Swapping the images flips every sign exactly, and an image against itself gives exact zeros, whatever the weights
+    are. Every map is the product of the amount of change and its direction in −1…1. The amount of the overall map is
+    the same in both orders: it is easier to learn than which image is better, and is learned independently.
     """
 
     def __init__(self, config: RelationalConfig) -> None:
@@ -184,16 +184,16 @@ class DistortionNetwork(nn.Module):
 
     @property
     def halo(self) -> int:
-        """Pixels beyond a place that can have a say in what is found there, a multiple of `MULTIPLE`."""
+        """Receptive field in pixels beyond a position, rounded up to a multiple of `MULTIPLE`."""
         reach = self.trunk.reach + len(self.head.blocks) * (BLOCK_PLACES // 2) * STRIDE
         return math.ceil(reach / MULTIPLE) * MULTIPLE
 
     def forward(self, a: Tensor, b: Tensor) -> NetworkOutput:
-        """Two batches of pictures (N, 3, H, W), sRGB 0…1, sides multiples of 16."""
+        """Compare two batches of images (N, 3, H, W), sRGB 0…1, sides multiples of 16."""
         return self.relate(self.trunk(a), self.trunk(b))
 
     def relate(self, a: TrunkFeatures, b: TrunkFeatures) -> NetworkOutput:
-        """The same from what is known of both sides."""
+        """Compare two batches of images by their features."""
         size = _grid_size(a)
         moments_a, moments_b = _moments(a, size), _moments(b, size)
         first_a, second_a = self._entries(moments_a)
@@ -216,7 +216,7 @@ class DistortionNetwork(nn.Module):
 
     @torch.no_grad()
     def calibrate(self, a: Tensor, b: Tensor) -> None:
-        """Bring what enters the head to unit root mean square over these pairs (N, 3, H, W)."""
+        """Scale the head's inputs to unit root mean square over these pairs (N, 3, H, W)."""
         seen_a, seen_b = self.trunk(a), self.trunk(b)
         size = _grid_size(seen_a)
         moments = torch.cat([_moments(seen_a, size), _moments(seen_b, size)])
@@ -225,7 +225,7 @@ class DistortionNetwork(nn.Module):
 
 
 def _smoothed(maps: Tensor, side: int) -> Tensor:
-    """Means of side × side places, of fewer at the edges."""
+    """Means of side × side positions, of fewer at the edges."""
     return F.avg_pool2d(maps, side, stride=1, padding=side // 2, count_include_pad=False)
 
 
@@ -243,7 +243,7 @@ def _on_grid(feature_map: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _moments(seen: TrunkFeatures, size: tuple[int, int]) -> Tensor:
-    """Local mean and standard deviation of every channel, (N, 2·ΣC, h, w): they forgive a shift of a pixel."""
+    """Local mean and standard deviation of every channel, (N, 2·ΣC, h, w), robust to a shift of one pixel."""
     means, deviations = [], []
     for feature_map in (*seen.maps, *seen.channels):
         means.append(_on_grid(feature_map, size))
@@ -259,8 +259,8 @@ def _relative_change(moments_a: Tensor, moments_b: Tensor) -> Tensor:
 
 
 def _change(a: TrunkFeatures, b: TrunkFeatures, size: tuple[int, int]) -> Tensor:
-    """Local root mean square of the difference of every channel and how unlike gradients and colours are,
-    (N, ΣC + 6, h, w); the same whichever picture comes first."""
+    """Local root mean square of the difference of every channel, and dissimilarity of gradients and colours,
+    (N, ΣC + 6, h, w); symmetric in the two images."""
     pairs = zip((*a.maps, *a.channels), (*b.maps, *b.channels), strict=True)
     squares = [_on_grid((left - right).square(), size) for left, right in pairs]
     root = (torch.cat(squares, dim=1) + SQUARED_FLOOR).sqrt()
@@ -268,5 +268,5 @@ def _change(a: TrunkFeatures, b: TrunkFeatures, size: tuple[int, int]) -> Tensor
 
 
 def towards_one(x: Tensor) -> Tensor:
-    """Odd, −1…1, and slow enough that a wrong answer given with confidence can still be unlearned."""
+    """Odd squashing to −1…1, with tails slow enough for the gradient to correct a confident error."""
     return x / (1 + x.square()).sqrt()

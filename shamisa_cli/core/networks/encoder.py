@@ -1,4 +1,4 @@
-"""A frozen encoder in torch: pixels in, one feature vector out."""
+"""Frozen encoders in torch: from pixels to a feature vector."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from shamisa_cli.core.networks.backbones import Backbone, build_backbone
 from shamisa_cli.core.networks.features import extract_crops, feature_length
 
 BATCH_COUNTER = "num_batches_tracked"
-"""Batch norm's counter: of no use to a frozen encoder, so weights may lack it."""
+"""Batch norm's counter, unused in a frozen encoder; weights may lack it."""
 
 
 @dataclass(frozen=True)
 class TorchEncoder:
-    """A backbone in evaluation mode together with the record of how it is used.
+    """A backbone in evaluation mode, with its configuration.
 
     Attributes:
         config: architecture, feature spec and preprocessing.
         backbone: the network, its weights frozen.
-        device: where it computes.
+        device: the device that it runs on.
     """
 
     config: EncoderConfig
@@ -37,7 +37,7 @@ class TorchEncoder:
 
     runtime: ClassVar[Runtime] = "torch"
     concurrent: ClassVar[bool] = False
-    """Its operators use every processor already."""
+    """False on the CPU too, since torch's operators use all processors already."""
 
     @classmethod
     def create(
@@ -46,7 +46,7 @@ class TorchEncoder:
         """Build the backbone and load `weights` into it.
 
         Raises:
-            ModelError: a weight is missing, left over, or has another shape than the architecture wants.
+            ModelError: a weight is missing, superfluous, or of the wrong shape for the architecture.
         """
         with torch.device("meta"):
             backbone = build_backbone(config.architecture)

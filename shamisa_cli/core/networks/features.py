@@ -1,4 +1,4 @@
-"""From feature maps to one vector a picture."""
+"""From feature maps to one vector per image."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def normalised(pixels: Tensor, preprocessing: Preprocessing) -> Tensor:
 
 @functools.lru_cache(maxsize=16)
 def _mean_and_std(preprocessing: Preprocessing, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Two (1, 3, 1, 1) tensors, made once: a GPU waits for each constant that is sent to it."""
+    """Two (1, 3, 1, 1) tensors, cached, since sending a constant to a GPU is synchronous."""
     with torch.inference_mode(False):
         constants = torch.tensor([preprocessing.mean, preprocessing.std], dtype=dtype, device=device)
     mean, std = constants.view(2, 1, 3, 1, 1)
@@ -59,7 +59,7 @@ def cropped(pixels: Tensor, box: Box) -> Tensor:
 
 
 def feature_length(backbone: Backbone, spec: FeatureSpec) -> int:
-    """How many numbers `extract` gives for one picture."""
+    """D, the number of features of one image."""
     channels = backbone.channels(spec.layer)
     return sum(channels[stage] for stage in spec.stages) * len(spec.moments) * len(spec.scales)
 
@@ -91,9 +91,16 @@ def extract_crops(backbone: Backbone, pixels: Tensor, spec: FeatureSpec, preproc
 
 
 def view_at(pixels: Tensor, scale: float, spec: FeatureSpec, preprocessing: Preprocessing) -> Tensor:
-    """What the backbone sees of (N, 3, H, W) in 0…1 at one of the feature spec's scales: (R·N, 3, h, w).
+    """Prepare the backbone's input at one scale of the feature spec: rescale, normalise and crop.
 
-    All first crops come first; R is 1 where whole pictures are read.
+    Args:
+        pixels: (N, 3, H, W), sRGB in 0…1.
+        scale: relative size, above 0 and at most 1.
+        spec: says whether whole images or crops are read.
+        preprocessing: normalisation of the channels.
+
+    Returns:
+        (R·N, 3, h, w), the first crop of every image first; R is 1 where whole images are read.
     """
     copy = normalised(rescaled(pixels, scale), preprocessing)
     boxes = feature_boxes(copy.shape[2], copy.shape[3], spec)

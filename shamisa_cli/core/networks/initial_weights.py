@@ -1,4 +1,4 @@
-"""Where an encoder's weights start from."""
+"""Initial weights of an encoder."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ CLASSIFIER_PREFIXES = ("classifier.", "fc.", "head.")
 
 
 def initial_state(architecture: str, init: str) -> dict[str, Tensor]:
-    """The backbone's state dict to start from.
+    """Return the backbone's initial state dict.
 
     Args:
-        architecture: which backbone.
+        architecture: name of the backbone.
         init: "imagenet" (torchvision's `IMAGENET1K_V1` weights, which are the paper's start, or timm's; downloaded
             once into the library's cache), "none" (random, from the torch RNG), or the path of a safetensors file
             with torchvision's key names, of an efficientnet or "timm:" with timm's; a classifier in it is left out.

@@ -1,4 +1,4 @@
-"""Layers that take the place of timm's, so that every runtime knows them."""
+"""Replacements of timm's layers that every runtime supports."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 
 class PaddedConv2d(nn.Conv2d):
-    """A convolution whose padding is fixed, and may be less before the picture than after it.
+    """A convolution with fixed padding, which may differ before and after the image.
 
-    Networks that came from TensorFlow pad by the size of what they get. For even sizes that is a fixed padding;
-    it is taken for odd sizes too, which have as many outputs, so that the network is the same in every runtime.
+    Networks ported from TensorFlow pad depending on the size of their input. For even sizes that padding is fixed;
+    it is used for odd sizes too, which have equally many outputs, so that the network is the same in every runtime.
 
     Attributes:
         sides: padding before and after, for both axes.
@@ -35,7 +35,7 @@ class PaddedConv2d(nn.Conv2d):
         )
         padded.weight, padded.bias = convolution.weight, convolution.bias
         before = max(kernel - stride, 0) // 2
-        padded.sides = (before, kernel - 1 - before)  # the last pixel counts for odd sizes alone
+        padded.sides = (before, kernel - 1 - before)  # the last pixel is read for odd sizes only
         return padded
 
     def forward(self, x: Tensor) -> Tensor:
@@ -43,7 +43,7 @@ class PaddedConv2d(nn.Conv2d):
 
 
 class NormAct(nn.BatchNorm2d):
-    """Batch norm and the activation behind it, as one layer.
+    """Batch norm followed by an activation, as one layer.
 
     Attributes:
         act: the activation.
@@ -53,7 +53,7 @@ class NormAct(nn.BatchNorm2d):
 
     @classmethod
     def like(cls, layer: Any) -> NormAct:
-        """The same layer as one of timm's, with its parameters and statistics."""
+        """Copy one of timm's layers, with its parameters and statistics."""
         copy = cls(layer.num_features, eps=layer.eps, momentum=layer.momentum)
         copy.weight, copy.bias, copy.act = layer.weight, layer.bias, layer.act
         copy.running_mean, copy.running_var = layer.running_mean, layer.running_var

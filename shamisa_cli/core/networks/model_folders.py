@@ -1,4 +1,4 @@
-"""Encoders and networks that compare, to model folders and from them, and the devices they can be on."""
+"""Saving and loading of encoders and relational networks in model folders, and the choice of a device."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ from shamisa_cli.core.networks.scoring_network import RelationalModel
 from shamisa_cli.core.relational.shape import RelationalConfig
 
 OF_ANOTHER_ENCODER = (MODEL_GRAPH, PROBE_MANIFEST, PROBE_WEIGHTS, DEFECTS_MANIFEST, DEFECTS_WEIGHTS)
-"""Files of a folder that go when its encoder is replaced."""
+"""Files of a folder that are removed when its encoder is replaced."""
 
 _DEVICE = re.compile(r"cpu|mps|cuda(:[0-9]{1,3})?")
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """The device called `name`; "auto" takes CUDA where there is one, else Apple's MPS, else the CPU.
+    """Return the device called `name`; "auto" takes CUDA if available, else Apple's MPS, else the CPU.
 
     Raises:
-        ModelError: the name is none of auto, cpu, cuda, cuda:N and mps, or this machine has no such device.
+        ModelError: the name is not auto, cpu, cuda, cuda:N or mps, or this machine has no such device.
     """
     if name == "auto":
         name = next(kind for kind in ("cuda", "mps", "cpu") if _count(kind))
@@ -67,7 +67,7 @@ def choose_device(name: str = "auto") -> torch.device:
 
 
 def load_encoder(folder: ModelFolder[EncoderConfig], device: str | torch.device = "cpu") -> TorchEncoder:
-    """The encoder of a model folder with its weights as float32 on `device`.
+    """Load the encoder of a model folder with its weights as float32 on `device`.
 
     Raises:
         ModelError: the weights cannot be read, are not finite, or do not fit the architecture.
@@ -91,7 +91,7 @@ def load_encoder(folder: ModelFolder[EncoderConfig], device: str | torch.device 
 
 
 def as_torch_encoder(encoder: Embedder, folder: ModelFolder[EncoderConfig] | None) -> TorchEncoder:
-    """The encoder as a torch module: itself, or read anew from `folder` where another library computes it.
+    """Return the encoder as a torch module; one of another library is loaded again from `folder`.
 
     Raises ModelError as `load_encoder` does.
     """
@@ -104,14 +104,14 @@ def as_torch_encoder(encoder: Embedder, folder: ModelFolder[EncoderConfig] | Non
 
 
 def network_of(model: Model) -> TorchEncoder:
-    """The encoder of a loaded model as a torch module, loaded when it is first needed. Raises ModelError."""
+    """The encoder of a loaded model as a torch module, loaded on first use. Raises ModelError."""
     network = model.network
     assert isinstance(network, TorchEncoder)
     return network
 
 
 def load_networks(folder: ModelFolder[RelationalConfig], device: str | torch.device = "cpu") -> RelationalModel:
-    """The networks of a folder that compare, frozen and in evaluation mode, as float32 on `device`.
+    """Load the relational networks of a folder, frozen and in evaluation mode, as float32 on `device`.
 
     Raises:
         ModelError: the weights cannot be read, are not finite, or do not fit the networks.
@@ -137,21 +137,21 @@ def save_encoder(
     origin: str,
     license: str = "unknown",
 ) -> ModelFolder[EncoderConfig]:
-    """Write a whole model folder; what was there stays untouched until all of the new one is on the disk.
+    """Write a model folder; earlier content stays untouched until all new files are on the disk.
 
-    An earlier model in `folder` is replaced, and its probe, its defects and its graph are removed.
+    An earlier model in `folder` is replaced, and its probe, defect probe and graph are removed.
 
     Args:
         folder: where to; created with its parents.
         config: architecture, feature spec and preprocessing.
-        state: weights by torchvision's key names, as `TorchEncoder.state` gives them.
-        name: what the model is called, short and printable.
+        state: weights by torchvision's key names, as in `TorchEncoder.state`.
+        name: name of the model, short and printable.
         card: the model card, Markdown.
         origin: where the weights come from, free text.
         license: SPDX name or other short text.
 
     Raises:
-        ModelError: a weight is not finite, or the name cannot be one.
+        ModelError: a weight is not finite, or the name is invalid.
     """
     weights = {}
     for key, value in state.items():
@@ -176,16 +176,16 @@ def save_networks(
     origin: str,
     license: str = "unknown",
 ) -> ModelFolder[RelationalConfig]:
-    """Write a whole model that compares; what was there stays untouched until all of the new one is on the disk.
+    """Write a relational model; earlier content stays untouched until all new files are on the disk.
 
     Args:
         folder: where to; created with its parents.
         config: the shape of the networks.
-        state: all of `RelationalModel.state_dict()`.
+        state: the whole `RelationalModel.state_dict()`.
         name, card, origin, license: as for `save_encoder`.
 
     Raises:
-        ModelError: a weight is not finite, or the name cannot be one.
+        ModelError: a weight is not finite, or the name is invalid.
     """
     weights = {key: value.detach().cpu().contiguous() for key, value in state.items()}
     for key, value in weights.items():

@@ -1,4 +1,4 @@
-"""What can be said of a pair without learning: colour and gradient channels, and how alike two pictures are in them."""
+"""Statistics of a pair of images without learned parameters: colour and gradient channels, and their similarity."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ LIKENESSES = 6
 LEVELS = 256
 
 COMBS = 8
-"""How rough the histogram is, and how many of its levels are empty, in red, green, blue and lightness."""
+"""Roughness and share of empty levels of the histograms of red, green, blue and lightness."""
 
 EMPTY = 0.2
-"""A level is empty that has less than this share of what its neighbours have."""
+"""A level is empty if its count is below this share of its neighbours' counts."""
 
 SEEN_LEVEL = 1e-3
-"""Share of the pixels that the neighbours of an empty level have at least."""
+"""Least share of all pixels in the neighbours of an empty level."""
 
 COMB_FLOOR = 0.02
-"""Added to the sum of two such numbers, so that what is small in both pictures is no change."""
+"""Added to the sum of two statistics, so that values small in both images do not count as a change."""
 
 GRADIENT_FLOOR = 0.003
 COLOUR_FLOOR = 0.003
 LIGHTNESS_FLOOR = 0.002
-"""Constants c of the similarity (2xy + c) / (x² + y² + c) of values in 0…1; smaller differences hardly show."""
+"""Constants c of the similarity (2xy + c) / (x² + y² + c) of values in 0…1, which suppress small differences."""
 
 
 def picture_channels(pictures: Tensor) -> tuple[Tensor, ...]:
-    """sRGB (N, 3, H, W) in 0…1, sides multiples of 8 → what is compared, by scale.
+    """sRGB (N, 3, H, W) in 0…1, sides multiples of 8 → channels to compare, by scale.
 
     Returns:
         Three tensors: (N, 4, H, W) lightness, two colours, gradient; (N, 3, H/2, W/2) gradients of the same
@@ -47,7 +47,7 @@ def picture_channels(pictures: Tensor) -> tuple[Tensor, ...]:
 
 
 def gradient(channels: Tensor) -> Tensor:
-    """Length of Scharr's gradient of each channel, (N, C, H, W) → the same shape."""
+    """Magnitude of Scharr's gradient of each channel, (N, C, H, W) → the same shape."""
     count = channels.shape[1]
     kernel = channels.new_tensor([[3.0, 0.0, -3.0], [10.0, 0.0, -10.0], [3.0, 0.0, -3.0]]) / 16
     kernels = torch.stack([kernel, kernel.T])[:, None].repeat(count, 1, 1, 1)
@@ -58,9 +58,9 @@ def gradient(channels: Tensor) -> Tensor:
 
 
 def dissimilarity(a: tuple[Tensor, ...], b: tuple[Tensor, ...], stride: int) -> Tensor:
-    """1 − similarity of two pictures' channels, averaged over places of `stride` pixels: (N, 6, H/stride, W/stride).
+    """1 − similarity of two images' channels, averaged over squares of `stride` pixels: (N, 6, H/stride, W/stride).
 
-    The same whichever picture comes first, and 0 where they are equal. The form is that of SSIM and its
+    Symmetric in the two images, and 0 where they are equal. The form is that of SSIM and its
     descendants (Wang et al. 2004; gradients: Xue et al. 2014).
     """
     (full_a, half_a, quarter_a), (full_b, half_b, quarter_b) = a, b
@@ -80,14 +80,14 @@ def _unlike(x: Tensor, y: Tensor, floor: float) -> Tensor:
 
 
 def _colours_unlike(x: Tensor, y: Tensor) -> Tensor:
-    """Colours are signed, so a small distance counts the more the greyer both are."""
+    """Dissimilarity of signed colour channels: a small difference counts more, the greyer both images are."""
     return ((x - y).square() / (x.square() + y.square() + COLOUR_FLOOR)).mean(dim=1, keepdim=True)
 
 
 @torch.no_grad()
 def level_counts(pictures: Tensor) -> Tensor:
-    """sRGB (N, 3, H, W) in 0…1 → how many pixels have each of 256 levels in red, green, blue and lightness,
-    (N, 4, 256); counts of parts of a picture add up to those of the whole."""
+    """sRGB (N, 3, H, W) in 0…1 → histograms of 256 levels of red, green, blue and lightness, (N, 4, 256); counts of
+    parts of an image add up to those of the whole."""
     red, green, blue = pictures.unbind(1)
     lightness = 0.299 * red + 0.587 * green + 0.114 * blue
     levels = (torch.stack([red, green, blue, lightness], dim=1).flatten(2) * (LEVELS - 1)).round().long()
@@ -96,10 +96,10 @@ def level_counts(pictures: Tensor) -> Tensor:
 
 
 def comb_change(a: Tensor, b: Tensor) -> Tensor:
-    """Whose histogram is more like a comb, −1…1, from `level_counts` of both pictures: (N, 8), flips with the order.
+    """Compare how comb-like two histograms are: (N, 8) in −1…1 from `level_counts` of both; odd in the order.
 
-    A curve that was applied to a picture of 256 levels leaves some of them empty and fills others twice, which tells
-    an original from what was made of it where brightness and contrast alone do not.
+    A tone curve applied to an image of 256 levels leaves some of them empty and merges others, which distinguishes
+    an original from a processed version where brightness and contrast alone do not.
     """
     combs_a, combs_b = _combs(a), _combs(b)
     return (combs_b - combs_a) / (combs_b + combs_a + COMB_FLOOR)

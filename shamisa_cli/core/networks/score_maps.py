@@ -1,4 +1,4 @@
-"""Where in a picture a linear function of its features comes from: exact, for the mean and the deviation are sums.
+"""Exact split of a linear function of an image's features over its pixels; mean and deviation are sums.
 
 A mean is Σ x / n over n positions; a deviation, once it is known, is Σ ((x − mean)² + ε) / (n · deviation); and the
 unit norm of a block divides it by one number of the whole picture. So a weighted sum of features is a sum of maps,
@@ -28,12 +28,12 @@ from shamisa_cli.core.scoring.scorer import require_probe
 
 @dataclass(frozen=True)
 class Contribution:
-    """What the positions of one feature map add to the weighted sum.
+    """Contributions of the positions of one feature map to the weighted sum.
 
     Attributes:
-        box: the part of the picture that the map covers, in pixels of the picture; for a crop of a reduced copy to
+        box: the part of the image that the map covers, in pixels of the image; for a crop of a reduced copy to
             the nearest pixel.
-        values: (h, w) float64.
+        values: (h, w) float64, in units of the weighted sum.
     """
 
     box: Box
@@ -41,12 +41,12 @@ class Contribution:
 
 
 def mean_shares(feature_map: Tensor) -> Tensor:
-    """What each position adds to `pooled`: (N, C, H, W) → the same shape."""
+    """Contribution of each position to `pooled`: (N, C, H, W) → the same shape."""
     return feature_map / feature_map[0, 0].numel()
 
 
 def deviation_shares(feature_map: Tensor) -> Tensor:
-    """What each position adds to `spread`: (N, C, H, W) → the same shape."""
+    """Contribution of each position to `spread`: (N, C, H, W) → the same shape."""
     centred = feature_map - pooled(feature_map)[:, :, None, None]
     return (centred * centred + STD_EPSILON) / (feature_map[0, 0].numel() * spread(feature_map)[:, :, None, None])
 
@@ -100,8 +100,8 @@ def _weighted(feature_map: Tensor, moment: str, weights: Tensor) -> Tensor:
 def split_score(encoder: TorchEncoder, probe: Probe, pixels: npt.NDArray[np.uint8]) -> ScoreMap:
     """Split the score of one picture, sRGB (H, W, 3) at its view size, over its pixels.
 
-    What does not depend on the picture (bias, standardisation) is spread evenly; what a position of a feature
-    map adds is spread evenly over the pixels it stands for.
+    Terms that do not depend on the image (bias, standardisation) are spread evenly; the contribution of a position
+    of a feature map is spread evenly over the pixels it covers.
     """
     weights = POINTS * probe.weights / probe.feature_scale
     height, width = pixels.shape[:2]

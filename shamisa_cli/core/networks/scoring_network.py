@@ -14,8 +14,8 @@ from shamisa_cli.core.relational.records import MAPS
 from shamisa_cli.core.relational.shape import RelationalConfig
 
 SCORE_CERTAINTY = 12.0
-"""The same of a whole pair. A score tells how much changed, and hardly how sure it is which side is better: a score
-that shrank where that is in doubt would put a great change of tone before a small blur."""
+"""The same for a whole pair. A score should express the amount of change rather than the certainty of its sign: if
+doubt shrank it, a large change of tone would rank before a small blur."""
 
 POINTS = 100.0
 """Scores run from −100 to 100."""
@@ -24,8 +24,8 @@ POINTS = 100.0
 class ScoringNetwork(nn.Module):
     """S(D): one signed number, negative where the second picture is worse; S(−D) = −S(D) exactly.
 
-    How much changed, times which side is better, −1…1. The latter is computed from all maps, and from what the levels
-    of both pictures tell, without biases and with odd activations only, so that the score is odd by construction.
+    Amount of change times the direction, −1…1, of the better image. The direction is computed from all maps and from
+    the histograms of both images, without biases and with odd activations only, so the score is odd by construction.
     """
 
     def __init__(self, config: RelationalConfig) -> None:
@@ -46,28 +46,28 @@ class ScoringNetwork(nn.Module):
 
 
 def change_points(related: NetworkOutput) -> Tensor:
-    """How much changed, (N,) in 0…100: the score but for its sign and certainty."""
+    """Amount of change, (N,) in 0…100: the score without its sign and certainty."""
     mean = (related.amount * related.weights).sum(dim=(1, 2, 3)) / related.weights.sum(dim=(1, 2, 3))
     return POINTS * mean / (1 + mean)
 
 
 def odd_pooling(maps: Tensor, shares: Tensor) -> Tensor:
     """(N, K, h, w) and shares (N, 1, h, w) of sum 1 → (N, 3·K): the plain mean, the weighted mean, and the
-    signed root of the weighted second moment, which heeds the worst places more."""
+    signed root of the weighted second moment, which emphasises the worst positions."""
     square = (maps * maps.abs() * shares).sum(dim=(2, 3))
     root = square / (square.abs() + SQUARED_FLOOR).sqrt()
     return torch.cat([maps.mean(dim=(2, 3)), (maps * shares).sum(dim=(2, 3)), root], dim=1)
 
 
 class RelationalModel(nn.Module):
-    """Both networks of one model.
+    """The distortion and the scoring network of one model.
 
     Args:
         config: their shape.
         weights: a backbone's state with torchvision's key names to start the trunk from; None keeps random weights.
 
     Raises:
-        ModelError: the weights lack something that the trunk needs.
+        ModelError: the weights lack a tensor that the trunk needs.
     """
 
     def __init__(self, config: RelationalConfig, weights: Mapping[str, Tensor] | None = None) -> None:

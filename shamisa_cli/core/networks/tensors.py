@@ -1,4 +1,4 @@
-"""Scores of pictures that are tensors already: in a training loop, a validation step, a loss."""
+"""Scores of images that are tensors already: in a training loop, a validation step, a loss."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class TensorScorer(nn.Module):
     A picture whose long side is within the view size scores as its file does, to a hundredth of a point. Larger ones
     are reduced by torch's antialiased bicubic filter, which differs a little from the one files are read with.
     Gradients reach the pictures, so that a score can be part of a loss; the model itself stays frozen, in evaluation
-    mode and in float32, whatever becomes of a module it is part of.
+    mode and in float32, even if a module that contains it changes.
 
     Args:
         model: a loaded model, a name, a folder, or "hf:org/name@revision"; None takes the default one. A name is
             loaded on the CPU; move the scorer with `to`.
-        view_size: the long side at which pictures are judged; "model" as the model says, None as they are.
+        view_size: long side in pixels to which images are reduced; "model": the model's own; None keeps every pixel.
 
     Raises:
-        ModelError: the model is missing, damaged, or has no regressor.
+        ModelError: the model is missing, damaged, or has no probe.
         SettingError: the view size is too small.
     """
 
@@ -48,7 +48,7 @@ class TensorScorer(nn.Module):
         probe = require_probe(model)
         self.config = model.encoder.config
         self.view_size = effective_view_size(model.encoder, view_size)
-        # A copy, so that moving the scorer does not move the model under whoever else holds it.
+        # A copy, so that moving the scorer does not move the caller's model.
         network = network_of(model)
         self.backbone = copy.deepcopy(network.backbone)
         self.bias = probe.bias
@@ -73,11 +73,11 @@ class TensorScorer(nn.Module):
         return scores if images.ndim == 4 else scores[0]
 
     def train(self, mode: bool = True) -> Self:  # noqa: ARG002
-        """Stay in evaluation mode: batch norm of a frozen encoder must not learn from what it judges."""
+        """Stay in evaluation mode: batch norm of a frozen encoder must not adapt to the images it scores."""
         return super().train(False)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        # Follow to another device, but stay float32 where a model around this one becomes half precision.
+        # Follow to another device, but stay float32 if an enclosing module is cast to half precision.
         return super()._apply(lambda tensor: tensor.to(fn(tensor).device), recurse)  # type: ignore[no-untyped-call,no-any-return]
 
     def _viewed(self, pixels: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from shamisa_cli.core.networks.backbones import Backbone
 from shamisa_cli.core.networks.layers import NormAct, PaddedConv2d
 
 SEQUENTIAL_BLOCKS = (DepthwiseSeparableConv, InvertedResidual, EdgeResidual, ConvBnAct)
-"""Blocks whose layers are called in the order they are held, around one shortcut."""
+"""Blocks whose layers are called in the order they are registered, with one shortcut."""
 
 
 class TimmEfficientNet(Backbone):
@@ -56,7 +56,7 @@ class TimmStages(Backbone):
     """A network as the chain of stages whose maps timm lists; each stage has one map.
 
     Args:
-        network: what holds the layers, by timm's names.
+        network: module that holds the layers, by timm's names.
         stages: the names of each stage's parts, in the order they are called.
     """
 
@@ -85,14 +85,14 @@ class TimmStages(Backbone):
 
 
 def timm_backbone(name: str, *, pretrained: bool) -> Backbone:
-    """The network that timm knows by this name.
+    """Build the network of this name in timm.
 
     Args:
-        name: timm's, also with the tag of its weights, as "tf_efficientnet_lite2.in1k".
+        name: timm's name, optionally with the tag of its weights, as "tf_efficientnet_lite2.in1k".
         pretrained: with timm's weights, downloaded once, instead of random ones.
 
     Raises:
-        ModelError: timm has no such network, or it is not one with a list of feature maps.
+        ModelError: timm has no such network, or it offers no list of feature maps.
     """
     if not timm.is_model(name):
         raise ModelError(f"timm has no network {name!r}; timm.list_models() lists those it has.")
@@ -129,12 +129,12 @@ def _is_sequential(block: nn.Module) -> bool:
 
 
 def _last_convolution(block: nn.Module) -> nn.Conv2d:
-    """The one that hands on: a depthwise block's pointwise, an inverted residual's linear convolution."""
+    """The convolution that makes a block's output: pointwise in a depthwise block, linear in an inverted residual."""
     return [module for module in block.children() if isinstance(module, nn.Conv2d)][-1]
 
 
 def _replace_layers(module: nn.Module) -> None:
-    """Put our layers, which every runtime knows, in the place of timm's."""
+    """Replace timm's layers by ours, which every runtime supports."""
     for name, child in module.named_children():
         if isinstance(child, Conv2dSame):
             setattr(module, name, PaddedConv2d.like(child))

@@ -26,8 +26,8 @@ REDUCTIONS = ("mean", "sum")
 class ShamisaScore(Metric):
     """The mean (or sum) of no-reference scores 0…100 over all pictures seen, on all processes; higher is better.
 
-    The frozen model is no submodule: checkpoints of what the metric is part of do not carry its weights, and
-    `train()` does not reach it. It moves with `to` all the same.
+    The frozen model is not a submodule: checkpoints of an enclosing module do not contain its weights, and
+    `train()` does not affect it. `to` still moves it.
 
     Args:
         model, view_size: as for `TensorScorer`.
@@ -35,7 +35,7 @@ class ShamisaScore(Metric):
         **settings: of `torchmetrics.Metric`, such as `dist_sync_on_step`.
 
     Raises:
-        ModelError: the model is missing, damaged, or has no regressor.
+        ModelError: the model is missing, damaged, or has no probe.
         SettingError: an unknown reduction, or a view size that is too small.
     """
 
@@ -60,18 +60,18 @@ class ShamisaScore(Metric):
         if reduction not in REDUCTIONS:
             raise SettingError(f"The reduction is {reduction!r}; it can be {' or '.join(REDUCTIONS)}.")
         self.reduction = reduction
-        self._held = (TensorScorer(model, view_size=view_size),)  # in a tuple, where torch does not look for modules
+        self._held = (TensorScorer(model, view_size=view_size),)  # a tuple hides the module from torch
         self.add_state("total", torch.tensor(0.0), dist_reduce_fx="sum")
         self.add_state("count", torch.tensor(0), dist_reduce_fx="sum")
 
     def update(self, images: Tensor) -> None:
-        """Take pictures in: sRGB (N, 3, H, W) or (3, H, W) in 0…1. Raises SettingError as `TensorScorer` does."""
+        """Add images: sRGB (N, 3, H, W) or (3, H, W) in 0…1. Raises SettingError as `TensorScorer` does."""
         scores = self._held[0](images).to(self.total.device)
         self.total = self.total + scores.sum()
         self.count = self.count + scores.numel()
 
     def compute(self) -> Tensor:
-        """The mean or sum () of the scores of all pictures taken in."""
+        """The mean or sum () of the scores of all images added."""
         return self.total / self.count if self.reduction == "mean" else self.total
 
     def _apply(self, fn: Callable[[Tensor], Tensor], *arguments: Any, **settings: Any) -> Self:

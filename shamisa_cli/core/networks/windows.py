@@ -1,4 +1,4 @@
-"""Two pictures of any size → signed maps and a score; large ones in windows that overlap, so that no seam shows."""
+"""Comparison of two images of any size; large ones in overlapping windows, so that maps have no seams."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from shamisa_cli.core.relational.records import MAPS, STRIDE
 Pixels = npt.NDArray[np.uint8]
 
 WINDOW_PIXELS = 1_500_000
-"""The most the networks see at once: about a gigabyte of feature maps. What is smaller is never cut."""
+"""Largest number of pixels compared at once: about a gigabyte of feature maps. Smaller images are never divided."""
 
 
 COUNTED_PIXELS = 1_000_000
-"""The most whose levels are counted at once."""
+"""Largest number of pixels whose levels are counted at once."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """Part of one side, in pixels: `start` to `stop` are asked for, `first` to `last` are looked at."""
+    """Part of one side, in pixels: the result for `start` to `stop` is computed from `first` to `last`."""
 
     start: int
     stop: int
@@ -40,8 +40,8 @@ class Span:
 def relate(model: RelationalModel, a: Pixels, b: Pixels) -> PairResult:
     """Compare two pictures, sRGB (H, W, 3) of one size.
 
-    Sides that are no multiples of 16 are continued by mirroring; what the networks say of that is left out.
-    Swapping a and b flips every sign exactly.
+    Sides that are not multiples of 16 are extended by mirroring, and the result is cropped. Swapping a and b flips
+    every sign exactly.
 
     Args:
         model: in evaluation mode, on any device.
@@ -63,19 +63,19 @@ def relate(model: RelationalModel, a: Pixels, b: Pixels) -> PairResult:
             for there, here in zip(place.tensors, part.tensors, strict=True):
                 there.copy_(here)
         inside = whole.part(slice(math.ceil(height / STRIDE)), slice(math.ceil(width / STRIDE)))
-        score = float(model.scoring(inside, combs)[0]) + 0.0  # no zero has a sign
+        score = float(model.scoring(inside, combs)[0]) + 0.0  # removes the sign of zeros
     return PairResult(inside.maps[0].cpu().numpy(), score)
 
 
 def _level_counts(pixels: Pixels, device: torch.device) -> Tensor:
-    """Of a whole picture, some rows at a time."""
+    """Histograms of a whole image, computed some rows at a time."""
     rows = max(1, COUNTED_PIXELS // pixels.shape[1])
     parts = (pixels[start : start + rows] for start in range(0, len(pixels), rows))
     return sum((level_counts(_tensor(part, device)) for part in parts), start=torch.zeros((), device=device))
 
 
 def _windows(height: int, width: int, most: int, halo: int) -> Iterator[tuple[Span, Span]]:
-    """The cheapest grid of overlapping windows of at most so many pixels, row by row."""
+    """The cheapest grid of overlapping windows within the limit of pixels, row by row."""
     grids = (_grid(height, width, rows, most, halo) for rows in range(1, 1 + math.ceil(height / MULTIPLE)))
     rows, columns = min((grid for grid in grids if grid is not None), key=lambda grid: _seen(grid[0]) * _seen(grid[1]))
     for y in rows:
@@ -84,7 +84,7 @@ def _windows(height: int, width: int, most: int, halo: int) -> Iterator[tuple[Sp
 
 
 def _grid(height: int, width: int, count: int, most: int, halo: int) -> tuple[list[Span], list[Span]] | None:
-    """`count` rows, and as few columns as their height allows; None where not even narrow ones would do."""
+    """Grid of `count` rows and as few columns as the limit allows; None if even the narrowest are too large."""
     rows = _spans(height, count, halo)
     room = most // max(span.last - span.first for span in rows)
     if room >= width:
@@ -98,14 +98,14 @@ def _seen(spans: list[Span]) -> int:
 
 
 def _spans(side: int, count: int, halo: int) -> list[Span]:
-    """A side in at most `count` equal parts, each with its surroundings as far as the picture goes."""
+    """Divide a side into at most `count` equal parts, each with its surroundings within the image."""
     part = math.ceil(side / count / MULTIPLE) * MULTIPLE
     ends = [(start, min(side, start + part)) for start in range(0, side, part)]
     return [Span(start, stop, max(0, start - halo), min(side, stop + halo)) for start, stop in ends]
 
 
 def _mirrored(pixels: Pixels) -> Pixels:
-    """The picture continued to the right and downwards to sides that are multiples of `MULTIPLE`."""
+    """Extend the image to the right and downwards by mirroring, to sides that are multiples of `MULTIPLE`."""
     missing = [(0, -side % MULTIPLE) for side in pixels.shape[:2]]
     return np.pad(pixels, [*missing, (0, 0)], mode="symmetric") if any(map(any, missing)) else pixels
 

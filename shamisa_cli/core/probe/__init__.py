@@ -1,1 +1,1 @@
-"""Linear probes: from features to human scores, and how well they agree."""
+"""Linear probes from features to human scores, and measures of their agreement."""

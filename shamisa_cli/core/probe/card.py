@@ -1,4 +1,4 @@
-"""The card of a fitted probe: what it was fitted on, how well it predicts, and a picture of that."""
+"""The card of a fitted probe: its data, its agreement with human scores, and a scatter plot."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _DENSITY_BINS = 48
 
 @dataclass(frozen=True)
 class CardDetails:
-    """What a card tells beside the results.
+    """Details of a probe's fit that its card states beside the results.
 
     Attributes:
-        data_name: what the pictures are called.
-        count: pictures fitted on.
-        model_name: the encoder's model.
-        command: the line that fitted the probe, to be typed again.
-        logistic: PLCC and RMSE were taken after the logistic mapping.
-        grouped: splits were disjoint by group.
-        ordinal_photos: photographs whose degraded versions were fitted on too.
-        ordinal_weight: how much those weigh beside the scores.
-        coverage: how the probe's interval did on held-out pictures.
-        crops: how many crops of each picture were rows of the fit (the paper's protocol); None: pictures were.
+        data_name: name of the data set.
+        count: number of images fitted on.
+        model_name: model whose encoder was read.
+        command: command line that fitted the probe, to repeat it.
+        logistic: whether PLCC and RMSE were computed after the logistic mapping.
+        grouped: whether splits were disjoint by group.
+        ordinal_photos: number of photographs whose degraded versions were fitted on too.
+        ordinal_weight: weight of the ordinal pairs relative to the human scores.
+        coverage: coverage of the probe's interval on held-out images; None without an interval.
+        crops: crops per image, each a row of the fit (the paper's protocol); None if each image was a row.
     """
 
     data_name: str
@@ -132,7 +132,7 @@ def _interval_row(probe: Probe, coverage: Coverage | None) -> str:
 
 
 def save_scatter(target: Path, result: ProtocolResult, mos: Vector, *, data_name: str) -> None:
-    """Write a PNG of held-out predictions over human scores, each point coloured by how crowded its place is."""
+    """Write a PNG scatter plot of held-out predictions over human scores, coloured by local density."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -181,7 +181,7 @@ def _scatter_title(result: ProtocolResult, data_name: str) -> str:
 
 
 def _density(x: Vector, y: Vector) -> Vector:
-    """How crowded the place of each point is: a smoothed histogram, read between its bins."""
+    """Local density at each point: a smoothed histogram, interpolated between its bins."""
     from scipy.ndimage import gaussian_filter, map_coordinates
 
     counts, x_edges, y_edges = np.histogram2d(x, y, bins=_DENSITY_BINS)
@@ -194,17 +194,17 @@ def _density(x: Vector, y: Vector) -> Vector:
 
 
 def _inline(text: str) -> str:
-    """Text that cannot break out of its line or table cell."""
+    """Escape text so that it stays within its line or table cell."""
     return "".join(f"\\{sign}" if sign in "\\`*_[]<>|#" else sign for sign in " ".join(text.split()))
 
 
 def _literal(text: str) -> str:
-    """Text whose dollar signs matplotlib does not take for formulas."""
+    """Escape dollar signs, which matplotlib would read as formulas."""
     return text.replace("$", r"\$")
 
 
 def code_block(text: str) -> str:
-    """A command as Markdown, whatever is in it."""
+    """Format a command as a Markdown code block, fenced safely."""
     fence = "```"
     while fence in text:
         fence += "`"

@@ -1,4 +1,4 @@
-"""Cross-dataset tables: a regressor fitted on one data set, judged on others whole; and both protocols by one name."""
+"""Cross-dataset tables: probes fitted on one data set and tested on others; and protocols by name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ProtocolName = Literal["default", "paper"]
 PROTOCOLS: tuple[ProtocolName, ...] = get_args(ProtocolName)
 
 SPACING: dict[ProtocolName, Spacing] = {"default": "even", "paper": "linear"}
-"""What each protocol fits: positions by rank, or the human scores themselves."""
+"""Targets of each protocol: positions by rank, or the human scores themselves."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class DataSet:
         rows: (n, R, D), features of the R crops of each picture; R is 1 where whole pictures are read.
         mos: (n,) human scores.
         groups: (n,) names of rows that stay together in a split, or None.
-        subsets: (n,) names of parts to report by themselves, or None.
+        subsets: (n,) names of subsets to report separately, or None.
         lower_is_better: the scores count impairment (DMOS).
     """
 
@@ -51,7 +51,7 @@ class DataSet:
 
 @dataclass(frozen=True)
 class CrossResult:
-    """Agreement on one data set of a regressor fitted on another; on the same one, the median over random splits.
+    """Agreement on one data set of a probe fitted on another; on the same one, the median over random splits.
 
     Attributes:
         agreement: `count` is that of all pictures of the data set tested on.
@@ -63,7 +63,7 @@ class CrossResult:
 
     @property
     def within(self) -> bool:
-        """Whether both are one data set."""
+        """Whether the probe was fitted and tested on the same data set."""
         return self.fitted_on == self.tested_on
 
 
@@ -73,7 +73,7 @@ class CrossTable:
 
     Attributes:
         names: of the data sets, in the order given.
-        alphas: the penalty that was chosen on each.
+        alphas: the penalty chosen on each.
         results: by the data set fitted on, then by the one tested on.
     """
 
@@ -82,12 +82,12 @@ class CrossTable:
     results: tuple[CrossResult, ...]
 
     def row(self, fitted_on: str) -> tuple[CrossResult, ...]:
-        """The results of the regressor that was fitted on one data set, in the order of `names`."""
+        """The results of the probe fitted on one data set, in the order of `names`."""
         return tuple(result for result in self.results if result.fitted_on == fitted_on)
 
 
 def usual_scale(protocol: ProtocolName, data: DataSet) -> ScaleOf:
-    """What makes the protocol's scale for parts of a data set, its ends at the lowest and highest of all scores."""
+    """Factory of the protocol's scale for parts of a data set; its ends are the extremes of all scores in the set."""
     low, high = float(data.mos.min()), float(data.mos.max())
     worst, best = (high, low) if data.lower_is_better else (low, high)
     return partial(mos_scale, SPACING[protocol], worst=worst, best=best)
@@ -139,16 +139,16 @@ def cross_table(
     logistic: bool = True,
     advance: Callable[[int], None] = lambda _splits: None,
 ) -> CrossTable:
-    """Fit on each data set whole, with the penalty its own splits chose, and test on every other whole.
+    """Fit on each whole data set, with the penalty chosen on its own splits, and test on every other whole one.
 
-    Correlations are positive where regressor and people agree, whichever way the two human scales run.
+    Correlations are positive where probe and people agree, whichever way the two human scales run.
 
     Args:
-        protocol: by which penalties are chosen, regressors fitted and pictures judged.
+        protocol: protocol for choosing penalties, fitting probes and predicting images.
         sets: at least one; features of one encoder, names that differ.
         splits, seed: of each data set's own splits.
         logistic: PLCC and RMSE after a 4-parameter logistic, since scales differ between data sets.
-        advance: told 1 after each split of each data set.
+        advance: called with 1 after each split of each data set.
 
     Raises SettingError as `random_splits` does.
     """

@@ -1,4 +1,4 @@
-"""What is wrong with a picture: linear probes of the engine's own record, one for each way of degrading (ours)."""
+"""Defect probes: linear regression of the engine's severities, one for each kind of degradation (ours)."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from shamisa_cli.core.groups import GROUPS, MAX_SEVERITY, Group
 from shamisa_cli.core.probe.ridge import Features, Matrix, Vector
 
 FOLDS = 5
-"""Parts of the photographs that accuracies are measured in, each left out of the fit once."""
+"""Number of folds of photographs by which accuracies are measured."""
 
 MOST_OPERATORS = 3
-"""A version has been through 1 to this many operators of different groups."""
+"""Largest number of operators, of different groups, that degrade a version."""
 
 
 @dataclass(frozen=True)
 class DefectAccuracy:
-    """How well the severity of one group is read on photographs left out of the fit.
+    """Accuracy of the predicted severity of one group, on photographs left out of the fit.
 
     Attributes:
-        count: versions that had been through an operator of the group.
-        auc: probability that one of them reads higher than one without (ties count half).
-        auc_strong: the same for those with a severity of 2 or more.
-        srcc: rank correlation of read and applied severity over all versions, 0 where the group was left out.
-        mae: mean absolute error over all versions.
-        clean: the share of untouched photographs that read 0.5 or more.
+        count: number of versions degraded by an operator of the group.
+        auc: 0…1, probability that such a version is predicted higher than one without (ties count half).
+        auc_strong: the same for severities of 2 or more.
+        srcc: rank correlation, −1…1, of predicted and applied severity over all versions; the latter is 0 where
+            the group was not applied.
+        mae: mean absolute error of the severity over all versions.
+        clean: share, 0…1, of undistorted photographs with a predicted severity of 0.5 or more.
     """
 
     group: Group
@@ -44,14 +45,14 @@ class DefectAccuracy:
 class DefectProbe:
     """Several linear maps from features to severities, each for a kind of degradation.
 
-    The severity of a group is that of its strongest kind, less what pictures without it read.
+    The severity of a group is that of its strongest kind, less the usual prediction for images without it.
 
     Attributes:
         groups: (K,) the group that each kind belongs to.
         weights: (K, D) for standardised features.
         bias: (K,).
         feature_mean, feature_scale: (D,) of the pictures fitted on.
-        floor: (7,) what is subtracted, in the order of `GROUPS`; at least 0, below 4.
+        floor: (7,) subtracted severities, in the order of `GROUPS`; at least 0, below 4.
         encoder_fingerprint: names the encoder and preprocessing the features came from.
 
     Raises ModelError when the parts do not fit together or are not finite.
@@ -82,7 +83,7 @@ class DefectProbe:
         """(n, 7) severities 0…4, in the order of `GROUPS`, of features (n, D)."""
         if features.ndim != 2 or features.shape[1:] != self.feature_mean.shape:
             raise ModelError(f"The defect probe reads {len(self.feature_mean)} features, and got {features.shape}.")
-        # Row by row, with NumPy's own sum: a result must not depend on which pictures stand beside it.
+        # Row by row, with NumPy's own sum: a result must not depend on the other images of a batch.
         rows = [
             self.bias + np.sum((row - self.feature_mean) / self.feature_scale * self.weights, axis=1)
             for row in features
@@ -97,5 +98,5 @@ def strongest(estimates: Matrix, groups: Sequence[Group]) -> Matrix:
 
 
 def above_floor(readings: Matrix, floor: Vector) -> Matrix:
-    """Severities 0…4 of readings (n, 7): the floor and what is below becomes 0, and 4 stays 4."""
+    """Severities 0…4 from predictions (n, 7): values up to the floor become 0, and 4 stays 4."""
     return np.clip((readings - floor) * MAX_SEVERITY / (MAX_SEVERITY - floor), 0, MAX_SEVERITY)

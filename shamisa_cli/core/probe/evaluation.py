@@ -1,4 +1,4 @@
-"""A model as it is, held against human scores: agreement with bootstrap intervals, overall and by subset."""
+"""Agreement of a model with human scores, with bootstrap intervals, overall and by subset."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def evaluate_predictions(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> tuple[Evaluation, ...]:
-    """Judge predictions (n,), higher for higher `mos` (n,), on all pictures and then by subset, sorted by name.
+    """Evaluate predictions (n,), higher for higher `mos` (n,), on all images and then by subset, sorted by name.
 
     With `logistic`, PLCC and RMSE are taken after one `logistic_mapping` fitted on all pictures, since a
     model's scale is rarely that of the table. Raises ValueError if lengths differ or a value is not finite.

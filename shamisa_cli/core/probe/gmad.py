@@ -1,12 +1,12 @@
-"""Group maximum differentiation: the pictures by which two models are most unlike, found without human scores.
+"""Group maximum differentiation (gMAD): image pairs on which two models disagree most, found without human scores.
 
-One model defends: the pictures that it calls equally good. The other attacks: of those, the two that it tells apart
-most. Whoever looks at such a pair sees at once which of the two is wrong (Ma, Wu, Wang, Duanmu, Yong, Li, Zhang,
+Among images that one model, the defender, scores equally, the other, the attacker, picks the two whose scores differ
+most. Looking at such a pair shows which of the two models is wrong (Ma, Wu, Wang, Duanmu, Yong, Li, Zhang,
 "Group MAD competition: a new methodology to compare objective image quality models", CVPR 2016).
 
-Models have scales of their own, so all of it is done on places in an order: 0 is the worst of the pictures, 1 the
-best. Places do not depend on how either model spaces its scores; standardised scores would, and a few pictures far
-out would decide what counts as equal.
+Models have different scales, so scores are replaced by normalised ranks, called places: 0 is the worst image, 1 the
+best. Places do not depend on how a model spaces its scores; standardised scores would, and a few outliers
+would decide which scores count as equal.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ Vector = NDArray[np.float64]
 Contestant = Literal["a", "b"]
 
 LEVELS = 3
-"""Low, middle and high."""
+"""Default number of levels: low, middle and high."""
 TOLERANCE = 0.01
-"""Share of the pictures that may lie between two that the defender calls equal; neighbours always are."""
+"""Largest difference of places that counts as equal for the defender; neighbours always count as equal."""
 _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
 class GmadPair:
-    """Two pictures that the defender calls equal and the attacker does not.
+    """Two images that the defender scores equally and the attacker does not.
 
     Attributes:
-        defender: the model that calls them equal; the other one attacks.
-        level: of their quality as the defender sees it, from 0, the lowest.
-        better, worse: row numbers, as the attacker sees them.
-        gap: how many places apart the attacker has them, above 0 and at most 1 (all the pictures).
+        defender: the model that scores them equally; the other one attacks.
+        level: level of quality according to the defender, from 0, the lowest.
+        better, worse: row numbers, in the attacker's order.
+        gap: difference of their places in the attacker's order, above 0 and at most 1.
     """
 
     defender: Contestant
@@ -48,31 +48,31 @@ class GmadPair:
 
     @property
     def attacker(self) -> Contestant:
-        """The model that tells them apart."""
+        """The model that scores them differently."""
         return "b" if self.defender == "a" else "a"
 
 
 def places(scores: Vector) -> Vector:
-    """Scores (n,), higher better, as places in their order: 0 the lowest, 1 the highest; equal scores share one."""
+    """Normalised ranks of scores (n,), higher better: 0 the lowest, 1 the highest; equal scores share a place."""
     from scipy.stats import rankdata
 
     return np.asarray((rankdata(scores) - 1) / max(1, len(scores) - 1), dtype=np.float64)
 
 
 def gmad_pairs(a: Vector, b: Vector, *, levels: int = LEVELS, tolerance: float = TOLERANCE) -> tuple[GmadPair, ...]:
-    """The pair of each level with each model as the defender, a first, each from the highest level down.
+    """Find one pair per level with each model as the defender, a first, each from the highest level down.
 
     Args:
         a, b: scores (n,) of the same pictures by two models, higher better, each on its own scale.
-        levels: into so many equal parts the defender's order is cut; both pictures of a pair are of one part.
-        tolerance: how many places apart, as a share of all, the defender may have what counts as equal.
+        levels: number of equal parts of the defender's order; both images of a pair are in the same part.
+        tolerance: largest difference of places, 0…1, that counts as equal for the defender.
 
     Returns:
-        At most 2 · `levels` pairs; none for a level in which the attacker calls all equals of the defender equal too.
-        Of several pairs with the same gap, the one that the defender has closest together.
+        At most 2 · `levels` pairs; none for a level in which the attacker scores equally whatever the defender does.
+        Of several pairs with the same gap, the one that is closest for the defender.
 
     Raises:
-        SettingError: fewer than two pictures a level, or fewer than one level.
+        SettingError: fewer than two images per level, or fewer than one level.
         ValueError: scores that differ in number or are not finite.
     """
     if a.ndim != 1 or a.shape != b.shape or not (np.isfinite(a).all() and np.isfinite(b).all()):
@@ -96,7 +96,7 @@ def _pairs(defending: Vector, attacking: Vector, defender: Contestant, levels: i
     place, attack = defending[rows], attacking[rows]
     level = np.minimum((place * levels + _ROUNDING).astype(np.int64), levels - 1)
     best: dict[int, GmadPair] = {}
-    # Pairs that are so many pictures apart in the defender's order, all at once; nearer ones come first and stay.
+    # All pairs at one distance in the defender's order at a time; nearer ones come first and win ties.
     for apart in range(1, len(rows)):
         equal = (place[apart:] - place[:-apart] <= reach) & (level[apart:] == level[:-apart])
         if not equal.any():

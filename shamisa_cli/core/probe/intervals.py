@@ -1,8 +1,8 @@
 """Prediction intervals by split conformal prediction: how far held-out human scores lie from their predictions.
 
-Residuals are divided by how large they usually are at such a prediction, since people agree on very good and very
-bad pictures more than on those between (normalised residuals: Lei et al., JASA 2018, section 5.2). The two tails have
-quantiles of their own.
+Residuals are divided by their usual size at that prediction, since people agree more on very good and very bad
+images than on those between (normalised residuals: Lei et al., JASA 2018, section 5.2). The two tails have
+separate quantiles.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from shamisa_cli.core.probe.metrics import Vector
 LEVEL = 0.9
 KNOTS = 6
 ROWS_PER_KNOT = 50
-"""The spread is measured in up to six equally filled ranges of predictions, of at least so many rows each."""
+"""The spread is measured in up to six equally filled ranges of predictions, with at least this many rows each."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """How far from a prediction the human score may lie.
+    """Prediction interval of human scores around a predicted position.
 
     Attributes:
-        level: the share of human scores that should fall inside, between 0 and 1.
+        level: share of human scores that should fall inside, between 0 and 1.
         at: (k,) predicted positions, rising.
-        spread: (k,) the usual distance there, above 0; linear between, constant beyond.
-        below, above: how many times the spread the interval reaches down and up.
+        spread: (k,) usual size of residuals there, above 0; interpolated linearly, constant beyond.
+        below, above: extent of the interval down and up, as a multiple of the spread.
 
-    Raises ModelError when these do not go together.
+    Raises ModelError when these are inconsistent.
     """
 
     level: float
@@ -59,7 +59,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Coverage:
-    """How the interval did on pictures it was not calibrated on.
+    """Coverage of the interval on images it was not calibrated on.
 
     Attributes:
         share: of human scores inside, mean over the splits.
@@ -74,9 +74,9 @@ class Coverage:
 
 
 def calibrate(prediction: Vector, truth: Vector, level: float = LEVEL) -> Interval | None:
-    """The interval for held-out predictions (n,) and the truth (n,), both positions; None when n is too small.
+    """Calibrate an interval on held-out predictions (n,) and the truth (n,), both positions; None if n is too small.
 
-    Of n residuals the ⌈(n+1)(1+level)/2⌉-th smallest, and likewise from the other end, are the tails.
+    The tails are the ⌈(n+1)(1+level)/2⌉-th smallest of the n residuals, and likewise from the other end.
     """
     residuals = truth - prediction
     rank = math.ceil((len(residuals) + 1) * (1 + level) / 2)

@@ -1,4 +1,4 @@
-"""How well predictions agree with human scores: the four usual figures, a logistic mapping, intervals."""
+"""Measures of agreement of predictions with human scores: correlations, RMSE, logistic mapping, intervals."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Vector = NDArray[np.float64]
 CONFIDENCE = 0.95
 RESAMPLES = 1000
 _ROUNDING = 1e-12
-"""A spread below this share of the largest value is rounding, and the vector counts as constant."""
+"""A spread below this share of the largest value is rounding error; the vector then counts as constant."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def srcc(prediction: Vector, mos: Vector) -> float:
     """Spearman's rank correlation of two vectors of shape (n,), −1…1; nan where undefined."""
     from scipy.stats import rankdata
 
-    # What spearmanr does, without the significance test that takes most of its time in a bootstrap.
+    # As spearmanr, without the significance test that takes most of its time in a bootstrap.
     return _correlation(lambda x, y: np.corrcoef(rankdata(x), rankdata(y))[0, 1], prediction, mos)
 
 
@@ -93,7 +93,7 @@ def agreement(prediction: Vector, mos: Vector, mapped: Vector | None = None) -> 
 
 
 def logistic_mapping(prediction: Vector, mos: Vector) -> Vector:
-    """Predictions brought to the scale of the human scores by the VQEG's 4-parameter logistic.
+    """Map predictions to the scale of the human scores by the VQEG's 4-parameter logistic.
 
     f(x) = b2 + (b1 − b2) / (1 + exp(−(x − b3) / |b4|)), fitted by least squares (VQEG, "Final report on
     the validation of objective models of video quality assessment", phase I, 2000), as is usual before
@@ -124,11 +124,11 @@ def bootstrap_intervals(
     confidence: float = CONFIDENCE,
     seed: int = 0,
 ) -> AgreementIntervals:
-    """Percentile bootstrap over pictures: how far the figures would move with other pictures of the kind.
+    """Percentile bootstrap over images: intervals of the figures for other samples of images.
 
     Args:
         prediction, mos, mapped: vectors of shape (n,), as `agreement` takes them; a mapping is not fitted anew.
-        resamples: how many samples of n pictures are drawn, with replacement.
+        resamples: number of samples of n images that are drawn, with replacement.
         confidence: share of the resamples inside the interval, 0…1.
         seed: the same seed gives the same intervals.
     Returns: nan for a figure that is undefined in half of the resamples or more.
@@ -153,7 +153,7 @@ def _percentile_interval(values: Vector, confidence: float) -> tuple[float, floa
 
 
 def _logistic_fit(standard: Vector, mos: Vector) -> Vector:
-    """The curve's values (n,) at standardised predictions, as far as the search came."""
+    """The curve's values (n,) at standardised predictions, at the best parameters that were found."""
     from scipy.optimize import least_squares
     from scipy.special import expit
 

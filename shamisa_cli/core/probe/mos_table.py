@@ -19,7 +19,7 @@ from shamisa_cli.core.errors import MosTableError, SettingError
 MAX_BYTES = 100_000_000
 MIN_ROWS = 10
 _LARGEST_SCORE = 1e12
-"""No rating scale reaches this; squares of larger numbers would soon overflow."""
+"""Largest human score; no rating scale reaches it, and squares of larger numbers could overflow."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class MosTable:
         paths: (n,) pictures; relative names in the file are relative to the file's folder. They need not exist.
         mos: (n,) finite scores, not all equal.
         groups: (n,) names of rows that must stay together in a split, or None.
-        subsets: (n,) names of parts to report by themselves, or None.
+        subsets: (n,) names of subsets to report separately, or None.
         references: (n,) the undistorted picture of each, or None.
         file: where the table was read; None for one that was made in memory.
     """
@@ -44,19 +44,19 @@ class MosTable:
 
     @property
     def name(self) -> str:
-        """What cards and notes call the table."""
+        """The name of the table in cards and notes."""
         return "a table" if self.file is None else self.file.name
 
     @property
     def folder(self) -> Path:
-        """What relative names of pictures are relative to."""
+        """The folder that relative names of images start from."""
         return Path() if self.file is None else self.file.parent
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def take(self, rows: Sequence[int] | NDArray[np.int64]) -> MosTable:
-        """The table of the given rows alone."""
+        """A table of the given rows."""
         return MosTable(
             tuple(self.paths[row] for row in rows),
             self.mos[np.asarray(rows, dtype=np.int64)],
@@ -131,9 +131,9 @@ def read_mos_table(
 
 
 def read_column(path: Path, column: str, *, image_column: str = "image") -> dict[Path, str]:
-    """One column of a table such as `read_mos_table` takes, as text by picture; empty where a cell is.
+    """Read one column of such a table as text by image; empty cells give empty texts.
 
-    Raises MosTableError, naming file, line and column, as `read_mos_table` does for what is not about scores.
+    Raises MosTableError, naming file, line and column, as `read_mos_table` does, except about scores.
     """
     rows = _rows(path, _text(path))
     line, header = next(rows, (1, []))
@@ -148,7 +148,7 @@ def read_column(path: Path, column: str, *, image_column: str = "image") -> dict
 
 
 def too_few_images(readable: int, count: int, needed: int = MIN_ROWS, *, in_table: bool = True) -> str:
-    """A sentence that says so, of the pictures of a table or of those that were named one by one."""
+    """Error message for too few images, in a table or named one by one."""
     said = f"{readable} of the {count} pictures could be read, and at least {needed} are needed. "
     return said + ("Check the names in the table: they are relative to its folder." if in_table else "Name more.")
 
@@ -173,7 +173,7 @@ def _text(path: Path) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        # With a byte order mark the codec counts from behind it.
+        # With a byte order mark the codec counts from after it.
         read = data[len(data) - len(error.object) :][: error.start]
         line, column = read.count(b"\n") + 1, len(read) - (read.rfind(b"\n") + 1) + 1
         raise MosTableError(
@@ -248,10 +248,10 @@ def match_rows(wanted: Sequence[Path], known: Sequence[str], folders: Sequence[P
     """For each wanted picture, (n,), the number of its row among the known paths.
 
     Args:
-        wanted: pictures, as they can be opened from here.
-        known: paths as they were typed when the features were made.
-        folders: where that may have been, in order of preference: relative paths are tried against each.
-    Raises SettingError when no folder gives a row for every picture; the text names the first one missing.
+        wanted: paths of images, relative to the current folder or absolute.
+        known: paths as they were given when the features were computed.
+        folders: candidates for the current folder of that time, in order of preference.
+    Raises SettingError if no folder yields a row for every image; the text names the first one missing.
     """
     targets = [_canonical(path) for path in wanted]
     tables = [{_canonical(folder / path): row for row, path in enumerate(known)} for folder in folders]
@@ -267,5 +267,5 @@ def match_rows(wanted: Sequence[Path], known: Sequence[str], folders: Sequence[P
 
 
 def _canonical(path: Path) -> str:
-    # Stored paths are valid Unicode: other bytes are written as escapes there, and so they must be here.
+    # Stored paths are valid Unicode with escapes for other bytes, so convert these likewise.
     return os.path.realpath(path).encode("utf-8", "backslashreplace").decode()

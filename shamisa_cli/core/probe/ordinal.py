@@ -1,4 +1,4 @@
-"""Facts about quality that need no raters: of one photograph, the version that was degraded more looks worse (ours)."""
+"""Ordinal pairs, which need no raters: of one photograph, the version that was degraded more looks worse (ours)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 MARGIN = 0.04
-"""How much worse a version must score for each unit of severity more, as a share of the range of those fitted."""
+"""Margin by which a version must score worse per unit of severity, as a share of the range of fitted scores."""
 
 MAX_ROUNDS = 30
 
@@ -26,9 +26,9 @@ class OrdinalPairs:
     """m pairs of versions of one photograph under one operator of the engine.
 
     Attributes:
-        milder, stronger: (m, D) features of the version that was degraded less, perhaps not at all, and more.
-        gap: (m,) how many units of severity (0…4) lie between the two, ≥ 0.
-        photo: (m,) which photograph the pair shows.
+        milder, stronger: (m, D) features of the version that was degraded less (or not at all), and more.
+        gap: (m,) difference of their severities (0…4), ≥ 0.
+        photo: (m,) index of the photograph.
     """
 
     milder: Features
@@ -40,12 +40,12 @@ class OrdinalPairs:
         return len(self.gap)
 
     def part(self, photos: Collection[int], *, inside: bool) -> OrdinalPairs:
-        """The pairs that show one of `photos`, or those that do not."""
+        """The pairs of the given `photos`, or all others."""
         chosen = np.isin(self.photo, list(photos)) == inside
         return OrdinalPairs(self.milder[chosen], self.stronger[chosen], self.gap[chosen], self.photo[chosen])
 
     def accuracy(self, predict: Callable[[Features], Vector]) -> float:
-        """The share of pairs, 0…1, that predictions, higher better, put in the right order; nan without pairs."""
+        """Share of pairs, 0…1, that are in the right order by predictions (higher is better); nan without pairs."""
         if not len(self):
             return float("nan")
         better, worse = predict(self.milder), predict(self.stronger)
@@ -54,10 +54,10 @@ class OrdinalPairs:
 
 @dataclass(frozen=True)
 class OrdinalSettings:
-    """How much the facts weigh beside the scores.
+    """Weight and margin of the ordinal pairs.
 
     Attributes:
-        weight: the facts together weigh this many times as much as the human scores together, ≥ 0.
+        weight: total weight of the pairs relative to that of the human scores, ≥ 0.
         margin: see `MARGIN`.
     """
 
@@ -70,8 +70,8 @@ def fit_ordinal(
 ) -> Ridge:
     """Minimise Σ(y − b − w·x)² + λ·Σ max(0, margin·gap − w·(x_milder − x_stronger))² + α·‖w‖².
 
-    x are standardised by the pictures with scores; λ = weight · n / m. The squared hinge asks only for facts
-    that do not hold yet; its minimum is found by Newton steps over the set of those (finite, as for L2 support
+    x are standardised by the images with scores; λ = weight · n / m. The squared hinge penalises only pairs that
+    violate the margin; its minimum is found by Newton steps over the set of those (finite, as for L2 support
     vector machines: Keerthi and DeCoste, JMLR 2005), each a linear system in the dual.
 
     Args:
@@ -91,7 +91,7 @@ def fit_ordinal(
 
 
 def _active_set(gram: Matrix, targets: Vector, scores: int, alpha: float) -> Vector:
-    """Dual coefficients, 0 for facts that hold; the first `scores` rows always count."""
+    """Dual coefficients, 0 for pairs that satisfy the margin; the first `scores` rows are always active."""
     from scipy.linalg import cho_factor, cho_solve
 
     active = np.ones(len(targets), dtype=bool)

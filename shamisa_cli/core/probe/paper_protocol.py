@@ -1,4 +1,4 @@
-"""The paper's test protocol: every crop of a picture is a row to fit, and a picture is judged by the mean of its crops.
+"""The paper's test protocol: every crop is a row to fit, and an image is predicted by the mean over its crops.
 
 SHAMISA (arXiv 2603.13669), section on evaluation: a linear regressor on a frozen encoder, one penalty for the data set,
 medians over random splits. `core.probe.protocol` is the project's own protocol.
@@ -31,15 +31,15 @@ Rows = Features
 """(n, R, D): the features of the R crops of each of n pictures."""
 
 ALPHAS = np.logspace(-3, 3, 61)
-"""Penalties tried on features as they are: ten to a decade."""
+"""Candidate penalties for features that are not standardised: ten per decade."""
 
 
 def require_paper_reading(config: EncoderConfig, name: str) -> None:
-    """Raise ModelError, saying how to make one, unless an encoder reads pictures as the paper's protocol does.
+    """Raise ModelError, with instructions, unless an encoder has the features of the paper's protocol.
 
     Args:
         config: of the encoder.
-        name: what leads to its model.
+        name: name or path of its model.
     """
     if config.features != PAPER_FEATURES or config.preprocessing.view_size is not None:
         raise ModelError(
@@ -69,13 +69,13 @@ def run_paper_protocol(
     Args:
         rows: (n, R, D), the crops of each picture.
         mos: (n,) human scores.
-        scale_of: makes the scale whose positions are fitted from the scores of the part fitted on; the paper's is
+        scale_of: makes, from the scores of the part fitted on, the scale whose positions are fitted; the paper's is
             linear, and fits the scores themselves.
-        groups: (n,) names, the reference photographs of a synthetic set; none of them is in two parts of a split.
+        groups: (n,) names, the reference photographs of a synthetic set; each is in one part of a split only.
         subsets: (n,) names; the test part is also reported by subset.
-        splits, seed: as `random_splits` takes them.
-        logistic: PLCC and RMSE after a 4-parameter logistic; None: where groups are named.
-        advance: told 1 after each split.
+        splits, seed: as for `random_splits`.
+        logistic: whether PLCC and RMSE follow a 4-parameter logistic; None: if groups are named.
+        advance: called with 1 after each split.
     Raises SettingError as `random_splits` does.
     """
     tried = []
@@ -96,19 +96,19 @@ def run_paper_protocol(
 
 
 def fit_crops(rows: Rows, positions: Vector, alpha: float) -> Ridge:
-    """The regressor to keep: fitted on all crops (n, R, D), each with its picture's position (n,) on the scale."""
+    """Fit the final probe on all crops (n, R, D), each with its image's position (n,) on the scale."""
     return _crop_path(rows, positions).at(alpha)
 
 
 def predict_pictures(ridge: Ridge, rows: Rows) -> Vector:
-    """Positions (n,) of pictures: the mean of those of their crops (n, R, D)."""
+    """Predict positions (n,) of images: the mean over their crops (n, R, D)."""
     positions: Vector = ridge.predict(rows.reshape(-1, rows.shape[2])).reshape(rows.shape[:2]).mean(axis=1)
     return positions
 
 
 @dataclass(frozen=True)
 class _Tried:
-    """One split under every penalty: merits (A,) on its validation part and positions (m, A) of its test part."""
+    """One split under every penalty: merits (A,) on the validation part, positions (m, A) of the test part."""
 
     split: Split
     scale: MosScale
@@ -122,13 +122,13 @@ def _try_alphas(rows: Rows, mos: Vector, split: Split, scale: MosScale) -> _Trie
     truth = scale.position(mos[split.validation])
     merits = np.array([srcc(prediction, truth) for prediction in validation.T])
     if np.isnan(merits).all():
-        # No rank correlation is defined for a single picture: the error decides.
+        # The rank correlation of a single image is undefined: use the error.
         merits = np.array([-rmse(prediction, truth) for prediction in validation.T])
     return _Tried(split, scale, merits, _mean_predictions(path, rows[split.test]))
 
 
 def _best(merits: Matrix) -> int:
-    """The column of the penalty to take, from merits (splits, A)."""
+    """Column of the best penalty, from merits (splits, A)."""
     medians = np.median(np.where(np.isnan(merits), -np.inf, merits), axis=0)
     return int(np.flatnonzero(medians == medians.max())[-1])
 

@@ -33,7 +33,7 @@ TEST_SHARE = 0.2
 
 
 ScaleOf = Callable[[Vector], MosScale]
-"""From the human scores (n,) that are fitted on to their scale."""
+"""From the human scores (n,) of the part fitted on to a scale."""
 
 
 def plain_scale(mos: Vector) -> MosScale:
@@ -52,7 +52,7 @@ class Split:
 
 @dataclass(frozen=True)
 class SplitResult:
-    """What one split gave: the penalty chosen on its validation part and the agreement on its test part.
+    """Result of one split: the penalty chosen on its validation part, and the agreement on its test part.
 
     Attributes:
         rows: (m,) the test rows.
@@ -68,7 +68,7 @@ class SplitResult:
     position: Vector
     prediction: Vector
     pairs_in_order: float = float("nan")
-    """Share of ordinal facts, of photographs left out of the fit, that the predictions agree with."""
+    """Share, 0…1, of ordinal pairs of held-out photographs that are in the right order; nan without pairs."""
 
 
 @dataclass(frozen=True)
@@ -107,12 +107,12 @@ class ProtocolResult:
 
     @property
     def pairs_in_order(self) -> float:
-        """Median over the splits of `SplitResult.ordering`; nan where no ordinal facts were given."""
+        """Median over the splits of `SplitResult.pairs_in_order`; nan without ordinal pairs."""
         return float(np.median([split.pairs_in_order for split in self.splits]))
 
     @property
     def held_out(self) -> tuple[Indices, Vector]:
-        """Rows and their predictions by regressors that had not seen them; a row counts once for each split."""
+        """Held-out rows and their predictions; a row occurs once for each split that held it out."""
         rows = np.concatenate([split.rows for split in self.splits])
         return rows, np.concatenate([split.prediction for split in self.splits])
 
@@ -126,8 +126,8 @@ def random_splits(
 ) -> list[Split]:
     """Random 70/10/20 splits of `count` rows.
 
-    With groups (one name a row: the reference photograph of a synthetic set), shares are counted in groups
-    and no group is in two parts of a split. The same seed gives the same splits, whatever their number.
+    With groups (one name per row: the reference photograph of a synthetic set), shares are counted in groups
+    and every group is in one part of a split only. The same seed gives the same splits, whatever their number.
     Raises SettingError with fewer than one split, or fewer than three rows or groups to share out.
     """
     if splits < 1:
@@ -151,9 +151,9 @@ def random_splits(
 
 
 def choose_alpha(path: RidgePath, features: Features, mos: Vector) -> float:
-    """The penalty with the highest SRCC on validation features (n, D) and scores (n,); of equals, the largest.
+    """Choose the penalty with the highest SRCC on validation features (n, D) and scores (n,); of equals, the largest.
 
-    Where no rank correlation is defined (a single picture, equal scores), the smallest error decides.
+    Where the rank correlation is undefined (a single image, equal scores), choose by the smallest error.
     """
     alphas = candidate_alphas(features.shape[1])
     predictions = path.predictions(features, alphas).T
@@ -180,15 +180,15 @@ def run_protocol(
     """Fit on 70 % of the rows, choose the penalty on 10 %, report on 20 %, for each of several random splits.
 
     Args:
-        features: (n, D), one row a picture.
+        features: (n, D), one row per image.
         mos: (n,) human scores.
-        scale_of: makes the scale whose positions are fitted from the scores of the part fitted on.
+        scale_of: makes, from the scores of the part fitted on, the scale whose positions are fitted.
         groups: (n,) names; rows of one group stay together (see `random_splits`).
         subsets: (n,) names; the test part is also reported by subset.
         logistic: PLCC and RMSE after `logistic_mapping` of the test predictions, as is usual for synthetic sets.
-        pairs: fitted on together with the scores; a random fifth of the photographs is left out in each split.
-        ordinal: how much the facts weigh.
-        advance: told 1 after each split.
+        pairs: ordinal pairs to fit together with the scores; each split leaves out a random fifth of the photographs.
+        ordinal: weight and margin of the pairs.
+        advance: called with 1 after each split.
     Raises SettingError as `random_splits` does.
     """
 
@@ -215,7 +215,7 @@ def run_protocol(
 
 
 def _held_out_photos(pairs: OrdinalPairs, seed: Sequence[int]) -> list[int]:
-    """A random fifth of the photographs that the facts show, at least one."""
+    """A random fifth of the photographs of the ordinal pairs, at least one."""
     photos = np.unique(pairs.photo)
     count = max(1, round(TEST_SHARE * len(photos)))
     return [int(photo) for photo in np.random.default_rng(seed).permutation(photos)[:count]]
@@ -228,9 +228,9 @@ def fit_final(
     pairs: OrdinalPairs | None = None,
     ordinal: OrdinalSettings | None = None,
 ) -> Ridge:
-    """The regressor to keep: fitted on all rows and facts with the median of the penalties that the splits chose.
+    """Fit the final probe on all rows and pairs, with the median of the penalties that the splits chose.
 
-    `quality` (n,) is what it predicts, higher better: the positions of the human scores.
+    `quality` (n,) is the target, higher better: the positions of the human scores.
     """
     if pairs is None:
         return fit_ridge(features, quality, result.alpha)
@@ -252,7 +252,7 @@ def agreements(
 
 
 def difference_features(reference: Features, distorted: Features) -> Features:
-    """|h_ref − h_dist|, of shape (n, D) or (n, R, D) as both are: what the full-reference extension regresses on.
+    """Features |h_ref − h_dist| of the full-reference extension, of shape (n, D) or (n, R, D) as both inputs.
 
     Raises ValueError where shapes differ.
     """

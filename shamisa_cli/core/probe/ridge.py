@@ -1,4 +1,4 @@
-"""Ridge regression from features to human scores, cheap when a picture has more features than there are pictures."""
+"""Ridge regression from features to human scores, efficient with more features than images."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ Matrix = NDArray[np.float64]
 Features = NDArray[np.float32] | NDArray[np.float64]
 
 POINTS = 100.0
-"""A score's best value."""
+"""The best score."""
 
 ALPHAS_PER_FEATURE = np.logspace(-4, 4, 33)
-"""Penalties tried, as multiples of the feature length D: a standardised picture has squared norm D on average."""
+"""Candidate penalties, as multiples of the feature length D, the mean squared norm of standardised features."""
 
 LEAST_SPREAD = 0.5
-"""Channels that hardly ever fire hardly vary; divided by their own spread, the one picture that makes one fire would
-be thousands of deviations away from all others, and its score too."""
+"""Least scale of a feature, as a share of the median. Channels that are rarely active have a tiny spread; divided by
+it, a single image that activates one would be thousands of deviations away from all others, and its score too."""
 
 _ROUNDING = float(np.finfo(np.float32).eps)
-"""Features are float32: a spread below this share of their mean is rounding, and they count as constant."""
+"""Features are float32: a spread below this share of their mean is rounding error; they then count as constant."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Ridge:
 
 @dataclass(frozen=True)
 class Probe:
-    """A regressor that belongs to one encoder, and the scale of the human scores it was fitted on.
+    """A linear map for one encoder's features, with the scale of the human scores it was fitted to.
 
     It predicts positions, 0 (worst) to 1 (best), whichever way the human scale runs.
 
@@ -61,9 +61,9 @@ class Probe:
         weights, bias, feature_mean, feature_scale, alpha: as in `Ridge`, float64.
         scale: from positions, which the weights predict, to the human scores that were fitted.
         encoder_fingerprint: names the encoder and preprocessing the features came from.
-        interval: how far from a predicted position that of the human score may lie; None where that was not measured.
+        interval: prediction interval of human scores; None if it was not measured.
 
-    Raises ModelError when the parts do not fit together or are not finite.
+    Raises ModelError when the parts are inconsistent or not finite.
     """
 
     weights: Vector
@@ -114,11 +114,11 @@ class Probe:
         return _linear(features, self.weights, self.bias, self.feature_mean, self.feature_scale)
 
     def score(self, positions: Vector) -> Vector:
-        """Positions of any shape as people read them: times 100 and clipped to 0…100."""
+        """Scores of positions of any shape: times 100 and clipped to 0…100."""
         return np.clip(POINTS * np.asarray(positions, dtype=np.float64), 0, POINTS)
 
     def score_interval(self, position: float) -> tuple[float, float] | None:
-        """The lowest and highest score, 0…100, that people may give there; None without interval."""
+        """Lower and upper end, 0…100, of the prediction interval at these positions; None without an interval."""
         if self.interval is None:
             return None
         low, high = (float(end) for end in self.score(np.array(self.interval.around(np.array(position)))))
@@ -141,7 +141,7 @@ class RidgePath:
     eigenvalues: Vector
     projected: Vector
     rows: Matrix
-    """The standardised training features: in the dual form they carry its coefficients to weights."""
+    """The standardised training features, by which dual coefficients become weights."""
 
     @property
     def dual(self) -> bool:
@@ -149,7 +149,7 @@ class RidgePath:
         return len(self.feature_mean) >= len(self.rows)
 
     def towards(self, mos: Vector) -> RidgePath:
-        """The same features with other scores (n,), at the cost of a product: for several scores of one picture."""
+        """The path of the same features for other scores (n,), at the cost of one product."""
         bias = float(mos.mean())
         return replace(self, bias=bias, projected=self.vectors.T @ _right_side(self.rows, mos - bias))
 
@@ -225,8 +225,8 @@ def _right_side(rows: Matrix, scores: Vector) -> Vector:
 def _eigh(gram: Matrix) -> tuple[Vector, Matrix]:
     from threadpoolctl import threadpool_limits
 
-    # Several BLAS threads wait for each other at every step here: they gain little on an idle machine, and on
-    # a busy one the same 2,520 pictures took 45 s with two threads and 6 s with one.
+    # BLAS threads synchronise at every step here: they gain little on an idle machine, and on a busy one the
+    # same 2,520 images took 45 s with two threads and 6 s with one.
     with threadpool_limits(1, user_api="blas"):
         eigenvalues, vectors = np.linalg.eigh(gram)
     return eigenvalues, vectors
@@ -238,12 +238,12 @@ def fit_ridge(features: Features, mos: Vector, alpha: float) -> Ridge:
 
 
 def candidate_alphas(feature_length: int) -> Vector:
-    """The penalties to choose from, rising, for features of the given length."""
+    """Candidate penalties, rising, for features of the given length."""
     return ALPHAS_PER_FEATURE * feature_length
 
 
 def _linear(features: Features, weights: Vector, bias: float, mean: Vector, scale: Vector) -> Vector:
     if features.ndim != 2 or features.shape[1] != len(weights):
         raise ModelError(f"The probe reads {len(weights)} features a picture, and was given {features.shape}.")
-    # Row by row, with NumPy's own sum: a score must not depend on which pictures stand beside it.
+    # Row by row, with NumPy's own sum: a score must not depend on the other images of a batch.
     return np.array([bias + float(np.sum((row - mean) / scale * weights)) for row in features], dtype=np.float64)

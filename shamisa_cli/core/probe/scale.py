@@ -1,4 +1,4 @@
-"""Between a human scale and the even scale a linear regressor is fitted on."""
+"""Mapping between a human scale and the positions that a linear probe is fitted to."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ Spacing = Literal["even", "linear"]
 SPACINGS: tuple[Spacing, ...] = get_args(Spacing)
 
 BETA = (3.0, 3.0)
-"""The law of positions on an even scale."""
+"""Parameters of the Beta law of positions on an even scale."""
 
 KNOTS = 65
-"""How many points of an even scale are kept; between them it is linear."""
+"""Number of points of an even scale; it is linear between them."""
 
 
 @dataclass(frozen=True)
 class MosScale:
     """A monotone, piecewise linear path between positions and human scores.
 
-    A position runs from 0 (the worst) to 1 (the best), whichever way the human scale runs; 100 times it is what
-    a person reads. A linear regressor predicts positions, so that its score stays a sum over its features.
+    A position runs from 0 (the worst) to 1 (the best), whichever way the human scale runs; 100 times it is the
+    score. A linear probe predicts positions, so that its score is a sum over features.
 
     Attributes:
         positions: (K,) rising strictly, K ≥ 2; the first is 0 and the last 1.
         scores: (K,) the human scores there, rising strictly, or falling where lower is better.
 
-    Raises ModelError when that is not so.
+    Raises ModelError when these conditions are violated.
     """
 
     positions: Vector
@@ -61,7 +61,7 @@ class MosScale:
         return bool(self.scores[0] > self.scores[-1])
 
     def mos(self, positions: Vector) -> Vector:
-        """Human scores at positions of any shape; beyond the ends the scale goes on as steeply as its ends do."""
+        """Human scores at positions of any shape; beyond its ends the scale is extrapolated linearly."""
         return _interpolated(np.asarray(positions, dtype=np.float64), self.positions, self.scores)
 
     def position(self, mos: Vector) -> Vector:
@@ -76,11 +76,11 @@ def linear_scale(worst: float, best: float) -> MosScale:
 
 
 def even_scale(mos: Vector, worst: float, best: float) -> MosScale:
-    """Positions by rank, so that scores crowded into a part of their scale are told apart as well as others.
+    """Scale of positions by rank, which resolves scores equally well where they are dense.
 
-    Positions of `mos` follow a Beta(3, 3) law: the middle picture stands at 0.5 and the density falls to 0
-    towards both ends, between the uniform law of plain ranks, which spreads extreme pictures too little for
-    a linear regressor, and the normal law of normal scores, which has no ends (docs/training.md has figures).
+    Positions of `mos` follow a Beta(3, 3) law: the median image is at 0.5 and the density falls to 0 towards both
+    ends. This lies between the uniform law of plain ranks, which spreads extreme images too little for a linear
+    probe, and the normal law of normal scores, which has no ends (docs/training.md has figures).
 
     Args:
         mos: (n,) human scores.
@@ -103,12 +103,12 @@ def even_scale(mos: Vector, worst: float, best: float) -> MosScale:
 
 
 def mos_scale(spacing: Spacing, mos: Vector, worst: float, best: float) -> MosScale:
-    """The scale of that kind for human scores (n,) between two ends."""
+    """The scale of the given kind for human scores (n,) between two ends."""
     return even_scale(mos, worst, best) if spacing == "even" else linear_scale(worst, best)
 
 
 def _interpolated(x: Vector, knots: Vector, values: Vector) -> Vector:
-    """Piecewise linear through (knots, values), knots rising; the first and last slope hold beyond the ends."""
+    """Piecewise linear through (knots, values), knots rising, extrapolated with the first and last slope."""
     below = values[0] + (x - knots[0]) * (values[1] - values[0]) / (knots[1] - knots[0])
     above = values[-1] + (x - knots[-1]) * (values[-1] - values[-2]) / (knots[-1] - knots[-2])
     return np.where(x < knots[0], below, np.where(x > knots[-1], above, np.interp(x, knots, values)))

@@ -1,4 +1,4 @@
-"""benchmark.jsonl: how well the encoder at one step of a run agrees with people, a line a step."""
+"""benchmark.jsonl: agreement of the encoder with human scores, one line per step of a run."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class StepAgreement:
     """Agreement with people at one step of a run; a line of `RECORDS_FILE`.
 
     Attributes:
-        step: how many steps had been done.
-        benchmark: names the pictures, their human scores and everything else that decides the figures.
-        table: the table's name, for people.
-        pictures: how many were read.
+        step: number of steps done.
+        benchmark: key of the images, their human scores and everything else that determines the figures.
+        table: name of the table, for people.
+        pictures: number of images that were read.
         srcc, plcc: of the test part of each split, nan where undefined.
         subsets: SRCC of each split by subset, by name; empty where the table names none.
     """
@@ -72,9 +72,9 @@ class StepAgreement:
 
 
 def read_agreements(path: Path, benchmark: str | None = None) -> list[StepAgreement]:
-    """The lines of a file, or those of one benchmark, in their order.
+    """Read the lines of a file, or those of one benchmark, in order.
 
-    A line that was cut off is left out, and of several for one step the first counts.
+    A line that was cut off is left out; of several lines for one step the first is used.
     """
     found: dict[tuple[str, int], StepAgreement] = {}
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
@@ -88,7 +88,7 @@ def read_agreements(path: Path, benchmark: str | None = None) -> list[StepAgreem
 
 
 def append_agreement(path: Path, agreement: StepAgreement) -> None:
-    """Add a line and have it on the disk; behind a line that a kill cut off, on a line of its own."""
+    """Append a line and flush it to the disk; begins a new line if a killed program left one incomplete."""
     with path.open("ab+") as file:
         if file.seek(0, os.SEEK_END):
             file.seek(-1, os.SEEK_END)

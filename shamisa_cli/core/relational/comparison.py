@@ -1,4 +1,4 @@
-"""References and candidates in, records with maps out; what cannot be compared is a record too."""
+"""Comparison of candidates with references; images that cannot be compared have records with an error."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from shamisa_cli.core.relational.records import AXES, DIFFERENT_SIZE, MAPS, OVER
 DECIMALS = 4
 
 Watch = Callable[[Candidate, npt.NDArray[np.uint8], npt.NDArray[np.uint8]], None]
-"""Told each compared candidate with its maps, and the pixels of the reference and of the candidate."""
+"""Called with each compared candidate and its maps, and the pixels of the reference and of the candidate."""
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -32,11 +32,11 @@ Maps = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class PairResult:
-    """What the networks make of a pair (a, b).
+    """Signed maps and score of a pair of images (a, b).
 
     Attributes:
-        maps: (9, ⌈H/8⌉, ⌈W/8⌉) float32, as `MAPS` names them; positive where b has more.
-        score: −100…100; negative: b is worse; exactly 0 for equal pictures.
+        maps: (9, ⌈H/8⌉, ⌈W/8⌉) float32, in the order of `MAPS`; positive where b has more.
+        score: −100…100; negative: b is worse; exactly 0 for equal images.
     """
 
     maps: Maps
@@ -44,16 +44,16 @@ class PairResult:
 
 
 class Comparer(Protocol):
-    """A model that relates two pictures, whichever library computes it."""
+    """A model that compares two images, in any library."""
 
     @property
     def identity(self) -> ModelIdentity:
         """Name and revision of the model."""
 
     def relate(self, a: Pixels, b: Pixels) -> PairResult:
-        """Signed maps and a score of two pictures, sRGB (H, W, 3) uint8 of one size.
+        """Compare two images, sRGB (H, W, 3) uint8 of one size: signed maps and a score.
 
-        Swapping a and b flips every sign exactly; equal pictures give 0 everywhere.
+        Swapping a and b flips every sign exactly; equal images give 0 everywhere.
         """
 
 
@@ -66,18 +66,18 @@ def compare_with(
     max_pixels: int = DEFAULT_MAX_PIXELS,
     watch: Watch | None = None,
 ) -> Iterator[Candidate]:
-    """Compare each candidate with one reference, in the order given; two pictures are in memory at a time.
+    """Compare each candidate with one reference, in the order given; two images are in memory at a time.
 
     Args:
         comparer: the model.
-        reference: has been read.
+        reference: the reference, already read.
         candidates: name and file or array of each.
-        resize: resample candidates of another size to the reference's; otherwise their record has an error.
+        resize: resample candidates of a different size to the reference's; otherwise their record has an error.
         max_pixels: larger files are refused.
-        watch: see `Watch`; called before the record comes.
+        watch: see `Watch`; called before the record is yielded.
 
     Raises:
-        SettingError: a candidate is an array of another kind. Files never raise.
+        SettingError: an array has the wrong shape or type. Files never raise.
     """
     for name, source in candidates:
         try:
@@ -101,9 +101,9 @@ def compare_pairs(
     max_pixels: int = DEFAULT_MAX_PIXELS,
     watch: Watch | None = None,
 ) -> Iterator[Candidate]:
-    """Compare files (reference, candidate), each with its own reference; the rest is as in `compare_with`.
+    """Compare pairs of files (reference, candidate); otherwise as `compare_with`.
 
-    A reference that cannot be read makes an error of its candidate's record.
+    If a reference cannot be read, its candidate's record has the error.
     """
     for original, version in pairs:
         try:
@@ -135,7 +135,7 @@ def _compared(comparer: Comparer, reference: ComparedImage, candidate: ComparedI
 
 
 def not_finite_error(name: str) -> ErrorRecord:
-    """What is wrong where the networks give no finite number."""
+    """Error record of an image for which the networks return NaN or infinity."""
     return ErrorRecord(NOT_A_NUMBER, f"{name}: the model gives no number for it, so the model's files may be damaged.")
 
 
@@ -154,11 +154,11 @@ def _mean(values: npt.NDArray[np.float32]) -> float:
 
 @dataclass(frozen=True)
 class ComparedImage:
-    """A picture that is to be compared.
+    """An image to compare.
 
     Attributes:
-        name: what it is called in records.
-        pixels: (H, W, 3), sRGB.
+        name: name in records.
+        pixels: (H, W, 3) uint8, sRGB.
         width, height: of the original, in pixels.
     """
 
@@ -169,7 +169,7 @@ class ComparedImage:
 
 
 class DifferentSizeError(SettingError):
-    """Two pictures that should be compared pixel by pixel differ in size."""
+    """Two images to compare differ in size."""
 
 
 def read_image(source: ImageSource, name: str, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> ComparedImage:
@@ -177,7 +177,7 @@ def read_image(source: ImageSource, name: str, *, max_pixels: int = DEFAULT_MAX_
 
     Raises:
         ImageError: the file cannot be read.
-        SettingError: the array is no (H, W, 3) of uint8.
+        SettingError: the array is not (H, W, 3) uint8.
     """
     if isinstance(source, Path):
         picture = decode(source, max_pixels=max_pixels)
@@ -190,13 +190,13 @@ def read_image(source: ImageSource, name: str, *, max_pixels: int = DEFAULT_MAX_
 
 
 def at_size_of(side: ComparedImage, reference: ComparedImage, *, resize: bool) -> ComparedImage:
-    """The side at the reference's size.
+    """Bring an image to the reference's size.
 
     Args:
-        resize: whether a picture of another size is resampled (Lanczos), and not refused.
+        resize: whether an image of a different size is resampled (Lanczos) rather than refused.
 
     Raises:
-        DifferentSizeError: the sizes differ, and that is not allowed.
+        DifferentSizeError: the sizes differ and `resize` is False.
     """
     height, width = reference.pixels.shape[:2]
     if side.pixels.shape[:2] == (height, width):

@@ -1,4 +1,4 @@
-"""Maps of a comparison as pictures a person can read: overlays, and both pictures beside what changed."""
+"""Figures of a comparison: overlays of its maps, and both images beside the maps of what changed."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ Pixels = npt.NDArray[np.uint8]
 Maps = Mapping[str, npt.NDArray[np.float32]]
 
 FULL_INTENSITY = 3.0
-"""Of a distortion; from there on the colour gets no stronger."""
+"""Intensity of a distortion at which the colour saturates."""
 CHANGED_MEAN, CHANGED_PEAK = 0.1, 0.5
-"""A group has changed where its map has this mean size, or reaches this in a hundredth of the picture."""
+"""Intensity at which a group counts as changed: in the mean of its map, or in a hundredth of the image."""
 
 MAX_LONG_SIDE = 1600
-"""Of an overlay; larger pictures are drawn smaller."""
+"""Long side of an overlay in pixels; larger images are reduced."""
 PANEL_SIDE, SMALLEST_PANEL = 480, 320
 COLUMNS, GROUP_PANELS = 3, 3
 TITLE_HEIGHT, CAPTION_HEIGHT, LEGEND_HEIGHT = 34, 22, 44
 LEGEND_WIDTH = 490
 
 LESS, MORE = (15, 125, 115), (215, 125, 20)
-"""Ends of what is neither better nor worse in itself."""
+"""Colours of maps whose ends are neither better nor worse."""
 FAULT_LEGEND = ("red: worse there, blue: better", "in steps of severity; grey: no change")
 TWO_ENDED_LEGEND = ("orange: more blur, brightness,", "contrast or saturation, green: less")
 
@@ -51,7 +51,7 @@ FIGURE = "figure"
 
 
 def changed_maps(maps: Maps) -> list[str]:
-    """The groups and axes that changed anywhere, the one that changed most first."""
+    """Names of the groups and axes that changed anywhere, the largest change first."""
     sizes = {name: np.abs(maps[name]) for name in ENDS}
     found = [
         name for name, size in sizes.items() if size.mean() >= CHANGED_MEAN or np.quantile(size, 0.99) >= CHANGED_PEAK
@@ -60,12 +60,12 @@ def changed_maps(maps: Maps) -> list[str]:
 
 
 def overlay(pixels: Pixels, values: npt.NDArray[np.float32], name: str) -> Pixels:
-    """The picture (H, W, 3) in grey, coloured where the map is not 0: see `ends_of`.
+    """Draw the image in grey, coloured where the map is not 0: see `ends_of`.
 
     Args:
-        pixels: as they were compared; drawn with a long side of at most `MAX_LONG_SIDE`.
-        values: (⌈H/8⌉, ⌈W/8⌉).
-        name: of the map.
+        pixels: (H, W, 3), as compared; drawn with a long side of at most `MAX_LONG_SIDE`.
+        values: (⌈H/8⌉, ⌈W/8⌉), the map.
+        name: name of the map.
     """
     small = _at_most(pixels, MAX_LONG_SIDE)
     height, width = small.shape[:2]
@@ -75,7 +75,7 @@ def overlay(pixels: Pixels, values: npt.NDArray[np.float32], name: str) -> Pixel
 
 
 def ends_of(name: str) -> tuple[Colour, Colour]:
-    """The colours of a map's negative and positive end: blue is better and red is worse, where one is."""
+    """Colours of a map's negative and positive end: blue is better and red is worse, if either end is."""
     return (GAINS, LOSES) if name in (*FAULTS, OVERALL) else (LESS, MORE)
 
 
@@ -135,7 +135,7 @@ def _panels(
 
 
 def _signed(value: float, decimals: int = 1) -> str:
-    # The face has a hyphen and no minus.
+    # The font has a hyphen but no minus sign.
     return f"{value:+.{decimals}f}"
 
 
@@ -169,7 +169,7 @@ def _last(name: str, parts: int) -> str:
 
 
 def _draw_legend(sheet: Image.Image, left: int, top: int, name: str) -> None:
-    """What the colours of the map called `name` mean."""
+    """Draw the legend of the map `name`: its colour ramp and what its ends mean."""
     length, thickness = LEGEND_BAR
     pen = ImageDraw.Draw(sheet)
     ramp = tinted(
@@ -185,14 +185,14 @@ def _draw_legend(sheet: Image.Image, left: int, top: int, name: str) -> None:
 
 
 class ComparisonMapWriter:
-    """Draws each candidate it is told of: a `Watch` for `compare_with` and `compare_pairs`.
+    """Draws each candidate that it is called with: a `Watch` for `compare_with` and `compare_pairs`.
 
-    In the candidate's folder come `overall.png`, `figure.png` and one for each group or axis that changed; those
-    of an earlier run that did not change this time are taken away.
+    Writes `overall.png`, `figure.png` and one map for each group or axis that changed into the candidate's folder;
+    maps of an earlier run that do not apply any more are removed.
 
     Args:
-        folder: gets the candidates' folders, named as the candidates are below what they have in common.
-        candidates: all that may come.
+        folder: contains the candidates' folders, named by the candidates' paths below their common folder.
+        candidates: all candidates of the run.
     """
 
     def __init__(self, folder: Path, candidates: Sequence[Path]) -> None:

@@ -1,4 +1,4 @@
-"""Which picture of one folder belongs to which of another: by name, never by order (light: no numpy, no torch)."""
+"""Pairing of the images of two folders by name, never by order (imports neither NumPy nor torch)."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from pathlib import Path
 from shamisa_cli.core.errors import SettingError
 
 NAMED = 5
-"""So many pictures without a partner are named; of more, the number is told."""
+"""Largest number of images without a partner that an error names; it gives the number of further ones."""
 
 
 def pair_folders(
     references: Sequence[Path], reference_folder: Path, candidates: Sequence[Path], candidate_folder: Path
 ) -> list[tuple[Path, Path]]:
-    """Pairs (reference, candidate), in the order of the references.
+    """Pair references with candidates, in the order of the references.
 
-    Partners have the same path below their folders. Where there is none, the suffix may differ (a.png and
-    a.jpg), provided that on neither side another picture has the same path but for its suffix.
+    Partners have the same path below their folders. Failing that, the suffix may differ (a.png and a.jpg), if on
+    neither side a second image has the same path up to its suffix.
 
     Args:
         references, candidates: pictures below the two folders.
 
     Raises:
-        SettingError: a picture, of either side, has no partner; the text names such pictures.
+        SettingError: an image of either folder has no partner; the text names such images.
     """
     left, right = _relative(references, reference_folder), _relative(candidates, candidate_folder)
     by_stem = {path.with_suffix(""): path for path in right}
@@ -59,7 +59,7 @@ def _ambiguous(pictures: Mapping[Path, Path]) -> set[Path]:
 
 
 def _alone(paths: Sequence[Path], folder: Path, other: Path, unsure: set[Path]) -> str:
-    """A sentence about the pictures of a folder without a partner; empty when all have one."""
+    """Message about the images of a folder without a partner; empty if there are none."""
     if not paths:
         return ""
     names = ", ".join(str(path) for path in paths[:NAMED])

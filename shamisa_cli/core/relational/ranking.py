@@ -1,4 +1,4 @@
-"""Versions of one picture in one order: every pair is compared, and each picture's mean score decides."""
+"""Ranking of versions of one image: every pair is compared, and images are ordered by their mean scores."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Scores = Sequence[Sequence[float]]
 
 @dataclass(frozen=True)
 class _RankedImage:
-    """A picture that can be compared with the first of them: how to read it again, and its own size."""
+    """An image that can be compared with the first one: its source, to read it again, and its original size."""
 
     name: str
     source: ImageSource
@@ -33,7 +33,7 @@ class _RankedImage:
     height: int
 
     def read(self, first: ComparedImage | None, max_pixels: int) -> ComparedImage:
-        """The picture at the size of the first one."""
+        """Read the image, at the size of the first one."""
         assert first is not None
         return at_size_of(read_image(self.source, self.name, max_pixels=max_pixels), first, resize=True)
 
@@ -46,21 +46,21 @@ def rank_pictures(
     max_pixels: int = DEFAULT_MAX_PIXELS,
     advance: Callable[[int], None] = lambda _pairs: None,
 ) -> Ranking:
-    """Compare every pair once and order the pictures by their mean score against all others.
+    """Compare every pair once and order the images by their mean score against all others.
 
-    That mean is the least-squares scale of an antisymmetric table of scores. Equal means share a rank, in the order
-    the pictures were named. Three pictures are in memory at a time, since files are decoded again for each pair.
+    The mean is the least-squares solution for an antisymmetric table of scores. Equal means share a rank, in the order
+    the images were named. Three images are in memory at a time, since files are decoded again for each pair.
 
     Args:
         comparer: the model.
         pictures: name and file or array of each.
-        resize: resample pictures of another size to the first one's; otherwise they are not ranked.
+        resize: resample images of a different size to the first one's; otherwise they are not ranked.
         max_pixels: larger files are refused.
-        advance: told of each pair that is done.
+        advance: called after each pair.
 
     Raises:
-        SettingError: a picture is an array of another kind. Files that cannot be read come last and raise nothing,
-            unless they go while they are compared.
+        SettingError: an array has the wrong shape or type. Files that cannot be read come last and raise nothing,
+            unless they disappear during the comparison.
     """
     first, entrants, errors = _admitted(pictures, resize, max_pixels)
     scores = [[0.0] * len(entrants) for _ in entrants]
@@ -74,9 +74,9 @@ def rank_pictures(
 
 
 def mean_scores(scores: Scores) -> list[float]:
-    """Of each of n pictures, the mean score against all others; scores[i][j] is that of j against i.
+    """Mean score of each of n images against all others; scores[i][j] is the score of j against i.
 
-    Exactly rounded, so that the order of the pictures does not matter. One picture alone gets 0.
+    Exactly rounded, so that the order of the images does not matter. A single image gets 0.
     """
     others = max(1, len(scores) - 1)
     return [math.fsum(row[j] for row in scores) / others for j in range(len(scores))]
@@ -85,7 +85,7 @@ def mean_scores(scores: Scores) -> list[float]:
 def _admitted(
     pictures: Sequence[tuple[str, ImageSource]], resize: bool, max_pixels: int
 ) -> tuple[ComparedImage | None, list[_RankedImage], list[Ranked]]:
-    """The first picture that can be read, all that can be compared with it, and what is wrong with the others."""
+    """The first readable image, all images that can be compared with it, and the errors of the others."""
     entrants: list[_RankedImage] = []
     errors: list[Ranked] = []
     first: ComparedImage | None = None

@@ -1,4 +1,4 @@
-"""What comparing and ranking find out about pictures (light: no numpy, no torch)."""
+"""Records of comparisons and rankings (imports neither NumPy nor torch)."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 AXES = ("saturation",)
-"""What moves in two directions and is no group of its own."""
+"""Signed properties beside the groups, which change in two directions."""
 
 FAULTS = ("colour", "compression", "noise", "spatial")
-"""Groups of which there is only more or less: more is worse."""
+"""Groups of faults, of which more is always worse."""
 
 ENDS: dict[str, tuple[str, str]] = {
     "blur": ("sharper", "blurrier"),
@@ -31,45 +31,45 @@ ENDS: dict[str, tuple[str, str]] = {
     "contrast": ("flatter", "more contrast"),
     "saturation": ("paler", "more saturated"),
 }
-"""What the negative and the positive end of every group and axis are called. Of those that are no `FAULTS`, neither
-end is better in itself."""
+"""Names of the negative and the positive end of every group and axis. Outside `FAULTS` neither end is better in
+itself."""
 
 OVERALL = "overall"
 DIFFERENT_SIZE = "different-size"
 
 SAME_WITHIN = 1.0
-"""Points between which two pictures are called the same."""
+"""Scores up to this size, in points, count as "same"."""
 
 Status = Literal["ok", "failed", "error"]
 Verdict = Literal["better", "same", "worse"]
 
 TARGETS: tuple[str, ...] = (*GROUPS, *AXES)
-"""The signed maps that have targets."""
+"""Names of the signed maps that have targets."""
 
 STRIDE = 8
-"""Pixels a side that share one value of the target maps, and of the network's."""
+"""Side in pixels of the square that one value of the target and output maps covers."""
 
 MAPS: tuple[str, ...] = (*TARGETS, OVERALL)
-"""The signed maps in order: seven groups, saturation, and the overall change. Positive says of the second picture:
+"""The signed maps in order: seven groups, saturation, and the overall change. Positive: the second image is
 blurrier, brighter, more contrast, more saturated; more of that fault (colour, compression, noise, spatial); worse."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One picture against its reference. All signs say what the candidate has more of.
+    """Result of comparing an image with its reference. Positive values mean that the candidate has more.
 
     Attributes:
-        path: as the user named it; of an array its place, "candidates[0]".
-        reference: what it was compared with, named the same way.
+        path: as the user named it; for an array its position, "candidates[0]".
+        reference: the reference, named the same way.
         score: −100…100; 0: as good as the reference; negative: worse. None when it could not be compared.
-        groups: for each group of distortions its mean signed intensity over the picture; positive: blurrier,
-            brighter, more contrast, more of a fault. The engine's strongest, everywhere, is 4.
-        axes: the same for what changes in two directions and is no group: saturation.
+        groups: mean signed intensity of each group of distortions over the image; positive: blurrier, brighter,
+            more contrast, more of a fault. The engine's strongest distortion of the whole image is 4.
+        axes: the same for the axes beside the groups: saturation.
         overall: mean of the map of overall change; positive: worse.
-        width, height: of the picture as it is in its file.
-        maps: name → (⌈H/8⌉, ⌈W/8⌉) float32 for every group, axis and "overall", as the means are signed; None
-            where they were not kept.
-        status: "failed" means compared but under the bar; "error" means not compared.
+        width, height: size of the original in pixels.
+        maps: name → (⌈H/8⌉, ⌈W/8⌉) float32 for every group, axis and "overall", with the signs of the means; None
+            if they were not kept.
+        status: "failed" means compared but below the minimum score; "error" means not compared.
         error: why there is no score; None otherwise.
     """
 
@@ -112,19 +112,19 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A reference and what was compared with it, in the order it was named."""
+    """A reference and the candidates compared with it, in the order they were named."""
 
     reference: str
     candidates: tuple[Candidate, ...]
     model: ModelIdentity
 
     def to_json(self) -> dict[str, Any]:
-        """What `shamisa compare --format json` prints."""
+        """The comparison as JSON values, as printed by `shamisa compare --format json`."""
         return comparison_json(self.candidates, self.model)
 
 
 def comparison_json(candidates: Iterable[Candidate], model: ModelIdentity) -> dict[str, Any]:
-    """The whole document of any number of candidates, each with its own reference."""
+    """The JSON document of candidates, each with its own reference."""
     listed = list(candidates)
     return {
         "schema": SCHEMA,
@@ -135,7 +135,7 @@ def comparison_json(candidates: Iterable[Candidate], model: ModelIdentity) -> di
 
 
 def comparison_summary(candidates: Iterable[Candidate]) -> dict[str, Any]:
-    """Counts, and mean, lowest and highest score; these are None where there is none."""
+    """Counts, and mean, lowest and highest score; None without scores."""
     listed = list(candidates)
     scores = [candidate.score for candidate in listed if candidate.score is not None]
     verdicts = [candidate.verdict for candidate in listed]
@@ -152,13 +152,13 @@ def comparison_summary(candidates: Iterable[Candidate]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Ranked:
-    """One picture among the others.
+    """An image in a ranking.
 
     Attributes:
-        path: as the user named it; of an array its place, "pictures[0]".
-        rank: 1 is the best; pictures with one score share a rank. None when it could not be ranked.
+        path: as the user named it; for an array its position, "pictures[0]".
+        rank: 1 is the best; images with equal scores share a rank. None when it could not be ranked.
         score: the mean of its scores against all the others, −100…100.
-        width, height: of the picture as it is in its file.
+        width, height: size of the original in pixels.
         error: why it has no rank; None otherwise.
     """
 
@@ -171,7 +171,7 @@ class Ranked:
 
     @property
     def status(self) -> Status:
-        """Whether it could be ranked."""
+        """Status: "ok" if it could be ranked, otherwise "error"."""
         return "ok" if self.error is None else "error"
 
     def to_json(self) -> dict[str, Any]:
@@ -189,7 +189,7 @@ class Ranked:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Pictures in one order.
+    """Ranking of versions of one image.
 
     Attributes:
         pictures: the best first, and at the end those that could not be ranked.
@@ -204,17 +204,17 @@ class Ranking:
 
     @property
     def contradictions(self) -> int:
-        """How many pairs the direct comparison puts the other way round than the order of all does."""
+        """Number of pairs whose direct comparison contradicts the ranking."""
         count = len(self.scores)
         return sum(self.scores[i][j] > 0 for i in range(count) for j in range(i + 1, count))
 
     @property
     def pairs(self) -> int:
-        """How many pairs were compared."""
+        """Number of pairs that were compared."""
         return math.comb(len(self.scores), 2)
 
     def to_json(self) -> dict[str, Any]:
-        """What `shamisa rank --format json` prints."""
+        """The ranking as JSON values, as printed by `shamisa rank --format json`."""
         return {
             "schema": SCHEMA,
             "model": self.model.to_json(),

@@ -1,4 +1,4 @@
-"""The shape of the relational networks, as their folder records it (light: no torch)."""
+"""Configuration of the relational networks (does not import torch)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.overrides import with_overrides
 
 DEEPEST = 13
-"""The last stage whose places are 16 pixels, of which sides are multiples."""
+"""The last stage with a stride of 16 pixels, of which sides are multiples."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class RelationalConfig:
             raise SettingError(f"blocks is {self.blocks}; it cannot be below 0.")
 
     def to_json(self) -> dict[str, Any]:
-        """The record as JSON values; `from_json` gives it back."""
+        """The record as JSON values; `from_json` restores it."""
         return asdict(self)
 
     @classmethod

@@ -1,1 +1,1 @@
-"""From files to scores: records, the pipeline, tables of features, and the two functions of the Python API."""
+"""From files to scores: the pipeline, caches, the gate, and tables of features and scores."""

@@ -1,4 +1,4 @@
-"""The scores of another day, in a JSON file that is kept with the pictures and diffs well."""
+"""Baselines: earlier scores, in a JSON file that is kept with the images and has readable diffs."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 DECIMALS = 2
-"""Of the scores in the file: less than another machine's arithmetic changes, so that files do not differ by noise."""
+"""Decimals of scores in the file: few enough to hide differences in arithmetic between machines."""
 REGRESSOR_DIGITS = 12
 
 
 @dataclass(frozen=True)
 class ScoreSource:
-    """What must be the same for two scores to be compared.
+    """Model and settings that produced scores; scores are comparable only between matching sources.
 
     Attributes:
-        name: of the model, for people; a folder may be renamed.
-        revision: of the encoder.
-        regressor: digits of a SHA-256 over the numbers of the regressor.
+        name: name of the model, for people; not compared, since a folder may be renamed.
+        revision: revision of the encoder.
+        regressor: first hex digits of a SHA-256 over the probe's numbers.
         preprocessing: JSON values, `view_size` included.
     """
 
@@ -42,13 +42,13 @@ class ScoreSource:
 
     @classmethod
     def of_model(cls, model: ModelIdentity, probe: Probe) -> ScoreSource:
-        """The scorer that a run uses."""
-        # Through JSON, as the file's will be: tuples become lists.
+        """The source of a run's scores."""
+        # Through JSON, like values read from a file: tuples become lists.
         preprocessing = json.loads(json.dumps(dict(model.preprocessing or {})))
         return cls(model.name, model.revision, _fingerprint(probe), preprocessing)
 
     def matches(self, other: ScoreSource) -> bool:
-        """Whether scores of the two can be compared."""
+        """Whether scores from the two sources can be compared."""
         mine = (self.revision, self.regressor, self.preprocessing)
         return mine == (other.revision, other.regressor, other.preprocessing)
 
@@ -58,12 +58,12 @@ class ScoreSource:
 
 @dataclass(frozen=True)
 class Baseline:
-    """Scores to compare with.
+    """Earlier scores to compare with.
 
     Attributes:
-        file: where it is kept. Pictures are named relative to its folder, so the two travel together.
-        scores: 0…100, rounded; the names have forward slashes.
-        scorer: what made them; None while there is no file.
+        file: its file. Images are named relative to its folder, so that both can be moved together.
+        scores: name, with forward slashes → score 0…100, rounded.
+        scorer: model and settings that produced the scores; None while there is no file.
     """
 
     file: Path
@@ -71,11 +71,11 @@ class Baseline:
     scorer: ScoreSource | None = None
 
     def score_of(self, path: str) -> float | None:
-        """The earlier score of the picture at `path`; None for one that is new."""
+        """The earlier score of the image at `path`; None for a new one."""
         return self.scores.get(self._name(path))
 
     def require(self, scorer: ScoreSource) -> None:
-        """Refuse to compare with the scores of another model. Raises ModelError."""
+        """Check that the scores are from a matching source. Raises ModelError if they are not."""
         if self.scorer is None or self.scorer.matches(scorer):
             return
         if (self.scorer.revision, self.scorer.regressor) == (scorer.revision, scorer.regressor):
@@ -97,7 +97,7 @@ class Baseline:
     def updated(self, scores: Mapping[str, float], scorer: ScoreSource) -> Baseline:
         """This baseline with new scores (path → 0…100).
 
-        Pictures that were not scored now keep theirs, unless they are gone or another model scored them.
+        Scores of other images are kept, unless the file was deleted or another model scored it.
         """
         kept: dict[str, float] = {}
         if self.scorer is not None and self.scorer.matches(scorer):
@@ -106,7 +106,7 @@ class Baseline:
         return replace(self, scores=kept | new, scorer=scorer)
 
     def write(self) -> None:
-        """Put it into its file, at once or not at all: one picture a line, sorted by name."""
+        """Write the file atomically: one line per image, sorted by name."""
         assert self.scorer is not None
         scorer = self.scorer
         document = {
@@ -119,7 +119,7 @@ class Baseline:
             },
             "scores": dict(sorted(self.scores.items())),
         }
-        # Names that are no text in UTF-8 are written as the JSON escapes they are read from again.
+        # Names that are not valid UTF-8 are written as JSON escapes, from which they are read again.
         text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         with replacing(self.file) as temporary:
             temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
@@ -129,10 +129,10 @@ class Baseline:
 
 
 def read_baseline(file: Path) -> Baseline:
-    """The baseline in `file`; an empty one when there is no such file.
+    """Read the baseline in `file`; an empty one if there is no such file.
 
     Raises:
-        SettingError: the file is no baseline of this version.
+        SettingError: the file is not a baseline of this version.
     """
     try:
         document = json.loads(file.read_bytes())

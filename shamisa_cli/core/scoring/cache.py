@@ -1,8 +1,8 @@
-"""What earlier runs found out about pictures, in one SQLite file of limited size that may be lost at any time.
+"""Cache of results: scores and features by key, in one SQLite file of limited size that may be deleted at any time.
 
-SQLite's own locks and rollback journal keep the file whole under concurrent runs and killed ones. The journal is
-not the write-ahead kind, which a network file system shared by several machines would break. Every value is stored
-with a hash over its key and itself: whatever happens to the file, what comes out is what went in, or nothing.
+SQLite's locks and rollback journal keep the file consistent under concurrent and killed runs. Write-ahead logging
+is not used, since it fails on a network file system shared by several machines. Every value is stored with a hash
+over its key and itself, so that a damaged entry is never returned.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from typing import Any, Literal
 from shamisa_cli.core.errors import CacheError
 
 Kind = Literal["features", "scores"]
-"""What a value is. Features take some 300 times the room, so they are the first to go."""
+"""Kinds of entries. Features take some 300 times the space of scores, so they are removed first."""
 
 FILE = "pictures-1.sqlite3"
-"""The number rises with the form of the file."""
+"""Name of the file; its number increases with its schema."""
 MEGABYTE = 1_000_000
 DEFAULT_LIMIT = 1000 * MEGABYTE
 
 BUSY_SECONDS = 30
 WRITE_EVERY_SECONDS = 1.0
 WRITE_EVERY_BYTES = 8 * MEGABYTE
-"""What a kill may cost at most, and how often other runs are kept waiting."""
+"""New values are written after this time or this many bytes, whichever comes first; a killed run loses no more."""
 TOUCH_SECONDS = 3600
-"""Uses closer together count as one, so that a run that only reads hardly writes."""
+"""Seconds within which repeated uses are recorded once, so that runs that only read rarely write."""
 ROWS_DROPPED_AT_ONCE = 64
 CHECK_BYTES = 16
 
@@ -50,12 +50,12 @@ _TABLE = (
 
 @dataclass(frozen=True)
 class CacheContents:
-    """What a cache holds.
+    """Size of a cache and its number of entries.
 
     Attributes:
-        path: the file, whether it is there or not.
-        size: of the file in bytes; 0 where there is none. It does not shrink before it is cleared.
-        scores, features: how many pictures there are scores and features of.
+        path: the cache file, which need not exist.
+        size: size of the file in bytes; 0 if it does not exist. It does not shrink until the cache is cleared.
+        scores, features: number of images whose scores and features are stored.
     """
 
     path: str
@@ -69,15 +69,15 @@ class CacheContents:
 
 
 class Cache:
-    """Bytes by key, the least recently used of them dropped when there are too many. For use by several threads.
+    """Bytes by key, of which the least recently used are removed beyond a limit. Safe for use by several threads.
 
-    What goes wrong with the file (damage, no permission, a full disk) is warned of once; from then on the cache is
-    empty and keeps nothing. New values are written every second or so, and when the cache is closed.
+    A problem with the file (damage, no permission, a full disk) causes one warning; from then on the cache is empty
+    and stores nothing. New values are written about every second, and when the cache is closed.
 
     Args:
-        folder: where the file is; made if it is missing.
-        limit: bytes that the file may hold.
-        warn: told what went wrong.
+        folder: folder of the file; created if missing.
+        limit: largest size of the file in bytes.
+        warn: called with the warning.
     """
 
     def __init__(
@@ -106,14 +106,14 @@ class Cache:
         self.close()
 
     def close(self) -> None:
-        """Write what is new and let go of the file; afterwards the cache is empty."""
+        """Write new values and close the file; afterwards the cache is empty."""
         with self._guarded():
             self._write()
         with self._lock:
             self._let_go()
 
     def get(self, key: bytes) -> bytes | None:
-        """The value of a key; None where there is none, or it is damaged."""
+        """The value of a key; None if it is missing or damaged."""
         with self._guarded():
             if key in self._new:
                 return self._new[key][1]
@@ -129,7 +129,7 @@ class Cache:
         return None
 
     def put(self, kind: Kind, key: bytes, value: bytes) -> None:
-        """Keep a value under a key of 32 bytes, in place of an earlier one."""
+        """Store a value under a key of 32 bytes, replacing an earlier one."""
         with self._guarded():
             if self._connection is None:
                 return
@@ -174,7 +174,7 @@ class Cache:
 
 
 def default_folder() -> Path | None:
-    """Where a user's caches belong on this system; None for a user without a home."""
+    """The user's cache folder on this system; None for a user without a home folder."""
     try:
         if sys.platform == "win32":
             base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
@@ -189,7 +189,11 @@ def default_folder() -> Path | None:
 
 
 def contents(folder: Path) -> CacheContents:
-    """What the cache in `folder` holds. Raises CacheError where that cannot be read."""
+    """Count the entries of the cache in `folder`.
+
+    Raises:
+        CacheError: the file exists but cannot be read.
+    """
     path = folder / FILE
     if not path.exists():
         return CacheContents(str(path), 0, 0, 0)
@@ -204,20 +208,20 @@ def contents(folder: Path) -> CacheContents:
 
 
 def clear(folder: Path) -> int:
-    """Empty the cache in `folder`, damaged or not, and give the number of bytes that became free.
+    """Clear the cache in `folder`, even if it is damaged, and return the number of bytes that were freed.
 
-    Raises CacheError when another program holds it.
+    Raises CacheError if another program has locked it.
     """
     path = folder / FILE
     if not path.exists():
         return 0
     before = path.stat().st_size
     try:
-        # The file stays: runs that have it open would go on writing into one that has no name any more.
+        # The file is kept: runs that have it open would otherwise write to a deleted file.
         with closing(_opened(path)) as connection:
             connection.execute("DELETE FROM entries")
             connection.execute("VACUUM")
-            for statement in _TABLE:  # fails on a table of another form
+            for statement in _TABLE:  # fails on a table with a different schema
                 connection.execute(statement)
         return before - path.stat().st_size
     except sqlite3.Error as error:
@@ -230,7 +234,7 @@ def clear(folder: Path) -> int:
 
 def _opened(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    # A kill harms nothing either way; a power failure may rarely, and costs results that can be computed again.
+    # Safe when the process is killed; a power failure may rarely lose results, which can be computed again.
     connection.execute("PRAGMA synchronous = NORMAL")
     return connection
 
@@ -240,7 +244,7 @@ def _check(key: bytes, value: bytes) -> bytes:
 
 
 def _shrink(connection: sqlite3.Connection, limit: int) -> None:
-    """Drop what was not used for longest, features first, until the pages in use are within the limit."""
+    """Remove the least recently used entries, features first, until the used pages are within the limit."""
     while _pages_in_use(connection) > limit:
         dropped = connection.execute(
             "DELETE FROM entries WHERE key IN (SELECT key FROM entries ORDER BY kind, used LIMIT ?)",

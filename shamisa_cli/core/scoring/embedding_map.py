@@ -1,4 +1,4 @@
-"""A map of pictures: places from their features, and a value of each by which it is coloured."""
+"""Embedding maps: positions of images on a plane by their features, coloured by a value."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 
 SCORE, FOLDER = "score", "folder"
 THUMBNAIL_SIDE = 160
-"""Long side in pixels; thousands of them are in one page."""
+"""Long side of thumbnails in pixels; a page holds thousands."""
 
 
 @dataclass(frozen=True)
 class Colouring:
-    """A value of each of n pictures.
+    """Values of n images.
 
     Attributes:
-        column: its name.
-        values: numbers or texts, all of one kind; None where a picture has none.
+        column: name of the column.
+        values: all numbers or all texts; None where an image has none.
     """
 
     column: str
@@ -45,19 +45,19 @@ class Colouring:
 
     @property
     def numeric(self) -> bool:
-        """Whether they are numbers; texts, or nothing at all, otherwise."""
+        """Whether the values are numbers; False for texts, and without any value."""
         return any(isinstance(value, float) for value in self.values)
 
 
 @dataclass(frozen=True)
 class EmbeddingMap:
-    """What a page shows of n pictures.
+    """Map of n images: their positions on a plane, and values to colour them by.
 
     Attributes:
         paths: as the user named them.
-        places: (n, 2), see `project`.
+        places: (n, 2) positions, see `project`.
         colourings: at least one.
-        projection: what made the places.
+        projection: the method that placed the images.
         centred_by: the column within whose values features were centred, or None.
     """
 
@@ -70,17 +70,17 @@ class EmbeddingMap:
 
 @dataclass(frozen=True)
 class LabelTable:
-    """A CSV file that says more of pictures: one row a picture, named relative to the file's folder."""
+    """A CSV file of further columns: one row per image, named relative to the file's folder."""
 
     path: Path
     image_column: str = "image"
 
     def column(self, name: str, pictures: Sequence[Path]) -> tuple[str | None, ...]:
-        """The cells (n,) of n pictures; None where a picture has no row or an empty cell.
+        """Cells (n,) of n images; None where an image has no row or an empty cell.
 
         Raises:
             MosTableError: the table cannot be read, or has no such column.
-            SettingError: it has a row for none of the pictures.
+            SettingError: none of the images has a row.
         """
         rows = read_column(self.path, name, image_column=self.image_column)
         cells = {os.path.realpath(path): cell for path, cell in rows.items()}
@@ -109,7 +109,7 @@ def embedding_map(
         features: of them, in the same order.
         colourings: values of them.
         projection: see `project`.
-        centre_by: take features relative to the mean of the pictures with the same value; see `centred_within`.
+        centre_by: subtract from features their mean over the images with the same value; see `centred_within`.
         seed: of the projection.
 
     Raises SettingError as `project` does.
@@ -128,19 +128,19 @@ def embedding_map(
 def colouring(
     column: str, pictures: Sequence[Path], features: Features, model: Model, table: LabelTable | None = None
 ) -> Colouring:
-    """The value of each picture in a column.
+    """Values of images in a column.
 
     Args:
-        column: "score" (0…100), a group of distortions (severity 0…4), "folder" (where the file is), or with a table
-            any other of its columns: numbers where all its cells are, else text.
+        column: "score" (0…100), a group of distortions (severity 0…4), "folder" (of the file), or with a table
+            any other of its columns: as numbers if all its cells are, otherwise as text.
         pictures: n files.
         features: (n, D) of them by the model.
-        model: with a regressor for "score", with defect probes for the groups.
+        model: with a probe for "score", with a defect probe for the groups.
         table: see `LabelTable`.
 
     Raises:
-        ModelError: the model has no regressor.
-        SettingError: the column is not known, or the model names no defects.
+        ModelError: the model has no probe.
+        SettingError: the column is unknown, or the model has no defect probe.
         MosTableError: the table has no such column.
     """
     if column == FOLDER:
@@ -158,7 +158,7 @@ def colouring(
 
 
 def check_column(column: str, table: LabelTable | None) -> None:
-    """Raise SettingError or MosTableError when there can be no such column, whatever the pictures and the model are."""
+    """Raise SettingError or MosTableError if the column is impossible for any images and any model."""
     known = (SCORE, FOLDER, *GROUPS)
     if column in known:
         return
@@ -170,7 +170,7 @@ def check_column(column: str, table: LabelTable | None) -> None:
 def thumbnails(
     pictures: Sequence[Path], *, jobs: int | None = None, advance: Callable[[int], None] = lambda _pictures: None
 ) -> dict[str, bytes]:
-    """Small WebP files of pictures by their names in the map; without those that cannot be read any more."""
+    """WebP thumbnails by the image's name in the map; images that cannot be read any more are left out."""
     threads = jobs or available_cpus()
     found: dict[str, bytes] = {}
     with closing(map_in_order(_thumbnail, pictures, threads, 4 * threads)) as made:
@@ -190,13 +190,13 @@ def _thumbnail(path: Path) -> bytes | None:
 
 
 def _folders(pictures: Sequence[Path]) -> tuple[str, ...]:
-    """The folder of each picture, from where their folders part; its name where they share one."""
+    """Folder of each image, relative to their common folder; the folder's name if they share one."""
     parents = [str(path.parent.absolute()) for path in pictures]
     if len(set(parents)) < 2:
         return tuple(Path(parent).name or parent for parent in parents)
     try:
         root = os.path.commonpath(parents)
-    except ValueError:  # on two drives
+    except ValueError:  # on different drives
         return tuple(parents)
     return tuple(portable(os.path.relpath(parent, root)) for parent in parents)
 
@@ -210,7 +210,7 @@ def _as_numbers(cells: tuple[str | None, ...]) -> tuple[float | None, ...] | tup
 
 
 def value_counts(values: Sequence[str | None]) -> Mapping[str, int]:
-    """How many pictures have each text, the most frequent first, of equals by name."""
+    """Number of images with each text, the most frequent first, equals by name."""
     names, counts = np.unique([value for value in values if value is not None], return_counts=True)
     order = np.lexsort((names, -counts))
     return {str(names[row]): int(counts[row]) for row in order}

@@ -22,20 +22,20 @@ Features = npt.NDArray[np.float32]
 METADATA_KEY = "shamisa"
 
 MAX_SAFETENSORS_HEADER = 100_000_000
-"""Bytes; the format's readers refuse a longer one."""
+"""Largest header in bytes; the format's readers refuse a longer one."""
 
 READ_ERRORS = (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, NotImplementedError, zipfile.BadZipFile)
-"""What readers raise of files that are damaged or none of theirs."""
+"""Errors that readers raise for damaged files and for files of other formats."""
 
 
 @dataclass(frozen=True)
 class FileStamp:
-    """Which file, and in which state of it: a picture with an equal stamp need not be embedded again.
+    """A file and its state: an image with an equal stamp need not be embedded again.
 
     Attributes:
-        path: in tables as valid Unicode, see `portable`.
-        size: in bytes.
-        mtime: of the last change, in nanoseconds.
+        path: path of the file; in tables as valid Unicode, see `portable`.
+        size: size in bytes.
+        mtime: time of the last change in nanoseconds.
     """
 
     path: str
@@ -44,27 +44,27 @@ class FileStamp:
 
     @classmethod
     def of(cls, path: Path) -> FileStamp:
-        """The stamp of an existing file, as a table has it. Raises OSError where there is none."""
+        """The stamp of a file in the form of tables. Raises OSError if it does not exist."""
         return cls.of_openable(path).portable()
 
     @classmethod
     def of_openable(cls, path: Path) -> FileStamp:
-        """The stamp of an existing file under the name that opens it. Raises OSError where there is none."""
+        """The stamp of a file, with the path that opens it. Raises OSError if it does not exist."""
         status = path.stat()
         return cls(str(path), status.st_size, status.st_mtime_ns)
 
     def portable(self) -> FileStamp:
-        """The stamp as a table has it: bytes of the name that are not UTF-8 are backslash escapes."""
+        """The stamp in the form of tables: bytes of the name that are not UTF-8 become backslash escapes."""
         return replace(self, path=portable(self.path))
 
 
 @dataclass(frozen=True)
 class FeatureSource:
-    """What made the rows of a table.
+    """Model and preprocessing that produced a table of features.
 
     Attributes:
-        encoder_fingerprint: of the encoder; a regressor goes with features of an equal one only.
-        model: its name, for people.
+        encoder_fingerprint: fingerprint of the encoder; a probe is valid for features of an equal one only.
+        model: name of the model, for people.
         preprocessing: JSON values of the preprocessing that was used, `view_size` included.
     """
 
@@ -73,7 +73,7 @@ class FeatureSource:
     preprocessing: Mapping[str, Any]
 
     def matches(self, other: FeatureSource) -> bool:
-        """Whether both give the same features for the same picture."""
+        """Whether both produce the same features for the same image."""
         same_preprocessing = _plain(self.preprocessing) == _plain(other.preprocessing)
         return same_preprocessing and self.encoder_fingerprint == other.encoder_fingerprint
 
@@ -103,7 +103,7 @@ def portable(path: str) -> str:
 
 
 def features_schema(length: int, origin: FeatureSource) -> pa.Schema:
-    """The columns of a Parquet table of features, D = `length`, and what made them."""
+    """Columns and metadata of a Parquet table of features, D = `length`."""
     import pyarrow as pa
 
     columns = {"path": pa.string(), "size": pa.int64(), "mtime": pa.int64()}
@@ -112,7 +112,7 @@ def features_schema(length: int, origin: FeatureSource) -> pa.Schema:
 
 
 def arrow_features(stamps: Sequence[FileStamp], block: Features, schema: pa.Schema) -> pa.Table:
-    """The features (n, D) of n files as Arrow's table under a `features_schema`."""
+    """Features (n, D) of n files as an Arrow table with a `features_schema`."""
     import pyarrow as pa
 
     columns = [
@@ -214,7 +214,7 @@ def _paths_in_npz(path: Path) -> list[str]:
 def _write_safetensors(
     target: Path, stamps: Sequence[FileStamp], length: int, blocks: Iterable[Features], origin: FeatureSource
 ) -> None:
-    # The library wants the whole tensor in memory; the format is a length, a JSON header and the values.
+    # The library needs the whole tensor in memory; the format is a length, a JSON header and the values.
     shape = [len(stamps), length]
     metadata = {
         METADATA_KEY: origin.to_json(),

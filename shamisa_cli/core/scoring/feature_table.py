@@ -1,4 +1,4 @@
-"""Tables of features on disk: Parquet, NumPy's npz and safetensors, none of them with pickle inside."""
+"""Tables of features on disk: Parquet, NumPy's npz and safetensors, all without pickle."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class FeatureTable:
     Attributes:
         stamps: n files.
         features: (n, D) float32, finite.
-        origin: what made them.
+        origin: model and preprocessing that produced them.
     """
 
     stamps: tuple[FileStamp, ...]
@@ -38,12 +38,12 @@ class FeatureTable:
 
     @property
     def encoder_fingerprint(self) -> str:
-        """Of the encoder that made the features."""
+        """Fingerprint of the encoder that produced the features."""
         return self.origin.encoder_fingerprint
 
 
 def check_format(target: Path) -> None:
-    """Raise SettingError when the suffix of `target` names no format this module writes."""
+    """Raise SettingError if the suffix of `target` is not that of a format of this module."""
     if target.suffix.lower() not in _FORMATS:
         raise SettingError(f"{target} has no known suffix: features are kept in {', '.join(_FORMATS)} files.")
 
@@ -51,14 +51,14 @@ def check_format(target: Path) -> None:
 def save_features(
     target: Path, stamps: Sequence[FileStamp], length: int, blocks: Iterable[Features], origin: FeatureSource
 ) -> None:
-    """Write a table, completely or not at all, holding one block in memory at a time.
+    """Write a table atomically, with one block in memory at a time.
 
     Args:
         target: the suffix chooses the format: .parquet, .npz or .safetensors.
         stamps: n files.
-        length: D, of every row.
+        length: D, length of every row.
         blocks: (rows, D) float32 each, n rows together, in the order of `stamps`.
-        origin: what made the features.
+        origin: model and preprocessing that produced the features.
 
     Raises:
         SettingError: unknown suffix, or too many paths for a safetensors header.
@@ -70,7 +70,7 @@ def save_features(
 
 
 def load_features(path: Path) -> FeatureTable:
-    """Read a table back.
+    """Read a table.
 
     Raises:
         SettingError: the suffix is none of .parquet, .npz and .safetensors.
@@ -91,7 +91,7 @@ def load_features(path: Path) -> FeatureTable:
 
 
 def stored_paths(table: Path) -> list[str]:
-    """The pictures in a table of features or, in Parquet, of scores; none where there is no such table."""
+    """Paths in a table of features or, in Parquet, of scores; none if there is no such table."""
     kept = _FORMATS.get(table.suffix.lower())
     try:
         return kept.paths(table) if kept is not None and table.is_file() else []

@@ -1,4 +1,4 @@
-"""Which pictures fail, and why: bars, limits on drops, and rules for some of the files. No model, no pixels."""
+"""The gate: which images fail and why, by minimum scores, largest drops and rules for files."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ GateStatus = Literal["passed", "warned", "failed", "unreadable"]
 
 @dataclass(frozen=True)
 class Rule:
-    """What holds for some of the files; what is None stays as it was.
+    """Exception from the gate for some files; a field that is None changes nothing.
 
     Attributes:
         files: patterns as in a .gitignore file, relative to the folder of the gate.
-        level: "off": not judged; "warn": reported and passed; "error": reported and failed.
+        level: "off": not checked; "warn": reported and passed; "error": reported and failed.
         min_score, max_drop: as in `Gate`.
 
     Raises:
@@ -49,7 +49,7 @@ class Rule:
             raise SettingError(f"A rule of the gate has a pattern that cannot be used: {error}") from None
 
     def matches(self, relative: str) -> bool:
-        """Whether the rule is about the picture with this path, which is relative and has forward slashes."""
+        """Whether the rule applies to the image with this path, which is relative and has forward slashes."""
         return bool(self._patterns.match_file(relative))
 
     @cached_property
@@ -61,7 +61,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Limits:
-    """What one picture must hold to."""
+    """Limits that apply to one image: minimum score 0…100 and largest drop in points; None: no such limit."""
 
     level: Level
     min_score: float | None
@@ -70,18 +70,18 @@ class Limits:
 
 @dataclass(frozen=True)
 class Gate:
-    """The conditions pictures pass under.
+    """Conditions that images must meet.
 
     Attributes:
-        min_score: the bar, 0…100; None: there is none.
-        max_drop: how much a score may be under that of the baseline, in points; None: as much as it likes.
-        rules: exceptions for some files. All that match count, a later one over an earlier one.
-        folder: what the patterns of the rules are relative to.
-        baseline: the scores of another day; None: drops are not judged.
-        skip_unreadable: whether pictures that cannot be read are warned of only.
+        min_score: minimum score, 0…100; None: no minimum.
+        max_drop: largest drop of a score below that of the baseline, in points; None: no limit.
+        rules: exceptions for some files. All that match apply; later ones take precedence.
+        folder: folder that the patterns of the rules are relative to.
+        baseline: earlier scores; None: drops are not checked.
+        skip_unreadable: whether images that cannot be read cause only a warning.
 
     Raises:
-        SettingError: a bar is not within 0…100, or a limit is negative or not a number.
+        SettingError: a minimum is not within 0…100, or a limit is negative or not a number.
     """
 
     min_score: float | None = None
@@ -106,11 +106,11 @@ class Gate:
 
     @property
     def limits_drops(self) -> bool:
-        """Whether there is a limit on drops, for all files or for some."""
+        """Whether drops are limited, for all files or for some."""
         return any(limits.max_drop is not None for limits in self._all)
 
     def limits(self, path: str) -> Limits:
-        """What the picture at `path` must hold to, after all rules that match it."""
+        """Limits for the image at `path`, after all rules that match it."""
         found = Limits("error", self.min_score, self.max_drop)
         relative = _relative(path, self.folder) if self.rules else path
         for rule in self.rules:
@@ -123,7 +123,7 @@ class Gate:
         return found
 
     def apply(self, record: ImageRecord) -> ImageRecord:
-        """The record with what is wrong with it, and "failed" where that is an error."""
+        """Check a record: return it with its findings, and with the status "failed" if one is an error."""
         if record.score is None:
             message = record.error.message if record.error is not None else "It has no score."
             return replace(record, findings=(GateFinding("unreadable", self._unreadable_level, message),))
@@ -150,7 +150,7 @@ class Gate:
         before = None if self.baseline is None else self.baseline.score_of(record.path)
         if before is None or max_drop is None or record.score is None:
             return None
-        # Both are rounded, so that a picture that has not changed has not dropped either.
+        # Both are rounded, so that an unchanged image has no drop.
         drop = round(before - round(record.score, DECIMALS), DECIMALS)
         if drop <= max_drop:
             return None
@@ -161,14 +161,14 @@ class Gate:
 
 
 def apply_gate(records: Generator[ImageRecord, None, None], gate: Gate) -> Generator[ImageRecord, None, None]:
-    """Records as they come, each judged; closing this closes `records`."""
+    """Check records as they arrive; closing this closes `records`."""
     with closing(records):
         for record in records:
             yield gate.apply(record)
 
 
 def gate_status(record: ImageRecord) -> GateStatus:
-    """How a judged picture came out, in one word."""
+    """Outcome of a checked image, in one word."""
     if record.score is None:
         return "unreadable"
     if record.status == "failed":
@@ -177,14 +177,14 @@ def gate_status(record: ImageRecord) -> GateStatus:
 
 
 def describe_findings(record: ImageRecord, *findings: GateFinding) -> str:
-    """What is wrong with a picture, in one phrase that names it: all that was found, or only `findings`."""
+    """Describe an image's error or findings in one phrase that names it: all findings, or only those given."""
     if record.error is not None:
         return record.error.message
     return f"{record.path} {'; '.join(finding.message for finding in findings or record.findings)}"
 
 
 def worst_first(records: Iterable[ImageRecord]) -> list[ImageRecord]:
-    """The pictures with findings: errors before warnings, then those without a score, then low scores first."""
+    """Images with findings: errors before warnings, then those without a score, then by rising score."""
     found = [record for record in records if record.findings]
     return sorted(
         found,
@@ -197,7 +197,7 @@ def worst_first(records: Iterable[ImageRecord]) -> list[ImageRecord]:
 
 
 def gate_summary(statuses: Mapping[GateStatus, int], *, gated: bool) -> str:
-    """A run in a phrase, such as "4 checked, all passed"; `gated`: whether there was anything to pass."""
+    """Summarise a run in a phrase, such as "4 checked, all passed"; `gated`: whether any limit was set."""
     counts = Counter(statuses)
     total = f"{counts.total():,} {'checked' if gated else 'scored, with no bar to reach'}"
     problems = {
@@ -212,14 +212,14 @@ def gate_summary(statuses: Mapping[GateStatus, int], *, gated: bool) -> str:
 
 
 def minimum_score_message(score: float, bar: float | None) -> str | None:
-    """What is wrong with a score, such as "scores 39.9, under the bar of 40"; None where nothing is."""
+    """Message about a score below the minimum, such as "scores 39.9, under the bar of 40"; None for any other."""
     if bar is None or score >= bar:
         return None
     return f"scores {_apart(score, bar)}, under the bar of {bar:g}"
 
 
 def _apart(value: float, limit: float) -> str:
-    """`value` with as many decimals, at least one, as it takes to see that it is not `limit`."""
+    """Format `value` with as many decimals, at least one, as distinguish it from `limit`."""
     digits = next((digits for digits in range(1, 10) if round(value, digits) != round(limit, digits)), 10)
     return f"{value:.{digits}f}"
 

@@ -1,4 +1,4 @@
-"""Two models against each other on scored pictures: the pairs of `core.probe.gmad` with what is known of each."""
+"""gMAD competition of two models on scored images: the pairs of `core.probe.gmad` with their records."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class GmadPicture:
     Attributes:
         path: as the user named it.
         scores: 0…100 by each model.
-        places: 0…1 in each model's order of all the pictures, 1 the best.
-        mos: the human score, where there is one.
+        places: normalised ranks 0…1 by each model among all images, 1 the best.
+        mos: the human score, if there is one.
     """
 
     path: str
@@ -43,7 +43,7 @@ class GmadPicture:
 
 @dataclass(frozen=True)
 class GmadDuel:
-    """A pair and its pictures: `better` is the one that the attacker prefers."""
+    """A pair and its images: `better` is the one that the attacker prefers."""
 
     pair: GmadPair
     level: str
@@ -64,12 +64,12 @@ class GmadDuel:
 
 @dataclass(frozen=True)
 class Gmad:
-    """What came of two models on the same pictures.
+    """Result of a gMAD competition of two models on the same images.
 
     Attributes:
         models: a and b.
-        count: pictures that both scored.
-        duels: with a as the defender, from the highest level down, then with b.
+        count: number of images that both scored.
+        duels: pairs with a as the defender, from the highest level down, then with b.
     """
 
     models: tuple[ModelIdentity, ModelIdentity]
@@ -77,7 +77,7 @@ class Gmad:
     duels: tuple[GmadDuel, ...]
 
     def name(self, contestant: Contestant) -> str:
-        """The model's name; its letter too where both are called the same."""
+        """The model's name, with its letter if both have the same name."""
         a, b = (model.name for model in self.models)
         name = a if contestant == "a" else b
         return f"{name} ({contestant})" if a == b else name
@@ -98,18 +98,18 @@ def gmad(
     *,
     levels: int = LEVELS,
 ) -> Gmad:
-    """Find the pairs by which two models are most unlike; see `core.probe.gmad`.
+    """Find the pairs on which two models disagree most; see `core.probe.gmad`.
 
     Args:
-        models: a and b, each with a regressor.
-        records: of the same n pictures in the same order, by each model; a picture that one of them could not score
+        models: a and b, each with a probe.
+        records: of the same n images in the same order, by each model; an image that one of them could not score
             is left out.
-        mos: (n,) human scores, which come with the pairs and decide nothing.
-        levels: of quality.
+        mos: (n,) human scores, which are reported with the pairs but do not affect them.
+        levels: number of levels of quality.
 
     Raises:
-        ModelError: a model has no regressor.
-        SettingError: too few pictures for so many levels.
+        ModelError: a model has no probe.
+        SettingError: there are too few images for this number of levels.
     """
     both = [row for row, pair in enumerate(zip(*records, strict=True)) if all(each.mos is not None for each in pair)]
     quality = [_quality(model, [kept[row] for row in both]) for model, kept in zip(models, records, strict=True)]
@@ -135,11 +135,11 @@ def gmad(
 
 
 def level_name(level: int, levels: int) -> str:
-    """A level of quality in words: low, middle and high where there are three."""
+    """Name of a level of quality: low, middle and high if there are three."""
     return LEVEL_NAMES[levels][level] if levels in LEVEL_NAMES else f"{level + 1} of {levels}"
 
 
 def _quality(model: Model, records: Sequence[ImageRecord]) -> np.ndarray:
-    """Predictions (n,), higher better; not clipped as scores are, so that they tell the best from each other too."""
+    """Predictions (n,), higher better; not clipped like scores, so that they distinguish the best images too."""
     values = np.array([record.mos for record in records], dtype=np.float64)
     return -values if require_probe(model).scale.lower_is_better else values

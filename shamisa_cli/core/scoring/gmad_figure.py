@@ -1,4 +1,4 @@
-"""The pairs by which two models are most unlike as one picture, for eyes to judge which of the two is wrong."""
+"""Figure of a gMAD competition: the image pairs, to judge by eye which of the two models is wrong."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Read = Callable[[str], Pixels | None]
 COLOURS: dict[Contestant, str] = {"a": "#1964be", "b": "#c2571a"}
 TRACK, EMPTY = "#e4e0da", "#ece8e2"
 CELL = (320, 240)
-"""Room for a picture, which keeps its shape in it."""
+"""Width and height of the space for an image, which keeps its aspect ratio."""
 MARGIN, GAP, PAIR_GAP = 24, 10, 44
 TITLE_HEIGHT, HEADER_HEIGHT, ROW_GAP = 74, 30, 26
 LEVEL_WIDTH = 78
@@ -32,13 +32,13 @@ TITLE = "Where the two models differ most"
 
 
 def draw_gmad(target: Path, found: Gmad, read: Read | None = None) -> None:
-    """Write a PNG: a row for each level of quality, the pair of each defender in it, both models' scores below.
+    """Write a PNG: one row per level of quality, with the pair of each defender and both models' scores below.
 
     Args:
-        target: the file; it appears when it is complete.
+        target: the file; it appears once it is complete.
         found: the pairs.
-        read: gives the pixels (H, W, 3) of a picture, or None where it cannot be read any more; decodes the file
-            when it is left out.
+        read: returns the pixels (H, W, 3) of an image, or None if it cannot be read any more; by default decodes
+            the file.
 
     Raises:
         OSError: the file cannot be written.
@@ -49,7 +49,7 @@ def draw_gmad(target: Path, found: Gmad, read: Read | None = None) -> None:
 
 
 def gmad_figure(found: Gmad, read: Read) -> Image.Image:
-    """The picture that `draw_gmad` writes."""
+    """The figure that `draw_gmad` writes."""
     levels = list(dict.fromkeys(duel.level for duel in sorted(found.duels, key=lambda duel: -duel.pair.level)))
     with_mos = any(duel.better.mos is not None for duel in found.duels)
     row_height = CELL[1] + CAPTION_HEIGHT + BAR_ROW * (2 + with_mos) + ROW_GAP

@@ -1,4 +1,4 @@
-"""A score map as a picture a person can read: the photograph, and beside it where it gains and loses points."""
+"""Rendering of score maps: the photograph beside a heat map of where it gains and loses points."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from shamisa_cli.core.scoring.score_map import Map, ScoreMap
 Pixels = npt.NDArray[np.uint8]
 
 SMOOTHING = 1 / 32
-"""Of the long side: what single positions of a feature map add is too jumpy to look at."""
+"""Smoothing width as a share of the long side; contributions of single positions are too noisy to show."""
 FULL_COLOUR = 60.0
-"""Points above or below an average picture from which on the colour gets no stronger."""
+"""Points above or below an average image at which the colour saturates."""
 
 
 TITLE_HEIGHT, LEGEND_HEIGHT = 34, 58
@@ -40,19 +40,19 @@ SMALLEST_LONG_SIDE = 400
 
 
 MapWatch = Callable[[ImageRecord, npt.NDArray[np.uint8], ScoreMap], None]
-"""Told each scored picture, its pixels as they were judged, (H, W, 3), and its map."""
+"""Called with each scored image, its pixels (H, W, 3) at the view size, and its map."""
 
 
 def render(pixels: Pixels, score_map: ScoreMap, *, title: str, score: float) -> Image.Image:
-    """Photograph and heat map side by side with a legend.
+    """Draw photograph and heat map side by side with a legend.
 
-    The colours are smoothed for the eye; the numbers are in `ScoreMap.points`.
+    The colours are smoothed for display; the numbers are in `ScoreMap.points`.
 
     Args:
-        pixels: (H, W, 3), the picture as it was judged.
-        score_map: of this picture.
-        title: printed above; of a long one the end.
-        score: 0…100, as it is shown elsewhere.
+        pixels: (H, W, 3), the image at its view size.
+        score_map: of this image.
+        title: printed above; of a long title the end.
+        score: 0…100, as shown elsewhere.
     """
     long_side = max(pixels.shape[:2])
     factor = max(1.0, SMALLEST_LONG_SIDE / long_side)
@@ -72,14 +72,14 @@ def render(pixels: Pixels, score_map: ScoreMap, *, title: str, score: float) -> 
 
 
 def overlay(pixels: Pixels, score_map: ScoreMap) -> Pixels:
-    """(H, W, 3): the picture in grey, red where it scores less than an average picture and blue where more."""
+    """(H, W, 3): the image in grey, red where it scores less than an average image and blue where more."""
     deviation = smoothed(score_map.local) - score_map.average
     grey = np.repeat(pixels.mean(axis=2, keepdims=True), 3, axis=2)
     return tinted(grey, deviation / FULL_COLOUR)
 
 
 def smoothed(values: Map) -> Map:
-    """The map (H, W) smoothed over its `SMOOTHING`; its mean stays."""
+    """The map (H, W) smoothed by `SMOOTHING`; its mean is preserved."""
     from scipy.ndimage import gaussian_filter
 
     result: Map = gaussian_filter(values, SMOOTHING * max(values.shape), mode="reflect")
@@ -109,13 +109,13 @@ def _draw_legend(sheet: Image.Image, pen: ImageDraw.ImageDraw, top: int, average
 
 
 class MapWriter:
-    """Writes the map of each picture it is told of: a `Watch` for `score_files`.
+    """Writes the map of each image that it is called with: a `Watch` for `score_files`.
 
     Args:
-        model: has a regressor.
-        folder: gets the files, and the folders the pictures are in; earlier files of these names are replaced.
-        pictures: all that may come.
-        watch: told of each map as well, since a map takes as long as a score.
+        model: a model with a probe.
+        folder: receives the files, in the subfolders of the images; earlier files of these names are replaced.
+        pictures: all images of the run.
+        watch: called with each map too, since a map takes as long to compute as a score.
     """
 
     def __init__(self, model: Model, folder: Path, pictures: Sequence[Path], *, watch: MapWatch | None = None) -> None:
@@ -128,7 +128,7 @@ class MapWriter:
         self._watch = watch
 
     def __call__(self, record: ImageRecord, pixels: npt.NDArray[np.uint8]) -> None:
-        """Write the map of one scored picture; the file appears when it is complete."""
+        """Write the map of one scored image; the file appears once it is complete."""
         assert record.score is not None
         score_map = self._split(self._model, pixels)
         picture = render(pixels, score_map, title=Path(record.path).name, score=record.score)

@@ -1,4 +1,4 @@
-"""Files in, features or scores out, in order, while threads work ahead."""
+"""Features or scores of files, in order, while threads work ahead."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ T = TypeVar("T")
 Item = TypeVar("Item")
 Found = Generator[tuple[T, Pixels | None], None, None]
 Watch = Callable[[ImageRecord, Pixels], None]
-"""Told each scored picture and its pixels as they were judged, (H, W, 3)."""
+"""Called with each scored image and its pixels (H, W, 3) at the view size."""
 
 
 def embed_files(
@@ -51,17 +51,17 @@ def embed_files(
 ) -> Generator[Embedding, None, None]:
     """Embed files in the order given, while threads work on the next ones.
 
-    Memory does not grow with the number of files: about 2 × `jobs` decoded pictures wait at most. Features
-    of a picture never depend on its neighbours or on `jobs`. Closing the iterator stops the threads.
+    Memory does not grow with the number of files: at most about 2 × `jobs` decoded images are waiting. An image's
+    features never depend on the other images or on `jobs`. Closing the iterator stops the threads.
 
     Args:
-        encoder: if it is `concurrent`, each thread decodes and embeds; else threads decode, and the one that
-            consumes the iterator embeds.
-        paths: may be endless; it is read only as far as needed.
+        encoder: if it is `concurrent`, each thread decodes and embeds; otherwise threads decode, and the consumer of
+            the iterator embeds.
+        paths: may be infinite; it is read only as far as needed.
         jobs: threads; None takes one per available processor.
         view_size: see `ViewSize`.
-        max_pixels: larger pictures are refused, before they are decoded.
-        result_cache: features that are known, and where new ones go; see `feature_cache`.
+        max_pixels: larger images are refused, before they are decoded.
+        result_cache: cache of features, which new ones are added to; see `feature_cache`.
 
     Raises:
         SettingError: at once, when `jobs` or `view_size` is too small. Files never raise: see `Embedding`.
@@ -82,17 +82,17 @@ def score_files(
     watch: Watch | None = None,
     cache: Cache | None = None,
 ) -> Generator[ImageRecord, None, None]:
-    """Score files in the order given; see `embed_files` for what the two have in common.
+    """Score files in the order given; shared arguments and guarantees are those of `embed_files`.
 
     Args:
-        model: an encoder with a regressor.
-        watch: see `Watch`; called in the thread that consumes the iterator, before the record comes.
-        cache: scores that are known, and where new ones go. Neither pixels nor encoder are needed for those, but
-            for the watch's sake.
+        model: a model with a probe.
+        watch: see `Watch`; called in the consumer's thread, before the record is yielded.
+        cache: cache of scores, which new ones are added to. Images with cached scores are neither decoded nor
+            embedded, unless `watch` needs their pixels.
 
     Raises:
-        ModelError: at once, when the model has no regressor.
-        SettingError: at once, for an impossible setting.
+        ModelError: at once, if the model has no probe.
+        SettingError: at once, for an invalid setting.
     """
     scorer = file_scorer(model, view_size, max_pixels, cache=cache, keeps_pixels=watch is not None)
     return _watched(_found(scorer, paths, _thread_count(jobs)), watch)
@@ -106,7 +106,7 @@ def file_scorer(
     cache: Cache | None = None,
     keeps_pixels: bool = False,
 ) -> FileScorer[ImageRecord]:
-    """How `score_files` looks at each file, for whoever has files come one by one. Raises as `score_files` does."""
+    """The scorer of `score_files`, for callers with one file at a time. Raises as `score_files` does."""
     require_probe(model)
     make = partial(image_record, model)
     size = effective_view_size(model.encoder, view_size)
@@ -115,12 +115,12 @@ def file_scorer(
 
 
 def feature_cache(cache: Cache | None, model: Model, view_size: ViewSize = "model") -> FeatureCache | None:
-    """Where the cache has the model's features at a view size, for `embed_files`; None without a cache."""
+    """The cache of the model's features at a view size, for `embed_files`; None without a cache."""
     return feature_cache_for(cache, model, preprocessing_used(model.encoder, view_size))
 
 
 def describe_run(model: Model, view_size: ViewSize, *, gated: bool = False) -> Run:
-    """What goes with the records of `score_files` under the same settings."""
+    """The properties shared by the records of `score_files` under the same settings."""
     return Run(ModelIdentity(model.name, model.revision, preprocessing_used(model.encoder, view_size)), gated)
 
 
@@ -131,7 +131,7 @@ def _thread_count(jobs: int | None) -> int:
 
 
 def _found(scorer: FileScorer[Result], paths: Iterable[Path], jobs: int) -> Found[Result]:
-    # Whole photographs are big and the encoder is the slow part then: hold few of them.
+    # Whole photographs are large, and the encoder is the bottleneck: hold few of them.
     window = jobs + 1 if scorer.view_size is None else 2 * jobs + 2
     with closing(map_in_order(scorer.read, paths, jobs, window)) as outcomes:
         for path, outcome in outcomes:
@@ -141,7 +141,7 @@ def _found(scorer: FileScorer[Result], paths: Iterable[Path], jobs: int) -> Foun
 def map_in_order(
     read: Callable[[Item], T], items: Iterable[Item], threads: int, window: int
 ) -> Generator[tuple[Item, Future[T]], None, None]:
-    """`read` of each item in so many threads, at most `window` of them ahead of whoever takes the outcomes."""
+    """Apply `read` to each item in several threads, at most `window` items ahead of the consumer; keeps the order."""
     waiting: deque[tuple[Item, Future[T]]] = deque()
     readers = ThreadPoolExecutor(threads, thread_name_prefix="read")
     try:

@@ -1,4 +1,4 @@
-"""Features of many pictures as places on a plane, near where the encoder sees them alike."""
+"""Projection of features to a plane, where images with similar features are near each other."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ Projection = Literal["tsne", "umap"]
 PROJECTIONS: tuple[Projection, ...] = get_args(Projection)
 
 COMPONENTS = 50
-"""Principal components that are kept of the features first (van der Maaten and Hinton 2008, section 4.2: 30)."""
+"""Principal components to which features are reduced first (van der Maaten and Hinton 2008, section 4.2: 30)."""
 PERPLEXITY = 30.0
-"""Of t-SNE: about how many neighbours count."""
+"""Perplexity of t-SNE: about the number of neighbours that matter."""
 NEIGHBOURS = 15
-"""Of UMAP, its own default."""
+"""Number of neighbours of UMAP, its default."""
 
 
 def require_projection(projection: str) -> None:
-    """Raise SettingError when the projection is not known or not installed, before any work is done."""
+    """Raise SettingError, before any work, if the projection is unknown or not installed."""
     if projection not in PROJECTIONS:
         raise SettingError(f"The projection is {projection!r}; it can be {', '.join(PROJECTIONS)}.")
     if projection == "umap" and find_spec("umap") is None:
@@ -33,10 +33,10 @@ def require_projection(projection: str) -> None:
 
 
 def project(features: Features, projection: Projection = "tsne", *, seed: int = 0) -> Places:
-    """Places (n, 2) of features (n, D), centred, the one farthest from the middle at distance 1.
+    """Project features (n, D) to positions (n, 2), centred and scaled so that the largest distance from 0 is 1.
 
-    The same features and the same seed give the same places on one machine: t-SNE computes in one thread, since
-    with several the order of its sums, and so the map, would depend on who is first.
+    The same features and the same seed give the same positions on one machine: t-SNE computes in one thread, since
+    with several the order of its sums, and so the map, would depend on timing.
 
     Raises SettingError as `require_projection` does.
     """
@@ -53,9 +53,9 @@ def project(features: Features, projection: Projection = "tsne", *, seed: int = 
 
 
 def centred_within(features: Features, names: Sequence[str | None]) -> Features:
-    """Features (n, D), each less the mean of those with the same name; those without one are alike in that.
+    """Features (n, D), each less the mean of those with the same name; those without a name form one group.
 
-    With the names of the original photographs, what is left of their versions is what was done to them.
+    With the names of the original photographs, the differences between their versions remain.
     """
     centred = features.copy()
     numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}

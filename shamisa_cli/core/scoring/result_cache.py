@@ -1,7 +1,7 @@
-"""The cache as readers of pictures see it: by a file's content, under one model and one view size.
+"""Cache of features and scores by a file's content, for one model and one view size.
 
-Scores are kept whole, as they came from the regressor and the defect probes, so that a second run needs neither
-encoder nor pixels. Features are kept where they are what was asked for; a new regressor then scores from them.
+Complete records of scores are stored, so that a second run needs neither encoder nor pixels. Features are stored if
+they were requested; a new probe can then score from them.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ _KEPT = ("score", "mos", "width", "height")
 
 @dataclass(frozen=True)
 class FeatureCache:
-    """Features of pictures.
+    """Cache of features.
 
     Attributes:
-        cache: where they are.
-        context: a hash over all that features depend on beside the file's content.
+        cache: the store.
+        context: hash over everything that features depend on besides the file's content.
     """
 
     cache: Cache
     context: bytes
 
     def get(self, content: bytes, path: Path) -> Embedding | None:
-        """The embedding of a file with this content."""
+        """The cached embedding of a file with this content; None if there is none."""
         value = self.cache.get(_key(self.context, content))
         if value is None:
             return None
@@ -52,7 +52,7 @@ class FeatureCache:
         return Embedding(path, np.frombuffer(value, "<f4", offset=_SIZE.size).astype(np.float32), width, height)
 
     def put(self, content: bytes, finding: Embedding) -> None:
-        """Keep an embedding."""
+        """Store an embedding."""
         if finding.features is not None:
             size = _SIZE.pack(finding.width or 0, finding.height or 0)
             self.cache.put("features", _key(self.context, content), size + finding.features.astype("<f4").tobytes())
@@ -60,11 +60,11 @@ class FeatureCache:
 
 @dataclass(frozen=True)
 class ScoreCache:
-    """Records of scored pictures; those whose features are known are made from them.
+    """Cache of records; a missing record is computed from cached features if there are any.
 
     Attributes:
-        features: of the same model and view size.
-        context: a hash over all that scores depend on beside the file's content.
+        features: cache of features of the same model and view size.
+        context: hash over everything that scores depend on besides the file's content.
         make: scores an embedding.
     """
 
@@ -73,7 +73,7 @@ class ScoreCache:
     make: Callable[[Embedding], ImageRecord]
 
     def get(self, content: bytes, path: Path) -> ImageRecord | None:
-        """The record of a file with this content."""
+        """The cached record of a file with this content; None if there is none."""
         value = self.features.cache.get(_key(self.context, content))
         if value is not None:
             return _record(value, path)
@@ -85,16 +85,16 @@ class ScoreCache:
         return record
 
     def put(self, content: bytes, finding: ImageRecord) -> None:
-        """Keep a record, if it has a score."""
+        """Store a record, if it has a score."""
         if finding.score is not None:
             self.features.cache.put("scores", _key(self.context, content), _value(finding))
 
 
 def feature_cache_for(cache: Cache | None, model: Model, preprocessing: dict[str, Any]) -> FeatureCache | None:
-    """Where the model's features under this preprocessing are; None without a cache.
+    """The cache of the model's features with this preprocessing; None without a cache.
 
-    Features are found again only under the versions of the libraries that made them: others may decode or compute
-    other numbers, and a score must not depend on what happens to be in the cache.
+    Keys include the versions of the libraries that compute features, since other versions may give different
+    numbers, and a score must not depend on the state of the cache.
     """
     if cache is None:
         return None
@@ -112,7 +112,7 @@ def feature_cache_for(cache: Cache | None, model: Model, preprocessing: dict[str
 def score_cache(
     cache: Cache | None, model: Model, preprocessing: dict[str, Any], make: Callable[[Embedding], ImageRecord]
 ) -> ScoreCache | None:
-    """Where the model's scores are, under this preprocessing and its present regressor and defect probes."""
+    """The cache of the model's scores with this preprocessing and its current probe and defect probe."""
     features = feature_cache_for(cache, model, preprocessing)
     if features is None:
         return None
@@ -123,7 +123,7 @@ def score_cache(
 
 
 def _parts(value: Any) -> list[bytes]:
-    """All numbers and texts of nested records, arrays and sequences, as bytes that are unlike for unlike values."""
+    """All numbers and texts of nested records, arrays and sequences, as bytes that differ for different values."""
     if is_dataclass(value):
         return [part for field in fields(value) for part in _parts(getattr(value, field.name))]
     if isinstance(value, tuple):
@@ -146,7 +146,7 @@ def _record(value: bytes, path: Path) -> ImageRecord:
 
 def _value(record: ImageRecord) -> bytes:
     whole = record.to_json()
-    # JSON's numbers are written so that the very same ones are read.
+    # JSON's numbers are written so that they are read back exactly.
     return json.dumps({name: whole[name] for name in (*_KEPT, "interval", "defects")}).encode()
 
 

@@ -1,8 +1,8 @@
-"""Embedding a long list into one file, so that a killed run goes on where it stopped.
+"""Embedding and scoring of long lists into one file; a killed run can be resumed.
 
-Every few hundred pictures a part, itself a small table of features, is put into `.<target>.parts`. At the end
-the parts become the target and go away. A later run takes rows from the target and from parts as long as the
-encoder, the preprocessing, and the file's path, size and time of change are the same.
+Every few hundred images a part, itself a small table, is written into `.<target>.parts`. At the end the parts are
+merged into the target and removed. A later run reuses rows of the target and of parts if the model, the
+preprocessing, and the file's path, size and time of change are the same.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Collected:
-    """What a run did.
+    """Result of embedding images into a file.
 
     Attributes:
-        rows: pictures in the target.
-        reused: of them, how many were there before.
-        errors: the files that could not be read and are not in the target.
+        rows: number of images in the target.
+        reused: how many of these were kept from an earlier run.
+        errors: one for each file that could not be read, which has no row in the target.
     """
 
     rows: int
@@ -61,17 +61,17 @@ class Collected:
 
 
 def feature_source(model: Model, view_size: ViewSize = "model") -> FeatureSource:
-    """What a table of this model's features says about where they come from."""
+    """The source that a table of this model's features records."""
     return FeatureSource(model.encoder_fingerprint, model.name, preprocessing_used(model.encoder, view_size))
 
 
 def parts_folder(target: Path) -> Path:
-    """Where the parts of an unfinished table lie; hidden, so that who reads all tables of a folder passes over it."""
+    """Folder of the parts of an unfinished table; hidden, so that readers of all tables of a folder skip it."""
     return target.with_name(f".{target.name}.parts")
 
 
 def remove_parts(parts: Path) -> None:
-    """Remove what `parts_folder` names, once the table is in its place."""
+    """Remove the `parts_folder` once the table is complete."""
     shutil.rmtree(parts, ignore_errors=True)
 
 
@@ -93,16 +93,16 @@ def embed_to_file(
     advance: Callable[[int], None] = lambda _pictures: None,
     rows_per_part: int = ROWS_PER_PART,
 ) -> Collected:
-    """Embed `paths` into `target`, one row a readable picture, in the order given.
+    """Embed `paths` into `target`, one row per readable image, in the order given.
 
     Args:
-        origin: goes into the file; pictures are judged at the view size its preprocessing names.
-        result_cache: features that are known from elsewhere, and where new ones go; see `feature_cache`.
-        advance: called with the number of pictures that are done, as they are.
-        rows_per_part: how much work a kill may cost at most.
+        origin: stored in the file; its preprocessing determines the view size.
+        result_cache: cache of features, which new ones are added to; see `feature_cache`.
+        advance: called with the number of images that were just completed.
+        rows_per_part: rows in a part, the most that is lost when the run is killed.
 
     Raises:
-        SettingError: unknown suffix of `target`, or an impossible setting.
+        SettingError: unknown suffix of `target`, or an invalid setting.
         OSError: the target or its parts cannot be written.
     """
     check_format(target)
@@ -140,7 +140,7 @@ def _stamp(path: Path) -> FileStamp | None:
     try:
         return FileStamp.of(path)
     except OSError:
-        return None  # decoding it will say what is wrong
+        return None  # decoding it will report the error
 
 
 def _known_rows(tables: Sequence[Path], origin: FeatureSource) -> dict[FileStamp, _Place]:
@@ -156,7 +156,7 @@ def _existing(path: Path) -> FeatureTable | None:
     try:
         return load_features(path) if path.exists() else None
     except ModelError:
-        return None  # nothing to take from it, and the run replaces it
+        return None  # nothing can be reused, and the run replaces it
 
 
 def _readable(
@@ -171,7 +171,7 @@ def _readable(
 
 
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Lists of so many items; the last may be shorter."""
+    """Divide items into lists of equal length; the last may be shorter."""
     batch: list[T] = []
     for item in items:
         batch.append(item)
@@ -183,7 +183,7 @@ def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
 
 
 def _gather(stamps: Sequence[FileStamp], places: Mapping[FileStamp, _Place]) -> Iterator[Features]:
-    # Rows of an old target and of parts may alternate: keep the last tables that were opened.
+    # Rows of an old target and of parts may alternate: keep the tables opened last.
     opened = lru_cache(maxsize=2)(load_features)
     for table, group in groupby((places[stamp] for stamp in stamps), key=lambda place: place.table):
         rows = [place.row for place in group]
@@ -193,11 +193,11 @@ def _gather(stamps: Sequence[FileStamp], places: Mapping[FileStamp, _Place]) -> 
 
 @dataclass(frozen=True)
 class Tabled:
-    """What a run did.
+    """Result of scoring images into a table.
 
     Attributes:
-        rows: pictures in the table.
-        reused: of them, how many were there before.
+        rows: number of images in the table.
+        reused: how many of these were kept from an earlier run.
     """
 
     rows: int
@@ -215,19 +215,19 @@ def score_to_file(
     advance: Callable[[int], None] = lambda _pictures: None,
     rows_per_part: int = ROWS_PER_PART,
 ) -> Tabled:
-    """Score `paths` into a Parquet table, one row a picture in the order given, which appears when it is complete.
+    """Score `paths` into a Parquet table, one row per image in the order given; it appears once it is complete.
 
-    Rows of an earlier run, finished or killed, stay if model, preprocessing and the file's path, size and time of
-    change are the same. Pictures that could not be read are tried again. What several runs do to the same target
-    at once is done twice, and is in the table once.
+    Rows of an earlier run, finished or killed, are reused if model, preprocessing and the file's path, size and time
+    of change are the same. Images that could not be read are tried again. Concurrent runs with the same target
+    repeat work, but the table has each row once.
 
     Args:
-        advance: called with the number of pictures that are done, as they are.
-        rows_per_part: how much work a kill may cost at most.
+        advance: called with the number of images that were just completed.
+        rows_per_part: rows in a part, the most that is lost when the run is killed.
 
     Raises:
-        ModelError: the model has no regressor.
-        SettingError: an impossible setting.
+        ModelError: the model has no probe.
+        SettingError: an invalid setting.
         OSError: the target or its parts cannot be written.
     """
     import pyarrow as pa
@@ -261,7 +261,7 @@ def _stamp_or_name(path: Path) -> FileStamp:
     try:
         return FileStamp.of(path)
     except OSError:
-        return FileStamp(portable(str(path)), 0, 0)  # decoding it will say what is wrong
+        return FileStamp(portable(str(path)), 0, 0)  # decoding it will report the error
 
 
 def _counted(

@@ -1,4 +1,4 @@
-"""Records of many pictures as a list, and as a table for pandas (an optional dependency)."""
+"""Records of images as a list, and as a table for pandas (an optional dependency)."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ COLUMN_TYPES = {
     "path": "object", "score": "float64", "interval_low": "float64", "interval_high": "float64", "mos": "float64",
     "width": "Int64", "height": "Int64", "status": "object", "error_kind": "object", "error": "object",
 }  # fmt: skip
-"""As in the CSV format; whole numbers that may be missing are pandas' own."""
+"""Columns of the CSV format; integers that may be missing have pandas' nullable type."""
 
 DEFECT = "defect_"
 
 
 class Records(list[ImageRecord]):
-    """One record a picture: a list with a way to pandas."""
+    """A list of records, one per image, with a conversion to pandas."""
 
     def to_pandas(self) -> DataFrame:
-        """A data frame, one row a picture: the columns of the CSV format, then defect_<group> where there are defects.
+        """A data frame, one row per image: the columns of the CSV format, then defect_<group> if there are defects.
 
-        What is not known is NaN, <NA> or None. Raises ImportError where pandas is not installed.
+        Missing values are NaN, <NA> or None. Raises ImportError if pandas is not installed.
         """
         try:
             from pandas import DataFrame
@@ -36,7 +36,7 @@ class Records(list[ImageRecord]):
 
 
 def score_row(record: ImageRecord) -> dict[str, Any]:
-    """A record as one row of a table: a value for each of the columns of `--format csv`, None where there is none."""
+    """A record as one row of a table: a value for each column of `--format csv`, None if it is missing."""
     low, high = record.interval or (None, None)
     return {
         "path": record.path,

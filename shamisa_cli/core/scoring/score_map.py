@@ -1,4 +1,4 @@
-"""Where a picture's score comes from: an exact split of the score over its pixels."""
+"""Score maps: an exact split of an image's score over its pixels."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class ScoreMap:
     """A score as a sum over pixels.
 
     Attributes:
-        points: (H, W) float64, of the picture as it was judged; they sum to the score before it is clipped to 0…100.
-        average: the score, also not clipped, of a picture with the mean features of those the probe was fitted on.
+        points: (H, W) float64, at the view size; they sum to the score before it is clipped to 0…100.
+        average: the score, also not clipped, of an image with the mean features of the images fitted on.
     """
 
     points: Map
@@ -29,12 +29,12 @@ class ScoreMap:
 
     @property
     def local(self) -> Map:
-        """(H, W), how each place would score if all of the picture were like it; their mean is the score."""
+        """(H, W), the score of an image that is everywhere like this position; their mean is the score."""
         return self.points * self.points.size
 
 
 def resized(values: Map, rows: int, columns: int) -> Map:
-    """A map on another grid of the same extent with the same sum: each cell's value is spread over its area."""
+    """Resample a map to another grid of the same extent, preserving its sum: each value is spread over its cell."""
     return _along_rows(_along_rows(values, rows).T, columns).T
 
 

@@ -1,4 +1,4 @@
-"""Scores as a Parquet table: a row a picture, the columns of the CSV format and the state of the file."""
+"""Scores as a Parquet table: one row per image, with the columns of the CSV format and the state of the file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ERROR = "error"
 
 
 def scores_schema(scorer: ScoreSource) -> pa.Schema:
-    """The columns, and which model made the scores."""
+    """Columns, and metadata with the model that produced the scores."""
     import pyarrow as pa
 
     columns = {
@@ -42,19 +42,19 @@ def scores_schema(scorer: ScoreSource) -> pa.Schema:
 
 
 def scores_table(rows: Sequence[tuple[FileStamp, ImageRecord]], schema: pa.Schema) -> pa.Table:
-    """Records of n pictures as Arrow's table under a `scores_schema`."""
+    """Records of n images as an Arrow table with a `scores_schema`."""
     import pyarrow as pa
 
     return pa.Table.from_pylist([_row(stamp, record) for stamp, record in rows], schema=schema)
 
 
 def score_source(model: Model, view_size: ViewSize) -> ScoreSource:
-    """What a table of this model's scores says about where they come from. Raises ModelError without a regressor."""
+    """The source that a table of this model's scores records. Raises ModelError if the model has no probe."""
     return ScoreSource.of_model(describe_run(model, view_size).model, require_probe(model))
 
 
 def is_from(scorer: ScoreSource, metadata: Mapping[bytes, bytes] | None) -> bool:
-    """Whether a table with this metadata holds scores that can stand beside those of `scorer`."""
+    """Whether the scores of a table with this metadata are comparable with those of `scorer`."""
     try:
         return ScoreSource(**json.loads((metadata or {})[METADATA_KEY.encode()])).matches(scorer)
     except (KeyError, ValueError, TypeError):
@@ -62,9 +62,9 @@ def is_from(scorer: ScoreSource, metadata: Mapping[bytes, bytes] | None) -> bool
 
 
 def finished_rows(path: Path, scorer: ScoreSource) -> pa.Table:
-    """The rows of an earlier table without those of pictures that could not be read.
+    """Rows of an earlier table, without those of images that could not be read.
 
-    None at all where there is no such file, or nothing to take from it: it is damaged, or another model made it.
+    None if there is no such file, it is damaged, or another model produced it.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -83,7 +83,7 @@ def finished_rows(path: Path, scorer: ScoreSource) -> pa.Table:
 
 @contextmanager
 def arrow_errors() -> Iterator[None]:
-    """Raise ArrowInvalid for a damaged table: of broken pages pyarrow raises an OSError, but one without a number."""
+    """Raise ArrowInvalid for a damaged table; for damaged pages pyarrow raises an OSError without a number."""
     import pyarrow as pa
 
     try:
@@ -95,13 +95,13 @@ def arrow_errors() -> Iterator[None]:
 
 
 def stamps_in(table: pa.Table) -> list[FileStamp]:
-    """The files of the rows, and their states."""
+    """Stamps of the rows' files."""
     columns = (table[name].to_pylist() for name in ("path", "size", "mtime"))
     return [FileStamp(path, size, mtime) for path, size, mtime in zip(*columns, strict=True)]
 
 
 def write_scores(target: Path, table: pa.Table) -> None:
-    """Put a table into its file, at once or not at all."""
+    """Write a table to its file atomically."""
     import pyarrow.parquet as pq
 
     with replacing(target) as temporary:
@@ -109,7 +109,7 @@ def write_scores(target: Path, table: pa.Table) -> None:
 
 
 def read_scores(path: Path) -> Generator[ImageRecord, None, None]:
-    """The records in a table, one after the other. Raises ModelError for a file that is no such table."""
+    """Yield the records of a table. Raises ModelError if the file is not such a table."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -1,4 +1,4 @@
-"""From one file to what is wanted of it: through the cache where it knows, else decoded and embedded."""
+"""From a file to its score or features: from the cache, or else decoded and embedded."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ Pixels = npt.NDArray[np.uint8]
 Features = npt.NDArray[np.float32]
 
 MAX_CACHED_FILE_BYTES = 100_000_000
-"""Bytes; larger files are decoded from the disk, since one that is looked up is read whole before."""
+"""Bytes; larger files are not cached, since a file is read into memory as a whole to look it up."""
 
 DEFECT_DECIMALS = 3
 
 ViewSize = int | Literal["model"] | None
-"""Long side in pixels at which pictures are judged; "model": as the model says; None: every pixel."""
+"""Long side in pixels to which larger images are reduced; "model": the model's own; None: every pixel."""
 
 
 @dataclass(frozen=True)
 class Embedding:
-    """What the encoder made of one file: either features, or the reason why there are none.
+    """Features of one file, or the error that prevented them.
 
     Attributes:
-        path: the file, or the address of a picture that is no file here.
-        features: (D,) float32.
-        width, height: of the upright original, in pixels.
-        error: why the file could not be read.
+        path: the file, or the address of an image in a store.
+        features: (D,) float32; None if the file could not be read.
+        width, height: size of the upright original in pixels; None if the file could not be read.
+        error: why the file could not be read; None otherwise.
     """
 
     path: Path | str
@@ -60,24 +60,24 @@ Result = TypeVar("Result", Embedding, ImageRecord)
 
 
 class ResultCache(Protocol[Result]):
-    """What is known about files, by the SHA-256 of their content. For use by several threads."""
+    """Cache of results by the SHA-256 of a file's content. Safe for use by several threads."""
 
     def get(self, content: bytes, path: Path) -> Result | None:
-        """What is known about such a file, under the name it has now."""
+        """Cached result of a file with this content, recorded under `path`; None if there is none."""
 
     def put(self, content: bytes, finding: Result) -> None:
-        """Keep what was found out; what could not be is not kept."""
+        """Store a result; errors are not stored."""
 
 
 @dataclass(frozen=True)
 class ReadFile(Generic[Result]):
-    """What a thread made of one file.
+    """A file as `FileScorer.read` leaves it to `FileScorer.complete`.
 
     Attributes:
-        content: SHA-256 of the file's bytes; None where the cache is not asked.
-        known: what earlier runs found out.
-        picture: the pixels; None where they are not needed.
-        features: None where the encoder must not be used by several threads at once.
+        content: SHA-256 of the file's bytes; None without a cache, or if the file is too large for it.
+        known: the cached result; None if there is none.
+        picture: the decoded image; None where its pixels are not needed.
+        features: (D,) float32; None where they are not needed, or the encoder is not `concurrent`.
     """
 
     content: bytes | None = None
@@ -88,15 +88,15 @@ class ReadFile(Generic[Result]):
 
 @dataclass(frozen=True)
 class FileScorer(Generic[Result]):
-    """How files are looked at in one run: `look` in many threads, then `finish` in one.
+    """Turns files into results: `read` runs in several threads, `complete` in one.
 
     Attributes:
-        encoder: if it is `concurrent`, it embeds in `look`, else in `finish`.
-        view_size: in pixels; None for every pixel.
-        max_pixels: larger pictures are refused, whatever is known about them.
-        make: what is wanted of an embedding, or of its error.
-        result_cache: what is known and where new findings go; None without a cache.
-        keeps_pixels: whether someone wants the pixels of known pictures too.
+        encoder: embeds in `read` if it is `concurrent`, otherwise in `complete`.
+        view_size: long side in pixels to which images are reduced; None keeps every pixel.
+        max_pixels: larger images are refused, even if their result is cached.
+        make: turns an embedding, or its error, into a result.
+        result_cache: cache of earlier results, which new ones are added to; None without a cache.
+        keeps_pixels: whether `complete` returns pixels of images with a cached result too.
     """
 
     encoder: Embedder
@@ -107,7 +107,7 @@ class FileScorer(Generic[Result]):
     keeps_pixels: bool = False
 
     def read(self, path: Path) -> ReadFile[Result]:
-        """Read one file, as far as it is not known. Raises ImageError where it cannot be read."""
+        """Read, decode and embed one file unless its result is cached. Raises ImageError if it cannot be read."""
         # The bytes that are hashed are those that are decoded, even if someone is writing to the file.
         data = None if self.result_cache is None else read_file(path, MAX_CACHED_FILE_BYTES)
         content = None if data is None else hashlib.sha256(data).digest()
@@ -119,7 +119,7 @@ class FileScorer(Generic[Result]):
         return ReadFile(content, known, picture, embedded(self.encoder, path, picture.pixels) if wanted else None)
 
     def complete(self, path: Path, looking: Future[ReadFile[Result]]) -> tuple[Result, Pixels | None]:
-        """What is wanted of a file, and its pixels (H, W, 3) as they were judged where they were needed."""
+        """Return the result of a file that was read, and its pixels (H, W, 3) at the view size if they were decoded."""
         try:
             sight = looking.result()
             pixels = None if sight.picture is None else sight.picture.pixels
@@ -153,7 +153,7 @@ def effective_view_size(encoder: Embedder, view_size: ViewSize) -> int | None:
 
 
 def require_probe(model: Model) -> Probe:
-    """The model's regressor. Raises ModelError where there is none."""
+    """The model's probe. Raises ModelError if it has none."""
     if model.probe is None:
         raise ModelError(
             f"The model {model.name} has no regressor, so it cannot score. "
@@ -163,12 +163,12 @@ def require_probe(model: Model) -> Probe:
 
 
 def preprocessing_used(encoder: Embedder, view_size: ViewSize) -> dict[str, Any]:
-    """JSON values of the preprocessing pictures get, with the view size that is in force."""
+    """JSON values of the preprocessing, with the effective view size."""
     return asdict(encoder.config.preprocessing) | {"view_size": effective_view_size(encoder, view_size)}
 
 
 def image_record(model: Model, embedding: Embedding) -> ImageRecord:
-    """What the model makes of an embedded picture. Raises ModelError when it has no regressor."""
+    """Score an embedded image, or record why it could not be embedded. Raises ModelError if the model has no probe."""
     path = str(embedding.path)
     if embedding.features is None:
         assert embedding.error is not None

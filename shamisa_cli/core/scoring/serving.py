@@ -1,4 +1,4 @@
-"""Scores for a program that asks for one picture at a time: JSON lines in, and out in the same order."""
+"""Scores on request, one image at a time: JSON lines in, and JSON lines out in the same order."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from shamisa_cli.core.records import BAD_REQUEST, ErrorRecord, ImageRecord
 from shamisa_cli.core.scoring.scorer import FileScorer, ReadFile
 
 LONGEST_LINE = 1_000_000
-"""Bytes; the longest path of any system takes a tenth of it."""
+"""Longest line in bytes, ten times the longest path of any system."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """One line that came in.
+    """One line of input.
 
     Attributes:
         id: any JSON value, which the answer repeats.
-        path: the picture; None where the line asks for none.
-        error: what is wrong with the line.
+        path: the image; None if the line is invalid.
+        error: why the line is invalid; None otherwise.
     """
 
     id: Any = None
@@ -38,7 +38,7 @@ _Looking = Future[ReadFile[ImageRecord]]
 
 
 def read_requests(stream: BinaryIO) -> Iterator[Request]:
-    """The requests on a stream, to its end; a line that is too long is passed over and never held in memory."""
+    """Yield the requests on a stream, to its end; a line that is too long is skipped and never held in memory."""
     while line := stream.readline(LONGEST_LINE + 1):
         if len(line) > LONGEST_LINE:
             while line and not line.endswith(b"\n"):
@@ -49,7 +49,7 @@ def read_requests(stream: BinaryIO) -> Iterator[Request]:
 
 
 def parse_request(line: bytes) -> Request:
-    """What one line asks for; what is wrong with it is in the request."""
+    """Parse one line of input. Never raises for a bad line: the request holds the error."""
     try:
         asked = json.loads(line, parse_constant=_no_json)
     except (ValueError, RecursionError) as error:
@@ -63,13 +63,13 @@ def parse_request(line: bytes) -> Request:
 
 
 def serve(requests: Iterable[Request], scorer: FileScorer[ImageRecord], write: Write, *, jobs: int) -> None:
-    """Answer each request with a record and the request's id, in the order they came, each as soon as it is due.
+    """Answer each request with a record and the request's id, in the order of the requests, as soon as possible.
 
     Args:
-        requests: may be endless. Whatever iterating over it raises ends the server, once those before are answered.
-        scorer: how pictures are looked at; see `scoring`.
+        requests: may be infinite. If iterating over it raises, the server ends once earlier requests are answered.
+        scorer: scores the images; see `file_scorer`.
         write: called in another thread, one answer at a time.
-        jobs: pictures that are worked on at once; a few more wait.
+        jobs: images that are processed at once; a few more wait.
     """
     waiting: Queue[tuple[Request, _Looking | None] | None] = Queue(2 * jobs + 2)
     failures: list[BaseException] = []
@@ -97,7 +97,7 @@ def _answer_all(
 ) -> None:
     while (next_one := waiting.get()) is not None:
         if failures:
-            continue  # whoever asks must not wait for room in the queue
+            continue  # a client must not wait for space in the queue
         try:
             write(_answer(*next_one, scorer))
         except BaseException as error:

@@ -1,4 +1,4 @@
-"""The features of all pictures of a table of human scores, crop by crop, or how they differ from their references'."""
+"""Features of all images of a table of human scores, per crop, or their differences from their references'."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TableFeatures:
-    """What an encoder reads of the pictures of a table.
+    """Features of the images of a table.
 
     Attributes:
-        table: the rows whose pictures could be read.
+        table: the rows whose images could be read.
         rows: (n, R, D) float32, features of the R crops of each; of a table that names references, the absolute
             differences from the features of the reference's crops.
-        errors: why the other pictures could not be read.
+        errors: one for each image that could not be read.
     """
 
     table: MosTable
@@ -55,12 +55,12 @@ def read_table(
     """Embed the pictures of a table, and the references it names, each of them once.
 
     Args:
-        model: what embeds them.
-        table: a picture must have the size of its reference, so that both show the same in the same place.
-        crops: keep the crops apart that the encoder reads; else R is 1, the features of the picture.
+        model: the model that embeds the images.
+        table: the table; an image must have the size of its reference, so that their crops correspond.
+        crops: whether features are kept per crop; otherwise R is 1, the features of the image.
         jobs: threads; None takes one per available processor.
-        cache: features that are known, and where new ones go.
-        advance: told 1 after each picture, `pictures_read` in all.
+        cache: cache of features, which new ones are added to.
+        advance: called with 1 after each image, `pictures_read` in all.
 
     Raises:
         InputNotFoundError: fewer than `MIN_ROWS` rows are left. Files never raise: see `TableFeatures.errors`.
@@ -92,7 +92,7 @@ def read_table(
 
 
 def pictures_read(table: MosTable) -> int:
-    """How many pictures `read_table` embeds: those of the table and its references."""
+    """Number of images that `read_table` embeds: those of the table and its references."""
     return len(table) + len({os.path.normpath(reference) for reference in table.references or ()})
 
 
@@ -104,7 +104,7 @@ def _embedded(
     cache: Cache | None,
     advance: Callable[[int], None],
 ) -> tuple[npt.NDArray[np.float32], list[Embedding]]:
-    """Features (n, R, D) of files, undefined where one could not be read, and what became of each."""
+    """Features (n, R, D) of files, undefined where one could not be read, and each file's error or None."""
     encoder = CropEmbedder(model.encoder) if crops else model.encoder
     apart = {"crops": "apart"} if crops else {}
     result_cache = feature_cache_for(cache, model, preprocessing_used(encoder, "model") | apart)

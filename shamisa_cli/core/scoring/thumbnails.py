@@ -1,4 +1,4 @@
-"""Small versions of the pictures of a run, and of their maps, kept on disk until a report wants them."""
+"""Thumbnails of the images of a run and of their maps, kept on disk until a report uses them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from shamisa_cli.core.scoring.score_map import ScoreMap
 Pixels = npt.NDArray[np.uint8]
 
 THUMBNAIL_SIDE = 256
-"""Long side in pixels: sharp in a row on a dense screen, good enough when opened, and some 7 kB."""
+"""Long side in pixels: sharp in a table on a dense screen, sufficient when opened, and some 7 kB."""
 MAP_SIDE = 384
 QUALITY = 60
 
 
 def encode_thumbnail(pixels: Pixels, long_side: int) -> bytes:
-    """A WebP file of pixels (H, W, 3), made smaller to `long_side` and never larger."""
+    """Encode pixels (H, W, 3) as WebP, reduced to `long_side` and never enlarged."""
     picture = Image.fromarray(pixels)
     picture.thumbnail((long_side, long_side), Image.Resampling.BICUBIC, reducing_gap=3.0)
     file = io.BytesIO()
@@ -32,9 +32,9 @@ def encode_thumbnail(pixels: Pixels, long_side: int) -> bytes:
 
 
 class Thumbnails:
-    """Small WebP files of scored pictures and of their maps, in one nameless file that goes when this is closed.
+    """WebP thumbnails of scored images and of their maps, in one temporary file that is deleted on closing.
 
-    `add` is a `Watch` for `score_files`, `add_map` a `MapWatch` for `MapWriter`. Memory holds only where each begins.
+    `add` is a `Watch` for `score_files`, `add_map` a `MapWatch` for `MapWriter`. Memory holds only their offsets.
     """
 
     def __init__(self) -> None:
@@ -56,19 +56,19 @@ class Thumbnails:
         return bool(self._maps)
 
     def add(self, record: ImageRecord, pixels: Pixels) -> None:
-        """Keep a small version of a picture."""
+        """Store the thumbnail of an image."""
         self._thumbnails[record.path] = self._kept(encode_thumbnail(pixels, THUMBNAIL_SIDE))
 
     def add_map(self, record: ImageRecord, pixels: Pixels, score_map: ScoreMap) -> None:
-        """Keep a small version of a picture's map, without frame and legend."""
+        """Store the thumbnail of an image's map, without frame and legend."""
         self._maps[record.path] = self._kept(encode_thumbnail(overlay(pixels, score_map), MAP_SIDE))
 
     def thumbnail(self, path: str) -> bytes | None:
-        """The small version of the picture a record names; None where none was added."""
+        """The thumbnail of a record's image; None if none was added."""
         return self._read(self._thumbnails.get(path))
 
     def map(self, path: str) -> bytes | None:
-        """The map of the picture a record names; None where none was added."""
+        """The map of a record's image; None if none was added."""
         return self._read(self._maps.get(path))
 
     def _kept(self, content: bytes) -> tuple[int, int]:

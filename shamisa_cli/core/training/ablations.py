@@ -1,4 +1,4 @@
-"""The published ablations: each is one change against the whole method (SHAMISA, arXiv 2603.13669, ablations)."""
+"""The published ablations, each a single change to the full method (SHAMISA, arXiv 2603.13669, ablations)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from shamisa_cli.core.graphs.relation_graph import BRANCHES, METADATA, Branch
 
 @dataclass(frozen=True)
 class Ablation:
-    """One case.
+    """One ablation.
 
     Attributes:
-        change: in words.
-        settings: what it changes, as a table of training settings.
+        change: description of the change.
+        settings: the changed training settings, as a table.
     """
 
     change: str
@@ -56,21 +56,21 @@ ABLATIONS: Mapping[str, Ablation] = {
     "E1": Ablation("no alignment loss", {"relations": {"alignment": 0.0}}),
     "F1": Ablation("severity decay 1/(1 + Δ/4) in place of exp(−3Δ/4)", {"relations": {"decay": "reciprocal"}}),
 }
-"""By their published names. A composition of the method has 1 to 7 operators already, so D1b is A0 said in full."""
+"""Ablations by their published names. Compositions have 1 to 7 operators by default, so D1b equals A0."""
 
 _FORMER_NAMES = {"A": "B7", "B": "B8", "C": "B1", "D": "B2", "E": "A1", "F": "A3"}
-"""This project's own letters of before, and the published case that each one was."""
+"""Former names in this project → published names."""
 
 
 def ablation(name: str) -> Ablation:
-    """The case of that name. Raises SettingError if there is none."""
+    """Return the ablation of that name. Raises SettingError if there is none."""
     if name in ABLATIONS:
         return ABLATIONS[name]
     raise SettingError(former_ablation(name))
 
 
 def former_ablation(name: str) -> str:
-    """A sentence about a name that is not a published case: what it is called now, or which cases there are."""
+    """Error message for a name that is not a published ablation: its new name, or the list of ablations."""
     if name in _FORMER_NAMES:
         case = _FORMER_NAMES[name]
         return f"The ablation {name!r} is now called by its published name, {case} ({ABLATIONS[case].change})."

@@ -1,4 +1,4 @@
-"""Batches from worker processes, in order, from any step on."""
+"""Batches from worker processes, in order, starting at any step."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from shamisa_cli.core.machine import keep_freed_memory
 
 
 class Batch(Protocol):
-    """What one training step takes: a frozen dataclass of tensors, or of such dataclasses."""
+    """Input of one training step: a frozen dataclass of tensors, or of such dataclasses."""
 
     @property
     def step(self) -> int:
         """The training step it belongs to."""
 
     def pin_memory(self) -> Self:
-        """The same in page-locked memory, from where a GPU copies without anyone waiting."""
+        """The same batch in page-locked memory, from which a GPU copies asynchronously."""
 
     def to(self, device: torch.device) -> Self:
-        """The same on another device."""
+        """The same batch on another device."""
 
 
 SomeBatch = TypeVar("SomeBatch", bound=Batch)
@@ -36,15 +36,15 @@ Item = TypeVar("Item", covariant=True)
 
 
 def worker_items(stream: Callable[[], Iterator[Item]], *, workers: int, pin: bool) -> Iterator[Item]:
-    """The items of a stream that worker processes make, in order.
+    """Yield the items of a stream that worker processes make, in order.
 
     Args:
-        stream: called in each worker, so it can be pickled; gives the items that are that worker's, see `worker_steps`.
-        workers: how many; 0 makes all items in this process.
-        pin: put them into page-locked memory.
+        stream: called in each worker, so it must be picklable; yields that worker's items, see `worker_steps`.
+        workers: number of workers; 0 makes all items in this process.
+        pin: copy items into page-locked memory.
 
     Raises:
-        TrainingError: an item could not be made, or a worker was ended.
+        TrainingError: an item could not be made, or a worker was killed.
     """
     loader = DataLoader(
         _Reported(stream),
@@ -52,7 +52,7 @@ def worker_items(stream: Callable[[], Iterator[Item]], *, workers: int, pin: boo
         num_workers=workers,
         pin_memory=pin,
         worker_init_fn=_begin_worker,
-        generator=torch.Generator(),  # its own, so that starting workers leaves the global one alone
+        generator=torch.Generator(),  # its own, so that starting workers does not change the global one
     )
     try:
         for item in loader:
@@ -66,7 +66,7 @@ def worker_items(stream: Callable[[], Iterator[Item]], *, workers: int, pin: boo
 
 
 def prefetch(batches: Iterable[SomeBatch], device: torch.device) -> Iterator[SomeBatch]:
-    """The batches on the device; a GPU copies each one while it computes on the one before."""
+    """Yield the batches on the device; a GPU copies each one while it computes on the previous one."""
     if device.type != "cuda":
         for batch in batches:
             yield batch.to(device)
@@ -83,7 +83,7 @@ def prefetch(batches: Iterable[SomeBatch], device: torch.device) -> Iterator[Som
 
 
 def _ready(batch: SomeBatch, copying: torch.cuda.Stream) -> SomeBatch:
-    """The batch for the stream in use: that stream, and not this process, waits until the copy is whole."""
+    """Make the current CUDA stream, not this process, wait until the batch is copied."""
     using = torch.cuda.current_stream(copying.device)
     using.wait_stream(copying)
     for tensor in _tensors(batch):
@@ -93,7 +93,7 @@ def _ready(batch: SomeBatch, copying: torch.cuda.Stream) -> SomeBatch:
 
 
 def _tensors(record: Any) -> Iterator[Tensor]:
-    """The tensors in a dataclass, and in those inside it."""
+    """The tensors in a dataclass and in nested ones."""
     for value in vars(record).values():
         if isinstance(value, Tensor):
             yield value
@@ -103,13 +103,13 @@ def _tensors(record: Any) -> Iterator[Tensor]:
 
 @dataclass(frozen=True)
 class _Failure:
-    """An error on its way out of a worker; the loader would make a traceback of it."""
+    """An error passed on from a worker; the loader would turn an exception into a traceback."""
 
     sentence: str
 
 
 class _Reported(IterableDataset[Item | _Failure], Generic[Item]):
-    """A stream whose errors are its last item."""
+    """A stream that yields an error as its last item."""
 
     def __init__(self, stream: Callable[[], Iterator[Item]]) -> None:
         self._stream = stream
@@ -127,9 +127,9 @@ def _begin_worker(_: int) -> None:
 
 
 def _leave_signals_to_the_parent() -> None:
-    """Ctrl-C, or a cluster's request to end, goes to a whole group of processes; the parent alone decides.
+    """Leave the process group, to which Ctrl-C and a cluster's SIGTERM are sent; the parent alone reacts to them.
 
-    So a worker leaves the group. It cannot ignore the request to end as such: its parent uses it too.
+    A worker cannot simply ignore SIGTERM, since its parent uses it too.
     """
     if hasattr(os, "setpgid"):
         os.setpgid(0, 0)
@@ -137,14 +137,14 @@ def _leave_signals_to_the_parent() -> None:
 
 
 def worker_steps(start: int, stop: int) -> range:
-    """The steps from `start` to before `stop` whose batches this process makes: in worker w of W, every W-th."""
+    """Steps from `start` to before `stop` whose batches this process makes: in worker w of W, every W-th."""
     worker = get_worker_info()
     offset, stride = (worker.id, worker.num_workers) if worker else (0, 1)
     return range(start + offset, stop, stride)
 
 
 def require_photos(pool: Sequence[Path], photos: int, kind: str) -> None:
-    """Raise SettingError if a pool of `kind` photographs has fewer than a batch needs."""
+    """Raise SettingError if there are fewer `kind` photographs than a batch needs."""
     if len(pool) < photos:
         raise SettingError(
             f"A batch needs {photos} different {kind} photographs and there are {len(pool)}; name a folder with more."

@@ -1,4 +1,4 @@
-"""Batch norm over the crops of all processes."""
+"""Synchronised batch norm over the crops of all processes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from shamisa_cli.core.training.distributed import World
 
 
 class SynchronisedBatchNorm(nn.BatchNorm2d):
-    """Batch norm whose mean and variance are those of all processes' crops together.
+    """Batch norm with the mean and variance over the crops of all processes.
 
-    torch's own SyncBatchNorm computes on GPUs only; this one is for several processes on CPUs. Every process
-    has as many positions as any other.
+    torch's own SyncBatchNorm runs on GPUs only; this one is for several processes on CPUs. All processes must have
+    equally many positions.
 
     Args:
-        model: what it takes the place of; parameters and statistics are shared with it.
+        model: the batch norm to replace; parameters and statistics are shared with it.
         world: the processes.
     """
 
@@ -28,7 +28,7 @@ class SynchronisedBatchNorm(nn.BatchNorm2d):
         self.train(model.training)
 
     def forward(self, input: Tensor) -> Tensor:
-        """(N, C, H, W) → the same shape; in eval mode, what batch norm does."""
+        """(N, C, H, W) → the same shape; in evaluation mode, ordinary batch norm."""
         if not self.training:
             return super().forward(input)
         pixels = input.to(torch.promote_types(input.dtype, torch.float32))
@@ -53,7 +53,7 @@ class SynchronisedBatchNorm(nn.BatchNorm2d):
 
 
 def synchronise_batchnorm(module: nn.Module, world: World) -> None:
-    """Put synchronised ones in the place of all batch norms inside `module`; parameters stay the same objects."""
+    """Replace all batch norms inside `module` by synchronised ones; parameters stay the same objects."""
     for name, child in module.named_children():
         if isinstance(child, nn.BatchNorm2d):
             setattr(module, name, _synchronised(child, world))

@@ -1,4 +1,4 @@
-"""Checkpoints that are complete or absent, whenever the program dies: safetensors and JSON, never pickle."""
+"""Checkpoints that are complete or absent, even if the program is killed: safetensors and JSON, never pickle."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ SCHEMA = 1
 TENSORS_FILE = "state.safetensors"
 RECORD_FILE = "checkpoint.json"
 KEPT = 2
-"""How many of the newest checkpoints stay; the one of step 0 stays as well, as the start of the run."""
+"""Number of newest checkpoints that are kept; that of step 0 is kept too, as the start of the run."""
 
 _NAME = re.compile(r"step-(\d{8})")
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Everything that a run needs to go on.
+    """State from which a run is resumed.
 
     Attributes:
-        step: how many steps have been done, so the index of the next one.
+        step: number of completed steps, the index of the next one.
         tensors: weights, optimiser state and random generator states by dotted name.
-        numbers: scalars beside them (time spent, loss scale).
+        numbers: scalars (time spent, loss scale).
     """
 
     step: int
@@ -45,12 +45,12 @@ class Checkpoint:
 class CheckpointStore:
     """The checkpoints of one run, each a folder `step-00000100` with a tensor file and a JSON with its SHA-256.
 
-    A checkpoint is written under a hidden temporary name, flushed to the disk and then renamed; what a
-    killed program leaves behind is removed by the next write. One program writes to a store at a time.
+    A checkpoint is written under a hidden temporary name, flushed to the disk and then renamed; remains of a
+    killed program are removed by the next write. Only one program may write to a store at a time.
 
     Args:
-        folder: where they lie.
-        keep_every: the checkpoint of every so many steps stays for good; 0 keeps none but the newest.
+        folder: folder of the checkpoints.
+        keep_every: checkpoints at multiples of this step are kept for good; 0 keeps only the newest.
     """
 
     def __init__(self, folder: Path, keep_every: int = 0) -> None:
@@ -58,7 +58,7 @@ class CheckpointStore:
         self.keep_every = keep_every
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint, then remove those no longer kept."""
+        """Write a checkpoint, then remove those that are no longer kept."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._remove_leftovers()
         temporary = Path(tempfile.mkdtemp(dir=self.folder, prefix=".writing-"))
@@ -85,14 +85,14 @@ class CheckpointStore:
                 shutil.rmtree(self._path(step))
 
     def steps(self) -> list[int]:
-        """The steps for which there is a checkpoint, whole or damaged, in rising order."""
+        """Steps with a checkpoint, complete or damaged, in rising order."""
         if not self.folder.is_dir():
             return []
         matches = (_NAME.fullmatch(path.name) for path in self.folder.iterdir())
         return sorted(int(match[1]) for match in matches if match)
 
     def latest(self) -> Checkpoint | None:
-        """The newest checkpoint that is whole, or None. A damaged one is passed over for the one before."""
+        """Load the newest undamaged checkpoint, or return None. Damaged ones are skipped."""
         for step in reversed(self.steps()):
             try:
                 return self.load(step)
@@ -101,7 +101,7 @@ class CheckpointStore:
         return None
 
     def load(self, step: int) -> Checkpoint:
-        """The checkpoint of one step. Raises TrainingError if it is absent or not what was written."""
+        """Load the checkpoint of one step. Raises TrainingError if it is missing or damaged."""
         folder = self._path(step)
         try:
             record = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
@@ -128,7 +128,7 @@ def _sha256(path: Path) -> str:
 
 
 def _flush(path: Path) -> None:
-    """Have a file's bytes, or a folder's names, on the disk before going on."""
+    """Flush a file's bytes, or a folder's names, to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

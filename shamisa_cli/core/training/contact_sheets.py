@@ -1,4 +1,4 @@
-"""A contact sheet of what the engine makes: a row an operator, severity rising from left to right."""
+"""Contact sheets of training data: the engine's operators, and ordered sets with their target maps."""
 
 from __future__ import annotations
 
@@ -41,25 +41,25 @@ FRAME = "#c9c4bb"
 SET_HEADER_HEIGHT = 76
 
 MASKS, MAPS = 4, 5
-"""Columns for masks and for maps; a pair with more of them shows the first."""
+"""Number of columns for masks and for maps; of a pair with more, the first are shown."""
 
 STRONGEST = 4.0
-"""Intensity at which colours are deepest."""
+"""Intensity at which colours saturate."""
 
 COLOURS = "RdBu_r"
 """Blue below zero, red above, white at zero."""
 
 KINDS: tuple[SetKind, ...] = ("ladder", "nested", "mixed")
-"""The sets that are shown: those with regions."""
+"""Kinds of sets that are shown: those with regions."""
 
 
 def operator_sheet(photos: Sequence[Path], seed: int = 0) -> Image.Image:
-    """All 26 operators, grouped, on crops of the given photographs in turn.
+    """Draw one row per operator, by group, on crops of the given photographs in turn, with rising severity.
 
-    The first column is the untouched crop, then severities 0, 1, 2, 3, 4; each tile says the parameter's value.
+    The first column is the undistorted crop, then severities 0, 1, 2, 3, 4; each tile states the parameter's value.
 
     Args:
-        photos: one or more photographs; the crop is the middle of the picture at a moderate size.
+        photos: one or more photographs; the crop is from the middle of the image, reduced moderately.
         seed: of the random operators.
 
     Raises:
@@ -84,7 +84,7 @@ def operator_sheet(photos: Sequence[Path], seed: int = 0) -> Image.Image:
 
 
 def middle_crop(path: Path, size: int) -> torch.Tensor:
-    """(1, 3, size, size) in 0…1 from the middle of the picture, reduced so that its short side is twice the crop."""
+    """(1, 3, size, size) in 0…1 from the middle of the image, reduced so that its short side is twice the crop."""
     photo = Image.fromarray(decode(path).pixels)
     scale = max(size / min(photo.size), min(1.0, 2 * size / min(photo.size)))
     photo = photo.resize((math.ceil(photo.width * scale), math.ceil(photo.height * scale)), Image.Resampling.BICUBIC)
@@ -135,14 +135,14 @@ def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def ordered_set_sheet(photos: Sequence[Path], seed: int = 0) -> Image.Image:
-    """Pairs of versions of the photographs in turn: both pictures, the mask of each region, and the target maps.
+    """Draw pairs of versions of the photographs in turn: both images, the mask of each region, and the target maps.
 
-    A caption names a mask's operator and its intensity, or a map; only maps that are not zero are shown. Red is
-    more of it in the second picture, blue less.
+    A caption names a mask's operator and its intensity, or a map; maps that are zero are not shown. Red means more
+    in the second image, blue less.
 
     Args:
-        photos: one or more photographs; a crop is the middle of a picture at a moderate size.
-        seed: of everything that is drawn.
+        photos: one or more photographs; crops are from the middle of the image, reduced moderately.
+        seed: of all random choices.
 
     Raises:
         SettingError: no photographs are given.
@@ -167,7 +167,7 @@ def ordered_set_sheet(photos: Sequence[Path], seed: int = 0) -> Image.Image:
 
 
 def _set_tiles(drawn: OrderedSet) -> list[tuple[int, tuple[Image.Image, str]]]:
-    """Column, tile and caption of one pair: the first and the last version of a set."""
+    """Yield column, tile and caption for one pair: the first and the last version of a set."""
     shared, whole = drawn.regions[0], drawn.regions[-1]
     masks = [(_mask_tile(region), _caption(region, region in shared)) for region in whole]
     change = drawn.targets[-1] - drawn.targets[0]
@@ -191,7 +191,7 @@ def _map_tile(values: Tensor) -> Image.Image:
 
 
 def _coloured(values: Tensor) -> Image.Image:
-    """Intensities (h, w) as a picture of h × w pixels."""
+    """Colour intensities (h, w) as an image of h × w pixels."""
     from matplotlib import colormaps
 
     shown = (values / (2 * STRONGEST) + 0.5).clamp(0, 1).numpy()
@@ -200,7 +200,7 @@ def _coloured(values: Tensor) -> Image.Image:
 
 
 def _left(column: int) -> int:
-    """Where a column begins; a little more room parts pictures, masks and maps."""
+    """Left edge of a column in pixels; wider gaps separate images, masks and maps."""
     groups = (column >= 2) + (column >= 2 + MASKS)
     return SET_GAP + column * (SET_TILE + SET_GAP) + groups * SET_GAP
 

@@ -1,4 +1,4 @@
-"""The numbers of a run as one picture."""
+"""Figure of a run's metrics."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.training.metrics import read_metrics
 
 Panel = tuple[str, tuple[str, ...], str]
-"""A panel: its title, the numbers in it, and the scale of its axis."""
+"""A panel: its title, its metrics, and the scale of its axis."""
 
 PANELS: tuple[Panel, ...] = (
     ("Loss", ("total",), "linear"),
@@ -33,14 +33,14 @@ def draw_curves(
     picture: Path,
     panels: Callable[[Sequence[dict[str, Any]]], Sequence[Panel]] = lambda _: PANELS,
 ) -> None:
-    """Draw a metrics file as PNG: faint raw values under a smoothed line, one panel a group of numbers.
+    """Draw a metrics file as PNG: faint raw values under a smoothed line, one panel per group of metrics.
 
-    Nothing is written while there are fewer than two steps.
+    Nothing is written with fewer than two steps.
 
     Args:
         metrics: the file of metrics.
-        picture: where to.
-        panels: what to show of its lines, in six panels; SHAMISA's terms when it is left out.
+        picture: the PNG to write.
+        panels: from the lines of the file to six panels; by default SHAMISA's terms.
     """
     lines = read_metrics(metrics)
     if len(lines) < 2:

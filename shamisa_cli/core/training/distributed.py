@@ -1,9 +1,9 @@
-"""Several processes that train as one: each makes crops of its own, and all of them see all crops.
+"""Distributed training: each process makes crops of its own, and the loss is that of all crops.
 
-torchrun starts the processes and tells each its place through the environment. Every process computes the same loss,
-that of the global batch, from rows that it gathers from all of them. Autograd crosses that gathering: what all the
-losses say about a process's rows is added up. DistributedDataParallel then takes the mean of the gradients over the
-processes. Sum and mean together make the gradient of one loss, as a single process would have it.
+torchrun starts the processes and gives each its rank through the environment. Every process computes the same loss,
+that of the global batch, from rows gathered from all of them. Autograd passes through the gathering: the gradients of
+all losses with respect to a process's rows are summed. DistributedDataParallel then averages gradients over the
+processes. Sum and mean together give the gradient of one loss, as in a single process.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from shamisa_cli.core.graphs.crops import CropTable
 from shamisa_cli.core.training.pretraining.batches import BatchSettings
 
 BACKENDS = {"cpu": "gloo", "cuda": "cpu:gloo,cuda:nccl"}
-"""What carries data between processes, by device. Small records stay on the CPU, so that no GPU waits for them."""
+"""Communication backend by device. Small records stay on the CPU, so that no GPU waits for them."""
 
 PATIENCE = timedelta(minutes=10)
-"""How long a process waits for the others; the slowest thing they do alone is to write a checkpoint."""
+"""Longest wait for other processes; the slowest thing that one does alone is to write a checkpoint."""
 
 LOST_PEER = ("gloo", "nccl", "connection closed by peer", "connection reset by peer", "timed out waiting")
-"""Words in the errors by which a transport says that another process no longer answers."""
+"""Words in the errors of a transport when another process no longer answers."""
 
 
 CPU = torch.device("cpu")
@@ -40,12 +40,12 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class World:
-    """The processes of one run, as one of them sees it. Alone, it is its own world, and nothing is sent.
+    """The processes of one run, from the view of one of them. With a single process nothing is sent.
 
     Attributes:
-        rank: 0…size−1, which of them this is.
-        size: how many there are.
-        device: where this one computes.
+        rank: 0…size−1, index of this process.
+        size: number of processes.
+        device: device of this process.
     """
 
     rank: int = 0
@@ -54,24 +54,24 @@ class World:
 
     @property
     def leads(self) -> bool:
-        """Whether this is the process that writes files and speaks to the user."""
+        """Whether this is the process that writes files and prints messages."""
         return self.rank == 0
 
     def gathered(self, rows: Tensor) -> Tensor:
-        """The rows (n, …) of all processes by rank, (size·n, …); differentiable. All have the same n."""
+        """Gather the rows (n, …) of all processes by rank, (size·n, …); differentiable. All have the same n."""
         return rows if self.size == 1 else _Gathered.apply(rows, self)
 
     def gathered_crops(self, rows: Tensor, references: int) -> Tensor:
-        """`gathered` for one row a crop, in the order that one process would have them in: all references first.
+        """`gathered` for one row per crop, in the order of a single process: all references first.
 
         Args:
-            rows: (n, …), this process's in that order.
+            rows: (n, …), this process's rows, references first.
             references: how many of them are references.
         """
         return _references_first(self.gathered(rows), self.size, references)
 
     def gathered_nodes(self, nodes: CropTable, batch: BatchSettings) -> CropTable:
-        """The record of the global batch, on the CPU: samples are counted on from one process to the next.
+        """Gather the record of the global batch, on the CPU; samples are numbered through from process to process.
 
         Args:
             nodes: of this process.
@@ -87,14 +87,14 @@ class World:
         return CropTable(**{name: table[:, k].to(column.dtype) for k, (name, column) in enumerate(columns)})
 
     def mean(self, value: Tensor) -> Tensor:
-        """The mean over all processes of a tensor; carries no gradient."""
+        """Mean of a tensor over all processes, without gradient."""
         value = value.detach().clone()
         if self.size > 1:
             dist.all_reduce(value)
         return value / self.size
 
     def any(self, answer: bool) -> bool:
-        """Whether any process says True. All must ask."""
+        """Whether the value is True in any process. All processes must call this."""
         if self.size == 1:
             return answer
         answers = torch.tensor(int(answer))
@@ -113,34 +113,34 @@ class World:
             )
 
     def share(self, module: nn.Module) -> None:
-        """Give every process the weights that the leader's module has."""
+        """Copy the weights of the leader's module to all processes."""
         if self.size > 1:
             for value in module.state_dict().values():
                 dist.broadcast(value, src=0)
 
     def replicated(self, module: nn.Module) -> nn.Module:
-        """The module with gradients that are the mean over all processes; itself where there is only one."""
+        """Wrap the module so that gradients are averaged over all processes; the module itself if there is only one."""
         if self.size == 1:
             return module
         return DistributedDataParallel(module)
 
     def wait(self) -> None:
-        """Go on when all processes have come here."""
+        """Wait until all processes have called this."""
         if self.size > 1:
             self.any(False)
 
 
 @contextmanager
 def joined(device: torch.device, environment: Mapping[str, str] = os.environ) -> Iterator[World]:
-    """The world this process belongs to, by what torchrun says in the environment; without torchrun, itself alone.
+    """Context that joins the processes that torchrun started, according to the environment; without it, this one alone.
 
     Args:
-        device: "cpu" or "cuda"; with several processes on a machine each takes a GPU of its own.
-        environment: the process's.
+        device: "cpu" or "cuda"; each of several processes on a machine takes a GPU of its own.
+        environment: environment variables of the process.
 
     Raises:
-        SettingError: the environment is not whole, or there are fewer GPUs than processes.
-        TrainingError: inside, where another process ends or no longer answers.
+        SettingError: variables are missing, or there are fewer GPUs than processes.
+        TrainingError: in the block, if another process ends or no longer answers.
     """
     size = _number(environment, "WORLD_SIZE", 1)
     if size == 1:
@@ -152,18 +152,18 @@ def joined(device: torch.device, environment: Mapping[str, str] = os.environ) ->
     with _peers_answering(world):
         dist.init_process_group(BACKENDS[world.device.type], timeout=PATIENCE, rank=world.rank, world_size=size)
         yield world
-    gc.collect()  # what still holds on to the group, in circles, would otherwise end after it
-    # Not after an error: to take a broken group apart could mean to wait for the process that is gone.
+    gc.collect()  # objects in reference cycles would otherwise outlive the group that they use
+    # Not after an error: destroying a broken group could wait for a process that has ended.
     dist.destroy_process_group()
 
 
 def processes_here(environment: Mapping[str, str] = os.environ) -> int:
-    """How many processes of the run share this machine."""
+    """Number of processes of the run on this machine."""
     return max(1, _number(environment, "LOCAL_WORLD_SIZE", 1))
 
 
 def launcher(environment: Mapping[str, str] = os.environ) -> str:
-    """What a person types to start a command of this program as it was started now."""
+    """Beginning of the command line that started this program: "shamisa", or torchrun with its options."""
     here, size = processes_here(environment), _number(environment, "WORLD_SIZE", 1)
     machines = f"--nnodes {size // here} " if size > here else ""
     return "shamisa" if size == 1 else f"torchrun {machines}--nproc-per-node {here} -m shamisa_cli"
@@ -180,7 +180,7 @@ def _number(environment: Mapping[str, str], name: str, otherwise: int | None = N
 
 
 def _own_device(device: torch.device, place: int) -> torch.device:
-    """The device of the process with this place on its machine."""
+    """The device of the process with this index on its machine."""
     if device.type not in BACKENDS:
         raise SettingError(f"Several processes cannot train on {device}. Use --device cuda or --device cpu.")
     if device.type == "cpu":
@@ -195,7 +195,7 @@ def _own_device(device: torch.device, place: int) -> torch.device:
 
 @contextmanager
 def _peers_answering(world: World) -> Iterator[None]:
-    """Say in a sentence that another process is gone, where the transport would show its own state."""
+    """Context in which the transport's errors about a lost process become a TrainingError."""
     try:
         yield
     except RuntimeError as error:
@@ -215,13 +215,13 @@ def _everyone(rows: Tensor, world: World) -> Tensor:
 
 
 def _references_first(rows: Tensor, parts: int, references: int) -> Tensor:
-    """Rows of equal parts, each with its references first, as one whole with its references first."""
+    """Reorder rows of equal parts, each with its references first, so that all references come first."""
     by_part = rows.reshape(parts, len(rows) // parts, *rows.shape[1:])
     return torch.cat([by_part[:, :references].flatten(0, 1), by_part[:, references:].flatten(0, 1)])
 
 
 class _Gathered(torch.autograd.Function):
-    """All rows forward; backward, the sum over processes of what each one's loss says about this one's rows."""
+    """Forward: all rows. Backward: the sum over processes of the gradients of this process's rows."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, world: World) -> Tensor:

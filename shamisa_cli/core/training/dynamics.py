@@ -1,8 +1,9 @@
-"""Training dynamics: how well a linear regressor on the features of each kept checkpoint agrees with people.
+"""Training dynamics: agreement with human scores of a linear probe on the features of each kept checkpoint.
 
-Every checkpoint is read the same way: the pictures of one table at half the usual view size, which ranks encoders at a
-fifth of the cost, the maps that the finished model reads, at one scale, and the same few splits. Figures of one table
-and one set of settings can be compared with each other, not with those of the finished model.
+All checkpoints are evaluated in the same way: on the images of one table at half the usual view size, which ranks
+encoders at a fifth of the cost, with the maps that the finished model reads, at one scale, and with the same few
+splits. Figures of one table and one set of settings are comparable with each other, not with those of the finished
+model.
 """
 
 from __future__ import annotations
@@ -35,19 +36,19 @@ SPLITS = 4
 FIGURE_FILE = "benchmark.png"
 KEY_DIGITS = 12
 USUAL_VIEW = 512
-"""Pixels; stands in for the view size of a network that has none of its own."""
+"""View size in pixels for a network that has none of its own."""
 _BACKBONE = "learner.backbone."
-"""Before the names of the backbone's tensors in a checkpoint."""
+"""Prefix of the backbone's tensors in a checkpoint."""
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What every checkpoint of a run is read on, and how.
+    """Images and splits on which every checkpoint of a run is evaluated.
 
     Attributes:
-        name: of the table, for people.
-        table: the pictures and their human scores.
-        seed: of the splits.
+        name: name of the table, for people.
+        table: the images and their human scores.
+        seed: seed of the splits.
     """
 
     name: str
@@ -67,7 +68,7 @@ class Benchmark:
         return cls(path.name, table, seed)
 
     def key(self, encoder: EncoderConfig) -> str:
-        """A name for all that decides the figures but the weights: equal names, comparable figures."""
+        """Key of everything but the weights that determines the figures: those with equal keys are comparable."""
         rows = [
             (str(path.name), path.stat().st_size if path.is_file() else None, float(mos))
             for path, mos in zip(self.table.paths, self.table.mos, strict=True)
@@ -87,28 +88,28 @@ def probe_checkpoints(
     on_picture: Callable[[int], None] = lambda _pictures: None,
     on_step: Callable[[StepAgreement, list[StepAgreement]], None] = lambda _new, _all: None,
 ) -> list[StepAgreement]:
-    """Judge the encoder of every checkpoint that a run keeps and that was not judged before.
+    """Evaluate the encoder of every kept checkpoint of a run that has not been evaluated yet.
 
-    Each step becomes a line of RUN/benchmark.jsonl when it is done, so that a kill costs one step at most; training
-    may go on meanwhile, and a checkpoint that it removes before it is read is passed over.
+    Each result is appended to RUN/benchmark.jsonl at once, so that killing the program loses one step at most.
+    Training may continue meanwhile; checkpoints that it removes before they are read are skipped.
 
     Args:
-        run: of the task shamisa.
-        benchmark: what they are judged on.
+        run: a run of the task shamisa.
+        benchmark: images and splits to evaluate on.
         every: only steps that are multiples of it, and the newest.
-        device: where the encoder computes.
+        device: device of the encoder.
         jobs: threads that decode.
-        on_begin: told how many steps there are to judge, and how many pictures each has.
-        on_picture: told 1 after each picture.
-        on_step: told each new result, and all that there are by then, in the order of the steps.
+        on_begin: called with the number of steps to evaluate, and the number of images for each.
+        on_picture: called with 1 after each image.
+        on_step: called with each new result, and with all results so far, in the order of the steps.
 
     Returns:
         All results of this benchmark that the run has, in the order of the steps.
 
     Raises:
-        TrainingError: there is no run, or none of its checkpoints is left.
-        SettingError: the run trains no encoder, or `every` is below 1.
-        InputNotFoundError: too few pictures can be read.
+        TrainingError: there is no run, or it has no checkpoints left.
+        SettingError: the run does not train an encoder, or `every` is below 1.
+        InputNotFoundError: too few images can be read.
     """
     if every < 1:
         raise SettingError(f"Every {every} steps makes no sense; the least is every 1.")
@@ -141,7 +142,7 @@ def probe_checkpoints(
 
 
 def encoder_config(config: TrainingConfig) -> EncoderConfig:
-    """How checkpoints are read: what the finished model reads, at one scale and half the usual view size."""
+    """Configuration for checkpoints: the finished model's feature spec, at one scale and half the usual view size."""
     with torch.device("meta"):
         backbone = build_backbone(config.architecture)
     view_size = (backbone.preprocessing.view_size or USUAL_VIEW) // 2
@@ -157,7 +158,7 @@ def _step_of(agreement: StepAgreement) -> int:
 
 
 def _steps(run: RunFolder, config: TrainingConfig, every: int) -> list[int]:
-    """The steps whose weights can be had; 0 from the file that the run began with where its checkpoint is gone."""
+    """Steps with available weights; step 0 from the initial weights file if its checkpoint was removed."""
     kept = run.checkpoints.steps()
     steps = {step for step in kept if step % every == 0} | set(kept[-1:])
     if Path(config.init).is_file():
@@ -166,7 +167,7 @@ def _steps(run: RunFolder, config: TrainingConfig, every: int) -> list[int]:
 
 
 def _weights(run: RunFolder, config: TrainingConfig, step: int) -> dict[str, Tensor] | None:
-    """The backbone's weights; None where training has removed the checkpoint in the meantime."""
+    """Load the backbone's weights; None if training has removed the checkpoint in the meantime."""
     if step == 0 and 0 not in run.checkpoints.steps():
         return initial_state(config.architecture, config.init)
     try:

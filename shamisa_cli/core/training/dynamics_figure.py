@@ -1,4 +1,4 @@
-"""Agreement with people over the steps of a run as one picture."""
+"""Figure of the agreement with human scores over the steps of a run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ALL_COLOUR = "#1f1f1f"
 def draw_agreements(target: Path, agreements: Sequence[StepAgreement]) -> None:
     """Draw a PNG: the median SRCC of all pictures, and of each subset, over the steps; bands are quartiles.
 
-    Each has a panel and an axis of its own, for what training changes is small beside how far subsets lie apart.
+    Each has a panel and an axis of its own, since training changes less than subsets differ.
 
     Args:
         target: the file; nothing is written without results.
@@ -67,5 +67,5 @@ def draw_agreements(target: Path, agreements: Sequence[StepAgreement]) -> None:
 
 
 def _literal(text: str) -> str:
-    """Text whose dollar signs matplotlib does not take for formulas."""
+    """Escape dollar signs, which matplotlib would read as formulas."""
     return text.replace("$", r"\$")

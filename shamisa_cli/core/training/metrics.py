@@ -1,4 +1,4 @@
-"""metrics.jsonl: one line of numbers for every step, without doubles however often a run is resumed."""
+"""metrics.jsonl: one line of metrics per step, without duplicates however often a run is resumed."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from shamisa_cli.core.atomic import replacing
 
 
 class Metrics(Protocol):
-    """What one step of any task showed.
+    """Metrics of one training step, of any task.
 
     Attributes:
-        step: 0 for the first.
-        total: the loss that was minimised.
-        crops: how many the batch had.
-        crops_per_s: crops over the whole time of the step.
+        step: index of the step, 0 for the first.
+        total: the loss that is minimised.
+        crops: number of crops in the batch, over all processes.
+        crops_per_s: crops per second over the whole step.
+        wait_share: share of the step's time, 0…1, spent waiting for data.
     """
 
     @property
@@ -35,7 +36,7 @@ class Metrics(Protocol):
     def wait_share(self) -> float: ...
     @property
     def terms(self) -> Mapping[str, float]:
-        """What a person watches beside the loss."""
+        """Values to show beside the loss, by name."""
 
     def to_json(self) -> dict[str, Any]:
         """The line for metrics.jsonl."""
@@ -43,7 +44,7 @@ class Metrics(Protocol):
 
 @dataclass(frozen=True)
 class Speed:
-    """How fast a step went: crops of all processes, crops a second, and the share of the time that was waiting."""
+    """Speed of a step: crops of all processes, crops per second, and the share of time spent waiting for data."""
 
     crops: int
     crops_per_s: float
@@ -51,7 +52,7 @@ class Speed:
 
 
 class MetricsLog:
-    """Appends lines to a file; opening it for step n drops the lines of step n and later, and broken ones."""
+    """Appends lines to a file; opening it for step n removes the lines of step n and later, and damaged ones."""
 
     def __init__(self, path: Path, next_step: int) -> None:
         self._path = path
@@ -66,7 +67,7 @@ class MetricsLog:
         self._file.flush()
 
     def flush(self) -> None:
-        """Have every line on the disk, so that a checkpoint is never ahead of its metrics."""
+        """Flush every line to the disk, so that a checkpoint is never ahead of its metrics."""
         os.fsync(self._file.fileno())
 
     def __enter__(self) -> MetricsLog:
@@ -79,7 +80,7 @@ class MetricsLog:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The lines of a metrics file in order; a last line that was cut off is left out. No file, no lines."""
+    """Read the lines of a metrics file in order, without a last line that was cut off; none if there is no file."""
     if not path.is_file():
         return []
     lines = []

@@ -1,4 +1,4 @@
-"""The model folder that a finished run leaves, with a card that says how it came about."""
+"""Model folders of finished runs, with cards that describe the training."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def save_trained_encoder(
     """Write RUN/model: the encoder without projector and without a probe.
 
     Args:
-        run: where the run is.
-        record: what decided it.
+        run: folder of the run.
+        record: its settings and photographs.
         backbone: the trained one.
-        seconds: time spent in steps, over all resumptions.
+        seconds: total time spent in steps, over all resumptions.
     """
     config = _settings(record)
     return save_encoder(
@@ -41,13 +41,13 @@ def save_trained_encoder(
 
 
 def feature_spec(config: TrainingConfig, backbone: Backbone) -> FeatureSpec:
-    """What the model reads: as set, or every stage's hidden map, mean and standard deviation, at two scales."""
+    """Feature spec of the trained model: as set, or mean and deviation of every stage's hidden map at two scales."""
     every_stage = tuple(range(len(backbone.stage_channels)))
     return config.features or FeatureSpec(stages=every_stage, moments=("mean", "std"), layer="hidden")
 
 
 def encoder_card(run: RunFolder, record: RunRecord, *, seconds: float) -> str:
-    """The card, Markdown: what was trained, on what, for how long, and what the last step showed."""
+    """The card (Markdown): the model, its data, the duration of training, and the last step's metrics."""
     config, photos = _settings(record), record.photographs
     lines = read_metrics(run.metrics)
     crops = sum(line["crops"] for line in lines)
@@ -91,7 +91,7 @@ def _settings(record: RunRecord) -> TrainingConfig:
 
 
 def start_named(init: str) -> str:
-    """What `init` of a run's settings means, in words."""
+    """Describe a run's `init` setting in words."""
     named = {"imagenet": "ImageNet weights (torchvision)", "none": "random weights"}
     return named.get(init, f"the weights in {init}")
 
@@ -109,10 +109,10 @@ def save_trained_networks(
     """Write RUN/model, with run.json, metrics.jsonl and the curves beside the weights.
 
     Args:
-        run: where the run is.
-        record: what decided it.
+        run: folder of the run.
+        record: its settings and photographs.
         model: the trained one.
-        seconds: time spent in steps, over all resumptions.
+        seconds: total time spent in steps, over all resumptions.
     """
     for log in (run.record, run.metrics, run.curves):
         if log.is_file():
@@ -128,7 +128,7 @@ def save_trained_networks(
 
 
 def networks_card(run: RunFolder, record: RunRecord, *, seconds: float) -> str:
-    """The card, Markdown: what was trained, on what, for how long, and what the last step showed."""
+    """The card (Markdown): the model, its data, the duration of training, and the last step's metrics."""
     config, photos = _relational_settings(record), record.photographs
     batch, lines = config.batch, read_metrics(run.metrics)
     crops = sum(line["crops"] for line in lines)

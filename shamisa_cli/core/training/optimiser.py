@@ -29,7 +29,7 @@ def optimiser_tensors(optimiser: Optimizer, names: Mapping[Tensor, str]) -> dict
 
 
 def restore_optimiser(optimiser: Optimizer, names: Mapping[Tensor, str], tensors: Mapping[str, Tensor]) -> None:
-    """Put back what `optimiser_tensors` gave, in each parameter's own memory layout and on its device.
+    """Restore the state from `optimiser_tensors`, in each parameter's own memory layout and on its device.
 
     Raises TrainingError if a tensor belongs to no parameter.
     """
@@ -42,7 +42,7 @@ def restore_optimiser(optimiser: Optimizer, names: Mapping[Tensor, str], tensors
         parameter = parameters[name]
         if value.shape == parameter.shape and value.ndim > 0:
             optimiser.state[parameter][key] = torch.empty_like(parameter).copy_(value)
-        else:  # a count of steps: on the CPU, unless one kernel reads it beside the parameters
+        else:  # a step counter: on the CPU, unless a fused kernel reads it with the parameters
             fused = optimiser.defaults["fused"]
             optimiser.state[parameter][key] = value.to(parameter.device if fused else "cpu")
 
@@ -52,13 +52,13 @@ def trained_parameters(module: nn.Module) -> list[nn.Parameter]:
 
 
 def gradient_norm(parameters: Iterable[Tensor]) -> Tensor:
-    """L2 norm of all gradients together, on their device; parameters without one are passed over."""
+    """L2 norm of all gradients together, on their device; parameters without a gradient are skipped."""
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     norm: Tensor = torch.stack(torch._foreach_norm(gradients)).norm()
     return norm
 
 
 def broken_gradient(names: Mapping[Tensor, str]) -> str:
-    """The name of a parameter whose gradient is not finite; waits for the device."""
+    """Name of a parameter whose gradient is not finite; waits for the device."""
     gradients = ((name, value.grad) for value, name in names.items() if value.grad is not None)
     return next((name for name, gradient in gradients if not gradient.isfinite().all()), "all weights together")

@@ -14,14 +14,14 @@ from shamisa_cli.core.errors import ImageError, TrainingError
 from shamisa_cli.core.images.decoding import decode
 
 UNREADABLE_IN_A_ROW = 20
-"""So many unreadable photographs one after another mean that the folder, not a file, is at fault."""
+"""Number of consecutive unreadable photographs that indicates a problem with the folder, not with a file."""
 
 
 def readable_photos(pool: Sequence[Path], count: int, rng: np.random.Generator) -> list[Image.Image]:
-    """`count` different photographs of the pool, passing over files that cannot be read.
+    """Draw `count` different photographs of the pool, skipping files that cannot be read.
 
     Raises:
-        TrainingError: there are not so many, or too many in a row cannot be read.
+        TrainingError: there are too few, or too many in a row cannot be read.
     """
     photos: list[Image.Image] = []
     failures = 0
@@ -38,9 +38,9 @@ def readable_photos(pool: Sequence[Path], count: int, rng: np.random.Generator) 
 
 
 def random_crop(photo: Image.Image, scale: float, size: int, rng: np.random.Generator) -> Image.Image:
-    """A random square of `size` pixels of the photograph at `scale`, or as near to it as leaves room for a crop.
+    """Crop a random square of `size` pixels from the photograph at `scale`, or the nearest scale that fits a crop.
 
-    Only what the square shows is scaled; the filter sees beyond its edges as if the whole had been.
+    Only the square is scaled; at its edges the filter uses the surrounding pixels, as if the whole were scaled.
     """
     scale = max(scale, size / min(photo.size))
     width, height = photo.size if scale == 1 else (max(size, round(side * scale)) for side in photo.size)
@@ -53,5 +53,5 @@ def random_crop(photo: Image.Image, scale: float, size: int, rng: np.random.Gene
 
 
 def stack_crops(crops: Sequence[Image.Image]) -> Tensor:
-    """RGB pictures of one size as one tensor (M, 3, H, W), uint8."""
+    """Stack RGB images of one size into a tensor (M, 3, H, W), uint8."""
     return torch.from_numpy(np.stack([np.asarray(crop) for crop in crops])).permute(0, 3, 1, 2).contiguous()

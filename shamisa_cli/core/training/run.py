@@ -14,7 +14,7 @@ from shamisa_cli.core.training.tasks import task_of
 from shamisa_cli.core.training.trainer import CHECKPOINT_EVERY, Trainer
 
 CURVES_EVERY = 5
-"""Curves are drawn again after so many checkpoints, and at the end."""
+"""Number of checkpoints after which curves are drawn again; they are also drawn at the end."""
 
 
 def train_run(
@@ -32,25 +32,25 @@ def train_run(
     on_step: Callable[[Metrics], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Path | None:
-    """Begin a run, or go on with it, and save the model when the last step is done.
+    """Begin or resume a run, and save the model after the last step.
 
-    Nothing is written before settings, photographs and initial weights have been found good. Of several processes
-    all call this, and the leader alone writes and calls `on_begin`, `on_step`.
+    Nothing is written before settings, photographs and initial weights have been checked. All of several processes
+    call this; the leader alone writes files and calls `on_begin` and `on_step`.
 
     Args:
-        run: the folder to work in.
-        record: the settings, and what is known of the photographs.
-        pristine, real: the photographs themselves.
-        resume: go on with the run in the folder, instead of beginning one.
-        world: where to compute, and with whom; alone on the CPU when None.
+        run: folder of the run.
+        record: settings, and the record of the photographs.
+        pristine, real: the photographs.
+        resume: resume the run in the folder instead of beginning one.
+        world: device and processes; this process alone on the CPU when None.
         workers: processes that make batches.
         checkpoint_every: steps between checkpoints.
-        keep_every: the checkpoint of every so many steps stays for good; 0 keeps none but the newest.
-        on_begin: called once with the step that training begins at.
-        on_step, stop: as `Trainer.train` takes them.
+        keep_every: checkpoints at multiples of this step are kept for good; 0 keeps only the newest.
+        on_begin: called once with the first step.
+        on_step, stop: as for `Trainer.train`.
 
     Returns:
-        Where the model lies, or None if `stop`, of any process, ended training before the last step.
+        The model folder, or None if `stop`, in any process, ended training before the last step.
 
     Raises:
         SettingError, TrainingError, ModelError: as `Trainer`, `RunFolder` and `Task.batches` do.
@@ -65,7 +65,7 @@ def train_run(
     task = task_of(record.config)
     batches = task.batches(pristine, real, record.config, workers=workers, world=world)
     trainer = Trainer(record.config, run, batches, world=world, checkpoint_every=checkpoint_every)
-    world.wait()  # until all have looked at the folder
+    world.wait()  # until all have checked the folder
     if world.leads:
         run.write(record)
         if on_begin:

@@ -1,4 +1,4 @@
-"""A run's folder: what lies where in it, and whether a run may begin or go on there."""
+"""Folders of runs: their files, and checks before a run begins or is resumed there."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class PhotoRecord:
-    """Which photographs a run draws from.
+    """Record of the photographs of a run.
 
     Attributes:
-        pristine_inputs, real_inputs: what the user named, as absolute paths.
-        pristine_count, real_count: how many photographs were found there.
-        fingerprint: SHA-256 over names and sizes in order: the same batches need the same photographs.
+        pristine_inputs, real_inputs: inputs named by the user, as absolute paths.
+        pristine_count, real_count: number of photographs found there.
+        fingerprint: SHA-256 over names and sizes in order; equal batches need the same photographs.
     """
 
     pristine_inputs: tuple[str, ...]
@@ -38,7 +38,7 @@ class PhotoRecord:
 def photo_record(
     pristine_inputs: Sequence[Path], pristine: Sequence[Path], real_inputs: Sequence[Path], real: Sequence[Path]
 ) -> PhotoRecord:
-    """The record of what was named and what was found there."""
+    """Build the record from the named inputs and the photographs found there."""
     listing = [[(path.name, path.stat().st_size) for path in paths] for paths in (pristine, real)]
     return PhotoRecord(
         tuple(str(path.absolute()) for path in pristine_inputs),
@@ -51,13 +51,13 @@ def photo_record(
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What run.json holds: settings, photographs and processes, which together decide every number of the run.
+    """Content of run.json: settings, photographs and processes, which together determine every number of the run.
 
     Attributes:
         config: the settings.
-        photographs: what is drawn from.
-        command: what a person typed to begin the run, for the model's card.
-        processes: how many trained together; each adds crops of its own to a batch.
+        photographs: the photographs that crops are drawn from.
+        command: the command line that began the run, for the model's card.
+        processes: number of processes that train together; each adds crops of its own to a batch.
     """
 
     config: Settings
@@ -71,9 +71,9 @@ class RunRecord:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> RunRecord:
-        """Read what `to_json` wrote; a record without a task is SHAMISA's, from before there were others.
+        """Read what `to_json` wrote; a record without a task, of an early version, is SHAMISA's.
 
-        Raises TrainingError or SettingError if it is something else.
+        Raises TrainingError or SettingError on anything else.
         """
         if data["schema"] != SCHEMA:
             raise TrainingError(f"It was written by another release of this program (schema {data['schema']}).")
@@ -84,11 +84,11 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The places in a run's folder.
+    """Folder of a run.
 
     Attributes:
         path: the folder.
-        keep_every: as `CheckpointStore` takes it.
+        keep_every: as for `CheckpointStore`.
     """
 
     path: Path
@@ -99,31 +99,31 @@ class RunFolder:
         object.__setattr__(self, "checkpoints", CheckpointStore(self.path / "checkpoints", self.keep_every))
 
     def keeping(self, every: int) -> RunFolder:
-        """The same folder, in which the checkpoint of every so many steps stays for good."""
+        """The same folder, in which checkpoints at multiples of the step `every` are kept for good."""
         return replace(self, keep_every=every)
 
     @property
     def record(self) -> Path:
-        """What decides the run; its presence says that there is one."""
+        """Path of run.json; it exists if the folder holds a run."""
         return self.path / "run.json"
 
     @property
     def metrics(self) -> Path:
-        """One line of numbers a step."""
+        """Path of metrics.jsonl, with one line per step."""
         return self.path / "metrics.jsonl"
 
     @property
     def curves(self) -> Path:
-        """The numbers as a picture."""
+        """Path of curves.png."""
         return self.path / "curves.png"
 
     @property
     def model(self) -> Path:
-        """The model folder that a finished run leaves."""
+        """The model folder of a finished run."""
         return self.path / "model"
 
     def read(self) -> RunRecord:
-        """The run's record. Raises TrainingError if there is none, or it cannot be read."""
+        """Read the run's record. Raises TrainingError if there is none, or it cannot be read."""
         if not self.record.is_file():
             raise TrainingError(
                 f"There is no run in {self.path}. Name the folder of one, or start one without resuming."
@@ -139,11 +139,11 @@ class RunFolder:
             raise TrainingError(f"{self.path} already holds a run. Resume it, or name another folder for a new one.")
 
     def check_resumable(self, record: RunRecord) -> None:
-        """See that the run that is here may go on as `record` says.
+        """Check that the run in this folder can be resumed with `record`.
 
         Raises:
-            TrainingError: there is none, or its settings, photographs or number of processes are others; more
-                steps are fine where the schedule does not depend on their number.
+            TrainingError: there is no run, or its settings, photographs or number of processes differ; more steps
+                are allowed if the schedule does not depend on their number.
         """
         begun = self.read()
         if begun.config.task != record.config.task:
@@ -173,7 +173,7 @@ class RunFolder:
             )
 
     def write(self, record: RunRecord) -> None:
-        """Make this the record of the run."""
+        """Write the run's record."""
         with replacing(self.record) as temporary:
             temporary.write_text(json.dumps(record.to_json(), indent=2) + "\n", encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""The settings of every task: which there are, their presets, and how to change them."""
+"""Settings of all tasks: defaults, presets and changes."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from shamisa_cli.core.training.relational import config as relational_config
 from shamisa_cli.core.training.relational.config import RelationalTrainingConfig
 
 Settings = TrainingConfig | RelationalTrainingConfig
-"""What decides a run, for each of the tasks."""
+"""Settings of a run, of any task."""
 
 _PRESETS: dict[str, Mapping[str, Settings]] = {"shamisa": config.PRESETS, "relational": relational_config.PRESETS}
 
 
 def defaults(task: str) -> Settings:
-    """The settings of a task before anything is changed. Raises SettingError for an unknown task."""
+    """Default settings of a task. Raises SettingError for an unknown task."""
     return type(preset(task, "paper"))()
 
 
 def preset(task: str, name: str) -> Settings:
-    """A task's preset of that name. Raises SettingError if there is none, or no such task."""
+    """Return a preset of a task. Raises SettingError if there is no such preset or task."""
     if task not in _PRESETS:
         raise SettingError(f"There is no task {task!r}; there are {', '.join(_PRESETS)}. Upgrade shamisa if it is new.")
     if name not in _PRESETS[task]:
@@ -33,7 +33,7 @@ def preset(task: str, name: str) -> Settings:
 
 
 def with_settings(settings: Settings, changes: Mapping[str, Any]) -> Settings:
-    """`settings` with some of them changed, as a TOML or JSON table gives them.
+    """Change some of the `settings`, given as in a TOML or JSON table.
 
     Raises SettingError on unknown names, wrong types or values that cannot be used.
     """
@@ -45,7 +45,7 @@ def with_settings(settings: Settings, changes: Mapping[str, Any]) -> Settings:
 
 
 def with_ablation(settings: Settings, name: str) -> Settings:
-    """`settings` changed as the published ablation of that name says.
+    """Apply the published ablation of that name to `settings`.
 
     Raises SettingError if there is none, or the task has no ablations.
     """

@@ -1,4 +1,4 @@
-"""What a trainer asks of a task: batches, a step on each of them, and a model folder at the end."""
+"""Interface between the trainer and a task: batches, a step on each of them, and a model folder at the end."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from shamisa_cli.core.training.metrics import Metrics, Speed
 from shamisa_cli.core.training.run_folder import RunFolder, RunRecord
 
 BatchSource = Callable[[int], Iterable[Batch]]
-"""Called with the step to begin at; gives that step's batch and all later ones in order, on the device."""
+"""From a step to that step's batch and all later ones in order, on the device."""
 
 
 class TrainingStep(Protocol):
-    """The learner, the optimiser and one step of a run; on a GPU nothing here waits but where it says so.
+    """Learner and optimiser of a run; on a GPU its methods do not wait for the device unless they say so.
 
     Attributes:
-        learner: everything whose state a checkpoint holds.
+        learner: the module whose state a checkpoint holds.
         optimiser: of its parameters.
         names: the name of each of the learner's parameters.
-        numbers: what `gradients` gives, in order, once it has been called; "grad_norm" is among them.
-        if_memory_ends, if_it_diverges: what a person can try then, as sentences.
+        metric_names: names of the values of `gradients`, in order, once it has been called, with "grad_norm".
+        if_memory_ends, if_it_diverges: advice for these cases, as sentences.
     """
 
     if_memory_ends: str
@@ -43,43 +43,43 @@ class TrainingStep(Protocol):
     def metric_names(self) -> tuple[str, ...]: ...
     @property
     def needs_start(self) -> bool:
-        """Whether the weights that the run began with are compared with."""
+        """Whether the task needs the initial weights."""
 
     def remember_start(self) -> None:
-        """Take the weights as they are now for those that the run began with."""
+        """Store the current weights as the initial ones."""
 
     def gradients(self, batch: Any, step: int) -> Tensor:
-        """Compute the gradients of a batch's loss, over all processes, and tell the numbers; weights do not move."""
+        """Compute the gradients of a batch's loss over all processes, and return metrics; weights do not change."""
 
     def descend(self, step: int) -> None:
-        """Move the weights down their gradients."""
+        """Update the weights."""
 
     def to_metrics(self, step: int, values: Mapping[str, float], speed: Speed) -> Metrics:
-        """The line for metrics.jsonl, from the numbers of a step."""
+        """Build the metrics of a step from its values."""
 
     def scaler_state(self) -> dict[str, float]:
-        """What a checkpoint holds beside tensors."""
+        """State of the loss scale: the numbers that a checkpoint stores beside tensors."""
 
     def restore_scaler(self, numbers: Mapping[str, float]) -> None:
-        """Put back what `scale` gave, from among other numbers."""
+        """Restore the state that `scaler_state` returned; `numbers` may hold others too."""
 
     def scaler_overflowed(self) -> bool:
-        """Whether a gradient that is not finite is no fault; waits for the device."""
+        """Whether a gradient is not finite only because of the loss scale; waits for the device."""
 
 
 class Task(Protocol):
-    """What can be trained. Its settings are a frozen dataclass with `task`, `steps`, `seed` and `crops`."""
+    """A trainable task. Its settings are a frozen dataclass with `task`, `steps`, `seed` and `crops`."""
 
     def panels(self, lines: Sequence[dict[str, Any]]) -> Sequence[Panel]:
-        """What the curves show of a run's metrics; six of them."""
+        """The six panels of curves.png, from the lines of a run's metrics."""
 
     def batches(
         self, pristine: Sequence[Path], real: Sequence[Path], config: Any, *, workers: int, world: World
     ) -> BatchSource:
-        """Where batches come from. Raises SettingError if photographs and settings do not go together."""
+        """Build the source of batches. Raises SettingError if there are too few photographs for the settings."""
 
     def work(self, config: Any, world: World, *, begun: bool) -> TrainingStep:
-        """What computes steps; of a run that has `begun`, the weights come from its checkpoint."""
+        """Build the learner and optimiser; in a run that has `begun`, a checkpoint will replace the weights."""
 
     def save(self, run: RunFolder, record: RunRecord, work: Any, *, seconds: float) -> None:
-        """Write RUN/model from a finished run that spent so many seconds in steps."""
+        """Write RUN/model after a finished run, which spent `seconds` in steps."""

@@ -1,4 +1,4 @@
-"""The tasks that there are."""
+"""All tasks."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ TASKS: dict[str, Task] = {"shamisa": ShamisaTask(), "relational": RelationalTask
 
 
 def task_of(settings: Settings) -> Task:
-    """The task that settings are for."""
+    """The task of these settings."""
     return TASKS[settings.task]

@@ -1,4 +1,4 @@
-"""The loop: batches in, one optimiser step each, numbers and checkpoints out."""
+"""The training loop: one optimiser step per batch, metrics and checkpoints."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ from shamisa_cli.core.training.tasks import task_of
 CHECKPOINT_EVERY = 100
 
 STEPS_UNSEEN = 10
-"""So many steps a GPU works through before their numbers are fetched; to fetch them is to wait for it."""
+"""Number of steps of a GPU after which their metrics are fetched, since fetching waits for it."""
 
 
 class Trainer:
-    """Trains one run in its folder, from its newest whole checkpoint or from the start if there is none.
+    """Trains one run in its folder, from its newest undamaged checkpoint or else from the start.
 
-    The numbers depend on the settings, the batches, how many processes train and the arithmetic of the machine;
-    not on where a run was interrupted.
+    Results depend on the settings, the batches, the number of processes and the arithmetic of the machine, but not
+    on where a run was interrupted.
 
     Args:
-        config: the settings that the run was begun with; they name its task.
-        run: its folder; of several processes only the leader writes there.
-        batches: where batches come from.
-        world: where to compute, and with whom; alone on the CPU when None.
+        config: settings of the run, which also determine its task.
+        run: folder of the run; of several processes only the leader writes there.
+        batches: source of batches.
+        world: device and processes; this process alone on the CPU when None.
         checkpoint_every: steps between checkpoints, ≥ 1.
 
     Raises:
-        ModelError: the initial weights cannot be had.
+        ModelError: the initial weights are not available.
         TrainingError: the run cannot be resumed.
         SettingError: the settings do not fit the architecture.
     """
@@ -79,18 +79,18 @@ class Trainer:
         on_checkpoint: Callable[[int], None] | None = None,
         stop: Callable[[], bool] | None = None,
     ) -> bool:
-        """Go on to the last step, with a checkpoint now and then and one at the end.
+        """Train up to the last step, with regular checkpoints and one at the end.
 
         Args:
             on_step: called after every step, when its metrics are written.
-            on_checkpoint: called after every checkpoint but the first, with how many steps are done.
-            stop: asked before every step; when it says True a checkpoint is written and training ends.
+            on_checkpoint: called after every checkpoint but the first, with the number of completed steps.
+            stop: called before every step; if it returns True, a checkpoint is written and training ends.
 
         Returns:
-            Whether the last step has been done.
+            Whether the last step has been completed.
 
         Raises:
-            TrainingError: a loss or gradient is not finite, memory is used up, or the batches end early.
+            TrainingError: a loss or gradient is not finite, memory is exhausted, or the batches end early.
         """
         if self._world.leads and not self.run_folder.checkpoints.steps():
             self._save()
@@ -146,7 +146,7 @@ class Trainer:
         self.seconds += elapsed
 
     def _check_finite(self) -> None:
-        """Fetch the numbers of the latest steps. Raises TrainingError naming the first that is not finite."""
+        """Fetch the metrics of the latest steps. Raises TrainingError naming the first that is not finite."""
         for step, values in self._readings.fetch().items():
             broken = [name for name, value in values.items() if not math.isfinite(value)]
             if broken == ["grad_norm"]:
@@ -180,9 +180,9 @@ class Trainer:
         self.run_folder.checkpoints.save(Checkpoint(self.step, tensors, numbers))
 
     def _resume_from(self, latest: Checkpoint | None) -> None:
-        """Put the newest state in place, and the start if the task compares with it.
+        """Load the newest state, and the initial weights if the task needs them.
 
-        The first checkpoint, of step 0, keeps the start for as long as the run lasts.
+        The checkpoint of step 0, which is always kept, holds the initial weights.
         """
         if latest is not None and self.work.needs_start:
             self._restore(latest if latest.step == 0 else self.run_folder.checkpoints.load(0))
@@ -211,12 +211,12 @@ class Trainer:
 
 @dataclass
 class PendingMetrics:
-    """Collects the numbers of some steps, fetches them from the device together, and shares the time among them.
+    """Collects the metrics of several steps, fetches them from the device together, and averages their time.
 
     Attributes:
-        work: whose numbers they are.
-        crops: how many a step has, over all processes.
-        every: after how many steps it is time to fetch.
+        work: the steps' learner and optimiser.
+        crops: number of crops of a step, over all processes.
+        every: number of steps after which metrics are fetched.
     """
 
     work: TrainingStep
@@ -229,20 +229,20 @@ class PendingMetrics:
 
     @property
     def due(self) -> bool:
-        """Whether it is time to fetch."""
+        """Whether metrics should be fetched now."""
         return len(self._unseen) >= self.every
 
     def add(self, step: int, numbers: Tensor) -> None:
-        """Take the numbers of a step, `work.numbers`, as they lie on the device."""
+        """Add the metrics of a step, the values of `work.metric_names`, on the device."""
         self._unseen[step] = numbers
 
     def spend(self, seconds: float, waited: float) -> None:
-        """Count a step's time, and how much of it went into waiting for its batch."""
+        """Add the time of a step, and the part of it spent waiting for its batch."""
         self._seconds += seconds
         self._waited += waited
 
     def fetch(self) -> dict[int, dict[str, float]]:
-        """The numbers by step and name that had not been fetched yet; waits for the device."""
+        """Fetch the pending metrics, by step and name; waits for the device."""
         if not self._unseen:
             return {}
         rows = torch.stack(list(self._unseen.values())).tolist()
@@ -253,7 +253,7 @@ class PendingMetrics:
         return fetched
 
     def metrics(self) -> list[Metrics]:
-        """What was fetched, in order, with the mean time of these steps; then begin anew. None was, none is told."""
+        """Metrics of the fetched steps, in order, each with the mean speed of all of them; then reset. May be empty."""
         if not self._seen:
             return []
         seconds, share = self._seconds / len(self._seen), self._waited / self._seconds

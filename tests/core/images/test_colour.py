@@ -1,4 +1,4 @@
-"""Whatever way a file stores colours, the pixels come out as the 8-bit sRGB a person would see."""
+"""Colours of every kind of file are decoded to the 8-bit sRGB a person would see."""
 
 from __future__ import annotations
 

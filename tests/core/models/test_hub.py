@@ -30,7 +30,7 @@ print(json.dumps(outcomes))
 
 @pytest.fixture(scope="module")
 def published(hub: LoopbackHub, saved_model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What lies on the Hub: repository → its last commit."""
+    """Repositories on the Hub: name → its last commit."""
     newer = Path(shutil.copytree(saved_model, tmp_path_factory.mktemp("newer") / "model"))
     (newer / "README.md").write_text("# newer\n")
     altered = bytearray((saved_model / "encoder.safetensors").read_bytes())

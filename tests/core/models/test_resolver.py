@@ -1,4 +1,4 @@
-"""What a person may call a model, and what they are told when there is none."""
+"""Names of models that resolve, and errors for those that do not."""
 
 from __future__ import annotations
 

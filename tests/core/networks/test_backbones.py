@@ -1,4 +1,4 @@
-"""What is read from a backbone's stages, held against torchvision's own forward pass."""
+"""Maps read from a backbone's stages, compared with torchvision's own forward pass."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def backbone_of(architecture: str) -> Backbone:
 
 
 def input_of_last_convolution(stage: nn.Module, feature_map: Tensor) -> Tensor:
-    """What a hook on the stage's last main-path convolution sees."""
+    """Input of the stage's last main-path convolution, by a hook."""
     convolutions = [
         module for name, module in stage.named_modules() if isinstance(module, nn.Conv2d) and "downsample" not in name
     ]

@@ -1,4 +1,4 @@
-"""What is said of a pair without learning."""
+"""Statistics of a pair of images without learned parameters."""
 
 from __future__ import annotations
 

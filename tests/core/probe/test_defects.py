@@ -1,4 +1,4 @@
-"""What is wrong with a picture: made, learned, told."""
+"""Defect probes: degraded photographs, the fit, and predicted severities."""
 
 from __future__ import annotations
 

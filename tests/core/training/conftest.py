@@ -32,7 +32,7 @@ def soft_batches(start_step: int) -> Iterator[TrainingBatch]:
 
 @pytest.fixture(scope="session")
 def batches() -> Callable[[int], Iterator[TrainingBatch]]:
-    """What a trainer takes."""
+    """Batches as a trainer takes them."""
     return soft_batches
 
 

@@ -37,7 +37,7 @@ VANISHING = 1e-4
 
 
 def one_step(folder: Path, config: TrainingConfig) -> None:
-    """What each process does: one step from the weights and its batch in the folder, and what came of it, saved.
+    """Take one step in each process, from the weights and its batch in the folder, and save the result.
 
     The backbone is in double precision: batch norm over a few crops magnifies the rounding of single precision.
     """
@@ -60,7 +60,7 @@ def one_step(folder: Path, config: TrainingConfig) -> None:
 
 
 def batch_of(rank: int) -> TrainingBatch:
-    """What one process has: soft pictures and noise upon them, in double precision."""
+    """Batch of one process: soft pictures and noise upon them, in double precision."""
     generator = torch.Generator().manual_seed(rank)
     severities = torch.rand(SHAPE.samples, SHAPE.compositions, SHAPE.levels, generator=generator) * 4
     nodes = crop_table(severities, SHAPE.photos, SHAPE.scales)

@@ -215,7 +215,7 @@ def test_judge_at_the_command_line(shamisa_main: Callable[..., str], run: RunFol
 
 @pytest.fixture
 def shamisa_main() -> Callable[..., str]:
-    """What a command writes to stdout when all goes well."""
+    """Run a command that succeeds, and return its stdout."""
 
     def main(*arguments: object) -> str:
         command = [sys.executable, "-m", "shamisa_cli", *map(str, arguments)]

@@ -17,7 +17,7 @@ from shamisa_cli.core.training.pretraining.optimiser import build_optimiser, lea
 
 
 def torch_rates(scheduler_class: type, steps: int, **options: float) -> list[float]:
-    """What torch's own scheduler gives from a base of 0.1."""
+    """Rates of torch's own scheduler from a base of 0.1."""
     optimiser = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
     scheduler = scheduler_class(optimiser, eta_min=1e-3, **options)
     rates = []

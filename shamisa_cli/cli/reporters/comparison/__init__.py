@@ -1,4 +1,4 @@
-"""Formats of comparisons and rankings. A new one is a function and a line here."""
+"""Formats of comparisons and rankings. To add one, write a function and add a line here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bars that start in the middle, and signed numbers."""
+"""Diverging bars and signed numbers."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ FAINT = "bright_black"
 
 
 def signed(value: float, decimals: int = 1) -> str:
-    """A number with its sign, and no sign where it shows as zero: +1.7, −0.2, 0.0."""
+    """Format a number with its sign, but without one if it rounds to zero: +1.7, −0.2, 0.0."""
     text = f"{abs(value):.{decimals}f}"
     return text if float(text) == 0 else ("+" if value > 0 else "−") + text
 
 
 def score_style(score: float) -> str:
-    """The colour of a score: blue is better, red is worse; none for what shows as zero."""
+    """Colour of a score: blue is better, red is worse; none for a score that rounds to zero."""
     return "" if signed(score) == "0.0" else BETTER if score > 0 else WORSE
 
 

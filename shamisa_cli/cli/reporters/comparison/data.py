@@ -18,18 +18,18 @@ RANKING_COLUMNS = ("rank", "path", "score", "width", "height", "status", "error_
 
 
 def write_comparison_json(candidates: Iterable[Candidate], model: ModelIdentity, stream: TextIO) -> None:
-    """One document: the model, all candidates, a summary."""
+    """Write one document: the model, all candidates, a summary."""
     _write_document(comparison_json(candidates, model), stream)
 
 
 def write_comparison_jsonl(candidates: Iterable[Candidate], model: ModelIdentity, stream: TextIO) -> None:  # noqa: ARG001
-    """A candidate a line, as they come."""
+    """Write one line per candidate, as they arrive."""
     for candidate in candidates:
         _write_line(candidate.to_json(), stream)
 
 
 def write_comparison_csv(candidates: Iterable[Candidate], model: ModelIdentity, stream: TextIO) -> None:  # noqa: ARG001
-    """A candidate a row, as they come; what is not known is an empty field."""
+    """Write one row per candidate, as they arrive; unknown values are empty fields."""
     table = csv.writer(stream, lineterminator="\n")
     table.writerow(COMPARISON_COLUMNS)
     for one in candidates:
@@ -41,18 +41,18 @@ def write_comparison_csv(candidates: Iterable[Candidate], model: ModelIdentity, 
 
 
 def write_ranking_json(ranking: Ranking, stream: TextIO) -> None:
-    """One document: the model, the pictures in their order, the scores of all pairs, a summary."""
+    """Write one document: the model, the images in the order of the ranking, the scores of all pairs, a summary."""
     _write_document(ranking.to_json(), stream)
 
 
 def write_ranking_jsonl(ranking: Ranking, stream: TextIO) -> None:
-    """A picture a line, in their order."""
+    """Write one line per image, in the order of the ranking."""
     for picture in ranking.pictures:
         _write_line(picture.to_json(), stream)
 
 
 def write_ranking_csv(ranking: Ranking, stream: TextIO) -> None:
-    """A picture a row, in their order."""
+    """Write one row per image, in the order of the ranking."""
     table = csv.writer(stream, lineterminator="\n")
     table.writerow(RANKING_COLUMNS)
     for one in ranking.pictures:

@@ -1,4 +1,4 @@
-"""A ranking for a person: the best first, with a bar from the worse to the better."""
+"""A ranking for people: the best first, each with a bar of its score."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from shamisa_cli.core.relational.records import Ranking
 BAR_CELLS = 10
 SCORE_RANGE = 100.0
 REST = 2 * BAR_CELLS + 1 + 28
-"""Columns of all but the names."""
+"""Width of all columns but the names."""
 SHORTEST_PATH = 16
 
 
 def write_ranking_text(ranking: Ranking, stream: TextIO) -> None:
-    """A table of all that could be ranked, and what could not; colours on a terminal only."""
+    """Write a table of ranked images, then those that could not be ranked; colours on a terminal only."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text

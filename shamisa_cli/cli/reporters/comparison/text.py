@@ -1,4 +1,4 @@
-"""Comparisons for a person: for each candidate a score, and a bar for every way it may have changed."""
+"""Comparisons for people: a score per candidate, and a bar for each group and axis."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 IN_DETAIL = 4
-"""Candidates up to which each is shown with all its bars; of more, a line each."""
+"""Largest number of candidates that are shown with all bars; more get one line per candidate."""
 BAR_CELLS = 14
-"""Of half a bar."""
+"""Width of half a bar, in columns."""
 SCORE_CELLS = 10
 SCORE_RANGE = 100.0
 NOTABLE = 0.1
-"""Intensity from which on a change is shown in colour and named."""
+"""Least intensity of a change that is coloured and named."""
 NAMED_CHANGES = 3
 WIDEST_CHANGES = 44
 SCALES = (1.0, 2.0, 4.0, 8.0)
-"""Intensities at which bars may end; all of one run end at the same."""
+"""Possible ranges of the bars, in intensity; all bars of one run share a range."""
 SHORTEST_PATH = 16
 
 Row = tuple[str, str, float, str, str]
@@ -42,7 +42,7 @@ def write_comparison_text(candidates: Iterable[Candidate], model: ModelIdentity,
 
 
 def changes(candidate: Candidate) -> list[tuple[str, float]]:
-    """What changed notably, in words, with its size in the direction the words say; the strongest first."""
+    """Name the notable changes, each with its size in the named direction; the largest first."""
     rows = [(low, high, value) for low, high, value, _, _ in _rows(candidate)]
     named = [(high if value > 0 else low, abs(value)) for low, high, value in rows if abs(value) >= NOTABLE]
     return sorted(named, key=lambda change: -change[1])
@@ -103,7 +103,7 @@ def _detail(candidate: Candidate, full: float, console: Console) -> Iterator[Ren
 
 
 def _rows(candidate: Candidate) -> list[Row]:
-    """Faults first, then what has two ends, neither of which is better in itself."""
+    """Faults first, then axes with two ends, neither of which is better in itself."""
     means = {**(candidate.groups or {}), **(candidate.axes or {})}
     two_ended = [name for name in ENDS if name not in FAULTS]
     faults = [(*ENDS[name], means[name], BETTER, WORSE) for name in FAULTS]

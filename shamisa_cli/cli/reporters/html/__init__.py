@@ -1,4 +1,4 @@
-"""Results as one web page that needs nothing else: no network, no folder of pictures beside it."""
+"""Results as a self-contained web page: no network requests and no other files."""
 
 from shamisa_cli.cli.reporters.html.page import write_html
 

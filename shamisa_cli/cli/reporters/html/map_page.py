@@ -1,4 +1,4 @@
-"""Fills the page of a map of pictures."""
+"""The page of an embedding map."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ PLACE_DECIMALS, VALUE_DIGITS = 5, 6
 
 
 def write_map(found: EmbeddingMap, model: ModelIdentity, thumbnails: Mapping[str, bytes], stream: TextIO) -> None:
-    """Write the page of a map; as in the page of a run, what comes from outside is data that nothing parses as code.
+    """Write the page of a map; as in the page of a run, untrusted text is embedded as data that is not parsed as code.
 
     Args:
         found: the map.
-        model: the encoder's.
-        thumbnails: WebP files by the names of the pictures; where one is missing the page shows the name alone.
-        stream: where to.
+        model: the model whose encoder was read.
+        thumbnails: WebP files by name of the image; without one the page shows the name alone.
+        stream: receives the page.
     """
     style, script = "\n\n".join((part("theme.css"), part("map.css"))), part("map.js")
     before, after = part("map.html").split(PLACE_OF_PICTURES)

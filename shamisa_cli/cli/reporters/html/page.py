@@ -1,4 +1,4 @@
-"""Fills the page of this folder with records and small pictures."""
+"""The page of a run: records and thumbnails."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ DECIMALS = 3
 
 
 def write_html(records: Sequence[ImageRecord], run: Run, thumbnails: Thumbnails, stream: TextIO) -> None:
-    """Write the page of all records, in the order it keeps among equals.
+    """Write the page of all records; its sorting is stable, so equals stay in this order.
 
-    What comes from outside (names of files, messages) is in a block of JSON that no parser of HTML or JavaScript
-    reads; the page's own script puts it in as text. The policy in its head allows that script and that style, by
-    their hashes, and no request at all.
+    Untrusted text (names of files, messages) is in a block of JSON that is parsed neither as HTML nor as JavaScript;
+    the page's script inserts it as text. The policy in the head allows this script and this style, by their
+    hashes, and no requests.
     """
     style, script = "\n\n".join((part("theme.css"), part("report.css"))), part("report.js")
     before, after = part("report.html").split(PLACE_OF_PICTURES)

@@ -1,4 +1,4 @@
-"""The parts that pages of this folder are put together from, their policy, and data as JSON."""
+"""Shared parts of the pages in this folder, their Content-Security-Policy, and data as JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 NOT_IN_SCRIPTS = {ord(character): f"\\u{ord(character):04x}" for character in "<>&"}
-"""What could end a script element or begin a comment in it, as JSON writes it otherwise."""
+"""Characters that could end a script element or begin a comment in it → their JSON escapes."""
 
 
 def part(name: str) -> str:
@@ -18,7 +18,7 @@ def part(name: str) -> str:
 
 
 def policy(style: str, script: str) -> str:
-    """A Content-Security-Policy that allows this style and this script, pictures within the page, and no request."""
+    """A Content-Security-Policy that allows this style, this script and inline images, but no requests."""
     return (
         f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; "
         "base-uri 'none'; form-action 'none'"
@@ -26,15 +26,15 @@ def policy(style: str, script: str) -> str:
 
 
 def json_block(document: Any) -> str:
-    """A document as JSON that can stand in a script element."""
+    """Format a document as JSON that is safe inside a script element."""
     return json.dumps(document, allow_nan=False, separators=(",", ":")).translate(NOT_IN_SCRIPTS)
 
 
 def as_base64(content: bytes | None) -> str | None:
-    """Bytes as they stand in JSON and in data: addresses."""
+    """Bytes as base64, for JSON and data: addresses."""
     return None if content is None else base64.b64encode(content).decode("ascii")
 
 
 def _hash(content: str) -> str:
-    """What a Content-Security-Policy calls an inline script or style with this content."""
+    """Source expression of a Content-Security-Policy for an inline script or style with this content."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"

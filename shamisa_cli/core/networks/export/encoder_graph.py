@@ -1,7 +1,7 @@
-"""An encoder as an ONNX graph: the whole way from the pixels of a picture to its feature vector.
+"""Export of an encoder as an ONNX graph, from the pixels of an image to its feature vector.
 
-What the backbone computes is traced, so that a backbone made of known layers needs nothing here; what comes before
-and after it (core/networks/features.py) is written out in ONNX's operators.
+The backbone is traced, so that any backbone of known layers can be exported; the steps before and after it
+(core/networks/features.py) are written in ONNX's operators.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from shamisa_cli.core.networks.export.graph_builder import GraphBuilder
 from shamisa_cli.core.networks.features import STD_EPSILON, wanted_stages
 from shamisa_cli.core.networks.layers import NormAct, PaddedConv2d
 
-_LEAST_NORM = 1e-12  # as torch.nn.functional.normalize has it
-_CUBIC = -0.5  # the bicubic filter's parameter where torch antialiases
+_LEAST_NORM = 1e-12  # as in torch.nn.functional.normalize
+_CUBIC = -0.5  # parameter of torch's antialiased bicubic filter
 
 
 def export_graph(encoder: TorchEncoder, weights: Path, fingerprint: str) -> bytes:
-    """The graph from one picture, sRGB (H, W, 3) uint8 of any size, to its features (D,) and those of its crops.
+    """Export the graph from one image, sRGB (H, W, 3) uint8 of any size, to its features (D,) and those of its crops.
 
     Args:
-        encoder: what to export.
-        weights: the safetensors file the encoder was read from; the graph takes its weights from there.
+        encoder: the encoder to export.
+        weights: the safetensors file that the encoder was read from; the graph refers to its weights.
         fingerprint: of the encoder.
 
     Raises:
-        SettingError: the package onnx is not installed, or the backbone has a layer that is not known here.
+        SettingError: the package onnx is not installed, or the backbone has an unsupported layer.
     """
     spec = encoder.config.features
     graph = GraphBuilder(weights)
@@ -62,14 +62,14 @@ def export_graph(encoder: TorchEncoder, weights: Path, fingerprint: str) -> byte
 
 
 class _Traced(nn.Module):
-    """The backbone's layers in the order they are called, on the way to the maps that are read."""
+    """The backbone's layers in the order they are called to compute the maps that are read."""
 
     def __init__(self, backbone: Backbone, spec: FeatureSpec) -> None:
         super().__init__()
         self.backbone, self._spec = backbone, spec
         try:
             self._calls = _LayerTracer().trace(self)
-        except (fx.proxy.TraceError, TypeError) as error:  # what it computes depends on what it reads
+        except (fx.proxy.TraceError, TypeError) as error:  # its control flow depends on its arguments
             raise _not_exportable(type(backbone).__name__) from error
 
     def forward(self, view: Tensor) -> list[Tensor]:
@@ -78,7 +78,7 @@ class _Traced(nn.Module):
         return [feature_map for _, feature_map in self.backbone.chosen_stages(view, spec.stages, spec.layer)]
 
     def added_to(self, graph: GraphBuilder, view: str) -> list[str]:
-        """Add the layers to the graph, from the value `view`; gives the names of the maps."""
+        """Add the layers to the graph, with the value `view` as input, and return the names of the maps."""
         values: dict[Any, str] = {}
         for call in self._calls.nodes:
             if call.op == "output":
@@ -114,7 +114,7 @@ class _LayerTracer(fx.Tracer):
     def call_module(
         self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        # Slices of a sequence are modules without a name: step into whatever has parts, and record the layers.
+        # Slices of a sequence are modules without a name: descend into all containers, and record the layers.
         whole = type(m) in _LAYERS or not list(m.children())
         return forward(*args, **kwargs) if not whole else super().call_module(m, forward, args, kwargs)
 
@@ -227,7 +227,7 @@ def _mean(graph: GraphBuilder, value: str) -> str:
 
 
 def _deviation(graph: GraphBuilder, value: str) -> str:
-    # Not E[x²] − E[x]²: as float32 that is wrong by a hundredth where a map is nearly flat.
+    # Not E[x²] − E[x]², whose float32 error is a hundredth for nearly flat maps.
     centred = graph.add("Sub", value, _mean(graph, value))
     variance = _mean(graph, graph.add("Mul", centred, centred))
     return graph.add("Sqrt", graph.add("Add", variance, graph.constant(STD_EPSILON)))

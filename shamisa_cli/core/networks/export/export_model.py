@@ -1,4 +1,4 @@
-"""The graph of a model's encoder, made and put into the model's folder, so that scoring needs no torch."""
+"""Export of a model's encoder into the model's folder, so that scoring does not need torch."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from shamisa_cli.core.networks.export.encoder_graph import export_graph
 from shamisa_cli.core.networks.model_folders import load_encoder
 
 TOLERANCE = 1e-3
-"""How far features may lie apart, as a share of their norm; rounding makes some 1e-6."""
+"""Largest allowed difference of features relative to their norm; rounding causes some 1e-6."""
 CHECKED_SIZES = ((192, 128), (133, 201))
-"""Height and width in pixels; every network takes copies of half and of a quarter of them."""
+"""Height and width in pixels of the test image; its half and quarter copies are large enough for every network."""
 
 
 def add_graph(folder: Path) -> Path:
-    """Write encoder.onnx into a model folder and into its list, and name it; the weights stay where they are.
+    """Write encoder.onnx into a model folder and its manifest, and return its path; the weights are not copied.
 
-    The encoder, its fingerprint, and so the probes that go with it, remain what they were.
+    The encoder and its fingerprint do not change, so its probes stay valid.
 
     Raises:
-        ModelError: it is no model folder, is damaged, or the graph does not give what the encoder gives.
+        ModelError: it is not a model folder, is damaged, or the graph's features differ from the encoder's.
         SettingError: onnx or onnxruntime is not installed, or the encoder cannot be exported.
         OSError: the folder cannot be written.
     """

@@ -1,4 +1,4 @@
-"""An ONNX graph under construction whose weights stay in a safetensors file beside it."""
+"""Building an ONNX graph whose weights stay in a safetensors file in the same folder."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from onnx import NodeProto, TensorProto
 
 OPSET = 18
-"""The first with an antialiased Resize."""
+"""First opset with an antialiased Resize."""
 IR_VERSION = 8
-"""Of the file format that came with the opset, which older runtimes read too."""
+"""Version of the file format that came with the opset; older runtimes read it too."""
 
 
 _ONNX_DTYPES = {"F32": "FLOAT", "F16": "FLOAT16"}
@@ -28,12 +28,12 @@ _ONNX_DTYPES = {"F32": "FLOAT", "F16": "FLOAT16"}
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """Where a tensor lies in a safetensors file.
+    """Position of a tensor in a safetensors file.
 
     Attributes:
         dtype: the format's name of its type, such as F32.
-        shape: of the tensor.
-        offset, length: in bytes, from the beginning of the file.
+        shape: shape of the tensor.
+        offset, length: position from the beginning of the file, and size, in bytes.
     """
 
     dtype: str
@@ -43,7 +43,7 @@ class StoredTensor:
 
 
 def stored_tensors(path: Path) -> dict[str, StoredTensor]:
-    """Where each tensor of a safetensors file lies: 8 bytes with the header's length, the header, the numbers."""
+    """Positions of the tensors of a safetensors file: 8 bytes with the header's length, the header, the numbers."""
     with path.open("rb") as stream:
         (length,) = struct.unpack("<Q", stream.read(8))
         header = json.loads(stream.read(length))
@@ -60,10 +60,10 @@ def stored_tensors(path: Path) -> dict[str, StoredTensor]:
 
 
 class GraphBuilder:
-    """Collects nodes; each method gives the name of the value it adds.
+    """Collects nodes; each method returns the name of the value it adds.
 
     Args:
-        weights: a safetensors file. The graph names it without its folder, so it must lie beside the graph.
+        weights: a safetensors file. The graph names it without its folder, so it must be in the graph's folder.
 
     Raises SettingError where the package onnx is not installed.
     """
@@ -84,7 +84,7 @@ class GraphBuilder:
         self._initializers: dict[str, TensorProto] = {}
 
     def add(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        """What this operator gives, added once however often it is asked for; "" leaves out an optional input."""
+        """Add a node unless an equal one exists, and return the name of its output; "" omits an optional input."""
         call = repr((kind, inputs, sorted(attributes.items())))
         if call not in self._outputs:
             self._outputs[call] = f"{kind}_{len(self._nodes)}"
@@ -92,11 +92,11 @@ class GraphBuilder:
         return self._outputs[call]
 
     def cast(self, value: str, dtype: str) -> str:
-        """The value in another type, named as in `onnx.TensorProto`."""
+        """Cast the value to another type, named as in `onnx.TensorProto`."""
         return self.add("Cast", value, to=self._onnx.TensorProto.DataType.Value(dtype))
 
     def constant(self, values: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> str:
-        """A small constant, kept in the graph itself, once."""
+        """Add a small constant, stored once in the graph itself."""
         array = np.asarray(values, dtype=dtype)
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._constants:
@@ -105,7 +105,7 @@ class GraphBuilder:
         return self._constants[key]
 
     def weight(self, name: str) -> str:
-        """A tensor of the weights file, as float32."""
+        """Add a tensor of the weights file, as float32."""
         stored = self._stored[name]
         if name not in self._initializers:
             kind = self._onnx.TensorProto.DataType.Value(_ONNX_DTYPES[stored.dtype])
@@ -117,11 +117,11 @@ class GraphBuilder:
         return name if stored.dtype == "F32" else self.cast(name, "FLOAT")
 
     def serialised(self, outputs: Mapping[str, tuple[str, Sequence[int]]], metadata: Mapping[str, str]) -> bytes:
-        """The graph from "pixels" (height, width, 3) uint8 to named float32 outputs, as protobuf.
+        """Serialise the graph from "pixels" (height, width, 3) uint8 to named float32 outputs, as protobuf.
 
         Args:
-            outputs: value and shape of each, by the name it gets.
-            metadata: kept in the file.
+            outputs: name of the output → its value and shape.
+            metadata: stored in the file.
         """
         helper, kinds = self._onnx.helper, self._onnx.TensorProto
         self._nodes += [helper.make_node("Identity", [value], [name]) for name, (value, _) in outputs.items()]

@@ -1,4 +1,4 @@
-"""What a batch will be made of, and the batch made from it, on whatever device."""
+"""Recipes of batches before distortion, and the batches made from them on any device."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class TrainingBatch:
 
     Attributes:
         crops: (N, 3, crop, crop) float32, sRGB 0…1, in the order of `nodes`.
-        nodes: what was done to each crop.
+        nodes: record of each crop's distortions.
         step: the training step it belongs to.
-        retained: (K, 3, crop, crop) more crops, in no relation to any other; for retention.
+        retained: (K, 3, crop, crop) further crops for retention, without relations to any other.
     """
 
     crops: Tensor
@@ -29,11 +29,11 @@ class TrainingBatch:
     retained: Tensor
 
     def pin_memory(self) -> TrainingBatch:
-        """The crops in page-locked memory, from where a GPU copies them without anyone waiting; a DataLoader asks."""
+        """Copy the crops into page-locked memory, from which a GPU copies asynchronously; called by the DataLoader."""
         return replace(self, crops=self.crops.pin_memory(), retained=self.retained.pin_memory())
 
     def to(self, device: torch.device) -> TrainingBatch:
-        """The crops on another device; the record stays on the CPU, where relations are read from it."""
+        """Copy the crops to another device; the record stays on the CPU, where relations are derived from it."""
         crops, retained = (pixels.to(device, non_blocking=True) for pixels in (self.crops, self.retained))
         return replace(self, crops=crops, retained=retained)
 
@@ -45,7 +45,7 @@ class SampleRecipe:
     Attributes:
         views: (R·S, 3, crop, crop) uint8, photograph after photograph, each at its S scales.
         compositions: C of them, to be applied to every view at L levels.
-        seed: of the operators' own randomness.
+        seed: of the operators' random numbers.
     """
 
     views: Tensor
@@ -55,7 +55,7 @@ class SampleRecipe:
 
 @dataclass(frozen=True)
 class BatchRecipe:
-    """A batch before distortion: a fraction of its size, so cheap to hand from process to process.
+    """A batch before distortion: a fraction of its size, so cheap to pass between processes.
 
     Attributes:
         samples: all of one shape.
@@ -71,14 +71,14 @@ class BatchRecipe:
     retained: Tensor
 
     def batch(self, device: torch.device | str = "cpu", threads: int = 1) -> TrainingBatch:
-        """Distort the views and lay everything out in the standard order.
+        """Distort the views and arrange all crops in the standard order.
 
-        The same recipe gives the same crops whenever and wherever it is followed, on one kind of device:
-        CPUs and GPUs draw other random numbers.
+        The same recipe always gives the same crops on one kind of device; CPUs and GPUs draw different random
+        numbers.
 
         Args:
-            device: where to compute, and where the crops are left.
-            threads: for the codecs, when `device` is a GPU; their number changes no crop.
+            device: device that computes and holds the crops.
+            threads: number of threads for the codecs, when `device` is a GPU; it does not affect the crops.
         """
         levels = torch.tensor(
             [[composition.severities for composition in sample.compositions] for sample in self.samples]

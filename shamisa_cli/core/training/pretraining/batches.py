@@ -1,4 +1,4 @@
-"""Training batches: photographs, crops, compositions, and the record of what was done to each crop."""
+"""Training batches: photographs, crops, compositions, and the record of each crop's distortions."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ class BatchSettings:
 
     Attributes:
         samples: B.
-        photos: R, reference photographs a sample.
+        photos: R, reference photographs per sample.
         scales: S, each half the size of the one before.
         compositions: C, shared by all views of a sample.
         levels: L, severities of a composition's varying factor.
         crop: side of a crop in pixels.
-        severity_law: the law severities are drawn from: "half-normal" (paper), "uniform", or "discrete" (0, 1 … 4).
-        most_operators: 1…7, how many operators a composition has at most.
-        fixed_order: apply the groups of a composition in one order, not a random one.
-        real_share: 0…1, chance that a sample takes its photographs from the real, already imperfect ones.
-        retained: crops that come along for retention alone, outside all relations: of real photographs where
-            there are any, else of pristine ones; one of each at most.
+        severity_law: distribution of severities: "half-normal" (paper), "uniform", or "discrete" (0, 1 … 4).
+        most_operators: 1…7, largest number of operators in a composition.
+        fixed_order: apply the groups of a composition in a fixed order, not a random one.
+        real_share: 0…1, probability that a sample uses photographs from the real, already imperfect ones.
+        retained: number of further crops for retention alone, outside all relations: of real photographs if
+            there are any, else of pristine ones; at most one of each.
     """
 
     samples: int = 2
@@ -66,12 +66,12 @@ class BatchSettings:
 
     @property
     def references(self) -> int:
-        """B·V, how many of the crops are undistorted; they come first."""
+        """B·V, number of undistorted crops; they come first."""
         return self.samples * self.photos * self.scales
 
     @property
     def crops(self) -> int:
-        """N, how many crops a batch has, those for retention alone not counted."""
+        """N, number of crops in a batch, without those for retention alone."""
         return self.references * (1 + self.compositions * self.levels)
 
 
@@ -85,10 +85,10 @@ class BatchStream(IterableDataset[TrainingBatch]):
         pristine: photographs taken as undistorted.
         real: photographs that are not pristine, for `settings.real_share` and `settings.retained`.
         settings: the shape of a batch.
-        seed: of the whole training.
-        rank: of this process among several.
-        start_step: the first step to make, for a run that goes on.
-        steps: where to stop.
+        seed: seed of the training.
+        rank: rank of this process.
+        start_step: first step, for a run that is resumed.
+        steps: number of steps of the run, where the stream ends.
 
     Raises:
         SettingError: there are too few photographs for a sample.
@@ -123,7 +123,7 @@ class BatchStream(IterableDataset[TrainingBatch]):
         return self.recipe(step).batch()
 
     def recipe(self, step: int) -> BatchRecipe:
-        """What the batch of one step is made of.
+        """Draw the photographs, crops and compositions of one step's batch, before distortion.
 
         Raises:
             TrainingError: the photographs cannot be read.

@@ -1,4 +1,4 @@
-"""Everything that decides the numbers of a training run, as one record, and the presets a person can name."""
+"""All settings that determine the numbers of a training run, as one record, and named presets."""
 
 from __future__ import annotations
 
@@ -32,41 +32,41 @@ def _require(condition: bool, message: str) -> None:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """A run is decided by this record, the photographs, and nothing else. The defaults are the paper's.
+    """Settings of a run, which together with the photographs determine it. The defaults are the paper's.
 
     Attributes:
         architecture: the backbone: one of `ARCHITECTURES`, or "timm:NAME".
         init: "imagenet", "none", or the path of a safetensors file with its library's key names.
-        steps: how many batches to train on.
-        seed: of the weights' initialisation and of everything that the distortion engine draws.
-        batch: how crops are made.
+        steps: number of batches to train on.
+        seed: of the weights' initialisation and of all random choices of the distortion engine.
+        batch: shape of batches, and how crops are made.
         optimiser: "sgd" (with `momentum`) or "adamw".
         encoder_lr, head_lr: learning rates of the backbone's last stage, and of projector and relations.
-        minimum_lr: where cosine schedules end.
+        minimum_lr: final rate of cosine schedules.
         momentum: of SGD.
         weight_decay: L2 (SGD) or decoupled (AdamW) decay of every parameter.
-        warmup_steps: the rate rises linearly from 0 over so many steps; a shorter run ends on the way up.
-        heads_first: so many steps only the heads learn, so that an encoder that knows something already is not
-            bent by heads that know nothing yet; 0 is off.
+        warmup_steps: number of steps over which the rate rises linearly from 0; a shorter run ends during it.
+        heads_first: number of initial steps in which only the heads are trained, so that untrained heads do not
+            damage a pretrained encoder; 0 is off.
         schedule: "constant", "cosine" (to `minimum_lr` at the last step) or "cosine-restarts" (Loshchilov
             and Hutter 2017: periods of `restart_steps` steps, each `restart_factor` times the one before).
         projector_hidden, projector_out: widths of the projector; the latter is D, the length of z.
         calibrate_projector: scale the projector on the first batch, so that z starts with unit variance.
         stage_lr_decay: 0…1, each stage's rate as a share of the rate of the stage after it; 1 is off.
-        frozen_stages: so many stages, from the first, are not trained at all.
-        freeze_batchnorm: batch-norm statistics stay as they started.
+        frozen_stages: number of stages, from the first, that are not trained.
+        freeze_batchnorm: keep the initial batch-norm statistics.
         retention: coefficient of Σ over stages of mean(1 − cos(feature, the start's feature)) on reference
             crops and `batch.retained` crops of real photographs, against forgetting; 0 is off.
         retention_stages: the stages that are compared; None takes `representation_stages`.
         representation_stages: the stages whose pooled means, each of unit norm, are concatenated and
             normalised again to make h; negative ones count from the last (paper: the last).
-        relations: which graphs are built between crops, and how.
+        relations: settings of the relation graph.
         objective: the coefficients of the loss.
-        features: what the finished model reads; None is every stage, mean and standard deviation, two scales.
+        features: feature spec of the finished model; None: every stage, mean and standard deviation, two scales.
         amp: lower precision for backbone and projector: "bf16" on CUDA and the CPU, "fp16" on CUDA only.
         gradient_clip: largest L2 norm of the gradient; 0 is off.
-        channels_last: memory layout of the backbone, a matter of speed.
-        compile: have torch.compile fuse the backbone's operations, a matter of speed; the first step takes minutes.
+        channels_last: memory layout of the backbone; affects speed only.
+        compile: fuse the backbone's operations by torch.compile, for speed; the first step takes minutes.
 
     Raises SettingError for values that cannot be used.
     """
@@ -143,12 +143,12 @@ class TrainingConfig:
 
     @property
     def task(self) -> Literal["shamisa"]:
-        """What is trained, as run.json names it."""
+        """Name of the task, as written in run.json."""
         return "shamisa"
 
     @property
     def crops(self) -> int:
-        """How many crops a process adds to a batch."""
+        """Number of crops that a process adds to a batch."""
         return self.batch.crops
 
     @property
@@ -158,7 +158,7 @@ class TrainingConfig:
 
     @property
     def steps_may_grow(self) -> bool:
-        """Whether more steps leave the learning rates of the earlier ones as they were."""
+        """Whether the learning rates of earlier steps do not depend on the number of steps."""
         return self.schedule != "cosine"
 
 
@@ -185,15 +185,15 @@ PRESETS: dict[str, TrainingConfig] = {
         features=None,
     ),
 }
-"""The paper's run, and one that a laptop finishes within an hour (docs/training.md tells why it is as it is)."""
+"""The paper's run, and one that a laptop completes within an hour (explained in docs/training.md)."""
 
 
 def with_settings(config: TrainingConfig, changes: Mapping[str, Any]) -> TrainingConfig:
-    """`config` with some settings changed, as a TOML or JSON table gives them.
+    """Change some settings of `config`, given as in a TOML or JSON table.
 
-    Starting from "none" switches off what keeps a start (`freeze_batchnorm`, `retention`, `frozen_stages`), and
-    another architecture makes the numbers of stages start anew (`frozen_stages`, `retention_stages`,
-    `representation_stages`), unless `changes` says otherwise.
+    `init` "none" switches off the settings that preserve initial weights (`freeze_batchnorm`, `retention`,
+    `frozen_stages`), and a new architecture resets the settings that number stages (`frozen_stages`,
+    `retention_stages`, `representation_stages`), unless `changes` sets them.
 
     Raises SettingError on unknown names, wrong types or values that cannot be used.
     """
@@ -207,7 +207,7 @@ def with_settings(config: TrainingConfig, changes: Mapping[str, Any]) -> Trainin
 
 
 def read_config_file(path: Path) -> dict[str, Any]:
-    """The settings in a TOML or JSON file, by its suffix, not yet checked against the fields.
+    """Read the settings in a TOML or JSON file, by its suffix; their names and types are not checked yet.
 
     Raises SettingError if it cannot be read.
     """

@@ -1,4 +1,4 @@
-"""What is trained: a backbone whose pooled stages make h, a projector that makes z, and the relations."""
+"""The trained module: a backbone whose pooled stages form h, a projector from h to z, and the relation graph."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ AUTOCAST_DEVICES = {"bf16": ("cuda", "cpu"), "fp16": ("cuda",)}
 
 @dataclass(frozen=True)
 class Representation:
-    """What the backbone says about n crops.
+    """Representations of n crops.
 
     Attributes:
         retained: pooled means, float32 (n, C_k), one for each of the stages that retention compares; none where
@@ -39,10 +39,10 @@ class Representation:
 
 @dataclass(frozen=True)
 class LearnerOutput:
-    """What is made of a batch; N counts the related crops of all processes.
+    """Output of the learner for a batch; N counts the related crops of all processes.
 
     Attributes:
-        retained: as in `Representation`, of all crops that this process has.
+        retained: as in `Representation`, of all crops of this process.
         h: float32 (N, Σ C_k), unit L2 norm.
         z: float32 (N, D).
         relations: between the N crops.
@@ -62,12 +62,12 @@ def concatenate_normalised(stages: Sequence[Tensor]) -> Tensor:
 class Learner(nn.Module):
     """Backbone, projector and relations of one run, initialised from `config.seed`.
 
-    Stages after the last one that anything is computed from are left as they are.
+    Stages after the last one that is used are not trained.
 
     Args:
         config: the run's settings.
         weights: the backbone's state to start from; None keeps its random initialisation.
-        world: the processes that train together; one alone when None.
+        world: the processes that train together; this one alone when None.
 
     Raises:
         SettingError: the settings name stages that the architecture does not have.
@@ -112,7 +112,7 @@ class Learner(nn.Module):
         return projector
 
     def train(self, mode: bool = True) -> Learner:
-        """Train mode, but for batch-norm statistics that the settings keep as they are."""
+        """Set train mode, except for batch-norm statistics that the settings freeze."""
         super().train(mode)
         stages = self.backbone.stage_modules()
         for stage in stages if self.config.freeze_batchnorm else stages[: self.config.frozen_stages]:
@@ -122,11 +122,11 @@ class Learner(nn.Module):
         return self
 
     def forward(self, pixels: Tensor, nodes: CropTable, *, calibrate: bool = False) -> LearnerOutput:
-        """Everything that the loss of a batch is computed from.
+        """Compute all inputs of a batch's loss.
 
         Args:
             pixels: (n + K, 3, H, W), normalised: this process's part of the related crops, then K others.
-            nodes: the record of the related crops of all processes, size·n of them.
+            nodes: the record of the related crops of all processes, size·n rows.
             calibrate: whether to scale the projector on these crops first.
         """
         references, own_crops = self.config.batch.references, len(nodes) // self.world.size
@@ -140,10 +140,10 @@ class Learner(nn.Module):
         return LearnerOutput(seen.retained, h, z, self.relate(nodes, h))
 
     def represent(self, *passes: Tensor) -> Representation:
-        """Normalised pixels, (n_k, 3, H, W) each, → the representation of them all, one after the other.
+        """Groups of normalised pixels, (n_k, 3, H, W) each, → the representations of all groups, concatenated.
 
-        Each group passes the encoder, and so its batch norm, alone (paper: references and distorted crops apart).
-        Under autocast where the settings ask for it.
+        Each group passes the encoder, and so its batch norm, separately (paper: references and distorted crops).
+        Under autocast if the settings say so.
         """
         wanted = (*self.config.representation_stages, *self._compared)
         with self._autocast(passes[0].device):
@@ -158,7 +158,7 @@ class Learner(nn.Module):
             return self.projector(h).float()  # type: ignore[no-any-return]
 
     def relate(self, nodes: CropTable, h: Tensor) -> RelationOutput:
-        """The relations between the crops of a batch."""
+        """Compute the relations between the crops of a batch."""
         return self.heads["relations"](nodes, h)  # type: ignore[no-any-return]
 
     def _autocast(self, device: torch.device) -> torch.autocast:
@@ -205,17 +205,17 @@ class Projector(nn.Module):
 
     @torch.no_grad()
     def calibrate(self, h: Tensor) -> None:
-        """Rescale both layers so that their outputs for `h` (N, in_dim) start centred with unit variance.
+        """Rescale both layers so that their initial outputs for `h` (N, in_dim) are centred with unit variance.
 
-        h has unit norm, so torch's default initialisation gives z a standard deviation near 0.01, a
-        plateau that plain gradient descent needs thousands of steps to leave (method file, section 3).
+        h has unit norm, so torch's default initialisation gives z a standard deviation near 0.01, a plateau
+        that plain gradient descent takes thousands of steps to leave.
         """
         _whiten_scale(self.first, h)
         _whiten_scale(self.second, torch.relu(self.first(h)))
 
 
 def _whiten_scale(layer: nn.Linear, inputs: Tensor) -> None:
-    """Scale a layer by one number, and shift it, so that its outputs have mean 0 and mean variance 1."""
+    """Shift a layer, and scale it by one factor, so that its outputs have mean 0 and mean variance 1."""
     outputs = layer(inputs).float()
     scale = outputs.var(dim=0).mean().clamp_min(1e-12).rsqrt().to(layer.weight.dtype)
     layer.weight.mul_(scale)

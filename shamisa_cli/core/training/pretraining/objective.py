@@ -1,4 +1,4 @@
-"""The training objective: pull related crops together, keep every dimension alive and independent.
+"""The training objective: pull related crops together, and keep dimensions spread out and uncorrelated.
 
 SHAMISA, arXiv 2603.13669, objective; shaped like VICReg (Bardes, Ponce, LeCun 2022), without negative pairs.
 All terms are computed at float32 or above, whatever the type of z, also under autocast.
@@ -32,13 +32,13 @@ class ObjectiveCoefficients:
 
 @dataclass(frozen=True)
 class LossTerms:
-    """Scalars of one batch: the loss, and the terms it is made of before their factors.
+    """Scalars of one batch: the loss, and its terms before their factors.
 
     Attributes:
         total: the loss, differentiable.
         variance, covariance: each summed over the two halves of the batch.
-        invariance: with alignment and sparsity inside.
-        alignment: the part of the invariance that comes from the prototypes.
+        invariance: includes alignment and sparsity.
+        alignment: the contribution of the prototypes to the invariance.
     """
 
     total: Tensor
@@ -49,7 +49,7 @@ class LossTerms:
 
 
 def variance(z: Tensor) -> Tensor:
-    """How far dimensions fall short of unit deviation: mean over D of relu(1 − sqrt(var + 1e-4)), halved.
+    """Variance term: shortfall from unit deviation, half the mean over D of relu(1 − sqrt(var + 1e-4)).
 
     Args:
         z: (n, D), n ≥ 2; var is the unbiased variance over the n rows.
@@ -62,7 +62,7 @@ def variance(z: Tensor) -> Tensor:
 
 
 def covariance(z: Tensor) -> Tensor:
-    """How much dimensions repeat each other: sum over a ≠ b of C_ab² / D, with C = centred zᵀz / (n − 1).
+    """Covariance term: correlation of dimensions, sum over a ≠ b of C_ab² / D, with C = centred zᵀz / (n − 1).
 
     Args:
         z: (n, D), n ≥ 2.
@@ -79,9 +79,9 @@ def covariance(z: Tensor) -> Tensor:
 
 
 def invariance(z: Tensor, graph: Tensor, alignment: Tensor, sparsity_coefficient: float = SPARSITY) -> Tensor:
-    """How far apart related crops lie: 2·[Σ_{i<j} G_ij‖z_i − z_j‖²/(N·D) + alignment − c·Σ_{i<j} G_ij²].
+    """Invariance term: distance of related crops, 2·[Σ_{i<j} G_ij‖z_i − z_j‖²/(N·D) + alignment − c·Σ_{i<j} G_ij²].
 
-    The last part rewards relations: where edge weights carry gradient, it holds them up against the first part.
+    The last part rewards relations: where edge weights carry gradient, it counteracts their decrease by the first.
 
     Args:
         z: (N, D), not normalised.
@@ -90,8 +90,8 @@ def invariance(z: Tensor, graph: Tensor, alignment: Tensor, sparsity_coefficient
         sparsity_coefficient: c.
     """
     z = _at_least_float32(z)
-    # Σ_{i<j} G_ij‖z_i − z_j‖² = tr(zᵀ(degree − G)z): one N×N product, where gathering both ends of each of
-    # ~10 k edges took twenty times as long. The sum does not see the mean; without it fewer digits cancel.
+    # Σ_{i<j} G_ij‖z_i − z_j‖² = tr(zᵀ(degree − G)z): one N×N product, twenty times as fast as gathering both ends of
+    # ~10 k edges. The sum does not depend on the mean; subtracting it reduces cancellation.
     centred = z - z.mean(dim=0)
     graph = graph.to(z.dtype)
     both = graph + graph.T
@@ -104,7 +104,7 @@ def invariance(z: Tensor, graph: Tensor, alignment: Tensor, sparsity_coefficient
 def objective(
     z: Tensor, relations: RelationOutput, references: int, coefficients: ObjectiveCoefficients | None = None
 ) -> LossTerms:
-    """The loss of one batch.
+    """Compute the loss of one batch.
 
     Args:
         z: (N, D) projected representations, any floating type, N ≥ 4; the references come first.
@@ -130,9 +130,9 @@ def objective(
 
 
 def halves(z: Tensor, references: int) -> tuple[Tensor, Tensor]:
-    """The first half of the references with the first half of the distorted crops, and the rest (paper, objective).
+    """Split rows into the first halves of references and of distorted crops, and the rest (paper, objective).
 
-    Crops are ordered by sample, so with two samples each half is the rows of one of them.
+    Crops are ordered by sample, so with two samples each half holds the rows of one of them.
     """
     undistorted, distorted = z[:references], z[references:]
     cut, distorted_cut = len(undistorted) // 2, len(distorted) // 2

@@ -11,10 +11,10 @@ from shamisa_cli.core.training.pretraining.config import TrainingConfig
 
 
 def build_optimiser(backbone: Backbone, heads: nn.Module, config: TrainingConfig) -> Optimizer:
-    """An optimiser with one group for each trained stage of the backbone and a last one for the heads.
+    """Build an optimiser with one group for each trained stage of the backbone and a last one for the heads.
 
     Each group has `base_lr`; the last stage has `config.encoder_lr`, each earlier one `stage_lr_decay`
-    times the rate of the one after it. Parameters that want no gradient are left out. On CUDA one kernel moves
+    times the rate of the one after it. Parameters without `requires_grad` are left out. On CUDA one kernel updates
     all parameters of a group.
     """
     stages = backbone.stage_modules()
@@ -31,7 +31,7 @@ def build_optimiser(backbone: Backbone, heads: nn.Module, config: TrainingConfig
 
 
 def set_learning_rates(optimiser: Optimizer, config: TrainingConfig, step: int) -> None:
-    """Give every group its rate for this step; the encoder's are 0 while only the heads learn."""
+    """Set the learning rate of every group for this step; the encoder's are 0 while only the heads are trained."""
     *encoder, heads = optimiser.param_groups
     heads["lr"] = learning_rate(heads["base_lr"], config, step)
     for group in encoder:
@@ -50,12 +50,12 @@ def learning_rate(base: float, config: TrainingConfig, step: int) -> float:
 
 
 def encoder_learning_rate(base: float, config: TrainingConfig, step: int) -> float:
-    """`learning_rate`, but 0 while only the heads learn."""
+    """`learning_rate`, but 0 while only the heads are trained."""
     return 0.0 if step < config.heads_first else learning_rate(base, config, step)
 
 
 def _position(config: TrainingConfig, step: int) -> float:
-    """0…1, how far into a cosine period a step after the warm-up is; constant schedules stay at 0."""
+    """Position, 0…1, of a step after the warm-up in its cosine period; constant schedules stay at 0."""
     if config.schedule == "constant":
         return 0.0
     if config.schedule == "cosine":

@@ -1,6 +1,6 @@
-"""One training step on crops that are already where it is computed: gradients, numbers, and the move down the slope.
+"""One training step on crops that are already on the device: gradients, metrics and the update of the weights.
 
-On a GPU a step only lays out work and returns; who wants to see a number has to wait until the work is done.
+On a GPU a step only queues work and returns; reading a metric waits until the work is done.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from shamisa_cli.core.training.pretraining.optimiser import (
 from shamisa_cli.core.training.pretraining.retention import InitialEncoder, retention_loss
 
 NUMBERS = ("variance", "invariance", "covariance", "alignment", "retention", "total", "z_std", "h_std", "grad_norm")
-"""What `PretrainingStep.gradients` gives, in order; StepMetrics tells what each one is."""
+"""Names of the values of `PretrainingStep.gradients`, in order; see `StepMetrics`."""
 
 
 class PretrainingStep:
@@ -44,7 +44,7 @@ class PretrainingStep:
 
     Attributes:
         names: the name of each of the learner's parameters.
-        start: the frozen encoder that retention compares with; set it before the first step if that is on.
+        start: the frozen initial encoder for retention; set it before the first step if retention is on.
     """
 
     metric_names = NUMBERS
@@ -62,14 +62,14 @@ class PretrainingStep:
         self._replica = world.replicated(learner)
 
     def gradients(self, batch: TrainingBatch, step: int) -> Tensor:
-        """Compute the gradients of a batch's loss, over all processes; weights do not move yet.
+        """Compute the gradients of a batch's loss, over all processes; weights do not change yet.
 
         Args:
-            batch: this process's, its crops on the world's device.
-            step: its index, 0 for the first.
+            batch: batch of this process, with its crops on the world's device.
+            step: index of the step, 0 for the first.
 
         Returns:
-            (9,) float32 on the device, not waited for: `NUMBERS`.
+            (9,) float32 on the device, not synchronised: the values of `NUMBERS`.
         """
         pixels = normalised(torch.cat([batch.crops, batch.retained]), self.learner.backbone.preprocessing)
         if self.config.channels_last:
@@ -95,7 +95,7 @@ class PretrainingStep:
         return torch.stack([number.detach().float() for number in numbers])
 
     def descend(self, step: int) -> None:
-        """Move the weights down their gradients; where fp16 overflowed they stay, and its scale is lowered."""
+        """Update the weights; after an fp16 overflow they are kept, and the loss scale is lowered."""
         set_learning_rates(self.optimiser, self.config, step)
         if self.config.gradient_clip:
             clip_grad_norm_(self.learner.parameters(), self.config.gradient_clip)
@@ -103,32 +103,32 @@ class PretrainingStep:
         self.scaler.update()
 
     def scaler_state(self) -> dict[str, float]:
-        """The state of the loss scale, for a checkpoint; nothing where it is off."""
+        """State of the loss scale, for a checkpoint; empty if it is off."""
         if not self.scaler.is_enabled():
             return {}
         return {"loss_scale": self.scaler.get_scale(), "loss_scale_age": self.scaler._get_growth_tracker()}
 
     def restore_scaler(self, numbers: Mapping[str, float]) -> None:
-        """Put back what `scale` gave, from among other numbers."""
+        """Restore the state that `scaler_state` returned; `numbers` may hold others too."""
         if self.scaler.is_enabled() and "loss_scale" in numbers:
             state = {"scale": numbers["loss_scale"], "_growth_tracker": int(numbers["loss_scale_age"])}
             self.scaler.load_state_dict(self.scaler.state_dict() | state)
 
     def scaler_overflowed(self) -> bool:
-        """Whether a gradient that is not finite is only a scale of fp16 that was too large; waits for the device."""
+        """Whether a gradient is not finite only because the fp16 loss scale was too large; waits for the device."""
         return self.scaler.is_enabled() and self.scaler.get_scale() >= 1
 
     @property
     def needs_start(self) -> bool:
-        """Whether the weights that the run began with are compared with."""
+        """Whether the task needs the initial weights."""
         return self.config.retention > 0
 
     def remember_start(self) -> None:
-        """Take the weights as they are now for those that the run began with."""
+        """Store the current weights as the initial ones."""
         self.start = InitialEncoder(self.learner.backbone, self.config.stages_to_retain)
 
     def to_metrics(self, step: int, values: Mapping[str, float], speed: Speed) -> StepMetrics:
-        """The line for metrics.jsonl, from the numbers of a step."""
+        """Build the metrics of a step from its values."""
         told: dict[str, Any] = {name: value for name, value in values.items() if name != "grad_norm"}
         return StepMetrics(
             step=step,
@@ -140,7 +140,7 @@ class PretrainingStep:
         )
 
     def _retention(self, seen: LearnerOutput, pixels: Tensor, batch: TrainingBatch) -> Tensor:
-        """How far references, and crops that came for this alone, have moved from the start; of this process's."""
+        """Retention loss over this process's references and its crops for retention."""
         if self.start is None:
             return pixels.new_zeros(())
         references, related = self.config.batch.references, len(batch.crops)
@@ -153,7 +153,7 @@ class PretrainingStep:
 
 @dataclass(frozen=True)
 class StepMetrics:
-    """What one step of SHAMISA's objective showed.
+    """Metrics of one step of SHAMISA's objective.
 
     Attributes:
         step: 0 for the first.
@@ -187,7 +187,7 @@ class StepMetrics:
 
     @property
     def terms(self) -> dict[str, float]:
-        """The loss's terms, and the spread of z."""
+        """The terms of the loss, and the spread of z."""
         named = ("variance", "invariance", "covariance", "alignment", "retention")
         return {**{name: getattr(self, name) for name in named}, "z": self.z_std}
 

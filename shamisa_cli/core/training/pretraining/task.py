@@ -53,16 +53,16 @@ def batch_source(
     workers: int,
     world: World | None = None,
 ) -> Callable[[int], Iterator[TrainingBatch]]:
-    """A function that gives the batches of a run from a step on.
+    """Return a function from a step to the batches of a run from that step on.
 
     Args:
         pristine, real: photographs to draw references from.
         config: the run's settings.
-        workers: processes that make batches; 0 makes them in this one. Their number changes no batch.
-        world: the processes that train together; each gets other batches. One alone when None.
+        workers: processes that make batches; 0 makes them in this one. Their number does not affect the batches.
+        world: the processes that train together; each gets its own batches. This one alone when None.
 
     Raises:
-        SettingError: there are too few photographs; known at once, before anything is begun.
+        SettingError: there are too few photographs; raised at once, before training begins.
     """
 
     place = world or World()

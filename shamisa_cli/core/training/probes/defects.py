@@ -1,4 +1,4 @@
-"""How a defect probe is fitted to degraded photographs, and how well it reads those left out of the fit."""
+"""Fit of a defect probe to degraded photographs, and its accuracy on photographs left out of the fit."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ SEPARATE_KINDS: tuple[frozenset[str], ...] = (
     frozenset({"quantise"}),
     frozenset({"colour blocks"}),
 )
-"""Operators that change features in another direction than the rest of their group: no one line finds both."""
+"""Operators that change features in a different direction than the rest of their group, so need separate maps."""
 
 FLOOR_QUANTILE = 0.9
 ALPHAS_PER_FEATURE = np.logspace(-1, 1, 5)
-"""Penalties tried, as multiples of the feature length, as in `core/probe/ridge.py`."""
+"""Candidate penalties, as multiples of the feature length, as in `core/probe/ridge.py`."""
 
 
 def defect_kinds() -> list[tuple[Group, frozenset[str]]]:
-    """Group and operators of each kind: those set apart, and of every group the rest."""
+    """Group and operators of each kind: the separate ones, and for every group the rest."""
     found: list[tuple[Group, frozenset[str]]] = []
     for group in GROUPS:
         names = frozenset(operator.name for operator in BY_GROUP[group])
@@ -52,17 +52,17 @@ def fit_defects(
     seed: int = 0,
     advance: Callable[[int], None] = lambda _folds: None,
 ) -> tuple[DefectProbe, tuple[DefectAccuracy, ...]]:
-    """Ridge regression of each kind's severity, 0 where it was left out.
+    """Fit ridge regressions of each kind's severity, which is 0 where it was not applied.
 
-    Every figure comes from five folds of photographs, each predicted by a fit on the others: the penalty is the
-    one with the highest mean rank correlation, the floor the 90 % quantile of what versions without the group read.
-    The probe itself is then fitted on all pictures.
+    Penalty, floor and accuracies come from five-fold cross-validation over photographs: the penalty has the highest
+    mean rank correlation, the floor is the 90 % quantile of predictions for versions without the group. The probe
+    itself is then fitted on all images.
 
     Args:
         pictures: from `degrade_and_embed`, of at least five photographs.
-        encoder_fingerprint: of the encoder that embedded them.
-        seed: of the folds.
-        advance: told 1 after each fold, and after the last fit.
+        encoder_fingerprint: fingerprint of the encoder that embedded them.
+        seed: seed of the folds.
+        advance: called with 1 after each fold, and after the last fit.
 
     Raises:
         SettingError: fewer photographs than folds.
@@ -107,7 +107,7 @@ def _folds(photo: NDArray[np.int64], seed: int) -> Iterator[NDArray[np.bool_]]:
 
 
 def _estimates(path: RidgePath, targets: Matrix, features: Features, alphas: Vector) -> Matrix:
-    """(A, n, K) what fits with each penalty predict for each kind."""
+    """(A, n, K): held-out predictions of each kind's severity under each penalty."""
     return np.stack([path.towards(target).predictions(features, alphas).T for target in targets.T], axis=2)
 
 

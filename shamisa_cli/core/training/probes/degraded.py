@@ -1,4 +1,4 @@
-"""Photographs degraded by the engine, with what it did to them: what a defect probe learns from (ours)."""
+"""Photographs degraded by the engine, with the severities it applied: training data of probes (ours)."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.uint8]
 
 VERSIONS = 20
-"""Versions of a photograph, the first of them untouched."""
+"""Number of versions of a photograph, of which the first is undistorted."""
 
 OPERATORS_A_PHOTO = 6
 
 GENTLE = 0.6
-"""The milder of two versions has a severity up to this share of the scale; the stronger at least one unit more."""
+"""Largest severity of the milder version, as a share of the scale; the stronger has at least one unit more."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class DegradedPhotos:
 
     Attributes:
         features: (n, D) float32.
-        severity: (n, K), 0…4, of each of the engine's operators in the order of `OPERATORS`; nan where it was left out.
-        photo: (n,) which photograph the version shows.
+        severity: (n, K), 0…4, of each operator in the order of `OPERATORS`; nan where it was not applied.
+        photo: (n,) index of the photograph.
     """
 
     features: Features
@@ -49,7 +49,7 @@ class DegradedPhotos:
         return len(self.photo)
 
     def of(self, operators: Collection[str]) -> Matrix:
-        """(n,) the severity of whichever of these operators was applied, one at most; nan where none was."""
+        """(n,) severity of the one of these operators that was applied; nan where none was."""
         columns = [place for place, name in enumerate(OPERATORS) if name in operators]
         severity = self.severity[:, columns]
         applied = ~np.isnan(severity)
@@ -64,14 +64,14 @@ def degrade_and_embed(
     seed: int = 0,
     advance: Callable[[int], None] = lambda _photos: None,
 ) -> DegradedPhotos:
-    """Put whole photographs, at the size the encoder judges them, through random operators, and embed the results.
+    """Degrade whole photographs, at the encoder's view size, by random operators, and embed the versions.
 
     Args:
         encoder: reads the versions.
-        photos: pristine photographs; those that cannot be read are passed over.
+        photos: pristine photographs; those that cannot be read are skipped.
         versions: of each photograph.
         seed: a photograph's versions depend on it and on the photograph's place in the list.
-        advance: told 1 after each photograph.
+        advance: called with 1 after each photograph.
 
     Raises:
         SettingError: no photograph can be read.
@@ -100,7 +100,7 @@ def degrade_and_embed(
 
 
 def _degraded(pixels: Pixels, rng: np.random.Generator) -> tuple[Pixels, NDArray[np.float64]]:
-    """The picture after some operators of different groups, and the severity (K,) of each operator, else nan."""
+    """The image after several operators of different groups, and the severity (K,) of each operator, else nan."""
     import torch
 
     from shamisa_cli.core.distortions.composition import draw_step
@@ -126,9 +126,9 @@ def degraded_pairs(
 
     Args:
         encoder: reads the versions, each as a whole picture at its view size.
-        photos: pristine photographs; those that cannot be read are passed over.
+        photos: pristine photographs; those that cannot be read are skipped.
         seed: a photograph's versions depend on it and on the photograph's place in the list.
-        advance: told 1 after each photograph.
+        advance: called with 1 after each photograph.
 
     Raises:
         SettingError: no photograph can be read.
@@ -159,7 +159,7 @@ def degraded_pairs(
 
 
 def _degraded_twice(pixels: Pixels, rng: np.random.Generator) -> list[tuple[tuple[float, float], list[Pixels]]]:
-    """Under each of some random operators, the two severities and the two degraded pictures."""
+    """For each of several random operators, the two severities and the two degraded images."""
     import torch
 
     from shamisa_cli.core.distortions.engine import apply_operator

@@ -14,13 +14,13 @@ from shamisa_cli.core.training.relational.config import RelationalTrainingConfig
 
 
 class OrderedSetStream:
-    """The batches of a run, from any step on.
+    """The batches of a run, starting at any step.
 
     Args:
         pristine: photographs taken as undistorted.
-        real: photographs that already have faults; with some, every other set starts from one.
+        real: photographs that already have faults; if there are any, every other set starts from one.
         config: the run's settings.
-        rank: of this process among several; each gets other batches.
+        rank: rank of this process; each process gets its own batches.
 
     Raises:
         SettingError: there are no photographs.
@@ -34,7 +34,7 @@ class OrderedSetStream:
         self.config, self.rank = config, rank
 
     def from_step(self, start_step: int) -> Callable[[], Iterator[RelationalBatch]]:
-        """A function, to be called in a worker, that makes that worker's batches from a step on."""
+        """A function to be called in a worker, which makes that worker's batches from a step on."""
         return partial(self._own_batches, start_step)
 
     def batch(self, step: int) -> RelationalBatch:

@@ -1,4 +1,4 @@
-"""What a training step of the relational networks sees: ordered sets of crops, with what is known of them."""
+"""Training batches of the relational networks: ordered sets of crops with target maps and orders."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from shamisa_cli.core.training.relational.consensus import consensus
 from shamisa_cli.core.training.relational.ordered_sets import OrderedSet, draw_ordered_set
 
 SHIFT = 1
-"""Pixels by which versions of a set are now and then out of place."""
+"""Distance in pixels by which versions of a set are sometimes displaced."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class SetSettings:
         sets: B, ordered sets of one photograph each.
         versions: V of each.
         crop: side of a crop in pixels, a multiple of 16.
-        smallest: photographs are made smaller by a random factor from this to 1 before they are cropped.
-        shifted: how often the versions of a set are a pixel out of place.
+        smallest: photographs are reduced by a random factor from this to 1 before they are cropped.
+        shifted: 0…1, share of sets whose versions are displaced by a pixel.
         left_out: operators that are not used.
     """
 
@@ -71,11 +71,11 @@ class RelationalBatch:
     step: int
 
     def pin_memory(self) -> RelationalBatch:
-        """All of it in page-locked memory; a DataLoader asks."""
+        """Copy the batch into page-locked memory; called by the DataLoader."""
         return self._each(Tensor.pin_memory)
 
     def to(self, device: torch.device) -> RelationalBatch:
-        """All of it on another device."""
+        """Copy the batch to another device."""
         return self._each(lambda tensor: tensor.to(device, non_blocking=True))
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> RelationalBatch:
@@ -92,7 +92,7 @@ class RelationalBatch:
 def draw_batch(
     pools: Sequence[Sequence[Path]], settings: SetSettings, rng: np.random.Generator, step: int = 0
 ) -> RelationalBatch:
-    """A batch of random sets of random photographs.
+    """Draw a batch of random sets of random photographs.
 
     Args:
         pools: lists of photographs; sets take theirs from each list in turn.
@@ -102,7 +102,7 @@ def draw_batch(
 
     Raises:
         TrainingError: the photographs cannot be read.
-        SettingError: what judges the versions is not installed.
+        SettingError: the package that computes the consensus is not installed.
     """
     margin = STRIDE // 2
     pictures, drawn = [], []
@@ -123,7 +123,7 @@ def draw_batch(
 
 
 def _cut(versions: Tensor, margin: int, size: int, rng: np.random.Generator, shifted: bool) -> Tensor:
-    """The middle of each version (V, 3, size, size), or a place a pixel beside it, in steps of 1/255 as in a file."""
+    """The middle of each version (V, 3, size, size), or a crop displaced by a pixel, in steps of 1/255 as in a file."""
     offsets = rng.integers(-SHIFT, SHIFT + 1, (len(versions), 2)) if shifted else np.zeros((len(versions), 2), int)
     middle = [
         version[:, margin + y : margin + y + size, margin + x : margin + x + size]
@@ -133,7 +133,7 @@ def _cut(versions: Tensor, margin: int, size: int, rng: np.random.Generator, shi
 
 
 def _between(maps: Tensor) -> Tensor:
-    """Maps of a picture → maps of its middle, half a place further in: (V, K, h, w) → (V, K, h − 1, w − 1)."""
+    """Maps of an image → maps of its middle, half a position further in: (V, K, h, w) → (V, K, h − 1, w − 1)."""
     return F.avg_pool2d(maps, 2, stride=1)
 
 

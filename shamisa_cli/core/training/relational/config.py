@@ -1,4 +1,4 @@
-"""Everything that decides the numbers of a relational run, as one record, and its presets."""
+"""All settings that determine the numbers of a relational run, as one record, and its presets."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from shamisa_cli.core.training.relational.objective import RelationalCoefficient
 
 @dataclass(frozen=True)
 class RelationalTrainingConfig:
-    """A run is decided by this record, the photographs, and nothing else.
+    """Settings of a run, which together with the photographs determine it.
 
     Attributes:
         network: the shape of the networks.
-        init: what the trunk starts from: "imagenet", "none", or the path of a safetensors file with torchvision's
-            key names; the path of a relational model's folder starts everything from that model.
-        steps: how many batches to train on.
-        seed: of the weights' initialisation and of everything that is drawn.
-        batch: how ordered sets are made.
-        objective: the factors of the loss's terms.
-        trunk_lr: learning rate of the trunk; at 0 it stays as it starts.
+        init: initial weights of the trunk: "imagenet", "none", or the path of a safetensors file with torchvision's
+            key names; the path of a relational model's folder initialises all weights from that model.
+        steps: number of batches to train on.
+        seed: of the weights' initialisation and of all random choices.
+        batch: shape of batches, and how ordered sets are made.
+        objective: factors of the loss's terms.
+        trunk_lr: learning rate of the trunk; 0 keeps its initial weights.
         head_lr: learning rate of everything else.
-        minimum_lr: where the cosine of both ends.
-        warmup_steps: the rates rise linearly from 0 over so many steps; a shorter run ends on the way up.
+        minimum_lr: final value of both rates' cosine schedules.
+        warmup_steps: number of steps over which the rates rise linearly from 0; a shorter run ends during it.
         weight_decay: decoupled decay of AdamW.
         gradient_clip: largest L2 norm of the gradient; 0 is off.
 
@@ -66,17 +66,17 @@ class RelationalTrainingConfig:
 
     @property
     def task(self) -> Literal["relational"]:
-        """What is trained, as run.json names it."""
+        """Name of the task, as written in run.json."""
         return "relational"
 
     @property
     def crops(self) -> int:
-        """How many pictures a process adds to a batch."""
+        """Number of images that a process adds to a batch."""
         return self.batch.sets * self.batch.versions
 
     @property
     def steps_may_grow(self) -> bool:
-        """Whether more steps leave the learning rates of the earlier ones as they were; a cosine never does."""
+        """Whether the learning rates of earlier steps do not depend on the number of steps: never, by a cosine."""
         return False
 
     def to_json(self) -> dict[str, Any]:
@@ -85,7 +85,7 @@ class RelationalTrainingConfig:
 
 
 def _check_left_out(names: Sequence[str]) -> None:
-    """See that these are operators, and that every group keeps one."""
+    """Check that these are operators, and that every group keeps at least one."""
     for name in names:
         get_operator(name)
     for group, operators in BY_GROUP.items():
@@ -97,13 +97,13 @@ PRESETS: dict[str, RelationalTrainingConfig] = {
     "paper": RelationalTrainingConfig(steps=20_000, batch=SetSettings(sets=32, versions=5, crop=256), warmup_steps=500),
     "quick": RelationalTrainingConfig(),
 }
-"""A run for a GPU, and one that a laptop finishes within an hour."""
+"""A run for a GPU, and one that a laptop completes within an hour."""
 
 
 def with_settings(config: RelationalTrainingConfig, changes: Mapping[str, Any]) -> RelationalTrainingConfig:
-    """`config` with some settings changed, as a TOML or JSON table gives them.
+    """Change some settings of `config`, given as in a TOML or JSON table.
 
-    Starting from "none" trains the trunk at the head's rate, unless `changes` names another.
+    With `init` "none" the trunk has the head's learning rate, unless `changes` sets it.
 
     Raises SettingError on unknown names, wrong types or values that cannot be used.
     """

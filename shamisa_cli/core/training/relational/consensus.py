@@ -1,4 +1,4 @@
-"""What established full-reference measures agree on: the yardstick of the relational score, in training only."""
+"""Consensus of established full-reference measures: the target of the relational score, in training only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from shamisa_cli.core.errors import SettingError
 
 VIEWED_AT = 2
-"""Two pixels a side become one before the measures that assume a viewing distance see a picture."""
+"""Factor by which images are reduced for measures that assume a viewing distance."""
 
 MEASURES: dict[str, tuple[float, float]] = {
     "VSI": (1.88, 0.68),
@@ -20,17 +20,17 @@ MEASURES: dict[str, tuple[float, float]] = {
 """Mean and deviation of −log₁₀ of each measure's dissimilarity over 600 candidates of `draw_ordered_set`."""
 
 STEEPNESS = 1.7
-"""Of the logistic curve that takes the mean of the standardised measures to 0…1, about as often here as there."""
+"""Parameters of the logistic curve that maps the mean of the standardised measures about uniformly to 0…1."""
 
 IDENTICAL = 1e-5
-"""Dissimilarities below this are not told apart."""
+"""Dissimilarities below this count as equal."""
 
 
 def consensus(references: Tensor, candidates: Tensor) -> Tensor:
-    """How much worse candidates are than their references: (N,) from 0 (the same) to −100; −50 is usual for the engine.
+    """Compute how much worse candidates are than their references: (N,), 0 (equal) to −100; −50 is usual in training.
 
     VSI (Zhang et al. 2014), FSIMc (Zhang et al. 2011), MDSI (Nafchi et al. 2016) and HaarPSI (Reisenhofer et al. 2018),
-    each on a logarithmic scale, averaged. None of them was made from the pictures that this project is judged on.
+    each on a logarithmic scale, averaged. None of them was derived from the images that this project is evaluated on.
 
     Args:
         references, candidates: (N, 3, H, W), sRGB 0…1.

@@ -1,6 +1,6 @@
-"""Faults that the distortion engine does not know, so that a relational score holds beyond one recipe.
+"""Faults outside the distortion engine, so that relational scores generalise beyond its operators.
 
-They belong to none of the seven groups: from them a network learns how much worse a picture is, not what ails it.
+They belong to none of the seven groups: a network learns from them how much worse an image is, but not why.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ BLOCK = 8
 
 
 def coloured_noise(picture: Tensor, severity: float, rng: np.random.Generator) -> Tensor:
-    """Gaussian noise with a power law as its spectrum, in grey or colour, now and then only where there is texture,
-    or only where there is none."""
+    """Gaussian noise with a power-law spectrum, in grey or colour, sometimes in textured or in smooth regions only."""
     height, width = picture.shape[1:]
     noise = _normal((1 if rng.uniform() < 0.4 else 3, height, width), rng)
     colour = _frequency(height, width) ** rng.uniform(-2, 1.5)
@@ -38,12 +37,12 @@ def coloured_noise(picture: Tensor, severity: float, rng: np.random.Generator) -
 
 
 def multiplied_noise(picture: Tensor, severity: float, rng: np.random.Generator) -> Tensor:
-    """Noise in proportion to the light, independent in each pixel and channel."""
+    """Noise proportional to the light, independent in each pixel and channel."""
     return picture * (1 + 0.03 * 2**severity * _normal(picture.shape, rng))
 
 
 def lost_blocks(picture: Tensor, severity: float, rng: np.random.Generator) -> Tensor:
-    """Squares that are one flat colour, a little too bright or dark, or taken from nearby."""
+    """Squares that are flat, slightly too bright or dark, or copied from nearby."""
     height, width = picture.shape[1:]
     side, kind = int(rng.choice([16, 24, 32])), int(rng.integers(3))
     result = picture.clone()
@@ -62,7 +61,7 @@ def lost_blocks(picture: Tensor, severity: float, rng: np.random.Generator) -> T
 
 
 def transmission_errors(picture: Tensor, severity: float, rng: np.random.Generator) -> Tensor:
-    """JPEG whose stream lost its way: runs of blocks flat, displaced, or of another brightness."""
+    """Errors in a JPEG stream: runs of blocks that are flat, displaced, or of different brightness."""
     result = _compressed(picture, float(rng.uniform(40, 80)))
     rows, columns = picture.shape[1] // BLOCK, picture.shape[2] // BLOCK
     for _ in range(int(1 + 1.5 * severity)):
@@ -79,7 +78,7 @@ def transmission_errors(picture: Tensor, severity: float, rng: np.random.Generat
 
 
 def noise_processed(picture: Tensor, severity: float, rng: np.random.Generator) -> Tensor:
-    """Noise that was then compressed, or taken away by a median or by a threshold on frequencies."""
+    """Noise that was then compressed, or removed by a median filter or a threshold on frequencies."""
     amount = 0.02 * 2**severity
     noisy = (picture + amount * _normal(picture.shape, rng)).clamp(0, 1)
     kind = int(rng.integers(4))
@@ -95,7 +94,7 @@ def noise_processed(picture: Tensor, severity: float, rng: np.random.Generator) 
 
 
 def sparse_samples(picture: Tensor, severity: float, rng: np.random.Generator) -> Tensor:
-    """What is left when only some frequencies were measured, high ones the more rarely."""
+    """Reconstruction from a random subset of frequencies, in which high ones are rarer."""
     height, width = picture.shape[1:]
     frequency = _frequency(height, width)
     chance = torch.exp(-frequency * (1 + 2.2 * severity)) + 0.02
@@ -104,7 +103,7 @@ def sparse_samples(picture: Tensor, severity: float, rng: np.random.Generator) -
 
 
 def resampled(picture: Tensor, severity: float, rng: np.random.Generator) -> Tensor:
-    """Made smaller and larger again, each by a random method."""
+    """Reduced and enlarged again, each by a random method."""
     height, width = picture.shape[1:]
     share = 1 / (1.15 + 0.45 * severity)
     down, up = str(rng.choice(["nearest", "bilinear", "bicubic"])), str(rng.choice(["nearest", "bilinear", "bicubic"]))
@@ -114,14 +113,14 @@ def resampled(picture: Tensor, severity: float, rng: np.random.Generator) -> Ten
 
 
 def few_colours(picture: Tensor, severity: float, rng: np.random.Generator) -> Tensor:
-    """Few levels of each channel, with random dither between none and whole."""
+    """Few levels of each channel, with a random strength of dither."""
     steps = max(2, round(24 / (1 + 1.6 * severity))) - 1
     dither = rng.uniform() * (torch.from_numpy(rng.uniform(size=tuple(picture.shape))).float() - 0.5)
     return (picture * steps + dither).round() / steps
 
 
 def aberration(picture: Tensor, severity: float, rng: np.random.Generator) -> Tensor:
-    """Red and blue moved in random directions, by less than five pixels."""
+    """Red and blue displaced in random directions, by less than five pixels."""
     moved = [picture[1]]
     for channel in (0, 2):
         angle = rng.uniform(0, 2 * math.pi)
@@ -132,7 +131,7 @@ def aberration(picture: Tensor, severity: float, rng: np.random.Generator) -> Te
 
 
 def warped(picture: Tensor, severity: float, rng: np.random.Generator) -> Tensor:
-    """Bent smoothly, by some pixels."""
+    """A smooth warp by a few pixels."""
     bends = F.interpolate(_normal((1, 2, 5, 5), rng), picture.shape[1:], mode="bicubic", align_corners=True)[0]
     return _displaced(picture, bends * (0.4 + 1.2 * severity))
 
@@ -172,13 +171,13 @@ EXTRA_FAULTS: dict[str, ExtraFault] = {
 def add_fault(
     picture: Tensor, rng: np.random.Generator, *, name: str | None = None, severity: float | None = None
 ) -> Tensor:
-    """One fault of random kind and strength, unless told which.
+    """Apply one fault, of random kind and strength unless given.
 
     Args:
         picture: (3, H, W), sRGB 0…1, sides at least 48.
         rng: the only source of randomness.
-        name: one of `EXTRA_FAULTS`.
-        severity: 0…4.
+        name: one of `EXTRA_FAULTS`; None draws one.
+        severity: 0…4; None draws one.
 
     Returns:
         A picture of the same shape in 0…1.
@@ -194,7 +193,7 @@ def _normal(shape: tuple[int, ...] | torch.Size, rng: np.random.Generator) -> Te
 
 
 def _frequency(height: int, width: int) -> Tensor:
-    """Cycles a pixel of each coefficient of `rfft2`, (H, W // 2 + 1); never quite 0."""
+    """Cycles per pixel of each coefficient of `rfft2`, (H, W // 2 + 1); above 0."""
     down, across = torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)
     result: Tensor = (down.square() + across.square()).sqrt() + 1 / height
     return result
@@ -217,7 +216,7 @@ def _compressed(picture: Tensor, quality: float) -> Tensor:
 
 
 def _displaced(picture: Tensor, shift: Tensor) -> Tensor:
-    """(C, H, W) read at places moved by `shift` (2, H, W) pixels, across and down."""
+    """Sample (C, H, W) at positions displaced by `shift` (2, H, W) pixels, across and down."""
     height, width = picture.shape[1:]
     places = F.affine_grid(torch.eye(2, 3)[None], [1, 1, height, width], align_corners=False)
     moved = places + torch.stack([shift[0] * 2 / width, shift[1] * 2 / height], dim=-1)[None]

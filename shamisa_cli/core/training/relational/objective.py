@@ -1,4 +1,4 @@
-"""What the relational networks are trained to do: dense signed targets, a consensus, and orders that are certain."""
+"""Loss of the relational networks: dense signed targets, scores of a consensus, and orders that are certain."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ CLOSE = 0.1
 """Share of the scale of scores below which the loss on scores is quadratic."""
 
 ORDER_SCALE = 10.0
-"""Points by which a certain order should show."""
+"""Margin in points of pairs whose order is certain."""
 
 
 @dataclass(frozen=True)
 class RelationalCoefficients:
-    """How much each term of the loss counts.
+    """Factors of the loss's terms.
 
     Attributes:
         dense: maps against targets.
         score: scores against the consensus.
-        amount: how much changed, whichever side is better, against the consensus with the first version.
-        direction: where a picture is damaged more, the overall map against the sign of that.
-        order: pairs whose second version is certainly worse, compared with each other and each with the best.
+        amount: amount of change, whichever image is better, against the consensus with the first version.
+        direction: the overall map against the sign of the damage, where an image is damaged more.
+        order: pairs whose second version is certainly worse, and each version with the best.
     """
 
     dense: float = 1.0
@@ -45,9 +45,9 @@ class RelationalCoefficients:
 def relational_loss(
     model: RelationalModel, batch: RelationalBatch, coefficients: RelationalCoefficients
 ) -> dict[str, Tensor]:
-    """All terms of a batch's loss, scalars by name, "total" among them; all pairs i < j of each set are compared.
+    """Compute all terms of a batch's loss, scalars by name, including "total", over all pairs i < j of each set.
 
-    How much the overall map says has no target of its own: it learns from the scores where a picture suffers.
+    The amount of the overall map has no dense target: it is learned from the scores.
     """
     sets, versions = batch.worse.shape[:2]
     first, second = pair_indices(versions)
@@ -76,8 +76,8 @@ def relational_loss(
 def dense_loss(maps: Tensor, targets: Tensor) -> Tensor:
     """Smooth L1 between predicted and true signed maps, both (N, K, h, w) in intensity units 0…4; a scalar.
 
-    Places where something changed count as much as all the others together, however few they are; places whose
-    target is nan do not count.
+    Positions with a change have together the same weight as all others, however few they are; positions with a nan
+    target are ignored.
     """
     known = ~targets.isnan()
     wanted = torch.where(known, targets, maps.detach())
@@ -89,9 +89,9 @@ def dense_loss(maps: Tensor, targets: Tensor) -> Tensor:
 
 
 def direction_loss(related: NetworkOutput, damage: Tensor) -> Tensor:
-    """How far the overall map's direction, −1…1, is from the sign of the damage, where there is any; a scalar, 0…2.
+    """Difference of the overall map's direction, −1…1, from the sign of the damage, where there is any; a scalar, 0…2.
 
-    `damage` (N, 1, h, w) is how much more of all distortions together the second picture has; nan is not known.
+    `damage` (N, 1, h, w) is the intensity of all distortions in the second image less that in the first; nan: unknown.
     """
     certain = damage.abs() > SMOOTH
     better = related.directions[:, -1:]
@@ -104,9 +104,9 @@ def score_loss(scores: Tensor, wanted: Tensor) -> Tensor:
 
 
 def order_loss(scores: Tensor, certain: Tensor) -> Tensor:
-    """Logistic loss on the scores (N,) of pairs whose second picture is certainly worse, so should be negative.
+    """Logistic loss on the scores (N,) of pairs whose second image is certainly worse, which should be negative.
 
-    `certain` (N,) says which of the pairs are such.
+    `certain` (N,) marks these pairs.
     """
     return (F.softplus(scores / ORDER_SCALE) * certain).sum() / certain.sum().clamp_min(1)
 

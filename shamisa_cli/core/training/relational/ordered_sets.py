@@ -1,4 +1,4 @@
-"""Ordered sets: versions of one picture whose distortions are known at every pixel, and in which order they stand."""
+"""Ordered sets: versions of one image whose distortions are known at every pixel, with their order of quality."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ DIRECTIONS: dict[str, tuple[tuple[str, int], ...]] = {
     "Lab saturation": (("colour", 1), ("saturation", 1)),
     "HSV saturation": (("colour", 1), ("saturation", -1)),
 }
-"""Which maps an operator moves, and in which direction. Sharper and blurrier, darker and brighter, less and more
+"""Maps that each operator changes, and in which direction. Sharper and blurrier, darker and brighter, less and more
 contrast are two ends of one map each; of colour, compression, noise and spatial faults there is only more."""
 
 
 MILDEST = 0.5
-"""Intensity of most operators at severity 0: their mildest documented value is not the same as no distortion."""
+"""Intensity of most operators at severity 0, since their mildest documented value is a visible distortion."""
 
 IDLE_AT_ZERO = frozenset(
     {"gaussian blur", "Lab saturation", "mean shift down", "mean shift up", "contrast down", "contrast up", "jitter"}
 )
-"""Operators that leave a picture as it is, or nearly, at severity 0."""
+"""Operators that leave an image unchanged, or nearly, at severity 0."""
 
 CANCELLING: tuple[frozenset[Group], ...] = (
     frozenset({"blur", "contrast"}),
@@ -49,17 +49,17 @@ CANCELLING: tuple[frozenset[Group], ...] = (
     frozenset({"blur", "compression"}),
     frozenset({"blur", "spatial"}),
 )
-"""Groups that can undo or hide each other, so that more of one need not make a picture worse that has the other."""
+"""Pairs of groups that can undo or hide each other, so that adding one need not make an image with the other worse."""
 
 NOTICED = 1.0
-"""Severity from which one distortion more is certainly seen."""
+"""Least severity of an additional distortion that is certainly visible."""
 
 SHARED = 0.3
-"""How often all versions of a set begin with a distortion in common."""
+"""Probability that all versions of a set share a distortion."""
 
 SetKind = Literal["ladder", "nested", "mixed", "single", "disturbed"]
 SET_KINDS: dict[SetKind, float] = {"ladder": 0.2, "nested": 0.15, "mixed": 0.15, "single": 0.25, "disturbed": 0.25}
-"""How ordered sets are made, and how often each way."""
+"""Kinds of ordered sets, and their probabilities."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class MaskedOperator:
 
     @property
     def intensity(self) -> float:
-        """0…4: how strong the operator is where the mask is 1."""
+        """Intensity, 0…4, of the operator where the mask is 1."""
         mildest = 0.0 if self.step.operator in IDLE_AT_ZERO else MILDEST
         return mildest + (MAX_SEVERITY - mildest) * self.step.severities[0] / MAX_SEVERITY
 
@@ -87,11 +87,11 @@ class OrderedSet:
 
     Attributes:
         pictures: (V, 3, H, W) float32, sRGB 0…1; the first is the best of them.
-        regions: what was done to each version, in order; the first shares only what all versions have. Empty where
-            that is a disturbance, of which no maps are known.
-        targets: (V, 8, H/8, W/8) signed intensity of each of `TARGETS` at each place; nan where it is not known.
+        regions: distortions of each version, in order; the first has only those that all versions share. Empty for
+            extra faults, whose maps are unknown.
+        targets: (V, 8, H/8, W/8) signed intensity of each of `TARGETS` at each position; nan where unknown.
         damage: (V, 1, H/8, W/8) intensity of all distortions together, whatever their direction; nan likewise.
-        worse: (V, V) boolean; worse[i, j] says that j is certainly worse than i.
+        worse: (V, V) boolean; worse[i, j] means that j is certainly worse than i.
     """
 
     pictures: Tensor
@@ -113,7 +113,16 @@ def distort_regions(picture: Tensor, regions: Sequence[MaskedOperator], generato
 
 
 def target_maps(regions: Sequence[MaskedOperator], height: int, width: int) -> tuple[Tensor, Tensor]:
-    """What a network should see: signed intensities (8, H/8, W/8) of `TARGETS`, and all damage (1, H/8, W/8)."""
+    """Compute the target maps of distorted regions.
+
+    Args:
+        regions: the distortions of one version.
+        height, width: of the picture, in pixels.
+
+    Returns:
+        Signed intensities (8, ⌈H/8⌉, ⌈W/8⌉) of `TARGETS`, and the intensity ≥ 0 of all distortions together
+        (1, ⌈H/8⌉, ⌈W/8⌉).
+    """
     targets = torch.zeros(len(TARGETS), math.ceil(height / STRIDE), math.ceil(width / STRIDE))
     damage = torch.zeros(1, *targets.shape[1:])
     for region in regions:
@@ -127,14 +136,14 @@ def target_maps(regions: Sequence[MaskedOperator], height: int, width: int) -> t
 def draw_region(
     group: Group, height: int, width: int, rng: np.random.Generator, *, left_out: frozenset[str] = frozenset()
 ) -> MaskedOperator:
-    """A random operator of the group under a random mask; `left_out` names operators that are not drawn."""
+    """Draw a random operator of the group and a random mask; `left_out` names operators that are not drawn."""
     names = [operator.name for operator in BY_GROUP[group] if operator.name not in left_out]
     step = draw_step(names[int(rng.integers(len(names)))], 1, "uniform", rng)
     return MaskedOperator(step, draw_mask(_draw_shape(rng), height, width, rng))
 
 
 def _draw_shape(rng: np.random.Generator) -> MaskShape:
-    """The whole frame as often as all other shapes together."""
+    """Draw a shape; the whole frame is as likely as all others together."""
     return "whole" if rng.uniform() < 0.5 else MASK_SHAPES[int(rng.integers(1, len(MASK_SHAPES)))]
 
 
@@ -146,17 +155,17 @@ def draw_ordered_set(
     kind: SetKind | None = None,
     left_out: frozenset[str] = frozenset(),
 ) -> OrderedSet:
-    """Make versions of one picture (method-relational: triplets and ordinally ranked sets).
+    """Make versions of one image (method-relational: triplets and ordinally ranked sets).
 
-    Now and then all versions share a distortion, so that the better side of a pair is not always pristine.
+    Sometimes all versions share a distortion, so that the better image of a pair is not always pristine.
 
     Args:
         picture: (3, H, W), sRGB 0…1.
-        versions: V, 2…8; the first has nothing but what all share.
+        versions: V, 2…8; the first has only the shared distortion.
         rng: the only source of randomness.
-        kind: "ladder": the same regions, one severity growing; "nested": each version has one region more;
+        kind: "ladder": the same regions, one severity increasing; "nested": each version has one more region;
             "mixed": independent regions, of which only the first version's rank is certain; "single": one operator
-            each over the whole frame, of different groups; "disturbed": faults that the engine does not know.
+            each over the whole frame, of different groups; "disturbed": faults outside the engine.
             None draws one.
         left_out: operators that are not used.
     """
@@ -198,7 +207,7 @@ def _draw_groups(count: int, rng: np.random.Generator) -> list[Group]:
 def _regions(
     kind: SetKind, versions: int, draw: Callable[[Group], MaskedOperator], rng: np.random.Generator
 ) -> list[list[MaskedOperator]]:
-    """Each version's own regions; the first has none."""
+    """Regions of each version beside the shared ones; the first has none."""
     if kind == "mixed":
         return [[]] + [
             [draw(group) for group in _draw_groups(int(rng.integers(1, 4)), rng)] for _ in range(versions - 1)
@@ -215,7 +224,7 @@ def _regions(
 
 
 def _compatible_groups(count: int, rng: np.random.Generator) -> list[Group]:
-    """Distinct groups none of which can undo another."""
+    """Draw distinct groups, none of which can undo another."""
     chosen: list[Group] = []
     for group in _draw_groups(len(GROUPS), rng):
         if not any({group, other} == pair for pair in CANCELLING for other in chosen):
@@ -224,13 +233,13 @@ def _compatible_groups(count: int, rng: np.random.Generator) -> list[Group]:
 
 
 def _at_least(region: MaskedOperator, severity: float) -> MaskedOperator:
-    """The region, its severity squeezed into what lies above the least."""
+    """The region with its severity mapped to the range above `least`."""
     share = region.step.severities[0] / MAX_SEVERITY
     return _with_severity([region], 0, severity + (MAX_SEVERITY - severity) * share)[0]
 
 
 def _spaced_severities(count: int, rng: np.random.Generator) -> list[float]:
-    """Rising severities 0…4 with room between them."""
+    """Draw rising severities 0…4 with a least distance."""
     gaps = rng.uniform(0.5, 1.5, count + 1)
     return list((np.cumsum(gaps)[:-1] / gaps.sum() * MAX_SEVERITY).tolist())
 

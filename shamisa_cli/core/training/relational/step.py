@@ -23,15 +23,15 @@ from shamisa_cli.core.training.relational.objective import relational_loss
 
 @dataclass(frozen=True)
 class RelationalMetrics:
-    """What one step showed.
+    """Metrics of one step of the relational task.
 
     Attributes:
-        step: 0 for the first.
-        total: the loss that was minimised, its mean over all processes.
-        terms: what `relational_loss` gives beside it, by name.
+        step: index of the step, 0 for the first.
+        total: the loss that is minimised, its mean over all processes.
+        terms: the terms of `relational_loss`, by name.
         grad_norm: L2 norm of the whole gradient, before clipping.
         trunk_lr, head_lr: learning rates.
-        speed: how fast it went.
+        speed: crops per second, and the share of time spent waiting.
     """
 
     step: int
@@ -44,17 +44,17 @@ class RelationalMetrics:
 
     @property
     def crops(self) -> int:
-        """How many pictures the batch had."""
+        """Number of images in the batch, over all processes."""
         return self.speed.crops
 
     @property
     def crops_per_s(self) -> float:
-        """Pictures over the whole time of the step."""
+        """Images per second over the whole step."""
         return self.speed.crops_per_s
 
     @property
     def wait_share(self) -> float:
-        """0…1, the share of that time spent waiting for data."""
+        """Share of the step's time, 0…1, spent waiting for data."""
         return self.speed.wait_share
 
     def to_json(self) -> dict[str, Any]:
@@ -65,10 +65,10 @@ class RelationalMetrics:
 
 
 class RelationalLearner(nn.Module):
-    """The model and its loss. The trunk's batch-norm statistics stay as they start, unless they start from nothing.
+    """The model and its loss. The trunk keeps its initial batch-norm statistics, unless its weights began random.
 
     Args:
-        model: what is trained.
+        model: the model to train.
         config: the run's settings.
     """
 
@@ -80,7 +80,7 @@ class RelationalLearner(nn.Module):
         self.train()
 
     def train(self, mode: bool = True) -> RelationalLearner:
-        """Train mode, but for statistics that are to stay."""
+        """Set train mode, except for statistics that are kept."""
         super().train(mode)
         if self.config.init != "none":
             for module in self.model.distortion.trunk.modules():
@@ -103,7 +103,7 @@ class RelationalStep:
 
     Attributes:
         names: the name of each of the learner's parameters.
-        numbers: what `gradients` gives, in order; known once it has been called.
+        metric_names: names of the values of `gradients`, in order; known once it has been called.
     """
 
     needs_start = False
@@ -127,10 +127,10 @@ class RelationalStep:
         self._replica = world.replicated(learner)
 
     def gradients(self, batch: RelationalBatch, step: int) -> Tensor:
-        """Compute the gradients of a batch's loss, their mean over all processes; weights do not move yet.
+        """Compute the gradients of a batch's loss, averaged over all processes; weights do not change yet.
 
         Returns:
-            Float32 on the device, not waited for: `numbers`, each the mean over all processes.
+            Float32 on the device, not synchronised: the values of `metric_names`, averaged over all processes.
         """
         if step == 0 and not self.learner.model.distortion.calibrated:
             self._calibrate(batch)
@@ -142,7 +142,7 @@ class RelationalStep:
         return torch.cat([told, gradient_norm(self.names)[None]])
 
     def descend(self, step: int) -> None:
-        """Move the weights down their gradients."""
+        """Update the weights."""
         *trunk, head = self.optimiser.param_groups
         head["lr"] = learning_rate(self.config.head_lr, self.config, step)
         for group in trunk:
@@ -152,12 +152,12 @@ class RelationalStep:
         self.optimiser.step()
 
     def _calibrate(self, batch: RelationalBatch) -> None:
-        """Fit what enters the head to the first batch, the leader's."""
+        """Scale the head's inputs on the leader's first batch."""
         self.learner.model.distortion.calibrate(batch.pictures[:, 0], batch.pictures[:, -1])
         self._world.share(self.learner.model)
 
     def to_metrics(self, step: int, values: Mapping[str, float], speed: Speed) -> RelationalMetrics:
-        """The line for metrics.jsonl, from the numbers of a step."""
+        """Build the metrics of a step from its values."""
         return RelationalMetrics(
             step=step,
             total=values["total"],
@@ -169,17 +169,17 @@ class RelationalStep:
         )
 
     def remember_start(self) -> None:
-        """Nothing is compared with the start."""
+        """Do nothing: the initial weights are not needed."""
 
     def scaler_state(self) -> dict[str, float]:
-        """Nothing beside tensors is needed to go on."""
+        """Empty: a checkpoint needs no numbers beside tensors."""
         return {}
 
     def restore_scaler(self, numbers: Mapping[str, float]) -> None:
-        """As `scale`."""
+        """Do nothing: there is no loss scale."""
 
     def scaler_overflowed(self) -> bool:
-        """Never: all is float32."""
+        """False: all computation is in float32."""
         return False
 
 

@@ -27,7 +27,7 @@ from shamisa_cli.core.training.run_folder import RunFolder, RunRecord
 from shamisa_cli.core.training.task import BatchSource
 
 KNOWN = ("step", "total", "grad_norm", "trunk_lr", "head_lr", "crops", "crops_per_s", "wait_share")
-"""The numbers of every line; the others are terms of the loss."""
+"""Entries of every line; the others are terms of the loss."""
 
 
 class RelationalTask:
@@ -53,7 +53,7 @@ class RelationalTask:
         workers: int,
         world: World,
     ) -> BatchSource:
-        consensus(*torch.zeros(2, 1, 3, 64, 64))  # so that a package that is missing is known before a run begins
+        consensus(*torch.zeros(2, 1, 3, 64, 64))  # so that a missing package is reported before a run begins
         stream = OrderedSetStream(pristine, real, config, rank=world.rank)
 
         def batches(start_step: int) -> Iterator[RelationalBatch]:
@@ -72,10 +72,10 @@ class RelationalTask:
 
 
 def start(config: RelationalTrainingConfig) -> RelationalModel:
-    """The model that a run starts from.
+    """Build the initial model of a run.
 
     Raises:
-        ModelError: the initial weights cannot be had, or are of other networks than `config.network`.
+        ModelError: the initial weights are not available, or are of networks other than `config.network`.
     """
     folder = Path(config.init)
     if config.init in ("imagenet", "none") or not folder.is_dir():

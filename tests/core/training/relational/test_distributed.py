@@ -39,7 +39,7 @@ def work_of(folder: Path, world: World) -> RelationalStep:
 
 
 def batch_of(rank: int) -> RelationalBatch:
-    """What one process has: soft pictures, noise upon them, and targets as they come."""
+    """Batch of one process: soft pictures, noise upon them, and random targets."""
     generator = torch.Generator().manual_seed(rank)
     coarse = torch.rand(SETS, 3, 9, 9, generator=generator)
     pictures = functional.interpolate(coarse, size=CROP, mode="bilinear")[:, None].repeat(1, VERSIONS, 1, 1, 1)
@@ -66,7 +66,7 @@ def gradients_of(work: RelationalStep) -> dict[str, torch.Tensor]:
 
 
 def one_step(folder: Path) -> None:
-    """What each process does, saved."""
+    """Take one step in each process and save the result."""
     torch.set_num_threads(1)
     with joined(torch.device("cpu")) as world:
         work = work_of(folder, world)

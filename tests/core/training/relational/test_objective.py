@@ -1,4 +1,4 @@
-"""What the networks are rewarded for."""
+"""Terms of the loss of the relational networks."""
 
 from __future__ import annotations
 
