@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from shamisa_cli.core.encoder.embedder import Embedder, Pixels
+from shamisa_cli.core.arrays import Pixels
+from shamisa_cli.core.encoder.embedder import Embedder
 from shamisa_cli.core.images import decode, discover
 from shamisa_cli.core.models.loading import load_model
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL

@@ -13,9 +13,9 @@ from PIL import Image
 from scipy.fft import dctn
 from scipy.ndimage import convolve1d
 
+from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.images.formats import open_image
 
-Pixels = NDArray[np.uint8]
 Plane = NDArray[np.float64]
 
 TILE = 32

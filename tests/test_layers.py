@@ -21,7 +21,7 @@ EXCEPTIONS = Path(__file__).with_name("layer_exceptions.txt")
 
 LAYERS = (
     ("core.errors", "_version"),
-    ("core.atomic", "core.machine", "core.groups", "core.overrides", "core.extras"),
+    ("core.arrays", "core.atomic", "core.machine", "core.groups", "core.overrides", "core.extras"),
     ("core.images", "core.records", "core.map_images"),
     ("core.encoder",),
     ("core.probe",),

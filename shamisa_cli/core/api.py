@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from shamisa_cli.core.arrays import Features
 from shamisa_cli.core.errors import InputNotFoundError
 from shamisa_cli.core.extras import needs_pytorch
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, decode
@@ -18,7 +19,6 @@ from shamisa_cli.core.relational.comparison import Comparer, ImageSource, compar
 from shamisa_cli.core.relational.ranking import rank_pictures
 from shamisa_cli.core.relational.records import Comparison, Ranking
 from shamisa_cli.core.scoring.cache import Cache
-from shamisa_cli.core.scoring.feature_formats import Features
 from shamisa_cli.core.scoring.gate import Gate, apply_gate
 from shamisa_cli.core.scoring.pipeline import embed_files, feature_cache, score_files
 from shamisa_cli.core.scoring.score_columns import Records

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from numpy.typing import NDArray
 from PIL import ImageDraw, ImageFont
+
+from shamisa_cli.core.arrays import Pixels
 
 Map = NDArray[np.float64]
 
@@ -32,8 +33,6 @@ MAX_TITLE = 60
 
 MAX_NAME_BYTES = 200
 """Largest length of a file name; file systems allow 255, and a temporary name is longer."""
-
-Pixels = npt.NDArray[np.uint8]
 
 
 def tinted(grey: Map, strength: Map, ends: tuple[Colour, Colour] = (LOSES, GAINS)) -> Pixels:

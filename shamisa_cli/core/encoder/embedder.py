@@ -9,18 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, get_args
 
-import numpy as np
-import numpy.typing as npt
-
+from shamisa_cli.core.arrays import Features, FeatureVector, Pixels
 from shamisa_cli.core.encoder.spec import SMALLEST_VIEW, EncoderConfig, copy_size
 from shamisa_cli.core.errors import ImageError
 
 Runtime = Literal["torch", "onnx"]
 RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
-
-Pixels = npt.NDArray[np.uint8]
-FeatureVector = npt.NDArray[np.float32]
-FeatureRows = npt.NDArray[np.float32]
 
 
 class Embedder(Protocol):
@@ -49,7 +43,7 @@ class Embedder(Protocol):
     def embed(self, pixels: Pixels) -> FeatureVector:
         """The feature vector (D,) of one picture, sRGB (H, W, 3) uint8, already at its view size."""
 
-    def embed_crops(self, pixels: Pixels) -> FeatureRows:
+    def embed_crops(self, pixels: Pixels) -> Features:
         """The feature vector of each crop, (R, D), whose mean `embed` gives; R is 1 where the whole picture is read."""
 
 
@@ -124,7 +118,7 @@ class CropEmbedder:
         """The rows of `embed_crops` as one vector (R·D,)."""
         return self.embed_crops(pixels).reshape(-1)
 
-    def embed_crops(self, pixels: Pixels) -> FeatureRows:
+    def embed_crops(self, pixels: Pixels) -> Features:
         """The feature vector of each crop, (R, D)."""
         return self.encoder.embed_crops(pixels)
 
@@ -158,7 +152,7 @@ class LazyEncoder:
         """The feature vector (D,) of one picture, sRGB (H, W, 3) uint8, already at its view size."""
         return self.loaded().embed(pixels)
 
-    def embed_crops(self, pixels: Pixels) -> FeatureRows:
+    def embed_crops(self, pixels: Pixels) -> Features:
         """The feature vector of each crop, (R, D)."""
         return self.loaded().embed_crops(pixels)
 

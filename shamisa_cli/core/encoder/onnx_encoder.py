@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from shamisa_cli.core.encoder.embedder import FeatureRows, FeatureVector, Pixels, Runtime
+from shamisa_cli.core.arrays import Features, FeatureVector, Pixels
+from shamisa_cli.core.encoder.embedder import Runtime
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError, SettingError
 from shamisa_cli.core.machine import available_cpus
@@ -77,7 +78,7 @@ class OnnxEncoder:
         """The feature vector (D,) of one picture, sRGB (H, W, 3) uint8, already at its view size."""
         return self._run(pixels, FEATURES)
 
-    def embed_crops(self, pixels: Pixels) -> FeatureRows:
+    def embed_crops(self, pixels: Pixels) -> Features:
         """The feature vector of each crop, (R, D); R is 1 where the whole picture is read."""
         return self._run(pixels, CROPS) if self.config.features.crops else self.embed(pixels)[None]
 

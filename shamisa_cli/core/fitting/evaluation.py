@@ -21,7 +21,7 @@ from shamisa_cli.core.scoring.cache import Cache
 from shamisa_cli.core.scoring.pipeline import score_files
 
 if TYPE_CHECKING:
-    from shamisa_cli.core.probe.ridge import Vector
+    from shamisa_cli.core.arrays import Vector
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shamisa_cli.core.arrays import AnyFeatures
 from shamisa_cli.core.errors import ImageError, ModelError, SettingError
 from shamisa_cli.core.extras import needs_pytorch
 from shamisa_cli.core.fitting.progress import Progress, no_progress
@@ -25,7 +26,7 @@ from shamisa_cli.core.probe.mos_table import MosTable, match_rows, read_mos_tabl
 from shamisa_cli.core.probe.ordinal import OrdinalPairs, OrdinalSettings
 from shamisa_cli.core.probe.paper_protocol import fit_crops, run_paper_protocol
 from shamisa_cli.core.probe.protocol import FIGURES, SPLITS, ProtocolResult, fit_final, random_splits, run_protocol
-from shamisa_cli.core.probe.ridge import Features, Probe, Ridge
+from shamisa_cli.core.probe.ridge import Probe, Ridge
 from shamisa_cli.core.probe.scale import MosScale, Spacing, mos_scale
 from shamisa_cli.core.scoring.cache import Cache
 from shamisa_cli.core.scoring.feature_table import load_features
@@ -187,7 +188,7 @@ def require_probe_folder(folder: Path) -> None:
         raise SettingError(f"The folder {folder} holds other things than a probe. Name a new one.")
 
 
-def stored_features(model: Model, table: MosTable, file: Path) -> Features:
+def stored_features(model: Model, table: MosTable, file: Path) -> AnyFeatures:
     """Features (n, D) from a file of `shamisa embed`, in the order of the table's n rows.
 
     Raises:
@@ -221,7 +222,7 @@ def _ordinal_pairs(model: Model, photos: Sequence[Path], seed: int, progress: Pr
 
 
 def _fit(
-    rows: Features,
+    rows: AnyFeatures,
     table: MosTable,
     settings: ProbeSettings,
     scale_of: Callable[..., MosScale],

@@ -13,12 +13,7 @@ from torch import Tensor, nn
 from shamisa_cli.core.encoder.spec import Preprocessing
 from shamisa_cli.core.networks.backbones import MobileNetV2
 from shamisa_cli.core.networks.features import normalised
-from shamisa_cli.core.networks.pair_statistics import (
-    CHANNELS,
-    LIKENESSES,
-    dissimilarity,
-    picture_channels,
-)
+from shamisa_cli.core.networks.pair_statistics import CHANNELS, LIKENESSES, dissimilarity, picture_channels
 from shamisa_cli.core.relational.records import MAPS, STRIDE
 from shamisa_cli.core.relational.shape import RelationalConfig
 

@@ -7,17 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.networks.distortion_network import MULTIPLE, NetworkOutput
 from shamisa_cli.core.networks.pair_statistics import comb_change, level_counts
 from shamisa_cli.core.networks.scoring_network import RelationalModel
 from shamisa_cli.core.relational.comparison import PairResult
 from shamisa_cli.core.relational.records import MAPS, STRIDE
-
-Pixels = npt.NDArray[np.uint8]
 
 WINDOW_PIXELS = 1_500_000
 """Largest number of pixels compared at once: about a gigabyte of feature maps. Smaller images are never divided."""

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from shamisa_cli.core.arrays import Vector
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.probe.defects import FOLDS, MOST_OPERATORS, DefectAccuracy
 from shamisa_cli.core.probe.intervals import Coverage
-from shamisa_cli.core.probe.metrics import Vector
 from shamisa_cli.core.probe.protocol import FIGURES, ProtocolResult, Spread
 from shamisa_cli.core.probe.ridge import POINTS, Probe
 from shamisa_cli.core.probe.scale import MosScale

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal, get_args
 
-from shamisa_cli.core.probe.metrics import Agreement, Vector
+from shamisa_cli.core.arrays import AnyFeatures, Vector
+from shamisa_cli.core.probe.metrics import Agreement
 from shamisa_cli.core.probe.paper_protocol import Rows, fit_crops, predict_pictures, run_paper_protocol
 from shamisa_cli.core.probe.protocol import (
     FIGURES,
@@ -18,7 +19,7 @@ from shamisa_cli.core.probe.protocol import (
     fit_final,
     run_protocol,
 )
-from shamisa_cli.core.probe.ridge import Features, Ridge
+from shamisa_cli.core.probe.ridge import Ridge
 from shamisa_cli.core.probe.scale import Spacing, mos_scale
 
 ProtocolName = Literal["default", "paper"]
@@ -111,7 +112,7 @@ def run_named(
 
     `logistic` None: see `usual_logistic`. Raises SettingError as `random_splits` does.
     """
-    features: Rows | Features
+    features: Rows | AnyFeatures
     run: Callable[..., ProtocolResult]
     if protocol == "paper":
         run, features = run_paper_protocol, data.rows

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from shamisa_cli.core.arrays import AnyFeatures, Matrix, Vector
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.groups import GROUPS, MAX_SEVERITY, Group
-from shamisa_cli.core.probe.ridge import Features, Matrix, Vector
 
 FOLDS = 5
 """Number of folds of photographs by which accuracies are measured."""
@@ -79,7 +79,7 @@ class DefectProbe:
         if not ((self.feature_scale > 0).all() and (self.floor >= 0).all() and (self.floor < MAX_SEVERITY).all()):
             raise ModelError("The defect probe is damaged: a scale or a floor is out of its range.")
 
-    def severities(self, features: Features) -> Matrix:
+    def severities(self, features: AnyFeatures) -> Matrix:
         """(n, 7) severities 0…4, in the order of `GROUPS`, of features (n, D)."""
         if features.ndim != 2 or features.shape[1:] != self.feature_mean.shape:
             raise ModelError(f"The defect probe reads {len(self.feature_mean)} features, and got {features.shape}.")

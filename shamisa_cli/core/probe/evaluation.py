@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from shamisa_cli.core.arrays import Vector
 from shamisa_cli.core.probe.metrics import (
     RESAMPLES,
     Agreement,
     AgreementIntervals,
-    Vector,
     agreement,
     bootstrap_intervals,
     logistic_mapping,

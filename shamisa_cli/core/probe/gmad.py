@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from shamisa_cli.core.arrays import Vector
 from shamisa_cli.core.errors import SettingError
 
-Vector = NDArray[np.float64]
 Contestant = Literal["a", "b"]
 
 LEVELS = 3

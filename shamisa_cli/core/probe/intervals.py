@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from shamisa_cli.core.arrays import Vector
 from shamisa_cli.core.errors import ModelError
-from shamisa_cli.core.probe.metrics import Vector
 
 LEVEL = 0.9
 KNOTS = 6

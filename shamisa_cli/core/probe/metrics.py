@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import astuple, dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Vector = NDArray[np.float64]
+from shamisa_cli.core.arrays import Vector
 
 CONFIDENCE = 0.95
 RESAMPLES = 1000

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shamisa_cli.core.probe.ridge import Features, Matrix, Ridge, Vector, standardised
-
-if TYPE_CHECKING:
-    Pixels = NDArray[np.uint8]
-
+from shamisa_cli.core.arrays import AnyFeatures, Matrix, Vector
+from shamisa_cli.core.probe.ridge import Ridge, standardised
 
 MARGIN = 0.04
 """Margin by which a version must score worse per unit of severity, as a share of the range of fitted scores."""
@@ -31,8 +27,8 @@ class OrdinalPairs:
         photo: (m,) index of the photograph.
     """
 
-    milder: Features
-    stronger: Features
+    milder: AnyFeatures
+    stronger: AnyFeatures
     gap: Vector
     photo: NDArray[np.int64]
 
@@ -44,7 +40,7 @@ class OrdinalPairs:
         chosen = np.isin(self.photo, list(photos)) == inside
         return OrdinalPairs(self.milder[chosen], self.stronger[chosen], self.gap[chosen], self.photo[chosen])
 
-    def accuracy(self, predict: Callable[[Features], Vector]) -> float:
+    def accuracy(self, predict: Callable[[AnyFeatures], Vector]) -> float:
         """Share of pairs, 0…1, that are in the right order by predictions (higher is better); nan without pairs."""
         if not len(self):
             return float("nan")
@@ -66,7 +62,7 @@ class OrdinalSettings:
 
 
 def fit_ordinal(
-    features: Features, quality: Vector, alpha: float, pairs: OrdinalPairs, settings: OrdinalSettings
+    features: AnyFeatures, quality: Vector, alpha: float, pairs: OrdinalPairs, settings: OrdinalSettings
 ) -> Ridge:
     """Minimise Σ(y − b − w·x)² + λ·Σ max(0, margin·gap − w·(x_milder − x_stronger))² + α·‖w‖².
 

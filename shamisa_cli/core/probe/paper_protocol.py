@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from shamisa_cli.core.arrays import AnyFeatures, Matrix, Vector
 from shamisa_cli.core.encoder.spec import PAPER_FEATURES, EncoderConfig
 from shamisa_cli.core.errors import ModelError
-from shamisa_cli.core.probe.metrics import Vector, rmse, srcc
+from shamisa_cli.core.probe.metrics import rmse, srcc
 from shamisa_cli.core.probe.protocol import (
     SPLITS,
     ProtocolResult,
@@ -24,10 +25,10 @@ from shamisa_cli.core.probe.protocol import (
     plain_scale,
     random_splits,
 )
-from shamisa_cli.core.probe.ridge import Features, Matrix, Ridge, RidgePath, ridge_path
+from shamisa_cli.core.probe.ridge import Ridge, RidgePath, ridge_path
 from shamisa_cli.core.probe.scale import MosScale
 
-Rows = Features
+Rows = AnyFeatures
 """(n, R, D): the features of the R crops of each of n pictures."""
 
 ALPHAS = np.logspace(-3, 3, 61)

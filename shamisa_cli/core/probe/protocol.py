@@ -9,17 +9,11 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from shamisa_cli.core.arrays import AnyFeatures, Vector
 from shamisa_cli.core.errors import SettingError
-from shamisa_cli.core.probe.metrics import Agreement, Vector, agreement, logistic_mapping, rmse, srcc
+from shamisa_cli.core.probe.metrics import Agreement, agreement, logistic_mapping, rmse, srcc
 from shamisa_cli.core.probe.ordinal import OrdinalPairs, OrdinalSettings, fit_ordinal
-from shamisa_cli.core.probe.ridge import (
-    Features,
-    Ridge,
-    RidgePath,
-    candidate_alphas,
-    fit_ridge,
-    ridge_path,
-)
+from shamisa_cli.core.probe.ridge import Ridge, RidgePath, candidate_alphas, fit_ridge, ridge_path
 from shamisa_cli.core.probe.scale import MosScale, linear_scale
 
 Indices = NDArray[np.int64]
@@ -150,7 +144,7 @@ def random_splits(
     return [draw() for _ in range(splits)]
 
 
-def choose_alpha(path: RidgePath, features: Features, mos: Vector) -> float:
+def choose_alpha(path: RidgePath, features: AnyFeatures, mos: Vector) -> float:
     """Choose the penalty with the highest SRCC on validation features (n, D) and scores (n,); of equals, the largest.
 
     Where the rank correlation is undefined (a single image, equal scores), choose by the smallest error.
@@ -164,7 +158,7 @@ def choose_alpha(path: RidgePath, features: Features, mos: Vector) -> float:
 
 
 def run_protocol(
-    features: Features,
+    features: AnyFeatures,
     mos: Vector,
     *,
     scale_of: ScaleOf = plain_scale,
@@ -222,7 +216,7 @@ def _held_out_photos(pairs: OrdinalPairs, seed: Sequence[int]) -> list[int]:
 
 
 def fit_final(
-    features: Features,
+    features: AnyFeatures,
     quality: Vector,
     result: ProtocolResult,
     pairs: OrdinalPairs | None = None,
@@ -251,7 +245,7 @@ def agreements(
     return part(everything), {str(name): part(labels == name) for name in np.unique(labels)}
 
 
-def difference_features(reference: Features, distorted: Features) -> Features:
+def difference_features(reference: AnyFeatures, distorted: AnyFeatures) -> AnyFeatures:
     """Features |h_ref − h_dist| of the full-reference extension, of shape (n, D) or (n, R, D) as both inputs.
 
     Raises ValueError where shapes differ.

@@ -5,15 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from shamisa_cli.core.arrays import AnyFeatures, Matrix, Vector
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.probe.intervals import Interval
 from shamisa_cli.core.probe.scale import MosScale
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
-Features = NDArray[np.float32] | NDArray[np.float64]
 
 POINTS = 100.0
 """The best score."""
@@ -46,7 +42,7 @@ class Ridge:
     feature_scale: Vector
     alpha: float
 
-    def predict(self, features: Features) -> Vector:
+    def predict(self, features: AnyFeatures) -> Vector:
         """Scores (n,) of features (n, D)."""
         return _linear(features, self.weights, self.bias, self.feature_mean, self.feature_scale)
 
@@ -106,7 +102,7 @@ class Probe:
             interval=interval,
         )
 
-    def predict(self, features: Features) -> Vector:
+    def predict(self, features: AnyFeatures) -> Vector:
         """Positions (n,) of features (n, D); not clipped.
 
         Raises ModelError when the features have another length than the probe was fitted on.
@@ -159,7 +155,7 @@ class RidgePath:
         coefficients = self.vectors @ shrunk
         return self.rows.T @ coefficients if self.dual else coefficients
 
-    def predictions(self, features: Features, alphas: Vector) -> Matrix:
+    def predictions(self, features: AnyFeatures, alphas: Vector) -> Matrix:
         """Scores (n, A) of features (n, D) under each of the penalties (A,)."""
         return self.bias + (features - self.feature_mean) / self.feature_scale @ self.weights(alphas)
 
@@ -169,7 +165,7 @@ class RidgePath:
         return Ridge(weights, self.bias, self.feature_mean, self.feature_scale, float(alpha))
 
 
-def standardised(features: Features) -> tuple[Vector, Vector, Matrix]:
+def standardised(features: AnyFeatures) -> tuple[Vector, Vector, Matrix]:
     """Means (D,), scales (D,) and the rows of features (n, D) less the means, over the scales; float64.
 
     A column's scale is its standard deviation, or `LEAST_SPREAD` of the median column's where that is more, or 1
@@ -186,13 +182,13 @@ def standardised(features: Features) -> tuple[Vector, Vector, Matrix]:
     return mean, scale, rows
 
 
-def centred(features: Features) -> tuple[Vector, Vector, Matrix]:
+def centred(features: AnyFeatures) -> tuple[Vector, Vector, Matrix]:
     """Means (D,), ones (D,) and the rows of features (n, D) less the means; float64."""
     mean = features.mean(axis=0, dtype=np.float64)
     return mean, np.ones_like(mean), features - mean
 
 
-def ridge_path(features: Features, mos: Vector, *, standardise: bool = True) -> RidgePath:
+def ridge_path(features: AnyFeatures, mos: Vector, *, standardise: bool = True) -> RidgePath:
     """Prepare the ridge solutions of features (n, D) and scores (n,).
 
     Columns are standardised here, or else only centred. Costs about n·D·min(n, D) + 10·min(n, D)³ operations in
@@ -232,7 +228,7 @@ def _eigh(gram: Matrix) -> tuple[Vector, Matrix]:
     return eigenvalues, vectors
 
 
-def fit_ridge(features: Features, mos: Vector, alpha: float) -> Ridge:
+def fit_ridge(features: AnyFeatures, mos: Vector, alpha: float) -> Ridge:
     """Ridge regression of scores (n,) on features (n, D), with penalty `alpha` > 0 on standardised features."""
     return ridge_path(features, mos).at(alpha)
 
@@ -242,7 +238,7 @@ def candidate_alphas(feature_length: int) -> Vector:
     return ALPHAS_PER_FEATURE * feature_length
 
 
-def _linear(features: Features, weights: Vector, bias: float, mean: Vector, scale: Vector) -> Vector:
+def _linear(features: AnyFeatures, weights: Vector, bias: float, mean: Vector, scale: Vector) -> Vector:
     if features.ndim != 2 or features.shape[1] != len(weights):
         raise ModelError(f"The probe reads {len(weights)} features a picture, and was given {features.shape}.")
     # Row by row, with NumPy's own sum: a score must not depend on the other images of a batch.

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
+from shamisa_cli.core.arrays import Vector
 from shamisa_cli.core.errors import ModelError
-
-Vector = NDArray[np.float64]
 
 Spacing = Literal["even", "linear"]
 SPACINGS: tuple[Spacing, ...] = get_args(Spacing)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.errors import ImageError, SettingError
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, decode
@@ -23,7 +24,6 @@ DECIMALS = 4
 Watch = Callable[[Candidate, npt.NDArray[np.uint8], npt.NDArray[np.uint8]], None]
 """Called with each compared candidate and its maps, and the pixels of the reference and of the candidate."""
 
-Pixels = npt.NDArray[np.uint8]
 
 ImageSource = Path | Pixels
 

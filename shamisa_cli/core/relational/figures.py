@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
+from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.map_images import (
     BACKGROUND,
@@ -27,7 +28,6 @@ from shamisa_cli.core.map_images import (
 )
 from shamisa_cli.core.relational.records import ENDS, FAULTS, OVERALL, Candidate
 
-Pixels = npt.NDArray[np.uint8]
 Maps = Mapping[str, npt.NDArray[np.float32]]
 
 FULL_INTENSITY = 3.0

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from shamisa_cli.core.arrays import Features
 from shamisa_cli.core.errors import ImageError, SettingError
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.images.decoding import decode
 from shamisa_cli.core.machine import available_cpus
 from shamisa_cli.core.probe.mos_table import read_column
-from shamisa_cli.core.scoring.feature_formats import Features, portable
+from shamisa_cli.core.scoring.feature_formats import portable
 from shamisa_cli.core.scoring.pipeline import map_in_order
 from shamisa_cli.core.scoring.projection import Places, Projection, centred_within, project
 from shamisa_cli.core.scoring.scorer import require_probe

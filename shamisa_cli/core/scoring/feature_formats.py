@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from shamisa_cli.core.arrays import Features
 from shamisa_cli.core.errors import ModelError, SettingError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Features = npt.NDArray[np.float32]
 
 METADATA_KEY = "shamisa"
 

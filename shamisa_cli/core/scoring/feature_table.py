@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from shamisa_cli.core.arrays import Features
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.errors import ModelError, SettingError
-from shamisa_cli.core.scoring.feature_formats import _FORMATS, READ_ERRORS, Features, FeatureSource, FileStamp, _foreign
+from shamisa_cli.core.scoring.feature_formats import _FORMATS, READ_ERRORS, FeatureSource, FileStamp, _foreign
 
 if TYPE_CHECKING:
     pass

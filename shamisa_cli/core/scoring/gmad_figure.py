@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw
 
+from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.errors import ImageError
 from shamisa_cli.core.images.decoding import decode
@@ -16,7 +15,6 @@ from shamisa_cli.core.map_images import BACKGROUND, FAINT_INK, INK, clipped, fon
 from shamisa_cli.core.probe.gmad import Contestant
 from shamisa_cli.core.scoring.gmad import CONTESTANTS, Gmad, GmadDuel, GmadPicture
 
-Pixels = npt.NDArray[np.uint8]
 Read = Callable[[str], Pixels | None]
 
 COLOURS: dict[Contestant, str] = {"a": "#1964be", "b": "#c2571a"}

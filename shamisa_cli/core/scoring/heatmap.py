@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
+from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.extras import needs_pytorch
 from shamisa_cli.core.map_images import (
@@ -26,8 +27,6 @@ from shamisa_cli.core.map_images import (
 from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.records import ImageRecord
 from shamisa_cli.core.scoring.score_map import Map, ScoreMap
-
-Pixels = npt.NDArray[np.uint8]
 
 SMOOTHING = 1 / 32
 """Smoothing width as a share of the long side; contributions of single positions are too noisy to show."""

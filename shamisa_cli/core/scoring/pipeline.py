@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
 from shamisa_cli.core.machine import available_cpus
@@ -18,7 +19,6 @@ from shamisa_cli.core.scoring.result_cache import FeatureCache, feature_cache_fo
 from shamisa_cli.core.scoring.scorer import (
     Embedding,
     FileScorer,
-    Pixels,
     Result,
     ViewSize,
     effective_view_size,

@@ -9,9 +9,9 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from shamisa_cli.core.arrays import Features
 from shamisa_cli.core.errors import SettingError
 
-Features = NDArray[np.float32]
 Places = NDArray[np.float64]
 Projection = Literal["tsne", "umap"]
 PROJECTIONS: tuple[Projection, ...] = get_args(Projection)

@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from shamisa_cli.core.arrays import Features
 from shamisa_cli.core.errors import ImageError, ModelError
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
 from shamisa_cli.core.records import ImageRecord
-from shamisa_cli.core.scoring.feature_formats import Features, FeatureSource, FileStamp, portable
+from shamisa_cli.core.scoring.feature_formats import FeatureSource, FileStamp, portable
 from shamisa_cli.core.scoring.feature_table import FeatureTable, check_format, load_features, save_features
 from shamisa_cli.core.scoring.pipeline import embed_files, score_files
 from shamisa_cli.core.scoring.score_table import (

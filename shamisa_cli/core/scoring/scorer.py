@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from shamisa_cli.core.arrays import Features, Pixels
 from shamisa_cli.core.encoder.embedder import embedded
 from shamisa_cli.core.encoder.spec import SMALLEST_VIEW
 from shamisa_cli.core.errors import ImageError, ModelError, SettingError
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from shamisa_cli.core.probe.defects import DefectProbe
     from shamisa_cli.core.probe.ridge import Probe
 
-Pixels = npt.NDArray[np.uint8]
-Features = npt.NDArray[np.float32]
 
 MAX_CACHED_FILE_BYTES = 100_000_000
 """Bytes; larger files are not cached, since a file is read into memory as a whole to look it up."""

@@ -21,8 +21,8 @@ from shamisa_cli.core.scoring.result_cache import feature_cache_for
 from shamisa_cli.core.scoring.scorer import preprocessing_used
 
 if TYPE_CHECKING:
+    from shamisa_cli.core.arrays import Features
     from shamisa_cli.core.models.loading import Model
-    from shamisa_cli.core.probe.ridge import Features
     from shamisa_cli.core.scoring.cache import Cache
     from shamisa_cli.core.scoring.scorer import Embedding
 

@@ -6,15 +6,12 @@ import io
 import tempfile
 from types import TracebackType
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
+from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.records import ImageRecord
 from shamisa_cli.core.scoring.heatmap import overlay
 from shamisa_cli.core.scoring.score_map import ScoreMap
-
-Pixels = npt.NDArray[np.uint8]
 
 THUMBNAIL_SIDE = 256
 """Long side in pixels: sharp in a table on a dense screen, sufficient when opened, and some 7 kB."""

@@ -10,15 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shamisa_cli.core.probe.metrics import (
-    agreement,
-    bootstrap_intervals,
-    krcc,
-    logistic_mapping,
-    plcc,
-    rmse,
-    srcc,
-)
+from shamisa_cli.core.probe.metrics import agreement, bootstrap_intervals, krcc, logistic_mapping, plcc, rmse, srcc
 
 
 def average_ranks(values):

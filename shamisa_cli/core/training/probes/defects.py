@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from shamisa_cli.core.arrays import AnyFeatures, Matrix, Vector
 from shamisa_cli.core.distortions.registry import BY_GROUP
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.groups import GROUPS, MAX_SEVERITY, Group
 from shamisa_cli.core.probe.defects import FOLDS, DefectAccuracy, DefectProbe, above_floor, strongest
 from shamisa_cli.core.probe.metrics import srcc
-from shamisa_cli.core.probe.ridge import Features, Matrix, RidgePath, Vector, ridge_path
+from shamisa_cli.core.probe.ridge import RidgePath, ridge_path
 from shamisa_cli.core.training.probes.degraded import DegradedPhotos
 
 SEPARATE_KINDS: tuple[frozenset[str], ...] = (
@@ -106,7 +107,7 @@ def _folds(photo: NDArray[np.int64], seed: int) -> Iterator[NDArray[np.bool_]]:
         yield np.isin(photo, part)
 
 
-def _estimates(path: RidgePath, targets: Matrix, features: Features, alphas: Vector) -> Matrix:
+def _estimates(path: RidgePath, targets: Matrix, features: AnyFeatures, alphas: Vector) -> Matrix:
     """(A, n, K): held-out predictions of each kind's severity under each penalty."""
     return np.stack([path.towards(target).predictions(features, alphas).T for target in targets.T], axis=2)
 

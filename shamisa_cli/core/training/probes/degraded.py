@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from shamisa_cli.core.arrays import AnyFeatures, Matrix, Pixels
 from shamisa_cli.core.distortions.registry import BY_GROUP, OPERATORS
 from shamisa_cli.core.errors import ImageError, SettingError
 from shamisa_cli.core.groups import GROUPS, MAX_SEVERITY
 from shamisa_cli.core.probe.defects import MOST_OPERATORS
 from shamisa_cli.core.probe.ordinal import OrdinalPairs
-from shamisa_cli.core.probe.ridge import Features, Matrix
 
 if TYPE_CHECKING:
     from shamisa_cli.core.encoder.embedder import Embedder
 
-    Pixels = NDArray[np.uint8]
 
 VERSIONS = 20
 """Number of versions of a photograph, of which the first is undistorted."""
@@ -41,7 +40,7 @@ class DegradedPhotos:
         photo: (n,) index of the photograph.
     """
 
-    features: Features
+    features: AnyFeatures
     severity: Matrix
     photo: NDArray[np.int64]
 
