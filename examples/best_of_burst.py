@@ -14,7 +14,6 @@ from pathlib import Path
 from PIL import ExifTags, Image
 
 import shamisa_cli as shamisa
-from shamisa_cli.core.records import ImageRecord
 
 
 def taken(path: Path) -> float:
@@ -28,10 +27,10 @@ def taken(path: Path) -> float:
     return datetime.strptime(f"{stamp}.{fraction[:6]}", "%Y:%m:%d %H:%M:%S.%f").timestamp()
 
 
-def bursts(records: list[ImageRecord], gap: float) -> list[list[ImageRecord]]:
+def bursts(records: list[shamisa.ImageRecord], gap: float) -> list[list[shamisa.ImageRecord]]:
     """Pictures in the order they were taken, cut wherever more than `gap` seconds went by."""
     timed = sorted((taken(Path(record.path)), record.path, record) for record in records)
-    groups: list[list[ImageRecord]] = []
+    groups: list[list[shamisa.ImageRecord]] = []
     last = float("-inf")
     for moment, _, record in timed:
         if moment - last > gap:

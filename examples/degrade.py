@@ -8,23 +8,11 @@ SEVERITY runs from 0 (mildest) to 4 (strongest) and can be fractional. An unknow
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 
-import torch
 from PIL import Image
-from torchvision.transforms.functional import pil_to_tensor, to_pil_image
 
-from shamisa_cli.core.distortions.engine import apply_operator
-from shamisa_cli.core.images import decode
-
-
-def degrade(photo: Path, operator: str, severity: float, seed: int = 0) -> Image.Image:
-    """The photograph under one operator of the engine at a severity of 0…4."""
-    pixels = pil_to_tensor(Image.fromarray(decode(photo).pixels))[None].float() / 255
-    generator = torch.Generator().manual_seed(seed)
-    distorted = apply_operator(pixels, operator, severity, generator, angle=math.pi / 6)
-    return to_pil_image(distorted[0])
+import shamisa_cli as shamisa
 
 
 def main() -> None:
@@ -35,7 +23,9 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    degrade(options.photo, options.operator, options.severity, options.seed).save(options.output, quality=92)
+    pixels = shamisa.decode(options.photo).pixels
+    degraded = shamisa.degrade(pixels, options.operator, options.severity, seed=options.seed)
+    Image.fromarray(degraded).save(options.output, quality=92)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ from pathlib import Path
 from statistics import median
 
 import shamisa_cli as shamisa
-from shamisa_cli.core.images.discovery import IMAGE_SUFFIXES
 
 
 def new_pictures(folder: Path, old: set[Path], every: float) -> Iterator[Path]:
@@ -27,7 +26,7 @@ def new_pictures(folder: Path, old: set[Path], every: float) -> Iterator[Path]:
     done = set(old)
     sizes: dict[Path, int] = {}
     while True:
-        there = {path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES} - done
+        there = {path for path in folder.iterdir() if path.suffix.lower() in shamisa.IMAGE_SUFFIXES} - done
         for path in sorted(there):
             size = path.stat().st_size
             if size and sizes.get(path) == size:

@@ -16,41 +16,157 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from shamisa_cli._version import __version__
+
 if TYPE_CHECKING:
     from shamisa_cli.core.api import compare, embed, rank, score, score_map
     from shamisa_cli.core.cluster.ray_job import run_on_ray
     from shamisa_cli.core.cluster.row_makers import Recipe
     from shamisa_cli.core.cluster.store import open_parts
-    from shamisa_cli.core.models.loading import load_model
+    from shamisa_cli.core.distortions.degrading import degrade
+    from shamisa_cli.core.errors import (
+        CacheError,
+        ImageError,
+        InputNotFoundError,
+        ModelError,
+        MosTableError,
+        SettingError,
+        ShamisaError,
+        TrainingError,
+    )
+    from shamisa_cli.core.fitting.checkpoints import RunEvaluation, evaluate_run
+    from shamisa_cli.core.fitting.defects import FittedDefects, fit_defects
+    from shamisa_cli.core.fitting.evaluation import ModelEvaluation, evaluate
+    from shamisa_cli.core.fitting.probe import FittedProbe, ProbeSettings, fit_probe
+    from shamisa_cli.core.fitting.protocols import (
+        CrossEvaluation,
+        ProtocolEvaluation,
+        evaluate_across,
+        evaluate_by_protocol,
+    )
+    from shamisa_cli.core.images.decoding import DecodedImage, decode
+    from shamisa_cli.core.images.discovery import IMAGE_SUFFIXES, discover
+    from shamisa_cli.core.models.loading import Model, load_model, load_relational_model
     from shamisa_cli.core.networks.tensors import TensorScorer
     from shamisa_cli.core.networks.torchmetric import ShamisaScore
-
-__version__ = "0.1.0"
+    from shamisa_cli.core.probe.mos_table import MosTable, read_mos_table
+    from shamisa_cli.core.records import ErrorRecord, GateFinding, ImageRecord, ModelIdentity
+    from shamisa_cli.core.relational.comparison import Comparer, PairResult
+    from shamisa_cli.core.relational.records import Candidate, Comparison, Ranked, Ranking
+    from shamisa_cli.core.scoring.cache import Cache
+    from shamisa_cli.core.scoring.score_columns import Records
+    from shamisa_cli.core.scoring.score_map import ScoreMap
 
 __all__ = [
+    "IMAGE_SUFFIXES",
+    "Cache",
+    "CacheError",
+    "Candidate",
+    "Comparer",
+    "Comparison",
+    "CrossEvaluation",
+    "DecodedImage",
+    "ErrorRecord",
+    "FittedDefects",
+    "FittedProbe",
+    "GateFinding",
+    "ImageError",
+    "ImageRecord",
+    "InputNotFoundError",
+    "Model",
+    "ModelError",
+    "ModelEvaluation",
+    "ModelIdentity",
+    "MosTable",
+    "MosTableError",
+    "PairResult",
+    "ProbeSettings",
+    "ProtocolEvaluation",
+    "Ranked",
+    "Ranking",
     "Recipe",
+    "Records",
+    "RunEvaluation",
+    "ScoreMap",
+    "SettingError",
+    "ShamisaError",
     "ShamisaScore",
     "TensorScorer",
+    "TrainingError",
     "__version__",
     "compare",
+    "decode",
+    "degrade",
+    "discover",
     "embed",
+    "evaluate",
+    "evaluate_across",
+    "evaluate_by_protocol",
+    "evaluate_run",
+    "fit_defects",
+    "fit_probe",
     "load_model",
+    "load_relational_model",
     "open_parts",
     "rank",
+    "read_mos_table",
     "run_on_ray",
     "score",
     "score_map",
 ]
 
 _HOMES = {
+    "Cache": "shamisa_cli.core.scoring.cache",
+    "CacheError": "shamisa_cli.core.errors",
+    "Candidate": "shamisa_cli.core.relational.records",
+    "Comparer": "shamisa_cli.core.relational.comparison",
+    "Comparison": "shamisa_cli.core.relational.records",
+    "CrossEvaluation": "shamisa_cli.core.fitting.protocols",
+    "DecodedImage": "shamisa_cli.core.images.decoding",
+    "ErrorRecord": "shamisa_cli.core.records",
+    "FittedDefects": "shamisa_cli.core.fitting.defects",
+    "FittedProbe": "shamisa_cli.core.fitting.probe",
+    "GateFinding": "shamisa_cli.core.records",
+    "IMAGE_SUFFIXES": "shamisa_cli.core.images.discovery",
+    "ImageError": "shamisa_cli.core.errors",
+    "ImageRecord": "shamisa_cli.core.records",
+    "InputNotFoundError": "shamisa_cli.core.errors",
+    "Model": "shamisa_cli.core.models.loading",
+    "ModelError": "shamisa_cli.core.errors",
+    "ModelEvaluation": "shamisa_cli.core.fitting.evaluation",
+    "ModelIdentity": "shamisa_cli.core.records",
+    "MosTable": "shamisa_cli.core.probe.mos_table",
+    "MosTableError": "shamisa_cli.core.errors",
+    "PairResult": "shamisa_cli.core.relational.comparison",
+    "ProbeSettings": "shamisa_cli.core.fitting.probe",
+    "ProtocolEvaluation": "shamisa_cli.core.fitting.protocols",
+    "Ranked": "shamisa_cli.core.relational.records",
+    "Ranking": "shamisa_cli.core.relational.records",
     "Recipe": "shamisa_cli.core.cluster.row_makers",
+    "Records": "shamisa_cli.core.scoring.score_columns",
+    "RunEvaluation": "shamisa_cli.core.fitting.checkpoints",
+    "ScoreMap": "shamisa_cli.core.scoring.score_map",
+    "SettingError": "shamisa_cli.core.errors",
+    "ShamisaError": "shamisa_cli.core.errors",
     "ShamisaScore": "shamisa_cli.core.networks.torchmetric",
     "TensorScorer": "shamisa_cli.core.networks.tensors",
+    "TrainingError": "shamisa_cli.core.errors",
     "compare": "shamisa_cli.core.api",
+    "decode": "shamisa_cli.core.images.decoding",
+    "degrade": "shamisa_cli.core.distortions.degrading",
+    "discover": "shamisa_cli.core.images.discovery",
     "embed": "shamisa_cli.core.api",
+    "evaluate": "shamisa_cli.core.fitting.evaluation",
+    "evaluate_across": "shamisa_cli.core.fitting.protocols",
+    "evaluate_by_protocol": "shamisa_cli.core.fitting.protocols",
+    "evaluate_run": "shamisa_cli.core.fitting.checkpoints",
+    "fit_defects": "shamisa_cli.core.fitting.defects",
+    "fit_probe": "shamisa_cli.core.fitting.probe",
     "load_model": "shamisa_cli.core.models.loading",
+    "load_relational_model": "shamisa_cli.core.models.loading",
     "open_parts": "shamisa_cli.core.cluster.store",
     "rank": "shamisa_cli.core.api",
+    "read_mos_table": "shamisa_cli.core.probe.mos_table",
     "run_on_ray": "shamisa_cli.core.cluster.ray_job",
     "score": "shamisa_cli.core.api",
     "score_map": "shamisa_cli.core.api",

@@ -68,7 +68,7 @@ class MosTable:
 
 
 def read_mos_table(
-    path: Path,
+    path: str | Path,
     *,
     image_column: str = "image",
     mos_column: str = "mos",
@@ -85,6 +85,7 @@ def read_mos_table(
     empty cell, or a score that is not a finite number; if a picture occurs twice; and if there are fewer
     than `MIN_ROWS` rows or all scores are equal.
     """
+    path = Path(path)
     rows = _rows(path, _text(path))
     line, header = next(rows, (1, []))
     columns = [name.strip() for name in header]

@@ -75,14 +75,20 @@ class Cache:
     and stores nothing. New values are written about every second, and when the cache is closed.
 
     Args:
-        folder: folder of the file; created if missing.
+        folder: folder of the file; created if missing. None takes the command line's, in the user's cache folder.
         limit: largest size of the file in bytes.
         warn: called with the warning.
+
+    Raises:
+        CacheError: no folder is named, and the user has no home folder.
     """
 
     def __init__(
-        self, folder: Path, *, limit: int = DEFAULT_LIMIT, warn: Callable[[str], object] = warnings.warn
+        self, folder: Path | None = None, *, limit: int = DEFAULT_LIMIT, warn: Callable[[str], object] = warnings.warn
     ) -> None:
+        folder = folder or default_folder()
+        if folder is None:
+            raise CacheError("This user has no home folder to keep a cache in. Name a folder for it.")
         self._path = folder / FILE
         self._limit = limit
         self._warn = warn

@@ -21,7 +21,7 @@ from shamisa_cli.core.scoring.result_cache import feature_cache_for
 from shamisa_cli.core.scoring.scorer import preprocessing_used
 
 if TYPE_CHECKING:
-    from shamisa_cli.core.arrays import Features
+    from shamisa_cli.core.arrays import AnyFeatures
     from shamisa_cli.core.models.loading import Model
     from shamisa_cli.core.scoring.cache import Cache
     from shamisa_cli.core.scoring.scorer import Embedding
@@ -39,7 +39,7 @@ class TableFeatures:
     """
 
     table: MosTable
-    rows: Features
+    rows: AnyFeatures
     errors: tuple[ImageError, ...]
 
 
@@ -120,7 +120,7 @@ def _embedded(
     return features, found
 
 
-def _features(table: MosTable, kept: Sequence[int], rows: Features, errors: Sequence[ImageError]) -> TableFeatures:
+def _features(table: MosTable, kept: Sequence[int], rows: AnyFeatures, errors: Sequence[ImageError]) -> TableFeatures:
     if len(kept) < MIN_ROWS:
         reason = f" {errors[0]}" if errors else ""
         raise InputNotFoundError(too_few_images(len(kept), len(table)) + reason)

@@ -1,0 +1,67 @@
+"""The public names, so that none vanishes or slips in unseen."""
+
+from __future__ import annotations
+
+import shamisa_cli
+
+NAMES = [
+    "IMAGE_SUFFIXES",
+    "Cache",
+    "CacheError",
+    "Candidate",
+    "Comparer",
+    "Comparison",
+    "CrossEvaluation",
+    "DecodedImage",
+    "ErrorRecord",
+    "FittedDefects",
+    "FittedProbe",
+    "GateFinding",
+    "ImageError",
+    "ImageRecord",
+    "InputNotFoundError",
+    "Model",
+    "ModelError",
+    "ModelEvaluation",
+    "ModelIdentity",
+    "MosTable",
+    "MosTableError",
+    "PairResult",
+    "ProbeSettings",
+    "ProtocolEvaluation",
+    "Ranked",
+    "Ranking",
+    "Recipe",
+    "Records",
+    "RunEvaluation",
+    "ScoreMap",
+    "SettingError",
+    "ShamisaError",
+    "ShamisaScore",
+    "TensorScorer",
+    "TrainingError",
+    "__version__",
+    "compare",
+    "decode",
+    "degrade",
+    "discover",
+    "embed",
+    "evaluate",
+    "evaluate_across",
+    "evaluate_by_protocol",
+    "evaluate_run",
+    "fit_defects",
+    "fit_probe",
+    "load_model",
+    "load_relational_model",
+    "open_parts",
+    "rank",
+    "read_mos_table",
+    "run_on_ray",
+    "score",
+    "score_map",
+]
+
+
+def test_the_public_names_are_these() -> None:
+    assert shamisa_cli.__all__ == NAMES
