@@ -124,6 +124,25 @@ class ModelIdentity:
 
 
 @dataclass(frozen=True)
+class JobResult:
+    """Result of a job whose rows went into files.
+
+    Attributes:
+        rows: number of rows in the files.
+        reused: how many of these were kept from an earlier run.
+        unreadable: number of images that could not be read; those in tars kept from an earlier run count again.
+        errors: sentences about some of those.
+        parts: number of files that hold the result.
+    """
+
+    rows: int
+    reused: int
+    unreadable: int = 0
+    errors: tuple[str, ...] = ()
+    parts: int = 1
+
+
+@dataclass(frozen=True)
 class Run:
     """Properties shared by all records of one run.
 

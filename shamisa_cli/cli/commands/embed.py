@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from shamisa_cli.cli import embedding_map, options, ray_jobs
+from shamisa_cli.cli import options, ray_jobs
 from shamisa_cli.cli.console import Console, check_output
 from shamisa_cli.cli.errors import exit_code
+from shamisa_cli.cli.reporters import embedding_map
 from shamisa_cli.core.cluster.part_number import PartNumber
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
@@ -96,11 +97,11 @@ def embed(
             result_cache=feature_cache(known, loaded, view),
             advance=advance,
         )
-    console.warn_of_unreadable([str(error) for error in collected.errors])
+    console.warn_of_unreadable(collected.errors)
     console.hint(
         f"{counted(collected.rows, 'picture')}, {loaded.encoder.feature_length:,} features each, are in {target}; "
         f"{collected.reused:,} were there before."
     )
     if drawing is not None:
         embedding_map.draw_map(drawing, loaded, target, files, view, jobs=jobs, console=console)
-    raise typer.Exit(exit_code(failed=0, unreadable=len(collected.errors), skip_unreadable=skip_unreadable))
+    raise typer.Exit(exit_code(failed=0, unreadable=collected.unreadable, skip_unreadable=skip_unreadable))

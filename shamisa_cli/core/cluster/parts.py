@@ -21,6 +21,7 @@ from shamisa_cli.core.cluster.store import Store
 from shamisa_cli.core.encoder.embedder import embedded
 from shamisa_cli.core.errors import ImageError
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, DecodedImage, decode
+from shamisa_cli.core.records import JobResult
 from shamisa_cli.core.scoring.feature_formats import FileStamp, portable
 from shamisa_cli.core.scoring.pipeline import map_in_order
 from shamisa_cli.core.scoring.score_table import stamps_in
@@ -74,25 +75,6 @@ class Part:
         return cls(name, tuple(FileStamp(*stamp) for stamp in sources))
 
 
-@dataclass(frozen=True)
-class Made:
-    """Result of writing one part.
-
-    Attributes:
-        name: name of the part.
-        rows: number of rows in its file.
-        reused: how many of these were kept from an earlier run.
-        unreadable: number of images that could not be read; for a tar that was kept, when its part was written.
-        errors: sentences about some of those.
-    """
-
-    name: str
-    rows: int
-    reused: int
-    unreadable: int
-    errors: tuple[str, ...]
-
-
 def split_into_parts(sources: Sources, count: int) -> list[Part]:
     """Divide images by name into `count` parts, some of which may be empty; each tar is a part of its own."""
     homes: dict[PartNumber, list[FileStamp]] = defaultdict(list)
@@ -105,7 +87,7 @@ def split_into_parts(sources: Sources, count: int) -> list[Part]:
 
 def write_part(
     part: Part, maker: RowMaker, store: Store, *, max_pixels: int = DEFAULT_MAX_PIXELS, readers: int = READERS
-) -> Made:
+) -> JobResult:
     """Write a part unless it exists already; its file appears once it is complete.
 
     Rows of an earlier file are kept if they were made the same way and the image's address, size and time of change
@@ -126,13 +108,13 @@ def write_part(
     if footer is not None and not _alike(footer.schema.to_arrow_schema(), schema):
         footer = None
     if footer is not None and part.tar is not None and (part.tar.size or part.tar.mtime):
-        return Made(part.name, footer.num_rows, footer.num_rows, *_noted(footer.metadata))
+        return JobResult(footer.num_rows, footer.num_rows, *_noted(footer.metadata))
     old = None if footer is None else store.read(part.name)
     kept = schema.empty_table() if old is None else _wanted(maker.finished(old), part)
     known = set(stamps_in(kept))
     missing = [stamp for stamp in part.sources if stamp.portable() not in known]
     if old is not None and not missing and len(old) == len(kept):
-        return Made(part.name, len(kept), len(kept), 0, ())
+        return JobResult(len(kept), len(kept))
 
     errors: list[str] = []
     rows = 0
@@ -146,7 +128,7 @@ def write_part(
         noted = len(errors), tuple(errors[:MOST_ERRORS])
         if errors and part.tar is not None:  # other parts try theirs again
             writer.add_key_value_metadata({ERRORS_KEY: json.dumps(noted)})
-    return Made(part.name, rows, len(kept), *noted)
+    return JobResult(rows, len(kept), *noted)
 
 
 def _noted(metadata: Mapping[bytes, bytes]) -> tuple[int, tuple[str, ...]]:

@@ -15,7 +15,7 @@ import os
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import astuple, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from shamisa_cli.core.cluster.row_makers import Recipe
 from shamisa_cli.core.cluster.sources import SCHEME, find_sources
 from shamisa_cli.core.cluster.store import Store
 from shamisa_cli.core.errors import ModelError, SettingError, ShamisaError
+from shamisa_cli.core.records import JobResult
 from shamisa_cli.core.scoring.feature_formats import portable
 
 PICTURES_PER_PART = 1000
@@ -43,25 +44,6 @@ Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 """From the number of parts to a context whose function is called with 1 after each part."""
 
 
-@dataclass(frozen=True)
-class Done:
-    """Result of a job.
-
-    Attributes:
-        parts: number of files that hold the result.
-        rows: number of rows in all of them.
-        reused: how many of these were kept from an earlier run.
-        unreadable: number of images that could not be read; those in tars kept from an earlier run count again.
-        errors: sentences about some of those.
-    """
-
-    parts: int
-    rows: int
-    reused: int
-    unreadable: int
-    errors: tuple[str, ...]
-
-
 def run_on_ray(
     recipe: Recipe,
     named: Sequence[str | Path],
@@ -75,7 +57,7 @@ def run_on_ray(
     gpus_per_worker: float | None = None,
     pictures_per_part: int = PICTURES_PER_PART,
     progress: Progress | None = None,
-) -> Done:
+) -> JobResult:
     """Compute scores or features of images on a Ray cluster; `open_parts` reads the result.
 
     Another run computes only what is missing: after an interruption, or with more images.
@@ -153,15 +135,14 @@ class _Worker:
     def __call__(self, row: dict[str, str]) -> dict[str, str]:
         part = Part.from_json(row["part"])
 
-        def make() -> Done:
-            made = write_part(part, self._maker, self._store, max_pixels=self._max_pixels, readers=self._readers)
-            return Done(1, made.rows, made.reused, made.unreadable, made.errors)
+        def make() -> JobResult:
+            return write_part(part, self._maker, self._store, max_pixels=self._max_pixels, readers=self._readers)
 
         try:
             done = make() if part.tar is None else with_retries(make)
         except UNMADE as error:  # other parts may succeed
             return {"failure": portable(f"{part.name}: {str(error) or type(error).__name__}")}
-        return {"done": json.dumps(astuple(done))}
+        return {"done": json.dumps(asdict(done))}
 
 
 def _ray() -> Any:
@@ -232,22 +213,22 @@ def _count(store: Store, pictures: int, workers: int, pictures_per_part: int) ->
     return there[0] if there else max(1, math.ceil(pictures / size))
 
 
-def _gathered(rows: Iterable[dict[str, str]], store: Store, advance: Callable[[int], None]) -> Done:
+def _gathered(rows: Iterable[dict[str, str]], store: Store, advance: Callable[[int], None]) -> JobResult:
     """Add up the results of all parts. Raises ShamisaError if some could not be written, after all have been tried."""
-    done = Done(0, 0, 0, 0, ())
+    done = JobResult(0, 0, parts=0)
     failures = []
     for row in rows:
         advance(1)
         if row.get("failure"):
             failures.append(row["failure"])
             continue
-        parts, made, reused, unreadable, errors = json.loads(row["done"])
-        done = Done(
-            done.parts + parts,
-            done.rows + made,
-            done.reused + reused,
-            done.unreadable + unreadable,
-            (*done.errors, *errors)[:MOST_ERRORS],
+        part = JobResult(**json.loads(row["done"]))
+        done = JobResult(
+            done.rows + part.rows,
+            done.reused + part.reused,
+            done.unreadable + part.unreadable,
+            (*done.errors, *part.errors)[:MOST_ERRORS],
+            done.parts + part.parts,
         )
     if failures:
         raise ShamisaError(

@@ -22,7 +22,7 @@ import numpy as np
 from shamisa_cli.core.arrays import Features
 from shamisa_cli.core.errors import ImageError, ModelError
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
-from shamisa_cli.core.records import ImageRecord
+from shamisa_cli.core.records import ImageRecord, JobResult
 from shamisa_cli.core.scoring.feature_formats import FeatureSource, FileStamp, portable
 from shamisa_cli.core.scoring.feature_table import FeatureTable, check_format, load_features, save_features
 from shamisa_cli.core.scoring.pipeline import embed_files, score_files
@@ -44,21 +44,6 @@ if TYPE_CHECKING:
 ROWS_PER_PART = 256
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Collected:
-    """Result of embedding images into a file.
-
-    Attributes:
-        rows: number of images in the target.
-        reused: how many of these were kept from an earlier run.
-        errors: one for each file that could not be read, which has no row in the target.
-    """
-
-    rows: int
-    reused: int
-    errors: tuple[ImageError, ...]
 
 
 def feature_source(model: Model, view_size: ViewSize = "model") -> FeatureSource:
@@ -93,7 +78,7 @@ def embed_to_file(
     result_cache: FeatureCache | None = None,
     advance: Callable[[int], None] = lambda _pictures: None,
     rows_per_part: int = ROWS_PER_PART,
-) -> Collected:
+) -> JobResult:
     """Embed `paths` into `target`, one row per readable image, in the order given.
 
     Args:
@@ -134,7 +119,7 @@ def embed_to_file(
     wanted = [stamps[path] for path in paths if stamps.get(path) in known]
     save_features(target, wanted, encoder.feature_length, _gather(wanted, known), origin)
     remove_parts(parts)
-    return Collected(len(wanted), reused, tuple(errors))
+    return JobResult(len(wanted), reused, len(errors), tuple(map(str, errors)))
 
 
 def _stamp(path: Path) -> FileStamp | None:
@@ -192,19 +177,6 @@ def _gather(stamps: Sequence[FileStamp], places: Mapping[FileStamp, _Place]) -> 
             yield opened(table).features[rows[start : start + ROWS_PER_PART]]
 
 
-@dataclass(frozen=True)
-class Tabled:
-    """Result of scoring images into a table.
-
-    Attributes:
-        rows: number of images in the table.
-        reused: how many of these were kept from an earlier run.
-    """
-
-    rows: int
-    reused: int
-
-
 def score_to_file(
     model: Model,
     paths: Sequence[Path],
@@ -215,7 +187,7 @@ def score_to_file(
     max_pixels: int = DEFAULT_MAX_PIXELS,
     advance: Callable[[int], None] = lambda _pictures: None,
     rows_per_part: int = ROWS_PER_PART,
-) -> Tabled:
+) -> JobResult:
     """Score `paths` into a Parquet table, one row per image in the order given; it appears once it is complete.
 
     Rows of an earlier run, finished or killed, are reused if model, preprocessing and the file's path, size and time
@@ -255,7 +227,7 @@ def score_to_file(
     whole = pa.concat_tables(found)
     write_scores(target, whole.take(pa.array([places[stamps[path]] for path in paths], pa.int64())))
     remove_parts(parts)
-    return Tabled(len(paths), reused)
+    return JobResult(len(paths), reused)
 
 
 def _stamp_or_name(path: Path) -> FileStamp:

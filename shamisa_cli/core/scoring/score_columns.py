@@ -2,20 +2,48 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
-from shamisa_cli.core.records import ImageRecord
+from shamisa_cli.core.groups import GROUPS
+from shamisa_cli.core.records import ErrorRecord, ImageRecord
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-COLUMN_TYPES = {
-    "path": "object", "score": "float64", "interval_low": "float64", "interval_high": "float64", "mos": "float64",
-    "width": "Int64", "height": "Int64", "status": "object", "error_kind": "object", "error": "object",
-}  # fmt: skip
-"""Columns of the CSV format; integers that may be missing have pandas' nullable type."""
-
 DEFECT = "defect_"
+
+Kind = Literal["text", "number", "whole", "severity"]
+
+PANDAS_TYPES: dict[Kind, str] = {"text": "object", "number": "float64", "whole": "Int64", "severity": "float64"}
+"""Whole numbers that may be missing are pandas' own."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of every table of scores."""
+
+    name: str
+    kind: Kind
+
+
+SCORE_COLUMNS = (
+    Column("path", "text"),
+    Column("score", "number"),
+    Column("interval_low", "number"),
+    Column("interval_high", "number"),
+    Column("mos", "number"),
+    Column("width", "whole"),
+    Column("height", "whole"),
+    Column("status", "text"),
+    Column("error_kind", "text"),
+    Column("error", "text"),
+)
+DEFECT_COLUMNS = tuple(Column(f"{DEFECT}{group}", "severity") for group in GROUPS)
+
+COLUMNS = (*SCORE_COLUMNS, *DEFECT_COLUMNS)
+"""The columns of a table of scores in any format, in order; a data frame has those of defects only if there are any."""
 
 
 class Records(list[ImageRecord]):
@@ -32,7 +60,8 @@ class Records(list[ImageRecord]):
             raise ImportError("to_pandas needs pandas. Install it with: pip install 'shamisa[pandas]'") from error
         frame = DataFrame([score_row(record) for record in self])
         groups = [column for column in frame.columns if column.startswith(DEFECT)]
-        return frame.reindex(columns=[*COLUMN_TYPES, *groups]).astype(COLUMN_TYPES)
+        types = {column.name: PANDAS_TYPES[column.kind] for column in SCORE_COLUMNS}
+        return frame.reindex(columns=[*types, *groups]).astype(types)
 
 
 def score_row(record: ImageRecord) -> dict[str, Any]:
@@ -51,3 +80,20 @@ def score_row(record: ImageRecord) -> dict[str, Any]:
         "error": record.error.message if record.error else None,
         **{f"{DEFECT}{group}": severity for group, severity in (record.defects or {}).items()},
     }
+
+
+def score_record(row: Mapping[str, Any]) -> ImageRecord:
+    """The record that `score_row` made a row of, but for its findings; every column must be there."""
+    error = None if row["error_kind"] is None else ErrorRecord(row["error_kind"], row["error"])
+    defects: dict[str, float] = {group: row[f"{DEFECT}{group}"] for group in GROUPS}
+    return ImageRecord(
+        path=row["path"],
+        score=row["score"],
+        mos=row["mos"],
+        interval=None if row["interval_low"] is None else (row["interval_low"], row["interval_high"]),
+        width=row["width"],
+        height=row["height"],
+        defects=None if defects[GROUPS[0]] is None else defects,
+        status=row["status"],
+        error=error,
+    )

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.errors import ModelError
-from shamisa_cli.core.groups import GROUPS
-from shamisa_cli.core.records import ErrorRecord, ImageRecord
+from shamisa_cli.core.records import ImageRecord
 from shamisa_cli.core.scoring.baseline import ScoreSource
 from shamisa_cli.core.scoring.feature_formats import METADATA_KEY, FileStamp
 from shamisa_cli.core.scoring.pipeline import describe_run
-from shamisa_cli.core.scoring.score_columns import DEFECT, score_row
+from shamisa_cli.core.scoring.score_columns import COLUMNS, score_record, score_row
 from shamisa_cli.core.scoring.scorer import ViewSize, require_probe
 
 if TYPE_CHECKING:
@@ -31,13 +30,8 @@ def scores_schema(scorer: ScoreSource) -> pa.Schema:
     """Columns, and metadata with the model that produced the scores."""
     import pyarrow as pa
 
-    columns = {
-        "path": pa.string(), "score": pa.float64(), "interval_low": pa.float64(), "interval_high": pa.float64(),
-        "mos": pa.float64(), "width": pa.int64(), "height": pa.int64(), "status": pa.string(),
-        "error_kind": pa.string(), "error": pa.string(),
-        **{f"{DEFECT}{group}": pa.float32() for group in GROUPS},
-        "size": pa.int64(), "mtime": pa.int64(),
-    }  # fmt: skip
+    types = {"text": pa.string(), "number": pa.float64(), "whole": pa.int64(), "severity": pa.float32()}
+    columns = {column.name: types[column.kind] for column in COLUMNS} | {"size": pa.int64(), "mtime": pa.int64()}
     return pa.schema(columns, metadata={METADATA_KEY: json.dumps(asdict(scorer))})
 
 
@@ -116,26 +110,10 @@ def read_scores(path: Path) -> Generator[ImageRecord, None, None]:
     try:
         with arrow_errors(), pq.ParquetFile(path) as file:
             for batch in file.iter_batches():
-                yield from map(_record, batch.to_pylist())
+                yield from map(score_record, batch.to_pylist())
     except (pa.ArrowInvalid, KeyError) as error:
         raise ModelError(f"{path} is damaged or is no table of scores ({error}). Make it again.") from error
 
 
 def _row(stamp: FileStamp, record: ImageRecord) -> dict[str, Any]:
     return {**score_row(record), "path": stamp.path, "size": stamp.size, "mtime": stamp.mtime}
-
-
-def _record(row: dict[str, Any]) -> ImageRecord:
-    error = None if row["error_kind"] is None else ErrorRecord(row["error_kind"], row["error"])
-    defects: dict[str, float] = {group: row[f"{DEFECT}{group}"] for group in GROUPS}
-    return ImageRecord(
-        path=row["path"],
-        score=row["score"],
-        mos=row["mos"],
-        interval=None if row["interval_low"] is None else (row["interval_low"], row["interval_high"]),
-        width=row["width"],
-        height=row["height"],
-        defects=None if defects[GROUPS[0]] is None else defects,
-        status=row["status"],
-        error=error,
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -19,7 +19,12 @@ BatchSource = Callable[[int], Iterable[Batch]]
 """From a step to that step's batch and all later ones in order, on the device."""
 
 
-class TrainingStep(Protocol):
+BatchT = TypeVar("BatchT", contravariant=True)
+ConfigT = TypeVar("ConfigT", contravariant=True)
+StepT = TypeVar("StepT")
+
+
+class TrainingStep(Protocol[BatchT]):
     """Learner and optimiser of a run; on a GPU its methods do not wait for the device unless they say so.
 
     Attributes:
@@ -48,7 +53,7 @@ class TrainingStep(Protocol):
     def remember_start(self) -> None:
         """Store the current weights as the initial ones."""
 
-    def gradients(self, batch: Any, step: int) -> Tensor:
+    def gradients(self, batch: BatchT, step: int) -> Tensor:
         """Compute the gradients of a batch's loss over all processes, and return metrics; weights do not change."""
 
     def descend(self, step: int) -> None:
@@ -67,19 +72,22 @@ class TrainingStep(Protocol):
         """Whether a gradient is not finite only because of the loss scale; waits for the device."""
 
 
-class Task(Protocol):
-    """A trainable task. Its settings are a frozen dataclass with `task`, `steps`, `seed` and `crops`."""
+class Task(Protocol[ConfigT, StepT]):
+    """A trainable task with its own kind of settings and of step.
+
+    Settings are a frozen dataclass with `task`, `steps`, `seed` and `crops`.
+    """
 
     def panels(self, lines: Sequence[dict[str, Any]]) -> Sequence[Panel]:
         """The six panels of curves.png, from the lines of a run's metrics."""
 
     def batches(
-        self, pristine: Sequence[Path], real: Sequence[Path], config: Any, *, workers: int, world: World
+        self, pristine: Sequence[Path], real: Sequence[Path], config: ConfigT, *, workers: int, world: World
     ) -> BatchSource:
         """Build the source of batches. Raises SettingError if there are too few photographs for the settings."""
 
-    def work(self, config: Any, world: World, *, begun: bool) -> TrainingStep:
+    def work(self, config: ConfigT, world: World, *, begun: bool) -> StepT:
         """Build the learner and optimiser; in a run that has `begun`, a checkpoint will replace the weights."""
 
-    def save(self, run: RunFolder, record: RunRecord, work: Any, *, seconds: float) -> None:
+    def save(self, run: RunFolder, record: RunRecord, work: StepT, *, seconds: float) -> None:
         """Write RUN/model after a finished run, which spent `seconds` in steps."""

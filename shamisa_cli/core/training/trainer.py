@@ -219,7 +219,7 @@ class PendingMetrics:
         every: number of steps after which metrics are fetched.
     """
 
-    work: TrainingStep
+    work: TrainingStep[Any]
     crops: int
     every: int
     _unseen: dict[int, Tensor] = field(default_factory=dict)

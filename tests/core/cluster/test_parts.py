@@ -15,7 +15,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from shamisa_cli.core.cluster import ray_job, retrying
-from shamisa_cli.core.cluster.parts import Made, Part, split_into_parts, write_part
+from shamisa_cli.core.cluster.parts import Part, split_into_parts, write_part
 from shamisa_cli.core.cluster.ray_job import _gathered, _Worker
 from shamisa_cli.core.cluster.retrying import TRIES, as_os_errors, with_retries
 from shamisa_cli.core.cluster.row_makers import FeatureRows, Kind, Recipe, RowMaker, ScoreRows
@@ -23,7 +23,7 @@ from shamisa_cli.core.cluster.sources import Sources, find_sources
 from shamisa_cli.core.cluster.store import Store, open_parts
 from shamisa_cli.core.errors import ModelError, ShamisaError
 from shamisa_cli.core.models.loading import Model
-from shamisa_cli.core.records import ModelIdentity
+from shamisa_cli.core.records import JobResult, ModelIdentity
 from shamisa_cli.core.scoring.feature_formats import FileStamp
 from shamisa_cli.core.scoring.feature_table import load_features
 from shamisa_cli.core.scoring.pipeline import embed_files, score_files
@@ -39,7 +39,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     fsspec.filesystem("memory").rm("/out", recursive=True)
 
 
-def make_all(parts: list[Part], maker: RowMaker, store: Store) -> list[Made]:
+def make_all(parts: list[Part], maker: RowMaker, store: Store) -> list[JobResult]:
     return [write_part(part, maker, store) for part in parts]
 
 
@@ -197,11 +197,11 @@ def test_a_part_survives_the_way_to_a_worker(photos: Path) -> None:
 
 
 def test_a_store_that_does_not_answer_is_asked_again() -> None:
-    made = Made("part", 1, 0, 0, ())
-    answers: list[OSError | Made] = [TimeoutError(), ConnectionError(), made]
+    made = JobResult(1, 0)
+    answers: list[OSError | JobResult] = [TimeoutError(), ConnectionError(), made]
     waits: list[float] = []
 
-    def make() -> Made:
+    def make() -> JobResult:
         answer = answers.pop(0)
         if isinstance(answer, OSError):
             raise answer
@@ -277,7 +277,7 @@ def test_whatever_goes_wrong_with_a_part_is_said_of_that_part(
         Recipe("scores", str(tiny_model), device="cpu"), store, ScoreRows(model, "model").schema.metadata, readers=2
     )
 
-    def fail(*_given: object, **_settings: object) -> Made:
+    def fail(*_given: object, **_settings: object) -> JobResult:
         raise error
 
     monkeypatch.setattr(ray_job, "write_part", fail)

@@ -10,12 +10,13 @@ from killing import KilledError, killed_after
 
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models.loading import Model
+from shamisa_cli.core.records import JobResult
 from shamisa_cli.core.scoring.pipeline import score_files
-from shamisa_cli.core.scoring.resumable import Tabled, parts_folder, score_to_file
+from shamisa_cli.core.scoring.resumable import parts_folder, score_to_file
 from shamisa_cli.core.scoring.score_table import arrow_errors, read_scores
 
 
-def run(model: Model, paths: list[Path], target: Path, *, kill_after: int | None = None, **settings: int) -> Tabled:
+def run(model: Model, paths: list[Path], target: Path, *, kill_after: int | None = None, **settings: int) -> JobResult:
     """Score in parts of two rows; raise KilledError when that many pictures are done."""
     return score_to_file(model, paths, target, advance=killed_after(kill_after), rows_per_part=2, **settings)
 
@@ -25,7 +26,7 @@ def test_a_table_holds_the_records_in_order_whatever_is_wrong_with_a_picture(
 ) -> None:
     target = tmp_path / "scores.parquet"
     named = [photos[3], broken, *photos[:3], tmp_path / "gone.jpg"]
-    assert run(model, named, target) == Tabled(rows=6, reused=0)
+    assert run(model, named, target) == JobResult(rows=6, reused=0)
     assert list(read_scores(target)) == list(score_files(model, named))
     assert not parts_folder(target).exists()
 
@@ -48,7 +49,7 @@ def test_only_new_changed_and_unreadable_pictures_are_scored_again(
     target = tmp_path / "scores.parquet"
     run(model, [broken, *photos[:4]], target)
     os.utime(photos[1], ns=(0, 0))
-    assert run(model, [*photos[5:0:-1], broken], target) == Tabled(rows=6, reused=2)
+    assert run(model, [*photos[5:0:-1], broken], target) == JobResult(rows=6, reused=2)
     assert [record.path for record in read_scores(target)] == [str(path) for path in [*photos[5:0:-1], broken]]
 
 
@@ -60,7 +61,7 @@ def test_pictures_that_two_runs_scored_at_once_are_in_the_table_once(
         run(model, photos[:5], tmp_path / name)
         parts_folder(target).mkdir(exist_ok=True)
         (tmp_path / name).rename(parts_folder(target) / name)
-    assert run(model, photos, target) == Tabled(rows=9, reused=5)
+    assert run(model, photos, target) == JobResult(rows=9, reused=5)
     assert list(read_scores(target)) == list(score_files(model, photos))
 
 
@@ -76,7 +77,7 @@ def test_scores_of_other_settings_are_made_anew(model: Model, photos: list[Path]
 
 def test_the_part_of_a_job_in_which_no_picture_falls_is_an_empty_table(model: Model, tmp_path: Path) -> None:
     target = tmp_path / "out" / "part-00007-of-00100.parquet"
-    assert run(model, [], target) == Tabled(rows=0, reused=0)
+    assert run(model, [], target) == JobResult(rows=0, reused=0)
     assert pq.read_table(target).num_rows == 0
 
 
@@ -89,7 +90,7 @@ def test_a_table_whose_rows_are_damaged_is_made_anew(model: Model, photos: list[
     target.write_bytes(data)
     with pytest.raises(ModelError, match="damaged"):
         list(read_scores(target))
-    assert run(model, photos[:3], target) == Tabled(rows=3, reused=0)
+    assert run(model, photos[:3], target) == JobResult(rows=3, reused=0)
     assert list(read_scores(target)) == list(score_files(model, photos[:3]))
 
 
