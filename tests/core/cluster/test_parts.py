@@ -71,9 +71,10 @@ def test_what_is_there_is_not_made_again(model: Model, photos: Path, store: Stor
 
 
 def test_features_in_parts_are_those_of_embed(model: Model, photos: Path, tmp_path: Path) -> None:
-    made = make_all(split_into_parts(find_sources([photos]), 1), FeatureRows(model, "model"), Store(str(tmp_path)))
+    parts = split_into_parts(find_sources([photos]), 1)
+    made = make_all(parts, FeatureRows(model, "model"), Store(str(tmp_path)))
     assert (made[0].rows, len(made[0].errors)) == (12, 1)
-    table = load_features(tmp_path / made[0].name)
+    table = load_features(tmp_path / parts[0].name)
     for path, features in zip(table.paths, table.features, strict=True):
         (embedding,) = embed_files(model.encoder, [Path(path)])
         assert np.array_equal(features, embedding.features)
@@ -84,11 +85,11 @@ def test_a_part_whose_rows_are_damaged_is_made_anew(model: Model, photos: Path, 
     maker = ScoreRows(model, "model")
     parts = split_into_parts(find_sources([photos]), 1)
     (made,) = make_all(parts, maker, store)
-    whole = (tmp_path / "out" / made.name).read_bytes()
-    (tmp_path / "out" / made.name).write_bytes(whole[:4] + bytes(196) + whole[200:])
-    assert store.read(made.name) is None
+    whole = (tmp_path / "out" / parts[0].name).read_bytes()
+    (tmp_path / "out" / parts[0].name).write_bytes(whole[:4] + bytes(196) + whole[200:])
+    assert store.read(parts[0].name) is None
     assert make_all(parts, maker, store) == [made]
-    assert (tmp_path / "out" / made.name).read_bytes() == whole
+    assert (tmp_path / "out" / parts[0].name).read_bytes() == whole
 
 
 def test_features_that_are_there_are_not_made_again(model: Model, photos: Path, tar: bytes, store: Store) -> None:
@@ -180,9 +181,10 @@ def test_the_job_is_not_read_as_a_whole_before_it_is_one(model: Model, photos: P
 
 
 def test_a_file_is_no_folder_of_parts(model: Model, photos: Path, tmp_path: Path) -> None:
-    (made,) = make_all(split_into_parts(find_sources([photos]), 1), ScoreRows(model, "model"), Store(str(tmp_path)))
+    (part,) = split_into_parts(find_sources([photos]), 1)
+    write_part(part, ScoreRows(model, "model"), Store(str(tmp_path)))
     with pytest.raises(ModelError, match="is a file; open_parts takes the folder"):
-        open_parts(tmp_path / made.name)
+        open_parts(tmp_path / part.name)
 
 
 def test_an_empty_part_is_a_file_too(model: Model, store: Store) -> None:
