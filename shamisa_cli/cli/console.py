@@ -8,13 +8,13 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
+
+from rich.console import Console as RichConsole
+from rich.text import Text
 
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.errors import SettingError
-
-if TYPE_CHECKING:
-    from rich.console import Console as RichConsole
 
 MAX_WARNINGS = 20
 """Unreadable pictures that are named."""
@@ -29,26 +29,19 @@ def printable(text: str) -> str:
     return "".join(_escaped(character) if _steers(character) else character for character in text)
 
 
-def rich_on(stream: TextIO) -> RichConsole:
-    """Rich on a stream of results; a pipe has no width there, so nothing is shortened or wrapped."""
-    from rich.console import Console as RichConsole
-
-    settings = {"file": stream, "highlight": False, "markup": False, "emoji": False}
-    console = RichConsole(**settings)  # type: ignore[arg-type]
-    return console if console.is_terminal else RichConsole(**settings, width=100_000)  # type: ignore[arg-type]
-
-
 class Console:
-    """The streams of one command."""
+    """The streams of one command.
+
+    Attributes:
+        stderr: rich on stderr, which prints text as it is.
+    """
 
     def __init__(self) -> None:
-        from rich.console import Console as RichConsole
-
-        self._stderr: RichConsole = RichConsole(stderr=True, highlight=False, markup=False, emoji=False)
+        self.stderr = RichConsole(stderr=True, highlight=False, markup=False, emoji=False)
 
     def hint(self, text: str) -> None:
         """Print a hint on stderr."""
-        self._stderr.print(printable(text), style="dim", soft_wrap=True)
+        self.stderr.print(printable(text), style="dim", soft_wrap=True)
 
     def warn(self, text: str) -> None:
         """Print a warning on stderr, about a problem that does not stop the command."""
@@ -94,13 +87,13 @@ class Console:
         The bar is shown on a terminal only and disappears at the end. `beside_results` says that results are printed
         on stdout meanwhile; there is then no bar if stdout is the terminal too, since each would overwrite the other.
         """
-        if not self._stderr.is_terminal or (beside_results and sys.stdout.isatty()):
+        if not self.stderr.is_terminal or (beside_results and sys.stdout.isatty()):
             yield lambda _pictures: None
             return
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=self._stderr, transient=True, redirect_stdout=False) as bar:
+        with Progress(*columns, console=self.stderr, transient=True, redirect_stdout=False) as bar:
             task = bar.add_task(doing, total=total)
 
             def advance(pictures: int) -> None:
@@ -111,9 +104,7 @@ class Console:
             yield advance
 
     def _line(self, label: str, style: str, text: str) -> None:
-        from rich.text import Text
-
-        self._stderr.print(Text.assemble((label, style), printable(text)), soft_wrap=True)
+        self.stderr.print(Text.assemble((label, style), printable(text)), soft_wrap=True)
 
 
 def check_output(output: Path, option: str = "--output") -> None:

@@ -8,8 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from rich.text import Text
+
 from shamisa_cli.cli import mos_options
-from shamisa_cli.cli.console import Console, printable, rich_on
+from shamisa_cli.cli.console import Console, printable
+from shamisa_cli.cli.output import plain_table, print_block, rich_on
 from shamisa_cli.cli.protocol_report import (
     DIFFERENCES,
     Columns,
@@ -116,14 +119,10 @@ def _across(
 
 
 def _write_cross(stream: TextIO, run: CrossEvaluation, note: str) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
     console = rich_on(stream)
     cross = run.cross
     for figure in CROSS_FIGURES:
-        table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 1))
+        table = plain_table()
         table.add_column(f" {figure.upper()}: fitted on ↓ tested on →", overflow="fold")
         table.add_column("Count", justify="right", no_wrap=True)
         for name in cross.names:
@@ -131,7 +130,7 @@ def _write_cross(stream: TextIO, run: CrossEvaluation, note: str) -> None:
         for name in cross.names:
             cells = [_cell(getattr(result.agreement, figure), result.within) for result in cross.row(name)]
             table.add_row(Text(f" {printable(name)}"), f"{len(run.tables[name]):,}", *cells)
-        console.print(table, soft_wrap=not console.is_terminal)
+        print_block(console, table)
         console.print()
     console.print(Text(f" {printable(note)}", "dim"), soft_wrap=True)
 

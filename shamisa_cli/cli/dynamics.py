@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -10,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
+from rich.text import Text
 
-from shamisa_cli.cli.console import Console, printable, rich_on
+from shamisa_cli.cli import output
+from shamisa_cli.cli.console import Console, printable
 from shamisa_cli.cli.mos_options import UNDEFINED
 
 if TYPE_CHECKING:
@@ -98,25 +99,21 @@ def write_json(stream: TextIO, run: Path, mos: Path, agreements: Sequence[StepAg
     """All steps as JSON, in the form of the lines of benchmark.jsonl."""
     steps = [agreement.to_json() for agreement in agreements]
     document = {"schema": SCHEMA, "run": str(run), "mos": str(mos), "steps": steps}
-    stream.write(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    output.write_json(document, stream)
 
 
 def write_table(stream: TextIO, agreements: Sequence[StepAgreement]) -> None:
     """Table for people: one row per step, with the median SRCC, its quartiles, and the median of each subset."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    console = rich_on(stream)
+    console = output.rich_on(stream)
     subsets = sorted({name for agreement in agreements for name in agreement.subsets})
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 1))
+    table = output.plain_table()
     for heading in (" Step", "SRCC", "quartiles", *(printable(name) for name in subsets)):
         table.add_column(Text(heading), justify="right", no_wrap=True)
     for agreement in agreements:
         low, median, high = agreement.quantiles()
         cells = [f"[{_figure(low)}, {_figure(high)}]", *(_figure(agreement.median(name)) for name in subsets)]
         table.add_row(f" {agreement.step:,}", _figure(median), *(Text(cell) for cell in cells))
-    console.print(table, soft_wrap=not console.is_terminal)
+    output.print_block(console, table)
     last = agreements[-1]
     note = f"{last.table}, {last.pictures:,} pictures at half the usual view size; {len(last.srcc)} splits"
     console.print(Text(f"\n {printable(note)}", "dim"), soft_wrap=True)

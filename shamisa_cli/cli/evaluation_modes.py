@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING
 
 from shamisa_cli.cli import cross_report, dynamics, evaluation_report, mos_options, options, protocol_report
 from shamisa_cli.cli import gmad as duels
 from shamisa_cli.cli.console import Console
+from shamisa_cli.cli.output import write_json
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -98,7 +98,7 @@ def fit_anew(
         report = prepared(loaded, known)
     with machine.console.results(output) as stream:
         if format is Format.JSON:
-            _write_json(stream, report.document)
+            write_json(report.document, stream)
         else:
             report.write(stream)
     return len(report.errors)
@@ -173,7 +173,7 @@ def judge_as_it_is(
         if format is Format.JSON:
             mos = None if table is None else table.file
             document = evaluation_report.document(loaded, mos, results, records, judging.logistic)
-            _write_json(stream, document if found is None else {**document, "gmad": found.to_json()})
+            write_json(document if found is None else {**document, "gmad": found.to_json()}, stream)
         else:
             if results:
                 figures = [evaluation_report.row(result) for result in results]
@@ -181,7 +181,3 @@ def judge_as_it_is(
             if found is not None:
                 duels.write_gmad(stream, found)
     return sum(record.mos is None for record in records)
-
-
-def _write_json(stream: TextIO, document: Mapping[str, Any]) -> None:
-    stream.write(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

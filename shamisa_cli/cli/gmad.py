@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
+from rich.text import Text
 
-from shamisa_cli.cli.console import Console, check_output, printable, rich_on
+from shamisa_cli.cli.console import Console, check_output, printable
+from shamisa_cli.cli.output import plain_table, print_block, rich_on
 from shamisa_cli.core.errors import SettingError
 
 if TYPE_CHECKING:
@@ -77,10 +79,6 @@ def draw(target: Path, found: Gmad, console: Console) -> None:
 
 def write_gmad(stream: TextIO, found: Gmad) -> None:
     """Write the pairs for people: defender, level, and both models' scores of both images."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
     console = rich_on(stream)
     with_mos = any(duel.better.mos is not None for duel in found.duels)
     sides: tuple[tuple[Contestant, Contestant], ...] = (("a", "b"), ("b", "a"))
@@ -88,7 +86,7 @@ def write_gmad(stream: TextIO, found: Gmad) -> None:
         names = [found.name(each) for each in (defender, attacker)]
         title = f"{names[0]} defends: calls both equal. {names[1]} attacks: prefers the first."
         console.print(Text(f"\n {printable(title)}\n", "bold"), soft_wrap=True)
-        table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 1))
+        table = plain_table()
         table.add_column(" Level")
         table.add_column("Pictures", overflow="fold")
         for heading in (defender, attacker, *(("people",) if with_mos else ())):
@@ -98,7 +96,7 @@ def write_gmad(stream: TextIO, found: Gmad) -> None:
                 scores = [f"{picture.scores[name]:.1f}" for name in (defender, attacker)]
                 people = [] if picture.mos is None else [f"{picture.mos:.4g}"]
                 table.add_row(f" {level}", Text(printable(picture.path)), *scores, *people)
-        console.print(table, soft_wrap=not console.is_terminal)
+        print_block(console, table)
     console.print(
         Text(f"\n a: {found.name('a')}, b: {found.name('b')}; {found.count:,} pictures", "dim"), soft_wrap=True
     )

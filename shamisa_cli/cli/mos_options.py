@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
+from rich.text import Text
 
 from shamisa_cli.cli.console import Console, printable
+from shamisa_cli.cli.output import plain_table, print_block, rich_on
 
 if TYPE_CHECKING:
     from shamisa_cli.core.probe.mos_table import MosTable
@@ -81,22 +83,14 @@ class Protocol(StrEnum):
 
 def write_figures(stream: TextIO, rows: Sequence[Sequence[str]], note: str) -> None:
     """Write a table of agreement for people; each row is a name, the number of images, and the four figures."""
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console as RichConsole
-    from rich.table import Table
-    from rich.text import Text
-
-    console = RichConsole(file=stream, highlight=False, markup=False, emoji=False)
-    if not console.is_terminal:
-        # A pipe has no width: nothing is shortened or wrapped.
-        console = RichConsole(file=stream, highlight=False, markup=False, emoji=False, width=100_000)
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 1))
+    console = rich_on(stream)
+    table = plain_table()
     table.add_column(" Pictures", overflow="fold")
     for heading in ("Count", *FIGURE_NAMES):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, *cells in rows:
         table.add_row(Text(f" {printable(name)}"), *cells)
-    console.print(table, soft_wrap=not console.is_terminal)
+    print_block(console, table)
     console.print(Text(f"\n {printable(note)}", "dim"), soft_wrap=True)
 
 

@@ -8,6 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol
 
+from rich.console import Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.text import Text
+
+from shamisa_cli.cli.console import Console
+
 LINE_EVERY_STEPS = 50
 LINE_EVERY_SECONDS = 30.0
 PACE_MEMORY = 0.9
@@ -102,17 +109,12 @@ def _lines(steps: int) -> tuple[Begin, Show]:
 
 @contextmanager
 def _live(steps: int) -> Iterator[tuple[Begin, Show]]:
-    from rich.console import Console, Group
-    from rich.live import Live
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.text import Text
-
     pace = Pace(steps)
     columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rest]}"))
     bar = Progress(*columns)
     task = bar.add_task("training", total=steps, rest="waiting for the first batch")
     terms = Text("", style="dim")
-    with Live(Group(bar, terms), console=Console(stderr=True), refresh_per_second=4, redirect_stdout=False):
+    with Live(Group(bar, terms), console=Console().stderr, refresh_per_second=4, redirect_stdout=False):
 
         def begin(step: int) -> None:
             bar.update(task, completed=step)

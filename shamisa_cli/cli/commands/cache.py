@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import typer
 from shamisa_cli.cli import options
 from shamisa_cli.cli.command_group import Group
 from shamisa_cli.cli.console import Console, printable
+from shamisa_cli.cli.output import write_json
 from shamisa_cli.core.errors import SettingError
 
 MEGABYTE = 1_000_000
@@ -29,7 +29,7 @@ def info(
     held = contents(_folder(cache_dir))
     with Console().results(None) as stream:
         if as_json:
-            stream.write(json.dumps({"schema": 1, **held.to_json()}, indent=2, ensure_ascii=False) + "\n")
+            write_json({"schema": 1, **held.to_json()}, stream)
         else:
             stream.write(
                 f"file      {printable(held.path)}\nsize      {held.size / MEGABYTE:,.1f} MB\n"

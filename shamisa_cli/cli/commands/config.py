@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
 import typer
 
 from shamisa_cli.cli.console import Console, printable
+from shamisa_cli.cli.output import write_json
 from shamisa_cli.cli.settings import Setting, configuration_of, known_settings
 from shamisa_cli.core.configuration import RULES, Configuration
 from shamisa_cli.core.errors import SettingError
@@ -79,7 +80,7 @@ def _holding(setting: Setting, configuration: Configuration, context: typer.Cont
         )
     configured = configuration.values.get(setting.name)
     if configured is not None:
-        return EffectiveSetting(setting.name, configured.value, "file", str(configured.file))
+        return EffectiveSetting(setting.name, _json_value(configured.value), "file", str(configured.file))
     said = setting.option.show_default
     return EffectiveSetting(
         setting.name, _json_value(setting.option.default), "default", None, said if isinstance(said, str) else "none"
@@ -106,6 +107,8 @@ def _rule(rule: Rule) -> dict[str, Any]:
 
 
 def _json_value(value: Any) -> Any:
+    if isinstance(value, float) and not isfinite(value):
+        return str(value)
     return value if value is None or isinstance(value, bool | int | float) else str(value)
 
 
@@ -117,8 +120,7 @@ def _write_json(holdings: list[EffectiveSetting], configuration: Configuration, 
             {"name": one.name, "value": one.value, "source": one.source, "where": one.where} for one in holdings
         ],
     }
-    json.dump(document, stream, indent=2, ensure_ascii=False)
-    stream.write("\n")
+    write_json(document, stream)
 
 
 def _write_text(holdings: list[EffectiveSetting], configuration: Configuration, stream: TextIO) -> None:

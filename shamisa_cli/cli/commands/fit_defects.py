@@ -10,6 +10,7 @@ import typer
 from shamisa_cli.cli import options
 from shamisa_cli.cli.command_text import command_text
 from shamisa_cli.cli.console import Console
+from shamisa_cli.cli.output import plain_table, print_block, rich_on
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.manifest import MODEL_MANIFEST
 
@@ -66,19 +67,13 @@ def fit_defects(
 
 
 def _write_table(stream: TextIO, accuracies: Sequence[DefectAccuracy]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console as RichConsole
-    from rich.table import Table
-
     from shamisa_cli.core.probe.card import DEFECT_HEADINGS, accuracy_rows
 
-    console = RichConsole(file=stream, highlight=False, markup=False, emoji=False)
-    if not console.is_terminal:
-        console = RichConsole(file=stream, highlight=False, markup=False, emoji=False, width=100_000)
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 1))
+    console = rich_on(stream)
+    table = plain_table()
     table.add_column(" Group")
     for heading in DEFECT_HEADINGS:
         table.add_column(heading, justify="right")
     for name, *figures in accuracy_rows(accuracies):
         table.add_row(f" {name}", *figures)
-    console.print(table, soft_wrap=not console.is_terminal)
+    print_block(console, table)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -14,7 +13,8 @@ import typer
 
 from shamisa_cli.cli import options
 from shamisa_cli.cli.command_group import Group
-from shamisa_cli.cli.console import Console, printable, rich_on
+from shamisa_cli.cli.console import Console, printable
+from shamisa_cli.cli.output import plain_table, print_block, rich_on, write_facts, write_json
 from shamisa_cli.core.errors import SettingError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def list_models(as_json: AsJson = False) -> None:
     console = Console()
     with console.results(None) as stream:
         if as_json:
-            _write_json({"schema": 1, "models": [entry.to_json() for entry in entries]}, stream)
+            write_json({"schema": 1, "models": [entry.to_json() for entry in entries]}, stream)
         else:
             _write_table(entries, stream)
     for entry in entries:
@@ -76,9 +76,9 @@ def show(name: Named, offline: options.Offline = False, as_json: AsJson = False)
     described = describe_model(name, offline=offline)
     with Console().results(None) as stream:
         if as_json:
-            _write_json({"schema": 1, **described.to_json()}, stream)
+            write_json({"schema": 1, **described.to_json()}, stream)
         else:
-            _write_facts(_facts(described), stream)
+            write_facts(_facts(described), stream)
 
 
 def pull(
@@ -101,10 +101,10 @@ def pull(
     console = Console()
     with console.results(None) as stream:
         if as_json:
-            _write_json({"schema": 1, **entry.to_json()}, stream)
+            write_json({"schema": 1, **entry.to_json()}, stream)
         else:
             rows = {"model": entry.name, "commit": entry.revision, "size": _size(entry.size), "folder": entry.folder}
-            _write_facts([(key, str(value)) for key, value in rows.items()], stream)
+            write_facts([(key, str(value)) for key, value in rows.items()], stream)
     command = "compare --model" if entry.has_relational else "score --model" if entry.has_encoder else "score --probe"
     console.hint(f"For this very version: shamisa {command} {SCHEME}{target.repository}@{entry.revision}")
 
@@ -148,12 +148,12 @@ def push(
     console = Console()
     with console.results(None) as stream:
         if as_json:
-            _write_json({"schema": 1, **asdict(done)}, stream)
+            write_json({"schema": 1, **asdict(done)}, stream)
         else:
             rows = [("model", done.name), ("commit", done.commit), ("url", done.url)]
             rows += _together("uploaded", [f"{file}  {_size(size)}" for file, size in done.files.items()])
             rows += _together("left out", done.left_out)
-            _write_facts(rows, stream)
+            write_facts(rows, stream)
 
 
 def export(
@@ -179,9 +179,9 @@ def export(
     graph = add_graph(resolve(folder, offline=True).path)
     with Console().results(None) as stream:
         if as_json:
-            _write_json({"schema": 1, "graph": str(graph), "size": graph.stat().st_size}, stream)
+            write_json({"schema": 1, "graph": str(graph), "size": graph.stat().st_size}, stream)
         else:
-            _write_facts([("graph", str(graph)), ("size", _size(graph.stat().st_size))], stream)
+            write_facts([("graph", str(graph)), ("size", _size(graph.stat().st_size))], stream)
 
 
 def derive(
@@ -232,9 +232,9 @@ def derive(
     )
     with Console().results(None) as stream:
         if as_json:
-            _write_json({"schema": 1, "model": str(made.path), "fingerprint": made.fingerprint}, stream)
+            write_json({"schema": 1, "model": str(made.path), "fingerprint": made.fingerprint}, stream)
         else:
-            _write_facts([("model", str(made.path)), ("fingerprint", made.fingerprint[:SHORT_HASH])], stream)
+            write_facts([("model", str(made.path)), ("fingerprint", made.fingerprint[:SHORT_HASH])], stream)
 
 
 def _whole_numbers(text: str) -> tuple[int, ...]:
@@ -259,17 +259,9 @@ MODELS = Group(
 )
 
 
-def _write_json(value: Mapping[str, Any], stream: TextIO) -> None:
-    json.dump(value, stream, indent=2, ensure_ascii=False, allow_nan=False)
-    stream.write("\n")
-
-
 def _write_table(entries: Sequence[ModelEntry], stream: TextIO) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
     console = rich_on(stream)
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 1))
+    table = plain_table()
     longest = max((len(entry.name) for entry in entries), default=0)
     table.add_column(" Model", overflow="fold", min_width=1 + min(longest, WIDEST_NAME))
     table.add_column("Revision", no_wrap=True)
@@ -281,7 +273,7 @@ def _write_table(entries: Sequence[ModelEntry], stream: TextIO) -> None:
         table.add_row(
             f" {printable(entry.name)}", entry.revision[:SHORT_HASH], _parts(entry), _size(entry.size), figures
         )
-    console.print(table, soft_wrap=not console.is_terminal)
+    print_block(console, table)
 
 
 def _facts(described: ModelDescription) -> list[tuple[str, str]]:
@@ -317,15 +309,6 @@ def _facts(described: ModelDescription) -> list[tuple[str, str]]:
     rows += _together("metrics", _figures(entry.metrics))
     rows += _together("files", [f"{file.sha256}  {_size(file.size):>8}  {file.name}" for file in described.files])
     return [*rows, ("folder", str(entry.folder))]
-
-
-def _write_facts(rows: Sequence[tuple[str, str]], stream: TextIO) -> None:
-    from rich.text import Text
-
-    console = rich_on(stream)
-    width = max(len(name) for name, _ in rows)
-    for name, value in rows:
-        console.print(Text.assemble((f" {name:<{width}}  ", "bold"), printable(value)), soft_wrap=True)
 
 
 def _together(name: str, values: Sequence[str]) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from types import FrameType
 
 from shamisa_cli.cli import options
 from shamisa_cli.cli.console import Console
-from shamisa_cli.cli.reporters.jsonl import write_line
+from shamisa_cli.cli.output import write_json_line
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 
 
@@ -56,7 +56,7 @@ def serve(
         scorer = file_scorer(loaded, view, max_pixels, cache=known)
         console.hint(f"{loaded.name} ({loaded.revision}) is ready.")
         with console.results(None) as stream:
-            write = partial(write_line, stream=stream)
+            write = partial(write_json_line, stream=stream)
             answer(read_requests(sys.stdin.buffer), scorer, write, jobs=jobs or available_cpus())
 
 

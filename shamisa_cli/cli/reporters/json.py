@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import TextIO
 
+from shamisa_cli.cli import output
 from shamisa_cli.cli.reporters.base import Reporter
 from shamisa_cli.core.records import SCHEMA, ImageRecord, Run, summarise
 
@@ -19,8 +19,7 @@ def write_json(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> None
         "images": [record.to_json() for record in records],
         "summary": summarise(records).to_json(),
     }
-    json.dump(document, stream, indent=2, ensure_ascii=False, allow_nan=False)
-    stream.write("\n")
+    output.write_json(document, stream)
 
 
 JSON = Reporter(write_json)

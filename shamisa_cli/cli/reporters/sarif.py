@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterable
 from pathlib import PurePosixPath
@@ -12,6 +11,7 @@ from urllib.parse import quote
 
 import shamisa_cli
 from shamisa_cli.cli.console import printable
+from shamisa_cli.cli.output import write_json
 from shamisa_cli.cli.reporters.base import Reporter
 from shamisa_cli.cli.reporters.repository_paths import in_repository
 from shamisa_cli.core.records import FindingRule, GateFinding, ImageRecord, Run
@@ -44,8 +44,7 @@ def write_sarif(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> Non
             {"tool": {"driver": driver}, "invocations": [{"executionSuccessful": True}], "results": results},
         ],
     }
-    json.dump(document, stream, indent=2, ensure_ascii=False, allow_nan=False)
-    stream.write("\n")
+    write_json(document, stream)
 
 
 def _result(record: ImageRecord, finding: GateFinding) -> dict[str, Any]:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import Protocol, TextIO
+
+from rich.cells import cell_len, chop_cells
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
 
 from shamisa_cli.cli.console import printable
+from shamisa_cli.cli.output import plain_table, print_block, rich_on
 from shamisa_cli.cli.reporters.base import Reporter
 from shamisa_cli.core.records import ErrorRecord, ImageRecord, Run, Summary, summarise
 from shamisa_cli.core.scoring.gate import describe_findings, gate_status, gate_summary, worst_first
-
-if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
-    from rich.table import Table
-    from rich.text import Text
 
 
 class HasError(Protocol):
@@ -53,15 +54,10 @@ RED, YELLOW, GREEN = (208, 62, 56), (214, 158, 28), (52, 160, 84)
 
 def write_text(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> None:
     """Write the report once all records have arrived; colours and limits apply on a terminal only."""
-    from rich.console import Console
-
     records = list(records)
-    console = Console(file=stream, highlight=False, markup=False, emoji=False)
-    if not console.is_terminal:
-        # A pipe has no width: nothing is shortened or wrapped.
-        console = Console(file=stream, highlight=False, markup=False, emoji=False, width=100_000)
+    console = rich_on(stream)
     for block in _blocks(records, run, console):
-        console.print(block, soft_wrap=not console.is_terminal)
+        print_block(console, block)
 
 
 def quality_style(score: float) -> str:
@@ -73,8 +69,6 @@ def quality_style(score: float) -> str:
 
 def shortened(text: str, cells: int) -> str:
     """Shorten `text` to at most `cells` columns by an ellipsis in the middle, nearer to the start."""
-    from rich.cells import cell_len, chop_cells
-
     if cell_len(text) <= cells:
         return text
     head = (cells - 1) // 3
@@ -104,8 +98,6 @@ def _blocks(records: Sequence[ImageRecord], run: Run, console: Console) -> Itera
 
 
 def _table_and_note(scored: Sequence[ImageRecord], run: Run, console: Console) -> Iterable[RenderableType]:
-    from rich.text import Text
-
     if not console.is_terminal or len(scored) <= MAX_ROWS:
         yield _table(scored, run, console)
         return
@@ -115,9 +107,6 @@ def _table_and_note(scored: Sequence[ImageRecord], run: Run, console: Console) -
 
 
 def _table(rows: Sequence[ImageRecord | None], run: Run, console: Console) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
     sizes = max(len(_size(row)) for row in rows if row is not None)
     defects = max(len(_defects(row)) for row in rows if row is not None)
     room = console.width - SCORE_CELLS - sizes - 2 * GAP
@@ -126,7 +115,7 @@ def _table(rows: Sequence[ImageRecord | None], run: Run, console: Console) -> Ta
     with_bars = room - BAR_CELLS - GAP >= SHORTEST_PATH
     room = max(SHORTEST_PATH, room - (BAR_CELLS + GAP if with_bars else 0))
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 1))
+    table = plain_table()
     table.add_column(" Picture", no_wrap=True)
     table.add_column("Score", justify="right", no_wrap=True)
     if with_bars:
@@ -140,8 +129,6 @@ def _table(rows: Sequence[ImageRecord | None], run: Run, console: Console) -> Ta
 
 
 def _cells(record: ImageRecord, run: Run, room: int, with_bars: bool, with_defects: bool) -> list[Text]:
-    from rich.text import Text
-
     assert record.score is not None
     mark, mark_style = MARKS[gate_status(record)] if run.gated else ("", "")
     path = Text.assemble(" ", (mark, mark_style), shortened(printable(record.path), room - 1 - len(mark)))
@@ -152,8 +139,6 @@ def _cells(record: ImageRecord, run: Run, room: int, with_bars: bool, with_defec
 
 
 def _bar(score: float, style: str) -> Text:
-    from rich.text import Text
-
     halves = round(score / 100 * 2 * BAR_CELLS)
     full, half = divmod(halves, 2)
     rest = BAR_CELLS - full - half
@@ -171,8 +156,6 @@ def _size(record: ImageRecord) -> str:
 
 
 def _histogram(scores: Sequence[float]) -> Iterable[Text]:
-    from rich.text import Text
-
     counts = [0] * BINS
     for score in scores:
         counts[min(int(score * BINS / 100), BINS - 1)] += 1
@@ -188,8 +171,6 @@ def _histogram(scores: Sequence[float]) -> Iterable[Text]:
 
 
 def _summary_line(summary: Summary) -> Text:
-    from rich.text import Text
-
     line = Text(f" {counted(summary.count, 'picture')}", "bold")
     numbers = {
         "mean": summary.mean, "median": summary.median, "lowest": summary.lowest, "highest": summary.highest,
@@ -201,8 +182,6 @@ def _summary_line(summary: Summary) -> Text:
 
 
 def _gate_line(records: Sequence[ImageRecord]) -> Text:
-    from rich.text import Text
-
     statuses = Counter(gate_status(record) for record in records)
     passed = set(statuses) == {"passed"}
     mark, style = ("✓", "bold green") if passed else ("✗", "bold red") if statuses["failed"] else ("!", "bold yellow")
@@ -210,8 +189,6 @@ def _gate_line(records: Sequence[ImageRecord]) -> Text:
 
 
 def _findings(judged: Sequence[ImageRecord], console: Console) -> Iterable[RenderableType]:
-    from rich.text import Text
-
     shown = judged[:MAX_PROBLEMS] if console.is_terminal else judged
     for record in shown:
         mark, style = MARKS[gate_status(record)]
@@ -222,9 +199,6 @@ def _findings(judged: Sequence[ImageRecord], console: Console) -> Iterable[Rende
 
 def unreadable_table(unread: Sequence[HasError], console: Console, doing: str) -> Iterable[RenderableType]:
     """Table of images that could not be `doing` (such as "scored"), each with the reason."""
-    from rich.table import Table
-    from rich.text import Text
-
     yield Text(f" {counted(len(unread), 'picture')} could not be {doing}", "bold yellow")
     shown = unread[:MAX_PROBLEMS] if console.is_terminal else unread
     reasons = Table.grid(padding=(0, 2, 0, 1))
@@ -240,8 +214,6 @@ def unreadable_table(unread: Sequence[HasError], console: Console, doing: str) -
 
 
 def _model_line(run: Run) -> Text:
-    from rich.text import Text
-
     view_size = (run.model.preprocessing or {}).get("view_size")
     view = "at their own size" if view_size is None else f"as shown at {view_size} px"
     return Text(f"\n {printable(run.model.name)} ({printable(run.model.revision)}), pictures judged {view}", "dim")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from rich.text import Text
+from rich.text import Text
 
 WORSE, BETTER, NEUTRAL = "rgb(208,62,56)", "rgb(52,132,200)", "rgb(150,120,190)"
 """Readable on dark and on light terminals; red and blue as on the maps."""
@@ -25,8 +22,6 @@ def score_style(score: float) -> str:
 
 def diverging_bar(value: float, full: float, cells: int, style: str) -> Text:
     """A bar from the middle to the left or to the right, 2 × `cells` + 1 columns wide; `full` fills a half."""
-    from rich.text import Text
-
     halves = min(2 * cells, round(abs(value) / full * 2 * cells))
     whole, half = divmod(halves, 2)
     rest = "─" * (cells - whole - half)

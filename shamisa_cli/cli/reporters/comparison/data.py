@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterable
-from typing import Any, TextIO
+from typing import TextIO
 
+from shamisa_cli.cli.output import write_json, write_json_line
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.records import ErrorRecord, ModelIdentity
 from shamisa_cli.core.relational.records import AXES, Candidate, Ranking, comparison_json
@@ -19,13 +19,13 @@ RANKING_COLUMNS = ("rank", "path", "score", "width", "height", "status", "error_
 
 def write_comparison_json(candidates: Iterable[Candidate], model: ModelIdentity, stream: TextIO) -> None:
     """Write one document: the model, all candidates, a summary."""
-    _write_document(comparison_json(candidates, model), stream)
+    write_json(comparison_json(candidates, model), stream)
 
 
 def write_comparison_jsonl(candidates: Iterable[Candidate], model: ModelIdentity, stream: TextIO) -> None:  # noqa: ARG001
     """Write one line per candidate, as they arrive."""
     for candidate in candidates:
-        _write_line(candidate.to_json(), stream)
+        write_json_line(candidate.to_json(), stream)
 
 
 def write_comparison_csv(candidates: Iterable[Candidate], model: ModelIdentity, stream: TextIO) -> None:  # noqa: ARG001
@@ -42,13 +42,13 @@ def write_comparison_csv(candidates: Iterable[Candidate], model: ModelIdentity, 
 
 def write_ranking_json(ranking: Ranking, stream: TextIO) -> None:
     """Write one document: the model, the images in the order of the ranking, the scores of all pairs, a summary."""
-    _write_document(ranking.to_json(), stream)
+    write_json(ranking.to_json(), stream)
 
 
 def write_ranking_jsonl(ranking: Ranking, stream: TextIO) -> None:
     """Write one line per image, in the order of the ranking."""
     for picture in ranking.pictures:
-        _write_line(picture.to_json(), stream)
+        write_json_line(picture.to_json(), stream)
 
 
 def write_ranking_csv(ranking: Ranking, stream: TextIO) -> None:
@@ -61,13 +61,3 @@ def write_ranking_csv(ranking: Ranking, stream: TextIO) -> None:
 
 def _error(error: ErrorRecord | None) -> tuple[str | None, str | None]:
     return (error.kind, error.message) if error is not None else (None, None)
-
-
-def _write_document(document: dict[str, Any], stream: TextIO) -> None:
-    json.dump(document, stream, indent=2, ensure_ascii=False, allow_nan=False)
-    stream.write("\n")
-
-
-def _write_line(record: dict[str, Any], stream: TextIO) -> None:
-    stream.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
-    stream.flush()

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TextIO
 
-from shamisa_cli.cli.console import printable, rich_on
+from rich.text import Text
+
+from shamisa_cli.cli.console import printable
+from shamisa_cli.cli.output import plain_table, print_block, rich_on
 from shamisa_cli.cli.reporters.comparison.bars import diverging_bar, score_style, signed
 from shamisa_cli.cli.reporters.text import counted, shortened, unreadable_table
 from shamisa_cli.core.relational.records import Ranking
@@ -18,15 +21,11 @@ SHORTEST_PATH = 16
 
 def write_ranking_text(ranking: Ranking, stream: TextIO) -> None:
     """Write a table of ranked images, then those that could not be ranked; colours on a terminal only."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
     console = rich_on(stream)
     ranked = [picture for picture in ranking.pictures if picture.score is not None]
     unread = [picture for picture in ranking.pictures if picture.score is None]
     room = max(SHORTEST_PATH, console.width - REST)
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 1))
+    table = plain_table()
     table.add_column(" #", justify="right")
     table.add_column("Picture", no_wrap=True)
     table.add_column("Score", justify="right", no_wrap=True)
@@ -43,12 +42,12 @@ def write_ranking_text(ranking: Ranking, stream: TextIO) -> None:
             f"{picture.width}×{picture.height}",
         )
     if ranked:
-        console.print(table, soft_wrap=not console.is_terminal)
+        print_block(console, table)
         console.print(Text(f"\n {_agreement(ranking)}", "bold" if ranking.contradictions else ""))
     if unread:
         console.print("")
         for block in unreadable_table(unread, console, "ranked"):
-            console.print(block, soft_wrap=not console.is_terminal)
+            print_block(console, block)
     console.print(Text(f"\n {printable(ranking.model.name)} ({printable(ranking.model.revision)})", "dim"))
 
 

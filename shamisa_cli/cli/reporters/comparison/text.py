@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
-from shamisa_cli.cli.console import printable, rich_on
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from shamisa_cli.cli.console import printable
+from shamisa_cli.cli.output import plain_table, print_block, rich_on
 from shamisa_cli.cli.reporters.comparison.bars import BETTER, FAINT, NEUTRAL, WORSE, diverging_bar, score_style, signed
 from shamisa_cli.cli.reporters.text import FIRST_ROWS, LAST_ROWS, MAX_ROWS, counted, shortened, unreadable_table
 from shamisa_cli.core.records import ModelIdentity
 from shamisa_cli.core.relational.records import ENDS, FAULTS, Candidate, comparison_summary
-
-if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
-    from rich.table import Table
-    from rich.text import Text
 
 IN_DETAIL = 4
 """Largest number of candidates that are shown with all bars; more get one line per candidate."""
@@ -38,7 +38,7 @@ def write_comparison_text(candidates: Iterable[Candidate], model: ModelIdentity,
     """Lay everything out once all candidates have come; colours and limits apply on a terminal only."""
     console = rich_on(stream)
     for block in _blocks(list(candidates), model, console):
-        console.print(block, soft_wrap=not console.is_terminal)
+        print_block(console, block)
 
 
 def changes(candidate: Candidate) -> list[tuple[str, float]]:
@@ -49,8 +49,6 @@ def changes(candidate: Candidate) -> list[tuple[str, float]]:
 
 
 def _blocks(candidates: Sequence[Candidate], model: ModelIdentity, console: Console) -> Iterator[RenderableType]:
-    from rich.text import Text
-
     compared = [candidate for candidate in candidates if candidate.score is not None]
     unread = [candidate for candidate in candidates if candidate.score is None]
     full = _scale(compared)
@@ -75,9 +73,6 @@ def _blocks(candidates: Sequence[Candidate], model: ModelIdentity, console: Cons
 
 
 def _detail(candidate: Candidate, full: float, console: Console) -> Iterator[RenderableType]:
-    from rich.table import Table
-    from rich.text import Text
-
     assert candidate.score is not None
     head = f"{signed(candidate.score):>6}  {candidate.verdict}"
     room = max(2 * SHORTEST_PATH, console.width - len(head) - 12)
@@ -116,8 +111,6 @@ def _scale(compared: Sequence[Candidate]) -> float:
 
 
 def _table_and_note(compared: Sequence[Candidate], console: Console) -> Iterator[RenderableType]:
-    from rich.text import Text
-
     ordered: list[Candidate | None] = sorted(compared, key=lambda candidate: (candidate.score, candidate.path))  # type: ignore[arg-type,return-value]
     if console.is_terminal and len(ordered) > MAX_ROWS:
         left_out = len(ordered) - FIRST_ROWS - LAST_ROWS
@@ -128,14 +121,10 @@ def _table_and_note(compared: Sequence[Candidate], console: Console) -> Iterator
 
 
 def _table(rows: Sequence[Candidate | None], console: Console) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
     said = [_said(row) if row is not None else "" for row in rows]
     room = console.width - 7 - 2 * SCORE_CELLS - 1 - min(WIDEST_CHANGES, max(map(len, said))) - 9
     room, with_bars = (room, True) if room >= SHORTEST_PATH else (max(SHORTEST_PATH, room + 2 * SCORE_CELLS + 4), False)
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 1))
+    table = plain_table()
     table.add_column(" Candidate", no_wrap=True)
     table.add_column("Score", justify="right", no_wrap=True)
     if with_bars:
@@ -160,8 +149,6 @@ def _said(candidate: Candidate) -> str:
 
 
 def _summary_line(candidates: Sequence[Candidate]) -> Text:
-    from rich.text import Text
-
     summary = comparison_summary(candidates)
     line = Text(f" {counted(len(candidates), 'candidate')}", "bold")
     styles = {"better": BETTER, "same": "", "worse": WORSE}
