@@ -8,9 +8,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shamisa_cli.cli import cross_report, dynamics, evaluation_report, mos_options, options, protocol_report
+from shamisa_cli.cli import cross_report, dynamics, evaluation_report, mos_options, protocol_report
 from shamisa_cli.cli import gmad as duels
 from shamisa_cli.cli.console import Console
+from shamisa_cli.cli.inputs import find_images, open_cache
 from shamisa_cli.cli.output import write_json
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Machine:
 
     def open_cache(self) -> AbstractContextManager[Cache | None]:
         """The cache, where it is used."""
-        return options.open_cache(self.cached, self.cache_dir, self.cache_size, self.console)
+        return open_cache(self.cached, self.cache_dir, self.cache_size, self.console)
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def judge_as_it_is(
     from shamisa_cli.core.probe.mos_table import MIN_ROWS
 
     console = machine.console
-    pictures = options.find_images(inputs, None, recursive=True) if table is None else table.paths
+    pictures = find_images(inputs, None, recursive=True) if table is None else table.paths
     loaded = machine.load(on_demand=True)
     rival = None if duel is None else machine.load(duel.rival, on_demand=True)
     found = None

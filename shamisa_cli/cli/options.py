@@ -1,37 +1,15 @@
-"""Options shared by several commands, and the files that PATHS name."""
+"""Options shared by several commands, each written once."""
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from shamisa_cli.core.cluster.part_number import PartNumber, require_count, require_only_part
-from shamisa_cli.core.errors import InputNotFoundError, SettingError
-
-if TYPE_CHECKING:
-    from shamisa_cli.cli.console import Console
-    from shamisa_cli.core.scoring.cache import Cache
-    from shamisa_cli.core.scoring.scorer import ViewSize
-
 MAX_PIXELS = 300_000_000
 """As in core/images, which is too heavy to import for a line of help."""
-
-FILE_SUFFIXES = frozenset((
-    ".parquet", ".npz", ".safetensors", ".json", ".jsonl", ".csv", ".txt", ".text", ".log", ".md", ".xml", ".junit",
-    ".github", ".sarif",
-))  # fmt: skip
-"""Suffixes of files; with --shard, an --output with any other suffix is a folder of parts, such as out.v2."""
-
-STDIN = "-"
-NOTHING_NAMED = "No picture was named. Give files, folders or globs, - for a list on stdin, or --files-from."
-NATIVE = "native"
 
 PICTURES = "Pictures"
 MODEL = "Model"
@@ -255,84 +233,3 @@ CacheSize = Annotated[
         "What was not used for longest goes, features first.",
     ),
 ]
-
-
-def open_cache(
-    use: bool, folder: Path | None, megabytes: int, console: Console
-) -> AbstractContextManager[Cache | None]:
-    """Context with the open cache; None if it is switched off, or the user has no home folder."""
-    from shamisa_cli.core.scoring.cache import MEGABYTE, Cache, default_folder
-
-    folder = folder or default_folder()
-    if not use or folder is None:
-        return nullcontext()
-    return Cache(folder.expanduser(), limit=megabytes * MEGABYTE, warn=console.warn)
-
-
-def was_typed(context: typer.Context, name: str) -> bool:
-    """Whether the option was given on the command line; a setting, in contrast, is ignored where it does not apply."""
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
-
-
-def view_size(text: str) -> ViewSize:
-    """Read --view-size: "model", "native", or a number of pixels. Raises SettingError on anything else."""
-    if text == "model":
-        return "model"
-    if text == NATIVE:
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        raise SettingError(f"--view-size is {text!r}; it takes a number of pixels, or native.") from None
-
-
-def output_file(output: Path, shard: PartNumber | None) -> Path:
-    """Resolve --output to a file: if it names a folder of parts, this part's file in it.
-
-    Raises:
-        SettingError: the folder has a different number of parts, or the file holds images of other parts.
-    """
-    if shard is None:
-        return output
-    is_folder = output.is_dir()
-    if not is_folder and (output.exists() or output.suffix.lower() in FILE_SUFFIXES):
-        require_only_part(output, shard)
-        return output
-    if is_folder:
-        require_count((path.name for path in output.iterdir()), shard.count, output)
-    return output / shard.file_name
-
-
-def named_paths(paths: Sequence[str] | None, files_from: Path | None) -> tuple[list[str], list[str]]:
-    """Split what is named into PATHS and the entries of lists (- and --files-from)."""
-    from shamisa_cli.core.images.discovery import read_list
-
-    paths = paths or []
-    listed = read_list(sys.stdin.buffer) if STDIN in paths else []
-    if files_from is not None:
-        with files_from.open("rb") as stream:
-            listed += read_list(stream)
-    return [path for path in paths if path != STDIN], listed
-
-
-def find_images(
-    paths: Sequence[str] | None, files_from: Path | None, recursive: bool, shard: PartNumber | None = None
-) -> list[Path]:
-    """Find the files of PATHS, then of lists (- and --files-from), each file once; with --shard, one part of them.
-
-    PATHS must exist. A missing file in a list is kept, and its row will hold the error.
-
-    Raises:
-        InputNotFoundError: a path matches nothing, or no image was found.
-    """
-    from shamisa_cli.core.images.discovery import discover
-
-    named, listed = named_paths(paths, files_from)
-    found = discover(named, recursive=recursive) if named else []
-    for name in listed:
-        found += discover([name], recursive=recursive) if Path(name).is_dir() else [Path(name)]
-    if not found:
-        raise InputNotFoundError(NOTHING_NAMED)
-    files = list({os.path.realpath(path): path for path in reversed(found)}.values())[::-1]
-    return files if shard is None else [path for path in files if shard.contains(path)]

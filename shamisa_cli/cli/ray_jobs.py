@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from shamisa_cli.cli import options
+from shamisa_cli.cli import inputs
 from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.errors import exit_code
+from shamisa_cli.cli.settings import was_typed
 from shamisa_cli.core.errors import InputNotFoundError, SettingError
 
 if TYPE_CHECKING:
@@ -34,9 +35,9 @@ def run_ray_job(context: typer.Context, kind: Kind, address: str) -> None:
     if output is None or PurePath(output).suffix == ".parquet" or Path(output).is_file():
         raise SettingError("--ray makes a folder of Parquet files. Name it with --output, or an address such as s3://…")
     list_file = None if given["files_from"] is None else Path(given["files_from"])
-    named, listed = options.named_paths(given["paths"], list_file)
+    named, listed = inputs.named_paths(given["paths"], list_file)
     if not named and not listed:
-        raise InputNotFoundError(options.NOTHING_NAMED)
+        raise InputNotFoundError(inputs.NOTHING_NAMED)
 
     from shamisa_cli.core.cluster.ray_job import run_on_ray
     from shamisa_cli.core.cluster.row_makers import Recipe
@@ -45,7 +46,7 @@ def run_ray_job(context: typer.Context, kind: Kind, address: str) -> None:
         kind,
         given["model"],
         probe=given.get("probe"),
-        view_size=options.view_size(given["view_size"]),
+        view_size=inputs.view_size(given["view_size"]),
         max_pixels=given["max_pixels"],
         device=given["device"],
         runtime=given["runtime"],
@@ -69,5 +70,5 @@ def run_ray_job(context: typer.Context, kind: Kind, address: str) -> None:
 
 def _refuse_others(context: typer.Context) -> None:
     for option in context.command.params:
-        if option.name not in MEANT and options.was_typed(context, option.name or ""):
+        if option.name not in MEANT and was_typed(context, option.name or ""):
             raise SettingError(f"{option.opts[0]} has no meaning with --ray, which makes a folder of Parquet files.")

@@ -76,6 +76,12 @@ def configuration_of(context: typer.Context) -> Configuration:
     return found if found is not None else Configuration()
 
 
+def was_typed(context: typer.Context, name: str) -> bool:
+    """Whether the option was given on the command line; a setting, in contrast, is ignored where it does not apply."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
 def _defaults(command: Any, usable: dict[str, Any]) -> dict[str, Any]:
     """The defaults that files give to the options of a command, or of the commands in a group."""
     if hasattr(command, "commands"):

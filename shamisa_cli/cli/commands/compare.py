@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shamisa_cli.cli import options
+from shamisa_cli.cli import inputs, options
 from shamisa_cli.cli.console import Console, check_output
 from shamisa_cli.cli.errors import exit_code
 from shamisa_cli.cli.reporters.comparison import COMPARISON_REPORTERS
@@ -159,17 +159,17 @@ def _pairs(reference: Path, candidates: Sequence[str] | None, files_from: Path |
     if not reference.exists():
         raise InputNotFoundError(f"REF {str(reference)!r} does not exist. Check the spelling and the folder.")
     if not reference.is_dir():
-        return [(reference, path) for path in options.find_images(candidates, files_from, recursive)]
+        return [(reference, path) for path in inputs.find_images(candidates, files_from, recursive)]
     if files_from is not None or not candidates or not all(Path(folder).is_dir() for folder in candidates):
         raise SettingError(f"REF {reference} is a folder, so what is compared with it must be folders too.")
 
     from shamisa_cli.core.relational.folder_pairs import pair_folders
 
-    originals = options.find_images([str(reference)], None, recursive)
+    originals = inputs.find_images([str(reference)], None, recursive)
     return [
         pair
         for folder in map(Path, candidates)
-        for pair in pair_folders(originals, reference, options.find_images([str(folder)], None, recursive), folder)
+        for pair in pair_folders(originals, reference, inputs.find_images([str(folder)], None, recursive), folder)
     ]
 
 

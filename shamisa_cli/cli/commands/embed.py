@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from shamisa_cli.cli import options, ray_jobs
+from shamisa_cli.cli import inputs, options, ray_jobs
 from shamisa_cli.cli.console import Console, check_output
 from shamisa_cli.cli.errors import exit_code
 from shamisa_cli.cli.reporters import embedding_map
@@ -62,9 +62,9 @@ def embed(
         ray_jobs.run_ray_job(context, "features", ray)
     console = Console()
     part = None if shard is None else PartNumber.parse(shard)
-    target = options.output_file(Path(output), part)
+    target = inputs.output_file(Path(output), part)
     check_output(target)
-    view = options.view_size(view_size)
+    view = inputs.view_size(view_size)
     drawing = None
     if plot is not None:
         drawing = embedding_map.MapSettings(plot, color_by or (), table, image_column, center_by, projection, seed)
@@ -73,7 +73,7 @@ def embed(
         raise SettingError(
             "--color-by, --table, --center-by and --projection say what a map shows; draw it with --plot."
         )
-    files = options.find_images(paths, files_from, recursive, part)
+    files = inputs.find_images(paths, files_from, recursive, part)
 
     from shamisa_cli.cli.reporters.text import counted
     from shamisa_cli.core.models.loading import load_model
@@ -84,7 +84,7 @@ def embed(
     check_format(target)
     loaded = load_model(model, offline=offline, device=device, runtime=runtime.value)
     with (
-        options.open_cache(cache, cache_dir, cache_size, console) as known,
+        inputs.open_cache(cache, cache_dir, cache_size, console) as known,
         console.progress("Embedding", len(files)) as advance,
     ):
         collected = embed_to_file(

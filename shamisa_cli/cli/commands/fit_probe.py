@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shamisa_cli.cli import mos_options, options
+from shamisa_cli.cli import inputs, mos_options, options
 from shamisa_cli.cli.command_text import command_text
 from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.errors import exit_code
@@ -165,7 +165,7 @@ def fit_probe(
         subset_column=subset_column,
     )
     loaded = load_model(model, offline=offline, device=device)
-    with options.open_cache(cache and features is None, cache_dir, cache_size, console) as known:
+    with inputs.open_cache(cache and features is None, cache_dir, cache_size, console) as known:
         fitted = fit(
             table,
             output,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from shamisa_cli.cli import options
+from shamisa_cli.cli import inputs, options
 from shamisa_cli.cli.command_group import Group
 from shamisa_cli.cli.console import Console, printable
 from shamisa_cli.cli.output import plain_table, print_block, rich_on, write_facts, write_json
@@ -225,7 +225,7 @@ def derive(
     made = derived(
         resolve(source, offline=offline).path,
         folder,
-        view_size=options.view_size(view_size),
+        view_size=inputs.view_size(view_size),
         stages=None if stages is None else _whole_numbers(stages),
         scales=None if scales is None else _numbers(scales),
         paper=protocol is Reading.PAPER,

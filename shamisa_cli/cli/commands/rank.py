@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from shamisa_cli.cli import options
+from shamisa_cli.cli import inputs, options
 from shamisa_cli.cli.commands.compare import check_destinations, format_of
 from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.errors import exit_code
@@ -67,7 +67,7 @@ def rank(
     console = Console()
     check_destinations(output)
     write = RANKING_WRITERS[format or format_of(output)]
-    files = options.find_images(paths, files_from, recursive)
+    files = inputs.find_images(paths, files_from, recursive)
     if len(files) < 2:
         raise InputNotFoundError("Ranking takes two pictures or more.")
 

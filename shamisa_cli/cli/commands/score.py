@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shamisa_cli.cli import gate_options, options, ray_jobs
+from shamisa_cli.cli import gate_options, inputs, options, ray_jobs
 from shamisa_cli.cli.console import Console, check_output
 from shamisa_cli.cli.errors import exit_code
 from shamisa_cli.cli.reporters import REPORTERS
 from shamisa_cli.cli.reporters.text import TEXT
+from shamisa_cli.cli.settings import was_typed
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.cluster.part_number import PartNumber
 from shamisa_cli.core.errors import SettingError
@@ -134,7 +135,7 @@ def score(
         ray_jobs.run_ray_job(context, "scores", ray)
     console = Console()
     part = None if shard is None else PartNumber.parse(shard)
-    target = None if output is None else options.output_file(Path(output), part)
+    target = None if output is None else inputs.output_file(Path(output), part)
     if target is not None:
         if target != Path(output or "") and format not in (None, TABLE):
             raise SettingError(f"{output} is a folder of parts, which are {TABLE}. Leave --format out, or name a file.")
@@ -145,12 +146,10 @@ def score(
         raise SettingError(f"{maps} is a file; --maps takes the name of a folder.")
     chosen = format or _format_of(target)
     if chosen == TABLE:
-        _check_table(
-            target, pictures=html is not None or maps is not None, is_sorted=options.was_typed(context, "sort")
-        )
+        _check_table(target, pictures=html is not None or maps is not None, is_sorted=was_typed(context, "sort"))
     reporter = REPORTERS.get(chosen, TEXT)
     order = sort or (Sort.SCORE if reporter.worst_first else None)
-    view = options.view_size(view_size)
+    view = inputs.view_size(view_size)
     gated = gate_options.open_gate(
         context,
         min_score=min_score,
@@ -159,7 +158,7 @@ def score(
         update=update_baseline,
         skip_unreadable=skip_unreadable,
     )
-    files = options.find_images(paths, files_from, recursive, part)
+    files = inputs.find_images(paths, files_from, recursive, part)
 
     from shamisa_cli.core.models.loading import load_model
     from shamisa_cli.core.scoring.pipeline import describe_run, score_files
@@ -186,7 +185,7 @@ def score(
         on_page: list[ImageRecord] = []
         beside = reporter.streams and order is None and target is None
         with (
-            options.open_cache(cache, cache_dir, cache_size, console) as known,
+            inputs.open_cache(cache, cache_dir, cache_size, console) as known,
             closing(
                 score_files(loaded, files, jobs=jobs, view_size=view, max_pixels=max_pixels, watch=watch, cache=known)
             ) as scored,

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from types import FrameType
 
-from shamisa_cli.cli import options
+from shamisa_cli.cli import inputs, options
 from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.output import write_json_line
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
@@ -43,7 +43,7 @@ def serve(
     Exit codes: 0 fine; 2 nothing could be done; 130 after Ctrl-C.
     """
     console = Console()
-    view = options.view_size(view_size)
+    view = inputs.view_size(view_size)
 
     from shamisa_cli.core.machine import available_cpus
     from shamisa_cli.core.models.loading import load_model
@@ -51,7 +51,7 @@ def serve(
     from shamisa_cli.core.scoring.serving import read_requests
     from shamisa_cli.core.scoring.serving import serve as answer
 
-    with options.open_cache(cache, cache_dir, cache_size, console) as known, _ending_on_sigterm():
+    with inputs.open_cache(cache, cache_dir, cache_size, console) as known, _ending_on_sigterm():
         loaded = load_model(model, probe=probe, offline=offline, device=device, runtime=runtime.value)
         scorer = file_scorer(loaded, view, max_pixels, cache=known)
         console.hint(f"{loaded.name} ({loaded.revision}) is ready.")
