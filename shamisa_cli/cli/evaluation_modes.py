@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shamisa_cli.cli import cross_report, dynamics, evaluation_report, mos_options, protocol_report
+from shamisa_cli.cli import cross_report, dynamics, evaluation_report, mos_options, options, protocol_report
 from shamisa_cli.cli import gmad as duels
 from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.inputs import find_images, open_cache

@@ -13,12 +13,36 @@ from typing import Any
 import typer
 
 from shamisa_cli.cli.console import Console
-from shamisa_cli.cli.options import GATE
 from shamisa_cli.core.configuration import Configuration, FileSetting, read_configuration
 from shamisa_cli.core.errors import SettingError
 
 PREFIX = "SHAMISA_"
-GATE_TABLE = "gate"
+SETTINGS = {
+    "SHAMISA_FORMAT": "format",
+    "SHAMISA_SORT": "sort",
+    "SHAMISA_MIN_SCORE": "gate.min-score",
+    "SHAMISA_MIN_RELATIONAL_SCORE": "gate.min-relational-score",
+    "SHAMISA_BASELINE": "gate.baseline",
+    "SHAMISA_MAX_DROP": "gate.max-drop",
+    "SHAMISA_SHARD": "shard",
+    "SHAMISA_RECURSIVE": "recursive",
+    "SHAMISA_VIEW_SIZE": "view-size",
+    "SHAMISA_MAX_PIXELS": "max-pixels",
+    "SHAMISA_SKIP_UNREADABLE": "skip-unreadable",
+    "SHAMISA_RESIZE": "resize",
+    "SHAMISA_MODEL": "model",
+    "SHAMISA_PROBE": "probe",
+    "SHAMISA_RELATIONAL_MODEL": "relational-model",
+    "SHAMISA_OFFLINE": "offline",
+    "SHAMISA_DEVICE": "device",
+    "SHAMISA_RUNTIME": "runtime",
+    "SHAMISA_JOBS": "jobs",
+    "SHAMISA_CACHE": "cache",
+    "SHAMISA_CACHE_DIR": "cache-dir",
+    "SHAMISA_CACHE_SIZE": "cache-size",
+}
+"""Environment variable of an option → its key in files. The variable decides, since one spelling of an option can mean
+different things in different commands."""
 FILES = {"gate.baseline", "cache-dir"}
 """Settings that name a file or folder; in a configuration file it is relative to that file."""
 MODELS = {"model", "probe", "relational-model"}
@@ -30,8 +54,7 @@ class Setting:
     """One option of one or more commands.
 
     Attributes:
-        name: as files spell it, such as "model" or "gate.min-score"; derived from the variable, since an option
-            of one spelling can mean different things in different commands.
+        name: its key in files, such as "model" or "gate.min-score"; see `SETTINGS`.
         variable: the environment variable.
         option: the option, as the first command has it.
     """
@@ -92,10 +115,8 @@ def _defaults(command: Any, usable: dict[str, Any]) -> dict[str, Any]:
 def _settings_of(command: Any) -> Iterator[Setting]:
     for option in command.params:
         variable = _variable_of(option)
-        if variable.startswith(PREFIX):
-            name = variable.removeprefix(PREFIX).lower().replace("_", "-")
-            in_gate = getattr(option, "rich_help_panel", None) == GATE
-            yield Setting(f"{GATE_TABLE}.{name}" if in_gate else name, variable, option)
+        if variable in SETTINGS:
+            yield Setting(SETTINGS[variable], variable, option)
 
 
 def _variable_of(option: Any) -> str:
