@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import Annotated
 
 import typer
 
 from shamisa_cli.cli import inputs, options
 from shamisa_cli.cli.command_group import Group
-from shamisa_cli.cli.console import Console, printable
-from shamisa_cli.cli.output import plain_table, print_block, rich_on, write_facts, write_json
+from shamisa_cli.cli.console import Console
+from shamisa_cli.cli.output import write_facts, write_json
+from shamisa_cli.cli.reporters.model_facts import SHORT_HASH, as_rows, megabytes, model_facts, write_models
 from shamisa_cli.core.errors import SettingError
-
-if TYPE_CHECKING:
-    from shamisa_cli.core.models.card import Metric
-    from shamisa_cli.core.models.catalogue import ModelDescription, ModelEntry
-
-SHORT_HASH = 12
-WIDEST_NAME = 32
-"""Width up to which a name is never wrapped."""
 
 
 class Reading(StrEnum):
@@ -59,7 +51,7 @@ def list_models(as_json: AsJson = False) -> None:
         if as_json:
             write_json({"schema": 1, "models": [entry.to_json() for entry in entries]}, stream)
         else:
-            _write_table(entries, stream)
+            write_models(entries, stream)
     for entry in entries:
         if entry.error is not None:
             console.warn(entry.error)
@@ -78,7 +70,7 @@ def show(name: Named, offline: options.Offline = False, as_json: AsJson = False)
         if as_json:
             write_json({"schema": 1, **described.to_json()}, stream)
         else:
-            write_facts(_facts(described), stream)
+            write_facts(model_facts(described), stream)
 
 
 def pull(
@@ -103,8 +95,8 @@ def pull(
         if as_json:
             write_json({"schema": 1, **entry.to_json()}, stream)
         else:
-            rows = {"model": entry.name, "commit": entry.revision, "size": _size(entry.size), "folder": entry.folder}
-            write_facts([(key, str(value)) for key, value in rows.items()], stream)
+            rows = [("model", entry.name), ("commit", entry.revision), ("size", megabytes(entry.size))]
+            write_facts([*rows, ("folder", str(entry.folder))], stream)
     command = "compare --model" if entry.has_relational else "score --model" if entry.has_encoder else "score --probe"
     console.hint(f"For this very version: shamisa {command} {SCHEME}{target.repository}@{entry.revision}")
 
@@ -151,8 +143,8 @@ def push(
             write_json({"schema": 1, **asdict(done)}, stream)
         else:
             rows = [("model", done.name), ("commit", done.commit), ("url", done.url)]
-            rows += _together("uploaded", [f"{file}  {_size(size)}" for file, size in done.files.items()])
-            rows += _together("left out", done.left_out)
+            rows += as_rows("uploaded", [f"{file}  {megabytes(size)}" for file, size in done.files.items()])
+            rows += as_rows("left out", done.left_out)
             write_facts(rows, stream)
 
 
@@ -181,7 +173,7 @@ def export(
         if as_json:
             write_json({"schema": 1, "graph": str(graph), "size": graph.stat().st_size}, stream)
         else:
-            write_facts([("graph", str(graph)), ("size", _size(graph.stat().st_size))], stream)
+            write_facts([("graph", str(graph)), ("size", megabytes(graph.stat().st_size))], stream)
 
 
 def derive(
@@ -257,98 +249,3 @@ MODELS = Group(
     help="List, show, download, share, export and derive models.",
     commands={"list": list_models, "show": show, "pull": pull, "push": push, "export": export, "derive": derive},
 )
-
-
-def _write_table(entries: Sequence[ModelEntry], stream: TextIO) -> None:
-    console = rich_on(stream)
-    table = plain_table()
-    longest = max((len(entry.name) for entry in entries), default=0)
-    table.add_column(" Model", overflow="fold", min_width=1 + min(longest, WIDEST_NAME))
-    table.add_column("Revision", no_wrap=True)
-    table.add_column("What", no_wrap=True)
-    table.add_column("Size", justify="right", no_wrap=True)
-    table.add_column("Metrics", overflow="fold")
-    for entry in entries:
-        figures = "damaged" if entry.error else "; ".join(_figures(entry.metrics))
-        table.add_row(
-            f" {printable(entry.name)}", entry.revision[:SHORT_HASH], _parts(entry), _size(entry.size), figures
-        )
-    print_block(console, table)
-
-
-def _facts(described: ModelDescription) -> list[tuple[str, str]]:
-    entry, probe = described.entry, described.probe
-    rows = [("model", entry.name), ("revision", entry.revision), ("what", _parts(entry))]
-    if described.encoder is not None:
-        features = described.encoder["features"]
-        rows += [
-            ("licence", described.license or ""),
-            ("origin", described.origin or ""),
-            ("architecture", described.encoder["architecture"]),
-            ("features", _listing(features if features["crops"] else _without_crops(features))),
-            ("preprocessing", _listing(_named_view(described.encoder["preprocessing"]))),
-            ("fingerprint", (described.fingerprint or "")[:SHORT_HASH]),
-        ]
-    if described.networks is not None:
-        rows += [
-            ("licence", described.license or ""),
-            ("origin", described.origin or ""),
-            ("networks", _listing(described.networks)),
-            ("fingerprint", (described.fingerprint or "")[:SHORT_HASH]),
-        ]
-    if probe is not None:
-        interval = f", intervals for {probe.interval_level:.0%}" if probe.interval_level else ""
-        rows += [
-            ("probe", f"{probe.features:,} features, alpha {probe.alpha:.4g}{interval}"),
-            ("human scale", f"{probe.worst:g} (worst) … {probe.best:g} (best)"),
-            ("fitted on", probe.trained_on),
-            ("for encoder", probe.encoder_fingerprint[:SHORT_HASH]),
-        ]
-    if described.defects is not None:
-        rows += [("defects", ", ".join(described.defects.groups)), ("fitted on", described.defects.trained_on)]
-    rows += _together("metrics", _figures(entry.metrics))
-    rows += _together("files", [f"{file.sha256}  {_size(file.size):>8}  {file.name}" for file in described.files])
-    return [*rows, ("folder", str(entry.folder))]
-
-
-def _together(name: str, values: Sequence[str]) -> list[tuple[str, str]]:
-    """One row per value; only the first is labelled."""
-    return [(name if index == 0 else "", value) for index, value in enumerate(values)]
-
-
-def _figures(metrics: Sequence[Metric]) -> list[str]:
-    """One line of figures per data set."""
-    datasets: dict[str, list[str]] = {}
-    for metric in metrics:
-        datasets.setdefault(metric.dataset, []).append(f"{metric.name} {metric.value:.3g}")
-    return [f"{dataset}: {', '.join(figures)}" for dataset, figures in datasets.items()]
-
-
-def _listing(record: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key.replace('_', ' ')} {_value(value)}" for key, value in record.items())
-
-
-def _named_view(preprocessing: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy with the view size in the form that --view-size accepts."""
-    return {**preprocessing, "view_size": preprocessing["view_size"] or "native"}
-
-
-def _without_crops(features: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in features.items() if not key.startswith("crop")}
-
-
-def _value(value: Any) -> str:
-    if not isinstance(value, list | tuple):
-        return f"{value}"
-    if len(value) > 3 and list(value) == list(range(value[0], value[-1] + 1)):
-        return f"{value[0]}–{value[-1]}"
-    return " ".join(f"{each}" for each in value)
-
-
-def _parts(entry: ModelEntry) -> str:
-    parts = {"encoder": entry.has_encoder, "probe": entry.has_probe, "relational": entry.has_relational}
-    return " + ".join(part for part, there in parts.items() if there)
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
