@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,13 +16,12 @@ from shamisa_cli.cli.interrupts import request_stop_on_signals
 from shamisa_cli.cli.options import RUNNING, Device, DeviceName
 
 if TYPE_CHECKING:
-    from shamisa_cli.core.training.run_folder import RunFolder, RunRecord
-    from shamisa_cli.core.training.settings import Settings
+    from shamisa_cli.core.training.run import Choices, PlannedRun
+    from shamisa_cli.core.training.run_folder import RunFolder
 
 DATA = "Photographs"
 SETTINGS = "Settings"
 CHECKPOINT_EVERY = 100
-MOST_WORKERS = 8
 MOST_PREVIEWED = 26
 """Photographs on a contact sheet: one for each operator."""
 
@@ -194,15 +192,6 @@ def train(
     """
     if output is None and preview is None:
         raise typer.BadParameter("Name the run's folder, as -o RUN.", param_hint="--output")
-    typed = {
-        "ablation": ablation,
-        "architecture": backbone,
-        "init": init,
-        "steps": steps,
-        "seed": seed,
-        "real_share": real_share,
-    }
-    changes = {name: value for name, value in typed.items() if value is not None}
     if keep_every % checkpoint_every:
         raise typer.BadParameter(
             f"{keep_every} is not a multiple of --checkpoint-every {checkpoint_every}, so none is written then.",
@@ -213,95 +202,32 @@ def train(
     if output is None:
         return
 
+    from shamisa_cli.core.training.run import Choices, resumed_run
     from shamisa_cli.core.training.run_folder import RunFolder
 
+    changes = {"architecture": backbone, "init": init, "steps": steps, "seed": seed}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    if real_share is not None:
+        changes["batch"] = {"real_share": real_share}
+    chosen = Choices(task and task.value, preset and preset.value, config, changes, ablation)
     run = RunFolder(output)
-    if resume:
-        record, pristine_paths, real_paths = _resumed(run, task, data, real, preset, config, changes)
-    else:
-        begun_with = _settings(task or TaskName.SHAMISA, preset or Preset.QUICK, config, changes)
-        record, pristine_paths, real_paths = _new(data, real, begun_with)
-    _train(
-        run,
-        record,
-        pristine_paths,
-        real_paths,
-        resume=resume,
-        workers=workers,
-        device=device,
-        every=checkpoint_every,
-        keep_every=keep_every,
-    )
+    planned = resumed_run(run, chosen, data, real) if resume else _new_run(chosen, data, real)
+    _train(run, planned, resume=resume, workers=workers, device=device, every=checkpoint_every, keep_every=keep_every)
 
 
-def _new(
-    data: list[Path] | None, real: list[Path] | None, settings: Settings
-) -> tuple[RunRecord, list[Path], list[Path]]:
+def _new_run(chosen: Choices, data: list[Path] | None, real: list[Path] | None) -> PlannedRun:
+    from shamisa_cli.core.training.distributed import launcher
+    from shamisa_cli.core.training.run import plan_run
+
+    settings = chosen.settings()
     if not data:
         raise typer.BadParameter("Name a folder of undistorted photographs, as --data DIR.", param_hint="--data")
-    from shamisa_cli.core.training.distributed import launcher
-
-    command = f"{launcher()} {shlex.join(sys.argv[1:])}"
-    return _record(data, real or [], settings, command)
-
-
-def _resumed(
-    run: RunFolder,
-    task: TaskName | None,
-    data: list[Path] | None,
-    real: list[Path] | None,
-    preset: Preset | None,
-    config: Path | None,
-    changes: dict[str, Any],
-) -> tuple[RunRecord, list[Path], list[Path]]:
-    """Read the recorded run and apply the options that are given again; core refuses those that differ."""
-    begun = run.read()
-    if preset or config or task not in (None, begun.config.task):
-        settings = _settings(task or TaskName(begun.config.task), preset or Preset.QUICK, config, changes)
-    else:
-        settings = _changed(begun.config, changes)
-    pristine_inputs = data or [Path(name) for name in begun.photographs.pristine_inputs]
-    real_inputs = real or [Path(name) for name in begun.photographs.real_inputs]
-    return _record(pristine_inputs, real_inputs, settings, begun.command)
-
-
-def _settings(task: TaskName, preset: Preset, config: Path | None, changes: dict[str, Any]) -> Settings:
-    from shamisa_cli.core.training.pretraining.config import read_config_file
-    from shamisa_cli.core.training.settings import preset as preset_named
-    from shamisa_cli.core.training.settings import with_settings
-
-    settings = preset_named(task.value, preset.value)
-    if config is not None:
-        settings = with_settings(settings, read_config_file(config))
-    return _changed(settings, changes)
-
-
-def _changed(settings: Settings, changes: dict[str, Any]) -> Settings:
-    from shamisa_cli.core.training.settings import with_ablation, with_settings
-
-    top = {name: value for name, value in changes.items() if name not in ("real_share", "ablation")}
-    if "real_share" in changes:
-        top["batch"] = {"real_share": changes["real_share"]}
-    settings = with_settings(settings, top)
-    return with_ablation(settings, changes["ablation"]) if "ablation" in changes else settings
-
-
-def _record(
-    data: list[Path], real: list[Path], settings: Settings, command: str
-) -> tuple[RunRecord, list[Path], list[Path]]:
-    from shamisa_cli.core.images.discovery import discover
-    from shamisa_cli.core.training.run_folder import RunRecord, photo_record
-
-    pristine_paths, real_paths = discover(data), discover(real) if real else []
-    found = photo_record(data, pristine_paths, real, real_paths)
-    return RunRecord(settings, found, command), pristine_paths, real_paths
+    return plan_run(settings, data, real or [], f"{launcher()} {shlex.join(sys.argv[1:])}")
 
 
 def _train(
     run: RunFolder,
-    record: RunRecord,
-    pristine: list[Path],
-    real: list[Path],
+    planned: PlannedRun,
     *,
     resume: bool,
     workers: int | None,
@@ -312,22 +238,22 @@ def _train(
     from shamisa_cli.cli.training_display import training_progress
     from shamisa_cli.core.networks.model_folders import choose_device
     from shamisa_cli.core.training.distributed import joined, launcher
-    from shamisa_cli.core.training.run import train_run
+    from shamisa_cli.core.training.run import default_workers, train_run
 
     with joined(choose_device(device.value)) as world:
         hint = Console().hint if world.leads else _silent
         with (
             request_stop_on_signals(hint) as caught,
-            training_progress(record.config.steps, shown=world.leads) as (begin, show),
+            training_progress(planned.record.config.steps, shown=world.leads) as (begin, show),
         ):
             model = train_run(
                 run,
-                record,
-                pristine,
-                real,
+                planned.record,
+                planned.pristine,
+                planned.real,
                 resume=resume,
                 world=world,
-                workers=_default_workers() if workers is None else workers,
+                workers=default_workers() if workers is None else workers,
                 checkpoint_every=every,
                 keep_every=keep_every,
                 on_begin=begin,
@@ -337,20 +263,13 @@ def _train(
     if model is None:
         hint(f"Stopped after a checkpoint. Go on with: {launcher()} train -o {shlex.quote(str(run.path))} --resume")
         raise typer.Exit(128 + (caught or [signal.SIGTERM])[0])
-    hint(f"Next: {NEXT[TaskName(record.config.task)].format(model=shlex.quote(str(model)))}")
+    hint(f"Next: {NEXT[TaskName(planned.record.config.task)].format(model=shlex.quote(str(model)))}")
     if world.leads:
         typer.echo(model)
 
 
 def _silent(_: str) -> None:
     """Print nothing, in processes other than the leader."""
-
-
-def _default_workers() -> int:
-    from shamisa_cli.core.training.distributed import processes_here
-
-    own = (os.cpu_count() or 2) // processes_here()
-    return max(1, min(MOST_WORKERS, own - 1))
 
 
 def _write_preview(target: Path, task: TaskName, data: list[Path] | None, seed: int) -> None:

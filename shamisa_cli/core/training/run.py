@@ -1,20 +1,112 @@
-"""A training run from its settings to the model folder."""
+"""A training run: what is chosen for it, what is known of it before it begins, and from there to the model folder."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+from shamisa_cli.core.images.discovery import discover
 from shamisa_cli.core.training.curves import draw_curves
-from shamisa_cli.core.training.distributed import World
+from shamisa_cli.core.training.distributed import World, processes_here
 from shamisa_cli.core.training.metrics import Metrics
-from shamisa_cli.core.training.run_folder import RunFolder, RunRecord
+from shamisa_cli.core.training.pretraining.config import read_config_file
+from shamisa_cli.core.training.run_folder import RunFolder, RunRecord, photo_record
+from shamisa_cli.core.training.settings import Settings, preset, with_ablation, with_settings
 from shamisa_cli.core.training.tasks import task_of
 from shamisa_cli.core.training.trainer import CHECKPOINT_EVERY, Trainer
 
 CURVES_EVERY = 5
 """Number of checkpoints after which curves are drawn again; they are also drawn at the end."""
+DEFAULT_TASK, DEFAULT_PRESET = "shamisa", "quick"
+MAX_WORKERS = 8
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Choice of the settings of a run; where nothing is chosen, the default holds, or the settings of a resumed run.
+
+    Attributes:
+        task: "shamisa" or "relational".
+        preset: the name of one of the task's presets.
+        config: a TOML or JSON file whose settings replace those of the preset.
+        changes: settings by name, nested as in that file; they replace those of preset and file.
+        ablation: the name of a published ablation, applied last.
+    """
+
+    task: str | None = None
+    preset: str | None = None
+    config: Path | None = None
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    ablation: str | None = None
+
+    def settings(self) -> Settings:
+        """The settings of a new run. Raises SettingError if a choice is invalid."""
+        settings = preset(self.task or DEFAULT_TASK, self.preset or DEFAULT_PRESET)
+        if self.config is not None:
+            settings = with_settings(settings, read_config_file(self.config))
+        return self.changed(settings)
+
+    def changed(self, settings: Settings) -> Settings:
+        """`settings` with only `changes` and `ablation` applied. Raises SettingError if one is invalid."""
+        settings = with_settings(settings, self.changes)
+        return settings if self.ablation is None else with_ablation(settings, self.ablation)
+
+    def resumed(self, begun: Settings) -> Settings:
+        """The settings of a resumed run: `begun` with the changes, or new ones if a preset, file or other task is chosen."""
+        if self.preset or self.config or self.task not in (None, begun.task):
+            return replace(self, task=self.task or begun.task).settings()
+        return self.changed(begun)
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A run before its first step: its record and its photographs."""
+
+    record: RunRecord
+    pristine: Sequence[Path]
+    real: Sequence[Path]
+
+
+def plan_run(settings: Settings, data: Sequence[Path], real: Sequence[Path], command: str) -> PlannedRun:
+    """Find the photographs of a run, and record them with its settings.
+
+    Args:
+        settings: of the run.
+        data, real: files, folders and globs of undistorted photographs, and of photographs with faults.
+        command: the command line that began the run, for the model card.
+
+    Raises InputNotFoundError if nothing is found.
+    """
+    pristine, imperfect = discover(data), discover(real) if real else []
+    return PlannedRun(RunRecord(settings, photo_record(data, pristine, real, imperfect), command), pristine, imperfect)
+
+
+def resumed_run(
+    run: RunFolder, chosen: Choices, data: Sequence[Path] | None = None, real: Sequence[Path] | None = None
+) -> PlannedRun:
+    """Plan a run that goes on: as recorded in its folder, with the new choices; `train_run` refuses forbidden changes.
+
+    Args:
+        run: the folder.
+        chosen: changes of settings.
+        data, real: as for `plan_run`; None or empty: those of the record.
+
+    Raises TrainingError if there is no run, SettingError and InputNotFoundError if a choice is invalid.
+    """
+    begun = run.read()
+    settings = chosen.resumed(begun.config)
+    inputs = data or [Path(name) for name in begun.photographs.pristine_inputs]
+    real_inputs = real or [Path(name) for name in begun.photographs.real_inputs]
+    return plan_run(settings, inputs, real_inputs, begun.command)
+
+
+def default_workers() -> int:
+    """Default number of processes that make batches: this process's share of the CPU cores less one, from 1 to 8."""
+    own = (os.cpu_count() or 2) // processes_here()
+    return max(1, min(MAX_WORKERS, own - 1))
 
 
 def train_run(
