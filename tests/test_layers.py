@@ -73,6 +73,8 @@ DOORS = (
 
 TORCH = ("torch", "torchvision", "torchmetrics", "timm", "piq", "safetensors.torch")
 COMMAND_LINE = ("typer", "click", "rich")
+TYPED_COMMAND = r"`shamisa [^`]*`"
+"""A model's card may say what to type."""
 LONGEST = 300
 
 
@@ -250,7 +252,8 @@ def options_in_core() -> Iterator[tuple[str, str]]:
         docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
-                for option in sorted(options() & set(re.findall(r"--[a-z][a-z-]*", node.value))):
+                said = re.sub(TYPED_COMMAND, "", node.value)
+                for option in sorted(options() & set(re.findall(r"--[a-z][a-z-]*", said))):
                     yield f"{name} names {option}", f"{name} (line {node.lineno})"
 
 

@@ -6,13 +6,15 @@ import functools
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import typer
 
 from shamisa_cli.cli.console import Console
-from shamisa_cli.core.errors import ShamisaError
+from shamisa_cli.core.errors import Remedy, ShamisaError
+from shamisa_cli.core.records import ErrorRecord
 
 FINE = 0
 GATE_FAILED = 1
@@ -24,6 +26,27 @@ PIPE_CLOSED = 141
 
 ANSWERS = (typer.Exit, typer.Abort, typer.BadParameter)
 """Exceptions that control Typer; they are not errors of the program."""
+
+REMEDIES: dict[Remedy, str] = {
+    "derive-for-paper": "Make a model of the same encoder that does with: "
+    "shamisa models derive {model} -o FOLDER --protocol paper",
+    "folder-of-parts": "With --shard, --output is a folder: each part is a file of its own.",
+    "go-on-after-loss": "; go on with --resume and the same number of processes.",
+    "go-online": "Leave out --offline, or unset HF_HUB_OFFLINE.",
+    "make-parts": "Make them with: shamisa score --shard.",
+    "name-a-probe": "Name one with --probe, or fit one with: shamisa fit-probe.",
+    "name-devices": "Use --device cuda or --device cpu.",
+    "need-less-memory": "Try fewer --jobs, or a smaller --view-size.",
+    "new-baseline": " and write it with --update-baseline.",
+    "not-private": "Leave out --private, or name another.",
+    "resize": "; --resize (resize=True) resamples the first to the second.",
+    "rewrite-baseline": ", or write the baseline again with --update-baseline.",
+    "score-with-torch": "Score with --runtime torch.",
+    "score-with-torch-and-report": "Score this model with --runtime torch, and report this.",
+    "take-torch": ", or take --runtime torch.",
+    "take-torch-on": "For {device}, take --runtime torch.",
+}
+"""What core says is wrong, with the option that helps: a sentence of its own, or the rest of the last one."""
 
 
 def exit_code(*, failed: int, unreadable: int, skip_unreadable: bool) -> int:
@@ -52,6 +75,25 @@ def with_exit_code(command: Callable[..., None], *, debug: bool) -> Callable[...
     return run
 
 
+def with_remedy(text: str, remedy: Remedy | None, about: Mapping[str, str] | None = None) -> str:
+    """An error's text, followed by its remedy if there is one.
+
+    Args:
+        text: one or more sentences.
+        remedy: as in `ShamisaError`.
+        about: likewise.
+    """
+    if remedy is None:
+        return text
+    rest = REMEDIES[remedy].format(**about or {})
+    return f"{text} {rest}" if rest[0].isupper() else text.removesuffix(".") + rest
+
+
+def told(error: ErrorRecord | None) -> ErrorRecord | None:
+    """The record with its remedy in its message, as results give it."""
+    return error and replace(error, message=with_remedy(error.message, error.remedy), remedy=None)
+
+
 def _explain(error: BaseException) -> int:
     if isinstance(error, BrokenPipeError):
         # Python flushes stdout once more at its end, and would complain there.
@@ -67,7 +109,7 @@ def _explain(error: BaseException) -> int:
 
 def _sentence(error: BaseException) -> str:
     if isinstance(error, ShamisaError):
-        return " ".join(str(error).split("\n"))
+        return " ".join(with_remedy(str(error), error.remedy, error.about).split("\n"))
     if isinstance(error, MemoryError):
         return "there is not enough memory. Try fewer --jobs, a smaller --view-size or smaller --max-pixels."
     if isinstance(error, OSError) and error.strerror:

@@ -37,7 +37,11 @@ def open_cache(
     folder = folder or default_folder()
     if not use or folder is None:
         return nullcontext()
-    return Cache(folder.expanduser(), limit=megabytes * MEGABYTE, warn=console.warn)
+
+    def warn(text: str) -> None:
+        console.warn(f"{text.removesuffix('.')}, --no-cache goes without.")
+
+    return Cache(folder.expanduser(), limit=megabytes * MEGABYTE, warn=warn)
 
 
 def view_size(text: str) -> ViewSize:
@@ -50,6 +54,14 @@ def view_size(text: str) -> ViewSize:
         return int(text)
     except ValueError:
         raise SettingError(f"--view-size is {text!r}; it takes a number of pixels, or native.") from None
+
+
+def part_number(text: str | None) -> PartNumber | None:
+    """Read --shard; None where there is none. Raises SettingError on anything but I/N."""
+    try:
+        return None if text is None else PartNumber.parse(text)
+    except SettingError:
+        raise SettingError(f"--shard is {text!r}; it takes I/N with I from 1 to N, such as 1/4.") from None
 
 
 def output_file(output: Path, shard: PartNumber | None) -> Path:

@@ -5,9 +5,40 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+Remedy = Literal[
+    "derive-for-paper",
+    "folder-of-parts",
+    "go-on-after-loss",
+    "go-online",
+    "make-parts",
+    "name-a-probe",
+    "name-devices",
+    "need-less-memory",
+    "new-baseline",
+    "not-private",
+    "resize",
+    "rewrite-baseline",
+    "score-with-torch",
+    "score-with-torch-and-report",
+    "take-torch",
+    "take-torch-on",
+]
+"""Names of remedies that are options of the command line; it alone knows their sentences (cli/errors.py)."""
+
 
 class ShamisaError(Exception):
-    """Base class of this library's errors; the text is a sentence for people."""
+    """Base class of this library's errors; the text is a sentence for people.
+
+    Attributes:
+        remedy: name of what a user of the command line can do about it, if that takes an option; None for most
+            errors, whose text says what to do.
+        about: values that the remedy's sentence mentions, such as the name of a device.
+    """
+
+    def __init__(self, message: str, *, remedy: Remedy | None = None, **about: str) -> None:
+        super().__init__(message)
+        self.remedy = remedy
+        self.about = about
 
 
 class SettingError(ShamisaError):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from shamisa_cli.core.errors import ImageError
+from shamisa_cli.core.errors import ImageError, Remedy
 
 SCHEMA = 1
 NOT_A_NUMBER = "not-a-number"
@@ -25,10 +25,12 @@ class ErrorRecord:
         kind: one of `ImageErrorKind`, "not-a-number" if the model gave no finite score, or "bad-request"
             if a request to a server was invalid.
         message: a sentence for people.
+        remedy: as in `ShamisaError`; not part of the JSON.
     """
 
     kind: str
     message: str
+    remedy: Remedy | None = None
 
     @classmethod
     def of(cls, error: ImageError) -> ErrorRecord:

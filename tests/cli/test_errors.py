@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import pickle
+import re
+from typing import get_args
+
 import pytest
 import typer
 
-from shamisa_cli.cli.errors import exit_code, with_exit_code
-from shamisa_cli.core.errors import SettingError
+from shamisa_cli.cli.errors import REMEDIES, exit_code, told, with_exit_code
+from shamisa_cli.core.errors import ModelError, Remedy, SettingError
+from shamisa_cli.core.records import ErrorRecord
 
 
 def run(error: BaseException, *, debug: bool = False) -> int:
@@ -19,6 +24,54 @@ def run(error: BaseException, *, debug: bool = False) -> int:
 def test_an_error_for_a_person_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(SettingError("The bar is\n\x1b[31mwrong.")) == 2
     assert capsys.readouterr().err == "error: The bar is \\x1b[31mwrong.\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            ModelError("It has no regressor.", remedy="name-a-probe"),
+            "It has no regressor. Name one with --probe, or fit one with: shamisa fit-probe.",
+        ),
+        (
+            SettingError("Install it with: pip install onnxruntime.", remedy="take-torch"),
+            "Install it with: pip install onnxruntime, or take --runtime torch.",
+        ),
+        (
+            SettingError("Name another file, or delete it.", remedy="new-baseline"),
+            "Name another file, or delete it and write it with --update-baseline.",
+        ),
+        (
+            SettingError("ONNX Runtime computes on the CPU.", remedy="take-torch-on", device="cuda:1"),
+            "ONNX Runtime computes on the CPU. For cuda:1, take --runtime torch.",
+        ),
+    ],
+)
+def test_the_terminal_says_which_option_helps_and_the_error_itself_does_not(
+    error: SettingError, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "--" not in str(error)
+    assert run(error) == 2
+    assert capsys.readouterr().err == f"error: {said}\n"
+    assert run(pickle.loads(pickle.dumps(error))) == 2  # as it comes from another process
+    assert capsys.readouterr().err == f"error: {said}\n"
+
+
+def test_a_record_gets_its_remedy_where_results_show_it() -> None:
+    record = ErrorRecord("too-large", "a.jpg: too large.", "need-less-memory")
+    shown = told(record)
+    assert record.to_json() == {"kind": "too-large", "message": "a.jpg: too large."}
+    assert shown is not None
+    assert shown.message == "a.jpg: too large. Try fewer --jobs, or a smaller --view-size."
+    assert told(shown) == shown
+    assert told(None) is None
+
+
+def test_every_remedy_names_an_option_and_ends_a_sentence() -> None:
+    assert set(REMEDIES) == set(get_args(Remedy))
+    for text in REMEDIES.values():
+        assert re.search(r"--[a-z]", text)
+        assert text[0].isupper() or text[0] in ",; "
 
 
 def test_a_file_that_cannot_be_written_is_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ import typer
 
 from shamisa_cli.cli import inputs, options
 from shamisa_cli.cli.console import Console, check_output
-from shamisa_cli.cli.errors import exit_code
+from shamisa_cli.cli.errors import exit_code, told
 from shamisa_cli.cli.reporters.comparison import COMPARISON_REPORTERS
 from shamisa_cli.core.errors import InputNotFoundError, SettingError
 from shamisa_cli.core.models.resolver import DEFAULT_RELATIONAL
@@ -186,7 +186,7 @@ def _compared(
         side = read_image(reference, str(reference), max_pixels=max_pixels)
         sources = [(str(path), path) for _, path in pairs]
         records = compare_with(loaded, side, sources, resize=resize, max_pixels=max_pixels, watch=watch)
-    return (replace(record, maps=None) for record in records)
+    return (replace(record, maps=None, error=told(record.error)) for record in records)
 
 
 def _judged(records: Generator[Candidate, None, None], bar: float | None) -> Generator[Candidate, None, None]:

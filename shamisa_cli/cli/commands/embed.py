@@ -11,7 +11,6 @@ from shamisa_cli.cli import inputs, options, ray_jobs
 from shamisa_cli.cli.console import Console, check_output
 from shamisa_cli.cli.errors import exit_code
 from shamisa_cli.cli.reporters import embedding_map
-from shamisa_cli.core.cluster.part_number import PartNumber
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 
@@ -61,7 +60,7 @@ def embed(
     if ray is not None:
         ray_jobs.run_ray_job(context, "features", ray)
     console = Console()
-    part = None if shard is None else PartNumber.parse(shard)
+    part = inputs.part_number(shard)
     target = inputs.output_file(Path(output), part)
     check_output(target)
     view = inputs.view_size(view_size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from math import comb
 from pathlib import Path
@@ -12,7 +13,7 @@ import typer
 from shamisa_cli.cli import inputs, options
 from shamisa_cli.cli.commands.compare import check_destinations, format_of
 from shamisa_cli.cli.console import Console
-from shamisa_cli.cli.errors import exit_code
+from shamisa_cli.cli.errors import exit_code, told
 from shamisa_cli.cli.reporters.comparison import RANKING_WRITERS
 from shamisa_cli.core.errors import InputNotFoundError
 from shamisa_cli.core.models.resolver import DEFAULT_RELATIONAL
@@ -85,7 +86,8 @@ def rank(
             max_pixels=max_pixels,
             advance=advance,
         )
+    pictures = tuple(replace(picture, error=told(picture.error)) for picture in ranking.pictures)
     with console.results(output) as stream:
-        write(ranking, stream)
-    errors = sum(picture.error is not None for picture in ranking.pictures)
+        write(replace(ranking, pictures=pictures), stream)
+    errors = sum(picture.error is not None for picture in pictures)
     raise typer.Exit(exit_code(failed=0, unreadable=errors, skip_unreadable=skip_unreadable))

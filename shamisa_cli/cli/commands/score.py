@@ -18,7 +18,6 @@ from shamisa_cli.cli.reporters import REPORTERS
 from shamisa_cli.cli.reporters.text import TEXT
 from shamisa_cli.cli.settings import was_typed
 from shamisa_cli.core.atomic import replacing
-from shamisa_cli.core.cluster.part_number import PartNumber
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 from shamisa_cli.core.records import ImageRecord, Run
@@ -134,7 +133,7 @@ def score(
     if ray is not None:
         ray_jobs.run_ray_job(context, "scores", ray)
     console = Console()
-    part = None if shard is None else PartNumber.parse(shard)
+    part = inputs.part_number(shard)
     target = None if output is None else inputs.output_file(Path(output), part)
     if target is not None:
         if target != Path(output or "") and format not in (None, TABLE):

@@ -6,11 +6,12 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import replace
 from types import FrameType
 
 from shamisa_cli.cli import inputs, options
 from shamisa_cli.cli.console import Console
+from shamisa_cli.cli.errors import told
 from shamisa_cli.cli.output import write_json_line
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 
@@ -48,16 +49,20 @@ def serve(
     from shamisa_cli.core.machine import available_cpus
     from shamisa_cli.core.models.loading import load_model
     from shamisa_cli.core.scoring.pipeline import file_scorer
-    from shamisa_cli.core.scoring.serving import read_requests
-    from shamisa_cli.core.scoring.serving import serve as answer
+    from shamisa_cli.core.scoring.serving import Answer, read_requests
+    from shamisa_cli.core.scoring.serving import serve as answer_all
 
     with inputs.open_cache(cache, cache_dir, cache_size, console) as known, _ending_on_sigterm():
         loaded = load_model(model, probe=probe, offline=offline, device=device, runtime=runtime.value)
         scorer = file_scorer(loaded, view, max_pixels, cache=known)
         console.hint(f"{loaded.name} ({loaded.revision}) is ready.")
         with console.results(None) as stream:
-            write = partial(write_json_line, stream=stream)
-            answer(read_requests(sys.stdin.buffer), scorer, write, jobs=jobs or available_cpus())
+
+            def write(answer: Answer) -> None:
+                record = replace(answer.record, error=told(answer.record.error))
+                write_json_line(replace(answer, record=record).to_json(), stream)
+
+            answer_all(read_requests(sys.stdin.buffer), scorer, write, jobs=jobs or available_cpus())
 
 
 @contextmanager

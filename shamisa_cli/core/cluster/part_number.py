@@ -35,7 +35,7 @@ class PartNumber:
         match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
         index, count = (int(match[1]), int(match[2])) if match else (0, 0)
         if not 1 <= index <= count:
-            raise SettingError(f"--shard is {text!r}; it takes I/N with I from 1 to N, such as 1/4.")
+            raise SettingError(f"There is no part {text!r}; a part is I/N with I from 1 to N, such as 1/4.")
         return cls(index, count)
 
     @classmethod
@@ -86,6 +86,6 @@ def require_only_part(table: Path, shard: PartNumber) -> None:
 
     if not all(shard.contains(PurePath(path)) for path in stored_paths(table)):
         raise SettingError(
-            f"{table} holds pictures of other parts than {shard.index}/{shard.count}, and would lose them. "
-            "With --shard, --output is a folder: each part is a file of its own."
+            f"{table} holds pictures of other parts than {shard.index}/{shard.count}, and would lose them.",
+            remedy="folder-of-parts",
         )

@@ -136,7 +136,7 @@ class Store:
 
     def _require_complete(self) -> None:
         if not self.names:
-            raise ModelError(f"There is no part in {self.address}. Make them with: shamisa score --shard.")
+            raise ModelError(f"There is no part in {self.address}.", remedy="make-parts")
         shards = {shard for name in self.names if (shard := PartNumber.of_file(name)) is not None}
         for count in {shard.count for shard in shards}:
             there = {shard.index for shard in shards if shard.count == count}

@@ -114,7 +114,7 @@ def _opened(graph: Path, weights: Path, *, threads: int) -> InferenceSession:
         import onnxruntime
     except ImportError as error:
         raise SettingError(
-            "ONNX Runtime is not installed. Install it with: pip install onnxruntime, or take --runtime torch."
+            "ONNX Runtime is not installed. Install it with: pip install onnxruntime.", remedy="take-torch"
         ) from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # errors are raised as exceptions

@@ -63,7 +63,7 @@ def push(
     if target.revision is not None:
         raise SettingError(f"A push goes to the main branch of a repository: write {target.repository} alone.")
     if offline or hub.is_offline():
-        raise ModelError(f"{target} cannot be uploaded offline. Leave out --offline, or unset HF_HUB_OFFLINE.")
+        raise ModelError(f"{target} cannot be uploaded offline.", remedy="go-online")
     contents = _contents(folder)
     try:
         with hub.request_timeouts(hub.COMMIT_SECONDS):
@@ -141,7 +141,7 @@ def _sent(
     api = HfApi(library_name=manifest.LIBRARY_NAME, library_version=__version__)
     api.create_repo(target.repository, private=private or None, exist_ok=True)
     if private and not api.repo_info(target.repository).private:
-        raise ModelError(f"{target} exists and is public: nothing was uploaded. Leave out --private, or name another.")
+        raise ModelError(f"{target} exists and is public: nothing was uploaded.", remedy="not-private")
     commit = api.create_commit(
         target.repository,
         [CommitOperationAdd(name, content) for name, content in sorted(contents.items())],

@@ -47,7 +47,7 @@ def load_embedder(
     if runtime == "auto":
         runtime = "onnx" if name == CPU and folder.graph is not None and find_spec("onnxruntime") else "torch"
     if runtime == "onnx" and name != CPU:
-        raise SettingError(f"ONNX Runtime computes on the CPU. For {name}, take --runtime torch.")
+        raise SettingError("ONNX Runtime computes on the CPU.", remedy="take-torch-on", device=name)
     load = partial(_from_graph, folder) if runtime == "onnx" else partial(_from_weights, folder, name)
     if on_demand:
         return LazyEncoder(folder.config, runtime, name, load, concurrent=runtime == "onnx")
@@ -60,7 +60,8 @@ def _from_graph(folder: ModelFolder[EncoderConfig]) -> Embedder:
     if folder.graph is None:
         raise ModelError(
             f"The model {folder.name} has no {MODEL_GRAPH}, which ONNX Runtime reads. Make one with: "
-            f"shamisa models export {folder.path}, or take --runtime torch."
+            f"shamisa models export {folder.path}.",
+            remedy="take-torch",
         )
     return OnnxEncoder.load(folder.config, folder.graph, folder.weights, folder.fingerprint)
 

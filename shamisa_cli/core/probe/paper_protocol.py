@@ -45,8 +45,9 @@ def require_paper_reading(config: EncoderConfig, name: str) -> None:
     if config.features != PAPER_FEATURES or config.preprocessing.view_size is not None:
         raise ModelError(
             f"The paper's protocol reads five crops of {PAPER_FEATURES.crop_size} pixels of a picture at its native "
-            f"size and five of its half-size copy, at the last stage; {name} reads pictures in another way. Make a "
-            f"model of the same encoder that does with: shamisa models derive {name} -o FOLDER --protocol paper"
+            f"size and five of its half-size copy, at the last stage; {name} reads pictures in another way.",
+            remedy="derive-for-paper",
+            model=name,
         )
 
 

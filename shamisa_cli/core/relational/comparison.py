@@ -85,7 +85,7 @@ def compare_with(
         except ImageError as error:
             yield _uncompared(name, reference.name, ErrorRecord.of(error))
         except DifferentSizeError as error:
-            yield _uncompared(name, reference.name, ErrorRecord(DIFFERENT_SIZE, str(error)))
+            yield _uncompared(name, reference.name, ErrorRecord(DIFFERENT_SIZE, str(error), error.remedy))
         else:
             record = _compared(comparer, reference, candidate)
             if watch is not None and record.score is not None:
@@ -204,7 +204,8 @@ def at_size_of(side: ComparedImage, reference: ComparedImage, *, resize: bool) -
     if not resize:
         raise DifferentSizeError(
             f"{side.name} is {side.width}×{side.height}, and {reference.name} is {reference.width}×{reference.height}. "
-            "Only pictures of one size can be compared; --resize (resize=True) resamples the first to the second."
+            "Only pictures of one size can be compared.",
+            remedy="resize",
         )
     resampled = Image.fromarray(side.pixels).resize((width, height), Image.Resampling.LANCZOS)
     return replace(side, pixels=np.asarray(resampled))

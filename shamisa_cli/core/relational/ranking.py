@@ -98,7 +98,7 @@ def _admitted(
         except ImageError as error:
             errors.append(Ranked(name, error=ErrorRecord.of(error)))
         except DifferentSizeError as error:
-            errors.append(Ranked(name, error=ErrorRecord(DIFFERENT_SIZE, str(error))))
+            errors.append(Ranked(name, error=ErrorRecord(DIFFERENT_SIZE, str(error), error.remedy)))
     return first, entrants, errors
 
 

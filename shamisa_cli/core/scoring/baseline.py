@@ -87,11 +87,13 @@ class Baseline:
             )
             raise ModelError(
                 f"The scores in {self.file} were made with other preprocessing ({changed}), so they cannot be "
-                "compared. Use the settings of then, or write the baseline again with --update-baseline."
+                "compared. Use the settings of then.",
+                remedy="rewrite-baseline",
             )
         raise ModelError(
             f"The scores in {self.file} were made by {self.scorer}, and this is {scorer}: they cannot be compared. "
-            "Use the model of then, or write the baseline again with --update-baseline."
+            "Use the model of then.",
+            remedy="rewrite-baseline",
         )
 
     def updated(self, scores: Mapping[str, float], scorer: ScoreSource) -> Baseline:
@@ -147,7 +149,7 @@ def read_baseline(file: Path) -> Baseline:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise SettingError(
-            f"{file} is no baseline ({reason}). Name another file, or delete it and write it with --update-baseline."
+            f"{file} is no baseline ({reason}). Name another file, or delete it.", remedy="new-baseline"
         ) from None
 
 

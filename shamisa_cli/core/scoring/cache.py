@@ -167,7 +167,7 @@ class Cache:
                 self._let_go()
                 self._warn(
                     f"the cache {self._path} cannot be used ({_reason(error)}). Pictures are computed as without it; "
-                    "shamisa cache clear makes a new one, --no-cache goes without."
+                    "shamisa cache clear makes a new one."
                 )
 
     def _let_go(self) -> None:

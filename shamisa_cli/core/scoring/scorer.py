@@ -154,10 +154,7 @@ def effective_view_size(encoder: Embedder, view_size: ViewSize) -> int | None:
 def require_probe(model: Model) -> Probe:
     """The model's probe. Raises ModelError if it has none."""
     if model.probe is None:
-        raise ModelError(
-            f"The model {model.name} has no regressor, so it cannot score. "
-            "Name one with --probe, or fit one with: shamisa fit-probe."
-        )
+        raise ModelError(f"The model {model.name} has no regressor, so it cannot score.", remedy="name-a-probe")
     return model.probe
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,7 +33,24 @@ class Request:
     error: str | None = None
 
 
-Write = Callable[[Mapping[str, Any]], None]
+@dataclass(frozen=True)
+class Answer:
+    """The answer to one request.
+
+    Attributes:
+        id: the request's.
+        record: the picture's, under the path that was asked for; without a path where none was asked for.
+    """
+
+    id: Any
+    record: ImageRecord
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer as JSON values."""
+        return {**self.record.to_json(), "path": self.record.path or None, "id": self.id}
+
+
+Write = Callable[[Answer], None]
 _Looking = Future[ReadFile[ImageRecord]]
 
 
@@ -104,16 +121,16 @@ def _answer_all(
             failures.append(error)
 
 
-def _answer(request: Request, looking: _Looking | None, scorer: FileScorer[ImageRecord]) -> dict[str, Any]:
+def _answer(request: Request, looking: _Looking | None, scorer: FileScorer[ImageRecord]) -> Answer:
     if request.path is None or looking is None:
         record = ImageRecord("", status="error", error=ErrorRecord(BAD_REQUEST, request.error or ""))
-        return {**record.to_json(), "path": None, "id": request.id}
+        return Answer(request.id, record)
     try:
         record, _ = scorer.complete(request.path, looking)
     except MemoryError:
-        message = f"{request.path}: there is not enough memory to score it. Try fewer --jobs, or a smaller --view-size."
-        record = ImageRecord("", status="error", error=ErrorRecord("too-large", message))
-    return {**replace(record, path=str(request.path)).to_json(), "id": request.id}
+        message = f"{request.path}: there is not enough memory to score it."
+        record = ImageRecord("", status="error", error=ErrorRecord("too-large", message, "need-less-memory"))
+    return Answer(request.id, replace(record, path=str(request.path)))
 
 
 def _no_json(constant: str) -> NoReturn:

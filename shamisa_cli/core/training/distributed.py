@@ -182,7 +182,7 @@ def _number(environment: Mapping[str, str], name: str, otherwise: int | None = N
 def _own_device(device: torch.device, place: int) -> torch.device:
     """The device of the process with this index on its machine."""
     if device.type not in BACKENDS:
-        raise SettingError(f"Several processes cannot train on {device}. Use --device cuda or --device cpu.")
+        raise SettingError(f"Several processes cannot train on {device}.", remedy="name-devices")
     if device.type == "cpu":
         return device
     if place >= torch.cuda.device_count():
@@ -203,8 +203,8 @@ def _peers_answering(world: World) -> Iterator[None]:
             raise
         raise TrainingError(
             f"Process {world.rank} of {world.size} lost the others: one of them ended, or no longer answers; its own "
-            "message says why. What was done up to the last checkpoint is kept; go on with --resume and the same "
-            "number of processes."
+            "message says why. What was done up to the last checkpoint is kept.",
+            remedy="go-on-after-loss",
         ) from error
 
 

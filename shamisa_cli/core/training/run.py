@@ -55,7 +55,7 @@ class Choices:
         return settings if self.ablation is None else with_ablation(settings, self.ablation)
 
     def resumed(self, begun: Settings) -> Settings:
-        """The settings of a resumed run: `begun` with the changes, or new ones if a preset, file or other task is chosen."""
+        """The settings of a resumed run: `begun` changed, or new ones if a preset, a file or another task is chosen."""
         if self.preset or self.config or self.task not in (None, begun.task):
             return replace(self, task=self.task or begun.task).settings()
         return self.changed(begun)

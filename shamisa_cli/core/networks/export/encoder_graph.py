@@ -107,7 +107,7 @@ def _converted(graph: GraphBuilder, layer: Any, name: str, value: str) -> str:
 
 def _not_exportable(layer: Any) -> SettingError:
     name = layer if isinstance(layer, str | nn.Module) else getattr(layer, "__name__", layer)
-    return SettingError(f"The encoder has a layer that cannot be exported: {name}. Score with --runtime torch.")
+    return SettingError(f"The encoder has a layer that cannot be exported: {name}.", remedy="score-with-torch")
 
 
 class _LayerTracer(fx.Tracer):

@@ -52,5 +52,6 @@ def _require_same(encoder: Embedder, exported: Embedder) -> None:
         if not apart < TOLERANCE:
             raise ModelError(
                 f"The exported graph gives other features than the encoder ({apart:.1g} of their norm apart), so it "
-                f"was not written. Score this model with --runtime torch, and report this."
+                "was not written.",
+                remedy="score-with-torch-and-report",
             )
