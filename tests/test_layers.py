@@ -1,7 +1,6 @@
 """The layout holds: who may import whom, where PyTorch and the command line stay, and a few habits of the text.
 
-Everything is read from the syntax trees. Violations that are not mended yet stand in layer_exceptions.txt; the list
-only shrinks: an entry that is no longer true must go. `python tests/test_layers.py` writes it anew.
+Everything is read from the syntax trees.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGE = REPOSITORY / "shamisa_cli"
-EXCEPTIONS = Path(__file__).with_name("layer_exceptions.txt")
 
 LAYERS = (
     ("core.errors", "_version"),
@@ -296,26 +294,7 @@ RULES = {
 }
 
 
-def exceptions() -> dict[str, set[str]]:
-    """Rule → what still breaks it."""
-    found: dict[str, set[str]] = {}
-    for text in EXCEPTIONS.read_text(encoding="utf-8").splitlines() if EXCEPTIONS.exists() else []:
-        rule, _, entry = text.partition(": ")
-        found.setdefault(rule, set()).add(entry)
-    return found
-
-
 @pytest.mark.parametrize("rule", RULES)
 def test_the_layout_holds(rule: str) -> None:
-    found = dict(RULES[rule]())
-    known = exceptions().get(rule, set())
-    new = [f"{what}: {where}" for what, where in found.items() if what not in known]
-    assert not new, f"{rule}:\n" + "\n".join(new)
-    mended = sorted(known - found.keys())
-    assert not mended, f"{rule}: these hold now; take them out of {EXCEPTIONS.name}:\n" + "\n".join(mended)
-
-
-if __name__ == "__main__":
-    lines = [f"{rule}: {what}" for rule, find in RULES.items() for what in sorted(dict(find()))]
-    EXCEPTIONS.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print(f"{len(lines)} exceptions")
+    found = [f"{what}: {where}" for what, where in dict(RULES[rule]()).items()]
+    assert not found, f"{rule}:\n" + "\n".join(found)

@@ -16,6 +16,7 @@ from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.output import write_facts, write_json
 from shamisa_cli.cli.reporters.model_facts import SHORT_HASH, as_rows, megabytes, model_facts, write_models
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.extras import needs_pytorch
 
 
 class Reading(StrEnum):
@@ -166,7 +167,9 @@ def export(
     Exit codes: 0 fine; 2 nothing could be done.
     """
     from shamisa_cli.core.models.resolver import resolve
-    from shamisa_cli.core.networks.export.export_model import add_graph
+
+    with needs_pytorch("exporting a model"):
+        from shamisa_cli.core.networks.export.export_model import add_graph
 
     graph = add_graph(resolve(folder, offline=True).path)
     with Console().results(None) as stream:
@@ -212,7 +215,9 @@ def derive(
     Its features are others, so fit-probe and fit-defects come next. Exit codes: 0 fine; 2 nothing could be done.
     """
     from shamisa_cli.core.models.resolver import resolve
-    from shamisa_cli.core.networks.derive import derive as derived
+
+    with needs_pytorch("deriving a model"):
+        from shamisa_cli.core.networks.derive import derive as derived
 
     made = derived(
         resolve(source, offline=offline).path,

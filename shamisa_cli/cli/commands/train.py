@@ -7,17 +7,14 @@ import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.interrupts import request_stop_on_signals
 from shamisa_cli.cli.options import RUNNING, Device, DeviceName
-
-if TYPE_CHECKING:
-    from shamisa_cli.core.training.run import Choices, PlannedRun
-    from shamisa_cli.core.training.run_folder import RunFolder
+from shamisa_cli.core.extras import needs_pytorch
 
 DATA = "Photographs"
 SETTINGS = "Settings"
@@ -202,44 +199,26 @@ def train(
     if output is None:
         return
 
-    from shamisa_cli.core.training.run import Choices, resumed_run
-    from shamisa_cli.core.training.run_folder import RunFolder
-
     changes = {"architecture": backbone, "init": init, "steps": steps, "seed": seed}
     changes = {name: value for name, value in changes.items() if value is not None}
     if real_share is not None:
         changes["batch"] = {"real_share": real_share}
+
+    from shamisa_cli.cli.training_display import training_progress
+
+    with needs_pytorch("training"):
+        from shamisa_cli.core.networks.model_folders import choose_device
+        from shamisa_cli.core.training.distributed import joined, launcher
+        from shamisa_cli.core.training.run import Choices, default_workers, plan_run, resumed_run, train_run
+        from shamisa_cli.core.training.run_folder import RunFolder
+
     chosen = Choices(task and task.value, preset and preset.value, config, changes, ablation)
     run = RunFolder(output)
-    planned = resumed_run(run, chosen, data, real) if resume else _new_run(chosen, data, real)
-    _train(run, planned, resume=resume, workers=workers, device=device, every=checkpoint_every, keep_every=keep_every)
-
-
-def _new_run(chosen: Choices, data: list[Path] | None, real: list[Path] | None) -> PlannedRun:
-    from shamisa_cli.core.training.distributed import launcher
-    from shamisa_cli.core.training.run import plan_run
-
-    settings = chosen.settings()
-    if not data:
-        raise typer.BadParameter("Name a folder of undistorted photographs, as --data DIR.", param_hint="--data")
-    return plan_run(settings, data, real or [], f"{launcher()} {shlex.join(sys.argv[1:])}")
-
-
-def _train(
-    run: RunFolder,
-    planned: PlannedRun,
-    *,
-    resume: bool,
-    workers: int | None,
-    device: Device,
-    every: int,
-    keep_every: int,
-) -> None:
-    from shamisa_cli.cli.training_display import training_progress
-    from shamisa_cli.core.networks.model_folders import choose_device
-    from shamisa_cli.core.training.distributed import joined, launcher
-    from shamisa_cli.core.training.run import default_workers, train_run
-
+    if resume:
+        planned = resumed_run(run, chosen, data, real)
+    else:
+        command = f"{launcher()} {shlex.join(sys.argv[1:])}"
+        planned = plan_run(chosen.settings(), _named(data), real or [], command)
     with joined(choose_device(device.value)) as world:
         hint = Console().hint if world.leads else _silent
         with (
@@ -254,7 +233,7 @@ def _train(
                 resume=resume,
                 world=world,
                 workers=default_workers() if workers is None else workers,
-                checkpoint_every=every,
+                checkpoint_every=checkpoint_every,
                 keep_every=keep_every,
                 on_begin=begin,
                 on_step=show,
@@ -268,6 +247,13 @@ def _train(
         typer.echo(model)
 
 
+def _named(data: list[Path] | None) -> list[Path]:
+    """The folders of undistorted photographs. Raises BadParameter where none is named."""
+    if not data:
+        raise typer.BadParameter("Name a folder of undistorted photographs, as --data DIR.", param_hint="--data")
+    return data
+
+
 def _silent(_: str) -> None:
     """Print nothing, in processes other than the leader."""
 
@@ -276,13 +262,12 @@ def _write_preview(target: Path, task: TaskName, data: list[Path] | None, seed: 
     from shamisa_cli.core.atomic import replacing
     from shamisa_cli.core.images.discovery import discover
 
-    if task is TaskName.RELATIONAL:
-        from shamisa_cli.core.training.contact_sheets import ordered_set_sheet as contact_sheet
-    else:
-        from shamisa_cli.core.training.contact_sheets import operator_sheet as contact_sheet
+    with needs_pytorch("training"):
+        from shamisa_cli.core.training.contact_sheets import operator_sheet, ordered_set_sheet
 
     if not data:
         raise typer.BadParameter("A preview needs photographs: name a folder, as --data DIR.", param_hint="--data")
+    contact_sheet = ordered_set_sheet if task is TaskName.RELATIONAL else operator_sheet
     with replacing(target) as temporary:
         contact_sheet(discover(data)[:MOST_PREVIEWED], seed).save(temporary)
     Console().hint(f"Wrote {target}.")
