@@ -6,22 +6,17 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
-from loopback_hub import LoopbackHub, serving
+from helpers.loopback_hub import LoopbackHub, serving
+from helpers.models import save_tiny_model
+from helpers.program import ENVIRONMENT
 
-from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocessing
-from shamisa_cli.core.models.folder import save_probe
-from shamisa_cli.core.networks.backbones import build_backbone
-from shamisa_cli.core.networks.encoder import TorchEncoder
-from shamisa_cli.core.networks.export.export_model import add_graph
-from shamisa_cli.core.networks.model_folders import save_encoder
-from shamisa_cli.core.probe.ridge import Probe
-from shamisa_cli.core.probe.scale import linear_scale
+os.environ.clear()
+os.environ.update(ENVIRONMENT)
+"""Every test meets the variables of a user who has set nothing, and leaves nothing in the cache of whoever runs it.
 
-os.environ["SHAMISA_CACHE"] = "0"
-"""No test finds, or leaves, anything in the cache of whoever runs it; those of the cache have one of their own."""
+One thread, since the tests themselves run in parallel, and since sums of other threads are rounded otherwise.
+"""
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -71,21 +66,4 @@ def hub() -> Iterator[LoopbackHub]:
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model folder: MobileNetV2 with seeded random weights, a graph and a random probe."""
-    folder = tmp_path_factory.mktemp("model") / "tiny"
-    torch.manual_seed(0)
-    config = EncoderConfig("mobilenet_v2", FeatureSpec(scales=(1.0,)), Preprocessing(view_size=64))
-    encoder = TorchEncoder.create(config, build_backbone("mobilenet_v2").state_dict())
-    written = save_encoder(folder, config, encoder.state(), name="tiny", card="# A model for tests", origin="random")
-    length = encoder.feature_length
-    probe = Probe(
-        weights=np.random.default_rng(0).normal(0, 0.05, length),
-        bias=0.5,
-        feature_mean=np.zeros(length),
-        feature_scale=np.ones(length),
-        scale=linear_scale(1.0, 5.0),
-        alpha=1.0,
-        encoder_fingerprint=written.fingerprint,
-    )
-    save_probe(folder, probe)
-    add_graph(folder)
-    return folder
+    return save_tiny_model(tmp_path_factory.mktemp("model") / "tiny")

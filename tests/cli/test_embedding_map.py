@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from chromium import Page, chromium
+from helpers.chromium import Page, chromium
 from PIL import Image
 
 from shamisa_cli.cli.reporters.html.map_page import write_map

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from chromium import Page, chromium
+from helpers.chromium import Page, chromium
 
 from shamisa_cli.cli.reporters.html import write_html
 from shamisa_cli.core.groups import GROUPS

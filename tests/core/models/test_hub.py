@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loopback_hub import LoopbackHub
+from helpers.loopback_hub import LoopbackHub
 
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.models.folder import ModelFolder

@@ -9,10 +9,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import metric_worker
 import pytest
 import torch
 import torch.multiprocessing as multiprocessing
+from helpers import metric_worker
 from torch import Tensor
 
 from shamisa_cli import ShamisaScore, TensorScorer

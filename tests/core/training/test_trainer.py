@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from helpers.runs import numbers, stop_after
 from safetensors.torch import load_file
 
 from shamisa_cli.core.encoder.spec import EncoderConfig
@@ -25,24 +26,11 @@ from shamisa_cli.core.training.pretraining.learner import Learner
 from shamisa_cli.core.training.run_folder import PhotoRecord, RunFolder, RunRecord
 from shamisa_cli.core.training.trainer import BatchSource, Trainer
 
-CLOCK = ("crops_per_s", "wait_share")
-
-
-def numbers(run: RunFolder) -> list[dict[str, Any]]:
-    """The metrics without what a clock measured."""
-    return [{name: line[name] for name in line if name not in CLOCK} for line in read_metrics(run.metrics)]
-
 
 def trained(config: TrainingConfig, folder: Path, batches: BatchSource, **options: int) -> Trainer:
     trainer = Trainer(config, RunFolder(folder), batches, **options)
     assert trainer.train()
     return trainer
-
-
-def stop_after(steps: int) -> Callable[[], bool]:
-    """Says stop when it has been asked so many times before."""
-    answers = iter([False] * steps + [True])
-    return lambda: next(answers)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +50,7 @@ def test_an_interrupted_run_gives_the_numbers_of_an_uninterrupted_one(
     assert not Trainer(config, parts, batches, checkpoint_every=2).train(stop=stop_after(1))
     torch.manual_seed(99)  # a new process has another generator
     again = trained(config, parts.path, batches, checkpoint_every=2)
-    assert numbers(parts) == numbers(RunFolder(tmp_path / "whole"))
+    assert numbers(parts.path) == numbers(tmp_path / "whole")
     states = [trainer.learner.state_dict() for trainer in (whole, again)]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
@@ -80,12 +68,12 @@ def test_steps_after_the_last_checkpoint_are_done_again_without_doubles(
     run = RunFolder(tmp_path / "run")
     with pytest.raises(CrashError):
         Trainer(small_config, run, batches, checkpoint_every=2).train(on_step=crash_at_3)
-    assert [line["step"] for line in numbers(run)] == [0, 1, 2, 3]
+    assert [line["step"] for line in numbers(run.path)] == [0, 1, 2, 3]
     resumed = Trainer(small_config, run, batches, checkpoint_every=2)
     assert resumed.step == 2
     resumed.train()
     trained(small_config, tmp_path / "whole", batches)
-    assert numbers(run) == numbers(RunFolder(tmp_path / "whole"))
+    assert numbers(run.path) == numbers(tmp_path / "whole")
 
 
 def test_the_loss_falls(tmp_path: Path, small_config: TrainingConfig, batches: BatchSource) -> None:
@@ -208,7 +196,7 @@ def test_numbers_looked_at_a_few_steps_at_a_time_are_the_same(
     seldom._readings.every = 2  # as on a GPU, where to look is to wait
     seldom.train(on_step=lambda metrics: told.append(metrics.step))
     assert told == [0, 1, 2, 3]
-    assert numbers(RunFolder(tmp_path / "seldom")) == numbers(RunFolder(tmp_path / "each"))
+    assert numbers(tmp_path / "seldom") == numbers(tmp_path / "each")
 
     broken = Trainer(small_config, RunFolder(tmp_path / "broken"), broken_at(batches, 1, math.nan), checkpoint_every=2)
     broken._readings.every = 3

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -13,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from helpers.pictures import save_soft
+from helpers.runs import numbers, stop_after
 
 from shamisa_cli.core.errors import ModelError, SettingError, TrainingError
 from shamisa_cli.core.models.folder import ModelFolder
@@ -33,7 +33,6 @@ from shamisa_cli.core.training.run_folder import PhotoRecord, RunFolder, RunReco
 from shamisa_cli.core.training.settings import defaults, preset
 from shamisa_cli.core.training.trainer import Trainer
 
-CLOCK = ("crops_per_s", "wait_share")
 SETS = SetSettings(sets=1, versions=3, crop=64)
 PHOTOGRAPHS = PhotoRecord(("/photos",), (), 3, 0, "f")
 
@@ -41,12 +40,7 @@ PHOTOGRAPHS = PhotoRecord(("/photos",), (), 3, 0, "f")
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Three soft pictures, a little larger than a crop."""
-    generator = np.random.default_rng(0)
-    paths = [tmp_path_factory.mktemp("photos") / f"{index}.png" for index in range(3)]
-    for path in paths:
-        coarse = Image.fromarray(generator.integers(0, 256, (9, 9, 3), dtype=np.uint8))
-        coarse.resize((120, 96), Image.Resampling.BICUBIC).save(path)
-    return paths
+    return save_soft(tmp_path_factory.mktemp("photos"), 3, (120, 96), squares=9)
 
 
 @pytest.fixture
@@ -54,20 +48,9 @@ def config(start_weights: Path) -> RelationalTrainingConfig:
     return RelationalTrainingConfig(init=str(start_weights), steps=2, batch=SETS, warmup_steps=0)
 
 
-def numbers(run: RunFolder) -> list[dict[str, Any]]:
-    """The metrics without what a clock measured."""
-    return [{name: line[name] for name in line if name not in CLOCK} for line in read_metrics(run.metrics)]
-
-
 def trainer(config: RelationalTrainingConfig, folder: Path, photos: list[Path]) -> Trainer:
     batches = RelationalTask().batches(photos, [], config, workers=0, world=World())
     return Trainer(config, RunFolder(folder), batches, checkpoint_every=1)
-
-
-def stop_after(steps: int) -> Callable[[], bool]:
-    """Says stop when it has been asked so many times before."""
-    answers = iter([False] * steps + [True])
-    return lambda: next(answers)
 
 
 # --- runs --------------------------------------------------------------------------------------------------------
@@ -89,7 +72,7 @@ def test_an_interrupted_run_gives_the_numbers_of_an_uninterrupted_one(
     assert again.step == 1
     assert again.train()
 
-    assert numbers(again.run_folder) == numbers(whole.run_folder)
+    assert numbers(again.run_folder.path) == numbers(whole.run_folder.path)
     states = [each.learner.state_dict() for each in (whole, again)]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
     moved = {name for name, value in states[0].items() if not torch.equal(value, started[name])}
