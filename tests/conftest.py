@@ -1,4 +1,4 @@
-"""Fixtures for all tests."""
+"""Fixtures for all tests, and how a run is shared between processes."""
 
 from __future__ import annotations
 
@@ -7,18 +7,53 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from helpers.loopback_hub import LoopbackHub, serving
-from helpers.models import save_tiny_model
 from helpers.program import ENVIRONMENT
 
 os.environ.clear()
 os.environ.update(ENVIRONMENT)
 """Every test meets the variables of a user who has set nothing, and leaves nothing in the cache of whoever runs it.
 
-One thread, since the tests themselves run in parallel, and since sums of other threads are rounded otherwise.
+One thread, which libraries want to know before they are imported: the tests themselves run side by side, and sums of
+other threads are rounded otherwise.
 """
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+from helpers.loopback_hub import LoopbackHub, serving  # noqa: E402
+from helpers.models import save_tiny_model  # noqa: E402
+
+from shamisa_cli.core.machine import available_cpus  # noqa: E402
+
+TESTS = Path(__file__).resolve().parent
+REPOSITORY = TESTS.parent
+
+WORKER = "PYTEST_XDIST_WORKER"
+"""Set in a process that has a share of the tests."""
+
+MOST_PROCESSES = 8
+"""Each holds PyTorch and a few models, a gigabyte."""
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """A process for each processor; none but this one where files are named, since starting them takes longer."""
+    named = any(".py" in argument for argument in config.args)
+    return 0 if named else min(available_cpus(), MOST_PROCESSES)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file in one process, where they share what its fixtures make; begin with the slow files."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(TESTS).with_suffix(""))))
+    if WORKER in os.environ:
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Name tests as they are typed, without the group that xdist appends."""
+    if WORKER not in os.environ and report.nodeid.rfind("@") > report.nodeid.rfind("]"):
+        report.nodeid = report.nodeid.rpartition("@")[0]
 
 
 @pytest.fixture(scope="session")

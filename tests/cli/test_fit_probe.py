@@ -24,6 +24,15 @@ from shamisa_cli.core.scoring.resumable import feature_source
 PICTURES = 24
 
 
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory):
+    """As a user has it: what one run has computed, the next one reads."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SHAMISA_CACHE", "1")
+        patch.setenv("SHAMISA_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     return save_plain_model(tmp_path_factory.mktemp("models") / "tiny")

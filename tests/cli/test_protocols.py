@@ -12,7 +12,7 @@ from PIL import Image, ImageFilter
 from scipy.stats import spearmanr
 from sklearn.linear_model import Ridge as SklearnRidge
 
-from shamisa_cli.core.encoder.spec import PAPER_FEATURES
+from shamisa_cli.core.encoder.spec import PAPER_FEATURES, EncoderConfig
 from shamisa_cli.core.models.folder import ModelFolder
 from shamisa_cli.core.models.loading import load_model
 from shamisa_cli.core.models.probe_files import read_probe
@@ -20,6 +20,15 @@ from shamisa_cli.core.probe.paper_protocol import run_paper_protocol
 from shamisa_cli.core.scoring.pipeline import score_files
 
 SCENES, VERSIONS = 5, 4
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory):
+    """As a user has it: what one run has computed, the next one reads."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SHAMISA_CACHE", "1")
+        patch.setenv("SHAMISA_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="module")

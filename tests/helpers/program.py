@@ -30,7 +30,7 @@ READS_VARIABLES_ONCE = ("huggingface_hub",)
 def run_here(
     *arguments: str | Path,
     input: str | bytes = "",
-    env: Mapping[str, str] = ENVIRONMENT,
+    env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> Finished:
     """Run `shamisa` with these arguments in this process, which is afterwards as it was before.
@@ -38,7 +38,7 @@ def run_here(
     Args:
         arguments: what is typed after `shamisa`.
         input: the whole of stdin; bytes, or text in UTF-8.
-        env: all variables of the run.
+        env: all variables of the run; None: those of this process.
         cwd: the folder it runs in; None: the one of this process.
 
     Returns:
@@ -49,30 +49,34 @@ def run_here(
     return _finished(main, ["shamisa", *map(str, arguments)], input, env, cwd)
 
 
-def run_script_here(script: Path, *arguments: object, env: Mapping[str, str] = ENVIRONMENT) -> Finished:
+def run_script_here(script: Path, *arguments: object) -> Finished:
     """Run a Python script with these arguments in this process, which is afterwards as it was before."""
 
     def program() -> None:
         with _imported_from(script.parent):
             runpy.run_path(str(script), run_name="__main__")
 
-    return _finished(program, [str(script), *map(str, arguments)], "", env, None)
+    return _finished(program, [str(script), *map(str, arguments)])
 
 
 def run_process(*arguments: str | Path, **settings: object) -> Finished:
     """Run `shamisa` with these arguments in a process of its own; keywords go to subprocess.run."""
     command = [sys.executable, "-m", "shamisa_cli", *map(str, arguments)]
-    defaults = {"capture_output": True, "text": True, "env": ENVIRONMENT, "timeout": 120, "check": False}
+    defaults = {"capture_output": True, "text": True, "timeout": 120, "check": False}
     return subprocess.run(command, **(defaults | settings))  # type: ignore[call-overload,no-any-return]
 
 
 def _finished(
-    program: Callable[[], None], command: Sequence[str], stdin: str | bytes, env: Mapping[str, str], cwd: Path | None
+    program: Callable[[], None],
+    command: Sequence[str],
+    stdin: str | bytes = "",
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
 ) -> Finished:
     given = stdin if isinstance(stdin, bytes) else os.fsencode(stdin)
     streams = [io.TextIOWrapper(io.BytesIO(content), encoding="utf-8") for content in (given, b"", b"")]
     with ExitStack() as places:
-        places.enter_context(mock.patch.dict(os.environ, env, clear=True))
+        places.enter_context(mock.patch.dict(os.environ, env or {}, clear=env is not None))
         places.enter_context(mock.patch.object(sys, "argv", list(command)))
         places.enter_context(mock.patch.object(sys, "stdin", streams[0]))
         places.enter_context(redirect_stdout(streams[1]))

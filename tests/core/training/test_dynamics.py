@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.program import run_here
 from PIL import Image, ImageFilter
 from safetensors.torch import load_file
 
@@ -218,8 +217,7 @@ def shamisa_main() -> Callable[..., str]:
     """Run a command that succeeds, and return its stdout."""
 
     def main(*arguments: object) -> str:
-        command = [sys.executable, "-m", "shamisa_cli", *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = run_here(*map(str, arguments))
         assert done.returncode == 0, done.stderr
         return done.stdout
 

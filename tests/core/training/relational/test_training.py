@@ -22,7 +22,7 @@ from shamisa_cli.core.networks.scoring_network import RelationalModel
 from shamisa_cli.core.overrides import with_overrides
 from shamisa_cli.core.relational.shape import RelationalConfig
 from shamisa_cli.core.training.distributed import World
-from shamisa_cli.core.training.metrics import read_metrics
+from shamisa_cli.core.training.metrics import StepMetrics, read_metrics
 from shamisa_cli.core.training.pretraining.config import TrainingConfig
 from shamisa_cli.core.training.relational.batches import SetSettings
 from shamisa_cli.core.training.relational.config import PRESETS, RelationalTrainingConfig, with_settings
@@ -43,7 +43,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return save_soft(tmp_path_factory.mktemp("photos"), 3, (120, 96), squares=9)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def config(start_weights: Path) -> RelationalTrainingConfig:
     return RelationalTrainingConfig(init=str(start_weights), steps=2, batch=SETS, warmup_steps=0)
 
@@ -51,6 +51,18 @@ def config(start_weights: Path) -> RelationalTrainingConfig:
 def trainer(config: RelationalTrainingConfig, folder: Path, photos: list[Path]) -> Trainer:
     batches = RelationalTask().batches(photos, [], config, workers=0, world=World())
     return Trainer(config, RunFolder(folder), batches, checkpoint_every=1)
+
+
+@pytest.fixture(scope="module")
+def finished(
+    tmp_path_factory: pytest.TempPathFactory, config: RelationalTrainingConfig, photos: list[Path]
+) -> tuple[RunFolder, list[StepMetrics]]:
+    """A run that came to its end, and what it told at each step; for tests that only read it."""
+    run = RunFolder(tmp_path_factory.mktemp("finished") / "night-1")
+    record = RunRecord(config, PHOTOGRAPHS, "shamisa train --task relational --data photos")
+    told: list[StepMetrics] = []
+    assert train_run(run, record, photos, photos[:1], on_step=told.append) == run.model
+    return run, told
 
 
 # --- runs --------------------------------------------------------------------------------------------------------
@@ -83,14 +95,9 @@ def test_an_interrupted_run_gives_the_numbers_of_an_uninterrupted_one(
 
 
 def test_a_run_leaves_a_model_with_its_card_and_its_log(
-    tmp_path: Path, config: RelationalTrainingConfig, photos: list[Path]
+    finished: tuple[RunFolder, list[StepMetrics]], config: RelationalTrainingConfig
 ) -> None:
-    run = RunFolder(tmp_path / "night-1")
-    record = RunRecord(config, PHOTOGRAPHS, "shamisa train --task relational --data photos")
-    seen = []
-    where = train_run(run, record, photos, photos[:1], on_step=seen.append)
-    assert where == run.model
-
+    run, seen = finished
     found = ModelFolder.open(run.model, RelationalConfig)
     assert (found.name, found.config) == ("night-1", config.network)
     assert "Relational training of 2 steps on 3 photographs" in found.origin
@@ -119,10 +126,12 @@ def test_a_run_leaves_a_model_with_its_card_and_its_log(
 
 @pytest.mark.slow
 def test_a_run_can_start_from_an_earlier_model(
-    tmp_path: Path, config: RelationalTrainingConfig, photos: list[Path]
+    tmp_path: Path,
+    config: RelationalTrainingConfig,
+    photos: list[Path],
+    finished: tuple[RunFolder, list[StepMetrics]],
 ) -> None:
-    first = RunFolder(tmp_path / "first")
-    train_run(first, RunRecord(replace(config, steps=1), PHOTOGRAPHS), photos, [])
+    first, _ = finished
     going_on = replace(config, init=str(first.model), seed=5)
     state = trainer(going_on, tmp_path / "second", photos).learner.model.state_dict()
     earlier = load_networks(ModelFolder.open(first.model, RelationalConfig)).state_dict()
