@@ -19,6 +19,8 @@ from shamisa_cli.core.scoring.gate import Gate
 from shamisa_cli.core.scoring.score_map import ScoreMap
 from shamisa_cli.core.scoring.thumbnails import Thumbnails
 
+pytestmark = pytest.mark.xdist_group("many processes")
+
 HOSTILE = (
     "a/</script><script>document.title='taken'</script>.jpg",
     "a/<!--<script>.jpg",

@@ -109,6 +109,23 @@ def test_a_pulled_model_is_listed_shown_and_scores_offline(
     assert len(hub.requests) == asked
 
 
+def test_a_process_of_its_own_pulls_the_same_in_the_same_words(
+    models: Program, process: Program, hub: LoopbackHub, folder: Path, home: Path
+) -> None:
+    hub.publish("lab/twice", folder)
+    here = models("pull", "hf:lab/twice", "--json")
+    shutil.move(home, home.with_name("first"))
+    there = process(
+        "models",
+        "pull",
+        "hf:lab/twice",
+        "--json",
+        env=ENVIRONMENT | {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(home)},
+    )
+    assert (here.returncode, here.stdout, here.stderr) == (there.returncode, there.stdout, there.stderr)
+    assert Path(json.loads(there.stdout)["folder"]).is_relative_to(home)
+
+
 def test_show_prints_the_essentials_and_the_hash_of_every_file(models: Program, folder: Path) -> None:
     shown = models("show", folder)
     assert shown.returncode == 0, shown.stderr

@@ -15,6 +15,8 @@ from helpers.pictures import save_soft
 from helpers.program import ENVIRONMENT
 from helpers.runs import numbers
 
+pytestmark = pytest.mark.xdist_group("many processes")
+
 SETTINGS = """
 init = "none"
 steps = 4

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +14,7 @@ import numpy as np
 import pytest
 from helpers.models import TINY, random_encoder, random_probe, random_state
 from helpers.pictures import save_noise
+from helpers.program import run_code_here
 
 from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec
 from shamisa_cli.core.models.folder import ModelFolder
@@ -26,8 +25,6 @@ from shamisa_cli.core.records import ModelIdentity
 
 if TYPE_CHECKING:
     from shamisa_cli.core.encoder.onnx_encoder import OnnxEncoder
-
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 CONFIG = EncoderConfig("mobilenet_v2", FeatureSpec(stages=(1, -1), moments=("mean", "std"), scales=(1.0,)))
 
@@ -143,19 +140,12 @@ def edit_json() -> Callable[..., None]:
 
 @pytest.fixture(scope="module")
 def run_python() -> RunPython:
-    """Run Python code in a process of its own, with JSON arguments, and read the JSON it prints last."""
+    """Run Python code with JSON arguments and more variables, the Hub's client anew, and read the JSON it prints."""
 
     def run(code: str, arguments: Any = None, **environment: str) -> Any:
-        kept = {key: value for key, value in os.environ.items() if not key.upper().startswith(("HF_", "HTTP"))}
-        completed = subprocess.run(
-            [sys.executable, "-c", code, json.dumps(arguments)],
-            env={**kept, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1", **environment},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert completed.returncode == 0, completed.stderr
-        return json.loads(completed.stdout.splitlines()[-1])
+        kept = {key: value for key, value in os.environ.items() if not key.upper().startswith("HTTP")}
+        done = run_code_here(code, json.dumps(arguments), env=kept | environment)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
 
     return run

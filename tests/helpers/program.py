@@ -59,6 +59,11 @@ def run_script_here(script: Path, *arguments: object) -> Finished:
     return _finished(program, [str(script), *map(str, arguments)])
 
 
+def run_code_here(code: str, argument: str, env: Mapping[str, str] | None = None) -> Finished:
+    """Run Python code as `python -c` does, with one argument, in this process, which is afterwards as it was before."""
+    return _finished(lambda: exec(code, {"__name__": "__main__"}), ["-c", argument], env=env)
+
+
 def run_process(*arguments: str | Path, **settings: object) -> Finished:
     """Run `shamisa` with these arguments in a process of its own; keywords go to subprocess.run."""
     command = [sys.executable, "-m", "shamisa_cli", *map(str, arguments)]
@@ -83,7 +88,7 @@ def _finished(
         places.enter_context(redirect_stderr(streams[2]))
         places.enter_context(_folder(cwd))
         places.enter_context(_warnings_on_stderr())
-        places.enter_context(_imported_anew(READS_VARIABLES_ONCE))
+        places.enter_context(imported_anew(*READS_VARIABLES_ONCE))
         code = _exit_code(program)
     stdout, stderr = (_text(stream) for stream in streams[1:])
     return subprocess.CompletedProcess(list(command), code, stdout, stderr)
@@ -136,7 +141,7 @@ def _warnings_on_stderr() -> Iterator[None]:
 
 
 @contextmanager
-def _imported_anew(packages: Sequence[str]) -> Iterator[None]:
+def imported_anew(*packages: str) -> Iterator[None]:
     """The packages are as if not imported yet, and those imported before are back afterwards."""
 
     def taken_out() -> dict[str, object]:

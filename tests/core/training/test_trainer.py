@@ -257,7 +257,7 @@ def test_a_finished_run_leaves_a_model_that_reads_every_stage(
     state = finished.learner.backbone.state_dict()
     assert all(torch.equal(value, state[name]) for name, value in encoder.state().items())
     card = (folder.path / "README.md").read_text()
-    for words in ("# night-1", "3 pristine", "4 (14 crops)", "1.00 h", "shamisa train --data photos"):
+    for words in ("# night-1", "3 pristine", "4 (56 crops)", "1.00 h", "shamisa train --data photos"):
         assert words in card
 
 
