@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,8 +94,10 @@ def relational_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def hub() -> Iterator[LoopbackHub]:
-    """An empty Hub that listens on loopback while the module's tests run."""
-    with serving() as state:
+    """An empty Hub that listens on loopback while the module's tests run; no client waits long before it asks again."""
+    sleep = time.sleep
+    with serving() as state, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "sleep", lambda seconds: sleep(min(seconds, 0.01)))
         yield state
 
 
