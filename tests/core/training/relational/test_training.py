@@ -22,7 +22,7 @@ from shamisa_cli.core.networks.scoring_network import RelationalModel
 from shamisa_cli.core.overrides import with_overrides
 from shamisa_cli.core.relational.shape import RelationalConfig
 from shamisa_cli.core.training.distributed import World
-from shamisa_cli.core.training.metrics import StepMetrics, read_metrics
+from shamisa_cli.core.training.metrics import read_metrics
 from shamisa_cli.core.training.pretraining.config import TrainingConfig
 from shamisa_cli.core.training.relational.batches import SetSettings
 from shamisa_cli.core.training.relational.config import PRESETS, RelationalTrainingConfig, with_settings
@@ -56,11 +56,11 @@ def trainer(config: RelationalTrainingConfig, folder: Path, photos: list[Path]) 
 @pytest.fixture(scope="module")
 def finished(
     tmp_path_factory: pytest.TempPathFactory, config: RelationalTrainingConfig, photos: list[Path]
-) -> tuple[RunFolder, list[StepMetrics]]:
+) -> tuple[RunFolder, list[Any]]:
     """A run that came to its end, and what it told at each step; for tests that only read it."""
     run = RunFolder(tmp_path_factory.mktemp("finished") / "night-1")
     record = RunRecord(config, PHOTOGRAPHS, "shamisa train --task relational --data photos")
-    told: list[StepMetrics] = []
+    told: list[Any] = []
     assert train_run(run, record, photos, photos[:1], on_step=told.append) == run.model
     return run, told
 
@@ -95,7 +95,7 @@ def test_an_interrupted_run_gives_the_numbers_of_an_uninterrupted_one(
 
 
 def test_a_run_leaves_a_model_with_its_card_and_its_log(
-    finished: tuple[RunFolder, list[StepMetrics]], config: RelationalTrainingConfig
+    finished: tuple[RunFolder, list[Any]], config: RelationalTrainingConfig
 ) -> None:
     run, seen = finished
     found = ModelFolder.open(run.model, RelationalConfig)
@@ -129,7 +129,7 @@ def test_a_run_can_start_from_an_earlier_model(
     tmp_path: Path,
     config: RelationalTrainingConfig,
     photos: list[Path],
-    finished: tuple[RunFolder, list[StepMetrics]],
+    finished: tuple[RunFolder, list[Any]],
 ) -> None:
     first, _ = finished
     going_on = replace(config, init=str(first.model), seed=5)
