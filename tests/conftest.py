@@ -1,29 +1,60 @@
-"""Fixtures for all tests."""
+"""Fixtures for all tests, and how a run is shared between processes."""
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
-from loopback_hub import LoopbackHub, serving
+from helpers.program import ENVIRONMENT
 
-from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocessing
-from shamisa_cli.core.models.folder import save_probe
-from shamisa_cli.core.networks.backbones import build_backbone
-from shamisa_cli.core.networks.encoder import TorchEncoder
-from shamisa_cli.core.networks.export.export_model import add_graph
-from shamisa_cli.core.networks.model_folders import save_encoder
-from shamisa_cli.core.probe.ridge import Probe
-from shamisa_cli.core.probe.scale import linear_scale
+os.environ.clear()
+os.environ.update(ENVIRONMENT)
+"""Every test meets the variables of a user who has set nothing, and leaves nothing in the cache of whoever runs it.
 
-os.environ["SHAMISA_CACHE"] = "0"
-"""No test finds, or leaves, anything in the cache of whoever runs it; those of the cache have one of their own."""
+One thread, which libraries want to know before they are imported: the tests themselves run side by side, and sums of
+other threads are rounded otherwise.
+"""
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+from helpers.loopback_hub import LoopbackHub, serving  # noqa: E402
+from helpers.models import save_tiny_model  # noqa: E402
+
+from shamisa_cli.core.machine import available_cpus  # noqa: E402
+
+TESTS = Path(__file__).resolve().parent
+REPOSITORY = TESTS.parent
+
+WORKER = "PYTEST_XDIST_WORKER"
+"""Set in a process that has a share of the tests."""
+
+MOST_PROCESSES = 8
+"""Each holds PyTorch and a few models, a gigabyte."""
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """A process for each processor; none but this one where files are named, since starting them takes longer."""
+    named = any(".py" in argument for argument in config.args)
+    return 0 if named else min(available_cpus(), MOST_PROCESSES)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file in one process, where they share what its fixtures make; begin with the slow files."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(TESTS).with_suffix(""))))
+    if WORKER in os.environ:
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Name tests as they are typed, without the group that xdist appends."""
+    if WORKER not in os.environ and report.nodeid.rfind("@") > report.nodeid.rfind("]"):
+        report.nodeid = report.nodeid.rpartition("@")[0]
 
 
 @pytest.fixture(scope="session")
@@ -63,29 +94,14 @@ def relational_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def hub() -> Iterator[LoopbackHub]:
-    """An empty Hub that listens on loopback while the module's tests run."""
-    with serving() as state:
+    """An empty Hub that listens on loopback while the module's tests run; no client waits long before it asks again."""
+    sleep = time.sleep
+    with serving() as state, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "sleep", lambda seconds: sleep(min(seconds, 0.01)))
         yield state
 
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model folder: MobileNetV2 with seeded random weights, a graph and a random probe."""
-    folder = tmp_path_factory.mktemp("model") / "tiny"
-    torch.manual_seed(0)
-    config = EncoderConfig("mobilenet_v2", FeatureSpec(scales=(1.0,)), Preprocessing(view_size=64))
-    encoder = TorchEncoder.create(config, build_backbone("mobilenet_v2").state_dict())
-    written = save_encoder(folder, config, encoder.state(), name="tiny", card="# A model for tests", origin="random")
-    length = encoder.feature_length
-    probe = Probe(
-        weights=np.random.default_rng(0).normal(0, 0.05, length),
-        bias=0.5,
-        feature_mean=np.zeros(length),
-        feature_scale=np.ones(length),
-        scale=linear_scale(1.0, 5.0),
-        alpha=1.0,
-        encoder_fingerprint=written.fingerprint,
-    )
-    save_probe(folder, probe)
-    add_graph(folder)
-    return folder
+    return save_tiny_model(tmp_path_factory.mktemp("model") / "tiny")

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
+from helpers.program import Program
 
 import shamisa_cli
 
@@ -26,8 +29,8 @@ def test_help_names_every_command_and_imports_nothing_heavy() -> None:
     assert "HEAVY []" in shown.stdout
 
 
-def test_the_version_is_the_packages(shamisa) -> None:  # type: ignore[no-untyped-def]
-    shown = shamisa("--version")
+def test_the_version_is_the_packages(process: Program) -> None:
+    shown = process("--version")
     assert (shown.returncode, shown.stdout) == (0, f"shamisa {shamisa_cli.__version__}\n")
 
 
@@ -44,12 +47,40 @@ def test_the_version_is_the_packages(shamisa) -> None:  # type: ignore[no-untype
         (["embed", "-o", "x.npz", "--shard", "5/4", __file__], "I from 1 to N"),
     ],
 )
-def test_what_cannot_be_done_is_said_without_a_traceback_and_exits_2(shamisa, arguments, expected) -> None:  # type: ignore[no-untyped-def]
+def test_what_cannot_be_done_is_said_without_a_traceback_and_exits_2(
+    shamisa: Program, arguments: list[str], expected: str
+) -> None:
     shown = shamisa(*arguments)
     assert shown.returncode == 2
     assert shown.stdout == ""
     assert expected in shown.stderr
     assert "Traceback" not in shown.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["models", "list", "--json"],
+        ["score", "cat.jpg", "gone.jpg"],
+        ["score", "cat.jpg", "broken.jpg", "-f", "csv", "--min-score", "100"],
+        ["fit-probe"],
+        [],
+    ],
+)
+def test_the_other_tests_see_what_a_process_shows(
+    shamisa: Program, process: Program, example_photos: Path, tmp_path: Path, arguments: list[str]
+) -> None:
+    """Most tests run the program in their own process, where it is quick; it must not be another one there."""
+    shutil.copy(example_photos / "cat.jpg", tmp_path)
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    here, there = shamisa(*arguments, cwd=tmp_path), process(*arguments, cwd=tmp_path)
+    assert (here.returncode, here.stdout, here.stderr) == (there.returncode, there.stdout, there.stderr)
+
+
+def test_a_run_in_a_test_leaves_nothing_behind(shamisa: Program, tmp_path: Path) -> None:
+    before = (dict(os.environ), Path.cwd(), sys.argv, sys.stdin, sys.stdout, sys.stderr, list(warnings.filters))
+    shamisa("config", cwd=tmp_path, env={"SHAMISA_JOBS": "2", "SHAMISA_OF": "1"})
+    assert before == (dict(os.environ), Path.cwd(), sys.argv, sys.stdin, sys.stdout, sys.stderr, list(warnings.filters))
 
 
 def imported_by(*arguments: str) -> set[str]:

@@ -11,12 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.program import ENVIRONMENT
 from PIL import Image, ImageFilter
 
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.relational.records import AXES, ENDS
-
-from .conftest import ENVIRONMENT
 
 pytestmark = pytest.mark.slow  # every test starts processes that import torch
 

@@ -5,8 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-
-from .conftest import ENVIRONMENT
+from helpers.program import ENVIRONMENT
 
 
 @pytest.fixture

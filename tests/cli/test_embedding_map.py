@@ -10,13 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from chromium import Page, chromium
+from helpers.chromium import Page, chromium
 from PIL import Image
 
 from shamisa_cli.cli.reporters.html.map_page import write_map
 from shamisa_cli.core.records import ModelIdentity
 from shamisa_cli.core.scoring.embedding_map import Colouring, EmbeddingMap
 from shamisa_cli.core.scoring.thumbnails import encode_thumbnail
+
+pytestmark = pytest.mark.xdist_group("many processes")
 
 HOSTILE = "a/</script><script>document.title='taken'</script>/<img src=x onerror=document.title='taken'>.jpg"
 PLACES = np.array([[-1.0, 0.0], [0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])

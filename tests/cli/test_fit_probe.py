@@ -7,14 +7,10 @@ import shutil
 
 import numpy as np
 import pytest
-import torch
-import typer
+from helpers.models import save_plain_model
+from helpers.program import run_here as run
 from PIL import Image
-from typer.testing import CliRunner
 
-from shamisa_cli.cli.commands.evaluate import evaluate
-from shamisa_cli.cli.commands.fit_probe import fit_probe
-from shamisa_cli.cli.errors import with_exit_code
 from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocessing
 from shamisa_cli.core.models.loading import load_model
 from shamisa_cli.core.models.probe_files import read_probe
@@ -28,13 +24,18 @@ from shamisa_cli.core.scoring.resumable import feature_source
 PICTURES = 24
 
 
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory):
+    """As a user has it: what one run has computed, the next one reads."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SHAMISA_CACHE", "1")
+        patch.setenv("SHAMISA_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    torch.manual_seed(0)
-    config = EncoderConfig("mobilenet_v2", FeatureSpec(stages=(0, 1), scales=(1.0,)), Preprocessing(view_size=64))
-    save_encoder(folder, config, build_backbone("mobilenet_v2").state_dict(), name="tiny", card="# tiny", origin="test")
-    return folder
+    return save_plain_model(tmp_path_factory.mktemp("models") / "tiny")
 
 
 @pytest.fixture(scope="module")
@@ -56,15 +57,8 @@ def scored(tmp_path_factory):
 def probe(model, scored, tmp_path_factory):
     folder = tmp_path_factory.mktemp("probes") / "noise"
     result = run("fit-probe", "--mos", scored / "mos.csv", "-o", folder, "--model", model, "--splits", 3)
-    assert result.exit_code == 0, result.stderr
+    assert result.returncode == 0, result.stderr
     return folder
-
-
-def run(*arguments):
-    app = typer.Typer()
-    app.command("fit-probe")(with_exit_code(fit_probe, debug=False))
-    app.command("evaluate")(with_exit_code(evaluate, debug=False))
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 def stored_features(model, paths, target):
@@ -91,7 +85,7 @@ def test_the_table_goes_to_stdout_with_a_row_for_each_subset(model, scored, tmp_
         "--splits", 2, "--subset-column", "kind", "--group-column", "scene",
         "--mos-range", "1,5", "--lower-is-better",
     )  # fmt: skip
-    assert result.exit_code == 0, result.stderr
+    assert result.returncode == 0, result.stderr
     rows = {line.split()[0]: line.split() for line in result.stdout.splitlines() if "±" in line}
     assert rows["all"][1] == "24"
     assert rows["even"][1] == rows["odd"][1] == "12"
@@ -109,7 +103,7 @@ def test_stored_features_give_the_same_probe_as_the_pictures(model, scored, prob
         "fit-probe", "--mos", scored / "mos.csv", "-o", tmp_path / "p", "--model", model,
         "--splits", 3, "--features", features,
     )  # fmt: skip
-    assert result.exit_code == 0, result.stderr
+    assert result.returncode == 0, result.stderr
     np.testing.assert_array_equal(read_probe(tmp_path / "p").weights, read_probe(probe).weights)
 
 
@@ -118,7 +112,7 @@ def test_stored_features_that_lack_a_picture_are_refused(model, scored, tmp_path
     result = run(
         "fit-probe", "--mos", scored / "mos.csv", "-o", tmp_path / "p", "--model", model, "--features", features
     )
-    assert result.exit_code == 2
+    assert result.returncode == 2
     assert "20.png and 3 more" in result.stderr
     assert not (tmp_path / "p").exists()
 
@@ -131,7 +125,7 @@ def test_features_of_another_encoder_are_refused(model, scored, tmp_path):
     result = run(
         "fit-probe", "--mos", scored / "mos.csv", "-o", tmp_path / "p", "--model", other, "--features", features
     )
-    assert result.exit_code == 2
+    assert result.returncode == 2
     assert "were made by tiny" in result.stderr
 
 
@@ -140,17 +134,17 @@ def test_pictures_that_cannot_be_read_are_named_and_left_out(model, scored, tmp_
     table.write_text((scored / "mos.csv").read_text() + "gone.png,3,scene0,odd\n")
     arguments = ["fit-probe", "--mos", table, "--model", model, "--splits", 2]
     result = run(*arguments, "-o", tmp_path / "strict")
-    assert result.exit_code == 3
+    assert result.returncode == 3
     assert "gone.png" in result.stderr
     assert (tmp_path / "strict" / "probe.json").exists()
-    assert run(*arguments, "-o", tmp_path / "lenient", "--skip-unreadable").exit_code == 0
+    assert run(*arguments, "-o", tmp_path / "lenient", "--skip-unreadable").returncode == 0
 
 
 def test_a_table_of_pictures_that_are_not_there_makes_no_probe(model, tmp_path):
     table = tmp_path / "mos.csv"
     table.write_text("image,mos\n" + "".join(f"{number}.png,{number}\n" for number in range(12)))
     result = run("fit-probe", "--mos", table, "-o", tmp_path / "p", "--model", model)
-    assert result.exit_code == 2
+    assert result.returncode == 2
     assert "0 of the 12 pictures" in result.stderr
     assert not (tmp_path / "p").exists()
 
@@ -169,7 +163,7 @@ def test_a_table_of_pictures_that_are_not_there_makes_no_probe(model, tmp_path):
 def test_mistakes_are_told_before_any_picture_is_read(scored, model, tmp_path, options, told):
     arguments = ["fit-probe", "--mos", scored / "mos.csv", "-o", tmp_path / "p", "--model", model, *options]
     result = run(*arguments)
-    assert result.exit_code == 2
+    assert result.returncode == 2
     assert told in result.stderr
     assert not (tmp_path / "p").exists()
 
@@ -177,16 +171,16 @@ def test_mistakes_are_told_before_any_picture_is_read(scored, model, tmp_path, o
 def test_a_folder_of_other_things_is_not_written_into(scored, model, tmp_path):
     (tmp_path / "README.md").write_text("mine")
     result = run("fit-probe", "--mos", scored / "mos.csv", "-o", tmp_path, "--model", model)
-    assert result.exit_code == 2
+    assert result.returncode == 2
     assert "Name a new one" in result.stderr
     result = run("fit-probe", "--mos", scored / "mos.csv", "-o", tmp_path / "README.md", "--model", model)
-    assert result.exit_code == 2
+    assert result.returncode == 2
     assert (tmp_path / "README.md").read_text() == "mine"
 
 
 def test_evaluate_shows_figures_with_intervals(model, scored, probe):
     result = run("evaluate", "--mos", scored / "mos.csv", "--model", model, "--probe", probe, "--subset-column", "kind")
-    assert result.exit_code == 0, result.stderr
+    assert result.returncode == 0, result.stderr
     rows = [line.split()[0] for line in result.stdout.splitlines() if "[" in line]
     assert rows == ["all", "even", "odd"]
 
@@ -213,7 +207,7 @@ def test_evaluate_says_which_pictures_it_left_out(model, scored, probe, tmp_path
     table.write_text((scored / "mos.csv").read_text() + "gone.png,3,scene0,odd\n")
     target = tmp_path / "result.json"
     result = run("evaluate", "--mos", table, "--model", model, "--probe", probe, "--format", "json", "-o", target)
-    assert result.exit_code == 3
+    assert result.returncode == 3
     document = json.loads(target.read_text())
     assert document["results"][0]["count"] == PICTURES
     assert document["errors"][0]["kind"] == "missing"
@@ -221,7 +215,7 @@ def test_evaluate_says_which_pictures_it_left_out(model, scored, probe, tmp_path
 
 def test_a_model_without_a_probe_cannot_be_evaluated(model, scored):
     result = run("evaluate", "--mos", scored / "mos.csv", "--model", model)
-    assert result.exit_code == 2
+    assert result.returncode == 2
     assert "regressor" in result.stderr
 
 
@@ -230,7 +224,7 @@ def test_a_probe_in_its_models_folder_becomes_a_section_of_the_models_card(model
     shutil.copytree(model, folder)
     for _ in range(2):
         result = run("fit-probe", "--mos", scored / "mos.csv", "-o", folder, "--model", folder, "--splits", 2)
-        assert result.exit_code == 0, result.stderr
+        assert result.returncode == 0, result.stderr
     metadata, _, card = (folder / "README.md").read_text().partition("\n---\n")
     assert metadata.count("name: SRCC") == 1
     assert card.startswith("# tiny\n")
@@ -240,7 +234,7 @@ def test_a_probe_in_its_models_folder_becomes_a_section_of_the_models_card(model
 def test_a_fitted_probe_gives_an_interval_around_each_score(model, scored, tmp_path):
     arguments = ["--mos", scored / "mos.csv", "--model", model, "--splits", 6, "--interval", 0.8]
     result = run("fit-probe", *arguments, "-o", tmp_path / "probe")
-    assert result.exit_code == 0, result.stderr
+    assert result.returncode == 0, result.stderr
     interval = read_probe(tmp_path / "probe").interval
     assert interval is not None
     assert interval.level == 0.8

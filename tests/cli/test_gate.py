@@ -9,8 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
-from .conftest import ENVIRONMENT
+from helpers.program import ENVIRONMENT
 
 pytestmark = pytest.mark.slow  # every test starts processes that import torch
 

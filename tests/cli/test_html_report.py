@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from chromium import Page, chromium
+from helpers.chromium import Page, chromium
 
 from shamisa_cli.cli.reporters.html import write_html
 from shamisa_cli.core.groups import GROUPS
@@ -18,6 +18,8 @@ from shamisa_cli.core.records import ErrorRecord, ImageRecord, ModelIdentity, Ru
 from shamisa_cli.core.scoring.gate import Gate
 from shamisa_cli.core.scoring.score_map import ScoreMap
 from shamisa_cli.core.scoring.thumbnails import Thumbnails
+
+pytestmark = pytest.mark.xdist_group("many processes")
 
 HOSTILE = (
     "a/</script><script>document.title='taken'</script>.jpg",

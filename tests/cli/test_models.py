@@ -1,21 +1,15 @@
-"""shamisa models, against a Hub on loopback, in processes of their own."""
+"""shamisa models, against a Hub on loopback."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from loopback_hub import TOKEN, LoopbackHub
-
-ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("SHAMISA_", "HF_"))}
-
-Models = Callable[..., "subprocess.CompletedProcess[str]"]
+from helpers.loopback_hub import TOKEN, LoopbackHub
+from helpers.program import ENVIRONMENT, Finished, Program
 
 CARD = """---
 license: mit
@@ -41,14 +35,12 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def models(shamisa, hub: LoopbackHub, home: Path) -> Models:  # type: ignore[no-untyped-def]
+def models(shamisa: Program, hub: LoopbackHub, home: Path) -> Program:
     """Run `shamisa models …` with the loopback Hub and a cache of the test's own; keywords go to the environment."""
 
-    def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-        settings = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1", "COLUMNS": "100"}
-        return shamisa(  # type: ignore[no-any-return]
-            "models", *arguments, env=ENVIRONMENT | settings | environment, stdin=subprocess.DEVNULL
-        )
+    def run(*arguments: str | Path, **environment: str) -> Finished:
+        settings = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1"}
+        return shamisa("models", *arguments, env=ENVIRONMENT | settings | environment)
 
     return run
 
@@ -68,7 +60,7 @@ def sent(hub: LoopbackHub, since: int) -> list[str]:
     return [line for line in hub.requests[since:] if not line.startswith(("GET", "HEAD"))]
 
 
-def test_list_names_the_bundled_model_with_its_figures_and_asks_nothing(models: Models, hub: LoopbackHub) -> None:
+def test_list_names_the_bundled_model_with_its_figures_and_asks_nothing(models: Program, hub: LoopbackHub) -> None:
     asked = len(hub.requests)
     shown = models("list")
     assert (shown.returncode, shown.stderr) == (0, "")
@@ -78,12 +70,12 @@ def test_list_names_the_bundled_model_with_its_figures_and_asks_nothing(models: 
 
 
 def test_a_pulled_model_is_listed_shown_and_scores_offline(
-    models: Models,
+    models: Program,
     hub: LoopbackHub,
     folder: Path,
     photos: Path,
     home: Path,
-    shamisa,  # type: ignore[no-untyped-def]
+    shamisa: Program,
 ) -> None:
     commit = hub.publish("lab/camera", folder)
     pulled = models("pull", "hf:lab/camera")
@@ -117,7 +109,24 @@ def test_a_pulled_model_is_listed_shown_and_scores_offline(
     assert len(hub.requests) == asked
 
 
-def test_show_prints_the_essentials_and_the_hash_of_every_file(models: Models, folder: Path) -> None:
+def test_a_process_of_its_own_pulls_the_same_in_the_same_words(
+    models: Program, process: Program, hub: LoopbackHub, folder: Path, home: Path
+) -> None:
+    hub.publish("lab/twice", folder)
+    here = models("pull", "hf:lab/twice", "--json")
+    shutil.move(home, home.with_name("first"))
+    there = process(
+        "models",
+        "pull",
+        "hf:lab/twice",
+        "--json",
+        env=ENVIRONMENT | {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(home)},
+    )
+    assert (here.returncode, here.stdout, here.stderr) == (there.returncode, there.stdout, there.stderr)
+    assert Path(json.loads(there.stdout)["folder"]).is_relative_to(home)
+
+
+def test_show_prints_the_essentials_and_the_hash_of_every_file(models: Program, folder: Path) -> None:
     shown = models("show", folder)
     assert shown.returncode == 0, shown.stderr
     for expected in ("mobilenet_v2", "view size 64", "human scale", "1 (worst) … 5 (best)", "My raters: SRCC 0.75"):
@@ -130,7 +139,7 @@ def test_show_prints_the_essentials_and_the_hash_of_every_file(models: Models, f
     assert {file["name"] for file in described["files"]} == {path.name for path in folder.iterdir()}
 
 
-def test_a_probe_alone_is_shown_as_one(models: Models, folder: Path) -> None:
+def test_a_probe_alone_is_shown_as_one(models: Program, folder: Path) -> None:
     (folder / "config.json").unlink()
     (folder / "encoder.safetensors").unlink()
     described = json.loads(models("show", folder, "--json").stdout)
@@ -138,7 +147,7 @@ def test_a_probe_alone_is_shown_as_one(models: Models, folder: Path) -> None:
 
 
 def test_a_damaged_model_in_the_cache_is_listed_as_such_and_mended_by_a_pull(
-    models: Models, hub: LoopbackHub, folder: Path
+    models: Program, hub: LoopbackHub, folder: Path
 ) -> None:
     hub.publish("lab/worn", folder)
     place = Path(json.loads(models("pull", "hf:lab/worn", "--json").stdout)["folder"])
@@ -150,7 +159,7 @@ def test_a_damaged_model_in_the_cache_is_listed_as_such_and_mended_by_a_pull(
     assert "damaged" not in models("list").stdout
 
 
-def test_a_push_sends_the_models_own_files_and_says_so(models: Models, hub: LoopbackHub, folder: Path) -> None:
+def test_a_push_sends_the_models_own_files_and_says_so(models: Program, hub: LoopbackHub, folder: Path) -> None:
     pushed = models("push", folder, "hf:lab/new", HF_TOKEN=TOKEN)
     assert pushed.returncode == 0, pushed.stderr
     files = hub.head("lab/new")
@@ -165,7 +174,7 @@ def test_a_push_sends_the_models_own_files_and_says_so(models: Models, hub: Loop
 
 
 def test_a_pushed_card_has_its_metadata_completed_and_its_text_kept(
-    models: Models, hub: LoopbackHub, folder: Path
+    models: Program, hub: LoopbackHub, folder: Path
 ) -> None:
     from huggingface_hub import ModelCard
 
@@ -181,7 +190,7 @@ def test_a_pushed_card_has_its_metadata_completed_and_its_text_kept(
 
 
 def test_what_was_pushed_can_be_pulled_and_a_second_push_changes_what_changed(
-    models: Models, hub: LoopbackHub, folder: Path
+    models: Program, hub: LoopbackHub, folder: Path
 ) -> None:
     assert models("push", folder, "hf:lab/round", HF_TOKEN=TOKEN).returncode == 0
     place = Path(json.loads(models("pull", "hf:lab/round", "--json").stdout)["folder"])
@@ -194,7 +203,7 @@ def test_what_was_pushed_can_be_pulled_and_a_second_push_changes_what_changed(
 
 @pytest.mark.parametrize("name", ["weights.pkl", "pytorch_model.bin", "nested/checkpoint.PT"])
 def test_a_folder_with_a_pickle_is_refused_before_anything_is_sent(
-    models: Models, hub: LoopbackHub, folder: Path, name: str
+    models: Program, hub: LoopbackHub, folder: Path, name: str
 ) -> None:
     (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).write_bytes(b"\x80\x04N.")
@@ -205,7 +214,7 @@ def test_a_folder_with_a_pickle_is_refused_before_anything_is_sent(
     assert len(hub.requests) == asked
 
 
-def test_a_pickle_that_is_named_safetensors_is_refused(models: Models, hub: LoopbackHub, folder: Path) -> None:
+def test_a_pickle_that_is_named_safetensors_is_refused(models: Program, hub: LoopbackHub, folder: Path) -> None:
     content = b"\x80\x04N."
     (folder / "probe.safetensors").write_bytes(content)
     record = json.loads((folder / "probe.json").read_text())
@@ -217,7 +226,7 @@ def test_a_pickle_that_is_named_safetensors_is_refused(models: Models, hub: Loop
     assert len(hub.requests) == asked
 
 
-def test_private_is_private_or_nothing(models: Models, hub: LoopbackHub, folder: Path) -> None:
+def test_private_is_private_or_nothing(models: Program, hub: LoopbackHub, folder: Path) -> None:
     assert models("push", folder, "hf:lab/hidden", "--private", HF_TOKEN=TOKEN).returncode == 0
     assert "lab/hidden" in hub.private
     assert models("push", folder, "hf:lab/open", HF_TOKEN=TOKEN).returncode == 0
@@ -242,7 +251,7 @@ def test_private_is_private_or_nothing(models: Models, hub: LoopbackHub, folder:
     ],
 )
 def test_a_push_that_cannot_be_is_a_sentence(
-    models: Models, hub: LoopbackHub, folder: Path, repository: str, environment: dict[str, str], expected: str
+    models: Program, hub: LoopbackHub, folder: Path, repository: str, environment: dict[str, str], expected: str
 ) -> None:
     asked = len(hub.requests)
     pushed = models("push", folder, repository, **environment)
@@ -255,7 +264,7 @@ def test_a_push_that_cannot_be_is_a_sentence(
 
 
 @pytest.mark.parametrize("line", ["POST /api/repos/create", "POST /api/models/lab/mute/commit"])
-def test_a_hub_that_falls_silent_holds_no_push(models: Models, hub: LoopbackHub, folder: Path, line: str) -> None:
+def test_a_hub_that_falls_silent_holds_no_push(models: Program, hub: LoopbackHub, folder: Path, line: str) -> None:
     hub.silent.add(line)
     try:
         pushed = models("push", folder, "hf:lab/mute", HF_TOKEN=TOKEN, HF_HUB_DOWNLOAD_TIMEOUT="1")
@@ -274,14 +283,14 @@ def test_a_hub_that_falls_silent_holds_no_push(models: Models, hub: LoopbackHub,
         (("push", "nowhere", "hf:lab/x"), "There is no model or probe 'nowhere'"),
     ],
 )
-def test_what_cannot_be_done_is_said_and_exits_2(models: Models, arguments: tuple[str, ...], expected: str) -> None:
+def test_what_cannot_be_done_is_said_and_exits_2(models: Program, arguments: tuple[str, ...], expected: str) -> None:
     done = models(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert expected in done.stderr
 
 
 def test_offline_in_a_projects_settings_holds_here_too(
-    models: Models, hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    models: Program, hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "shamisa.toml").write_text("offline = true\n")
     monkeypatch.chdir(tmp_path)
@@ -292,7 +301,7 @@ def test_offline_in_a_projects_settings_holds_here_too(
 
 
 def test_a_relational_model_is_pushed_pulled_shown_and_compares_offline(  # type: ignore[no-untyped-def]
-    models: Models, shamisa, hub: LoopbackHub, home: Path, relational_folder: Path, photos: Path
+    models: Program, shamisa, hub: LoopbackHub, home: Path, relational_folder: Path, photos: Path
 ) -> None:
     done = models("push", relational_folder, "hf:ours/pairs", HF_TOKEN=TOKEN)
     assert done.returncode == 0, done.stderr
@@ -316,7 +325,7 @@ def test_a_relational_model_is_pushed_pulled_shown_and_compares_offline(  # type
     assert compared.returncode == 0, compared.stderr
 
 
-def test_an_exported_model_scores_as_before(models: Models, shamisa, folder: Path, photos: Path) -> None:  # type: ignore[no-untyped-def]
+def test_an_exported_model_scores_as_before(models: Program, shamisa, folder: Path, photos: Path) -> None:  # type: ignore[no-untyped-def]
     config = json.loads((folder / "config.json").read_text())
     del config["files"]["encoder.onnx"]
     (folder / "config.json").write_text(json.dumps(config))
@@ -334,12 +343,14 @@ def test_an_exported_model_scores_as_before(models: Models, shamisa, folder: Pat
         assert abs(one["score"] - other["score"]) < 0.01
 
 
-def test_a_model_that_judges_every_pixel_says_so(models: Models, folder: Path, tmp_path: Path) -> None:
+def test_a_model_that_judges_every_pixel_says_so(models: Program, folder: Path, tmp_path: Path) -> None:
     assert models("derive", folder, "-o", tmp_path / "native", "--view-size", "native").returncode == 0
     assert "view size native" in models("show", tmp_path / "native").stdout
 
 
-def test_a_model_that_reads_less_is_derived_and_fitted_on_its_own(models: Models, folder: Path, tmp_path: Path) -> None:
+def test_a_model_that_reads_less_is_derived_and_fitted_on_its_own(
+    models: Program, folder: Path, tmp_path: Path
+) -> None:
     made = models("derive", folder, "-o", tmp_path / "fast", "--view-size", "64", "--stages", "0,2-4", "--scales", "1")
     assert made.returncode == 0, made.stderr
     shown = json.loads(models("show", tmp_path / "fast", "--json").stdout)

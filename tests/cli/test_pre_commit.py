@@ -9,8 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from .conftest import ENVIRONMENT
+from helpers.program import ENVIRONMENT
 
 yaml = pytest.importorskip("yaml")
 pytest.importorskip("pre_commit")

@@ -6,50 +6,41 @@ import json
 
 import numpy as np
 import pytest
-import torch
-import typer
+from helpers.models import save_plain_model
+from helpers.program import run_here as run
 from PIL import Image, ImageFilter
 from scipy.stats import spearmanr
 from sklearn.linear_model import Ridge as SklearnRidge
-from typer.testing import CliRunner
 
-from shamisa_cli.cli.commands.evaluate import evaluate
-from shamisa_cli.cli.commands.fit_probe import fit_probe
-from shamisa_cli.cli.commands.models import derive
-from shamisa_cli.cli.errors import with_exit_code
-from shamisa_cli.core.encoder.spec import PAPER_FEATURES, EncoderConfig, FeatureSpec, Preprocessing
+from shamisa_cli.core.encoder.spec import PAPER_FEATURES, EncoderConfig
 from shamisa_cli.core.models.folder import ModelFolder
 from shamisa_cli.core.models.loading import load_model
 from shamisa_cli.core.models.probe_files import read_probe
-from shamisa_cli.core.networks.backbones import build_backbone
-from shamisa_cli.core.networks.model_folders import save_encoder
 from shamisa_cli.core.probe.paper_protocol import run_paper_protocol
 from shamisa_cli.core.scoring.pipeline import score_files
 
 SCENES, VERSIONS = 5, 4
 
 
-def run(*arguments):
-    app = typer.Typer()
-    for name, command in {"fit-probe": fit_probe, "evaluate": evaluate, "derive": derive}.items():
-        app.command(name)(with_exit_code(command, debug=False))
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory):
+    """As a user has it: what one run has computed, the next one reads."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SHAMISA_CACHE", "1")
+        patch.setenv("SHAMISA_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="module")
 def plain_model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    torch.manual_seed(0)
-    config = EncoderConfig("mobilenet_v2", FeatureSpec(stages=(0, 1), scales=(1.0,)), Preprocessing(view_size=64))
-    save_encoder(folder, config, build_backbone("mobilenet_v2").state_dict(), name="tiny", card="# tiny", origin="test")
-    return folder
+    return save_plain_model(tmp_path_factory.mktemp("models") / "tiny")
 
 
 @pytest.fixture(scope="module")
 def model(plain_model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("models") / "paper"
-    result = run("derive", plain_model, "-o", folder, "--protocol", "paper")
-    assert result.exit_code == 0, result.stderr
+    result = run("models", "derive", plain_model, "-o", folder, "--protocol", "paper")
+    assert result.returncode == 0, result.stderr
     return folder
 
 
@@ -94,8 +85,8 @@ def test_a_derived_model_reads_as_the_paper_does(model):
 
 
 def test_the_papers_way_of_reading_leaves_nothing_else_to_choose(plain_model, tmp_path):
-    result = run("derive", plain_model, "-o", tmp_path / "x", "--protocol", "paper", "--scales", "1")
-    assert result.exit_code == 2
+    result = run("models", "derive", plain_model, "-o", tmp_path / "x", "--protocol", "paper", "--scales", "1")
+    assert result.returncode == 2
     assert "says itself at what size" in result.stderr
 
 
@@ -103,14 +94,14 @@ def test_the_papers_way_of_reading_leaves_nothing_else_to_choose(plain_model, tm
 def test_a_model_that_reads_otherwise_is_refused_with_the_command_that_helps(command, plain_model, table, tmp_path):
     output = ["-o", tmp_path / "p"] if command == "fit-probe" else []
     result = run(command, "--protocol", "paper", "--model", plain_model, "--mos", table, *output)
-    assert result.exit_code == 2
+    assert result.returncode == 2
     assert f"shamisa models derive {plain_model} -o FOLDER --protocol paper" in result.stderr
 
 
 @pytest.mark.parametrize("option", [["--features", "f.npz"], ["--spacing", "even"], ["--ordinal", "photos"]])
 def test_what_the_protocol_does_not_have_is_refused(option, model, table, tmp_path):
     result = run("fit-probe", "--protocol", "paper", "--model", model, "--mos", table, "-o", tmp_path / "p", *option)
-    assert result.exit_code == 2
+    assert result.returncode == 2
     assert f"{option[0]}" in result.stderr
     assert "not part of the paper's protocol" in result.stderr
 
@@ -122,7 +113,7 @@ def test_a_probe_of_the_paper_scores_pictures_by_the_mean_of_their_crops(model, 
         "fit-probe", "--protocol", "paper", "--model", model, "--mos", table, "-o", folder,
         "--group-column", "original", "--splits", 3,
     )  # fmt: skip
-    assert result.exit_code == 0, result.stderr
+    assert result.returncode == 0, result.stderr
     assert "the paper's protocol: median" in result.stdout
     assert "splits by groups, held out; PLCC and RMSE after a 4-parameter logistic" in result.stdout
     images, mos, _ = read_table(table)
@@ -143,7 +134,7 @@ def test_a_probe_of_the_paper_scores_pictures_by_the_mean_of_their_crops(model, 
 
 def test_plcc_is_of_the_predictions_themselves_without_groups(model, table):
     result = run("evaluate", "--protocol", "paper", "--model", model, "--mos", table, "--splits", 2)
-    assert result.exit_code == 0, result.stderr
+    assert result.returncode == 0, result.stderr
     assert "splits by pictures, held out; PLCC and RMSE of the predictions as they are" in result.stdout
 
 
@@ -153,7 +144,7 @@ def test_differences_from_the_reference_are_judged_by_the_same_protocol(model, t
         "evaluate", "--protocol", "paper", "--model", model, "--mos", table, "--reference-column", "original",
         "--splits", 3, "-f", "json",
     )  # fmt: skip
-    assert result.exit_code == 0, result.stderr
+    assert result.returncode == 0, result.stderr
     document = json.loads(result.stdout)
     assert (document["protocol"], document["full_reference"], document["grouped"]) == ("paper", True, True)
     overall = document["results"][0]
@@ -178,7 +169,7 @@ def test_a_reference_of_another_size_is_left_out_with_a_sentence(model, table):
     wrong.write_text(table.read_text().replace("4_3.png,1.60,4.png", "4_3.png,1.60,0.png"))
     arguments = ["evaluate", "--protocol", "paper", "--model", model, "--mos", wrong, "--splits", 2]
     result = run(*arguments, "--reference-column", "original", "--group-column", "original")
-    assert result.exit_code == 3
+    assert result.returncode == 3
     assert "4_3.png is 80×76 pixels and its reference" in result.stderr
     assert " 19 " in result.stdout
 
@@ -187,7 +178,7 @@ def test_a_reference_of_another_size_is_left_out_with_a_sentence(model, table):
 def test_a_cross_dataset_table_has_a_row_for_each_data_set_fitted_on(model, table, others):
     arguments = ["evaluate", "--cross", table, *others, "--protocol", "paper", "--model", model, "--splits", 2]
     result = run(*arguments, "--group-column", "original")
-    assert result.exit_code == 0, result.stderr
+    assert result.returncode == 0, result.stderr
     blocks = [line for line in result.stdout.splitlines() if "fitted on" in line]
     assert [block.split(":")[0].strip() for block in blocks] == ["SRCC", "PLCC"]
     assert "PLCC after a 4-parameter logistic" in result.stdout
@@ -216,7 +207,7 @@ def test_a_cross_dataset_table_has_a_row_for_each_data_set_fitted_on(model, tabl
 
 def test_the_default_protocol_makes_cross_dataset_tables_too(plain_model, table, others):
     result = run("evaluate", "--cross", table, others[0], "--model", plain_model, "--splits", 2)
-    assert result.exit_code == 0, result.stderr
+    assert result.returncode == 0, result.stderr
     assert "default protocol" in result.stdout
 
 
@@ -229,7 +220,7 @@ def test_a_table_of_impairment_is_turned(model, table, others):
     arguments = ["--protocol", "paper", "--model", model, "--splits", 2, "-f", "json"]
     plain = json.loads(run("evaluate", "--cross", table, others[0], *arguments).stdout)
     result = run("evaluate", "--cross", table, turned, "--dmos", turned, *arguments)
-    assert result.exit_code == 0, result.stderr
+    assert result.returncode == 0, result.stderr
     for before, after in zip(plain["results"], json.loads(result.stdout)["results"], strict=True):
         assert after["srcc"] == pytest.approx(before["srcc"])
 
@@ -260,5 +251,5 @@ def test_tables_that_share_pictures_are_warned_of(plain_model, table):
 def test_commands_that_mean_nothing_are_answered_with_a_sentence(arguments, sentence, plain_model, table, others):
     filled = [argument.format(table=table, other=others[0]) for argument in arguments]
     result = run("evaluate", "--model", plain_model, *filled)
-    assert result.exit_code == 2
+    assert result.returncode == 2
     assert sentence in result.stderr

@@ -12,6 +12,8 @@ import pytest
 
 from shamisa_cli.core.cluster.store import open_parts
 
+pytestmark = pytest.mark.xdist_group("many processes")
+
 WITH_RAY = 400
 """Seconds after which a process that starts Ray is taken to hang."""
 
@@ -21,10 +23,10 @@ def by_path(table: pa.Table) -> dict[str, float]:
 
 
 @pytest.mark.slow
-def test_ray_gives_the_rows_that_one_process_gives(shamisa, tiny_model: Path, photos: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_ray_gives_the_rows_that_one_process_gives(process, tiny_model: Path, photos: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     pytest.importorskip("ray", reason="there is no Ray for this Python")
     alone = tmp_path / "alone.parquet"
-    assert shamisa("score", photos, "--model", tiny_model, "-o", alone).returncode == 0
+    assert process("score", photos, "--model", tiny_model, "-o", alone).returncode == 0
     with tarfile.open(tmp_path / "more.tar", "w") as archive:
         archive.add(photos / "0.jpg", "inside/0.jpg")
         archive.add(photos / "1.jpg", "inside/1.jpg")
@@ -33,7 +35,7 @@ def test_ray_gives_the_rows_that_one_process_gives(shamisa, tiny_model: Path, ph
     out = tmp_path / "out"
     job = ("score", photos, "--files-from", tmp_path / "list.txt", "--model", tiny_model, "--ray", "local", "-o", out)
 
-    done = shamisa(*job, timeout=WITH_RAY)
+    done = process(*job, timeout=WITH_RAY)
     assert done.returncode == 3, done.stderr
     assert done.stdout == ""
     assert "broken.jpg is not a picture" in done.stderr
@@ -44,17 +46,17 @@ def test_ray_gives_the_rows_that_one_process_gives(shamisa, tiny_model: Path, ph
     inside = [f"tar://inside/{number}.jpg::{tmp_path / 'more.tar'}" for number in (0, 1)]
     assert [scores[path] for path in inside] == [expected[str(photos / f"{number}.jpg")] for number in (0, 1)]
 
-    again = shamisa(*job, "--skip-unreadable", timeout=WITH_RAY)
+    again = process(*job, "--skip-unreadable", timeout=WITH_RAY)
     assert again.returncode == 0, again.stderr
     assert "6 were there before" in again.stderr
 
 
 @pytest.mark.slow
-def test_ray_embeds_as_one_process_does(shamisa, tiny_model: Path, photos: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_ray_embeds_as_one_process_does(process, tiny_model: Path, photos: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     pytest.importorskip("ray", reason="there is no Ray for this Python")
     features = []
     for options in (("-o", tmp_path / "alone.parquet"), ("-o", tmp_path / "out", "--ray", "local", "--jobs", "1")):
-        done = shamisa("embed", photos, "--model", tiny_model, *options, timeout=WITH_RAY)
+        done = process("embed", photos, "--model", tiny_model, *options, timeout=WITH_RAY)
         assert done.returncode == 0, done.stderr
         table = (pq.read_table(options[1]) if options[1].is_file() else open_parts(options[1]).to_table()).sort_by(
             "path"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.program import ENVIRONMENT, run_here
 
 pytestmark = pytest.mark.slow  # every test starts processes
 
@@ -27,11 +27,10 @@ def serve(tiny_model: Path) -> Iterator[Callable[..., Server]]:
     def start(*options: str) -> Server:
         command = [sys.executable, "-m", "shamisa_cli", "serve", "--model", str(tiny_model), *options]
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-        environment = os.environ | {"OMP_NUM_THREADS": "1"}
         # A shell that runs the tests in the background has them ignore Ctrl-C, and so would the server.
         started.append(
             Server(  # type: ignore[call-overload]
-                command, **pipes, env=environment, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+                command, **pipes, env=ENVIRONMENT, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
             )
         )
         return started[-1]
@@ -53,6 +52,12 @@ def asked(server: Server, *requests: Any) -> list[dict[str, Any]]:
     return [json.loads(server.stdout.readline()) for _ in lines]
 
 
+def answered(tiny_model: Path, stdin: bytes, *options: str) -> tuple[int, list[dict[str, Any]]]:
+    """Exit code and answers of a server in this process, for an input that is there as a whole."""
+    done = run_here("serve", "--model", tiny_model, *options, input=stdin)
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
+
+
 def ended(server: Server) -> tuple[int, bytes, str]:
     rest, said = server.communicate(timeout=60)
     return server.returncode, rest, said.decode()
@@ -72,17 +77,17 @@ def test_each_answer_comes_before_the_next_question_and_is_what_score_says(  # t
     )
 
 
-def test_a_hundred_answers_come_in_the_order_of_the_questions(serve, photos: Path) -> None:  # type: ignore[no-untyped-def]
-    server = serve("--jobs", "4")
+def test_a_hundred_answers_come_in_the_order_of_the_questions(tiny_model: Path, photos: Path) -> None:
     paths = [str(photos / f"{number % 4}.jpg") for number in range(100)]
-    answers = asked(server, *({"path": path, "id": number} for number, path in enumerate(paths)))
+    questions = "".join(json.dumps({"path": path, "id": number}) + "\n" for number, path in enumerate(paths))
+    code, answers = answered(tiny_model, questions.encode(), "--jobs", "4")
+    assert code == 0
     assert [answer["id"] for answer in answers] == list(range(100))
     assert [answer["path"] for answer in answers] == paths
     assert [answer["score"] for answer in answers] == [answers[number % 4]["score"] for number in range(100)]
-    assert ended(server)[:2] == (0, b"")
 
 
-def test_what_is_wrong_is_said_in_the_answer_and_the_next_one_is_right(serve, photos: Path) -> None:  # type: ignore[no-untyped-def]
+def test_what_is_wrong_is_said_in_the_answer_and_the_next_one_is_right(tiny_model: Path, photos: Path) -> None:
     (photos / "broken.jpg").write_bytes(b"no picture")
     good = {"path": str(photos / "0.jpg")}
     wrong: list[tuple[Any, str, Any]] = [
@@ -98,25 +103,27 @@ def test_what_is_wrong_is_said_in_the_answer_and_the_next_one_is_right(serve, ph
         ({"path": str(photos), "id": 1}, "unreadable", 1),
         ({"path": str(photos / "broken.jpg"), "id": 2}, "not-an-image", 2),
     ]
-    server = serve()
-    (first,) = asked(server, good)
-    for request, kind, identity in wrong:
-        answer, after = asked(server, request, good)
+    lines = [one if isinstance(one, bytes) else json.dumps(one).encode() for one, _, _ in wrong]
+    question = json.dumps(good).encode()
+    ends = (b"", question[:-1] + b"}\r", question)  # empty lines ask for nothing; the last line has no end
+    code, answers = answered(
+        tiny_model, b"\n".join([question, *(one for line in lines for one in (line, question)), *ends])
+    )
+    assert code == 0
+    first, *rest = answers
+    assert (first["status"], first["error"]) == ("ok", None)
+    assert len(rest) == 2 * len(wrong) + 2
+    for (_, kind, identity), answer, after in zip(wrong, rest[::2], rest[1::2], strict=False):
         assert (answer["status"], answer["score"], answer["error"]["kind"]) == ("error", None, kind)
         assert answer["id"] == identity
         assert answer.keys() == first.keys()
         assert after == first
-    assert asked(server, b"\n" + json.dumps(good).encode()[:-1] + b"}\r") == [first], "empty lines ask for nothing"
-    server.stdin.write(json.dumps(good).encode())  # no newline at the end of the input
-    code, rest, _ = ended(server)
-    assert (code, json.loads(rest)) == (0, first)
+    assert rest[-2:] == [first, first]
 
 
-def test_a_huge_line_without_an_end_is_answered_at_the_end_of_the_input(serve) -> None:  # type: ignore[no-untyped-def]
-    server = serve()
-    server.stdin.write(b'{"path": "' + b"x" * 3_000_000)
-    code, rest, _ = ended(server)
-    assert (code, json.loads(rest)["error"]["kind"]) == (0, "bad-request")
+def test_a_huge_line_without_an_end_is_answered_at_the_end_of_the_input(tiny_model: Path) -> None:
+    code, (answer,) = answered(tiny_model, b'{"path": "' + b"x" * 3_000_000)
+    assert (code, answer["error"]["kind"]) == (0, "bad-request")
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
@@ -141,7 +148,7 @@ def test_a_client_that_went_away_ends_it(serve, photos: Path) -> None:  # type: 
     assert b"Traceback" not in server.stderr.read()
 
 
-def test_a_model_that_is_not_there_is_said_at_once(serve) -> None:  # type: ignore[no-untyped-def]
-    code, rest, said = ended(serve("--model", "no-such-model"))
-    assert (code, rest) == (2, b"")
-    assert "no-such-model" in said
+def test_a_model_that_is_not_there_is_said_at_once() -> None:
+    done = run_here("serve", "--model", "no-such-model")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no-such-model" in done.stderr

@@ -13,14 +13,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import typer
+from helpers.pictures import save_soft
+from helpers.program import ENVIRONMENT, Finished, run_here
+from helpers.runs import numbers
 from PIL import Image
-from typer.testing import CliRunner
 
-from shamisa_cli.cli.commands.train import train
-from shamisa_cli.cli.errors import with_exit_code
 from shamisa_cli.cli.training_display import Pace, duration, training_progress
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.models.folder import ModelFolder
@@ -28,7 +26,6 @@ from shamisa_cli.core.networks.model_folders import load_encoder
 from shamisa_cli.core.training.metrics import read_metrics
 from shamisa_cli.core.training.pretraining.step import StepMetrics
 
-CLOCK = ("crops_per_s", "wait_share")
 SETTINGS = """
 init = "none"
 steps = 6
@@ -48,10 +45,7 @@ EASIEST = ("--workers", "0", "--device", "cpu", "--checkpoint-every", "2")
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("photos")
-    generator = np.random.default_rng(0)
-    for index in range(4):
-        coarse = Image.fromarray(generator.integers(0, 256, (6, 6, 3), dtype=np.uint8))
-        coarse.resize((80, 72), Image.Resampling.BICUBIC).save(folder / f"photo{index}.png")
+    save_soft(folder, 4, (80, 72))
     return folder
 
 
@@ -66,38 +60,23 @@ def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "shamisa_cli", "train", *map(str, arguments)]
 
 
-def environment() -> dict[str, str]:
-    return {**os.environ, "OMP_NUM_THREADS": "1"}
-
-
-def shamisa_train(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*arguments), capture_output=True, text=True, env=environment(), check=False)
-
-
-def here(*arguments: str | Path) -> Any:
-    """The command in this process: for what is answered before any training."""
-    app = typer.Typer()
-    app.command()(with_exit_code(train, debug=False))
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
-def numbers(run: Path) -> list[dict[str, Any]]:
-    """The metrics without what a clock measured."""
-    return [{name: line[name] for name in line if name not in CLOCK} for line in read_metrics(run / "metrics.jsonl")]
+def here(*arguments: str | Path) -> Finished:
+    """The command in this process."""
+    return run_here("train", *arguments)
 
 
 @pytest.fixture(scope="session")
-def whole_run(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+def whole_run(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Finished]:
     """A run that nothing interrupted."""
     folder = tmp_path_factory.mktemp("whole")
     (folder / "settings.toml").write_text(SETTINGS)
     config = ("--config", folder / "settings.toml")
-    return folder / "run", shamisa_train("--data", photos, "-o", folder / "run", *config, *EASIEST)
+    return folder / "run", here("--data", photos, "-o", folder / "run", *config, *EASIEST)
 
 
 @pytest.mark.slow
 def test_a_run_ends_with_a_model_and_tells_what_comes_next(
-    whole_run: tuple[Path, subprocess.CompletedProcess[str]],
+    whole_run: tuple[Path, Finished],
 ) -> None:
     run, done = whole_run
     assert done.returncode == 0, done.stderr
@@ -118,14 +97,14 @@ def wait_for_steps(process: subprocess.Popen[Any], run: Path, steps: int) -> Non
 
 @pytest.mark.slow
 def test_a_run_killed_at_any_moment_resumes_to_the_same_numbers(
-    whole_run: tuple[Path, subprocess.CompletedProcess[str]], photos: Path, settings: Path, tmp_path: Path
+    whole_run: tuple[Path, Finished], photos: Path, settings: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
     with subprocess.Popen(
         command("--data", photos, "-o", run, "--config", settings, *EASIEST),
         stderr=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        env=environment(),
+        env=ENVIRONMENT,
     ) as process:
         generator = random.Random(2)
         wait_for_steps(process, run, generator.randint(1, 4))
@@ -133,7 +112,7 @@ def test_a_run_killed_at_any_moment_resumes_to_the_same_numbers(
             process.wait(generator.uniform(0, 0.1))
         process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
-    resumed = shamisa_train("-o", run, "--resume", *EASIEST[:2], "--device", "cpu")
+    resumed = here("-o", run, "--resume", *EASIEST[:2], "--device", "cpu")
     assert resumed.returncode == 0, resumed.stderr
     assert numbers(run) == numbers(whole_run[0])
     weights = [folder / "model" / "encoder.safetensors" for folder in (run, whole_run[0])]
@@ -151,7 +130,7 @@ def test_a_run_asked_to_stop_writes_a_checkpoint_and_says_how_to_go_on(
         command("--data", photos, "-o", run, "--config", settings, "--workers", "1", "--device", "cpu"),
         stderr=subprocess.PIPE,
         text=True,
-        env=environment(),
+        env=ENVIRONMENT,
         start_new_session=True,
     ) as process:
         wait_for_steps(process, run, 1)
@@ -165,18 +144,16 @@ def test_a_run_asked_to_stop_writes_a_checkpoint_and_says_how_to_go_on(
 
 
 @pytest.mark.slow
-def test_a_folder_with_a_run_is_not_used_again_by_mistake(
-    whole_run: tuple[Path, subprocess.CompletedProcess[str]], photos: Path
-) -> None:
+def test_a_folder_with_a_run_is_not_used_again_by_mistake(whole_run: tuple[Path, Finished], photos: Path) -> None:
     run = whole_run[0]
     again = here("--data", photos, "-o", run, *EASIEST)
-    assert (again.exit_code, "already holds a run" in again.stderr) == (2, True)
+    assert (again.returncode, "already holds a run" in again.stderr) == (2, True)
     other = here("-o", run, "--resume", "--seed", "5", *EASIEST)
-    assert (other.exit_code, "seed was 0 and is now 5" in other.stderr) == (2, True)
+    assert (other.returncode, "seed was 0 and is now 5" in other.stderr) == (2, True)
     other = here("-o", run, "--resume", "--preset", "quick", *EASIEST)
-    assert (other.exit_code, "projector_hidden was 32 and is now 1024" in other.stderr) == (2, True)
+    assert (other.returncode, "projector_hidden was 32 and is now 1024" in other.stderr) == (2, True)
     fewer = here("-o", run, "--resume", "--data", photos / "photo0.png", *EASIEST)
-    assert (fewer.exit_code, "not the same" in fewer.stderr) == (2, True)
+    assert (fewer.returncode, "not the same" in fewer.stderr) == (2, True)
     assert [line["step"] for line in numbers(run)] == list(range(6))
 
 
@@ -202,13 +179,13 @@ def test_mistakes_are_explained_and_leave_nothing_behind(photos: Path, tmp_path:
     ):
         result = here(*arguments, "--workers", "0", "--device", "cpu")
         said = " ".join(re.sub(r"[│╭╰╮╯─]", " ", result.stderr).split())
-        assert (result.exit_code, words in said) == (2, True), said
+        assert (result.returncode, words in said) == (2, True), said
         assert not run.exists(), arguments
 
 
 def test_help_shows_every_option_with_a_default_and_loads_no_torch() -> None:
     script = "import sys; from shamisa_cli.cli.commands import train; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", script], env=environment(), check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", script], env=ENVIRONMENT, check=False).returncode == 0
     shown = here("--help").stdout
     for option in ("--data", "--real", "--preset", "--config", "--init", "--steps", "--seed", "--workers", "--preview"):
         assert option in shown
@@ -217,7 +194,7 @@ def test_help_shows_every_option_with_a_default_and_loads_no_torch() -> None:
 @pytest.mark.slow
 def test_a_preview_alone_draws_the_engine_and_trains_nothing(photos: Path, tmp_path: Path) -> None:
     result = here("--data", photos, "--preview", tmp_path / "sheet.png")
-    assert result.exit_code == 0
+    assert result.returncode == 0
     assert [path.name for path in tmp_path.iterdir()] == ["sheet.png"]
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert min(sheet.size) > 300

@@ -9,15 +9,14 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
+from helpers.pictures import save_soft
+from helpers.program import ENVIRONMENT
+from helpers.runs import numbers
 
-from shamisa_cli.core.training.metrics import read_metrics
+pytestmark = pytest.mark.xdist_group("many processes")
 
-CLOCK = ("crops_per_s", "wait_share")
 SETTINGS = """
 init = "none"
 steps = 4
@@ -35,16 +34,12 @@ retained = 1
 CROPS = 2 * (1 + 2 * 2)
 """Of one process's batch."""
 OPTIONS = ("--workers", "0", "--device", "cpu", "--checkpoint-every", "2")
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("photos")
-    generator = np.random.default_rng(0)
-    for index in range(4):
-        coarse = Image.fromarray(generator.integers(0, 256, (6, 6, 3), dtype=np.uint8))
-        coarse.resize((80, 72), Image.Resampling.BICUBIC).save(folder / f"photo{index}.png")
+    save_soft(folder, 4, (80, 72))
     return folder
 
 
@@ -55,11 +50,6 @@ def on_two(*arguments: str | Path) -> list[str]:
 
 def finished(command: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=False)
-
-
-def numbers(run: Path) -> list[dict[str, Any]]:
-    """The metrics without what a clock measured."""
-    return [{name: line[name] for name in line if name not in CLOCK} for line in read_metrics(run / "metrics.jsonl")]
 
 
 def second_process(launcher: int) -> int:

@@ -5,32 +5,26 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import torch
-from PIL import Image, ImageFilter
-from safetensors.torch import save_file
+from helpers.models import TINY, random_encoder, random_probe, random_state
+from helpers.pictures import save_noise
+from helpers.program import run_code_here
 
-from shamisa_cli.core.encoder.onnx_encoder import OnnxEncoder
-from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocessing
+from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec
 from shamisa_cli.core.models.folder import ModelFolder
 from shamisa_cli.core.models.loading import Model
-from shamisa_cli.core.networks.backbones import build_backbone
-from shamisa_cli.core.networks.encoder import TorchEncoder
-from shamisa_cli.core.networks.export.encoder_graph import export_graph
-from shamisa_cli.core.networks.model_folders import network_of, save_encoder
 from shamisa_cli.core.probe.ridge import Probe
 from shamisa_cli.core.probe.scale import linear_scale
 from shamisa_cli.core.records import ModelIdentity
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+if TYPE_CHECKING:
+    from shamisa_cli.core.encoder.onnx_encoder import OnnxEncoder
 
 CONFIG = EncoderConfig("mobilenet_v2", FeatureSpec(stages=(1, -1), moments=("mean", "std"), scales=(1.0,)))
 
@@ -42,21 +36,8 @@ RunPython = Callable[..., Any]
 @pytest.fixture(scope="session")
 def torch_model() -> Model:
     """MobileNetV2 with seeded random weights, and a random probe whose scores fall inside 0…100."""
-    torch.manual_seed(0)
-    config = EncoderConfig("mobilenet_v2", FeatureSpec(scales=(1.0,)), Preprocessing(view_size=64))
-    encoder = TorchEncoder.create(config, build_backbone("mobilenet_v2").state_dict())
-    length = encoder.feature_length
-    weights = np.random.default_rng(0).normal(0, 0.05, length)
-    probe = Probe(
-        weights=weights,
-        bias=0.5,
-        feature_mean=np.zeros(length),
-        feature_scale=np.ones(length),
-        scale=linear_scale(1.0, 5.0),
-        alpha=1.0,
-        encoder_fingerprint="tiny",
-    )
-    return Model(ModelIdentity("tiny", "0123456789ab"), encoder, probe, "tiny")
+    encoder = random_encoder(TINY)
+    return Model(ModelIdentity("tiny", "0123456789ab"), encoder, random_probe(encoder.feature_length, "tiny"), "tiny")
 
 
 @pytest.fixture(scope="session")
@@ -68,6 +49,12 @@ def model(torch_model: Model) -> Model:
 @pytest.fixture(scope="session")
 def exported(torch_model: Model, tmp_path_factory: pytest.TempPathFactory) -> OnnxEncoder:
     """The encoder of `torch_model` through ONNX Runtime."""
+    from safetensors.torch import save_file
+
+    from shamisa_cli.core.encoder.onnx_encoder import OnnxEncoder
+    from shamisa_cli.core.networks.export.encoder_graph import export_graph
+    from shamisa_cli.core.networks.model_folders import network_of
+
     folder = tmp_path_factory.mktemp("exported")
     weights, graph = folder / "encoder.safetensors", folder / "encoder.onnx"
     save_file(network_of(torch_model).state(), weights)
@@ -78,15 +65,7 @@ def exported(torch_model: Model, tmp_path_factory: pytest.TempPathFactory) -> On
 @pytest.fixture
 def photos(tmp_path: Path) -> list[Path]:
     """Nine readable pictures of different content and size."""
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    paths = []
-    for number in range(9):
-        noise = np.random.default_rng(number).integers(0, 256, (80 + 7 * number, 120, 3), dtype=np.uint8)
-        path = folder / f"{number}.jpg"
-        Image.fromarray(noise).filter(ImageFilter.GaussianBlur(number)).save(path, quality=95)
-        paths.append(path)
-    return paths
+    return save_noise(tmp_path / "photos", [(120, 80 + 7 * number) for number in range(9)])
 
 
 @pytest.fixture
@@ -100,18 +79,14 @@ def broken(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def encoder_state() -> dict[str, Any]:
     """Random weights of a MobileNetV2 by torchvision's key names."""
-    import torch
-
-    from shamisa_cli.core.networks.backbones import build_backbone
-
-    with torch.random.fork_rng():
-        torch.manual_seed(5)
-        return dict(build_backbone("mobilenet_v2").state_dict())
+    return random_state(seed=5)
 
 
 @pytest.fixture(scope="session")
 def saved_model(encoder_state: Mapping[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model folder; read-only by convention, see `model_folder`."""
+    from shamisa_cli.core.networks.model_folders import save_encoder
+
     folder = tmp_path_factory.mktemp("saved") / "model"
     save_encoder(
         folder,
@@ -165,19 +140,12 @@ def edit_json() -> Callable[..., None]:
 
 @pytest.fixture(scope="module")
 def run_python() -> RunPython:
-    """Run Python code in a process of its own, with JSON arguments, and read the JSON it prints last."""
+    """Run Python code with JSON arguments and more variables, the Hub's client anew, and read the JSON it prints."""
 
     def run(code: str, arguments: Any = None, **environment: str) -> Any:
-        kept = {key: value for key, value in os.environ.items() if not key.upper().startswith(("HF_", "HTTP"))}
-        completed = subprocess.run(
-            [sys.executable, "-c", code, json.dumps(arguments)],
-            env={**kept, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1", **environment},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert completed.returncode == 0, completed.stderr
-        return json.loads(completed.stdout.splitlines()[-1])
+        kept = {key: value for key, value in os.environ.items() if not key.upper().startswith("HTTP")}
+        done = run_code_here(code, json.dumps(arguments), env=kept | environment)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
 
     return run

@@ -14,11 +14,10 @@ from typing import Any
 
 import pytest
 import yaml
+from helpers.program import ENVIRONMENT, run_script_here
 from PIL import ExifTags, Image
 
 pytestmark = pytest.mark.slow
-
-ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +37,9 @@ def shoot(example_photos: Path, tmp_path: Path) -> Path:
 
 
 def run(script: Path, *arguments: object) -> str:
-    command = [sys.executable, str(script), *map(str, arguments)]
-    return subprocess.run(command, check=True, capture_output=True, text=True, env=ENVIRONMENT).stdout
+    done = run_script_here(script, *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_a_photograph_is_degraded(recipes: Path, shoot: Path, tmp_path: Path) -> None:

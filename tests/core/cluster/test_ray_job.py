@@ -19,6 +19,8 @@ from shamisa_cli.core.cluster.row_makers import Recipe
 from shamisa_cli.core.cluster.store import open_parts
 from shamisa_cli.core.errors import SettingError
 
+pytestmark = pytest.mark.xdist_group("many processes")
+
 pytest.importorskip("ray", reason="there is no Ray for this Python")
 
 PICTURES = 240
@@ -82,7 +84,9 @@ def test_nothing_is_lost_and_nothing_doubled_when_a_node_is_killed(
     assert job.wait(timeout=300) == 0, log.read_text()
     assert there < PICTURES / PER_PART, "the node was killed when the work was done"
 
-    assert json.loads(said.read_text()) == [PICTURES // PER_PART, PICTURES, 0, 1]
+    parts, pictures, reused, unreadable = json.loads(said.read_text())
+    assert (parts, pictures, unreadable) == (PICTURES // PER_PART, PICTURES, 1)
+    assert reused < parts  # a part that the dead node had finished may be asked for again, and is there
     rows = open_parts(output).to_table(columns=["path", "status"]).to_pylist()
     assert Counter(row["path"] for row in rows) == Counter(str(path) for path in many.iterdir())
     assert [Path(row["path"]).name for row in rows if row["status"] != "ok"] == ["broken.jpg"]

@@ -1,4 +1,4 @@
-"""Model folders from a Hub on loopback, fetched by the real client in processes of their own."""
+"""Model folders from a Hub on loopback, fetched by the real client."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loopback_hub import LoopbackHub
+from helpers.loopback_hub import LoopbackHub
 
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.models.folder import ModelFolder
@@ -58,7 +58,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def online(
     hub: LoopbackHub, published: dict[str, str], home: Path, run_python: Callable[..., Any]
 ) -> dict[str, list[str]]:
-    """Every name resolved once with the network there, in one process: name → outcome."""
+    """Every name resolved once with the network there, by one client: name → outcome."""
     repositories = ("model", "altered", "cut", "gated", "missing", "private", "forbidden", "busy", "broken")
     names = [f"hf:org/{name}" for name in repositories]
     names += [f"hf:org/model@{published['first']}", "hf:org/model@nonsense"]

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import copy
 import pickle
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import metric_worker
 import pytest
 import torch
 import torch.multiprocessing as multiprocessing
+from helpers import metric_worker
+from helpers.program import imported_anew
 from torch import Tensor
 
 from shamisa_cli import ShamisaScore, TensorScorer
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.loading import Model
+
+pytestmark = pytest.mark.xdist_group("many processes")
 
 BATCHES, PER_BATCH = 4, 2
 
@@ -146,16 +148,11 @@ def test_torchmetrics_own_tester_passes(images: Tensor, model: Model, reference:
     tester.run_precision_test_cpu(images, images, TwoArguments, metric_args={"model": model})
 
 
-def test_without_torchmetrics_the_name_says_what_to_install() -> None:
-    program = """
-import sys
-sys.modules["torchmetrics"] = None
-import shamisa_cli
-shamisa_cli.TensorScorer
-try:
-    shamisa_cli.ShamisaScore
-except ImportError as error:
-    print(error)
-"""
-    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    assert "pip install 'shamisa[torchmetrics]'" in shown
+def test_without_torchmetrics_the_name_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torchmetrics", None)
+    with imported_anew("shamisa_cli"):
+        import shamisa_cli
+
+        assert shamisa_cli.TensorScorer
+        with pytest.raises(ImportError, match=r"pip install 'shamisa\[torchmetrics\]'"):
+            _ = shamisa_cli.ShamisaScore

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from killing import KilledError, killed_after
+from helpers.killing import KilledError, killed_after
 
 from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.records import JobResult

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from killing import KilledError, killed_after
+from helpers.killing import KilledError, killed_after
 
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models.loading import Model

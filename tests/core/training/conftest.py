@@ -52,7 +52,7 @@ def start_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def small_config(start_weights: Path) -> TrainingConfig:
     return TrainingConfig(
         architecture="mobilenet_v2",

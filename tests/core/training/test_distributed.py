@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from helpers.ranks import run_ranks
 from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
@@ -25,6 +23,8 @@ from shamisa_cli.core.training.pretraining.config import TrainingConfig
 from shamisa_cli.core.training.pretraining.learner import Learner
 from shamisa_cli.core.training.pretraining.retention import InitialEncoder
 from shamisa_cli.core.training.pretraining.step import NUMBERS, PretrainingStep
+
+pytestmark = pytest.mark.xdist_group("many processes")
 
 SHAPE = BatchSettings(samples=2, photos=2, scales=1, compositions=2, levels=2, crop=32, retained=2)
 """Of one process: 4 references, 16 distorted crops and 2 more for retention."""
@@ -102,29 +102,6 @@ def read_batch(path: Path) -> TrainingBatch:
     return TrainingBatch(table["crops"], nodes, 0, table["retained"])
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def run_processes(folder: Path, size: int) -> None:
-    """`one_step` in so many processes."""
-    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": str(size)}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, __file__, folder],
-            env={**os.environ, **place, "RANK": str(rank), "LOCAL_RANK": str(rank), "OMP_NUM_THREADS": "1"},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(size)
-    ]
-    ends = [(process.communicate()[1], process.returncode) for process in processes]
-    assert all(code == 0 for _, code in ends), "\n".join(said for said, _ in ends)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [2, 4])
 def test_gradients_loss_and_next_weights_are_those_of_one_process_with_all_crops(
@@ -146,7 +123,7 @@ def test_gradients_loss_and_next_weights_are_those_of_one_process_with_all_crops
         write_batch(batch, tmp_path / f"batch-{size}-{rank}")
     write_batch(joined_batch(batches), tmp_path / "batch-1-0")
 
-    run_processes(tmp_path, size)
+    run_ranks(__file__, tmp_path, size)
     one_step(tmp_path, replace(config, batch=replace(SHAPE, samples=size * SHAPE.samples)))
 
     alone = load_file(tmp_path / "result-1-0")

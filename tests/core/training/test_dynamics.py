@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.program import run_here
 from PIL import Image, ImageFilter
 from safetensors.torch import load_file
 
@@ -46,10 +45,12 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> MosTable:
     return read_mos_table(folder / "mos.csv", subset_column="kind")
 
 
-@pytest.fixture
-def run(tmp_path: Path, small_config: TrainingConfig, start_weights: Path) -> RunFolder:
-    """A run with checkpoints of steps 0, 2 and 4, whose weights drift away from the start."""
-    folder = RunFolder(tmp_path / "run")
+@pytest.fixture(scope="module")
+def judged_run(
+    tmp_path_factory: pytest.TempPathFactory, small_config: TrainingConfig, start_weights: Path, table: MosTable
+) -> tuple[RunFolder, list[StepAgreement]]:
+    """A run with checkpoints of steps 0, 2 and 4, whose weights drift away from the start, and how they agree."""
+    folder = RunFolder(tmp_path_factory.mktemp("judged") / "run")
     folder.path.mkdir()
     folder.write(RunRecord(small_config, PhotoRecord((), (), 0, 0, "")))
     start = load_file(start_weights)
@@ -62,7 +63,28 @@ def run(tmp_path: Path, small_config: TrainingConfig, start_weights: Path) -> Ru
             for name, value in start.items()
         }
         folder.checkpoints.save(Checkpoint(step, tensors | {"learner.heads.z": torch.zeros(1)}, {}))
-    return folder
+    found, computed = judged(folder, table)
+    assert computed == [0, 2, 4]
+    return folder, found
+
+
+@pytest.fixture
+def run(judged_run: tuple[RunFolder, list[StepAgreement]], tmp_path: Path) -> RunFolder:
+    """A copy of that run, of the test's own."""
+    return RunFolder(Path(shutil.copytree(judged_run[0].path, tmp_path / "run")))
+
+
+@pytest.fixture
+def new_run(run: RunFolder) -> RunFolder:
+    """The same before anybody looked at its checkpoints."""
+    (run.path / "benchmark.jsonl").unlink()
+    return run
+
+
+@pytest.fixture
+def first(judged_run: tuple[RunFolder, list[StepAgreement]]) -> list[StepAgreement]:
+    """How the checkpoints agree."""
+    return judged_run[1]
 
 
 def judged(run: RunFolder, table: MosTable, **settings: int) -> tuple[list[StepAgreement], list[int]]:
@@ -79,9 +101,8 @@ def as_json(agreements: list[StepAgreement]) -> list[dict[str, object]]:
     return [agreement.to_json() for agreement in agreements]
 
 
-def test_each_checkpoint_is_judged_and_never_again(run: RunFolder, table: MosTable) -> None:
-    first, computed = judged(run, table)
-    assert [agreement.step for agreement in first] == computed == [0, 2, 4]
+def test_each_checkpoint_is_judged_and_never_again(run: RunFolder, table: MosTable, first: list[StepAgreement]) -> None:
+    assert [agreement.step for agreement in first] == [0, 2, 4]
     assert all(len(agreement.srcc) == 4 and agreement.pictures == PICTURES for agreement in first)
     assert set(first[0].subsets) == {"even", "odd"}
     again, computed = judged(run, table)
@@ -90,26 +111,28 @@ def test_each_checkpoint_is_judged_and_never_again(run: RunFolder, table: MosTab
 
 
 def test_checkpoints_that_a_trainer_writes_can_be_judged(
-    run: RunFolder, table: MosTable, small_config: TrainingConfig, batches: BatchSource
+    new_run: RunFolder,
+    table: MosTable,
+    small_config: TrainingConfig,
+    batches: BatchSource,
+    first: list[StepAgreement],
 ) -> None:
-    start = judged(run, table)[0][0]
-    shutil.rmtree(run.checkpoints.folder)
-    (run.path / "benchmark.jsonl").unlink()
-    assert Trainer(small_config, run, batches, checkpoint_every=2).train()
-    trained, computed = judged(run, table)
+    shutil.rmtree(new_run.checkpoints.folder)
+    assert Trainer(small_config, new_run, batches, checkpoint_every=2).train()
+    trained, computed = judged(new_run, table)
     assert computed == [0, 2, 4]
-    assert trained[0].srcc == pytest.approx(start.srcc)
+    assert trained[0].srcc == pytest.approx(first[0].srcc)
 
 
 def test_the_figures_are_those_of_a_regressor_on_half_size_features(
-    run: RunFolder, table: MosTable, small_config: TrainingConfig, start_weights: Path
+    table: MosTable, small_config: TrainingConfig, start_weights: Path, first: list[StepAgreement]
 ) -> None:
     config = encoder_config(small_config)
     assert (config.preprocessing.view_size, config.features.scales) == (256, (1.0,))
     encoder = TorchEncoder.create(config, load_file(start_weights))
     features = np.stack([encoder.embed(decode(path, view_size=256).pixels) for path in table.paths])
     expected = run_protocol(features, table.mos, subsets=table.subsets, splits=4, seed=0)
-    start = judged(run, table)[0][0]
+    start = first[0]
     assert start.srcc == pytest.approx([split.overall.srcc for split in expected.splits])
     assert start.median() == pytest.approx(expected.spread("srcc").median)
     assert start.median("odd") == pytest.approx(expected.spread("srcc", "odd").median, nan_ok=True)
@@ -121,18 +144,16 @@ def test_each_network_reads_pictures_with_its_own_normalisation(small_config: Tr
     assert config.preprocessing.view_size == 256
 
 
-def test_a_killed_line_costs_that_step_alone(run: RunFolder, table: MosTable) -> None:
-    found, _ = judged(run, table)
+def test_a_killed_line_costs_that_step_alone(run: RunFolder, table: MosTable, first: list[StepAgreement]) -> None:
     lines = run.path / "benchmark.jsonl"
     lines.write_bytes(lines.read_bytes()[:-20])
     again, computed = judged(run, table)
     assert computed == [4]
-    assert as_json(again) == as_json(found)
+    assert as_json(again) == as_json(first)
     assert [json.loads(line)["step"] for line in lines.read_text().splitlines() if line.endswith("}")] == [0, 2, 4]
 
 
 def test_other_pictures_are_another_benchmark_in_the_same_file(run: RunFolder, table: MosTable) -> None:
-    judged(run, table)
     part = Benchmark.of(Path("mos.csv"), table, limit=12, seed=1)
     found = probe_checkpoints(run, part, jobs=1)
     assert [(agreement.step, agreement.pictures) for agreement in found] == [(0, 12), (2, 12), (4, 12)]
@@ -140,29 +161,29 @@ def test_other_pictures_are_another_benchmark_in_the_same_file(run: RunFolder, t
     assert part.table.paths == Benchmark.of(Path("mos.csv"), table, limit=12, seed=1).table.paths
 
 
-def test_only_every_nth_step_and_the_newest_are_judged(run: RunFolder, table: MosTable) -> None:
-    assert judged(run, table, every=3)[1] == [0, 4]
+def test_only_every_nth_step_and_the_newest_are_judged(new_run: RunFolder, table: MosTable) -> None:
+    assert judged(new_run, table, every=3)[1] == [0, 4]
 
 
-def test_the_start_is_read_from_its_file_where_its_checkpoint_is_gone(run: RunFolder, table: MosTable) -> None:
-    with_checkpoint = judged(run, table)[0][0]
-    shutil.rmtree(run.path / "checkpoints" / "step-00000000")
-    (run.path / "benchmark.jsonl").unlink()
-    assert judged(run, table)[0][0].srcc == pytest.approx(with_checkpoint.srcc)
+def test_the_start_is_read_from_its_file_where_its_checkpoint_is_gone(
+    new_run: RunFolder, table: MosTable, first: list[StepAgreement]
+) -> None:
+    shutil.rmtree(new_run.path / "checkpoints" / "step-00000000")
+    assert judged(new_run, table)[0][0].srcc == pytest.approx(first[0].srcc)
 
 
 def test_a_checkpoint_that_training_removes_meanwhile_is_passed_over(
-    run: RunFolder, table: MosTable, monkeypatch: pytest.MonkeyPatch
+    new_run: RunFolder, table: MosTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load = type(run.checkpoints).load
+    load = type(new_run.checkpoints).load
 
     def removing(store: object, step: int) -> object:
         if step == 2:
-            shutil.rmtree(run.path / "checkpoints" / "step-00000002")
+            shutil.rmtree(new_run.path / "checkpoints" / "step-00000002")
         return load(store, step)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(type(run.checkpoints), "load", removing)
-    assert judged(run, table)[1] == [0, 4]
+    monkeypatch.setattr(type(new_run.checkpoints), "load", removing)
+    assert judged(new_run, table)[1] == [0, 4]
 
 
 def test_what_cannot_be_judged_is_said(run: RunFolder, table: MosTable, tmp_path: Path) -> None:
@@ -218,8 +239,7 @@ def shamisa_main() -> Callable[..., str]:
     """Run a command that succeeds, and return its stdout."""
 
     def main(*arguments: object) -> str:
-        command = [sys.executable, "-m", "shamisa_cli", *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = run_here(*map(str, arguments))
         assert done.returncode == 0, done.stderr
         return done.stdout
 

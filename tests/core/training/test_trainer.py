@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from helpers.runs import numbers, stop_after
 from safetensors.torch import load_file
 
 from shamisa_cli.core.encoder.spec import EncoderConfig
@@ -25,13 +27,6 @@ from shamisa_cli.core.training.pretraining.learner import Learner
 from shamisa_cli.core.training.run_folder import PhotoRecord, RunFolder, RunRecord
 from shamisa_cli.core.training.trainer import BatchSource, Trainer
 
-CLOCK = ("crops_per_s", "wait_share")
-
-
-def numbers(run: RunFolder) -> list[dict[str, Any]]:
-    """The metrics without what a clock measured."""
-    return [{name: line[name] for name in line if name not in CLOCK} for line in read_metrics(run.metrics)]
-
 
 def trained(config: TrainingConfig, folder: Path, batches: BatchSource, **options: int) -> Trainer:
     trainer = Trainer(config, RunFolder(folder), batches, **options)
@@ -39,10 +34,10 @@ def trained(config: TrainingConfig, folder: Path, batches: BatchSource, **option
     return trainer
 
 
-def stop_after(steps: int) -> Callable[[], bool]:
-    """Says stop when it has been asked so many times before."""
-    answers = iter([False] * steps + [True])
-    return lambda: next(answers)
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, small_config: TrainingConfig, batches: BatchSource) -> Trainer:
+    """A run of the small configuration that nothing interrupted, for tests that only read it."""
+    return trained(small_config, tmp_path_factory.mktemp("finished") / "night-1", batches, checkpoint_every=2)
 
 
 @pytest.mark.parametrize(
@@ -62,13 +57,13 @@ def test_an_interrupted_run_gives_the_numbers_of_an_uninterrupted_one(
     assert not Trainer(config, parts, batches, checkpoint_every=2).train(stop=stop_after(1))
     torch.manual_seed(99)  # a new process has another generator
     again = trained(config, parts.path, batches, checkpoint_every=2)
-    assert numbers(parts) == numbers(RunFolder(tmp_path / "whole"))
+    assert numbers(parts.path) == numbers(tmp_path / "whole")
     states = [trainer.learner.state_dict() for trainer in (whole, again)]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
 def test_steps_after_the_last_checkpoint_are_done_again_without_doubles(
-    tmp_path: Path, small_config: TrainingConfig, batches: BatchSource
+    tmp_path: Path, small_config: TrainingConfig, batches: BatchSource, finished: Trainer
 ) -> None:
     class CrashError(Exception):
         pass
@@ -80,12 +75,11 @@ def test_steps_after_the_last_checkpoint_are_done_again_without_doubles(
     run = RunFolder(tmp_path / "run")
     with pytest.raises(CrashError):
         Trainer(small_config, run, batches, checkpoint_every=2).train(on_step=crash_at_3)
-    assert [line["step"] for line in numbers(run)] == [0, 1, 2, 3]
+    assert [line["step"] for line in numbers(run.path)] == [0, 1, 2, 3]
     resumed = Trainer(small_config, run, batches, checkpoint_every=2)
     assert resumed.step == 2
     resumed.train()
-    trained(small_config, tmp_path / "whole", batches)
-    assert numbers(run) == numbers(RunFolder(tmp_path / "whole"))
+    assert numbers(run.path) == numbers(finished.run_folder.path)
 
 
 def test_the_loss_falls(tmp_path: Path, small_config: TrainingConfig, batches: BatchSource) -> None:
@@ -200,15 +194,14 @@ def test_a_loss_that_breaks_stops_the_run_and_names_step_and_term(
 
 
 def test_numbers_looked_at_a_few_steps_at_a_time_are_the_same(
-    tmp_path: Path, small_config: TrainingConfig, batches: BatchSource
+    tmp_path: Path, small_config: TrainingConfig, batches: BatchSource, finished: Trainer
 ) -> None:
-    trained(small_config, tmp_path / "each", batches, checkpoint_every=3)
     told: list[int] = []
     seldom = Trainer(small_config, RunFolder(tmp_path / "seldom"), batches, checkpoint_every=3)
     seldom._readings.every = 2  # as on a GPU, where to look is to wait
     seldom.train(on_step=lambda metrics: told.append(metrics.step))
     assert told == [0, 1, 2, 3]
-    assert numbers(RunFolder(tmp_path / "seldom")) == numbers(RunFolder(tmp_path / "each"))
+    assert numbers(tmp_path / "seldom") == numbers(finished.run_folder.path)
 
     broken = Trainer(small_config, RunFolder(tmp_path / "broken"), broken_at(batches, 1, math.nan), checkpoint_every=2)
     broken._readings.every = 3
@@ -253,19 +246,18 @@ def record_of(config: TrainingConfig, fingerprint: str = "f") -> RunRecord:
 
 
 def test_a_finished_run_leaves_a_model_that_reads_every_stage(
-    tmp_path: Path, small_config: TrainingConfig, batches: BatchSource
+    tmp_path: Path, small_config: TrainingConfig, finished: Trainer
 ) -> None:
-    config = replace(small_config, features=None, steps=1)
-    trainer = trained(config, tmp_path / "night-1", batches)
-    run = RunFolder(tmp_path / "night-1")
-    folder = save_trained_encoder(run, record_of(config), trainer.learner.backbone, seconds=3600)
+    run = RunFolder(Path(shutil.copytree(finished.run_folder.path, tmp_path / "night-1")))
+    config = replace(small_config, features=None)
+    folder = save_trained_encoder(run, record_of(config), finished.learner.backbone, seconds=3600)
     encoder = load_encoder(ModelFolder.open(folder.path, EncoderConfig))
     assert encoder.config.features.stages == tuple(range(19))
     assert encoder.config.features.moments == ("mean", "std")
-    state = trainer.learner.backbone.state_dict()
+    state = finished.learner.backbone.state_dict()
     assert all(torch.equal(value, state[name]) for name, value in encoder.state().items())
     card = (folder.path / "README.md").read_text()
-    for words in ("# night-1", "3 pristine", "1 (14 crops)", "1.00 h", "shamisa train --data photos"):
+    for words in ("# night-1", "3 pristine", "4 (56 crops)", "1.00 h", "shamisa train --data photos"):
         assert words in card
 
 
@@ -319,12 +311,11 @@ def test_there_is_nothing_to_resume_in_an_empty_folder(tmp_path: Path) -> None:
 
 
 def test_a_finished_run_resumed_changes_nothing_and_holds_no_pickle(
-    tmp_path: Path, small_config: TrainingConfig, batches: BatchSource
+    tmp_path: Path, small_config: TrainingConfig, batches: BatchSource, finished: Trainer
 ) -> None:
-    config = replace(small_config, steps=1)
-    trained(config, tmp_path, batches)
+    shutil.copytree(finished.run_folder.path, tmp_path, dirs_exist_ok=True)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    trained(config, tmp_path, batches)
+    trained(small_config, tmp_path, batches, checkpoint_every=2)
     assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert {path.suffix for path in before} == {".json", ".jsonl", ".safetensors"}
     for path in before:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from helpers.ranks import run_ranks
 from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
@@ -20,6 +18,8 @@ from shamisa_cli.core.training.relational.batches import RelationalBatch
 from shamisa_cli.core.training.relational.config import RelationalTrainingConfig
 from shamisa_cli.core.training.relational.step import RelationalStep
 from shamisa_cli.core.training.relational.task import RelationalTask
+
+pytestmark = pytest.mark.xdist_group("many processes")
 
 SIZE = 2
 SETS, VERSIONS, CROP = 2, 3, 64
@@ -76,24 +76,6 @@ def one_step(folder: Path) -> None:
         save_file(result, folder / f"result-{world.rank}")
 
 
-def run_processes(folder: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": str(SIZE), "OMP_NUM_THREADS": "1"}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, __file__, folder],
-            env={**os.environ, **place, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(SIZE)
-    ]
-    ends = [(process.communicate()[1], process.returncode) for process in processes]
-    assert all(code == 0 for _, code in ends), "\n".join(said for said, _ in ends)
-
-
 @pytest.fixture
 def one_thread() -> Iterator[None]:
     """As many threads as each process has: the score is steep, and magnifies how sums of other threads are rounded."""
@@ -109,7 +91,7 @@ def test_gradients_and_numbers_are_the_mean_over_the_batches_of_all_processes(
     tmp_path: Path, start_weights: Path
 ) -> None:
     (tmp_path / "weights.safetensors").write_bytes(start_weights.read_bytes())
-    run_processes(tmp_path)
+    run_ranks(__file__, tmp_path, SIZE)
 
     alone = work_of(tmp_path, World())
     parts = []

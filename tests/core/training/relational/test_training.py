@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -13,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from helpers.pictures import save_soft
+from helpers.runs import numbers, stop_after
 
 from shamisa_cli.core.errors import ModelError, SettingError, TrainingError
 from shamisa_cli.core.models.folder import ModelFolder
@@ -33,7 +33,6 @@ from shamisa_cli.core.training.run_folder import PhotoRecord, RunFolder, RunReco
 from shamisa_cli.core.training.settings import defaults, preset
 from shamisa_cli.core.training.trainer import Trainer
 
-CLOCK = ("crops_per_s", "wait_share")
 SETS = SetSettings(sets=1, versions=3, crop=64)
 PHOTOGRAPHS = PhotoRecord(("/photos",), (), 3, 0, "f")
 
@@ -41,22 +40,12 @@ PHOTOGRAPHS = PhotoRecord(("/photos",), (), 3, 0, "f")
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Three soft pictures, a little larger than a crop."""
-    generator = np.random.default_rng(0)
-    paths = [tmp_path_factory.mktemp("photos") / f"{index}.png" for index in range(3)]
-    for path in paths:
-        coarse = Image.fromarray(generator.integers(0, 256, (9, 9, 3), dtype=np.uint8))
-        coarse.resize((120, 96), Image.Resampling.BICUBIC).save(path)
-    return paths
+    return save_soft(tmp_path_factory.mktemp("photos"), 3, (120, 96), squares=9)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def config(start_weights: Path) -> RelationalTrainingConfig:
     return RelationalTrainingConfig(init=str(start_weights), steps=2, batch=SETS, warmup_steps=0)
-
-
-def numbers(run: RunFolder) -> list[dict[str, Any]]:
-    """The metrics without what a clock measured."""
-    return [{name: line[name] for name in line if name not in CLOCK} for line in read_metrics(run.metrics)]
 
 
 def trainer(config: RelationalTrainingConfig, folder: Path, photos: list[Path]) -> Trainer:
@@ -64,10 +53,16 @@ def trainer(config: RelationalTrainingConfig, folder: Path, photos: list[Path]) 
     return Trainer(config, RunFolder(folder), batches, checkpoint_every=1)
 
 
-def stop_after(steps: int) -> Callable[[], bool]:
-    """Says stop when it has been asked so many times before."""
-    answers = iter([False] * steps + [True])
-    return lambda: next(answers)
+@pytest.fixture(scope="module")
+def finished(
+    tmp_path_factory: pytest.TempPathFactory, config: RelationalTrainingConfig, photos: list[Path]
+) -> tuple[RunFolder, list[Any]]:
+    """A run that came to its end, and what it told at each step; for tests that only read it."""
+    run = RunFolder(tmp_path_factory.mktemp("finished") / "night-1")
+    record = RunRecord(config, PHOTOGRAPHS, "shamisa train --task relational --data photos")
+    told: list[Any] = []
+    assert train_run(run, record, photos, photos[:1], on_step=told.append) == run.model
+    return run, told
 
 
 # --- runs --------------------------------------------------------------------------------------------------------
@@ -89,7 +84,7 @@ def test_an_interrupted_run_gives_the_numbers_of_an_uninterrupted_one(
     assert again.step == 1
     assert again.train()
 
-    assert numbers(again.run_folder) == numbers(whole.run_folder)
+    assert numbers(again.run_folder.path) == numbers(whole.run_folder.path)
     states = [each.learner.state_dict() for each in (whole, again)]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
     moved = {name for name, value in states[0].items() if not torch.equal(value, started[name])}
@@ -100,14 +95,9 @@ def test_an_interrupted_run_gives_the_numbers_of_an_uninterrupted_one(
 
 
 def test_a_run_leaves_a_model_with_its_card_and_its_log(
-    tmp_path: Path, config: RelationalTrainingConfig, photos: list[Path]
+    finished: tuple[RunFolder, list[Any]], config: RelationalTrainingConfig
 ) -> None:
-    run = RunFolder(tmp_path / "night-1")
-    record = RunRecord(config, PHOTOGRAPHS, "shamisa train --task relational --data photos")
-    seen = []
-    where = train_run(run, record, photos, photos[:1], on_step=seen.append)
-    assert where == run.model
-
+    run, seen = finished
     found = ModelFolder.open(run.model, RelationalConfig)
     assert (found.name, found.config) == ("night-1", config.network)
     assert "Relational training of 2 steps on 3 photographs" in found.origin
@@ -136,10 +126,12 @@ def test_a_run_leaves_a_model_with_its_card_and_its_log(
 
 @pytest.mark.slow
 def test_a_run_can_start_from_an_earlier_model(
-    tmp_path: Path, config: RelationalTrainingConfig, photos: list[Path]
+    tmp_path: Path,
+    config: RelationalTrainingConfig,
+    photos: list[Path],
+    finished: tuple[RunFolder, list[Any]],
 ) -> None:
-    first = RunFolder(tmp_path / "first")
-    train_run(first, RunRecord(replace(config, steps=1), PHOTOGRAPHS), photos, [])
+    first, _ = finished
     going_on = replace(config, init=str(first.model), seed=5)
     state = trainer(going_on, tmp_path / "second", photos).learner.model.state_dict()
     earlier = load_networks(ModelFolder.open(first.model, RelationalConfig)).state_dict()

@@ -1,0 +1,46 @@
+"""What the pages for people name is there: files, folders, sections, and names in Python."""
+
+from __future__ import annotations
+
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
+FOLDERS = ("benchmarks", "core", "docs", "examples", "shamisa_cli", "tests", "weights")
+MODULES = REPOSITORY / "shamisa_cli"
+
+LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)")
+PATH = re.compile(rf"(?<![\w./-])(?:{'|'.join(FOLDERS)})/[\w./-]*\w")
+DOTTED = re.compile(r"\bshamisa_cli(?:\.\w+)+")
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(REPOSITORY).as_posix())
+
+
+def sections(page: Path) -> set[str]:
+    """The names by which the sections of a page are linked to."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@every_page
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target, section in LINK.findall(page.read_text(encoding="utf-8")):
+        place = page.parent / target if target else page
+        assert place.exists(), target
+        assert not section or section in sections(place), f"{target}#{section}"
+
+
+@every_page
+def test_every_path_of_this_project_is_there(page: Path) -> None:
+    for named in PATH.findall(page.read_text(encoding="utf-8")):
+        assert any((root / named).exists() for root in (REPOSITORY, MODULES)), named
+
+
+@every_page
+def test_every_dotted_name_can_be_imported(page: Path) -> None:
+    for named in DOTTED.findall(page.read_text(encoding="utf-8")):
+        pkgutil.resolve_name(named)

@@ -1,0 +1,1 @@
+"""What several tests use: the program, a Hub, a browser, pictures, runs."""
