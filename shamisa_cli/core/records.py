@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from shamisa_cli.core.errors import ImageError, Remedy
@@ -30,7 +30,7 @@ class ErrorRecord:
 
     kind: str
     message: str
-    remedy: Remedy | None = None
+    remedy: Remedy | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, error: ImageError) -> ErrorRecord:
