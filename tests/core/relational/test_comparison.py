@@ -120,7 +120,7 @@ def test_bad_candidates_are_records_and_never_stop_the_rest(model: Comparer, ver
     assert (small.status, small.error and small.error.kind) == ("error", "different-size")
     assert small.error is not None
     assert "45×35" in small.error.message
-    assert "resize" in small.error.message
+    assert small.error.remedy == "resize"
     assert (dark.status, dark.score is None) == ("ok", False)
     resized = shamisa_cli.compare(versions / "original.png", versions / "small.png", model, resize=True)
     assert resized.candidates[0].status == "ok"
