@@ -75,7 +75,7 @@ def score_map(picture: str | Path, model: str | Model | None = None, *, view_siz
     """
     loaded = _loaded(model)
     require_probe(loaded)
-    with needs_pytorch("score maps"):
+    with needs_pytorch("a score map"):
         from shamisa_cli.core.networks.score_maps import split_model_score
     size = effective_view_size(loaded.encoder, view_size)
     return split_model_score(loaded, decode(Path(picture), view_size=size).pixels)

@@ -118,7 +118,7 @@ class MapWriter:
     """
 
     def __init__(self, model: Model, folder: Path, pictures: Sequence[Path], *, watch: MapWatch | None = None) -> None:
-        with needs_pytorch("score maps"):
+        with needs_pytorch("a score map"):
             from shamisa_cli.core.networks.score_maps import split_model_score
         self._split = split_model_score
         self._model = model
