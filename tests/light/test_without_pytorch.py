@@ -77,7 +77,14 @@ def test_commands_that_need_no_pytorch_do_their_work(tmp_path: Path) -> None:
         "cache": ["cache", "info"],
         "config": ["config"],
         "maps": ["score", str(photos / "cat.jpg"), "--maps", str(tmp_path / "maps")],
-        "compare": ["compare", str(photos / "cat.jpg"), str(photos / "cat_white-noise.jpg")],
+        "compare": [
+            "compare",
+            str(photos / "cat.jpg"),
+            str(photos / "cat_white-noise.jpg"),
+            "--maps",
+            str(tmp_path / "m"),
+        ],
+        "rank": ["rank", str(photos / "cat.jpg"), str(photos / "cat_white-noise.jpg")],
         "train": ["train", "--data", str(photos), "-o", str(tmp_path / "run")],
         "torch": ["score", str(photos / "cat.jpg"), "--runtime", "torch"],
         "fit-defects": [
@@ -93,9 +100,9 @@ def test_commands_that_need_no_pytorch_do_their_work(tmp_path: Path) -> None:
 
     results = {name: python(RUN, arguments, tmp_path) for name, arguments in commands.items()}
 
-    for name in ("score", "embed", "fit-probe", "evaluate", "list", "show", "cache", "config"):
+    for name in ("score", "embed", "fit-probe", "evaluate", "list", "show", "cache", "config", "compare", "rank"):
         assert results[name].returncode == 0, (name, results[name].stderr)
-    for name in ("maps", "compare", "train", "torch", "fit-defects", "derive", "export"):
+    for name in ("maps", "train", "torch", "fit-defects", "derive", "export"):
         code, said = results[name].returncode, results[name].stderr
         assert code == 2, (name, said)
         assert said.strip().endswith("needs PyTorch. Install it with: pip install 'shamisa[train]'."), (name, said)

@@ -161,22 +161,27 @@ def export(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Put the model's encoder into its folder as an ONNX graph, so that scoring takes half the time and no torch.
+    """Put a model into its folder as ONNX graphs, so that scoring and comparing need no PyTorch and take less time.
 
-    The graph takes its weights from the safetensors file beside it. Probes stay valid. Needs the package onnx.
+    A graph takes its weights from the safetensors file beside it. Probes stay valid. Needs the package onnx.
     Exit codes: 0 fine; 2 nothing could be done.
     """
+    from shamisa_cli.core.models.folder import holds_networks
+    from shamisa_cli.core.models.manifest import MODEL_MANIFEST
     from shamisa_cli.core.models.resolver import resolve
 
     with needs_pytorch("exporting a model"):
-        from shamisa_cli.core.networks.export.export_model import add_graph
+        from shamisa_cli.core.networks.export.export_model import add_graph, add_relational_graphs
 
-    graph = add_graph(resolve(folder, offline=True).path)
+    target = resolve(folder, offline=True).path
+    compares_only = holds_networks(target) and not (target / MODEL_MANIFEST).exists()
+    graphs = add_relational_graphs(target) if compares_only else (add_graph(target),)
     with Console().results(None) as stream:
-        if as_json:
-            write_json({"schema": 1, "graph": str(graph), "size": graph.stat().st_size}, stream)
-        else:
-            write_facts([("graph", str(graph)), ("size", megabytes(graph.stat().st_size))], stream)
+        for graph in graphs:
+            if as_json:
+                write_json({"schema": 1, "graph": str(graph), "size": graph.stat().st_size}, stream)
+            else:
+                write_facts([("graph", str(graph)), ("size", megabytes(graph.stat().st_size))], stream)
 
 
 def derive(

@@ -91,11 +91,11 @@ class OnnxEncoder:
 
     @cached_property
     def _session(self) -> InferenceSession:
-        return _opened(self.graph, self.weights, threads=1)
+        return open_session(self.graph, self.weights, threads=1)
 
     @cached_property
     def _wide_session(self) -> InferenceSession:
-        return _opened(self.graph, self.weights, threads=available_cpus())
+        return open_session(self.graph, self.weights, threads=available_cpus())
 
 
 def _computed(session: InferenceSession, pixels: Pixels, output: str) -> FeatureVector:
@@ -108,7 +108,7 @@ def _computed(session: InferenceSession, pixels: Pixels, output: str) -> Feature
     return values
 
 
-def _opened(graph: Path, weights: Path, *, threads: int) -> InferenceSession:
+def open_session(graph: Path, weights: Path, *, threads: int) -> InferenceSession:
     """Open a session with this number of threads per operator."""
     try:
         import onnxruntime

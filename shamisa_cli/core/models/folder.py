@@ -40,6 +40,7 @@ from shamisa_cli.core.models.resolver import ResolvedModel
 from shamisa_cli.core.probe.defects import DefectProbe
 from shamisa_cli.core.probe.ridge import Probe
 from shamisa_cli.core.records import ModelIdentity
+from shamisa_cli.core.relational.records import GRAPHS as RELATIONAL_GRAPHS
 from shamisa_cli.core.relational.shape import RelationalConfig
 
 REVISION_DIGITS = 12
@@ -76,6 +77,7 @@ class FolderKind(Generic[Config]):
 
     manifest: str
     weights: str
+    graphs: tuple[str, ...]
     key: str
     called: str
     parse: Callable[[dict[str, Any]], Config]
@@ -84,6 +86,7 @@ class FolderKind(Generic[Config]):
 ENCODERS = FolderKind(
     MODEL_MANIFEST,
     MODEL_WEIGHTS,
+    (MODEL_GRAPH,),
     "encoder",
     "the encoder's configuration",
     EncoderConfig.from_json,
@@ -91,6 +94,7 @@ ENCODERS = FolderKind(
 NETWORKS = FolderKind(
     RELATIONAL_MANIFEST,
     RELATIONAL_WEIGHTS,
+    RELATIONAL_GRAPHS,
     "networks",
     "the shape of the networks",
     RelationalConfig.from_json,
@@ -124,7 +128,7 @@ class ModelFolder(Generic[Config]):
     config: Config
     fingerprint: str
     identity: ModelIdentity
-    graph: Path | None = None
+    exported: bool = False
 
     @property
     def path(self) -> Path:
@@ -135,6 +139,11 @@ class ModelFolder(Generic[Config]):
     def weights(self) -> Path:
         """The weights, a safetensors file."""
         return self.path / kind_of(type(self.config)).weights
+
+    @property
+    def graph(self) -> Path | None:
+        """The exported encoder; None where there is none."""
+        return self.path / MODEL_GRAPH if self.exported and isinstance(self.config, EncoderConfig) else None
 
     @classmethod
     def open(cls, source: Path | ResolvedModel | FolderFiles, config: type[Config]) -> ModelFolder[Config]:
@@ -205,7 +214,7 @@ def described(
         config=config,
         fingerprint=fingerprint,
         identity=identity,
-        graph=files.path / MODEL_GRAPH if MODEL_GRAPH in entries["files"] else None,
+        exported=all(name in entries["files"] for name in kind.graphs),
     )
 
 

@@ -12,11 +12,12 @@ from shamisa_cli.core.extras import needs_pytorch
 from shamisa_cli.core.models import probe_files
 from shamisa_cli.core.models.folder import ModelFolder, require_same_encoder
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL, DEFAULT_RELATIONAL, resolve
-from shamisa_cli.core.models.runtimes import RuntimeChoice, load_embedder
+from shamisa_cli.core.models.runtimes import RuntimeChoice, choose_runtime, load_embedder
 from shamisa_cli.core.probe.defects import DefectProbe
 from shamisa_cli.core.probe.ridge import Probe
 from shamisa_cli.core.records import ModelIdentity
 from shamisa_cli.core.relational.comparison import Comparer
+from shamisa_cli.core.relational.records import GRAPHS
 from shamisa_cli.core.relational.shape import RelationalConfig
 
 
@@ -108,22 +109,34 @@ def load_model(
     return Model(folder.identity, encoder, regressor, folder.fingerprint, defects, folder)
 
 
-def load_relational_model(name: str = DEFAULT_RELATIONAL, *, offline: bool = False, device: str = "auto") -> Comparer:
+def load_relational_model(
+    name: str = DEFAULT_RELATIONAL, *, offline: bool = False, device: str = "auto", runtime: RuntimeChoice = "auto"
+) -> Comparer:
     """Load a relational model by name.
 
     Args:
         name: a bundled name, the path of a model folder, or hf:org/name[@revision].
         offline: make no request to the Hub.
         device: auto (CUDA, else MPS, else CPU), cpu, cuda, cuda:N or mps.
+        runtime: auto (ONNX Runtime on a CPU where the folder has graphs, else torch), torch or onnx.
 
     Raises:
-        ModelError: there is no model of that name, the folder is damaged or holds no relational model, or the device
-            does not exist.
-        SettingError: PyTorch is not installed.
+        ModelError: a name leads nowhere, a folder is damaged or holds no such model, or the device is not there.
+        SettingError: the runtime is not known, not installed, or not for the device.
     """
+    folder = ModelFolder.open(resolve(name, offline=offline), RelationalConfig)
+    chosen, place = choose_runtime(runtime, device, exported=folder.exported)
+    if chosen == "onnx":
+        from shamisa_cli.core.relational.onnx_networks import OnnxComparer
+
+        if not folder.exported:
+            raise ModelError(
+                f"The model {folder.name} has no graphs for ONNX Runtime. Make them with: "
+                f"shamisa models export {folder.path}"
+            )
+        graphs = {name: folder.path / name for name in GRAPHS}
+        return OnnxComparer.load(folder.identity, graphs, folder.weights, folder.fingerprint)
     with needs_pytorch("comparing"):
         from shamisa_cli.core.networks.comparer import RelationalComparer
         from shamisa_cli.core.networks.model_folders import choose_device, load_networks
-    target = choose_device(device)
-    folder = ModelFolder.open(resolve(name, offline=offline), RelationalConfig)
-    return RelationalComparer(folder.identity, load_networks(folder, target))
+    return RelationalComparer(folder.identity, load_networks(folder, choose_device(place)))

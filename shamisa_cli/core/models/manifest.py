@@ -16,6 +16,7 @@ from typing import Any
 
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.relational.records import GRAPHS as RELATIONAL_GRAPHS
 
 LIBRARY_NAME = "shamisa"
 
@@ -39,6 +40,7 @@ FOLDER_FILES = (
     DEFECTS_WEIGHTS,
     RELATIONAL_MANIFEST,
     RELATIONAL_WEIGHTS,
+    *RELATIONAL_GRAPHS,
     CARD,
 )
 """All files of a folder that this program or a person reads."""
@@ -55,7 +57,8 @@ SCHEMA = 1
 MAX_MANIFEST_BYTES = 1_000_000
 MAX_LABEL_LENGTH = 200
 
-_WEIGHTS_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]*\.safetensors|{re.escape(MODEL_GRAPH)}", re.ASCII)
+_GRAPHS = "|".join(map(re.escape, (MODEL_GRAPH, *RELATIONAL_GRAPHS)))
+_WEIGHTS_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]*\.safetensors|{_GRAPHS}", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 

@@ -41,17 +41,32 @@ def load_embedder(
         SettingError: the runtime is unknown, not installed, or not available for the device.
         ModelError: the device does not exist, or the model cannot be read.
     """
+    chosen, name = choose_runtime(runtime, device, exported=folder.exported)
+    load = partial(_from_graph, folder) if chosen == "onnx" else partial(_from_weights, folder, name)
+    if on_demand:
+        return LazyEncoder(folder.config, chosen, name, load, concurrent=chosen == "onnx")
+    return load()
+
+
+def choose_runtime(runtime: RuntimeChoice, device: str, *, exported: bool) -> tuple[Runtime, str]:
+    """The library that computes, and the name of the device.
+
+    Args:
+        runtime, device: as `load_embedder` takes them.
+        exported: whether the model has graphs for ONNX Runtime.
+
+    Raises:
+        SettingError: the runtime is not known, or not for the device.
+        ModelError: the device is not there.
+    """
     if runtime not in ("auto", *RUNTIMES):
         raise SettingError(f"The runtime is {runtime!r}; it can be auto, {', '.join(RUNTIMES)}.")
     name = CPU if device == "auto" and runtime not in ("auto", "torch") else device_name(device)
     if runtime == "auto":
-        runtime = "onnx" if name == CPU and folder.graph is not None and find_spec("onnxruntime") else "torch"
+        return ("onnx" if name == CPU and exported and find_spec("onnxruntime") else "torch"), name
     if runtime == "onnx" and name != CPU:
         raise SettingError("ONNX Runtime computes on the CPU.", remedy="take-torch-on", device=name)
-    load = partial(_from_graph, folder) if runtime == "onnx" else partial(_from_weights, folder, name)
-    if on_demand:
-        return LazyEncoder(folder.config, runtime, name, load, concurrent=runtime == "onnx")
-    return load()
+    return runtime, name
 
 
 def _from_graph(folder: ModelFolder[EncoderConfig]) -> Embedder:

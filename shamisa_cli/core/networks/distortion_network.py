@@ -14,28 +14,15 @@ from shamisa_cli.core.encoder.spec import Preprocessing
 from shamisa_cli.core.networks.backbones import MobileNetV2
 from shamisa_cli.core.networks.features import normalised
 from shamisa_cli.core.networks.pair_statistics import CHANNELS, LIKENESSES, dissimilarity, picture_channels
-from shamisa_cli.core.relational.records import MAPS, STRIDE
+from shamisa_cli.core.relational.records import CERTAINTY, MAPS, SQUARED_FLOOR, STRIDE, SURROUNDINGS
 from shamisa_cli.core.relational.shape import RelationalConfig
-
-MULTIPLE = 16
-"""Sides of images must be multiples of this, the stride of the coarsest stage."""
-
-SQUARED_FLOOR = 1e-6
-"""Added under square roots, whose gradient at 0 would be infinite."""
+from shamisa_cli.core.relational.tiling import MULTIPLE
 
 DEVIATION_FLOOR = 0.03
 """Added to the sum of two standard deviations, so that noise in flat regions does not count as a change."""
 
 ODD_SCALE = 2.0
 """Scales relative changes to the size of the head's other inputs."""
-
-NEAR, AROUND = 5, 15
-"""Sides, in positions, of the windows that decide a position's direction: the amount of change is read at the
-position itself, its direction from the surroundings too."""
-
-CERTAINTY = 4.0
-"""Slope by which evidence is mapped to a direction in −1…1."""
-
 
 BLOCK_PLACES = 5
 """Kernel size of the head's blocks, in positions."""
@@ -149,7 +136,8 @@ class NetworkOutput:
     @cached_property
     def directions(self) -> Tensor:
         """(N, 9, h, w) in −1…1: direction of each of `MAPS`, from a position and its surroundings."""
-        return towards_one(CERTAINTY / 2 * (_smoothed(self.signed, NEAR) + _smoothed(self.signed, AROUND)))
+        near, around = (_smoothed(self.signed, side) for side in SURROUNDINGS)
+        return towards_one(CERTAINTY / 2 * (near + around))
 
     @cached_property
     def maps(self) -> Tensor:
@@ -242,9 +230,22 @@ def _moments(seen: TrunkFeatures, size: tuple[int, int]) -> Tensor:
     means, deviations = [], []
     for feature_map in (*seen.maps, *seen.channels):
         means.append(_on_grid(feature_map, size))
-        spread = (_on_grid(feature_map * feature_map, size) - means[-1] * means[-1]).clamp_min(0)
-        deviations.append((spread + SQUARED_FLOOR).sqrt())
+        deviations.append((_spread(feature_map, means[-1]) + SQUARED_FLOOR).sqrt())
     return torch.cat([*means, *deviations], dim=1)
+
+
+def _spread(feature_map: Tensor, mean: Tensor) -> Tensor:
+    """Local variance of every channel on the grid of its `mean`.
+
+    Where positions are averaged it comes from what is left without the mean: the difference of E[x²] and E[x]² would
+    be rounding where an image is flat, and the deviation's steep root makes that a change of a hundredth of a map.
+    """
+    factor = feature_map.shape[2] // mean.shape[2]
+    if factor > 1:
+        beside = mean.repeat_interleave(factor, dim=2).repeat_interleave(factor, dim=3)
+        return F.avg_pool2d((feature_map - beside).square(), factor)
+    size = (mean.shape[2], mean.shape[3])
+    return (_on_grid(feature_map * feature_map, size) - mean * mean).clamp_min(0)
 
 
 def _relative_change(moments_a: Tensor, moments_b: Tensor) -> Tensor:

@@ -199,7 +199,7 @@ def save_networks(
         "origin": origin,
         NETWORKS.key: config.to_json(),
     }
-    return _save(folder, NETWORKS, weights, entries, card)
+    return _save(folder, NETWORKS, weights, entries, card, outdated=NETWORKS.graphs)
 
 
 def _save(

@@ -6,25 +6,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from shamisa_cli.core.relational.records import COMB_FLOOR, EMPTY, LEVELS, SEEN_LEVEL
+
 CHANNELS = 8
 """Lightness, two opponent colours, gradients of lightness at three scales and of both colours at the middle one."""
 
 LIKENESSES = 6
 """Gradients at three scales, both colours together at two, and lightness."""
 
-LEVELS = 256
-
 COMBS = 8
 """Roughness and share of empty levels of the histograms of red, green, blue and lightness."""
-
-EMPTY = 0.2
-"""A level is empty if its count is below this share of its neighbours' counts."""
-
-SEEN_LEVEL = 1e-3
-"""Least share of all pixels in the neighbours of an empty level."""
-
-COMB_FLOOR = 0.02
-"""Added to the sum of two statistics, so that values small in both images do not count as a change."""
 
 GRADIENT_FLOOR = 0.003
 COLOUR_FLOOR = 0.003

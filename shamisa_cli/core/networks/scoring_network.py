@@ -8,17 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from shamisa_cli.core.errors import ModelError
-from shamisa_cli.core.networks.distortion_network import SQUARED_FLOOR, DistortionNetwork, NetworkOutput, towards_one
+from shamisa_cli.core.networks.distortion_network import DistortionNetwork, NetworkOutput, towards_one
 from shamisa_cli.core.networks.pair_statistics import COMBS, comb_change, level_counts
-from shamisa_cli.core.relational.records import MAPS
+from shamisa_cli.core.relational.records import MAPS, POINTS, SCORE_CERTAINTY, SQUARED_FLOOR
 from shamisa_cli.core.relational.shape import RelationalConfig
-
-SCORE_CERTAINTY = 12.0
-"""The same for a whole pair. A score should express the amount of change rather than the certainty of its sign: if
-doubt shrank it, a large change of tone would rank before a small blur."""
-
-POINTS = 100.0
-"""Scores run from −100 to 100."""
 
 
 class ScoringNetwork(nn.Module):

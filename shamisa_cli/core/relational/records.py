@@ -37,6 +37,35 @@ itself."""
 OVERALL = "overall"
 DIFFERENT_SIZE = "different-size"
 
+GRAPHS = TRUNK_GRAPH, PAIR_GRAPH, HEAD_GRAPH = "relational-trunk.onnx", "relational-pair.onnx", "relational-head.onnx"
+"""Files of the networks as ONNX graphs: of one image, of a pair, and the head, which runs in both orders."""
+
+CERTAINTY, SCORE_CERTAINTY = 4.0, 12.0
+"""Slopes by which evidence is mapped to a direction in −1…1: of a position, and of a whole pair. The score says how
+much changed, not how certain the direction is: a score that shrank with uncertainty would rank a large tone change
+below a small blur."""
+
+SURROUNDINGS = (5, 15)
+"""Sides, in positions, of the windows that decide a position's direction: the amount of change is read at the
+position itself, its direction from the surroundings too."""
+
+POINTS = 100.0
+"""Scores range from −100 to 100."""
+
+SQUARED_FLOOR = 1e-6
+"""Added under square roots, whose gradient at 0 would be infinite."""
+
+LEVELS = 256
+
+EMPTY = 0.2
+"""A level is empty if its count is below this share of its neighbours' counts."""
+
+SEEN_LEVEL = 1e-3
+"""Least share of all pixels in the neighbours of an empty level."""
+
+COMB_FLOOR = 0.02
+"""Added to the sum of two statistics, so that values small in both images do not count as a change."""
+
 SAME_WITHIN = 1.0
 """Scores up to this size, in points, count as "same"."""
 

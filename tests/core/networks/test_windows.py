@@ -13,12 +13,13 @@ from PIL import Image, ImageFilter
 
 from shamisa_cli.core.models.folder import ModelFolder
 from shamisa_cli.core.networks import windows
-from shamisa_cli.core.networks.distortion_network import MULTIPLE
 from shamisa_cli.core.networks.model_folders import load_networks
 from shamisa_cli.core.networks.scoring_network import RelationalModel
-from shamisa_cli.core.networks.windows import WINDOW_PIXELS, _windows, relate
+from shamisa_cli.core.networks.windows import relate
 from shamisa_cli.core.relational.records import MAPS
 from shamisa_cli.core.relational.shape import RelationalConfig
+from shamisa_cli.core.relational.tiling import MULTIPLE, WINDOW_PIXELS
+from shamisa_cli.core.relational.tiling import windows as windows_of
 
 SMALLEST_WINDOW = 120_000
 HALO = 144
@@ -89,7 +90,7 @@ def test_windows_cover_everything_once_with_their_surroundings_and_are_bounded(
 ) -> None:
     height, width = rows * MULTIPLE, columns * MULTIPLE
     covered = np.zeros((rows, columns), dtype=int)
-    for y, x in _windows(height, width, most, HALO):
+    for y, x in windows_of(height, width, most, HALO):
         assert (y.last - y.first) * (x.last - x.first) <= most
         for span, side in ((y, height), (x, width)):
             assert span.first == max(0, span.start - HALO)
@@ -100,6 +101,6 @@ def test_windows_cover_everything_once_with_their_surroundings_and_are_bounded(
 
 
 def test_22_megapixels_are_seen_in_bounded_windows_at_less_than_twice_the_pixels() -> None:
-    windows = [(y.last - y.first) * (x.last - x.first) for y, x in _windows(3840, 5760, WINDOW_PIXELS, HALO)]
+    windows = [(y.last - y.first) * (x.last - x.first) for y, x in windows_of(3840, 5760, WINDOW_PIXELS, HALO)]
     assert max(windows) <= WINDOW_PIXELS
     assert sum(windows) < 2 * 3840 * 5760

@@ -41,12 +41,12 @@ def export_graph(encoder: TorchEncoder, weights: Path, fingerprint: str) -> byte
     """
     spec = encoder.config.features
     graph = GraphBuilder(weights)
-    traced = _Traced(encoder.backbone, spec)
+    traced = TracedBackbone(encoder.backbone, spec)
     wanted = wanted_stages(encoder.backbone, spec)
-    picture = _unit_range(graph)
+    picture = unit_range(graph)
     blocks = []
     for scale in spec.scales:
-        view = _normalised(graph, _rescaled(graph, picture, scale), encoder.config.preprocessing)
+        view = normalised(graph, _rescaled(graph, picture, scale), encoder.config.preprocessing)
         if spec.crops:
             view = _five_crops(graph, view, spec.crop_size)
         maps = dict(zip(sorted(set(wanted)), traced.added_to(graph, view), strict=True))
@@ -61,12 +61,18 @@ def export_graph(encoder: TorchEncoder, weights: Path, fingerprint: str) -> byte
     return graph.serialised({FEATURES: (average, [length]), CROPS: (rows, [spec.crops, length])}, metadata)
 
 
-class _Traced(nn.Module):
-    """The backbone's layers in the order they are called to compute the maps that are read."""
+class TracedBackbone(nn.Module):
+    """The backbone's layers in the order they are called to compute the maps that are read.
 
-    def __init__(self, backbone: Backbone, spec: FeatureSpec) -> None:
+    Args:
+        backbone: the network.
+        spec: its stages and layer say which maps are read.
+        prefix: of the names of the backbone's weights in their file.
+    """
+
+    def __init__(self, backbone: Backbone, spec: FeatureSpec, prefix: str = "") -> None:
         super().__init__()
-        self.backbone, self._spec = backbone, spec
+        self.backbone, self._spec, self._prefix = backbone, spec, prefix
         try:
             self._calls = _LayerTracer().trace(self)
         except (fx.proxy.TraceError, TypeError) as error:  # its control flow depends on its arguments
@@ -95,7 +101,9 @@ class _Traced(nn.Module):
             return graph.add("Add", *known)
         if call.op != "call_module" or not isinstance(call.target, str):
             raise _not_exportable(call.target)
-        return _converted(graph, self.get_submodule(call.target), call.target.removeprefix("backbone."), known[0])
+        return _converted(
+            graph, self.get_submodule(call.target), self._prefix + call.target.removeprefix("backbone."), known[0]
+        )
 
 
 def _converted(graph: GraphBuilder, layer: Any, name: str, value: str) -> str:
@@ -176,7 +184,7 @@ _LAYERS: dict[type, Callable[[GraphBuilder, Any, str, str], str]] = {
 }
 
 
-def _unit_range(graph: GraphBuilder) -> str:
+def unit_range(graph: GraphBuilder) -> str:
     """The graph's pixels as (1, 3, H, W) in 0…1."""
     planes = graph.add("Transpose", "pixels", perm=[2, 0, 1])
     batch = graph.cast(graph.add("Unsqueeze", planes, graph.constant([0], np.int64)), "FLOAT")
@@ -217,7 +225,7 @@ def _five_crops(graph: GraphBuilder, view: str, size: int) -> str:
     return graph.add("Concat", *crops, axis=0)
 
 
-def _normalised(graph: GraphBuilder, picture: str, preprocessing: Preprocessing) -> str:
+def normalised(graph: GraphBuilder, picture: str, preprocessing: Preprocessing) -> str:
     mean, std = (np.array(values).reshape(1, 3, 1, 1) for values in (preprocessing.mean, preprocessing.std))
     return graph.add("Div", graph.add("Sub", picture, graph.constant(mean)), graph.constant(std))
 

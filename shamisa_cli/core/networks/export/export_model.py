@@ -7,17 +7,25 @@ from pathlib import Path
 import numpy as np
 
 from shamisa_cli.core.encoder.embedder import Embedder
-from shamisa_cli.core.encoder.onnx_encoder import OnnxEncoder
+from shamisa_cli.core.encoder.onnx_encoder import FINGERPRINT, OnnxEncoder
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models import manifest
 from shamisa_cli.core.models.folder import ModelFolder
-from shamisa_cli.core.models.manifest import MODEL_GRAPH, MODEL_MANIFEST
+from shamisa_cli.core.models.manifest import MODEL_GRAPH, MODEL_MANIFEST, RELATIONAL_MANIFEST
+from shamisa_cli.core.networks.comparer import RelationalComparer
 from shamisa_cli.core.networks.export.encoder_graph import export_graph
-from shamisa_cli.core.networks.model_folders import load_encoder
+from shamisa_cli.core.networks.export.relational_graphs import export_relational_graphs
+from shamisa_cli.core.networks.model_folders import load_encoder, load_networks
+from shamisa_cli.core.relational.comparison import Comparer
+from shamisa_cli.core.relational.onnx_networks import OnnxComparer
+from shamisa_cli.core.relational.records import GRAPHS
+from shamisa_cli.core.relational.shape import RelationalConfig
 
 TOLERANCE = 1e-3
 """Largest allowed difference of features relative to their norm; rounding causes some 1e-6."""
+MAP_TOLERANCE = 5e-3
+"""Largest difference of maps, as a share of their range."""
 CHECKED_SIZES = ((192, 128), (133, 201))
 """Height and width in pixels of the test image; its half and quarter copies are large enough for every network."""
 
@@ -41,6 +49,43 @@ def add_graph(folder: Path) -> Path:
         files = {**entries["files"], MODEL_GRAPH: manifest.sha256_of(graph)}
         manifest.write_manifest(listing, {**entries, "files": files})
     return folder / MODEL_GRAPH
+
+
+def add_relational_graphs(folder: Path) -> tuple[Path, ...]:
+    """Write the graphs of networks that compare into their folder and into its list, and name them.
+
+    Raises:
+        ModelError: it is no folder of a relational model, is damaged, or the graphs do not give what the networks give.
+        SettingError: onnx or onnxruntime is not installed.
+        OSError: the folder cannot be written.
+    """
+    model = ModelFolder.open(folder, RelationalConfig)
+    networks = load_networks(model)
+    names = (*GRAPHS, RELATIONAL_MANIFEST)
+    with manifest.replacing_together(folder, names) as (*graphs, listing):
+        exported = export_relational_graphs(networks, model.weights, {FINGERPRINT: model.fingerprint})
+        for path, name in zip(graphs, GRAPHS, strict=True):
+            path.write_bytes(exported[name])
+        paths = dict(zip(GRAPHS, graphs, strict=True))
+        comparer = OnnxComparer.load(model.identity, paths, model.weights, model.fingerprint)
+        _require_same_maps(RelationalComparer(model.identity, networks), comparer)
+        entries = manifest.read_manifest(folder / RELATIONAL_MANIFEST)
+        files = entries["files"] | {name: manifest.sha256_of(path) for name, path in paths.items()}
+        manifest.write_manifest(listing, {**entries, "files": files})
+    return tuple(folder / name for name in GRAPHS)
+
+
+def _require_same_maps(networks: Comparer, exported: Comparer) -> None:
+    generator = np.random.default_rng(0)
+    for height, width in CHECKED_SIZES:
+        first, second = generator.integers(0, 256, (2, height, width, 3), dtype=np.uint8)
+        expected, found = networks.relate(first, second), exported.relate(first, second)
+        apart = float(np.abs(found.maps - expected.maps).max() / max(np.abs(expected.maps).max(), TOLERANCE))
+        if not apart < MAP_TOLERANCE:
+            raise ModelError(
+                f"The exported graphs give other maps than the networks ({apart:.1g} of their range apart), so they "
+                "were not written. Please report this."
+            )
 
 
 def _require_same(encoder: Embedder, exported: Embedder) -> None:

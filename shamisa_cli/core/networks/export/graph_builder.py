@@ -23,6 +23,9 @@ IR_VERSION = 8
 """Version of the file format that came with the opset; older runtimes read it too."""
 
 
+PIXELS: Mapping[str, tuple[str, Sequence[int | str]]] = {"pixels": ("UINT8", ("height", "width", 3))}
+"""The input of a graph that reads an image."""
+
 _ONNX_DTYPES = {"F32": "FLOAT", "F16": "FLOAT16"}
 
 
@@ -116,20 +119,32 @@ class GraphBuilder:
             self._initializers[name] = tensor
         return name if stored.dtype == "F32" else self.cast(name, "FLOAT")
 
-    def serialised(self, outputs: Mapping[str, tuple[str, Sequence[int]]], metadata: Mapping[str, str]) -> bytes:
-        """Serialise the graph from "pixels" (height, width, 3) uint8 to named float32 outputs, as protobuf.
+    def serialised(
+        self,
+        outputs: Mapping[str, tuple[str, Sequence[int | str]]],
+        metadata: Mapping[str, str],
+        inputs: Mapping[str, tuple[str, Sequence[int | str]]] = PIXELS,
+        name: str = "encoder",
+    ) -> bytes:
+        """Serialise the graph from its inputs to named float32 outputs, as protobuf.
 
         Args:
             outputs: name of the output → its value and shape.
             metadata: stored in the file.
+            inputs: name of the input → its type, named as in `onnx.TensorProto`, and shape; a name stands for a side of
+                any length.
+            name: of the graph.
         """
         helper, kinds = self._onnx.helper, self._onnx.TensorProto
         self._nodes += [helper.make_node("Identity", [value], [name]) for name, (value, _) in outputs.items()]
         graph = helper.make_graph(
             self._nodes,
-            "encoder",
-            [helper.make_tensor_value_info("pixels", kinds.UINT8, ["height", "width", 3])],
-            [helper.make_tensor_value_info(name, kinds.FLOAT, shape) for name, (_, shape) in outputs.items()],
+            name,
+            [
+                helper.make_tensor_value_info(each, kinds.DataType.Value(kind), list(shape))
+                for each, (kind, shape) in inputs.items()
+            ],
+            [helper.make_tensor_value_info(each, kinds.FLOAT, list(shape)) for each, (_, shape) in outputs.items()],
             list(self._initializers.values()),
         )
         model = helper.make_model(

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from shamisa_cli.core.networks.distortion_network import NetworkOutput
 from shamisa_cli.core.networks.pair_statistics import comb_change, level_counts
-from shamisa_cli.core.networks.scoring_network import POINTS, RelationalModel, change_points
+from shamisa_cli.core.networks.scoring_network import RelationalModel, change_points
+from shamisa_cli.core.relational.records import POINTS
 from shamisa_cli.core.training.relational.batches import RelationalBatch
 
 SMOOTH = 0.5
