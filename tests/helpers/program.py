@@ -111,8 +111,8 @@ def _exit_code(program: Callable[[], None]) -> int:
 
 def _text(stream: io.TextIOWrapper) -> str:
     stream.flush()
-    written: bytes = stream.buffer.getvalue()  # type: ignore[attr-defined]
-    return written.decode("utf-8").replace("\r\n", "\n")
+    stream.buffer.seek(0)
+    return io.TextIOWrapper(stream.buffer, encoding="utf-8").read()  # every end of a line is \n, as from a process
 
 
 @contextmanager
