@@ -1,4 +1,4 @@
-"""What the pages for people name is there: files, folders, sections, and names in Python."""
+"""Files, folders, modules, sections and names in Python that the pages name are there."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 @every_page
 def test_every_path_of_this_project_is_there(page: Path) -> None:
     for named in PATH.findall(page.read_text(encoding="utf-8")):
-        assert any((root / named).exists() for root in (REPOSITORY, MODULES)), named
+        places = [root / one for root in (REPOSITORY, MODULES) for one in (named, f"{named}.py")]
+        assert any(place.exists() for place in places), named
 
 
 @every_page
