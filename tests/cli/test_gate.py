@@ -90,6 +90,7 @@ def test_a_baseline_is_written_held_and_written_again(shamisa, project: Path, tm
 
     assert shamisa("score", project / ordered[-1], "--update-baseline", cwd=tmp_path).returncode == 0
     after = json.loads(file.read_text())["scores"]
+    assert after.keys() == document["scores"].keys()
     assert {name for name in after if after[name] != document["scores"][name]} == {ordered[-1]}
 
 

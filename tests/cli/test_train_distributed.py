@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from helpers.pictures import save_soft
-from helpers.program import ENVIRONMENT
+from helpers.program import ENVIRONMENT, run_here
 from helpers.runs import numbers
 
 pytestmark = pytest.mark.xdist_group("many processes")
@@ -94,7 +94,7 @@ def test_two_processes_train_one_model_and_a_killed_one_ends_the_run_which_goes_
     record = json.loads((cut / "run.json").read_text())
     record["config"]["steps"] = len(numbers(cut)) + 2
     (cut / "run.json").write_text(json.dumps(record))
-    alone = finished([sys.executable, "-m", "shamisa_cli", "train", "-o", str(cut), "--resume", "--device", "cpu"])
+    alone = run_here("train", "-o", cut, "--resume", "--device", "cpu")
     assert (alone.returncode, "was begun with 2 processes, and now there are 1" in alone.stderr) == (2, True)
     resumed = finished(on_two("-o", cut, "--resume", *OPTIONS))
     assert resumed.returncode == 0, resumed.stderr

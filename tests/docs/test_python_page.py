@@ -5,11 +5,10 @@ from __future__ import annotations
 import csv
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from helpers.program import run_code_here
 
 import shamisa_cli
 
@@ -41,7 +40,7 @@ def test_the_examples_run(tmp_path: Path) -> None:
         )
     code = "\n".join(re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL))
 
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    done = run_code_here(code, cwd=tmp_path)
 
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) >= 8

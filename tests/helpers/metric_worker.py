@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import torch
 from torch import Tensor
 
@@ -9,8 +11,11 @@ from shamisa_cli import ShamisaScore
 from shamisa_cli.core.models.loading import Model
 
 
-def compute(rank: int, world: int, folder: str, model: Model, batches: Tensor) -> None:
+def compute(rank: int, world: int, folder: str, pickled: bytes) -> None:
     """Write what this process makes of its share of `batches` to FOLDER/RANK.pt: the whole, then each step."""
+    model: Model
+    batches: Tensor
+    model, batches = pickle.loads(pickled)
     torch.set_num_threads(1)
     store = torch.distributed.FileStore(f"{folder}/store", world)
     torch.distributed.init_process_group("gloo", store=store, rank=rank, world_size=world)

@@ -59,9 +59,11 @@ def run_script_here(script: Path, *arguments: object) -> Finished:
     return _finished(program, [str(script), *map(str, arguments)])
 
 
-def run_code_here(code: str, argument: str, env: Mapping[str, str] | None = None) -> Finished:
-    """Run Python code as `python -c` does, with one argument, in this process, which is afterwards as it was before."""
-    return _finished(lambda: exec(code, {"__name__": "__main__"}), ["-c", argument], env=env)
+def run_code_here(
+    code: str, *arguments: str, env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> Finished:
+    """Run Python code as `python -c` does, in this process, which is afterwards as it was before."""
+    return _finished(lambda: exec(code, {"__name__": "__main__"}), ["-c", *arguments], env=env, cwd=cwd)
 
 
 def run_process(*arguments: str | Path, **settings: object) -> Finished:
@@ -111,8 +113,8 @@ def _exit_code(program: Callable[[], None]) -> int:
 
 def _text(stream: io.TextIOWrapper) -> str:
     stream.flush()
-    written: bytes = stream.buffer.getvalue()  # type: ignore[attr-defined]
-    return written.decode("utf-8").replace("\r\n", "\n")
+    stream.buffer.seek(0)
+    return io.TextIOWrapper(stream.buffer, encoding="utf-8").read()  # every end of a line is \n, as from a process
 
 
 @contextmanager

@@ -1,15 +1,36 @@
-"""Several processes on this machine that train together."""
+"""Several processes on this machine that work together."""
 
 from __future__ import annotations
 
 import os
+import runpy
 import socket
-import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
-TESTS = str(Path(__file__).resolve().parents[1])
-"""From where `helpers` can be imported."""
+PRELOADED = [
+    "shamisa_cli.core.training.pretraining.step",
+    "shamisa_cli.core.training.relational.task",
+    "torchmetrics",
+]
+"""Imported once by the process of which the others are copies, since each would take seconds for it."""
+
+
+def run_together(work: Callable[..., None], arguments: tuple[Any, ...], size: int) -> None:
+    """Call `work(rank, *arguments)` in `size` processes of their own, and raise what one of them raises."""
+    from torch import multiprocessing
+
+    multiprocessing.set_forkserver_preload(PRELOADED)  # type: ignore[attr-defined]
+    multiprocessing.start_processes(work, arguments, nprocs=size, start_method="forkserver")  # type: ignore[no-untyped-call]
+
+
+def run_ranks(script: str, folder: Path, size: int) -> None:
+    """Run a script with a folder as its argument in `size` processes with the variables that torchrun sets."""
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": str(size)}
+    run_together(_run_rank, (script, str(folder), place), size)
 
 
 def free_port() -> int:
@@ -20,18 +41,7 @@ def free_port() -> int:
         return port
 
 
-def run_ranks(script: str, folder: Path, size: int) -> None:
-    """Run a script with a folder as its argument in `size` processes of one thread, as torchrun starts them."""
-    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": str(size)}
-    place["PYTHONPATH"] = os.pathsep.join([TESTS, os.environ.get("PYTHONPATH", "")])
-    processes = [
-        subprocess.Popen(
-            [sys.executable, script, folder],
-            env={**os.environ, **place, "RANK": str(rank), "LOCAL_RANK": str(rank), "OMP_NUM_THREADS": "1"},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(size)
-    ]
-    ends = [(process.communicate()[1], process.returncode) for process in processes]
-    assert all(code == 0 for _, code in ends), "\n".join(said for said, _ in ends)
+def _run_rank(rank: int, script: str, folder: str, place: Mapping[str, str]) -> None:
+    os.environ.update(place, RANK=str(rank), LOCAL_RANK=str(rank))
+    with mock.patch.object(sys, "argv", [script, folder]):
+        runpy.run_path(script, run_name="__main__")

@@ -272,7 +272,7 @@ def test_jitter_moves_pixels_as_far_as_asked() -> None:
     assert moved.abs().max() < 5 * 0.6 + 1e-4
     assert abs(moved.mean().item()) < 0.03
     once, five_times = 0.6 * math.sqrt(1 / 3), 0.6 * math.sqrt(5 / 3)  # neighbours are mixed on the way, so less
-    assert once < moved.std().item() < five_times
+    assert 1.35 * once < moved.std().item() < five_times  # four passes would stay below
 
 
 @pytest.mark.parametrize(("name", "variance"), [("white noise", 0.005), ("multiplicative noise", 0.02 / 4)])

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 import torch
-import torch.multiprocessing as multiprocessing
 from helpers import metric_worker
 from helpers.program import imported_anew
+from helpers.ranks import run_together
 from torch import Tensor
 
 from shamisa_cli import ShamisaScore, TensorScorer
@@ -119,7 +119,7 @@ class TwoArguments(ShamisaScore):
 def test_two_processes_agree_on_the_mean_of_all_pictures(
     images: Tensor, model: Model, reference: Reference, tmp_path: Path
 ) -> None:
-    multiprocessing.spawn(metric_worker.compute, (2, str(tmp_path), model, images), nprocs=2)
+    run_together(metric_worker.compute, (2, str(tmp_path), pickle.dumps((model, images))), 2)
     first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2))
     assert first == second
     steps = [reference(images[start : start + 2].flatten(0, 1)).item() for start in (0, 2)]
