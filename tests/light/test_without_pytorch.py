@@ -1,6 +1,6 @@
-"""What needs no PyTorch works where there is none, and the rest says in one sentence what to install.
+"""The light install: what needs no extra works without, and the rest says in one sentence what to install.
 
-PyTorch is hidden from this process, and from those that it starts, so the test holds in any environment.
+What the extras install is hidden from the processes that run here, so the tests hold in any environment.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-HIDDEN = ("torch", "torchvision", "timm")
+HIDDEN = ("torch", "torchvision", "timm", "matplotlib", "pyarrow", "pandas", "onnx")
 ROOMS = ("distortions", "graphs", "networks", "training")
 
 HIDE = f"""
@@ -71,6 +71,8 @@ def test_commands_that_need_no_pytorch_do_their_work(tmp_path: Path) -> None:
         "score": ["score", str(photos), "-f", "json", "--html", str(tmp_path / "page.html")],
         "embed": ["embed", str(photos), "-o", str(tmp_path / "f.npz")],
         "fit-probe": ["fit-probe", "--mos", str(table), "--splits", "2", "-o", str(tmp_path / "probe")],
+        "parquet": ["score", str(photos), "-o", str(tmp_path / "s.parquet")],
+        "features": ["embed", str(photos), "-o", str(tmp_path / "f.parquet")],
         "evaluate": ["evaluate", "--mos", str(table), "--probe", str(tmp_path / "probe")],
         "list": ["models", "list"],
         "show": ["models", "show", "shamisa-mobilenetv2"],
@@ -107,5 +109,14 @@ def test_commands_that_need_no_pytorch_do_their_work(tmp_path: Path) -> None:
         assert code == 2, (name, said)
         assert said.strip().endswith("needs PyTorch. Install it with: pip install 'shamisa[train]'."), (name, said)
         assert said.count("\n") == 1, (name, said)
+    for name in ("parquet", "features"):
+        assert results[name].returncode == 2
+        said = "error: A Parquet file needs pyarrow. Install it with: pip install 'shamisa[parquet]'.\n"
+        assert results[name].stderr == said
+    assert (
+        "The scatter plot needs matplotlib. Install it with: pip install 'shamisa[train]'."
+        in results["fit-probe"].stderr
+    )
+    assert "scatter.png" not in (tmp_path / "probe" / "README.md").read_text()
     assert not (tmp_path / "maps").exists()
     assert not (tmp_path / "run").exists()

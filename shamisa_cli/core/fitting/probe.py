@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from shamisa_cli.core.arrays import AnyFeatures
 from shamisa_cli.core.errors import ImageError, ModelError, SettingError
-from shamisa_cli.core.extras import needs_pytorch
+from shamisa_cli.core.extras import missing_figure, needs_pytorch
 from shamisa_cli.core.fitting.progress import Progress, no_progress
 from shamisa_cli.core.fitting.protocols import require_reading
 from shamisa_cli.core.models.card import Metric, replace_section, write_metadata
@@ -174,6 +174,7 @@ def fit_probe(
             ordinal_weight=chosen.ordinal_weight,
             coverage=coverage,
             crops=loaded.encoder.config.features.crops if paper else None,
+            figure=missing_figure("the scatter plot") is None,
         )
         warnings = _write(folder, probe, result, table, details)
     return FittedProbe(probe, loaded, table, result, coverage, logistic, errors, warnings)
@@ -255,7 +256,11 @@ def _write(
     folder: Path, probe: Probe, result: ProtocolResult, table: MosTable, details: CardDetails
 ) -> tuple[str, ...]:
     """Scatter plot, probe, card and its metadata; what of the last could not be written."""
-    save_scatter(folder / SCATTER_NAME, result, table.mos, data_name=details.data_name)
+    not_drawn = missing_figure("the scatter plot")
+    if not_drawn is None:
+        save_scatter(folder / SCATTER_NAME, result, table.mos, data_name=details.data_name)
+    else:
+        (folder / SCATTER_NAME).unlink(missing_ok=True)
     trained_on = f"{len(table)} pictures of {details.data_name}"
     if (folder / MODEL_MANIFEST).exists():
         # The README.md there is the model's card, of which the probe's is a section.
@@ -270,5 +275,5 @@ def _write(
     try:
         write_metadata(folder, metrics)
     except ModelError as error:
-        return (str(error),)
-    return ()
+        return tuple(filter(None, (not_drawn, str(error))))
+    return () if not_drawn is None else (not_drawn,)

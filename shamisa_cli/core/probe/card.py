@@ -35,6 +35,7 @@ class CardDetails:
         ordinal_weight: weight of the ordinal pairs relative to the human scores.
         coverage: coverage of the probe's interval on held-out images; None without an interval.
         crops: crops per image, each a row of the fit (the paper's protocol); None if each image was a row.
+        figure: whether the scatter plot was drawn.
     """
 
     data_name: str
@@ -47,6 +48,7 @@ class CardDetails:
     ordinal_weight: float = 0.0
     coverage: Coverage | None = None
     crops: int | None = None
+    figure: bool = True
 
 
 def probe_card(result: ProtocolResult, probe: Probe, details: CardDetails, *, level: int = 1) -> str:
@@ -77,13 +79,15 @@ A linear (ridge) regressor from the features of a frozen encoder to human qualit
 one part only. Median over the splits ± interquartile range.{notes} The probe itself is then fitted on all pictures.
 
 {_results_table(result)}
-
-![Predicted and human scores of held-out pictures]({SCATTER_NAME})
-
+{_figure(details)}
 {mark}# Made with
 
 {code_block(details.command)}
 """
+
+
+def _figure(details: CardDetails) -> str:
+    return f"\n![Predicted and human scores of held-out pictures]({SCATTER_NAME})\n" if details.figure else ""
 
 
 def _rows_of(details: CardDetails) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from shamisa_cli.core.arrays import Features
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.errors import ModelError, SettingError
+from shamisa_cli.core.extras import require_pyarrow
 from shamisa_cli.core.scoring.feature_formats import _FORMATS, READ_ERRORS, FeatureSource, FileStamp, _foreign
 
 if TYPE_CHECKING:
@@ -44,9 +45,11 @@ class FeatureTable:
 
 
 def check_format(target: Path) -> None:
-    """Raise SettingError if the suffix of `target` is not that of a format of this module."""
+    """Raise SettingError if `target` has no suffix of a format of this module, or what writes it is not installed."""
     if target.suffix.lower() not in _FORMATS:
         raise SettingError(f"{target} has no known suffix: features are kept in {', '.join(_FORMATS)} files.")
+    if target.suffix.lower() == ".parquet":
+        require_pyarrow()
 
 
 def save_features(

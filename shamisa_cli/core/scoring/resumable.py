@@ -21,6 +21,7 @@ import numpy as np
 
 from shamisa_cli.core.arrays import Features
 from shamisa_cli.core.errors import ImageError, ModelError
+from shamisa_cli.core.extras import require_pyarrow
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
 from shamisa_cli.core.records import ImageRecord, JobResult
 from shamisa_cli.core.scoring.feature_formats import FeatureSource, FileStamp, portable
@@ -203,6 +204,7 @@ def score_to_file(
         SettingError: an invalid setting.
         OSError: the target or its parts cannot be written.
     """
+    require_pyarrow()
     import pyarrow as pa
 
     scorer = score_source(model, view_size)

@@ -76,7 +76,7 @@ class GraphBuilder:
             import onnx
         except ImportError as error:
             raise SettingError(
-                "Exporting needs the package onnx. Install it with: pip install 'shamisa[export]'"
+                "Exporting needs the package onnx. Install it with: pip install 'shamisa[train]'"
             ) from error
         self._onnx = onnx
         self._location = weights.name

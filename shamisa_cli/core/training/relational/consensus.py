@@ -42,7 +42,7 @@ def consensus(references: Tensor, candidates: Tensor) -> Tensor:
         import piq
     except ImportError:
         raise SettingError(
-            "Training a relational model asks the package piq, which is not installed. Install shamisa[relational]."
+            "Training a relational model needs the package piq. Install it with: pip install 'shamisa[train]'."
         ) from None
     near = [F.avg_pool2d(side, VIEWED_AT).clamp(0, 1) for side in (references, candidates)]
     with torch.inference_mode():
