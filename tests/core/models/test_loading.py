@@ -145,3 +145,17 @@ def test_a_model_and_a_probe_from_the_hub_are_the_local_ones_and_load_again_with
     asked = len(hub.requests)
     assert run_python(LOAD, {**names, "offline": True}, **environment) == ["org/model", commit, *local[2:]]
     assert len(hub.requests) == asked
+
+
+@pytest.mark.parametrize("what", ["load_model", "describe_model"])
+def test_each_file_of_a_folder_is_hashed_once(model_folder: Path, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from shamisa_cli.core.models import catalogue, loading, manifest
+
+    hashed: list[str] = []
+    hash_file = manifest.sha256_of
+    monkeypatch.setattr(manifest, "sha256_of", lambda path: (hashed.append(path.name), hash_file(path))[1])
+
+    getattr(loading if what == "load_model" else catalogue, what)(str(model_folder))
+
+    assert "encoder.safetensors" in hashed
+    assert len(hashed) == len(set(hashed))
