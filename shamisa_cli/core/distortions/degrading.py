@@ -19,7 +19,7 @@ def degrade(pixels: Pixels, operator: str, severity: float, *, seed: int = 0) ->
 
     Args:
         pixels: (H, W, 3), sRGB.
-        operator: a name from the table of operators in docs/method.md, such as "JPEG" or "gaussian blur".
+        operator: a name of `distortions.registry.OPERATORS`, such as "JPEG" or "gaussian blur".
         severity: 0…4.
         seed: of what the operator draws at random.
 
