@@ -95,7 +95,7 @@ def _program(
         typer.Option(DEBUG_OPTION, envvar=DEBUG_VARIABLE, show_default="off", help="Show tracebacks of errors."),
     ] = False,
 ) -> None:
-    """How good does a photograph look, and why: image quality scores without a reference."""
+    """Score how good photographs look, and say why: image quality assessment without a reference."""
     # Help is shown whatever is wrong with a file of settings.
     if not context.resilient_parsing and not set(HELP_OPTIONS) & set(sys.argv):
         load_settings(context)

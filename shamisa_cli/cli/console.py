@@ -110,7 +110,7 @@ class Console:
 def check_output(output: Path, option: str = "--output") -> None:
     """Raise SettingError if `output` is a folder or a device, before hours of work are spent."""
     if output.exists() and not output.is_file():
-        raise SettingError(f"{output} is no regular file; {option} takes the name of a file to write.")
+        raise SettingError(f"{output} is not a regular file; {option} must name a file.")
 
 
 def _steers(character: str) -> bool:

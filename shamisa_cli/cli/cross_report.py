@@ -49,18 +49,18 @@ def prepare(
     """Read and check the tables before a model is loaded; return a function that does the rest."""
     if not cross:
         if dmos:
-            raise SettingError("--dmos names some of the tables of --cross; for one table take --lower-is-better.")
+            raise SettingError("--dmos names some of the tables of --cross; for one table use --lower-is-better.")
         table = columns.read(files[0])
         return lambda model, cache: report_one(model, files[0], table, settings, cache, console)
     if columns.subset is not None:
-        raise SettingError("--subset-column breaks down the results of one table, and --cross has several.")
+        raise SettingError("--subset-column breaks down the results of one table; it cannot be used with --cross.")
 
     from shamisa_cli.core.fitting.protocols import data_set_names, shared_pictures
 
     names = data_set_names(files)
     tables = dict(zip(names, _read_all(files, columns), strict=True))
     for one, other, count in shared_pictures(tables):
-        console.warn(f"{one} and {other} share {count:,} pictures: a regressor is tested on what it was fitted on.")
+        console.warn(f"{one} and {other} share {count:,} pictures: a probe is tested on pictures it was fitted on.")
     impaired = names if settings.lower_is_better else _names_of(dmos, files, names)
     paths = dict(zip(names, files, strict=True))
     return lambda model, cache: _across(model, paths, tables, impaired, settings, cache, console)
@@ -83,7 +83,7 @@ def _names_of(dmos: Sequence[Path], files: Sequence[Path], names: Sequence[str])
     known = {file.resolve(): name for file, name in zip(files, names, strict=True)}
     for path in dmos:
         if path.resolve() not in known:
-            raise SettingError(f"--dmos is {path}, which is none of the tables that --cross compares.")
+            raise SettingError(f"--dmos is {path}, which is not one of the tables of --cross.")
     return [known[path.resolve()] for path in dmos]
 
 
@@ -142,11 +142,11 @@ def _cell(value: float, within: bool) -> str:
 
 def _cross_note(model: Model, settings: Settings, run: CrossEvaluation) -> str:
     protocol = "the paper's protocol" if settings.protocol is mos_options.Protocol.PAPER else "default protocol"
-    logistic = "of the predictions as they are" if settings.logistic is False else "after a 4-parameter logistic"
+    logistic = "of the unmapped predictions" if settings.logistic is False else "after a 4-parameter logistic"
     references = any(table.references for table in run.tables.values())
     return (
-        f"{model.name} ({model.revision}); {protocol}: a column is the "
-        f"data set tested on, whole; in brackets the median over {settings.splits} splits of the data set itself; "
+        f"{model.name} ({model.revision}); {protocol}: columns are the data sets tested on, whole; "
+        f"in brackets the median over {settings.splits} splits of the data set itself; "
         f"PLCC {logistic}" + (f"; {DIFFERENCES}" if references else "")
     )
 

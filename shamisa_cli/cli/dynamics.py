@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shamisa_cli.core.probe.step_agreement import StepAgreement
 
 SCHEMA = 1
-PANEL = "A training run"
+PANEL = "Training run"
 
 Run = Annotated[
     Path | None,
@@ -29,9 +29,9 @@ Run = Annotated[
         metavar="DIR",
         rich_help_panel=PANEL,
         show_default="none",
-        help="Instead of a model, judge the encoder of every checkpoint that a run of shamisa train kept, by a "
-        "regressor fitted to the table at half the usual view size. Results go to DIR/benchmark.jsonl, one step at a "
-        "time, and DIR/benchmark.png; steps that are there are not computed again.",
+        help="Instead of a model, test the encoder of every checkpoint that a run of shamisa train kept, with a probe "
+        "fitted to the table at half the usual view size. Results go to DIR/benchmark.jsonl, one line per step, and "
+        "DIR/benchmark.png; steps with a result are not computed again.",
     ),
 ]
 Every = Annotated[
@@ -47,7 +47,7 @@ Limit = Annotated[
         min=1,
         rich_help_panel=PANEL,
         show_default="all",
-        help="With --run, only so many pictures of the table, drawn from --seed.",
+        help="With --run, only N pictures of the table, drawn at random with --seed.",
     ),
 ]
 
@@ -73,7 +73,7 @@ def judge_run(
         bars: list[Callable[[int], None]] = []
 
         def begin(steps: int, pictures: int) -> None:
-            console.hint(f"{steps} steps to judge, on {pictures:,} pictures each.")
+            console.hint(f"{steps} steps to test, on {pictures:,} pictures each.")
             bars.append(stack.enter_context(console.progress("Judging", steps * pictures)))
 
         found = evaluate_run(
@@ -91,7 +91,7 @@ def judge_run(
     missing = found.asked - found.read
     if missing:
         console.warn(f"{missing:,} of the {found.asked:,} pictures could not be read and are left out.")
-    console.hint(f"The picture of it is in {found.figure}.")
+    console.hint(f"The figure is in {found.figure}.")
     return found.steps
 
 

@@ -28,23 +28,23 @@ ANSWERS = (typer.Exit, typer.Abort, typer.BadParameter)
 """Exceptions that control Typer; they are not errors of the program."""
 
 REMEDIES: dict[Remedy, str] = {
-    "derive-for-paper": "Make a model of the same encoder that does with: "
+    "derive-for-paper": "Derive a model with the same encoder that does, with: "
     "shamisa models derive {model} -o FOLDER --protocol paper",
-    "folder-of-parts": "With --shard, --output is a folder: each part is a file of its own.",
-    "go-on-after-loss": "; go on with --resume and the same number of processes.",
+    "folder-of-parts": "With --shard, let --output name a folder: each part is a separate file.",
+    "go-on-after-loss": "; continue with --resume and the same number of processes.",
     "go-online": "Leave out --offline, or unset HF_HUB_OFFLINE.",
     "make-parts": "Make them with: shamisa score --shard.",
     "name-a-probe": "Name one with --probe, or fit one with: shamisa fit-probe.",
     "name-devices": "Use --device cuda or --device cpu.",
     "need-less-memory": "Try fewer --jobs, or a smaller --view-size.",
     "new-baseline": " and write it with --update-baseline.",
-    "not-private": "Leave out --private, or name another.",
+    "not-private": "Leave out --private, or name another repository.",
     "resize": "; --resize (resize=True) resamples the first to the second.",
     "rewrite-baseline": ", or write the baseline again with --update-baseline.",
     "score-with-torch": "Score with --runtime torch.",
     "score-with-torch-and-report": "Score this model with --runtime torch, and report this.",
-    "take-torch": ", or take --runtime torch.",
-    "take-torch-on": "For {device}, take --runtime torch.",
+    "take-torch": ", or use --runtime torch.",
+    "take-torch-on": "For {device}, use --runtime torch.",
 }
 """What core says is wrong, with the option that helps: a sentence of its own, or the rest of the last one."""
 
@@ -101,7 +101,7 @@ def _explain(error: BaseException) -> int:
         return PIPE_CLOSED
     console = Console()
     if isinstance(error, KeyboardInterrupt):
-        console.error("interrupted; outputs are complete or were not written.")
+        console.error("interrupted; no partial output was written.")
         return INTERRUPTED
     console.error(_sentence(error))
     return TOOL_ERROR
@@ -111,9 +111,9 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, ShamisaError):
         return " ".join(with_remedy(str(error), error.remedy, error.about).split("\n"))
     if isinstance(error, MemoryError):
-        return "there is not enough memory. Try fewer --jobs, a smaller --view-size or smaller --max-pixels."
+        return "there is not enough memory. Try fewer --jobs, a smaller --view-size or a smaller --max-pixels."
     if isinstance(error, OSError) and error.strerror:
         where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
         return f"{where}{error.strerror}."
     summary = "".join(traceback.format_exception_only(error)).strip().split("\n")[-1]
-    return f"this is a bug in shamisa ({summary}). Run the command again with --debug, and report what it shows."
+    return f"this is a bug in shamisa ({summary}). Run the command again with --debug, and report its output."

@@ -29,7 +29,7 @@ MinScore = Annotated[
         envvar="SHAMISA_MIN_SCORE",
         rich_help_panel=GATE,
         show_default="none",
-        help="The bar: exit code 1 when a picture scores less, unless a rule for its file says otherwise.",
+        help="Minimum score; exit code 1 if a picture scores lower. Rules for single files take precedence.",
     ),
 ]
 BaselineFile = Annotated[
@@ -40,7 +40,7 @@ BaselineFile = Annotated[
         envvar="SHAMISA_BASELINE",
         rich_help_panel=GATE,
         show_default="none",
-        help="Scores of another day, to compare with; a JSON file to be kept with the pictures.",
+        help="JSON file of earlier scores to compare with; keep it with the pictures.",
     ),
 ]
 MaxDrop = Annotated[
@@ -52,7 +52,7 @@ MaxDrop = Annotated[
         envvar="SHAMISA_MAX_DROP",
         rich_help_panel=GATE,
         show_default="none",
-        help="Exit code 1 when a picture scores more than so many points less than in the baseline.",
+        help="Largest allowed drop, in points, from the baseline; exit code 1 if exceeded.",
     ),
 ]
 UpdateBaseline = Annotated[
@@ -61,7 +61,7 @@ UpdateBaseline = Annotated[
         "--update-baseline",
         rich_help_panel=GATE,
         show_default="off",
-        help="Write the scores into the baseline, instead of comparing with it.",
+        help="Write the scores to the baseline instead of comparing with it.",
     ),
 ]
 
@@ -92,9 +92,10 @@ class RunGate:
         updated = self.baseline.updated(scores, _scorer(run, model))
         updated.write()
         dropped = len(self.baseline.scores.keys() - updated.scores.keys())
-        gone = f"; {dropped:,} of pictures that are gone or that another model scored were dropped" if dropped else ""
+        entries = "entry" if dropped == 1 else "entries"
+        gone = f"; removed {dropped:,} {entries} (files deleted, or scored by another model)" if dropped else ""
         console.hint(
-            f"{updated.file} holds {len(updated.scores):,} scores now, {len(scores):,} of them from this run{gone}."
+            f"{updated.file} now holds {len(updated.scores):,} scores, {len(scores):,} of them from this run{gone}."
         )
 
 
@@ -123,9 +124,9 @@ def open_gate(
         skip_unreadable=skip_unreadable,
     )
     if before is None and update:
-        raise SettingError("--update-baseline needs to know the file. Name it with --baseline.")
+        raise SettingError("--update-baseline needs a file to write. Name it with --baseline.")
     if before is None and gate.limits_drops:
-        raise SettingError("A limit on drops needs scores to compare with. Name their file with --baseline.")
+        raise SettingError("A limit on drops needs earlier scores to compare with. Name their file with --baseline.")
     if before is not None and not update:
         _require_usable(before, gate)
     return RunGate(gate, before, update)
@@ -133,7 +134,7 @@ def open_gate(
 
 def _require_usable(baseline: Baseline, gate: Gate) -> None:
     if not gate.limits_drops:
-        raise SettingError("A baseline needs a limit on drops. Say with --max-drop how many points a score may fall.")
+        raise SettingError("A baseline needs a limit on drops. Set with --max-drop how many points a score may fall.")
     if baseline.scorer is None:
         raise SettingError(f"There is no baseline {baseline.file} yet. Write it with --update-baseline.")
 

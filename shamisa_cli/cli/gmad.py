@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from shamisa_cli.core.records import ImageRecord
     from shamisa_cli.core.scoring.gmad import Gmad
 
-PANEL = "Against another model"
+PANEL = "Comparison with another model"
 
 Rival = Annotated[
     str | None,
@@ -28,8 +28,8 @@ Rival = Annotated[
         metavar="NAME|PATH|hf:ORG/NAME[@REV]",
         rich_help_panel=PANEL,
         show_default="none",
-        help="Another model with a regressor: find the pictures by which the two are most unlike (gMAD), those of the "
-        "table or, without --mos, of PATHS.",
+        help="Another model with a probe: find the pairs of pictures on which the two models differ most (gMAD), among "
+        "those of the table or, without --mos, of INPUTS.",
     ),
 ]
 Figure = Annotated[
@@ -39,13 +39,17 @@ Figure = Annotated[
         metavar="FILE",
         rich_help_panel=PANEL,
         show_default="none",
-        help="Draw the pairs as a PNG: a row for each level of quality, both models' scores below the pictures.",
+        help="Draw the pairs as a PNG: one row per quality level, both models' scores below the pictures.",
     ),
 ]
 Levels = Annotated[
     int,
     typer.Option(
-        "--gmad-levels", min=1, max=10, rich_help_panel=PANEL, help="Levels of quality that get a pair of each model."
+        "--gmad-levels",
+        min=1,
+        max=10,
+        rich_help_panel=PANEL,
+        help="Number of quality levels; each has one pair per model.",
     ),
 ]
 
@@ -65,7 +69,7 @@ def compete(
 def check_figure(target: Path) -> None:
     """Raise SettingError before any work if the figure could not be written under that name."""
     if target.suffix.lower() != ".png":
-        raise SettingError(f"{target} has no suffix of a PNG; --gmad-figure takes the name of a .png file.")
+        raise SettingError(f"{target} does not end in .png; --gmad-figure must name a .png file.")
     check_output(target, "--gmad-figure")
 
 
@@ -74,7 +78,7 @@ def draw(target: Path, found: Gmad, console: Console) -> None:
     from shamisa_cli.core.scoring.gmad_figure import draw_gmad
 
     draw_gmad(target, found)
-    console.hint(f"{len(found.duels)} pairs are drawn in {target}.")
+    console.hint(f"Drew {len(found.duels)} pairs in {target}.")
 
 
 def write_gmad(stream: TextIO, found: Gmad) -> None:

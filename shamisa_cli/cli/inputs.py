@@ -39,7 +39,7 @@ def open_cache(
         return nullcontext()
 
     def warn(text: str) -> None:
-        console.warn(f"{text.removesuffix('.')}, --no-cache goes without.")
+        console.warn(f"{text.removesuffix('.')}, --no-cache turns it off.")
 
     return Cache(folder.expanduser(), limit=megabytes * MEGABYTE, warn=warn)
 

@@ -24,7 +24,7 @@ PROTOCOL = "Protocol"
 FIGURE_NAMES = ("SRCC", "PLCC", "KRCC", "RMSE")
 UNDEFINED = "–"
 
-MOS_HELP = "A CSV file with a line of column names; pictures are relative to its folder."
+MOS_HELP = "CSV file with column names in its first line; pictures are named relative to its folder."
 MosFile = Annotated[Path, typer.Option("--mos", metavar="FILE", rich_help_panel=HUMAN_SCORES, help=MOS_HELP)]
 OptionalMosFile = Annotated[
     Path | None,
@@ -37,10 +37,10 @@ OptionalMosFile = Annotated[
     ),
 ]
 ImageColumn = Annotated[
-    str, typer.Option(metavar="NAME", rich_help_panel=HUMAN_SCORES, help="The column that names the pictures.")
+    str, typer.Option(metavar="NAME", rich_help_panel=HUMAN_SCORES, help="Column with the names of the pictures.")
 ]
 MosColumn = Annotated[
-    str, typer.Option(metavar="NAME", rich_help_panel=HUMAN_SCORES, help="The column of mean opinion scores.")
+    str, typer.Option(metavar="NAME", rich_help_panel=HUMAN_SCORES, help="Column with the mean opinion scores.")
 ]
 SubsetColumn = Annotated[
     str | None,
@@ -48,7 +48,7 @@ SubsetColumn = Annotated[
         metavar="NAME",
         rich_help_panel=HUMAN_SCORES,
         show_default="none",
-        help="A column by which results are broken down.",
+        help="Column by which results are broken down.",
     ),
 ]
 LowerIsBetter = Annotated[
@@ -57,7 +57,7 @@ LowerIsBetter = Annotated[
         "--lower-is-better",
         rich_help_panel=HUMAN_SCORES,
         show_default="off",
-        help="The scores count impairment (DMOS): lower looks better.",
+        help="The scores measure impairment (DMOS): lower looks better.",
     ),
 ]
 
@@ -68,10 +68,10 @@ GroupColumn = Annotated[
         metavar="NAME",
         rich_help_panel=HUMAN_SCORES,
         show_default="none",
-        help="A column, such as the reference photograph, whose groups are never split.",
+        help="Column, such as the reference photograph, whose groups are never divided by a split.",
     ),
 ]
-Splits = Annotated[int, typer.Option(min=1, rich_help_panel=PROTOCOL, help="Random 70/10/20 splits.")]
+Splits = Annotated[int, typer.Option(min=1, rich_help_panel=PROTOCOL, help="Number of random 70/10/20 splits.")]
 
 
 class Protocol(StrEnum):
@@ -112,7 +112,7 @@ def protocol_note(result: ProtocolResult, protocol: Protocol, *, logistic: bool,
     if protocol is Protocol.DEFAULT:
         mapping = "; PLCC and RMSE after a logistic mapping" if logistic else ""
         return f"{over}, on held-out pictures{mapping}; alpha {result.alpha:.4g}"
-    mapping = "after a 4-parameter logistic" if logistic else "of the predictions as they are"
+    mapping = "after a 4-parameter logistic" if logistic else "of the unmapped predictions"
     units = "groups" if grouped else "pictures"
     return f"the paper's protocol: {over} by {units}, held out; PLCC and RMSE {mapping}; alpha {result.alpha:.4g}"
 

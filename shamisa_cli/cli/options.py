@@ -50,7 +50,7 @@ PathsArgument = Annotated[
     typer.Argument(
         metavar="PATHS...",
         show_default=False,
-        help="Pictures, folders, or quoted globs; - reads a list from stdin, one a line or NUL-separated.",
+        help="Pictures, folders, or quoted globs; - reads a list from stdin, one path per line or NUL-separated.",
     ),
 ]
 FilesFrom = Annotated[
@@ -59,7 +59,7 @@ FilesFrom = Annotated[
         metavar="FILE",
         rich_help_panel=PICTURES,
         show_default="none",
-        help="Read more PATHS from a file, one a line or NUL-separated.",
+        help="Read more PATHS from a file, one path per line or NUL-separated.",
     ),
 ]
 Recursive = Annotated[
@@ -68,7 +68,7 @@ Recursive = Annotated[
         "--recursive/--no-recursive",
         envvar="SHAMISA_RECURSIVE",
         rich_help_panel=PICTURES,
-        help="Whether folders in folders are read too.",
+        help="Search folders recursively.",
     ),
 ]
 ShardText = Annotated[
@@ -79,8 +79,8 @@ ShardText = Annotated[
         envvar="SHAMISA_SHARD",
         rich_help_panel=PICTURES,
         show_default="all",
-        help="Take the I-th of N parts of the pictures, 1/N to N/N, by their names: one for each of N machines. "
-        "--output may then be a folder for the parts.",
+        help="Process only part I of N, 1/N to N/N: one part for each of N machines. Pictures are divided by their "
+        "names. --output may then be a folder for the parts.",
     ),
 ]
 RayAddress = Annotated[
@@ -89,10 +89,10 @@ RayAddress = Annotated[
         "--ray",
         metavar="auto|local|HOST:PORT",
         rich_help_panel=RUNNING,
-        show_default="this process alone",
-        help="Share the work out over a Ray cluster: the one this machine is part of, or one of its own. PATHS may "
-        "then be addresses such as s3://bucket/photos and tars of pictures; --output is a folder for the parts, or an "
-        "address; --jobs counts workers.",
+        show_default="off",
+        help="Distribute the work on a Ray cluster: auto (this machine's), local (a new one) or HOST:PORT. PATHS may "
+        "then be addresses such as s3://bucket/photos, and tar files of pictures; --output is a folder for the parts, "
+        "or an address; --jobs limits the number of workers.",
     ),
 ]
 MaxPixels = Annotated[
@@ -108,7 +108,7 @@ SkipUnreadable = Annotated[
         envvar="SHAMISA_SKIP_UNREADABLE",
         rich_help_panel=PICTURES,
         show_default="off",
-        help="Leave the exit code at 0 when pictures cannot be read; their rows still say why.",
+        help="Do not exit with 3 when pictures cannot be read; their rows still give the reason.",
     ),
 ]
 ViewSizeText = Annotated[
@@ -118,7 +118,7 @@ ViewSizeText = Annotated[
         metavar="N|native",
         envvar="SHAMISA_VIEW_SIZE",
         rich_help_panel=PICTURES,
-        help="Judge pictures as shown with a long side of N pixels, never enlarged; native judges every pixel.",
+        help="Scale pictures down to a long side of N pixels before scoring, never up; native keeps every pixel.",
     ),
 ]
 ModelName = Annotated[
@@ -128,7 +128,7 @@ ModelName = Annotated[
         metavar="NAME|PATH|hf:ORG/NAME[@REV]",
         envvar="SHAMISA_MODEL",
         rich_help_panel=MODEL,
-        help="The model: a bundled one, a folder, or one from the Hugging Face Hub.",
+        help="The model: a bundled one, a folder, or one on the Hugging Face Hub.",
         autocompletion=bundled_models,
     ),
 ]
@@ -139,7 +139,7 @@ RelationalName = Annotated[
         metavar="NAME|PATH|hf:ORG/NAME[@REV]",
         envvar="SHAMISA_RELATIONAL_MODEL",
         rich_help_panel=MODEL,
-        help="The relational model: a bundled one, a folder, or one from the Hugging Face Hub.",
+        help="The relational model: a bundled one, a folder, or one on the Hugging Face Hub.",
         autocompletion=bundled_models,
     ),
 ]
@@ -150,7 +150,7 @@ Resize = Annotated[
         envvar="SHAMISA_RESIZE",
         rich_help_panel=PICTURES,
         show_default="off",
-        help="Resample pictures of another size to the size of the first; otherwise they are errors.",
+        help="Resample pictures of a different size to the size of the first; otherwise they are errors.",
     ),
 ]
 ProbeName = Annotated[
@@ -161,7 +161,7 @@ ProbeName = Annotated[
         envvar="SHAMISA_PROBE",
         rich_help_panel=MODEL,
         show_default="the model's own",
-        help="Another regressor, fitted on this model's features.",
+        help="Another probe, fitted on this model's features.",
     ),
 ]
 Offline = Annotated[
@@ -171,12 +171,12 @@ Offline = Annotated[
         envvar="SHAMISA_OFFLINE",
         rich_help_panel=MODEL,
         show_default="off",
-        help="Make no network request.",
+        help="Make no network requests.",
     ),
 ]
 DeviceName = Annotated[
     Device,
-    typer.Option("--device", envvar="SHAMISA_DEVICE", rich_help_panel=RUNNING, help="Where the model computes."),
+    typer.Option("--device", envvar="SHAMISA_DEVICE", rich_help_panel=RUNNING, help="Device that the model runs on."),
 ]
 RuntimeName = Annotated[
     Runtime,
@@ -184,7 +184,7 @@ RuntimeName = Annotated[
         "--runtime",
         envvar="SHAMISA_RUNTIME",
         rich_help_panel=RUNNING,
-        help="Which library computes; auto takes the fastest there is. Scores agree within a tenth of a point.",
+        help="Inference library; auto picks the fastest available. Scores agree within a tenth of a point.",
     ),
 ]
 Jobs = Annotated[
@@ -196,7 +196,7 @@ Jobs = Annotated[
         envvar="SHAMISA_JOBS",
         rich_help_panel=RUNNING,
         show_default="one per processor",
-        help="Threads that read pictures; scores do not depend on it.",
+        help="Number of threads that read pictures; it does not change scores.",
     ),
 ]
 
@@ -207,7 +207,7 @@ UseCache = Annotated[
         "--cache/--no-cache",
         envvar="SHAMISA_CACHE",
         rich_help_panel=CACHE,
-        help="Take what earlier runs found out about pictures with the same content, and keep it for later ones.",
+        help="Reuse cached results for identical files, and store new ones.",
     ),
 ]
 CacheFolder = Annotated[
@@ -218,7 +218,7 @@ CacheFolder = Annotated[
         envvar="SHAMISA_CACHE_DIR",
         rich_help_panel=CACHE,
         show_default="your cache folder",
-        help="Where the cache is.",
+        help="Folder of the cache.",
     ),
 ]
 CacheSize = Annotated[
@@ -229,7 +229,7 @@ CacheSize = Annotated[
         min=1,
         envvar="SHAMISA_CACHE_SIZE",
         rich_help_panel=CACHE,
-        help="What it may hold: some .5 kB a scored picture, 135 kB one with its features. "
-        "What was not used for longest goes, features first.",
+        help="Largest size of the cache: a scored picture takes about 0.5 kB, one with its features 135 kB. "
+        "The least recently used entries are removed first, features before scores.",
     ),
 ]

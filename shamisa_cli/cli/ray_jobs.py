@@ -33,7 +33,9 @@ def run_ray_job(context: typer.Context, kind: Kind, address: str) -> None:
     given = context.params
     output = given["output"]
     if output is None or PurePath(output).suffix == ".parquet" or Path(output).is_file():
-        raise SettingError("--ray makes a folder of Parquet files. Name it with --output, or an address such as s3://…")
+        raise SettingError(
+            "--ray writes a folder of Parquet files. Name the folder, or an address such as s3://…, with --output."
+        )
     list_file = None if given["files_from"] is None else Path(given["files_from"])
     named, listed = inputs.named_paths(given["paths"], list_file)
     if not named and not listed:
@@ -71,4 +73,4 @@ def run_ray_job(context: typer.Context, kind: Kind, address: str) -> None:
 def _refuse_others(context: typer.Context) -> None:
     for option in context.command.params:
         if option.name not in MEANT and was_typed(context, option.name or ""):
-            raise SettingError(f"{option.opts[0]} has no meaning with --ray, which makes a folder of Parquet files.")
+            raise SettingError(f"{option.opts[0]} cannot be used with --ray, which writes a folder of Parquet files.")

@@ -129,10 +129,10 @@ def _usable(setting: Setting, configured: FileSetting, context: typer.Context) -
     where = f"{configured.file}: {setting.name} is {value!r}"
     if setting.option.is_flag:
         if not isinstance(value, bool):
-            raise SettingError(f"{where}; it should be true or false.")
+            raise SettingError(f"{where}; it must be true or false.")
         return value
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise SettingError(f"{where}; it should be a text or a number.")
+        raise SettingError(f"{where}; it must be text or a number.")
     text = str(value)
     in_files_folder = setting.name in FILES or (setting.name in MODELS and text.startswith("."))
     if in_files_folder:
@@ -149,4 +149,4 @@ def _warn_of_unknown_variables(known: set[str]) -> None:
         if variable.startswith(PREFIX) and variable not in known:
             close = get_close_matches(variable, known, n=1)
             guess = f" Did you mean {close[0]}?" if close else ""
-            Console().warn(f"the variable {variable} is no setting and changes nothing.{guess}")
+            Console().warn(f"the variable {variable} is not a setting and has no effect.{guess}")

@@ -163,7 +163,7 @@ def rank(
     loaded = _comparer(model)
     sources = list(_sources(pictures, "pictures"))
     if len(sources) < 2:
-        raise InputNotFoundError("Ranking takes two pictures or more.")
+        raise InputNotFoundError("Ranking needs at least two pictures.")
     return rank_pictures(loaded, sources, resize=resize, max_pixels=max_pixels)
 
 

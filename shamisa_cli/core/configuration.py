@@ -99,7 +99,7 @@ def _parsed(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingError(f"{file} is no valid TOML: {error}.") from None
+        raise SettingError(f"{file} is not valid TOML: {error}.") from None
 
 
 def _own_part(document: Mapping[str, Any], file: Path) -> Mapping[str, Any] | None:

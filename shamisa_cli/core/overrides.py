@@ -110,5 +110,5 @@ def _in_words(hint: Any) -> str:
         return f"a list, each item {_in_words(get_args(hint)[0])}"
     if is_dataclass(hint):
         return f"a table with {', '.join(field.name for field in fields(hint))}"
-    words = {int: "a whole number", float: "a finite number", str: "a text", bool: "true or false", type(None): "null"}
+    words = {int: "a whole number", float: "a finite number", str: "text", bool: "true or false", type(None): "null"}
     return words.get(hint, str(hint))

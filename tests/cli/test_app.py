@@ -43,7 +43,7 @@ def test_the_version_is_the_packages(process: Program) -> None:
         (["score", "nowhere.jpg"], "nowhere.jpg"),
         (["score", "--view-size", "large", "x.jpg"], "--view-size is 'large'"),
         (["score", "--min-score", "101", "x.jpg"], "--min-score"),
-        (["score", "--output", "/", "x.jpg"], "no regular file"),
+        (["score", "--output", "/", "x.jpg"], "is not a regular file"),
         (["embed", "-o", "x.npz", "--shard", "5/4", __file__], "I from 1 to N"),
     ],
 )

@@ -71,11 +71,11 @@ def test_junit_is_valid_and_counts_what_it_holds(skip: bool) -> None:
     assert int(suite.get("tests")) == len(suite.findall("testcase")) == 4 + 1 + len(NASTY)
     assert int(suite.get("failures")) == len(suite.findall("testcase/failure")) == 2 + len(NASTY)
     assert int(suite.get("errors")) == len(suite.findall("testcase/error")) == (0 if skip else 1)
-    assert "drafts/w.jpg scores 10.0, under the bar of 50" in suite.findtext("system-out")
+    assert "drafts/w.jpg scores 10.0, below the minimum of 50" in suite.findtext("system-out")
     assert ("u.jpg ends early." in suite.findtext("system-out")) is skip
     failure = suite.find("testcase[@name='both.jpg']/failure")
     assert failure.get("type") == "min-score"
-    assert "70.0 less than the 80.0 of the baseline" in failure.get("message")
+    assert "70.0 below the 80.0 of the baseline" in failure.get("message")
 
 
 def test_sarif_is_valid_and_points_at_the_pictures() -> None:
@@ -110,7 +110,7 @@ def test_github_gets_ten_annotations_worst_first_and_is_told_of_the_rest(
     pictures = [ImageRecord(f"{score:02}.jpg", float(score)) for score in reversed(range(30))]
     *annotations, last = written("github", judged(*pictures, ImageRecord("ok.jpg", 90.0))).decode().splitlines()
     assert [line.partition(",")[0] for line in annotations] == [f"::error file={n:02}.jpg" for n in range(10)]
-    assert annotations[3] == "::error file=03.jpg,title=Image quality::03.jpg scores 3.0, under the bar of 50"
+    assert annotations[3] == "::error file=03.jpg,title=Image quality::03.jpg scores 3.0, below the minimum of 50"
     assert last == "31 checked: 30 failed; 20 are not annotated"
     text = summary.read_text()
     assert text.startswith("what an earlier step said\n### Image quality: 31 checked: 30 failed\n")

@@ -109,7 +109,7 @@ def test_the_gate_fails_what_is_under_the_bar(run: Run, pictures: Path) -> None:
     worst, best = sorted(scores, key=scores.__getitem__)
     gated = run("compare", "original.png", worst, best, "--min-score", repr(scores[best]), "-o", "out.json")
     assert (gated.returncode, gated.stdout) == (1, "")
-    assert "1 of 2 under the bar" in gated.stderr
+    assert "1 of 2 below the minimum" in gated.stderr
     document = json.loads((pictures / "out.json").read_text())
     assert [one["status"] for one in document["comparisons"]] == ["failed", "ok"]
     assert run("compare", "original.png", worst, "--min-score", "-100").returncode == 0
@@ -125,7 +125,7 @@ def test_bars_for_scores_are_no_bars_for_comparisons(run: Run, pictures: Path, r
     )
     gated = run("compare", "original.png", "small.png", SHAMISA_RELATIONAL_MODEL="")
     assert gated.returncode == 1, gated.stderr
-    assert "under the bar of 99" in gated.stderr
+    assert "below the minimum of 99" in gated.stderr
 
 
 def test_two_folders_are_paired_by_name(run: Run, pictures: Path) -> None:
@@ -167,8 +167,8 @@ def test_maps_are_drawn_in_a_folder_for_each_candidate(run: Run, pictures: Path)
         (("broken.png", "dark.png", "--skip-unreadable"), "broken.png is not a picture"),
         (("original.png", "gone.png"), "'gone.png' does not exist"),
         (("original.png",), "No picture was named"),
-        (("original.png", "dark.png", "--maps", "dark.png"), "--maps takes the name of a folder"),
-        (("original.png", "dark.png", "--model", "shamisa-mobilenetv2"), "no relational model"),
+        (("original.png", "dark.png", "--maps", "dark.png"), "--maps must name a folder"),
+        (("original.png", "dark.png", "--model", "shamisa-mobilenetv2"), "is not a relational model"),
         (("original.png", "dark.png", "--model", "nothing-like-it"), "There is no model"),
     ],
 )

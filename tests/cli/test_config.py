@@ -38,7 +38,7 @@ def test_it_shows_what_holds_and_where_it_comes_from(shamisa, project: Path) -> 
 
     table = shamisa("config", cwd=project)
     assert re.search(r"^gate\.min-score +40 ", table.stdout, re.MULTILINE)
-    assert "Files that were read, the weaker first: pyproject.toml, shamisa.toml" in table.stdout
+    assert "Files read, lowest precedence first: pyproject.toml, shamisa.toml" in table.stdout
 
 
 def test_every_variable_in_the_help_is_a_setting(shamisa, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -58,9 +58,9 @@ def test_every_variable_in_the_help_is_a_setting(shamisa, tmp_path: Path) -> Non
         ("modle = 'x'", "did you mean 'model'?"),
         ("jobs = 0", "jobs is 0"),
         ("jobs = 'many'", "jobs is 'many'"),
-        ("offline = 'yes'", "should be true or false"),
+        ("offline = 'yes'", "must be true or false"),
         ("device = 'tpu'", "device is 'tpu'"),
-        ("model = ['a']", "should be a text or a number"),
+        ("model = ['a']", "must be text or a number"),
         ("[gate]\nmin-score = 400", "gate.min-score is 400"),
     ],
 )
@@ -77,7 +77,7 @@ def test_a_mistake_in_a_file_stops_every_command_but_help(shamisa, tmp_path: Pat
 def test_a_variable_that_is_no_setting_is_warned_of(shamisa, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     shown = shamisa("config", cwd=tmp_path, env=ENVIRONMENT | {"SHAMISA_MIN_SCOR": "40"})
     assert shown.returncode == 0
-    assert "SHAMISA_MIN_SCOR is no setting and changes nothing. Did you mean SHAMISA_MIN_SCORE?" in shown.stderr
+    assert "SHAMISA_MIN_SCOR is not a setting and has no effect. Did you mean SHAMISA_MIN_SCORE?" in shown.stderr
     wrong = shamisa("config", cwd=tmp_path, env=ENVIRONMENT | {"SHAMISA_JOBS": "many"})
     assert wrong.returncode == 2
     assert "SHAMISA_JOBS is 'many'" in wrong.stderr

@@ -197,9 +197,9 @@ def test_the_command_draws_a_map_coloured_by_a_table(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--plot", "map.png"], "the name of an .html file"),
+        (["--plot", "map.png"], "must name an .html file"),
         (["--plot", "map.html", "--color-by", "operator"], "There is no column 'operator'"),
-        (["--color-by", "score"], "draw it with --plot"),
+        (["--color-by", "score"], "name its file with --plot"),
         (["--plot", "map.html", "--projection", "umap"], "pip install 'shamisa[umap]'"),
     ],
 )

@@ -22,28 +22,28 @@ def run(error: BaseException, *, debug: bool = False) -> int:
 
 
 def test_an_error_for_a_person_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(SettingError("The bar is\n\x1b[31mwrong.")) == 2
-    assert capsys.readouterr().err == "error: The bar is \\x1b[31mwrong.\n"
+    assert run(SettingError("The minimum score is\n\x1b[31mwrong.")) == 2
+    assert capsys.readouterr().err == "error: The minimum score is \\x1b[31mwrong.\n"
 
 
 @pytest.mark.parametrize(
     ("error", "said"),
     [
         (
-            ModelError("It has no regressor.", remedy="name-a-probe"),
-            "It has no regressor. Name one with --probe, or fit one with: shamisa fit-probe.",
+            ModelError("It has no probe.", remedy="name-a-probe"),
+            "It has no probe. Name one with --probe, or fit one with: shamisa fit-probe.",
         ),
         (
             SettingError("Install it with: pip install onnxruntime.", remedy="take-torch"),
-            "Install it with: pip install onnxruntime, or take --runtime torch.",
+            "Install it with: pip install onnxruntime, or use --runtime torch.",
         ),
         (
             SettingError("Name another file, or delete it.", remedy="new-baseline"),
             "Name another file, or delete it and write it with --update-baseline.",
         ),
         (
-            SettingError("ONNX Runtime computes on the CPU.", remedy="take-torch-on", device="cuda:1"),
-            "ONNX Runtime computes on the CPU. For cuda:1, take --runtime torch.",
+            SettingError("ONNX Runtime runs on the CPU only.", remedy="take-torch-on", device="cuda:1"),
+            "ONNX Runtime runs on the CPU only. For cuda:1, use --runtime torch.",
         ),
     ],
 )

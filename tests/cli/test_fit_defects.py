@@ -58,7 +58,7 @@ def test_a_model_learns_to_tell_defects_and_score_tells_them(  # type: ignore[no
 def test_a_name_that_is_no_folder_of_a_model_is_a_usage_error(shamisa, pristine: Path) -> None:  # type: ignore[no-untyped-def]
     done = shamisa("fit-defects", "--model", pristine, "--data", pristine)
     assert done.returncode == 2
-    assert "is no folder of a model" in done.stderr
+    assert "is not a model folder" in done.stderr
 
 
 def test_too_few_photographs_leave_the_model_as_it_was(  # type: ignore[no-untyped-def]

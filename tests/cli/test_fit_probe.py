@@ -154,8 +154,8 @@ def test_a_table_of_pictures_that_are_not_there_makes_no_probe(model, tmp_path):
     [
         (["--mos-column", "score"], "column 'score' is missing"),
         (["--mos-range", "5,1"], "--mos-range is '5,1'"),
-        (["--mos-range", "1"], "two rising numbers"),
-        (["--mos-range", "0,nan"], "two rising numbers"),
+        (["--mos-range", "1"], "two increasing numbers"),
+        (["--mos-range", "0,nan"], "two increasing numbers"),
         (["--group-column", "kind"], "2 groups"),
         (["--model", "no-such-model"], "no-such-model"),
     ],
@@ -216,7 +216,7 @@ def test_evaluate_says_which_pictures_it_left_out(model, scored, probe, tmp_path
 def test_a_model_without_a_probe_cannot_be_evaluated(model, scored):
     result = run("evaluate", "--mos", scored / "mos.csv", "--model", model)
     assert result.returncode == 2
-    assert "regressor" in result.stderr
+    assert "has no probe" in result.stderr
 
 
 def test_a_probe_in_its_models_folder_becomes_a_section_of_the_models_card(model, scored, tmp_path):

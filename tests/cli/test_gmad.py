@@ -83,13 +83,13 @@ def test_with_a_table_the_pairs_say_what_people_said(
     ("arguments", "said"),
     [
         ([], "Name a table of human scores with --mos FILE"),
-        (["--mos", "mos.csv", "a.jpg"], "with --gmad without --mos"),
+        (["--mos", "mos.csv", "a.jpg"], "--gmad without --mos"),
         (["--gmad-figure", "x.png"], "name another model with --gmad"),
-        (["a.jpg", "--gmad", "x", "--gmad-figure", "x.pdf"], "takes the name of a .png file"),
-        (["--mos", "mos.csv", "--gmad-levels", "5"], "--gmad-levels is of --gmad"),
+        (["a.jpg", "--gmad", "x", "--gmad-figure", "x.pdf"], "must name a .png file"),
+        (["--mos", "mos.csv", "--gmad-levels", "5"], "--gmad-levels applies to --gmad"),
         (["--mos", "mos.csv", "--limit", "5"], "name a training run with --run"),
         (["--mos", "mos.csv", "--every", "5"], "name a training run with --run"),
-        (["--mos", "mos.csv", "--splits", "5"], "--splits are those of --protocol paper"),
+        (["--mos", "mos.csv", "--splits", "5"], "--splits applies to --protocol paper"),
         (["--mos", "mos.csv", "--run", "run", "--probe", "p"], "leave out --probe"),
     ],
 )

@@ -81,7 +81,7 @@ def test_the_page_holds_what_was_found_out_about_each_picture() -> None:
         "defects": [1.2, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1], "standing": "passed", "messages": [],
     }  # fmt: skip
     assert pictures[1]["standing"] == "failed"
-    assert pictures[1]["messages"] == ["scores 20.0, under the bar of 30"]
+    assert pictures[1]["messages"] == ["scores 20.0, below the minimum of 30"]
     assert pictures[3]["messages"] == ["a/broken.jpg: the file is damaged."]
     assert data["conclusion"] == "4 checked: 1 failed, 1 not readable"
     assert data["summary"]["median"] == 45.0

@@ -212,7 +212,7 @@ def test_a_folder_with_a_pickle_is_refused_before_anything_is_sent(
     asked = len(hub.requests)
     pushed = models("push", folder, "hf:lab/pickled", HF_TOKEN=TOKEN)
     assert pushed.returncode == 2
-    assert "pickles are never shared" in pushed.stderr
+    assert "pickles are never uploaded" in pushed.stderr
     assert len(hub.requests) == asked
 
 
@@ -224,7 +224,7 @@ def test_a_pickle_that_is_named_safetensors_is_refused(models: Program, hub: Loo
     (folder / "probe.json").write_text(json.dumps(record))
     asked = len(hub.requests)
     pushed = models("push", folder, "hf:lab/pickled", HF_TOKEN=TOKEN)
-    assert (pushed.returncode, "is not a whole safetensors file" in pushed.stderr) == (2, True)
+    assert (pushed.returncode, "is not a complete safetensors file" in pushed.stderr) == (2, True)
     assert len(hub.requests) == asked
 
 
@@ -241,11 +241,11 @@ def test_private_is_private_or_nothing(models: Program, hub: LoopbackHub, folder
 @pytest.mark.parametrize(
     ("repository", "environment", "expected"),
     [
-        ("hf:lab/new-one", {"HF_TOKEN": "hf_reads_only"}, "does not let you write there (HTTP 401)"),
-        ("hf:org/forbidden", {"HF_TOKEN": TOKEN}, "does not let you write there (HTTP 403)"),
-        ("hf:org/busy", {"HF_TOKEN": TOKEN}, "wants fewer requests (HTTP 429)"),
+        ("hf:lab/new-one", {"HF_TOKEN": "hf_reads_only"}, "does not allow you to write there (HTTP 401)"),
+        ("hf:org/forbidden", {"HF_TOKEN": TOKEN}, "does not allow you to write there (HTTP 403)"),
+        ("hf:org/busy", {"HF_TOKEN": TOKEN}, "too many requests to the Hub (HTTP 429)"),
         ("hf:org/broken", {"HF_TOKEN": TOKEN}, "answered HTTP 500"),
-        ("hf:lab/x@main", {"HF_TOKEN": TOKEN}, "goes to the main branch"),
+        ("hf:lab/x@main", {"HF_TOKEN": TOKEN}, "go to the main branch"),
         ("nonsense", {"HF_TOKEN": TOKEN}, "is not the name of a model on the Hub"),
         ("hf:lab/x", {"HF_HUB_OFFLINE": "1"}, "cannot be uploaded offline"),
         ("hf:lab/x", {"SHAMISA_OFFLINE": "1"}, "cannot be uploaded offline"),

@@ -69,7 +69,7 @@ def test_no_part_replaces_another(shamisa, tiny_model: Path, photos: Path, comma
     one = out.read_bytes()
     refused = run("2/2")
     assert refused.returncode == 2
-    assert "holds pictures of other parts than 2/2" in refused.stderr
+    assert "holds pictures of parts other than 2/2" in refused.stderr
     assert out.read_bytes() == one
     assert run("1/2").returncode == 0
 
@@ -104,7 +104,7 @@ def test_a_table_passes_the_gate_or_fails_by_it(shamisa, tiny_model: Path, photo
     scores = sorted(pq.read_table(table)["score"].to_pylist())
     done = shamisa("score", photos, "--model", tiny_model, "-o", table, "--min-score", repr(scores[1]))
     assert done.returncode == 1
-    assert "4 were there before" in done.stderr
+    assert "4 reused from an earlier run" in done.stderr
     assert "4 checked: 1 failed" in done.stderr
 
 
@@ -114,8 +114,8 @@ def test_what_a_table_cannot_do_is_said_before_the_work(
     out = tmp_path / "out"
     for options, reason in (
         (("-f", "parquet"), "name one with --output"),
-        (("-o", "x.parquet", "--maps", tmp_path / "maps"), "no pages and maps"),
-        (("-o", "x.parquet", "--sort", "score"), "leave --sort out"),
+        (("-o", "x.parquet", "--maps", tmp_path / "maps"), "--html and --maps cannot be combined"),
+        (("-o", "x.parquet", "--sort", "score"), "--sort cannot be combined"),
         (("-o", out, "--shard", "1/2", "-f", "csv"), "is a folder of parts"),
         (("-o", out, "--shard", "3/2"), "I from 1 to N"),
     ):

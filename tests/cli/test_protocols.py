@@ -87,7 +87,7 @@ def test_a_derived_model_reads_as_the_paper_does(model):
 def test_the_papers_way_of_reading_leaves_nothing_else_to_choose(plain_model, tmp_path):
     result = run("models", "derive", plain_model, "-o", tmp_path / "x", "--protocol", "paper", "--scales", "1")
     assert result.returncode == 2
-    assert "says itself at what size" in result.stderr
+    assert "fixes the size" in result.stderr
 
 
 @pytest.mark.parametrize("command", ["fit-probe", "evaluate"])
@@ -128,14 +128,14 @@ def test_a_probe_of_the_paper_scores_pictures_by_the_mean_of_their_crops(model, 
     mean = expected.predict(loaded.encoder.embed_crops(images[VERSIONS + 2]).astype(np.float64)).mean()
     assert scored.mos == pytest.approx(mos.min() + np.ptp(mos) * mean, abs=1e-4)
     card = (folder / "README.md").read_text()
-    assert "2560 a crop, not standardised; 5 crops a picture" in card
+    assert "2560 per crop, not standardised; 5 crops per picture" in card
     assert "By the paper's protocol" in card
 
 
 def test_plcc_is_of_the_predictions_themselves_without_groups(model, table):
     result = run("evaluate", "--protocol", "paper", "--model", model, "--mos", table, "--splits", 2)
     assert result.returncode == 0, result.stderr
-    assert "splits by pictures, held out; PLCC and RMSE of the predictions as they are" in result.stdout
+    assert "splits by pictures, held out; PLCC and RMSE of the unmapped predictions" in result.stdout
 
 
 @pytest.mark.slow
@@ -237,14 +237,14 @@ def test_tables_that_share_pictures_are_warned_of(plain_model, table):
     [
         ([], "Name a table of human scores with --mos FILE"),
         (["a.csv"], "Name a table of human scores with --mos FILE"),
-        (["a.csv", "--mos", "b.csv"], "goes with --cross"),
+        (["a.csv", "--mos", "b.csv"], "needs --cross"),
         (["--mos", "b.csv", "--dmos", "b.csv"], "--dmos names some of the tables of --cross"),
         (["--cross"], "at least two tables"),
         (["--cross", "--mos", "a.csv"], "without --mos"),
-        (["--mos", "{table}", "--group-column", "original"], "give --protocol paper with it"),
-        (["--mos", "{table}", "--protocol", "paper", "--dmos", "a.csv"], "take --lower-is-better"),
+        (["--mos", "{table}", "--group-column", "original"], "it needs --protocol paper"),
+        (["--mos", "{table}", "--protocol", "paper", "--dmos", "a.csv"], "use --lower-is-better"),
         (["--cross", "{table}", "{table}"], "is named twice"),
-        (["--cross", "{table}", "{other}", "--dmos", "a.csv"], "none of the tables"),
+        (["--cross", "{table}", "{other}", "--dmos", "a.csv"], "not one of the tables"),
         (["--cross", "{table}", "{other}", "--group-column", "scene"], "'scene' is missing"),
     ],
 )

@@ -39,7 +39,7 @@ def test_ray_gives_the_rows_that_one_process_gives(process, tiny_model: Path, ph
     assert done.returncode == 3, done.stderr
     assert done.stdout == ""
     assert "broken.jpg is not a picture" in done.stderr
-    assert f"{tmp_path / 'gone.jpg'} is not there" in done.stderr
+    assert f"{tmp_path / 'gone.jpg'} does not exist, or was removed" in done.stderr
     assert "8 pictures are in 7 parts" in done.stderr
     scores, expected = by_path(open_parts(out).to_table()), by_path(pq.read_table(alone))
     assert {path: scores[path] for path in expected} == expected
@@ -48,7 +48,7 @@ def test_ray_gives_the_rows_that_one_process_gives(process, tiny_model: Path, ph
 
     again = process(*job, "--skip-unreadable", timeout=WITH_RAY)
     assert again.returncode == 0, again.stderr
-    assert "6 were there before" in again.stderr
+    assert "6 reused from an earlier run" in again.stderr
 
 
 @pytest.mark.slow
@@ -68,8 +68,8 @@ def test_ray_embeds_as_one_process_does(process, tiny_model: Path, photos: Path,
 def test_what_ray_cannot_do_is_said_before_the_work(shamisa, photos: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     out = tmp_path / "out"
     for options, reason in (
-        (("-o", out, "--html", "page.html"), "--html has no meaning with --ray"),
-        (("-o", out, "--shard", "1/2"), "--shard has no meaning with --ray"),
+        (("-o", out, "--html", "page.html"), "--html cannot be used with --ray"),
+        (("-o", out, "--shard", "1/2"), "--shard cannot be used with --ray"),
         (("-o", "scores.parquet"), "a folder of Parquet files"),
         ((), "a folder of Parquet files"),
     ):

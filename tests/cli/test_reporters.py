@@ -123,7 +123,7 @@ def test_the_gate_and_what_could_not_be_read_are_reported() -> None:
     shown = written("text", judged([ImageRecord("a.jpg", 40.0), unread]), gated)
     assert "✗ a.jpg" in shown
     assert "2 checked: 1 failed, 1 not readable" in shown
-    assert "a.jpg scores 40.0, under the bar of 50" in shown
+    assert "a.jpg scores 40.0, below the minimum of 50" in shown
     assert "1 picture could not be scored" in shown
     assert shown.count("b.jpg ends early.") == 1
     assert "✓ 1 checked, all passed" in written("text", judged([ImageRecord("a.jpg", 90.0)]), gated)

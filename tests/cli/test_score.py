@@ -116,7 +116,7 @@ def test_embed_writes_what_was_asked_and_resumes(shamisa, tiny_model: Path, phot
 
     second = shamisa("embed", photos, "--model", tiny_model, "-o", output, "--skip-unreadable")
     assert second.returncode == 0
-    assert "2 were there before" in second.stderr
+    assert "2 reused from an earlier run" in second.stderr
     assert second.stdout == ""
     assert len(load_features(output).paths) == 4
 
@@ -161,7 +161,7 @@ def test_a_page_needs_a_file_of_its_own(shamisa, tiny_model: Path, photos: Path,
 def test_maps_cannot_go_into_a_file(shamisa, tiny_model: Path, photos: Path) -> None:  # type: ignore[no-untyped-def]
     done = shamisa("score", photos, "--model", tiny_model, "--maps", photos / "0.jpg")
     assert done.returncode == 2
-    assert "--maps takes the name of a folder" in done.stderr
+    assert "--maps must name a folder" in done.stderr
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")

@@ -89,13 +89,13 @@ def test_two_processes_train_one_model_and_a_killed_one_ends_the_run_which_goes_
         _, said = process.communicate(timeout=100)
     assert process.returncode not in (0, None)
     assert "Process 0 of 2 lost the others" in said
-    assert "go on with --resume" in said
+    assert "continue with --resume" in said
 
     record = json.loads((cut / "run.json").read_text())
     record["config"]["steps"] = len(numbers(cut)) + 2
     (cut / "run.json").write_text(json.dumps(record))
     alone = run_here("train", "-o", cut, "--resume", "--device", "cpu")
-    assert (alone.returncode, "was begun with 2 processes, and now there are 1" in alone.stderr) == (2, True)
+    assert (alone.returncode, "was started with 2 processes, and now there are 1" in alone.stderr) == (2, True)
     resumed = finished(on_two("-o", cut, "--resume", *OPTIONS))
     assert resumed.returncode == 0, resumed.stderr
     assert [line["step"] for line in numbers(cut)] == list(range(record["config"]["steps"]))

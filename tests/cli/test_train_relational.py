@@ -95,7 +95,7 @@ def test_mistakes_are_explained_and_leave_nothing_behind(begin: tuple[str | Path
         ((*begin, "-o", run, "--real-share", "0.5"), "no setting 'batch.real_share'"),
         ((*begin[:4], "-o", run, "--config", tmp_path / "encoder.toml"), "no setting 'projector_out'"),
         ((*begin, "-o", run, "--init", tmp_path / "no.safetensors"), "no.safetensors"),
-        ((*begin, "-o", run, "--init", tmp_path), "no relational model"),
+        ((*begin, "-o", run, "--init", tmp_path), "is not a relational model"),
         (("--task", "cooking", "-o", run), "relational"),
         (("--task", "relational", "--preview", tmp_path / "sheet.png"), "--data DIR"),
     ):

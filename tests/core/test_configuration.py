@@ -80,7 +80,7 @@ def test_rules_are_read_in_order_and_are_relative_to_their_file(tmp_path: Path) 
         ("[[gate.rules]]\nfiles = 'a'\nlevel = 'warning'", "level is 'warning'; it can be off, warn, error"),
         ("[[gate.rules]]\nfiles = 'a'\nmin-score = 140", "min-score is 140; it should be a number from 0 to 100"),
         ("[[gate.rules]]\nfiles = 'a'\nmax-drop = true", "max-drop is True; it should be a number from 0"),
-        ("jobs = ", "is no valid TOML"),
+        ("jobs = ", "is not valid TOML"),
     ],
 )
 def test_what_is_wrong_is_said_with_the_file_and_what_may_have_been_meant(tmp_path: Path, text: str, said: str) -> None:

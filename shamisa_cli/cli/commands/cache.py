@@ -20,9 +20,9 @@ def info(
     cache_dir: options.CacheFolder = None,
     as_json: Annotated[bool, typer.Option("--json", show_default="off", help="Print a JSON document.")] = False,
 ) -> None:
-    """Show where the cache is, how large it is, and how many pictures it knows.
+    """Show where the cache is, how large it is, and how many pictures it holds.
 
-    Exit codes: 0 fine; 2 nothing could be done.
+    Exit codes: 0 success; 2 error.
     """
     from shamisa_cli.core.scoring.cache import contents
 
@@ -38,15 +38,15 @@ def info(
 
 
 def clear(cache_dir: options.CacheFolder = None) -> None:
-    """Empty the cache, also a damaged one. Runs that are using it go on.
+    """Clear the cache, even if it is damaged. Running commands are not affected.
 
-    Exit codes: 0 fine; 2 nothing could be done.
+    Exit codes: 0 success; 2 error.
     """
     from shamisa_cli.core.scoring.cache import clear as empty
 
     folder = _folder(cache_dir)
     freed = empty(folder)
-    Console().hint(f"{freed / MEGABYTE:,.1f} MB became free in {folder}.")
+    Console().hint(f"Freed {freed / MEGABYTE:,.1f} MB in {folder}.")
 
 
 def _folder(cache_dir: Path | None) -> Path:
@@ -54,8 +54,8 @@ def _folder(cache_dir: Path | None) -> Path:
 
     folder = cache_dir or default_folder()
     if folder is None:
-        raise SettingError("There is no home folder to have a cache in. Name a folder with --cache-dir.")
+        raise SettingError("There is no home folder for the cache. Name a folder with --cache-dir.")
     return folder.expanduser()
 
 
-CACHE = Group(help="See or empty what earlier runs found out about pictures.", commands={"info": info, "clear": clear})
+CACHE = Group(help="Show or clear the cache of results.", commands={"info": info, "clear": clear})

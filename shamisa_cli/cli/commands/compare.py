@@ -34,7 +34,8 @@ Pairs = list[tuple[Path, Path]]
 
 def compare(
     reference: Annotated[
-        Path, typer.Argument(metavar="REF", show_default=False, help="The original: a picture, or a folder of them.")
+        Path,
+        typer.Argument(metavar="REF", show_default=False, help="The original: a picture, or a folder of pictures."),
     ],
     candidates: Annotated[
         list[str] | None,
@@ -42,8 +43,8 @@ def compare(
             metavar="CANDIDATE...",
             show_default=False,
             help="Versions of it: pictures, folders, or quoted globs; - reads a list from stdin. If REF is a folder, "
-            "folders with a picture of the same relative name for each of REF's (the suffix may differ where that is "
-            "unambiguous).",
+            "name folders that hold a picture of the same relative name for each picture in REF (the suffix may differ "
+            "where that is unambiguous).",
         ),
     ] = None,
     format: Annotated[
@@ -53,7 +54,7 @@ def compare(
             "-f",
             rich_help_panel=RESULTS,
             show_default="by the suffix of --output, else text",
-            help="text for people; json; jsonl and csv, a candidate a row, written as they are done.",
+            help="text for people; json; jsonl and csv, one row per candidate, written as soon as it is compared.",
         ),
     ] = None,
     output: Annotated[
@@ -64,7 +65,7 @@ def compare(
             metavar="FILE",
             rich_help_panel=RESULTS,
             show_default="stdout",
-            help="Write into a file, which appears when it is complete.",
+            help="Write to a file, which appears when it is complete.",
         ),
     ] = None,
     maps: Annotated[
@@ -74,8 +75,8 @@ def compare(
             metavar="DIR",
             rich_help_panel=RESULTS,
             show_default="none",
-            help="Also draw, in a folder for each candidate, where it changed: a PNG for each kind of distortion that "
-            "changed, overall.png, and figure.png with both pictures and the strongest of them.",
+            help="Also write maps of where each candidate changed, one folder per candidate: a PNG for each kind of "
+            "distortion that changed, overall.png, and figure.png with both pictures and the strongest changes.",
         ),
     ] = None,
     min_score: Annotated[
@@ -87,7 +88,7 @@ def compare(
             envvar="SHAMISA_MIN_RELATIONAL_SCORE",
             rich_help_panel=options.GATE,
             show_default="none",
-            help="The bar, from -100 to 100: exit code 1 when a candidate scores less. 0 is as good as REF.",
+            help="Minimum score, from -100 to 100; exit code 1 if a candidate scores lower. 0 is as good as REF.",
         ),
     ] = None,
     resize: options.Resize = False,
@@ -101,19 +102,19 @@ def compare(
 ) -> None:
     """Compare versions of a picture with the original: what changed, where, and which is better.
 
-    The score runs from -100 to 100: 0 is as good as REF, negative worse, positive better. Swapping the two files
-    flips its sign. Every group of distortions and every axis with two ends has a signed intensity.
+    The score runs from -100 to 100: 0 is as good as REF, negative is worse, positive is better. Swapping the two
+    files flips its sign. Each group of distortions, and saturation, has a signed intensity.
 
     Exit codes:
-    0  fine
-    1  a candidate failed the gate: scores less than --min-score
-    2  nothing could be done: unknown option, REF cannot be read, a picture without a partner, no such model
-    3  candidates could not be compared (unreadable, or of another size), and none failed (see --skip-unreadable)
+    0  success
+    1  a candidate failed the gate: it scores below --min-score
+    2  error: unknown option, REF cannot be read, a picture without a partner, no such model
+    3  some candidates could not be compared (unreadable, or a different size), and none failed (see --skip-unreadable)
     """
     console = Console()
     check_destinations(output, maps)
     if min_score is not None and isnan(min_score):
-        raise SettingError("--min-score is no number; it goes from -100 to 100.")
+        raise SettingError("--min-score must be a number from -100 to 100.")
     reporter = COMPARISON_REPORTERS[format or format_of(output)]
     pairs = _pairs(reference, candidates, files_from, recursive)
 
@@ -135,7 +136,7 @@ def compare(
         reporter.write(_watched(records, statuses, advance), loaded.identity, stream)
     if min_score is not None:
         unread = f", {statuses['error']:,} not compared" if statuses["error"] else ""
-        console.hint(f"{statuses['failed']:,} of {statuses.total():,} under the bar of {min_score:g}{unread}.")
+        console.hint(f"{statuses['failed']:,} of {statuses.total():,} below the minimum of {min_score:g}{unread}.")
     raise typer.Exit(
         exit_code(failed=statuses["failed"], unreadable=statuses["error"], skip_unreadable=skip_unreadable)
     )
@@ -146,7 +147,7 @@ def check_destinations(output: Path | None, maps: Path | None = None) -> None:
     if output is not None:
         check_output(output)
     if maps is not None and maps.exists() and not maps.is_dir():
-        raise SettingError(f"{maps} is a file; --maps takes the name of a folder.")
+        raise SettingError(f"{maps} is a file; --maps must name a folder.")
 
 
 def format_of(output: Path | None) -> str:
@@ -161,7 +162,7 @@ def _pairs(reference: Path, candidates: Sequence[str] | None, files_from: Path |
     if not reference.is_dir():
         return [(reference, path) for path in inputs.find_images(candidates, files_from, recursive)]
     if files_from is not None or not candidates or not all(Path(folder).is_dir() for folder in candidates):
-        raise SettingError(f"REF {reference} is a folder, so what is compared with it must be folders too.")
+        raise SettingError(f"REF {reference} is a folder, so the candidates must be folders too.")
 
     from shamisa_cli.core.relational.folder_pairs import pair_folders
 
@@ -189,10 +190,10 @@ def _compared(
     return (replace(record, maps=None, error=told(record.error)) for record in records)
 
 
-def _judged(records: Generator[Candidate, None, None], bar: float | None) -> Generator[Candidate, None, None]:
+def _judged(records: Generator[Candidate, None, None], minimum: float | None) -> Generator[Candidate, None, None]:
     with closing(records):
         for record in records:
-            failed = record.score is not None and minimum_score_message(record.score, bar) is not None
+            failed = record.score is not None and minimum_score_message(record.score, minimum) is not None
             yield replace(record, status="failed") if failed else record
 
 

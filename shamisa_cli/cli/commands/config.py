@@ -50,11 +50,12 @@ class EffectiveSetting:
 
 def config(
     context: typer.Context,
-    format: Annotated[Format, typer.Option("--format", "-f", help="For people, or JSON.")] = Format.TEXT,
+    format: Annotated[Format, typer.Option("--format", "-f", help="text for people, or json.")] = Format.TEXT,
 ) -> None:
-    """Show the settings that hold in this folder, and where they come from.
+    """Show the settings in effect in this folder, and where each comes from.
 
-    From weak to strong: [tool.shamisa] in pyproject.toml, shamisa.toml, SHAMISA_* variables, the command line.
+    From lowest to highest precedence: [tool.shamisa] in pyproject.toml, shamisa.toml, SHAMISA_* variables, the command
+    line.
     """
     configuration = configuration_of(context)
     assert context.parent is not None
@@ -129,7 +130,7 @@ def _write_text(holdings: list[EffectiveSetting], configuration: Configuration, 
     for name, value, where in rows:
         stream.write(f"{name:{names}}  {value:{values}}  {where}".rstrip() + "\n")
     files = ", ".join(_short(str(file)) for file in configuration.files)
-    stream.write(f"\nFiles that were read, the weaker first: {files or 'none'}\n")
+    stream.write(f"\nFiles read, lowest precedence first: {files or 'none'}\n")
 
 
 def _rows(holding: EffectiveSetting) -> Iterator[tuple[str, str, str]]:

@@ -20,7 +20,10 @@ def embed(
     output: Annotated[
         str,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="A .parquet, .npz or .safetensors file; it appears when complete."
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="A .parquet, .npz or .safetensors file, which appears when it is complete.",
         ),
     ],
     paths: options.PathsArgument = None,
@@ -47,15 +50,15 @@ def embed(
     projection: embedding_map.ProjectionOption = embedding_map.ProjectionName.TSNE,
     seed: embedding_map.Seed = 0,
 ) -> None:
-    """Write the features of pictures into a file, for fit-probe --features and for your own tools.
+    """Write the features of pictures to a file, for fit-probe --features and for your own tools.
 
-    Run it again after an interruption, or with more pictures: those in the file that have not changed stay. With
-    --plot, also draw a map of the pictures for the browser.
+    Run it again after an interruption, or with more pictures: features of unchanged pictures are kept. With --plot,
+    also draw a map of the pictures for the browser.
 
     Exit codes:
-    0  fine
-    2  nothing could be done: unknown option, no picture, no such model
-    3  pictures could not be read (see --skip-unreadable)
+    0  success
+    2  error: unknown option, no input found, no such model
+    3  some pictures could not be read (see --skip-unreadable)
     """
     if ray is not None:
         ray_jobs.run_ray_job(context, "features", ray)
@@ -70,7 +73,7 @@ def embed(
         embedding_map.check_map(drawing)
     elif color_by or table or center_by or projection is not embedding_map.ProjectionName.TSNE:
         raise SettingError(
-            "--color-by, --table, --center-by and --projection say what a map shows; draw it with --plot."
+            "--color-by, --table, --center-by and --projection change the map; name its file with --plot."
         )
     files = inputs.find_images(paths, files_from, recursive, part)
 
@@ -98,8 +101,8 @@ def embed(
         )
     console.warn_of_unreadable(collected.errors)
     console.hint(
-        f"{counted(collected.rows, 'picture')}, {loaded.encoder.feature_length:,} features each, are in {target}; "
-        f"{collected.reused:,} were there before."
+        f"Wrote {counted(collected.rows, 'picture')} with {loaded.encoder.feature_length:,} features each to {target} "
+        f"({collected.reused:,} reused from an earlier run)."
     )
     if drawing is not None:
         embedding_map.draw_map(drawing, loaded, target, files, view, jobs=jobs, console=console)

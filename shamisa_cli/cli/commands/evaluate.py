@@ -39,8 +39,8 @@ def evaluate(
             metavar="NAME",
             rich_help_panel=mos_options.HUMAN_SCORES,
             show_default="none",
-            help="A column that names each picture's undistorted reference: fit on how far the features of the two lie "
-            "apart. Its groups are never split.",
+            help="Column that names each picture's undistorted reference: fit on the differences between the features "
+            "of the two. Pictures of one reference are never divided by a split.",
         ),
     ] = None,
     subset_column: mos_options.SubsetColumn = None,
@@ -49,8 +49,8 @@ def evaluate(
         mos_options.Protocol,
         typer.Option(
             rich_help_panel=mos_options.PROTOCOL,
-            help="paper: fit anew on random splits, as fit-probe --protocol paper does, and keep no regressor; "
-            "default: the model as it is, or with --cross or --reference-column as fit-probe does.",
+            help="paper: fit probes on random splits, as fit-probe --protocol paper does, without keeping them; "
+            "default: test the model as it is, or with --cross or --reference-column fit as fit-probe does.",
         ),
     ] = mos_options.Protocol.DEFAULT,
     cross: Annotated[
@@ -59,7 +59,7 @@ def evaluate(
             "--cross",
             rich_help_panel=mos_options.PROTOCOL,
             show_default="off",
-            help="Fit on each of the tables in INPUTS, and test on every other whole.",
+            help="Fit a probe on each table in INPUTS, and test it on each of the other tables.",
         ),
     ] = False,
     dmos: Annotated[
@@ -68,7 +68,7 @@ def evaluate(
             metavar="FILE",
             rich_help_panel=mos_options.PROTOCOL,
             show_default="none",
-            help="One of the tables of --cross whose scores alone count impairment (DMOS). May be given several times.",
+            help="A table of --cross whose scores measure impairment (DMOS). May be given several times.",
         ),
     ] = None,
     splits: mos_options.Splits = 10,
@@ -77,17 +77,19 @@ def evaluate(
         typer.Option(
             "--logistic/--no-logistic",
             rich_help_panel=RESULTS,
-            show_default="logistic; for the splits of one table as in fit-probe",
-            help="PLCC and RMSE after a 4-parameter logistic from the model's scale to the table's.",
+            show_default="logistic; for random splits of one table as in fit-probe",
+            help="PLCC and RMSE after a 4-parameter logistic mapping from the model's scale to the table's.",
         ),
     ] = None,
     seed: Annotated[
         int,
-        typer.Option(min=0, rich_help_panel=RESULTS, help="Seed of intervals and splits; with --run, also of --limit."),
+        typer.Option(
+            min=0, rich_help_panel=RESULTS, help="Random seed of intervals and splits; with --run, also of --limit."
+        ),
     ] = 0,
     format: Annotated[
         modes.Format,
-        typer.Option("--format", "-f", rich_help_panel=RESULTS, help="For people, or JSON."),
+        typer.Option("--format", "-f", rich_help_panel=RESULTS, help="text for people, or json."),
     ] = modes.Format.TEXT,
     output: Annotated[
         Path | None,
@@ -97,7 +99,7 @@ def evaluate(
             metavar="FILE",
             rich_help_panel=RESULTS,
             show_default="stdout",
-            help="Write into a file, which appears when it is complete.",
+            help="Write to a file, which appears when it is complete.",
         ),
     ] = None,
     skip_unreadable: options.SkipUnreadable = False,
@@ -119,12 +121,12 @@ def evaluate(
 ) -> None:
     """Correlate a model's scores with human scores, with 95 % bootstrap intervals.
 
-    Nothing is fitted to the pictures but the logistic mapping. --protocol paper, --cross and --reference-column fit
-    regressors on the model's features instead, to see what these are worth, and keep none (docs/protocols.md). With
-    --gmad, also find the pictures by which the model and another one are most unlike; that needs no human scores. With
-    --run, judge the encoders of a training run instead, one for each checkpoint (docs/analyses.md).
+    Nothing is fitted to the pictures except the logistic mapping. --protocol paper, --cross and --reference-column
+    instead fit probes to test the model's features, and do not keep them (docs/protocols.md). With --gmad, also find
+    the pairs of pictures on which the model and another one differ most; that needs no human scores. With --run, test
+    the encoders of a training run instead, one for each checkpoint (docs/analyses.md).
 
-    Exit codes: 0 fine; 2 nothing could be done; 3 some pictures could not be read.
+    Exit codes: 0 success; 2 error; 3 some pictures could not be read.
     """
     console = Console()
     if output is not None:
@@ -141,9 +143,9 @@ def evaluate(
         raise typer.Exit(exit_code(failed=0, unreadable=unreadable, skip_unreadable=skip_unreadable))
 
     if group_column is not None:
-        raise SettingError("--group-column keeps groups together in random splits: give --protocol paper with it.")
+        raise SettingError("--group-column keeps groups together in random splits; it needs --protocol paper.")
     if dmos:
-        raise SettingError("--dmos names some of the tables of --cross; for one table take --lower-is-better.")
+        raise SettingError("--dmos names some of the tables of --cross; for one table use --lower-is-better.")
     table = None if mos is None else columns.read(mos)
     if run is not None:
         assert table is not None
@@ -168,13 +170,13 @@ def _check_unused(
 ) -> None:
     """Raise SettingError for an option that would have no effect."""
     if run is None and (every != 1 or limit is not None):
-        raise SettingError("--every and --limit choose what --run judges; name a training run with --run.")
+        raise SettingError("--every and --limit apply to --run; name a training run with --run.")
     if gmad is None and levels != 3:
-        raise SettingError("--gmad-levels is of --gmad; name another model with --gmad.")
+        raise SettingError("--gmad-levels applies to --gmad; name another model with --gmad.")
     if not anew and splits != 10:
-        raise SettingError("--splits are those of --protocol paper, --cross and --reference-column; give one of them.")
+        raise SettingError("--splits applies to --protocol paper, --cross and --reference-column; give one of them.")
     if run is not None and probe is not None:
-        raise SettingError("--run fits a regressor for each checkpoint; leave out --probe.")
+        raise SettingError("--run fits a probe for each checkpoint; leave out --probe.")
 
 
 def _check_modes(
@@ -191,19 +193,21 @@ def _check_modes(
     if anew and (gmad is not None or run is not None):
         raise SettingError("--gmad and --run cannot be used with --cross, --reference-column or --protocol paper.")
     if run is not None and (mos is None or gmad is not None):
-        raise SettingError("--run judges checkpoints on a table of human scores: name one with --mos, and no --gmad.")
+        raise SettingError(
+            "--run tests checkpoints on a table of human scores: name one with --mos, and leave out --gmad."
+        )
     if gmad is None and gmad_figure is not None:
-        raise SettingError("--gmad-figure draws what --gmad finds; name another model with --gmad.")
+        raise SettingError("--gmad-figure draws the pairs that --gmad finds; name another model with --gmad.")
     if cross and mos is not None:
-        raise SettingError("--cross takes its tables without --mos: shamisa evaluate --cross a.csv b.csv c.csv")
+        raise SettingError(
+            "--cross takes its tables as arguments, without --mos: shamisa evaluate --cross a.csv b.csv c.csv"
+        )
     if not cross and mos is None and (gmad is None or anew):
         raise SettingError(
             "Name a table of human scores with --mos FILE, several with --cross FILE FILE ..., or another model with "
             "--gmad."
         )
     if not cross and mos is not None and inputs:
-        raise SettingError(
-            f"The pictures are those of the table; {inputs[0]} goes with --cross, or with --gmad without --mos."
-        )
+        raise SettingError(f"The pictures are those of the table; {inputs[0]} needs --cross, or --gmad without --mos.")
     if gmad_figure is not None:
         duels.check_figure(gmad_figure)

@@ -26,7 +26,10 @@ def fit_defects(
     model: Annotated[
         Path,
         typer.Option(
-            "--model", metavar="FOLDER", rich_help_panel=options.MODEL, help="The model's folder; it gets them."
+            "--model",
+            metavar="FOLDER",
+            rich_help_panel=options.MODEL,
+            help="Model folder; the defect probe is saved there.",
         ),
     ],
     data: Annotated[
@@ -36,19 +39,19 @@ def fit_defects(
     versions: Annotated[
         int, typer.Option(min=2, help="Versions of each photograph: one untouched, the others degraded.")
     ] = 20,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of what the engine does.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
     device: options.DeviceName = options.Device.AUTO,
 ) -> None:
-    """Let a model tell what is wrong with a picture: severities from 0 to 4 of blur, noise and five more.
+    """Fit a model's defect probe: severities from 0 to 4 of blur, noise and five other kinds of defect.
 
-    The engine degrades photographs, and linear probes on the model's features learn what it did.
-    The table shows how well they do on photographs not fitted on, and goes into the model's card.
+    The distortion engine degrades photographs, and linear probes on the model's features learn how strongly.
+    The table shows their accuracy on held-out photographs; it is added to the model's card.
 
-    Exit codes: 0 fine; 2 nothing could be done.
+    Exit codes: 0 success; 2 error.
     """
     console = Console()
     if not (model / MODEL_MANIFEST).is_file():
-        raise SettingError(f"{model} is no folder of a model; --model takes the folder that the defects go into.")
+        raise SettingError(f"{model} is not a model folder; --model must name the folder for the defect probe.")
 
     from shamisa_cli.core.fitting.defects import fit_defects as fit
 
@@ -63,7 +66,7 @@ def fit_defects(
     )
     with console.results(None) as stream:
         _write_table(stream, fitted.accuracies)
-    console.hint(f"The defects are in {model}. See them with: shamisa score --model {model}")
+    console.hint(f"The defect probe is in {model}. Use it with: shamisa score --model {model}")
 
 
 def _write_table(stream: TextIO, accuracies: Sequence[DefectAccuracy]) -> None:

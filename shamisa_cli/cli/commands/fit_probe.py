@@ -31,7 +31,7 @@ class Spacing(StrEnum):
 
 
 PROTOCOL = mos_options.PROTOCOL
-ORDINAL = "Ordinal facts"
+ORDINAL = "Degraded pairs"
 
 
 def fit_probe(
@@ -39,7 +39,9 @@ def fit_probe(
     mos: mos_options.MosFile,
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", metavar="FOLDER", help="The probe's folder: new, empty, or that of a probe."),
+        typer.Option(
+            "--output", "-o", metavar="FOLDER", help="Folder of the probe: new, empty, or one that holds a probe."
+        ),
     ],
     image_column: mos_options.ImageColumn = "image",
     mos_column: mos_options.MosColumn = "mos",
@@ -52,7 +54,7 @@ def fit_probe(
             metavar="LO,HI",
             rich_help_panel=mos_options.HUMAN_SCORES,
             show_default="the lowest and highest in the file",
-            help="The ends of the human scale, which become 0 and 100.",
+            help="Ends of the human scale, which become 0 and 100.",
         ),
     ] = None,
     spacing: Annotated[
@@ -60,26 +62,26 @@ def fit_probe(
         typer.Option(
             rich_help_panel=mos_options.HUMAN_SCORES,
             show_default="even; linear in the paper's protocol",
-            help="even: scores go by rank, so that crowded ratings are told apart; linear: in proportion to ratings.",
+            help="even: scores follow ranks, which separates crowded ratings; linear: in proportion to ratings.",
         ),
     ] = None,
     protocol: Annotated[
         mos_options.Protocol,
         typer.Option(
             rich_help_panel=PROTOCOL,
-            help="paper: each of five crops is a row to fit, not standardised, and a picture's prediction is the mean "
-            "of its crops'; takes a model from models derive --protocol paper.",
+            help="paper: fit five crops of each picture, one row per crop, not standardised; a picture's prediction is "
+            "the mean over its crops. Needs a model from models derive --protocol paper.",
         ),
     ] = mos_options.Protocol.DEFAULT,
     splits: mos_options.Splits = 10,
-    seed: Annotated[int, typer.Option(min=0, rich_help_panel=PROTOCOL, help="Seed of the splits.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, rich_help_panel=PROTOCOL, help="Random seed of the splits.")] = 0,
     logistic: Annotated[
         bool | None,
         typer.Option(
             "--logistic/--no-logistic",
             rich_help_panel=PROTOCOL,
-            show_default="no-logistic; in the paper's protocol logistic where groups are named",
-            help="PLCC and RMSE after a 4-parameter logistic, as is usual for synthetic sets.",
+            show_default="no-logistic; logistic with --protocol paper and --group-column",
+            help="PLCC and RMSE after a 4-parameter logistic mapping, as is usual for synthetic data sets.",
         ),
     ] = None,
     ordinal: Annotated[
@@ -89,7 +91,7 @@ def fit_probe(
             metavar="DIR",
             rich_help_panel=ORDINAL,
             show_default="none",
-            help="Pristine photographs: the regressor also learns that degraded versions of them look worse. "
+            help="Pristine photographs: the probe also learns that degraded versions of them look worse. "
             "May be given several times.",
         ),
     ] = None,
@@ -98,7 +100,7 @@ def fit_probe(
         typer.Option(
             min=0,
             rich_help_panel=ORDINAL,
-            help="How many times as much these facts weigh together as the human scores do.",
+            help="Weight of the degraded pairs relative to the human scores.",
         ),
     ] = 1.0,
     interval: Annotated[
@@ -107,7 +109,7 @@ def fit_probe(
             min=0.01,
             max=0.999,
             rich_help_panel=PROTOCOL,
-            help="The share of human scores that the interval around a score should hold.",
+            help="Share of human scores that the intervals around scores should contain.",
         ),
     ] = 0.9,
     features: Annotated[
@@ -116,7 +118,7 @@ def fit_probe(
             metavar="FILE",
             rich_help_panel=options.PICTURES,
             show_default="read the pictures",
-            help="Features of the pictures, from shamisa embed.",
+            help="Stored features of the pictures, from shamisa embed.",
         ),
     ] = None,
     skip_unreadable: options.SkipUnreadable = False,
@@ -128,12 +130,12 @@ def fit_probe(
     cache_dir: options.CacheFolder = None,
     cache_size: options.CacheSize = options.CACHE_MEGABYTES,
 ) -> None:
-    """Fit a linear regressor from a model's features to human scores, and report how well it predicts.
+    """Fit a probe, a linear map from a model's features to human scores, and report how well it predicts.
 
-    The table shows medians over random splits, on pictures not fitted on.
-    Use the result with score --probe FOLDER.
+    The table shows medians over random splits, on held-out pictures.
+    Use the probe with score --probe FOLDER.
 
-    Exit codes: 0 fine; 2 nothing could be done; 3 some pictures could not be read.
+    Exit codes: 0 success; 2 error; 3 some pictures could not be read.
     """
     console = Console()
     not_in_paper = {"--features": features, "--ordinal": ordinal, "--spacing even": spacing is Spacing.EVEN}
@@ -198,7 +200,7 @@ def _range(text: str) -> tuple[float, float]:
     except ValueError:
         low = high = math.nan
     if not -math.inf < low < high < math.inf:
-        raise SettingError(f"--mos-range is {text!r}; it takes two rising numbers, such as 1,5.")
+        raise SettingError(f"--mos-range is {text!r}; it takes two increasing numbers, such as 1,5.")
     return low, high
 
 
@@ -213,5 +215,5 @@ def _measured(result: ProtocolResult, coverage: Coverage | None) -> str:
     ordering = (
         "" if math.isnan(result.pairs_in_order) else f"; {result.pairs_in_order:.1%} of unseen degraded pairs in order"
     )
-    held = f"; interval holds {coverage.share:.1%} of held-out scores" if coverage else ""
+    held = f"; intervals contain {coverage.share:.1%} of held-out scores" if coverage else ""
     return ordering + held

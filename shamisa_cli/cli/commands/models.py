@@ -25,9 +25,7 @@ class Reading(StrEnum):
     PAPER = "paper"
 
 
-AsJson = Annotated[
-    bool, typer.Option("--json", show_default="off", help="Print one JSON document, with everything there is to know.")
-]
+AsJson = Annotated[bool, typer.Option("--json", show_default="off", help="Print one JSON document with all details.")]
 Named = Annotated[
     str,
     typer.Argument(
@@ -40,9 +38,9 @@ Named = Annotated[
 
 
 def list_models(as_json: AsJson = False) -> None:
-    """List the models that can be used without a download: those that came with shamisa, and those in the Hub's cache.
+    """List the models available without a download: those bundled with shamisa, and those in the Hub's cache.
 
-    Makes no network request. Exit codes: 0 fine; 2 nothing could be done.
+    Makes no network request. Exit codes: 0 success; 2 error.
     """
     from shamisa_cli.core.models.catalogue import installed_models
 
@@ -59,10 +57,10 @@ def list_models(as_json: AsJson = False) -> None:
 
 
 def show(name: Named, offline: options.Offline = False, as_json: AsJson = False) -> None:
-    """Show the essentials of a model's card: architecture, preprocessing, probe, metrics, and files with their hashes.
+    """Show a summary of a model's card: architecture, preprocessing, probe, metrics, and files with their hashes.
 
-    One on the Hub is downloaded unless it is in the cache. Every file is checked.
-    Exit codes: 0 fine; 2 nothing could be done.
+    A model on the Hub is downloaded unless it is in the cache. Every file is checked.
+    Exit codes: 0 success; 2 error.
     """
     from shamisa_cli.core.models.catalogue import describe_model
 
@@ -81,10 +79,10 @@ def pull(
     offline: options.Offline = False,
     as_json: AsJson = False,
 ) -> None:
-    """Download a model from the Hugging Face Hub into its cache, whole and verified, to use it offline later.
+    """Download a model from the Hugging Face Hub into its cache, complete and verified, for use offline.
 
-    What is there already is checked and not loaded again. HF_HOME, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE are
-    honoured. Exit codes: 0 fine; 2 nothing could be done.
+    Files already in the cache are checked and not downloaded again. HF_HOME, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE
+    are honoured. Exit codes: 0 success; 2 error.
     """
     from shamisa_cli.core.models.catalogue import describe_model
     from shamisa_cli.core.models.hub import SCHEME, HubName
@@ -99,7 +97,7 @@ def pull(
             rows = [("model", entry.name), ("commit", entry.revision), ("size", megabytes(entry.size))]
             write_facts([*rows, ("folder", str(entry.folder))], stream)
     command = "compare --model" if entry.has_relational else "score --model" if entry.has_encoder else "score --probe"
-    console.hint(f"For this very version: shamisa {command} {SCHEME}{target.repository}@{entry.revision}")
+    console.hint(f"To pin this revision: shamisa {command} {SCHEME}{target.repository}@{entry.revision}")
 
 
 def push(
@@ -113,11 +111,16 @@ def push(
         ),
     ],
     repository: Annotated[
-        str, typer.Argument(metavar="hf:ORG/NAME", show_default=False, help="Where to; made if there is none.")
+        str,
+        typer.Argument(
+            metavar="hf:ORG/NAME", show_default=False, help="Target repository; created if it does not exist."
+        ),
     ],
     private: Annotated[
         bool,
-        typer.Option("--private", show_default="off", help="Make the repository private; a public one is refused."),
+        typer.Option(
+            "--private", show_default="off", help="Create the repository as private; an existing public one is refused."
+        ),
     ] = False,
     message: Annotated[
         str | None, typer.Option(metavar="TEXT", show_default="names the model", help="The commit's message.")
@@ -125,11 +128,11 @@ def push(
     offline: options.Offline = False,
     as_json: AsJson = False,
 ) -> None:
-    """Upload a model or probe to the Hugging Face Hub: its card, JSON, safetensors, graph, and the card's figures.
+    """Upload a model or probe to the Hugging Face Hub: card, JSON files, weights, ONNX graph, and the card's figures.
 
-    Nothing else in the folder is uploaded, and a folder with a pickle in it is refused. The card's metadata is
-    completed. Asks nothing; HF_TOKEN or the login of the Hub's client decides who may write.
-    Exit codes: 0 fine; 2 nothing could be done.
+    Nothing else in the folder is uploaded, and a folder that holds a pickle is refused. The card's metadata is
+    completed. There are no prompts; HF_TOKEN or the login of the Hub's client gives permission to write.
+    Exit codes: 0 success; 2 error.
     """
     from shamisa_cli.core.models.hub import HubName
     from shamisa_cli.core.models.hub_upload import push as upload
@@ -161,10 +164,10 @@ def export(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Put a model into its folder as ONNX graphs, so that scoring and comparing need no PyTorch and take less time.
+    """Export a model as ONNX graphs in its folder: scoring and comparing are faster and need no PyTorch.
 
-    A graph takes its weights from the safetensors file beside it. Probes stay valid. Needs the package onnx.
-    Exit codes: 0 fine; 2 nothing could be done.
+    A graph reads its weights from the safetensors file beside it. Probes stay valid. Needs the package onnx.
+    Exit codes: 0 success; 2 error.
     """
     from shamisa_cli.core.models.folder import holds_networks
     from shamisa_cli.core.models.manifest import MODEL_MANIFEST
@@ -191,33 +194,39 @@ def derive(
     ],
     view_size: Annotated[
         str,
-        typer.Option(metavar="N|native", show_default="the model's", help="Judge pictures at a long side of N pixels."),
+        typer.Option(
+            metavar="N|native", show_default="the model's", help="Scale pictures down to a long side of N pixels."
+        ),
     ] = "model",
     stages: Annotated[
         str | None,
-        typer.Option(metavar="LIST", show_default="the model's", help="Stages to read: 3-17, or 0,3,7-17."),
+        typer.Option(
+            metavar="LIST", show_default="the model's", help="Stages of the encoder to read, such as 3-17 or 0,3,7-17."
+        ),
     ] = None,
     scales: Annotated[
         str | None,
         typer.Option(
-            metavar="LIST", show_default="the model's", help="Sizes to read it at, relative to the view: 1,0.5."
+            metavar="LIST",
+            show_default="the model's",
+            help="Sizes to read pictures at, relative to the view size, such as 1,0.5.",
         ),
     ] = None,
     protocol: Annotated[
         Reading | None,
         typer.Option(
             show_default="the model's own way",
-            help="paper: five crops of 224 pixels of a picture at its native size and five of its half-size copy, read "
-            "at the last stage, as fit-probe and evaluate --protocol paper want it.",
+            help="paper: read five crops of 224 pixels of a picture at its native size and five of its half-size copy, "
+            "at the last stage, as fit-probe and evaluate --protocol paper need.",
         ),
     ] = None,
     offline: options.Offline = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make a model of the same encoder, read in another way: smaller pictures, or fewer stages or scales, for speed;
-    or as the paper's test protocol reads them.
+    """Derive a model with the same encoder and other features: smaller pictures, or fewer stages or scales, for speed;
+    or the crops of the paper's test protocol.
 
-    Its features are others, so fit-probe and fit-defects come next. Exit codes: 0 fine; 2 nothing could be done.
+    The new model has no probes yet; fit them with fit-probe and fit-defects. Exit codes: 0 success; 2 error.
     """
     from shamisa_cli.core.models.resolver import resolve
 
@@ -244,7 +253,7 @@ def _whole_numbers(text: str) -> tuple[int, ...]:
     spans = [re.fullmatch(r"(\d{1,3})(?:-(\d{1,3}))?", part.strip()) for part in text.split(",")]
     limits = [(int(span[1]), int(span[2] or span[1])) for span in spans if span]
     if len(limits) < len(spans) or any(first > last for first, last in limits):
-        raise SettingError(f"--stages is {text!r}; it takes whole numbers and spans, such as 3-17 or 0,3,7-17.")
+        raise SettingError(f"--stages is {text!r}; it takes whole numbers and ranges, such as 3-17 or 0,3,7-17.")
     return tuple(number for first, last in limits for number in range(first, last + 1))
 
 
@@ -256,6 +265,6 @@ def _numbers(text: str) -> tuple[float, ...]:
 
 
 MODELS = Group(
-    help="List, show, download, share, export and derive models.",
+    help="List, show, download, upload, export and derive models.",
     commands={"list": list_models, "show": show, "pull": pull, "push": push, "export": export, "derive": derive},
 )

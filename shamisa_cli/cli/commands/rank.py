@@ -32,7 +32,7 @@ def rank(
             "-f",
             rich_help_panel=RESULTS,
             show_default="by the suffix of --output, else text",
-            help="text for people; json, with every pair's score; jsonl and csv, a picture a row.",
+            help="text for people; json, with every pair's score; jsonl and csv, one row per picture.",
         ),
     ] = None,
     output: Annotated[
@@ -43,7 +43,7 @@ def rank(
             metavar="FILE",
             rich_help_panel=RESULTS,
             show_default="stdout",
-            help="Write into a file, which appears when it is complete.",
+            help="Write to a file, which appears when it is complete.",
         ),
     ] = None,
     resize: options.Resize = False,
@@ -55,22 +55,22 @@ def rank(
     offline: options.Offline = False,
     device: options.DeviceName = options.Device.AUTO,
 ) -> None:
-    """Order versions of one picture from the best to the worst, without an original.
+    """Order versions of one picture from best to worst, without an original.
 
-    Every pair is compared, so time grows with the square of their number. A picture's score is the mean of its
-    scores against all others, from -100 to 100.
+    Every pair is compared, so time grows with the square of the number of pictures. A picture's score is the mean of
+    its scores against all others, from -100 to 100.
 
     Exit codes:
-    0  fine
-    2  nothing could be done: unknown option, less than two pictures, no such model
-    3  pictures could not be ranked (unreadable, or of another size); see --skip-unreadable
+    0  success
+    2  error: unknown option, fewer than two pictures, no such model
+    3  some pictures could not be ranked (unreadable, or a different size); see --skip-unreadable
     """
     console = Console()
     check_destinations(output)
     write = RANKING_WRITERS[format or format_of(output)]
     files = inputs.find_images(paths, files_from, recursive)
     if len(files) < 2:
-        raise InputNotFoundError("Ranking takes two pictures or more.")
+        raise InputNotFoundError("Ranking needs at least two pictures.")
 
     from shamisa_cli.core.machine import keep_freed_memory
     from shamisa_cli.core.models.loading import load_relational_model

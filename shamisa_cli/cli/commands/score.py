@@ -55,8 +55,8 @@ def score(
             envvar="SHAMISA_FORMAT",
             rich_help_panel=RESULTS,
             show_default="by the suffix of --output, else text",
-            help="text for people; json; jsonl and csv, a picture a row, written as they are done; "
-            "junit, github (annotations and a step summary) and sarif for CI; parquet, a table that resumes.",
+            help="text for people; json; jsonl and csv, one row per picture, written as soon as it is scored; "
+            "junit, github (annotations and a job summary) and sarif for CI; parquet, a table that can be resumed.",
         ),
     ] = None,
     output: Annotated[
@@ -67,7 +67,7 @@ def score(
             metavar="FILE",
             rich_help_panel=RESULTS,
             show_default="stdout",
-            help="Write into a file, which appears when it is complete. A .parquet file goes on where it stopped.",
+            help="Write to a file, which appears when it is complete. A .parquet file continues where a run stopped.",
         ),
     ] = None,
     html: Annotated[
@@ -77,8 +77,8 @@ def score(
             metavar="FILE",
             rich_help_panel=RESULTS,
             show_default="none",
-            help="Also make a web page to look at, filter and sort them; one file, for any browser, "
-            "with their maps if there is --maps.",
+            help="Also write an HTML report that can be filtered and sorted; one file, for any browser, "
+            "with the maps if --maps is given.",
         ),
     ] = None,
     maps: Annotated[
@@ -88,7 +88,7 @@ def score(
             metavar="DIR",
             rich_help_panel=RESULTS,
             show_default="none",
-            help="Also draw, as a PNG for each picture, where it gains and loses points.",
+            help="Also write a map (PNG) for each picture of where it gains and loses points.",
         ),
     ] = None,
     sort: Annotated[
@@ -97,8 +97,8 @@ def score(
             "--sort",
             envvar="SHAMISA_SORT",
             rich_help_panel=RESULTS,
-            show_default="score in text, else as named",
-            help="score puts the worst first. A sorted jsonl or csv is written at the end.",
+            show_default="score for text, otherwise input order",
+            help="score puts the lowest first. A sorted jsonl or csv is written at the end.",
         ),
     ] = None,
     min_score: gate_options.MinScore = None,
@@ -125,10 +125,10 @@ def score(
     """Score pictures from 0 to 100; higher looks better.
 
     Exit codes:
-    0  fine
-    1  a picture failed the gate: scores less than --min-score, or dropped by more than --max-drop
-    2  nothing could be done: unknown option, no picture, no such model
-    3  pictures could not be read, and none failed the gate (see --skip-unreadable)
+    0  success
+    1  a picture failed the gate: it scores below --min-score, or fell by more than --max-drop
+    2  error: unknown option, no input found, no such model
+    3  some pictures could not be read, and none failed the gate (see --skip-unreadable)
     """
     if ray is not None:
         ray_jobs.run_ray_job(context, "scores", ray)
@@ -137,12 +137,12 @@ def score(
     target = None if output is None else inputs.output_file(Path(output), part)
     if target is not None:
         if target != Path(output or "") and format not in (None, TABLE):
-            raise SettingError(f"{output} is a folder of parts, which are {TABLE}. Leave --format out, or name a file.")
+            raise SettingError(f"{output} is a folder of parts ({TABLE}). Leave out --format, or name a file.")
         check_output(target)
     if html is not None:
         _check_page(html, target)
     if maps is not None and maps.exists() and not maps.is_dir():
-        raise SettingError(f"{maps} is a file; --maps takes the name of a folder.")
+        raise SettingError(f"{maps} is a file; --maps must name a folder.")
     chosen = format or _format_of(target)
     if chosen == TABLE:
         _check_table(target, pictures=html is not None or maps is not None, is_sorted=was_typed(context, "sort"))
@@ -177,7 +177,7 @@ def score(
         records = apply_gate(read_scores(target), gated.gate)
         watched = _watched(records, statuses, scores, lambda _pictures: None)
         console.warn_of_unreadable([record.error.message for record in watched if record.error is not None])
-        console.hint(f"{tabled.rows:,} pictures are in {target}; {tabled.reused:,} were there before.")
+        console.hint(f"Wrote {tabled.rows:,} pictures to {target} ({tabled.reused:,} reused from an earlier run).")
     else:
         thumbnails = None if html is None else Thumbnails()
         watch = _watch(loaded, files, maps, thumbnails)
@@ -213,17 +213,17 @@ def _format_of(output: Path | None) -> str:
 
 def _check_table(output: Path | None, *, pictures: bool, is_sorted: bool) -> None:
     if output is None:
-        raise SettingError(f"--format {TABLE} is for files; name one with --output.")
+        raise SettingError(f"--format {TABLE} needs a file; name one with --output.")
     if pictures:
-        raise SettingError("A table that resumes has no pages and maps beside it; take another --format with those.")
+        raise SettingError(f"--html and --maps cannot be combined with {TABLE} output.")
     if is_sorted:
-        raise SettingError("A table that resumes is in the order in which pictures are named; leave --sort out.")
+        raise SettingError(f"--sort cannot be combined with {TABLE} output, which keeps the input order.")
 
 
 def _check_page(html: Path, output: Path | None) -> None:
     check_output(html, "--html")
     if output is not None and html.resolve() == output.resolve():
-        raise SettingError(f"--html and --output name one file, {html}. Give each its own.")
+        raise SettingError(f"--html and --output name the same file, {html}. Give each its own.")
 
 
 def _watch(model: Model, files: list[Path], maps: Path | None, thumbnails: Thumbnails | None) -> Watch | None:

@@ -33,15 +33,15 @@ def serve(
     cache_dir: options.CacheFolder = None,
     cache_size: options.CacheSize = options.CACHE_MEGABYTES,
 ) -> None:
-    """Answer on stdout, with a line of JSON each, the pictures asked for on stdin, while the model stays loaded.
+    """Score pictures named on stdin and answer with JSON lines on stdout, keeping the model loaded.
 
     A request is a line such as {"path": "a.jpg", "id": 1}; its answer is the line that score -f jsonl prints for the
-    picture, with the id. Answers come in the order of the requests, each as soon as it is there. What is wrong with
-    a request or a picture is said in its answer. Bars and rules of a gate do not apply.
+    picture, with the id. Answers come in the order of the requests, each as soon as it is ready. Errors in a request
+    or a picture are reported in its answer. The gate does not apply.
 
-    Ends with its input, or when it is asked to (Ctrl-C, SIGTERM), after the last answer.
+    Stops at the end of stdin, or on Ctrl-C or SIGTERM, after the last answer.
 
-    Exit codes: 0 fine; 2 nothing could be done; 130 after Ctrl-C.
+    Exit codes: 0 success; 2 error; 130 after Ctrl-C.
     """
     console = Console()
     view = inputs.view_size(view_size)

@@ -52,7 +52,7 @@ def train(
             metavar="DIR",
             rich_help_panel=DATA,
             show_default="the run's own with --resume",
-            help="Undistorted photographs: a folder, file or glob; may be given several times.",
+            help="Undistorted photographs: a folder, file or glob. May be given several times.",
         ),
     ] = None,
     real: Annotated[
@@ -62,8 +62,8 @@ def train(
             metavar="DIR",
             rich_help_panel=DATA,
             show_default="none",
-            help="Photographs that already have faults: for retention, and for samples as often as --real-share says; "
-            "relational: half of the sets start from them.",
+            help="Photographs that already have faults. shamisa: for retention, and for a share --real-share of the "
+            "samples; relational: half of the sets start from them.",
         ),
     ] = None,
     real_share: Annotated[
@@ -72,19 +72,23 @@ def train(
             min=0,
             max=1,
             rich_help_panel=DATA,
-            show_default="the settings'; 0 in both presets",
-            help="Chance that a sample takes its photographs from --real; of shamisa only.",
+            show_default="from the settings; 0 in both presets",
+            help="Probability that a sample takes its photographs from --real; only for the task shamisa.",
         ),
     ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="RUN", show_default="none", help="The run's folder; the model comes to RUN/model."
+            "--output",
+            "-o",
+            metavar="RUN",
+            show_default="none",
+            help="Folder of the run; the trained model is saved in RUN/model.",
         ),
     ] = None,
     resume: Annotated[
         bool,
-        typer.Option("--resume", show_default="off", help="Go on with the run in RUN, with its own settings."),
+        typer.Option("--resume", show_default="off", help="Continue the run in RUN, with its own settings."),
     ] = False,
     task: Annotated[
         TaskName | None,
@@ -106,7 +110,7 @@ def train(
             metavar="FILE",
             rich_help_panel=SETTINGS,
             show_default="none",
-            help="TOML or JSON whose settings replace those of the preset.",
+            help="TOML or JSON file whose settings replace those of the preset.",
         ),
     ] = None,
     ablation: Annotated[
@@ -115,7 +119,7 @@ def train(
             metavar="CASE",
             rich_help_panel=SETTINGS,
             show_default="none",
-            help="One of the 21 published ablations, A0 to F1 (docs/method.md lists them); of shamisa only.",
+            help="One of the 21 published ablations, A0 to F1 (docs/method.md lists them); only for the task shamisa.",
         ),
     ] = None,
     backbone: Annotated[
@@ -125,7 +129,7 @@ def train(
             rich_help_panel=SETTINGS,
             show_default="the preset's",
             help="Network to train, such as mobilenet_v2, resnet50, efficientnet_lite2, or timm:NAME for a "
-            "convolutional one of timm's; of shamisa only.",
+            "convolutional network of timm; only for the task shamisa.",
         ),
     ] = None,
     init: Annotated[
@@ -134,27 +138,27 @@ def train(
             metavar="imagenet|none|FILE",
             rich_help_panel=SETTINGS,
             show_default="imagenet",
-            help="Weights to start from: imagenet downloads torchvision's IMAGENET1K_V1, or timm's; a file is "
-            "safetensors with their key names. For relational also the folder of an earlier relational model.",
+            help="Initial weights: imagenet downloads torchvision's IMAGENET1K_V1, or timm's; FILE is a safetensors "
+            "file with their key names. For relational also the folder of an earlier relational model.",
         ),
     ] = None,
     steps: Annotated[
         int | None,
         typer.Option(
-            min=1, rich_help_panel=SETTINGS, show_default="the preset's", help="How many batches to train on."
+            min=1, rich_help_panel=SETTINGS, show_default="the preset's", help="Number of batches to train on."
         ),
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(min=0, rich_help_panel=SETTINGS, show_default="0", help="Of everything that is drawn at random."),
+        typer.Option(min=0, rich_help_panel=SETTINGS, show_default="0", help="Random seed."),
     ] = None,
     workers: Annotated[
         int | None,
         typer.Option(
             min=0,
             rich_help_panel=RUNNING,
-            show_default="processors less one, at most 8",
-            help="Processes that make batches; the numbers do not depend on it.",
+            show_default="one less than processors, at most 8",
+            help="Number of processes that make batches; it does not change results.",
         ),
     ] = None,
     device: DeviceName = Device.AUTO,
@@ -167,8 +171,8 @@ def train(
             min=0,
             metavar="STEPS",
             rich_help_panel=RUNNING,
-            show_default="0, only the newest two",
-            help="Keep the checkpoint of every so many steps, to see later how the encoder came along.",
+            show_default="0: only the newest two",
+            help="Also keep every checkpoint at a multiple of STEPS, to analyse the training with evaluate --run.",
         ),
     ] = 0,
     preview: Annotated[
@@ -176,14 +180,14 @@ def train(
         typer.Option(
             metavar="FILE",
             show_default="none",
-            help="Write a picture of what the task's crops are made of, from --data; without -o, do nothing else.",
+            help="Write a contact sheet of training crops, made from --data; without -o, stop after that.",
         ),
     ] = None,
 ) -> None:
-    """Train on photographs alone: an encoder, to fit a probe on with fit-probe, or the relational networks.
+    """Train on photographs without human scores: an encoder, for fit-probe, or the relational networks.
 
-    RUN gets metrics.jsonl, curves.png, checkpoints and, at the end, the model folder RUN/model. A run that was
-    interrupted, at any moment, goes on with: shamisa train -o RUN --resume
+    RUN gets metrics.jsonl, curves.png, checkpoints and, at the end, the model folder RUN/model. A run can be
+    interrupted at any moment; continue it with: shamisa train -o RUN --resume
 
     On N GPUs: torchrun --nproc-per-node N -m shamisa_cli train ...; each process adds its own crops to a batch.
     """
@@ -191,7 +195,7 @@ def train(
         raise typer.BadParameter("Name the run's folder, as -o RUN.", param_hint="--output")
     if keep_every % checkpoint_every:
         raise typer.BadParameter(
-            f"{keep_every} is not a multiple of --checkpoint-every {checkpoint_every}, so none is written then.",
+            f"{keep_every} is not a multiple of --checkpoint-every {checkpoint_every}, so none would be kept.",
             param_hint="--keep-every",
         )
     if preview is not None:
@@ -240,7 +244,7 @@ def train(
                 stop=lambda: bool(caught),
             )
     if model is None:
-        hint(f"Stopped after a checkpoint. Go on with: {launcher()} train -o {shlex.quote(str(run.path))} --resume")
+        hint(f"Stopped after a checkpoint. Continue with: {launcher()} train -o {shlex.quote(str(run.path))} --resume")
         raise typer.Exit(128 + (caught or [signal.SIGTERM])[0])
     hint(f"Next: {NEXT[TaskName(planned.record.config.task)].format(model=shlex.quote(str(model)))}")
     if world.leads:

@@ -36,7 +36,7 @@ Plot = Annotated[
         metavar="FILE",
         rich_help_panel=PANEL,
         show_default="none",
-        help="Also draw a map of the pictures, alike ones near each other, as one HTML file that needs no network.",
+        help="Also draw a map of the pictures, similar ones near each other, as one HTML file that needs no network.",
     ),
 ]
 ColourBy = Annotated[
@@ -45,9 +45,9 @@ ColourBy = Annotated[
         "--color-by",
         metavar="COLUMN",
         rich_help_panel=PANEL,
-        show_default="score, or folder where the model has no regressor",
-        help="score, folder, a group of defects such as blur, or a column of --table; may be given several times, to "
-        "choose from on the page.",
+        show_default="score, or folder if the model has no probe",
+        help="Colour by score, folder, a group of defects such as blur, or a column of --table. May be given several "
+        "times, to choose from on the page.",
     ),
 ]
 LabelFile = Annotated[
@@ -57,12 +57,12 @@ LabelFile = Annotated[
         metavar="FILE",
         rich_help_panel=PANEL,
         show_default="none",
-        help="A CSV file with a line of column names that says more of the pictures; they are relative to its folder.",
+        help="CSV file about the pictures, with column names in its first line and names relative to its folder.",
     ),
 ]
 LabelImage = Annotated[
     str,
-    typer.Option("--image-column", metavar="NAME", rich_help_panel=PANEL, help="Its column that names the pictures."),
+    typer.Option("--image-column", metavar="NAME", rich_help_panel=PANEL, help="Column of --table with the names."),
 ]
 CentreBy = Annotated[
     str | None,
@@ -71,15 +71,15 @@ CentreBy = Annotated[
         metavar="COLUMN",
         rich_help_panel=PANEL,
         show_default="none",
-        help="Take features relative to the mean of the pictures with the same value, such as the photograph that "
-        "they are versions of: what stays is how they differ from each other.",
+        help="Use features relative to the mean of the pictures with the same value, such as the photograph that they "
+        "are versions of: what remains is how they differ from each other.",
     ),
 ]
 ProjectionOption = Annotated[
     ProjectionName,
     typer.Option("--projection", rich_help_panel=PANEL, help="t-SNE, or UMAP where umap-learn is installed."),
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, rich_help_panel=PANEL, help="Seed of the projection.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, rich_help_panel=PANEL, help="Random seed of the projection.")]
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def check_map(settings: MapSettings) -> None:
     from shamisa_cli.core.scoring.projection import require_projection
 
     if settings.target.suffix.lower() not in SUFFIXES:
-        raise SettingError(f"{settings.target} has no suffix of a web page; --plot takes the name of an .html file.")
+        raise SettingError(f"{settings.target} does not end in .html; --plot must name an .html file.")
     check_output(settings.target, "--plot")
     require_projection(settings.projection.value)
     for column in (*settings.colour_by, *([settings.centre_by] if settings.centre_by else [])):

@@ -22,8 +22,8 @@ ROOT = "%SRCROOT%"
 """Conventional name of the repository's root."""
 LEVELS = {"warn": "warning", "error": "error"}
 RULES: dict[FindingRule, str] = {
-    "min-score": "The picture scores less than the bar.",
-    "max-drop": "The picture scores less than in the baseline, by more than is allowed.",
+    "min-score": "The picture scores below the minimum.",
+    "max-drop": "The picture's score fell below the baseline by more than is allowed.",
     "unreadable": "The picture cannot be read.",
 }
 

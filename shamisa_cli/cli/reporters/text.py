@@ -103,7 +103,7 @@ def _table_and_note(scored: Sequence[ImageRecord], run: Run, console: Console) -
         return
     left_out = len(scored) - FIRST_ROWS - LAST_ROWS
     yield _table([*scored[:FIRST_ROWS], None, *scored[-LAST_ROWS:]], run, console)
-    yield Text(f" {left_out:,} pictures are not shown. All of them: --format csv, or pipe this.", "dim")
+    yield Text(f" {left_out:,} pictures are not shown. For all of them use --format csv, or pipe the output.", "dim")
 
 
 def _table(rows: Sequence[ImageRecord | None], run: Run, console: Console) -> Table:
@@ -194,7 +194,9 @@ def _findings(judged: Sequence[ImageRecord], console: Console) -> Iterable[Rende
         mark, style = MARKS[gate_status(record)]
         yield Text.assemble("   ", (mark, style), printable(describe_findings(record)))
     if len(shown) < len(judged):
-        yield Text(f"   and {len(judged) - len(shown):,} more. All of them: --format csv, or pipe this.", "dim")
+        yield Text(
+            f"   and {len(judged) - len(shown):,} more. For all of them use --format csv, or pipe the output.", "dim"
+        )
 
 
 def unreadable_table(unread: Sequence[HasError], console: Console, doing: str) -> Iterable[RenderableType]:
@@ -210,13 +212,15 @@ def unreadable_table(unread: Sequence[HasError], console: Console, doing: str) -
         )
     yield reasons
     if len(shown) < len(unread):
-        yield Text(f"   and {len(unread) - len(shown):,} more. All of them: --format csv, or pipe this.", "dim")
+        yield Text(
+            f"   and {len(unread) - len(shown):,} more. For all of them use --format csv, or pipe the output.", "dim"
+        )
 
 
 def _model_line(run: Run) -> Text:
     view_size = (run.model.preprocessing or {}).get("view_size")
-    view = "at their own size" if view_size is None else f"as shown at {view_size} px"
-    return Text(f"\n {printable(run.model.name)} ({printable(run.model.revision)}), pictures judged {view}", "dim")
+    view = "scored at full size" if view_size is None else f"scaled down to {view_size} px"
+    return Text(f"\n {printable(run.model.name)} ({printable(run.model.revision)}), pictures {view}", "dim")
 
 
 def counted(count: int, noun: str) -> str:

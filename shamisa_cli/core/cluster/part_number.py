@@ -72,7 +72,7 @@ def require_count(names: Iterable[str], count: int, folder: object) -> None:
         if shard is not None and shard.count != count:
             raise SettingError(
                 f"{folder} holds {name}, one of {shard.count:,} parts, and this job has {count:,}. "
-                "Take another folder, or as many parts as then."
+                "Use another folder, or the same number of parts."
             )
 
 
@@ -86,6 +86,6 @@ def require_only_part(table: Path, shard: PartNumber) -> None:
 
     if not all(shard.contains(PurePath(path)) for path in stored_paths(table)):
         raise SettingError(
-            f"{table} holds pictures of other parts than {shard.index}/{shard.count}, and would lose them.",
+            f"{table} holds pictures of parts other than {shard.index}/{shard.count}, which would be lost.",
             remedy="folder-of-parts",
         )

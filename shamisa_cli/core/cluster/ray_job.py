@@ -117,7 +117,7 @@ def run_on_ray(
     except ray.exceptions.RayError as error:
         reason = str(error).strip().splitlines()[-1]
         raise ShamisaError(
-            f"The job stopped ({reason}). What is done is kept in {store.address}; run it again."
+            f"The job stopped ({reason}). Finished parts are kept in {store.address}; run it again to continue."
         ) from error
 
 
@@ -127,7 +127,9 @@ class _Worker:
     def __init__(self, recipe: Recipe, store: Store, made_by: Mapping[bytes, bytes], readers: int) -> None:
         self._maker = recipe.maker(recipe.loaded())
         if self._maker.schema.metadata != made_by:
-            raise ModelError(f"The model {recipe.model} on this machine is another one than where the job was started.")
+            raise ModelError(
+                f"The model {recipe.model} on this machine differs from the one where the job was started."
+            )
         self._store = store
         self._max_pixels = recipe.max_pixels
         self._readers = readers
@@ -168,7 +170,7 @@ def _join(ray: Any, address: str | None, *, quiet: bool) -> None:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR if quiet else logging.INFO)
     except (ConnectionError, ValueError) as error:
         raise SettingError(
-            f"There is no Ray cluster at {address!r}. Start one with: ray start --head; or take 'local', which starts "
+            f"There is no Ray cluster at {address!r}. Start one with: ray start --head; or use 'local', which starts "
             "one on this machine."
         ) from error
     except RuntimeError as error:  # different versions of Python or Ray there
@@ -185,7 +187,7 @@ def _require_listener(address: str | None) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=SECONDS_TO_CONNECT).close()
     except (OSError, OverflowError, ValueError) as error:
         raise SettingError(
-            f"Nothing answers at {address} ({error}). Take the address that `ray start --head` showed."
+            f"Nothing answers at {address} ({error}). Use the address that `ray start --head` showed."
         ) from error
 
 
@@ -232,7 +234,7 @@ def _gathered(rows: Iterable[dict[str, str]], store: Store, advance: Callable[[i
         )
     if failures:
         raise ShamisaError(
-            f"{len(failures):,} of {done.parts + len(failures):,} parts could not be made; the first is {failures[0]}. "
-            f"The others are in {store.address}; run it again."
+            f"{len(failures):,} of {done.parts + len(failures):,} parts were not written; the first: {failures[0]}. "
+            f"The others are in {store.address}; run the job again."
         )
     return done

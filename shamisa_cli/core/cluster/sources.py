@@ -87,7 +87,7 @@ def read_bytes(picture: FileStamp) -> Content:
             data: bytes = stream.read() if picture.size else stream.read(MOST_BYTES + 1)
             return data if len(data) <= MOST_BYTES else _too_large(name)
     except FileNotFoundError:
-        return ImageError(name, "missing", f"{name} is not there, or no longer.")
+        return ImageError(name, "missing", f"{name} does not exist, or was removed.")
     except PermissionError:
         return ImageError(name, "unreadable", f"{name} cannot be read: permission denied.")
 
@@ -114,7 +114,7 @@ def iter_tar(tar: FileStamp) -> Iterator[tuple[FileStamp, Content]]:
     except FileNotFoundError:
         if tar.size or tar.mtime:
             raise
-        yield tar, ImageError(name, "missing", f"{name} is not there, or no longer.")
+        yield tar, ImageError(name, "missing", f"{name} does not exist, or was removed.")
     except DAMAGE as error:
         reason = f"{name} is damaged or cut short ({error}). Copy or download it again."
         yield tar, ImageError(name, "truncated", reason)
@@ -137,7 +137,7 @@ def _entry(archive: tarfile.TarFile, member: tarfile.TarInfo, address: str) -> C
 
 
 def _too_large(name: str) -> ImageError:
-    return ImageError(name, "too-large", f"{name} is larger than {MOST_BYTES:,} bytes, which no picture should be.")
+    return ImageError(name, "too-large", f"{name} is larger than {MOST_BYTES:,} bytes, the limit for a picture.")
 
 
 def file_system(address: str) -> tuple[Any, str]:
@@ -151,7 +151,7 @@ def file_system(address: str) -> tuple[Any, str]:
     from fsspec.core import url_to_fs
 
     if SCHEME in address and CHAIN in address and not address.startswith(TAR_SCHEME):
-        raise SettingError(f"{address} is a chain of addresses, of which only {TAR_SCHEME}…{CHAIN}… is known here.")
+        raise SettingError(f"{address} is a chained address; only {TAR_SCHEME}…{CHAIN}… is supported.")
     try:
         with as_os_errors(address):
             files, root = url_to_fs(address)
@@ -179,7 +179,7 @@ def _opened(address: str) -> Iterator[BinaryIO]:
 def _stamps_at(name: str, recursive: bool) -> list[FileStamp]:
     stamps = _remote(name, recursive) if SCHEME in name else _local(name, recursive)
     if not stamps:
-        raise InputNotFoundError(f"There is no picture and no tar at {name}. Check the spelling.")
+        raise InputNotFoundError(f"There are no pictures and no tar files at {name}. Check the spelling.")
     return stamps
 
 

@@ -100,8 +100,8 @@ class Store:
         self._require_complete()
         if len({self._made_by(name) for name in self.names}) > 1:
             raise ModelError(
-                f"The parts in {self.address} were made by different models or settings. Run the job again, all of it "
-                "with the same, into this folder or another."
+                f"The parts in {self.address} were made by different models or settings. Run the whole job again "
+                "with one model and the same settings, into this folder or another."
             )
         return pads.dataset(paths, filesystem=files, format="parquet")
 

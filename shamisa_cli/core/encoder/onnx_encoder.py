@@ -64,7 +64,7 @@ class OnnxEncoder:
         gives_crops = CROPS in {output.name for output in encoder._session.get_outputs()}
         if made_from != fingerprint or gives_crops != (config.features.crops is not None):
             raise ModelError(
-                f"{graph} was made from another encoder than the one beside it. Make it again with: "
+                f"{graph} was made from a different encoder than the one beside it. Export it again with: "
                 f"shamisa models export {graph.parent}"
             )
         return encoder
@@ -131,4 +131,6 @@ def open_session(graph: Path, weights: Path, *, threads: int) -> InferenceSessio
         return onnxruntime.InferenceSession(graph.read_bytes(), options, providers=["CPUExecutionProvider"])
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(f"{graph} cannot be used by ONNX Runtime ({reason}). Get the folder again.") from error
+        raise ModelError(
+            f"{graph} cannot be used by ONNX Runtime ({reason}). Download or copy the folder again."
+        ) from error

@@ -72,11 +72,11 @@ class Preprocessing:
     def __post_init__(self) -> None:
         if self.version != PREPROCESSING_VERSION:
             raise ModelError(
-                f"This model wants preprocessing version {self.version}, and this program knows version "
+                f"This model needs preprocessing version {self.version}, but this program supports version "
                 f"{PREPROCESSING_VERSION}. Install the shamisa release the model was made with, or a newer one."
             )
         if self.view_size is not None and not _is_whole(self.view_size, at_least=SMALLEST_VIEW):
-            raise ModelError(f"The view size is {self.view_size!r}; it is a whole number of at least {SMALLEST_VIEW}.")
+            raise ModelError(f"The view size is {self.view_size!r}; it must be a whole number from {SMALLEST_VIEW}.")
         if not (_are_three_numbers(self.mean) and _are_three_numbers(self.std) and min(self.std) > 0):
             raise ModelError(
                 f"Normalisation by mean {self.mean} and std {self.std} needs three numbers each, std above 0."
@@ -111,7 +111,7 @@ class FeatureSpec:
         if not self.stages or not self.moments or not self.scales:
             raise ModelError("A feature spec needs at least one stage, one moment and one scale.")
         if not all(_is_whole(stage) for stage in self.stages) or len(set(self.stages)) < len(self.stages):
-            raise ModelError(f"A feature spec has stages {self.stages}; they are different whole numbers.")
+            raise ModelError(f"A feature spec has stages {self.stages}; they must be different whole numbers.")
         if any(moment not in get_args(Moment) for moment in self.moments):
             raise ModelError(f"A feature spec has moments {self.moments}; known are {get_args(Moment)}.")
         if self.layer not in get_args(Layer):

@@ -64,7 +64,7 @@ def evaluate_run(
         InputNotFoundError: too few images can be read.
         MosTableError: the table cannot be read.
     """
-    with needs_pytorch("judging checkpoints"):
+    with needs_pytorch("testing checkpoints"):
         from shamisa_cli.core.training.dynamics import FIGURE_FILE, Benchmark, probe_checkpoints
         from shamisa_cli.core.training.dynamics_figure import draw_agreements
         from shamisa_cli.core.training.run_folder import RunFolder

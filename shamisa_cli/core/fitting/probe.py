@@ -130,7 +130,7 @@ def fit_probe(
     if folder is not None:
         require_probe_folder(folder)
     if chosen.protocol == "paper" and (features is not None or ordinal or chosen.spacing == "even"):
-        raise SettingError("Stored features, ordinal pairs and even spacing are not part of the paper's protocol.")
+        raise SettingError("Stored features, degraded pairs and even spacing are not part of the paper's protocol.")
     table = mos if isinstance(mos, MosTable) else read_mos_table(Path(mos))
     # Whatever can be found wrong is found before the images are embedded, which may take hours.
     scale_of = _scale_of(chosen, table)
@@ -200,8 +200,8 @@ def stored_features(model: Model, table: MosTable, file: Path) -> AnyFeatures:
     if not stored.origin.matches(feature_source(model)):
         raise ModelError(
             f"The features in {file} were made by {stored.origin.model} "
-            f"({stored.encoder_fingerprint[:12]}), or at another view size, and not as {model.name} "
-            f"({model.encoder_fingerprint[:12]}) reads pictures. Make them again with: shamisa embed."
+            f"({stored.encoder_fingerprint[:12]}), or at a different view size, but the probe is for {model.name} "
+            f"({model.encoder_fingerprint[:12]}). Make them again with: shamisa embed."
         )
     return stored.features[match_rows(table.paths, stored.paths, (Path(), table.folder))]
 

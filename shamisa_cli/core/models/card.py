@@ -126,7 +126,7 @@ def _card(text: str) -> ModelCard:
         return ModelCard(text if text.startswith("---") else _NO_METADATA + text, ignore_metadata_errors=True)
     except Exception as error:  # YAML's errors, and those of the client's own classes
         reason = str(error).partition("\n")[0]
-        raise ModelError(f"The metadata at the top of the card, {CARD}, cannot be read ({reason}). Mend it.") from error
+        raise ModelError(f"The metadata at the top of the card, {CARD}, cannot be read ({reason}). Fix it.") from error
 
 
 def _metric(result: EvalResult) -> Metric | None:

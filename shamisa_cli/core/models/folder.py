@@ -168,7 +168,7 @@ def _require_manifest(files: FolderFiles, kind: FolderKind[Any]) -> None:
     if files.holds(kind.manifest):
         return
     if kind is NETWORKS:
-        raise ModelError(f"{folder} is no relational model: there is no {kind.manifest} in it. Name another folder.")
+        raise ModelError(f"{folder} is not a relational model: there is no {kind.manifest} in it. Name another folder.")
     if probe_files.holds_probe(folder):
         raise ModelError(f"{folder} holds a probe and no encoder. Give it as the probe, beside a model.")
     if files.holds(RELATIONAL_MANIFEST):
@@ -192,14 +192,14 @@ def described(
     """
     path = files.path / kind.manifest
     if kind is ENCODERS and entries.get("library_name") != LIBRARY_NAME:
-        raise ModelError(f"{path} describes a model of another library. Name a model made with shamisa.")
+        raise ModelError(f"{path} describes a model of a different library. Name a model made with shamisa.")
     if kind is NETWORKS and entries.get("kind") != RELATIONAL_KIND:
         raise ModelError(
-            f"{path} is of kind {entries.get('kind')!r}, and {RELATIONAL_KIND!r} is known. Upgrade shamisa."
+            f"{path} is of kind {entries.get('kind')!r}; only {RELATIONAL_KIND!r} is known. Upgrade shamisa."
         )
     origin = entries.get("origin")
     if not isinstance(origin, str):
-        raise ModelError(f"{path}: 'origin' must be a text that says where the weights come from.")
+        raise ModelError(f"{path}: 'origin' must be text that says where the weights come from.")
     config = _config(path, entries.get(kind.key), kind)
     name = manifest.read_label(path, entries, "name")
     fingerprint = model_fingerprint(config, str(entries["files"][kind.weights]))
@@ -272,6 +272,6 @@ def require_same_encoder(probe: Probe | DefectProbe, fingerprint: str, encoder: 
     if probe.encoder_fingerprint != fingerprint:
         raise ModelError(
             f"The probe was fitted on encoder {probe.encoder_fingerprint[:12]}, and {encoder} is "
-            f"{fingerprint[:12]}: its numbers would mean nothing. Use the model the probe was fitted on, or fit "
+            f"{fingerprint[:12]}: its scores would be meaningless. Use the model the probe was fitted on, or fit "
             f"a probe for this one."
         )

@@ -106,7 +106,10 @@ def _cached(name: HubName) -> FolderFiles:
 
 
 def _not_whole(name: HubName) -> str:
-    return f"{name} is not whole in this machine's cache, and offline. Load it once with access to the network."
+    return (
+        f"{name} is not completely in this machine's cache, and offline mode is on. Download it once with network "
+        "access."
+    )
 
 
 def _fetched(name: HubName, *, again: bool = False) -> Path:
@@ -130,7 +133,7 @@ def _verify_fetched(name: HubName, files: FolderFiles) -> None:
     try:
         files.verify()
     except ModelError as error:
-        raise ModelError(f"{name} cannot be used as the Hub has it. {error}") from error
+        raise ModelError(f"{name} cannot be used as it is on the Hub. {error}") from error
 
 
 def is_offline() -> bool:
@@ -196,13 +199,13 @@ def hub_error_message(error: BaseException, name: str, done: str) -> str:
             f"or name a model on this machine."
         )
     first_line = str(error).strip().partition("\n")[0].rstrip(".")
-    return f"{name} could not be {done} whole ({type(error).__name__}: {first_line}). Try again."
+    return f"{name} could not be {done} completely ({type(error).__name__}: {first_line}). Try again."
 
 
 def _status_explained(name: str, status: int, done: str) -> str:
     if status in (401, 403) and done == "uploaded":
         return (
-            f"{name} could not be uploaded: the Hub does not let you write there (HTTP {status}). Log in "
+            f"{name} could not be uploaded: the Hub does not allow you to write there (HTTP {status}). Log in "
             f"(hf auth login) or set HF_TOKEN, with a token that may write."
         )
     if status in (401, 403):
@@ -211,9 +214,9 @@ def _status_explained(name: str, status: int, done: str) -> str:
             f"(hf auth login) or set HF_TOKEN."
         )
     if status == 404:
-        return f"{name} does not exist on the Hub, or is not yours to see. Check the name."
+        return f"{name} does not exist on the Hub, or you do not have access to it. Check the name."
     if status == 429:
-        return f"{name} could not be {done}: the Hub wants fewer requests (HTTP 429). Try again in a few minutes."
+        return f"{name} could not be {done}: too many requests to the Hub (HTTP 429). Try again in a few minutes."
     return f"{name} could not be {done}: {_endpoint()} answered HTTP {status}. Try again later."
 
 

@@ -61,7 +61,7 @@ def push(
         SettingError: a revision is named.
     """
     if target.revision is not None:
-        raise SettingError(f"A push goes to the main branch of a repository: write {target.repository} alone.")
+        raise SettingError(f"Uploads go to the main branch: write {target.repository} without a revision.")
     if offline or hub.is_offline():
         raise ModelError(f"{target} cannot be uploaded offline.", remedy="go-online")
     contents = _contents(folder)
@@ -81,8 +81,8 @@ def _contents(folder: Path) -> dict[str, Path | bytes]:
     pickles = sorted(path.name for path in folder.rglob("*") if path.suffix.lower() in PICKLES)
     if pickles:
         raise ModelError(
-            f"{folder} holds {pickles[0]}, which can be a pickle, and pickles are never shared. Take it out of the "
-            f"folder; weights are safetensors."
+            f"{folder} holds {pickles[0]}, which can be a pickle, and pickles are never uploaded. Remove it from the "
+            f"folder; weights are safetensors files."
         )
     chosen: dict[str, Path | bytes] = {name: folder / name for name in FOLDER_FILES if (folder / name).is_file()}
     for name in chosen:
@@ -101,7 +101,9 @@ def _check_safetensors(path: Path) -> None:
         with safe_open(path, framework="numpy"):
             pass
     except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path} is not a whole safetensors file ({error}). Get the folder again.") from error
+        raise ModelError(
+            f"{path} is not a complete safetensors file ({error}). Download or copy the folder again."
+        ) from error
 
 
 def _completed_card(folder: Path) -> str:

@@ -103,7 +103,7 @@ def load_model(
     for probe_read in (regressor, defects):
         if not on_demand and probe_read is not None and len(probe_read.feature_mean) != encoder.feature_length:
             raise ModelError(
-                f"The probe reads {len(probe_read.feature_mean)} features, and the encoder of {folder.name} gives "
+                f"The probe reads {len(probe_read.feature_mean)} features, but the encoder of {folder.name} gives "
                 f"{encoder.feature_length}. Fit the probe again."
             )
     return Model(folder.identity, encoder, regressor, folder.fingerprint, defects, folder)

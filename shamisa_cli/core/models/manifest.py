@@ -101,23 +101,23 @@ def read_manifest(path: Path) -> dict[str, Any]:
     """
     try:
         if not path.is_file():
-            raise ModelError(f"{path} is missing or not a plain file. Get the folder again, whole.")
+            raise ModelError(f"{path} is missing or not a plain file. Download or copy the folder again.")
         with path.open("rb") as stream:
             content = stream.read(MAX_MANIFEST_BYTES + 1)
     except OSError as error:
         raise ModelError(f"{path} cannot be read ({error.strerror}). Check the file's permissions.") from error
     if len(content) > MAX_MANIFEST_BYTES:
-        raise ModelError(f"{path} is larger than {MAX_MANIFEST_BYTES} bytes, so it is no file of a shamisa model.")
+        raise ModelError(f"{path} is larger than {MAX_MANIFEST_BYTES} bytes, so it is not a file of a shamisa model.")
     try:
         entries = json.loads(content, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path} is not JSON ({error}). Get the folder again.") from error
+        raise ModelError(f"{path} is not JSON ({error}). Download or copy the folder again.") from error
     schema = entries.get("schema") if isinstance(entries, dict) else None
     if not isinstance(schema, int) or isinstance(schema, bool):
         raise ModelError(f"{path} was not written by shamisa: it has no schema number. Name another model folder.")
     if schema != SCHEMA:
         raise ModelError(
-            f"{path} has schema {schema}, and this program knows schema {SCHEMA}. Upgrade shamisa to read it."
+            f"{path} has schema {schema}, but this program reads schema {SCHEMA}. Upgrade shamisa to read it."
         )
     return dict(entries)
 
@@ -163,7 +163,7 @@ class FolderFiles:
         entries = read_manifest(path)
         files = entries.get("files")
         if not isinstance(files, dict) or required not in files:
-            raise ModelError(f"{path} does not list {required} with its SHA-256. Get the folder again.")
+            raise ModelError(f"{path} does not list {required} with its SHA-256. Download or copy the folder again.")
         for listed, expected in files.items():
             if _WEIGHTS_NAME.fullmatch(listed) is None:
                 raise ModelError(
@@ -193,14 +193,14 @@ class FolderFiles:
         path = self.path / name
         try:
             if not path.is_file():
-                raise ModelError(f"{path} is missing or not a plain file. Get the folder again, whole.")
+                raise ModelError(f"{path} is missing or not a plain file. Download or copy the folder again.")
             actual = self.sha256(name)
         except OSError as error:
             raise ModelError(f"{path} cannot be read ({error.strerror}). Check the file's permissions.") from error
         if actual != expected:
             raise ModelError(
                 f"{path} is damaged or was altered: its SHA-256 begins {actual[:12]}, and the folder's list says "
-                f"{expected[:12]}. Get the folder again from where it came."
+                f"{expected[:12]}. Download or copy the folder again."
             )
 
 

@@ -88,13 +88,15 @@ def read_probe(folder: Path | FolderFiles) -> Probe:
     files = FolderFiles.of(folder)
     folder = files.path
     if not holds_probe(folder):
-        raise ModelError(f"There is no probe in {folder}: it has no {PROBE_MANIFEST}. Name another, or fit one.")
+        raise ModelError(
+            f"There is no probe in {folder}: it has no {PROBE_MANIFEST}. Name another folder, or fit a probe."
+        )
     entries = files.read(PROBE_MANIFEST, PROBE_WEIGHTS)
     try:
         vectors = load_file(folder / PROBE_WEIGHTS)
     except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise ModelError(
-            f"{folder / PROBE_WEIGHTS} is not a whole safetensors file ({error}). Get the folder again."
+            f"{folder / PROBE_WEIGHTS} is not a complete safetensors file ({error}). Download or copy the folder again."
         ) from error
     return _probe(folder, entries, vectors)
 
@@ -211,7 +213,8 @@ def read_defects(folder: Path | FolderFiles) -> DefectProbe | None:
         parts = load_file(folder / DEFECTS_WEIGHTS)
     except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise ModelError(
-            f"{folder / DEFECTS_WEIGHTS} is not a whole safetensors file ({error}). Get the folder again."
+            f"{folder / DEFECTS_WEIGHTS} is not a complete safetensors file ({error}). Download or copy the folder "
+            "again."
         ) from error
     return _defects(folder, entries, parts)
 

@@ -65,7 +65,7 @@ def choose_runtime(runtime: RuntimeChoice, device: str, *, exported: bool) -> tu
     if runtime == "auto":
         return ("onnx" if name == CPU and exported and find_spec("onnxruntime") else "torch"), name
     if runtime == "onnx" and name != CPU:
-        raise SettingError("ONNX Runtime computes on the CPU.", remedy="take-torch-on", device=name)
+        raise SettingError("ONNX Runtime runs on the CPU only.", remedy="take-torch-on", device=name)
     return runtime, name
 
 
@@ -74,7 +74,7 @@ def _from_graph(folder: ModelFolder[EncoderConfig]) -> Embedder:
 
     if folder.graph is None:
         raise ModelError(
-            f"The model {folder.name} has no {MODEL_GRAPH}, which ONNX Runtime reads. Make one with: "
+            f"The model {folder.name} has no {MODEL_GRAPH}, which ONNX Runtime needs. Make one with: "
             f"shamisa models export {folder.path}.",
             remedy="take-torch",
         )

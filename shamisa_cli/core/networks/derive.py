@@ -40,9 +40,9 @@ def derive(
             is a file, or not empty.
     """
     if paper and (view_size, stages, scales) != ("model", None, None):
-        raise SettingError("The paper's protocol says itself at what size, stages and scales pictures are read.")
+        raise SettingError("The paper's protocol fixes the size, stages and scales at which pictures are read.")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise SettingError(f"{folder} is not an empty folder, and what is there stays as it is. Name a new one.")
+        raise SettingError(f"{folder} is not an empty folder, and nothing is overwritten. Name a new one.")
     model = ModelFolder.open(source, EncoderConfig)
     encoder = load_encoder(model)
     before = model.config
@@ -66,7 +66,7 @@ def derive(
         encoder.state(),
         name=name,
         card=_card(name, model.name, features, pixels, feature_length(encoder.backbone, features)),
-        origin=f"The encoder of {model.name}, read in another way. {model.origin}",
+        origin=f"The encoder of {model.name}, with different features. {model.origin}",
         license=model.license,
     )
 
@@ -78,12 +78,12 @@ def _card(name: str, source: str, features: FeatureSpec, preprocessing: Preproce
         size = f"{features.crops} crops of {features.crop_size} pixels at each scale; scale 1 is {size}"
     return f"""# {name}
 
-The encoder of {source}, read in another way.
+The encoder of {source}, with different features.
 
 | | |
 |---|---|
 | picture | {size} |
 | stages | {", ".join(map(str, features.stages))} |
 | scales | {", ".join(f"{scale:g}" for scale in features.scales)} |
-| features | {length} a picture |
+| features | {length} per picture |
 """

@@ -66,7 +66,7 @@ def _fitted(state: dict[str, Tensor], expected: dict[str, Tensor], architecture:
             state.setdefault(name, torch.zeros_like(value))
         elif name not in state or state[name].shape != value.shape:
             raise ModelError(
-                f"The weights in {init} do not fit {architecture}: {name!r} is missing or has another shape."
+                f"The weights in {init} do not fit {architecture}: {name!r} is missing or has a different shape."
             )
     unexpected = sorted(state.keys() - expected.keys())
     if unexpected:

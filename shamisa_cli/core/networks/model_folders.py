@@ -78,14 +78,14 @@ def load_encoder(folder: ModelFolder[EncoderConfig], device: str | torch.device 
     for name, value in state.items():
         if value.ndim and not value.is_floating_point():
             raise ModelError(f"{path} has {name!r} as {value.dtype}; floating-point weights are needed.")
-        _require_finite(name, value, f"{path} has", "Get the folder again.")
+        _require_finite(name, value, f"{path} has", "Download or copy the folder again.")
     encoder = TorchEncoder.create(folder.config, state, device)
     try:
         encoder.feature_length  # noqa: B018 — asks for every stage of the configuration
     except (IndexError, TypeError) as error:
         raise ModelError(
             f"{folder.path / MODEL_MANIFEST} asks for stages {folder.config.features.stages}, which "
-            f"{folder.config.architecture} does not have. Get the folder again."
+            f"{folder.config.architecture} does not have. Download or copy the folder again."
         ) from error
     return encoder
 
@@ -119,7 +119,7 @@ def load_networks(folder: ModelFolder[RelationalConfig], device: str | torch.dev
     path = folder.weights
     state = _read_weights(path)
     for name, value in state.items():
-        _require_finite(name, value, f"{path} has", "Get the folder again.")
+        _require_finite(name, value, f"{path} has", "Download or copy the folder again.")
     with torch.random.fork_rng(devices=()):  # the weights that are replaced here are drawn at random
         model = RelationalModel(folder.config)
     _check_weights(path, state, model.state_dict())
@@ -228,7 +228,9 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (SafetensorError, OSError, ValueError, KeyError) as error:
-        raise ModelError(f"{path} is not a whole safetensors file ({error}). Get the folder again.") from error
+        raise ModelError(
+            f"{path} is not a complete safetensors file ({error}). Download or copy the folder again."
+        ) from error
 
 
 def _require_finite(name: str, value: Tensor, what: str, then: str) -> None:

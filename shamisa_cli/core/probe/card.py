@@ -63,7 +63,7 @@ def probe_card(result: ProtocolResult, probe: Probe, details: CardDetails, *, le
     alphas = [split.alpha for split in result.splits]
     return f"""{mark} A probe for {_inline(details.model_name)}, fitted on {_inline(details.data_name)}
 
-A linear (ridge) regressor from the features of a frozen encoder to human quality scores.
+A linear (ridge) probe from the features of a frozen encoder to human quality scores.
 
 | | |
 |---|---|
@@ -91,7 +91,7 @@ def _figure(details: CardDetails) -> str:
 
 
 def _rows_of(details: CardDetails) -> str:
-    return "a picture" if details.crops is None else f"a crop, not standardised; {details.crops} crops a picture"
+    return "per picture" if details.crops is None else f"per crop, not standardised; {details.crops} crops per picture"
 
 
 def _crops_sentence(details: CardDetails) -> str:
@@ -99,8 +99,7 @@ def _crops_sentence(details: CardDetails) -> str:
         return ""
     return (
         "\nBy the paper's protocol each crop is a row to fit, with its picture's score; a picture's prediction is the"
-        "\nmean of its crops'; one alpha, the best on the validation pictures of all splits together, serves them"
-        "\nall."
+        "\nmean over its crops. All splits share one alpha, the best on their validation pictures together."
     )
 
 
@@ -119,7 +118,7 @@ def _ordinal_row(result: ProtocolResult, details: CardDetails) -> str:
     if not details.ordinal_photos:
         return ""
     return (
-        f"| ordinal facts | degraded versions of {details.ordinal_photos} photographs, "
+        f"| degraded pairs | degraded versions of {details.ordinal_photos} photographs, "
         f"weight {details.ordinal_weight:g}; of photographs left out of the fit, "
         f"{result.pairs_in_order:.1%} of pairs are in the right order |\n"
     )
@@ -231,14 +230,15 @@ def defects_section(accuracies: Sequence[DefectAccuracy], *, photos: int, pictur
 
 Linear probes on the same frozen features tell how strong, from 0 to 4, each of the engine's seven groups of
 distortions is. They learned without human scores from {pictures:,} versions of {photos} photographs: whole pictures at
-the size they are judged at, one untouched, the others through 1 to {MOST_OPERATORS} operators of different groups.
+the size they are scored at, one untouched, the others through 1 to {MOST_OPERATORS} operators of different groups.
 Measured in {FOLDS} folds, on photographs left out of the fit:
 
 | group | {" | ".join(DEFECT_HEADINGS)} |
 |---|{"---|" * len(DEFECT_HEADINGS)}
 {rows}
 
-The first two columns are areas under the ROC curve. What nine in ten versions without the group read counts as 0.
+The first two columns are areas under the ROC curve. Predictions up to the 90 % quantile of versions without the group
+count as 0.
 
 {code_block(command)}"""
 

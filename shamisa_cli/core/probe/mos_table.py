@@ -204,7 +204,7 @@ def _position(path: Path, line: int, columns: list[str], name: str) -> int:
     present = ", ".join(repr(column) for column in columns) or "none"
     hint = f" Did you mean {near[0]!r}?" if near else ""
     if len(columns) == 1 and any(separator in columns[0] for separator in ";\t"):
-        hint = " The cells seem to be separated by something else than commas."
+        hint = " The cells seem to be separated by something other than commas."
     raise _error(path, line, name, f"is missing; the columns present are {present}", hint)
 
 

@@ -45,7 +45,7 @@ def require_paper_reading(config: EncoderConfig, name: str) -> None:
     if config.features != PAPER_FEATURES or config.preprocessing.view_size is not None:
         raise ModelError(
             f"The paper's protocol reads five crops of {PAPER_FEATURES.crop_size} pixels of a picture at its native "
-            f"size and five of its half-size copy, at the last stage; {name} reads pictures in another way.",
+            f"size and five of its half-size copy, at the last stage; {name} reads pictures differently.",
             remedy="derive-for-paper",
             model=name,
         )

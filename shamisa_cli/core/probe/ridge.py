@@ -240,6 +240,6 @@ def candidate_alphas(feature_length: int) -> Vector:
 
 def _linear(features: AnyFeatures, weights: Vector, bias: float, mean: Vector, scale: Vector) -> Vector:
     if features.ndim != 2 or features.shape[1] != len(weights):
-        raise ModelError(f"The probe reads {len(weights)} features a picture, and was given {features.shape}.")
+        raise ModelError(f"The probe reads {len(weights)} features per picture, and got {features.shape}.")
     # Row by row, with NumPy's own sum: a score must not depend on the other images of a batch.
     return np.array([bias + float(np.sum((row - mean) / scale * weights)) for row in features], dtype=np.float64)

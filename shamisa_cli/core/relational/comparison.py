@@ -136,7 +136,9 @@ def _compared(comparer: Comparer, reference: ComparedImage, candidate: ComparedI
 
 def not_finite_error(name: str) -> ErrorRecord:
     """Error record of an image for which the networks return NaN or infinity."""
-    return ErrorRecord(NOT_A_NUMBER, f"{name}: the model gives no number for it, so the model's files may be damaged.")
+    return ErrorRecord(
+        NOT_A_NUMBER, f"{name}: the model's result is not a finite number; the model's files may be damaged."
+    )
 
 
 def _uncompared(name: str, reference: str, error: ErrorRecord) -> Candidate:
@@ -204,7 +206,7 @@ def at_size_of(side: ComparedImage, reference: ComparedImage, *, resize: bool) -
     if not resize:
         raise DifferentSizeError(
             f"{side.name} is {side.width}×{side.height}, and {reference.name} is {reference.width}×{reference.height}. "
-            "Only pictures of one size can be compared.",
+            "Only pictures of the same size can be compared.",
             remedy="resize",
         )
     resampled = Image.fromarray(side.pixels).resize((width, height), Image.Resampling.LANCZOS)

@@ -65,5 +65,5 @@ def _alone(paths: Sequence[Path], folder: Path, other: Path, unsure: set[Path]) 
     names = ", ".join(str(path) for path in paths[:NAMED])
     more = f" and {len(paths) - NAMED:,} more" if len(paths) > NAMED else ""
     count = "1 picture" if len(paths) == 1 else f"{len(paths):,} pictures"
-    several = " (several pictures have this name but for the suffix)" if paths[0].with_suffix("") in unsure else ""
+    several = " (several pictures have this name with different suffixes)" if paths[0].with_suffix("") in unsure else ""
     return f"{count} of {folder} {'has' if len(paths) == 1 else 'have'} no partner in {other}: {names}{more}{several}."

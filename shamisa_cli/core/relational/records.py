@@ -23,11 +23,11 @@ FAULTS = ("colour", "compression", "noise", "spatial")
 
 ENDS: dict[str, tuple[str, str]] = {
     "blur": ("sharper", "blurrier"),
-    "colour": ("truer colours", "falser colours"),
+    "colour": ("less colour distortion", "more colour distortion"),
     "compression": ("less compression", "more compression"),
     "noise": ("less noise", "more noise"),
     "brightness": ("darker", "brighter"),
-    "spatial": ("less disturbed", "more disturbed"),
+    "spatial": ("fewer local artefacts", "more local artefacts"),
     "contrast": ("flatter", "more contrast"),
     "saturation": ("paler", "more saturated"),
 }

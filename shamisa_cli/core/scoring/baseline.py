@@ -53,7 +53,7 @@ class ScoreSource:
         return mine == (other.revision, other.regressor, other.preprocessing)
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.revision}, regressor {self.regressor})"
+        return f"{self.name} ({self.revision}, probe {self.regressor})"
 
 
 @dataclass(frozen=True)
@@ -87,12 +87,12 @@ class Baseline:
             )
             raise ModelError(
                 f"The scores in {self.file} were made with other preprocessing ({changed}), so they cannot be "
-                "compared. Use the settings of then.",
+                "compared. Use the settings they were made with.",
                 remedy="rewrite-baseline",
             )
         raise ModelError(
             f"The scores in {self.file} were made by {self.scorer}, and this is {scorer}: they cannot be compared. "
-            "Use the model of then.",
+            "Use the model they were made with.",
             remedy="rewrite-baseline",
         )
 
@@ -149,13 +149,13 @@ def read_baseline(file: Path) -> Baseline:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise SettingError(
-            f"{file} is no baseline ({reason}). Name another file, or delete it.", remedy="new-baseline"
+            f"{file} is not a baseline ({reason}). Name another file, or delete it.", remedy="new-baseline"
         ) from None
 
 
 def _text(entries: Mapping[str, Any], name: str) -> str:
     if not isinstance(entries[name], str):
-        raise TypeError(f"{name} is no text")
+        raise TypeError(f"{name} is not text")
     return str(entries[name])
 
 

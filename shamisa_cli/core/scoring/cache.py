@@ -88,7 +88,7 @@ class Cache:
     ) -> None:
         folder = folder or default_folder()
         if folder is None:
-            raise CacheError("This user has no home folder to keep a cache in. Name a folder for it.")
+            raise CacheError("This user has no home folder for the cache. Name a folder for it.")
         self._path = folder / FILE
         self._limit = limit
         self._warn = warn
@@ -166,7 +166,7 @@ class Cache:
             except (sqlite3.Error, OSError) as error:
                 self._let_go()
                 self._warn(
-                    f"the cache {self._path} cannot be used ({_reason(error)}). Pictures are computed as without it; "
+                    f"the cache {self._path} cannot be used ({_reason(error)}). Results are computed without it; "
                     "shamisa cache clear makes a new one."
                 )
 
@@ -208,7 +208,7 @@ def contents(folder: Path) -> CacheContents:
             counts = dict(connection.execute("SELECT kind, count(*) FROM entries GROUP BY kind").fetchall())
     except sqlite3.Error as error:
         raise CacheError(
-            f"The cache {path} cannot be read ({_reason(error)}). Remove what is in it with: shamisa cache clear."
+            f"The cache {path} cannot be read ({_reason(error)}). Clear it with: shamisa cache clear."
         ) from error
     return CacheContents(str(path), path.stat().st_size, counts.get("scores", 0), counts.get("features", 0))
 
@@ -232,7 +232,7 @@ def clear(folder: Path) -> int:
         return before - path.stat().st_size
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorname", "").startswith(_NOT_DAMAGED):
-            raise CacheError(f"The cache {path} cannot be emptied ({_reason(error)}). Try again.") from error
+            raise CacheError(f"The cache {path} cannot be cleared ({_reason(error)}). Try again.") from error
     for damaged in (path, path.with_name(f"{FILE}-journal")):
         damaged.unlink(missing_ok=True)
     return before

@@ -88,8 +88,8 @@ class LabelTable:
         found = [cells.get(os.path.realpath(picture)) for picture in pictures]
         if pictures and all(cell is None for cell in found):
             raise SettingError(
-                f"{self.path} has a row for none of the pictures, of which the first is {pictures[0]}. Its names are "
-                "relative to its folder."
+                f"{self.path} has no row for any of the pictures; the first is {pictures[0]}. Names in it "
+                "are relative to its folder."
             )
         return tuple(cell or None for cell in found)
 
@@ -151,7 +151,7 @@ def colouring(
         return Colouring(column, tuple(float(score) for score in probe.score(probe.predict(features))))
     if column in GROUPS:
         if model.defects is None:
-            raise SettingError(f"The model {model.name} names no defects; fit-defects teaches it.")
+            raise SettingError(f"The model {model.name} has no defect probe; fit one with: shamisa fit-defects.")
         return Colouring(column, tuple(model.defects.severities(features)[:, GROUPS.index(column)].tolist()))
     check_column(column, table)
     assert table is not None
@@ -164,7 +164,7 @@ def check_column(column: str, table: LabelTable | None) -> None:
     if column in known:
         return
     if table is None:
-        raise SettingError(f"There is no column {column!r}; there are {', '.join(known)}, and those of a table.")
+        raise SettingError(f"There is no column {column!r}; known are {', '.join(known)}, and those of a table.")
     read_column(table.path, column, image_column=table.image_column)
 
 

@@ -47,7 +47,7 @@ class FeatureTable:
 def check_format(target: Path) -> None:
     """Raise SettingError if `target` has no suffix of a format of this module, or what writes it is not installed."""
     if target.suffix.lower() not in _FORMATS:
-        raise SettingError(f"{target} has no known suffix: features are kept in {', '.join(_FORMATS)} files.")
+        raise SettingError(f"{target} has an unknown suffix: features are saved in {', '.join(_FORMATS)} files.")
     if target.suffix.lower() == ".parquet":
         require_pyarrow()
 

@@ -94,7 +94,7 @@ class Gate:
     def __post_init__(self) -> None:
         for limits in self._all:
             if limits.min_score is not None and not 0 <= limits.min_score <= 100:
-                raise SettingError(f"The bar is {limits.min_score:g}; it must be from 0 to 100.")
+                raise SettingError(f"The minimum score is {limits.min_score:g}; it must be from 0 to 100.")
             if limits.max_drop is not None and not limits.max_drop >= 0:
                 raise SettingError(f"The limit on drops is {limits.max_drop:g}; it must be 0 or more.")
 
@@ -156,7 +156,8 @@ class Gate:
             return None
         fallen = _apart(drop, max_drop)
         return (
-            f"scores {record.score:.1f}, {fallen} less than the {before:.1f} of the baseline; the limit is {max_drop:g}"
+            f"scores {record.score:.1f}, {fallen} below the {before:.1f} of the baseline; the largest allowed drop is "
+            f"{max_drop:g}"
         )
 
 
@@ -199,7 +200,7 @@ def worst_first(records: Iterable[ImageRecord]) -> list[ImageRecord]:
 def gate_summary(statuses: Mapping[GateStatus, int], *, gated: bool) -> str:
     """Summarise a run in a phrase, such as "4 checked, all passed"; `gated`: whether any limit was set."""
     counts = Counter(statuses)
-    total = f"{counts.total():,} {'checked' if gated else 'scored, with no bar to reach'}"
+    total = f"{counts.total():,} {'checked' if gated else 'scored, no gate set'}"
     problems = {
         "failed": counts["failed"],
         "with a warning": counts["warned"],
@@ -211,11 +212,11 @@ def gate_summary(statuses: Mapping[GateStatus, int], *, gated: bool) -> str:
     return f"{total}, all passed" if gated else total
 
 
-def minimum_score_message(score: float, bar: float | None) -> str | None:
-    """Message about a score below the minimum, such as "scores 39.9, under the bar of 40"; None for any other."""
-    if bar is None or score >= bar:
+def minimum_score_message(score: float, minimum: float | None) -> str | None:
+    """Message about a score below the minimum, such as "scores 39.9, below the minimum of 40"; None for any other."""
+    if minimum is None or score >= minimum:
         return None
-    return f"scores {_apart(score, bar)}, under the bar of {bar:g}"
+    return f"scores {_apart(score, minimum)}, below the minimum of {minimum:g}"
 
 
 def _apart(value: float, limit: float) -> str:

@@ -113,7 +113,7 @@ def _draw_picture(sheet: Image.Image, picture: GmadPicture, pixels: Pixels | Non
         _draw_bar(pen, contestant, picture.scores[contestant], left, top)
         top += BAR_ROW
     if picture.mos is not None:
-        pen.text((left, top), f"people {picture.mos:.4g}", font=font(13), fill=INK)
+        pen.text((left, top), f"human score {picture.mos:.4g}", font=font(13), fill=INK)
 
 
 def _draw_bar(pen: ImageDraw.ImageDraw, contestant: Contestant, score: float, left: int, top: int) -> None:

@@ -102,7 +102,7 @@ def _draw_legend(sheet: Image.Image, pen: ImageDraw.ImageDraw, top: int, average
         (1.0, f"+{FULL_COLOUR:.0f}", "ra"),
     ):
         pen.text((MARGIN + share * length, top + thickness + 4), text, font=font(12), fill=FAINT_INK, anchor=anchor)
-    lines = (f"points against an average picture ({average:.0f})", "red pulls the score down, blue lifts it")
+    lines = (f"points relative to an average picture ({average:.0f})", "red lowers the score, blue raises it")
     for line, text in enumerate(lines):
         pen.text((MARGIN + length + GAP, top - 2 + 16 * line), text, font=font(12), fill=FAINT_INK)
 

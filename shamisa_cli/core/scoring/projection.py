@@ -29,7 +29,7 @@ def require_projection(projection: str) -> None:
     if projection not in PROJECTIONS:
         raise SettingError(f"The projection is {projection!r}; it can be {', '.join(PROJECTIONS)}.")
     if projection == "umap" and find_spec("umap") is None:
-        raise SettingError("UMAP is not installed. Install it with: pip install 'shamisa[umap]', or take t-SNE.")
+        raise SettingError("UMAP is not installed. Install it with: pip install 'shamisa[umap]', or use t-SNE.")
 
 
 def project(features: Features, projection: Projection = "tsne", *, seed: int = 0) -> Places:

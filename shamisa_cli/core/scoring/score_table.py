@@ -112,7 +112,7 @@ def read_scores(path: Path) -> Generator[ImageRecord, None, None]:
             for batch in file.iter_batches():
                 yield from map(score_record, batch.to_pylist())
     except (pa.ArrowInvalid, KeyError) as error:
-        raise ModelError(f"{path} is damaged or is no table of scores ({error}). Make it again.") from error
+        raise ModelError(f"{path} is damaged or is not a table of scores ({error}). Make it again.") from error
 
 
 def _row(stamp: FileStamp, record: ImageRecord) -> dict[str, Any]:

@@ -154,7 +154,7 @@ def effective_view_size(encoder: Embedder, view_size: ViewSize) -> int | None:
 def require_probe(model: Model) -> Probe:
     """The model's probe. Raises ModelError if it has none."""
     if model.probe is None:
-        raise ModelError(f"The model {model.name} has no regressor, so it cannot score.", remedy="name-a-probe")
+        raise ModelError(f"The model {model.name} has no probe, so it cannot score.", remedy="name-a-probe")
     return model.probe
 
 
@@ -174,7 +174,7 @@ def image_record(model: Model, embedding: Embedding) -> ImageRecord:
     position = probe.predict(embedding.features[None, :])
     if not math.isfinite(position[0]):
         error = ErrorRecord(
-            NOT_A_NUMBER, f"{path}: the model gives no number for it, so the model's files may be damaged."
+            NOT_A_NUMBER, f"{path}: the model's result is not a finite number; the model's files may be damaged."
         )
         return replace(record, status="error", error=error)
     return replace(

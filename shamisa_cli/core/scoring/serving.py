@@ -60,7 +60,7 @@ def read_requests(stream: BinaryIO) -> Iterator[Request]:
         if len(line) > LONGEST_LINE:
             while line and not line.endswith(b"\n"):
                 line = stream.readline(LONGEST_LINE)
-            yield Request(error=f"The line is longer than {LONGEST_LINE:,} bytes.")
+            yield Request(error=f"The request is longer than {LONGEST_LINE:,} bytes.")
         elif line.strip():
             yield parse_request(line)
 
@@ -70,12 +70,12 @@ def parse_request(line: bytes) -> Request:
     try:
         asked = json.loads(line, parse_constant=_no_json)
     except (ValueError, RecursionError) as error:
-        return Request(error=f"The line is no JSON ({str(error) or 'too deeply nested'}).")
+        return Request(error=f"The request is not valid JSON ({str(error) or 'too deeply nested'}).")
     if not isinstance(asked, dict):
-        return Request(error='The line is no object; it should be like {"path": "a.jpg", "id": 1}.')
+        return Request(error='The request is not a JSON object; it must be like {"path": "a.jpg", "id": 1}.')
     name = asked.get("path")
     if not isinstance(name, str) or not name:
-        return Request(asked.get("id"), error="'path' is missing, or is no text; it names a picture.")
+        return Request(asked.get("id"), error="'path' is missing, or is not text; it must name a picture.")
     return Request(asked.get("id"), Path(name))
 
 
@@ -134,4 +134,4 @@ def _answer(request: Request, looking: _Looking | None, scorer: FileScorer[Image
 
 
 def _no_json(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON value")
+    raise ValueError(f"{constant} is not a JSON value")

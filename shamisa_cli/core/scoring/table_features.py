@@ -132,5 +132,5 @@ def _another_size(picture: Embedding, reference: Embedding) -> ImageError:
         picture.path,
         "unsupported",
         f"{picture.path} is {picture.width}×{picture.height} pixels and its reference {reference.path} "
-        f"{reference.width}×{reference.height}; the two must be of one size.",
+        f"{reference.width}×{reference.height}; the two must have the same size.",
     )

@@ -61,7 +61,7 @@ def worker_items(stream: Callable[[], Iterator[Item]], *, workers: int, pin: boo
             yield item
     except RuntimeError as error:
         raise TrainingError(
-            f"A process that makes batches ended ({error}). If memory ran out, use fewer workers."
+            f"A worker process, which makes batches, ended ({error}). If memory ran out, use fewer workers."
         ) from error
 
 

@@ -106,7 +106,7 @@ class CheckpointStore:
         try:
             record = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
             if record["schema"] != SCHEMA:
-                raise TrainingError(f"The checkpoint {folder} was written by another release of this program.")
+                raise TrainingError(f"The checkpoint {folder} was written by a different release of this program.")
             if record["files"][TENSORS_FILE] != _sha256(folder / TENSORS_FILE):
                 raise TrainingError(f"The checkpoint {folder} is damaged: its checksum does not match.")
             numbers = {str(name): float(value) for name, value in record["numbers"].items()}

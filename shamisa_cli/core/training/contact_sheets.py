@@ -209,7 +209,7 @@ def _write_set_header(sheet: Image.Image, pen: ImageDraw.ImageDraw) -> None:
     titles = {
         0: "two versions",
         2: "masks: operator and intensity (0 to 4)",
-        2 + MASKS: f"targets, second less first, one value for {STRIDE} by {STRIDE} px",
+        2 + MASKS: f"targets: second minus first, one value per {STRIDE} by {STRIDE} px",
     }
     for column, title in titles.items():
         pen.text((_left(column), 12), title, font=font(15), fill=INK)

@@ -112,7 +112,7 @@ def probe_checkpoints(
         InputNotFoundError: too few images can be read.
     """
     if every < 1:
-        raise SettingError(f"Every {every} steps makes no sense; the least is every 1.")
+        raise SettingError(f"The interval is {every} steps; it must be at least 1.")
     config = run.read().config
     if not isinstance(config, TrainingConfig):
         raise SettingError(
@@ -137,7 +137,7 @@ def probe_checkpoints(
         known = sorted([*known, agreement], key=_step_of)
         on_step(agreement, known)
     if not known:
-        raise TrainingError(f"Training has removed all checkpoints of {run.path} that were to be judged; try again.")
+        raise TrainingError(f"Training has removed all checkpoints of {run.path} that were to be tested; try again.")
     return known
 
 

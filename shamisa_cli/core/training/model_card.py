@@ -150,7 +150,7 @@ def networks_card(run: RunFolder, record: RunRecord, *, seconds: float) -> str:
     curves = "\n![Loss, its terms and learning rates over the steps](curves.png)\n" if run.curves.is_file() else ""
     return f"""# {run.path.resolve().name}
 
-Tells what changed between two versions of one picture, where, and which is better: signed maps by kind of
+Predicts what changed between two versions of one picture, where, and which is better: signed maps by kind of
 distortion, and one signed score. Trained without human scores on distortions that were made on purpose
 (arXiv 2605.02863; see docs/relational.md).
 

@@ -76,7 +76,7 @@ class RunRecord:
         Raises TrainingError or SettingError on anything else.
         """
         if data["schema"] != SCHEMA:
-            raise TrainingError(f"It was written by another release of this program (schema {data['schema']}).")
+            raise TrainingError(f"It was written by a different release of this program (schema {data['schema']}).")
         entries = {name: value for name, value in data.items() if name not in ("schema", "task", "config")}
         config = with_overrides(defaults(data.get("task", "shamisa")), data["config"])
         return with_overrides(cls(config, PhotoRecord((), (), 0, 0, "")), entries)
@@ -148,14 +148,14 @@ class RunFolder:
         begun = self.read()
         if begun.config.task != record.config.task:
             raise TrainingError(
-                f"The run in {self.path} is of the task {begun.config.task}, and {record.config.task} was asked for. "
+                f"The run in {self.path} is of the task {begun.config.task}, but {record.config.task} was requested. "
                 "Resume it without naming a task, or start a new run in another folder."
             )
         if begun.processes != record.processes:
             raise TrainingError(
-                f"The run in {self.path} was begun with {begun.processes} processes, and now there are "
-                f"{record.processes}. As many as before make the same batches: give torchrun that --nproc-per-node "
-                "(times the number of machines), or leave torchrun out for one."
+                f"The run in {self.path} was started with {begun.processes} processes, and now there are "
+                f"{record.processes}. Use the same number, so that batches stay the same: give torchrun that "
+                "--nproc-per-node (times the number of machines), or leave torchrun out for one."
             )
         extended = replace(begun.config, steps=max(begun.config.steps, record.config.steps))
         allowed = extended if begun.config.steps_may_grow else begun.config
@@ -163,12 +163,12 @@ class RunFolder:
         if other:
             listed = "; ".join(f"{name} was {old!r} and is now {new!r}" for name, (old, new) in other.items())
             raise TrainingError(
-                f"The run in {self.path} was begun with other settings: {listed}. Resume it without changing "
+                f"The run in {self.path} was started with different settings: {listed}. Resume it without changing "
                 "them, or start a new run in another folder."
             )
         if begun.photographs.fingerprint != record.photographs.fingerprint:
             raise TrainingError(
-                f"The run in {self.path} was begun on {_counted(begun.photographs)}, and the ones named now are not "
+                f"The run in {self.path} was started on {_counted(begun.photographs)}, and the ones named now are not "
                 f"the same ({_counted(record.photographs)}). Name the same ones, or start a new run in another folder."
             )
 

@@ -155,7 +155,7 @@ def test_a_picture_in_a_tar_may_be_named_by_its_address(bucket: str, jpegs: dict
 
 
 def test_other_chains_of_addresses_are_refused(bucket: str) -> None:
-    with pytest.raises(SettingError, match="is a chain of addresses"):
+    with pytest.raises(SettingError, match="is a chained address"):
         find_sources([f"simplecache::{bucket}/photos"])
     fsspec.filesystem("memory").pipe_file("/bucket/none.tar", b"nothing of that kind")
     with pytest.raises(SettingError, match=r"none\.tar cannot be opened"):

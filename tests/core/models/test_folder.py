@@ -219,7 +219,7 @@ def test_a_pickle_in_place_of_weights_is_never_opened(model_folder: Path, tmp_pa
         load_encoder(ModelFolder.open(model_folder, EncoderConfig))
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     edit_json(model_folder / "config.json", files={"encoder.safetensors": digest})
-    with pytest.raises(ModelError, match="is not a whole safetensors file"):
+    with pytest.raises(ModelError, match="is not a complete safetensors file"):
         load_encoder(ModelFolder.open(model_folder, EncoderConfig))
     assert not proof.exists()
 
@@ -239,7 +239,7 @@ def test_truncated_weights_with_a_matching_hash_are_refused(model_folder: Path, 
     weights.write_bytes(weights.read_bytes()[:-1000])
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     edit_json(model_folder / "config.json", files={"encoder.safetensors": digest})
-    with pytest.raises(ModelError, match="is not a whole safetensors file"):
+    with pytest.raises(ModelError, match="is not a complete safetensors file"):
         load_encoder(ModelFolder.open(model_folder, EncoderConfig))
 
 
@@ -287,16 +287,16 @@ def test_every_listed_file_is_checked(tmp_path: Path, edit_json: Edit) -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"schema": 2}, "has schema 2, and this program knows schema 1. Upgrade shamisa"),
+        ({"schema": 2}, "has schema 2, but this program reads schema 1. Upgrade shamisa"),
         ({"schema": ...}, "was not written by shamisa"),
         ({"schema": True}, "was not written by shamisa"),
-        ({"library_name": "timm"}, "a model of another library"),
+        ({"library_name": "timm"}, "a model of a different library"),
         ({"files": {}}, "does not list encoder.safetensors"),
         ({"files": ["encoder.safetensors"]}, "does not list encoder.safetensors"),
         ({"files": {"encoder.safetensors": "abc"}}, "no SHA-256 of 64 lower-case hex digits"),
         ({"encoder": None}, "'encoder' must be an object"),
         ({"encoder": {"architecture": "vgg"}}, "The encoder's configuration is not complete"),
-        ({"origin": 3}, "'origin' must be a text"),
+        ({"origin": 3}, "'origin' must be text"),
         ({"name": 3}, "'name' must be a printable text"),
     ],
 )

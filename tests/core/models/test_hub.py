@@ -106,7 +106,7 @@ def test_a_file_altered_on_the_hub_is_fetched_once_more_and_then_refused(
 ) -> None:
     kind, text = online["hf:org/altered"]
     assert kind == "refused"
-    assert "hf:org/altered cannot be used as the Hub has it." in text
+    assert "hf:org/altered cannot be used as it is on the Hub." in text
     assert "encoder.safetensors is damaged or was altered" in text
     assert len([line for line in hub.requests if line.startswith("GET /storage/org-altered-encoder")]) == 2
 
@@ -114,7 +114,7 @@ def test_a_file_altered_on_the_hub_is_fetched_once_more_and_then_refused(
 @pytest.mark.parametrize(
     ("name", "sentences"),
     [
-        ("hf:org/cut", ["could not be downloaded whole", "Consistency check failed", "Try again"]),
+        ("hf:org/cut", ["could not be downloaded completely", "Consistency check failed", "Try again"]),
         ("hf:org/gated", ["hf:org/gated is gated", "HF_TOKEN"]),
         ("hf:org/missing", ["hf:org/missing does not exist on the Hub", "Check the name"]),
         ("hf:org/private", ["is private or does not exist (HTTP 401)", "HF_TOKEN"]),
@@ -155,7 +155,7 @@ def test_offline_takes_what_is_in_the_cache_and_makes_no_request(
     assert outcomes[:2] == [online[name] for name in names[:2]]
     for (kind, text), name in zip(outcomes[2:], names[2:], strict=True):
         assert kind == "refused"
-        assert f"{name} is not whole in this machine's cache, and offline. Load it once" in text
+        assert f"{name} is not completely in this machine's cache, and offline mode is on. Download it once" in text
 
 
 def test_without_a_hub_the_cache_is_used_and_what_is_not_in_it_is_explained(
@@ -183,7 +183,7 @@ def test_a_damaged_copy_in_the_cache_is_replaced(
     whole = weights.read_bytes()
     weights.write_bytes(whole[:-1] + b"x")
     [[kind, text]] = run_python(RESOLVE, [("hf:org/fine", True)], **places)
-    assert (kind, "not whole in this machine's cache" in text) == ("refused", True)
+    assert (kind, "not completely in this machine's cache" in text) == ("refused", True)
     assert run_python(RESOLVE, [("hf:org/fine", False)], **places) == [["folder", folder]]
     assert weights.read_bytes() == whole
 

@@ -74,7 +74,7 @@ def test_a_probe_of_another_length_is_refused(model_folder: Path, tmp_path: Path
         probe, weights=probe.weights[:9], feature_mean=probe.feature_mean[:9], feature_scale=probe.feature_scale[:9]
     )
     save_probe(tmp_path / "short", shorter)
-    with pytest.raises(ModelError, match="reads 9 features, and the encoder of tiny gives 2592"):
+    with pytest.raises(ModelError, match="reads 9 features, but the encoder of tiny gives 2592"):
         load_model(str(model_folder), probe=str(tmp_path / "short"), device="cpu")
 
 

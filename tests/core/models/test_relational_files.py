@@ -113,7 +113,7 @@ def test_a_file_cut_short_is_refused_even_under_its_own_hash(folder: Path) -> No
     record = json.loads((folder / "relational.json").read_text())
     record["files"]["relational.safetensors"] = hashlib.sha256(path.read_bytes()).hexdigest()
     (folder / "relational.json").write_text(json.dumps(record))
-    with pytest.raises(ModelError, match="not a whole safetensors file"):
+    with pytest.raises(ModelError, match="not a complete safetensors file"):
         load_networks(ModelFolder.open(folder, RelationalConfig))
 
 
@@ -156,13 +156,13 @@ def test_a_weight_that_is_no_number_is_refused_when_read_and_when_saved(
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"schema": 2}, "schema 2, and this program knows schema 1. Upgrade"),
+        ({"schema": 2}, "schema 2, but this program reads schema 1. Upgrade"),
         ({"schema": ...}, "no schema number"),
         ({"kind": "sideways"}, "of kind 'sideways'"),
         ({"networks": [1]}, "'networks' must be an object"),
         ({"networks": {"width": "wide"}}, "relational.json: .*width"),
         ({"name": "two\nlines"}, "'name' must be a printable text"),
-        ({"origin": 7}, "'origin' must be a text"),
+        ({"origin": 7}, "'origin' must be text"),
         ({"files": {}}, "does not list relational.safetensors"),
         ({"files": {"../relational.safetensors": "0" * 64}}, "does not list relational.safetensors"),
     ],
@@ -176,5 +176,5 @@ def test_a_record_that_makes_no_sense_is_refused(
 
 
 def test_another_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"no relational model: there is no relational\.json"):
+    with pytest.raises(ModelError, match=r"not a relational model: there is no relational\.json"):
         load_networks(ModelFolder.open(tmp_path, RelationalConfig))

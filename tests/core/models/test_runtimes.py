@@ -94,7 +94,7 @@ def test_other_preprocessing_needs_another_graph(exported: Path, edit_json: Call
     entries = json.loads((exported / "config.json").read_text())
     entries["encoder"]["preprocessing"]["mean"] = [0.5, 0.5, 0.5]
     edit_json(exported / "config.json", encoder=entries["encoder"])
-    with pytest.raises(ModelError, match="made from another encoder"):
+    with pytest.raises(ModelError, match="made from a different encoder"):
         load_model(str(exported), device="cpu")
 
 

@@ -1,4 +1,4 @@
-"""The same encoder, read in another way."""
+"""The same encoder with different features."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_it_reads_fewer_places_with_the_same_weights(model_folder: Path, tmp_pat
         load_encoder(ModelFolder.open(folder, EncoderConfig)).embed(PIXELS) for folder in (model_folder, made.path)
     )
     assert np.allclose(part, np.concatenate([whole[:16], whole[16:32]]), atol=1e-6)
-    assert "| features | 32 a picture |" in (made.path / "README.md").read_text()
+    assert "| features | 32 per picture |" in (made.path / "README.md").read_text()
 
 
 def test_nothing_but_the_name_changes_unless_asked_for(model_folder: Path, tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_rows_can_be_taken_out(tmp_path):
         (with_line(6, 'p4.jpg,"0.4'), ["line 6", "not CSV"]),
         (with_line(1, "image,moss"), ["line 1, column 'mos'", "missing", "'image', 'moss'", "Did you mean 'moss'?"]),
         (with_line(1, "image,MOS"), ["line 1, column 'mos'", "missing", "'MOS'"]),
-        (with_line(1, "image;mos"), ["line 1, column 'image'", "something else than commas"]),
+        (with_line(1, "image;mos"), ["line 1, column 'image'", "something other than commas"]),
         (with_line(1, "mos,mos"), ["line 1", "column 'image'", "missing"]),
         (table(header="image,mos,mos", rows=[row + ",1" for row in ROWS]), ["line 1, column 'mos'", "twice"]),
         (table(rows=ROWS[:9]), ["9 scored pictures", "at least 10"]),

@@ -126,6 +126,6 @@ def test_impairment_scores_turn_around(crops):
     ],
 )
 def test_an_encoder_that_reads_otherwise_is_refused_with_the_command_that_helps(config):
-    with pytest.raises(ModelError, match="mine reads pictures in another way"):
+    with pytest.raises(ModelError, match="mine reads pictures differently"):
         require_paper_reading(config, "mine")
     require_paper_reading(EncoderConfig(features=PAPER_FEATURES, preprocessing=Preprocessing(view_size=None)), "mine")

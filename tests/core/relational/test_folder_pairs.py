@@ -34,7 +34,7 @@ def test_the_suffix_may_differ_where_it_is_clear_who_is_meant() -> None:
         (["a.png", "b.png"], ["a.png"], "1 picture of ref has no partner in out: b.png."),
         (["a.png"], ["a.png", "c.png", "d.png"], "2 pictures of out have no partner in ref: c.png, d.png."),
         (["x/a.png"], ["y/a.png"], "x/a.png. 1 picture of out"),
-        (["a.png", "a.tiff"], ["a.jpg"], "a.png, a.tiff (several pictures have this name but for the suffix)"),
+        (["a.png", "a.tiff"], ["a.jpg"], "a.png, a.tiff (several pictures have this name with different suffixes)"),
         (["a.jpg", "a.png"], ["a.jpg", "a.webp"], "a.png (several"),
         ([f"{n}.png" for n in range(9)], ["0.png"], "5.png and 3 more."),
     ],

@@ -63,8 +63,8 @@ def test_scores_of_another_model_regressor_or_preprocessing_are_refused(tmp_path
     baseline.require(SCORER)
     baseline.require(replace(SCORER, name="renamed"))
     for change, said in (
-        ({"revision": "x"}, "Use the model of then"),
-        ({"regressor": "x"}, "regressor x"),
+        ({"revision": "x"}, "Use the model they were made with"),
+        ({"regressor": "x"}, "probe x"),
         ({"preprocessing": {"view_size": None, "mean": [0.5, 0.5, 0.5]}}, "view_size 512 → None"),
     ):
         with pytest.raises(ModelError, match=said):
@@ -89,6 +89,6 @@ def test_a_regressor_is_known_by_its_numbers(model: Model) -> None:
 def test_another_file_is_no_baseline_and_the_error_says_what_to_do(tmp_path: Path, text: str) -> None:
     file = tmp_path / "b.json"
     file.write_text(text)
-    with pytest.raises(SettingError, match=r"b\.json is no baseline .*delete it") as caught:
+    with pytest.raises(SettingError, match=r"b\.json is not a baseline .*delete it") as caught:
         read_baseline(file)
     assert caught.value.remedy == "new-baseline"

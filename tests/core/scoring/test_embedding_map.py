@@ -76,11 +76,11 @@ def test_columns_that_are_not_there_are_said(model: Model, photos: list[Path], f
     labels = table(photos[0].parent, "image,operator\nelsewhere.jpg,blur\n")
     with pytest.raises(MosTableError, match=r"'operater' is missing.*Did you mean 'operator'"):
         check_column("operater", labels)
-    with pytest.raises(SettingError, match="a row for none of the pictures"):
+    with pytest.raises(SettingError, match="no row for any of the pictures"):
         colouring("operator", photos, features, model, labels)
-    with pytest.raises(ModelError, match="no regressor"):
+    with pytest.raises(ModelError, match="no probe"):
         colouring("score", photos, features, replace(model, probe=None))
-    with pytest.raises(SettingError, match="names no defects"):
+    with pytest.raises(SettingError, match="has no defect probe"):
         colouring("blur", photos, features, model)
 
 

@@ -44,7 +44,8 @@ def test_both_reasons_are_given_with_numbers_that_show_the_difference() -> None:
     found = gate.apply(ImageRecord("a.jpg", 39.96))
     assert [finding.rule for finding in found.findings] == ["min-score", "max-drop"]
     assert describe_findings(found) == (
-        "a.jpg scores 39.96, under the bar of 40; scores 40.0, 20.0 less than the 60.0 of the baseline; the limit is 2"
+        "a.jpg scores 39.96, below the minimum of 40; scores 40.0, 20.0 below the 60.0 of the baseline; the largest "
+        "allowed drop is 2"
     )
 
 
@@ -95,7 +96,7 @@ def test_the_worst_come_first_and_warnings_last() -> None:
         ({"passed": 4}, True, "4 checked, all passed"),
         ({"passed": 1, "failed": 2, "warned": 3, "unreadable": 1},
          True, "7 checked: 2 failed, 3 with a warning, 1 not readable"),
-        ({"passed": 4}, False, "4 scored, with no bar to reach"),
+        ({"passed": 4}, False, "4 scored, no gate set"),
     ],
 )  # fmt: skip
 def test_the_conclusion_is_said_plainly(statuses: dict[str, int], gated: bool, said: str) -> None:

@@ -120,5 +120,5 @@ def test_impossible_settings_are_refused_before_any_file_is_read(model: Model) -
         score_files(model, [], jobs=0)
     with pytest.raises(SettingError, match="at least 32"):
         score_files(model, [], view_size=8)
-    with pytest.raises(ModelError, match="no regressor"):
+    with pytest.raises(ModelError, match="no probe"):
         score_files(replace(model, probe=None), [])

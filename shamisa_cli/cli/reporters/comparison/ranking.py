@@ -54,4 +54,6 @@ def write_ranking_text(ranking: Ranking, stream: TextIO) -> None:
 def _agreement(ranking: Ranking) -> str:
     said = f"{counted(ranking.pairs, 'pair')} compared"
     against = ranking.contradictions
-    return f"{said}, {against:,} of them against this order" if against else f"{said}, all in this order"
+    return (
+        f"{said}, {against:,} of them contradict this order" if against else f"{said}, all consistent with this order"
+    )

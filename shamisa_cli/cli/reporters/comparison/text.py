@@ -63,7 +63,7 @@ def _blocks(candidates: Sequence[Candidate], model: ModelIdentity, console: Cons
     failed = [candidate for candidate in compared if candidate.status == "failed"]
     for candidate in failed:
         assert candidate.score is not None
-        yield Text(f" ✗ {printable(candidate.path)} scores {signed(candidate.score, 2)}, under the bar", "bold red")
+        yield Text(f" ✗ {printable(candidate.path)} scores {signed(candidate.score, 2)}, below the minimum", "bold red")
     if unread:
         yield ""
         yield from unreadable_table(unread, console, "compared")
@@ -115,7 +115,9 @@ def _table_and_note(compared: Sequence[Candidate], console: Console) -> Iterator
     if console.is_terminal and len(ordered) > MAX_ROWS:
         left_out = len(ordered) - FIRST_ROWS - LAST_ROWS
         yield _table([*ordered[:FIRST_ROWS], None, *ordered[-LAST_ROWS:]], console)
-        yield Text(f" {left_out:,} candidates are not shown. All of them: --format csv, or pipe this.", "dim")
+        yield Text(
+            f" {left_out:,} candidates are not shown. For all of them use --format csv, or pipe the output.", "dim"
+        )
     else:
         yield _table(ordered, console)
 

@@ -282,9 +282,9 @@
   function views(picture) {
     if (picture.score === null) return [];
     const map = source(picture, 1);
-    const made = [figure(source(picture, 0), `The picture ${picture.path}, small`, map ? "As it was judged" : "")];
+    const made = [figure(source(picture, 0), `The picture ${picture.path}, small`, map ? "As it was scored" : "")];
     if (map) {
-      const legend = "Red pulls the score down, blue lifts it, against an average picture";
+      const legend = "Red lowers the score, blue raises it, relative to an average picture";
       made.push(figure(map, `Map of where ${picture.path} gains and loses points`, legend));
     }
     return made.filter(Boolean);
@@ -306,7 +306,7 @@
     return [
       ["Score", number(picture.score)],
       ["Interval", range],
-      ["Predicted mark", picture.mos?.toFixed(2)],
+      ["Predicted human score", picture.mos?.toFixed(2)],
       ["Size", picture.size?.join(" × ")],
       ["Result", data.gated && STANDINGS[picture.standing]],
     ];
@@ -349,9 +349,9 @@
         ["not readable", errors && errors.toLocaleString("en")],
       ]),
     );
-    const view = data.viewSize === null ? "at their own size" : `as shown at ${data.viewSize} px`;
+    const view = data.viewSize === null ? "scored at full size" : `scaled down to ${data.viewSize} px`;
     const made = data.made.slice(0, 16).replace("T", " ");
-    byId("origin").textContent = `${data.model} (${data.revision}), pictures judged ${view}; made ${made} by shamisa.`;
+    byId("origin").textContent = `${data.model} (${data.revision}), pictures ${view}; made ${made} by shamisa.`;
     byId("maps-note").textContent = data.maps ? "" : "Maps of where the points go: add --maps DIR to the command.";
   }
 

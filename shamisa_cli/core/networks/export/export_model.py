@@ -96,7 +96,7 @@ def _require_same(encoder: Embedder, exported: Embedder) -> None:
         apart = float(np.linalg.norm(exported.embed(pixels) - expected) / np.linalg.norm(expected))
         if not apart < TOLERANCE:
             raise ModelError(
-                f"The exported graph gives other features than the encoder ({apart:.1g} of their norm apart), so it "
-                "was not written.",
+                f"The exported graph and the encoder give different features ({apart:.1g} of their norm apart), so the "
+                "graph was not saved.",
                 remedy="score-with-torch-and-report",
             )

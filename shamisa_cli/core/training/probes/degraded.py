@@ -153,7 +153,7 @@ def degraded_pairs(
             gaps += [severities[0], severities[1] - severities[0]]
             shown += [place, place]
     if not gaps:
-        raise SettingError("None of the photographs for ordinal facts can be read; name a folder of good ones.")
+        raise SettingError("None of the photographs for degraded pairs can be read; name a folder of good ones.")
     return OrdinalPairs(np.stack(milder), np.stack(stronger), np.array(gaps), np.array(shown, dtype=np.int64))
 
 

@@ -84,7 +84,7 @@ def start(config: RelationalTrainingConfig) -> RelationalModel:
     earlier = load_networks(ModelFolder.open(folder, RelationalConfig))
     if earlier.config != config.network:
         raise ModelError(
-            f"The model in {folder} has networks of another shape than the settings under network. Give it the same "
-            "ones, or start from an encoder."
+            f"The model in {folder} has networks of a different shape than the settings under network. Use the same "
+            "settings, or start from an encoder."
         )
     return earlier.requires_grad_(True)

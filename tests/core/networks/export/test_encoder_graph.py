@@ -130,7 +130,7 @@ def test_the_graph_holds_no_weights_of_its_own(tmp_path: Path) -> None:
 
 def test_a_graph_of_another_encoder_is_refused(tmp_path: Path) -> None:
     _, exported = encoders(SPECS["as in the paper"], tmp_path)
-    with pytest.raises(ModelError, match=r"made from another encoder.*shamisa models export"):
+    with pytest.raises(ModelError, match=r"made from a different encoder.*shamisa models export"):
         OnnxEncoder.load(exported.config, exported.graph, exported.weights, "another")
 
 

@@ -136,7 +136,7 @@ def test_a_run_can_start_from_an_earlier_model(
     state = trainer(going_on, tmp_path / "second", photos).learner.model.state_dict()
     earlier = load_networks(ModelFolder.open(first.model, RelationalConfig)).state_dict()
     assert all(torch.equal(state[name], value) for name, value in earlier.items())
-    with pytest.raises(ModelError, match="networks of another shape"):
+    with pytest.raises(ModelError, match="networks of a different shape"):
         trainer(replace(going_on, network=RelationalConfig(width=32)), tmp_path / "third", photos)
 
 
