@@ -66,7 +66,10 @@ def run_ray_job(context: typer.Context, kind: Kind, address: str) -> None:
         progress=lambda parts: console.progress("Parts", parts),
     )
     console.warn_of_unreadable(done.errors, done.unreadable)
-    console.hint(f"{done.rows:,} pictures are in {done.parts:,} parts in {output}; {done.reused:,} were there before.")
+    console.hint(
+        f"Wrote {done.rows:,} pictures in {done.parts:,} parts to {output} "
+        f"({done.reused:,} reused from an earlier run)."
+    )
     raise typer.Exit(exit_code(failed=0, unreadable=done.unreadable, skip_unreadable=given["skip_unreadable"]))
 
 

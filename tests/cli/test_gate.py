@@ -99,7 +99,7 @@ def test_a_baseline_is_written_held_and_written_again(shamisa, project: Path, tm
     [
         (["--max-drop", "2"], "--baseline"),
         (["--update-baseline"], "--baseline"),
-        (["--baseline", "photos/0.jpg", "--max-drop", "2"], "no baseline"),
+        (["--baseline", "photos/0.jpg", "--max-drop", "2"], "is not a baseline"),
         (["--baseline", "b.json"], "--max-drop"),
         (["--min-score", "nan"], "--min-score"),
     ],

@@ -93,7 +93,7 @@ def test_a_shard_that_is_killed_again_and_again_comes_to_its_end_with_every_pict
     done = shamisa(*command[3:])
     assert done.returncode == 0, done.stderr
     assert "1,204 pictures" in done.stderr
-    assert int(done.stderr.split("; ")[1].split(" ")[0]) >= 3 * 256
+    assert int(done.stderr.split(" (")[1].split(" ")[0]) >= 3 * 256
     assert Counter(pq.read_table(target)["path"].to_pylist()) == Counter(str(path) for path in photos.iterdir())
     assert list(out.iterdir()) == [target]
 

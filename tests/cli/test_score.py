@@ -150,7 +150,7 @@ def test_a_page_holds_every_picture_beside_the_usual_output(
 
 def test_a_page_needs_a_file_of_its_own(shamisa, tiny_model: Path, photos: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     for options, reason in (
-        (("--html", photos), "--html takes the name of a file"),
+        (("--html", photos), "--html must name a file"),
         (("--html", tmp_path / "x.html", "-o", tmp_path / "x.html"), "Give each its own"),
     ):
         done = shamisa("score", photos, "--model", tiny_model, *options)

@@ -18,7 +18,7 @@ from shamisa_cli.core.relational.records import ENDS, FAULTS, Candidate, compari
 
 IN_DETAIL = 4
 """Largest number of candidates that are shown with all bars; more get one line per candidate."""
-BAR_CELLS = 14
+BAR_CELLS = 10
 """Width of half a bar, in columns."""
 SCORE_CELLS = 10
 SCORE_RANGE = 100.0

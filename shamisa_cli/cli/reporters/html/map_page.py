@@ -44,7 +44,7 @@ def _document(found: EmbeddingMap, model: ModelIdentity) -> dict[str, Any]:
     relative = "" if found.centred_by is None else f", relative to their mean within {printable(found.centred_by)}"
     made = datetime.now().astimezone().isoformat(sep=" ", timespec="minutes")[:16]
     return {
-        "about": f"{counted(len(found.paths), 'picture')}. Pictures near each other are similar to the model. "
+        "about": f"{counted(len(found.paths), 'picture')}. Pictures near each other have similar features. "
         "Distances between far groups, directions and the sizes of groups mean nothing.",
         "origin": f"{METHODS[found.projection]} of the features of {printable(model.name)} "
         f"({printable(model.revision)}){relative}; made {made} by shamisa.",

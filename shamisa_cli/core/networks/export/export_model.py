@@ -83,8 +83,8 @@ def _require_same_maps(networks: Comparer, exported: Comparer) -> None:
         apart = float(np.abs(found.maps - expected.maps).max() / max(np.abs(expected.maps).max(), TOLERANCE))
         if not apart < MAP_TOLERANCE:
             raise ModelError(
-                f"The exported graphs give other maps than the networks ({apart:.1g} of their range apart), so they "
-                "were not written. Please report this."
+                f"The exported graphs and the networks give different maps ({apart:.1g} of their range apart), so the "
+                "graphs were not saved. Please report this."
             )
 
 
