@@ -20,7 +20,7 @@ from shamisa_cli.cli.settings import was_typed
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
-from shamisa_cli.core.records import ImageRecord, Run
+from shamisa_cli.core.records import ImageRecord, JobResult, Run
 from shamisa_cli.core.scoring.gate import GateStatus, apply_gate, gate_status, gate_summary
 
 if TYPE_CHECKING:
@@ -135,14 +135,7 @@ def score(
     console = Console()
     part = inputs.part_number(shard)
     target = None if output is None else inputs.output_file(Path(output), part)
-    if target is not None:
-        if target != Path(output or "") and format not in (None, TABLE):
-            raise SettingError(f"{output} is a folder of parts ({TABLE}). Leave out --format, or name a file.")
-        check_output(target)
-    if html is not None:
-        _check_page(html, target)
-    if maps is not None and maps.exists() and not maps.is_dir():
-        raise SettingError(f"{maps} is a file; --maps must name a folder.")
+    _check_destinations(output, target, format, html, maps)
     chosen = format or _format_of(target)
     if chosen == TABLE:
         _check_table(target, pictures=html is not None or maps is not None, is_sorted=was_typed(context, "sort"))
@@ -172,12 +165,11 @@ def score(
     scores: dict[str, float] = {}
     if chosen == TABLE and target is not None:
         with console.progress("Scoring", len(files)) as advance:
-            settings = {"view_size": view, "jobs": jobs, "max_pixels": max_pixels}
-            tabled = score_to_file(loaded, files, target, advance=advance, **settings)
+            result = score_to_file(
+                loaded, files, target, view_size=view, jobs=jobs, max_pixels=max_pixels, advance=advance
+            )
         records = apply_gate(read_scores(target), gated.gate)
-        watched = _watched(records, statuses, scores, lambda _pictures: None)
-        console.warn_of_unreadable([record.error.message for record in watched if record.error is not None])
-        console.hint(f"Wrote {tabled.rows:,} pictures to {target} ({tabled.reused:,} reused from an earlier run).")
+        _report_table(_watched(records, statuses, scores, lambda _pictures: None), target, result, console)
     else:
         thumbnails = None if html is None else Thumbnails()
         watch = _watch(loaded, files, maps, thumbnails)
@@ -204,6 +196,26 @@ def score(
     raise typer.Exit(
         exit_code(failed=statuses["failed"], unreadable=statuses["unreadable"], skip_unreadable=skip_unreadable)
     )
+
+
+def _check_destinations(
+    output: str | None, target: Path | None, format: str | None, html: Path | None, maps: Path | None
+) -> None:
+    """Raise SettingError if a file or folder cannot be written under the name that was given for it."""
+    if target is not None:
+        if target != Path(output or "") and format not in (None, TABLE):
+            raise SettingError(f"{output} is a folder of parts ({TABLE}). Leave out --format, or name a file.")
+        check_output(target)
+    if html is not None:
+        _check_page(html, target)
+    if maps is not None and maps.exists() and not maps.is_dir():
+        raise SettingError(f"{maps} is a file; --maps must name a folder.")
+
+
+def _report_table(records: Iterable[ImageRecord], target: Path, result: JobResult, console: Console) -> None:
+    """Say which images of a finished table could not be read, and how many rows it has."""
+    console.warn_of_unreadable([record.error.message for record in records if record.error is not None])
+    console.hint(f"Wrote {result.rows:,} pictures to {target} ({result.reused:,} reused from an earlier run).")
 
 
 def _format_of(output: Path | None) -> str:
