@@ -83,7 +83,7 @@ def test_a_run_killed_on_its_way_resumes_to_the_numbers_and_weights_of_a_whole_o
     assert weights[0].read_bytes() == weights[1].read_bytes()
 
     other = here("-o", whole, "--resume", "--task", "shamisa", *EASIEST)
-    assert (other.returncode, "is of the task relational, and shamisa was asked for" in other.stderr) == (2, True)
+    assert (other.returncode, "is of the task relational, but shamisa was requested" in other.stderr) == (2, True)
     other = here("-o", whole, "--resume", "--seed", "3", *EASIEST)
     assert (other.returncode, "seed was 0 and is now 3" in other.stderr) == (2, True)
 
