@@ -207,7 +207,7 @@ def test_a_record_from_before_there_were_tasks_is_shamisas(tmp_path: Path) -> No
     del entries["task"]
     run.record.write_text(json.dumps(entries))
     assert run.read() == record
-    with pytest.raises(TrainingError, match="is of the task shamisa, and relational was asked for"):
+    with pytest.raises(TrainingError, match="is of the task shamisa, but relational was requested"):
         run.check_resumable(RunRecord(RelationalTrainingConfig(), PHOTOGRAPHS))
     run.record.write_text(json.dumps({**entries, "task": "cooking"}))
     with pytest.raises(TrainingError, match="no task 'cooking'"):
