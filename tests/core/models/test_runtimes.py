@@ -53,7 +53,7 @@ def test_without_onnxruntime_there_is_torch_and_a_word_on_what_to_install(
 def test_exporting_without_onnx_says_what_to_install(model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = {path.name: path.read_bytes() for path in model_folder.iterdir()}
     monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(SettingError, match=r"pip install 'shamisa\[export\]'"):
+    with pytest.raises(SettingError, match=r"pip install 'shamisa\[train\]'"):
         add_graph(model_folder)
     assert {path.name: path.read_bytes() for path in model_folder.iterdir()} == before
 

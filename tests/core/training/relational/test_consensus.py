@@ -32,5 +32,5 @@ def test_it_falls_as_severity_rises(operator: str) -> None:
 
 def test_without_the_package_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "piq", None)
-    with pytest.raises(SettingError, match=r"shamisa\[relational\]"):
+    with pytest.raises(SettingError, match=r"shamisa\[train\]"):
         consensus(picture(), picture())

@@ -183,7 +183,7 @@ def test_a_missing_package_is_known_before_a_run_begins(
     tmp_path: Path, config: RelationalTrainingConfig, photos: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "piq", None)
-    with pytest.raises(SettingError, match=r"piq.*shamisa\[relational\]"):
+    with pytest.raises(SettingError, match=r"piq.*shamisa\[train\]"):
         train_run(RunFolder(tmp_path / "run"), RunRecord(config, PHOTOGRAPHS), photos, [])
     assert not (tmp_path / "run").exists()
 
