@@ -13,7 +13,7 @@ from shamisa_cli.core.relational.difference.planes import YIQ, Image, Plane, apa
 
 C = 30.0
 ALPHA = 4.2
-"""Constants of the similarity and of the logistic function (section 3.3)."""
+"""Constants of the similarity and of the logistic function of the paper."""
 COMPARED, WEIGHING = (2, 4), 8
 """Sides of the wavelets that are compared, and of the one that weighs the places."""
 
@@ -54,12 +54,15 @@ def _compared(a: Plane, b: Plane) -> tuple[Plane, Plane, Plane]:
         weight *= _loss(far)
         lost += weight
         change += far
-    colour = sum(apart(*(_mean_colour(planes[channel]) for planes in (a, b)), C) for channel in (1, 2))
+    colour = apart(_mean_colour(a[1]), _mean_colour(b[1]), C)
+    colour += apart(_mean_colour(a[2]), _mean_colour(b[2]), C)
     colour *= np.float32(0.5)
-    weight = weights * np.float32(0.5)
     change += colour
-    lost += weight * _loss(colour)
-    return lost, weights + weight, 1 - change / 3
+    lost += np.float32(0.5) * weights * _loss(colour)
+    weights *= np.float32(1.5)
+    change *= np.float32(-1 / 3)
+    change += np.float32(1)
+    return lost, weights, change
 
 
 def _loss(change: Plane) -> Plane:
@@ -68,7 +71,7 @@ def _loss(change: Plane) -> Plane:
 
 
 def _distance(loss: float) -> float:
-    """1 − HaarPSI from the mean loss: the inverse of the logistic function, squared (equation 13)."""
+    """1 − HaarPSI from the mean loss: the inverse of the logistic function, squared."""
     whole = 1 / (1 + math.exp(-ALPHA))
     fallen = (math.log1p(loss / (1 - whole)) - math.log1p(-loss / whole)) / ALPHA
     return min(1.0, max(0.0, fallen * (2 - fallen)))

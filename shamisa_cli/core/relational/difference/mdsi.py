@@ -19,13 +19,13 @@ from shamisa_cli.core.relational.difference.planes import (
 )
 
 C1, C2, C3 = 140.0, 55.0, 550.0
-"""Constants of the similarity of gradients, of gradients with the fused image's, and of colours (section III)."""
+"""Constants of the similarity of gradients, of gradients with the fused image's, and of colours."""
 GRADIENT_SHARE = 0.6
-"""α of equation 10."""
+"""α: the rest is the similarity of colours."""
 POWER = 0.25
-"""q and o of equation 13."""
+"""q and o of the pooling."""
 LHM = np.array([[0.2989, 0.5870, 0.1140], [0.30, 0.04, -0.35], [0.34, -0.6, 0.17]])
-"""RGB → luminance and two opponent colours (equations 5 and 6)."""
+"""RGB → luminance and two opponent colours."""
 
 
 def mdsi(a: Image, b: Image) -> Measurement:
@@ -52,13 +52,13 @@ def mdsi(a: Image, b: Image) -> Measurement:
 
 
 def _colours_apart(h_a: Plane, m_a: Plane, h_b: Plane, m_b: Plane) -> Plane:
-    """1 − the joint similarity of both opponent colours (equation 9)."""
+    """1 − the joint similarity of both opponent colours."""
     difference = (h_a - h_b) ** 2 + (m_a - m_b) ** 2
     return np.asarray(difference / ((h_a**2 + h_b**2) + (m_a**2 + m_b**2) + np.float32(C3)))
 
 
 def _deviation(change: Plane) -> float:
-    """Mean deviation of (1 − change)^q around its mean, to the power o (equation 13); complex where change > 1."""
+    """Mean deviation of (1 − change)^q around its mean, to the power o; complex where change > 1."""
     beyond = change > 1
     lost = -np.expm1(np.float32(POWER) * np.log1p(-np.where(beyond, np.float32(0), change)))
     if beyond.any():

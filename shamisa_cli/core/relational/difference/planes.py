@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,7 @@ STRIP_PIXELS = 1 << 18
 """About how many pixels are worked on at a time, so that a strip's planes stay near the processor."""
 
 VIEW = 256
-"""Short side in pixels that VSI and MDSI reduce to (Zhang 2014, section III-C; Nafchi 2016, section II-D)."""
+"""Short side in pixels that VSI and MDSI reduce to."""
 
 LARGEST_FACTOR = 4
 """Of that reduction: an image with a short side beyond 1,152 pixels is seen at a quarter of its size, like one of a
@@ -62,7 +62,7 @@ class Strip:
 def checked_pair(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> tuple[Image, Image]:
     """Two images as they came, or reflected up to `SMALLEST` pixels a side.
 
-    Raises SettingError unless both are (H, W, 3) of one size, uint8 or finite float32.
+    Raises SettingError unless both are (H, W, 3) of one size and type, uint8 or finite float32 in 0…1.
     """
     for image in (a, b):
         if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape or image.dtype not in (np.uint8, np.float32):
@@ -70,8 +70,10 @@ def checked_pair(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> tuple[Image, Image
                 f"An image is an array of {image.dtype} {image.shape}; RGB pixels (H, W, 3) are needed, "
                 "as uint8 or as float32 in 0…1."
             )
-        if image.dtype == np.float32 and not np.isfinite(image).all():
-            raise SettingError("An image has values that are not finite; float32 pixels must be in 0…1.")
+        if image.dtype == np.float32 and not (image.min() >= 0 and image.max() <= 1):
+            raise SettingError("An image has values outside 0…1; divide levels by 255, or give them as uint8.")
+    if a.dtype != b.dtype:
+        raise SettingError("One image is uint8 and the other float32; give both as the same type.")
     if a.shape != b.shape:
         raise SettingError(
             f"The images are {a.shape[1]}×{a.shape[0]} and {b.shape[1]}×{b.shape[0]} pixels; "
@@ -84,7 +86,8 @@ def _grown(image: Image) -> Image:
     missing = [max(0, SMALLEST - side) for side in image.shape[:2]]
     if not any(missing):
         return image
-    return np.pad(image, [(each // 2, each - each // 2) for each in missing] + [(0, 0)], mode="symmetric")
+    around = [(each // 2, each - each // 2) for each in missing]
+    return cast(Image, np.pad(image, [*around, (0, 0)], mode="symmetric"))
 
 
 def levels(image: Image) -> Plane:
@@ -115,15 +118,14 @@ def reduced(image: Image, factor: int) -> Plane:
     if factor == 1:
         return levels(image)
     whole = _whole_squares(image, factor)
-    total = np.uint32 if image.dtype == np.uint8 else np.float32
-    rows = whole[::factor].astype(np.uint16 if image.dtype == np.uint8 else np.float32)
+    rows: npt.NDArray[Any] = whole[::factor].astype(np.uint16 if image.dtype == np.uint8 else np.float32)
     for offset in range(1, factor):
         rows += whole[offset::factor]
-    means = rows[:, ::factor].astype(total)
+    sums: npt.NDArray[Any] = rows[:, ::factor].astype(np.uint32 if image.dtype == np.uint8 else np.float32)
     for offset in range(1, factor):
-        means += rows[:, offset::factor]
+        sums += rows[:, offset::factor]
     scale = (1 if image.dtype == np.uint8 else LEVELS) / factor**2
-    return np.asarray(means * np.float32(scale), dtype=np.float32)
+    return np.asarray(sums * np.float32(scale), dtype=np.float32)
 
 
 def _whole_squares(image: npt.NDArray[Any], factor: int) -> npt.NDArray[Any]:

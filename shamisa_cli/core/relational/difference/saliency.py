@@ -4,6 +4,7 @@ combining simple priors, ICIP 2013."""
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,9 @@ LOCATION_SPREAD = 145.0
 COLOUR_SPREAD = 0.001
 """σ_C: warm colours attract."""
 
-_XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])
+_XYZ = np.array(
+    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+)
 """Linear sRGB → XYZ (IEC 61966-2-1)."""
 _WHITE = np.array([0.9642, 1.0, 0.8251])
 """The white that CIELAB is relative to: D50, as in the published values of VSI."""
@@ -51,7 +54,7 @@ def resampling(size: int, wanted: int) -> Plane:
 def _square(image: Image) -> npt.NDArray[np.float64]:
     """The image at 256×256, interpolated bilinearly, as levels / 255."""
     scale = LEVELS if image.dtype == np.uint8 else 1
-    picture: npt.NDArray[np.generic] = image
+    picture: npt.NDArray[Any] = image
     for axis in (0, 1):
         size = picture.shape[axis]
         places = np.clip((np.arange(SIDE) + 0.5) * size / SIDE - 0.5, 0, size - 1)

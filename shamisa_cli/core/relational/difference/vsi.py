@@ -20,11 +20,11 @@ from shamisa_cli.core.relational.difference.planes import (
 from shamisa_cli.core.relational.difference.saliency import resampling, saliency
 
 C1, C2, C3 = 1.27, 386.0, 130.0
-"""Constants of the similarity of saliency, gradient and colour (section III-C)."""
+"""Constants of the similarity of saliency, gradient and colour."""
 GRADIENT_POWER, COLOUR_POWER = 0.40, 0.020
-"""α and β of equation 8."""
+"""α and β."""
 LMN = np.array([[0.06, 0.63, 0.27], [0.30, 0.04, -0.35], [0.34, -0.6, 0.17]])
-"""RGB → lightness and two opponent colours (equation 4)."""
+"""RGB → lightness and two opponent colours."""
 
 
 def vsi(a: Image, b: Image) -> Measurement:
