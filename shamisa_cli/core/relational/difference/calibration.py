@@ -76,7 +76,9 @@ class Calibration:
     def read(self, name: str, distance: float) -> float:
         """The difference 0…100 that a measure's distance means; rises with it."""
         curve = _interpolation(*(tuple(values) for values in self.curve(name)))
-        return float(np.clip(curve(min(max(distance, 0.0), curve.x[-1])), 0.0, LARGEST))
+        if distance >= curve.x[-1]:
+            return LARGEST
+        return min(LARGEST, max(0.0, float(curve(max(0.0, distance)))))
 
     def consensus(self, differences: Sequence[float]) -> float:
         """The difference 0…100 from those that the measures mean: their mean, with the anchors where they belong."""

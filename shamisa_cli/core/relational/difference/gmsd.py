@@ -34,8 +34,10 @@ SCALE_WEIGHTS = (0.096, 0.596, 0.289, 0.019)
 COARSEST = 2 ** (len(SCALE_WEIGHTS) - 1)
 """By how much the last scale is reduced; colours are compared there."""
 COLOUR_UNIT, COLOUR_SHARE, COLOUR_FALL = 0.01, 0.32, 15.0
-"""β₁, β₂ and β₃: colours count less the more the gradients change. How they are used was found from results of piq, with
-which this agrees to six digits, for the paper was not at hand."""
+"""β₁, β₂ and β₃: colours count less the less the gradients change.
+
+How they are used was found from results of piq, with which this agrees to six digits: the paper was not at hand.
+"""
 
 
 def ms_gmsd(a: Image, b: Image) -> Measurement:

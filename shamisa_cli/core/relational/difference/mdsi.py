@@ -28,16 +28,20 @@ LHM = np.array([[0.2989, 0.5870, 0.1140], [0.30, 0.04, -0.35], [0.34, -0.6, 0.17
 """RGB → luminance and two opponent colours."""
 
 
-def mdsi(a: Image, b: Image) -> Measurement:
+def mdsi(a: Image, b: Image, factor: int | None = None) -> Measurement:
     """MDSI of two images, RGB (H, W, 3) of one size: the mean of MDSI(a, b) and MDSI(b, a), so symmetric.
 
-    The deviation of the similarity of gradients and colours, at a short side of about 256 pixels (see
-    `planes.LARGEST_FACTOR`). The local map, the mean of both directions, has that size.
+    The deviation of the similarity of gradients and colours of images reduced by a factor. The local map, the mean of
+    both directions, has that size.
+
+    Args:
+        a, b: the images, uint8 or float32 in 0…1.
+        factor: 1 or more; None: the paper's, to a short side of about 256 pixels.
 
     Raises SettingError for arrays that are not images of one size.
     """
     a, b = checked_pair(a, b)
-    factor = factor_of(*a.shape[:2])
+    factor = factor or factor_of(*a.shape[:2])
     (light_a, h_a, m_a), (light_b, h_b, m_b) = (mixed(reduced(image, factor), LHM) for image in (a, b))
     edge_a, edge_b = gradient(light_a, PREWITT), gradient(light_b, PREWITT)
     light_a += light_b

@@ -28,10 +28,6 @@ STRIP_PIXELS = 1 << 18
 VIEW = 256
 """Short side in pixels that VSI and MDSI reduce to."""
 
-LARGEST_FACTOR = 4
-"""Of that reduction: an image with a short side beyond 1,152 pixels is seen at a quarter of its size, like one of a
-megapixel, and not as a thumbnail. So a compressed file reads alike whatever its size."""
-
 YIQ = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
 """RGB → Y, I and Q of NTSC."""
 
@@ -109,8 +105,8 @@ def mixed(image: Plane, matrix: npt.NDArray[np.float64]) -> Plane:
 
 
 def factor_of(height: int, width: int) -> int:
-    """By how much VSI and MDSI reduce an image."""
-    return min(LARGEST_FACTOR, max(1, round(min(height, width) / VIEW)))
+    """By how much VSI and MDSI reduce an image, as their papers have it."""
+    return max(1, round(min(height, width) / VIEW))
 
 
 def reduced(image: Image, factor: int) -> Plane:

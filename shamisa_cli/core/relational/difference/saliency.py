@@ -1,5 +1,10 @@
 """Visual saliency by simple priors (SDSP): L. Zhang, Z. Gu, H. Li, SDSP: a novel saliency detection method by
-combining simple priors, ICIP 2013."""
+combining simple priors, ICIP 2013.
+
+VSI gives the third prior, that warm colours attract, a σ_C of 0.001: it is 1 but at pixels that have the least of both
+chromatic channels. In grey images these are the whitest pixels alone, and one level more or less makes them others. So
+it is left out; for photographs in colour that changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +23,6 @@ CENTRE_FREQUENCY, BANDWIDTH = 0.021, 1.34
 """ω₀ and σ_F of the log-Gabor filter, in cycles a pixel."""
 LOCATION_SPREAD = 145.0
 """σ_D in pixels: people look at the middle first."""
-COLOUR_SPREAD = 0.001
-"""σ_C: warm colours attract."""
 
 _XYZ = np.array(
     [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
@@ -35,9 +38,7 @@ def saliency(image: Image) -> Plane:
     spectrum = rfft2(lab, axes=(0, 1))
     filtered = irfft2(spectrum * _log_gabor()[..., None], s=(SIDE, SIDE), axes=(0, 1))
     frequency = np.sqrt((filtered**2).sum(axis=2))
-    warmth = sum(_stretched(lab[..., channel]) ** 2 for channel in (1, 2))
-    colour = 1 - np.exp(-warmth / COLOUR_SPREAD**2)
-    return _stretched(frequency * colour * _location()).astype(np.float32)
+    return _stretched(frequency * _location()).astype(np.float32)
 
 
 def resampling(size: int, wanted: int) -> Plane:

@@ -27,16 +27,20 @@ LMN = np.array([[0.06, 0.63, 0.27], [0.30, 0.04, -0.35], [0.34, -0.6, 0.17]])
 """RGB → lightness and two opponent colours."""
 
 
-def vsi(a: Image, b: Image) -> Measurement:
+def vsi(a: Image, b: Image, factor: int | None = None) -> Measurement:
     """1 − VSI of two images, RGB (H, W, 3) of one size; the same when they are swapped.
 
-    The similarity of saliency, gradients and colours, weighted by the saliency, at a short side of about 256 pixels
-    (see `planes.LARGEST_FACTOR`). The local map has that size.
+    The similarity of saliency, gradients and colours, weighted by the saliency, of images reduced by a factor. The
+    local map has that size.
+
+    Args:
+        a, b: the images, uint8 or float32 in 0…1.
+        factor: 1 or more; None: the paper's, to a short side of about 256 pixels.
 
     Raises SettingError for arrays that are not images of one size.
     """
     a, b = checked_pair(a, b)
-    factor = factor_of(*a.shape[:2])
+    factor = factor or factor_of(*a.shape[:2])
     (light_a, m_a, n_a), (light_b, m_b, n_b) = (mixed(reduced(image, factor), LMN) for image in (a, b))
     seen_a, seen_b = (_reduced_saliency(image, factor) for image in (a, b))
     alike = 1 - apart(seen_a, seen_b, C1)
