@@ -1,9 +1,9 @@
-"""Does the difference rise with every step of compression, blur, noise and downscaling? And what can nobody see?
+"""Does the difference rise with every step of compression, blur, noise and downscaling? And what do other changes make?
 
     python benchmarks/difference_ladders.py FOLDERS... [--count N]
 
 Give lossless photographs that the scale was not fitted on. Prints the median difference at ten strengths of six kinds,
-the steps that go down or stay, the anchors (JPEG 4:2:0), and changes of one level.
+the steps that go down or stay (also by other ways to join the measures), the anchors (JPEG 4:2:0), and other changes.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import argparse
 
 import numpy as np
 from difference_versions import LADDERS, Pixels, jpeg, photographs, read
+from PIL import Image
 
 from shamisa_cli.core.relational.difference.calibration import ANCHORS
-from shamisa_cli.core.relational.difference.difference import difference
+from shamisa_cli.core.relational.difference.difference import MEASURES, difference
 
 
 def shifted(pixels: Pixels, levels: int) -> Pixels:
@@ -28,11 +29,32 @@ def dithered(pixels: Pixels) -> Pixels:
     return np.clip(pixels + moved, 0, 255).astype(np.uint8)
 
 
-UNSEEN = {
+def coloured(pixels: Pixels) -> Pixels:
+    """A white balance that is off by 15 %."""
+    return np.clip(pixels * np.array([1.15, 1, 0.87]), 0, 255).astype(np.uint8)
+
+
+def grey(pixels: Pixels) -> Pixels:
+    return np.asarray(Image.fromarray(pixels).convert("L").convert("RGB"))
+
+
+CHANGES = {
     "one level up": lambda pixels: shifted(pixels, 1),
     "one level down": lambda pixels: shifted(pixels, -1),
     "−1, 0 or 1 at random": dithered,
+    "20 levels up": lambda pixels: shifted(pixels, 20),
+    "one pixel to the side": lambda pixels: np.roll(pixels, 1, axis=1),
+    "white balance": coloured,
+    "no colour": grey,
 }
+
+
+STRENGTHS = 10
+
+
+def wrong(differences: np.ndarray) -> int:
+    """Steps (…, strengths) that go down or stay."""
+    return int((np.diff(differences, axis=-1) <= 0).sum())
 
 
 def main() -> None:
@@ -42,28 +64,36 @@ def main() -> None:
     options = parser.parse_args()
     photos = photographs(options.folders, options.count)
     steps = {kind: np.zeros((len(photos), len(strengths))) for kind, (_, strengths) in LADDERS.items()}
-    anchors, unseen = np.zeros((len(photos), len(ANCHORS))), np.zeros((len(photos), len(UNSEEN)))
+    apart = np.zeros((len(photos), len(LADDERS), STRENGTHS, len(MEASURES)))
+    anchors, changes = np.zeros((len(photos), len(ANCHORS))), np.zeros((len(photos), len(CHANGES)))
     for row, path in enumerate(photos):
         pixels = read(path)
-        for kind, (make, strengths) in LADDERS.items():
-            steps[kind][row] = [difference(pixels, make(pixels, strength)).value for strength in strengths]
+        for number, (kind, (make, strengths)) in enumerate(LADDERS.items()):
+            found = [difference(pixels, make(pixels, strength)) for strength in strengths]
+            steps[kind][row] = [each.value for each in found]
+            apart[row, number] = [list(each.measures.values()) for each in found]
         anchors[row] = [difference(pixels, jpeg(pixels, quality)).value for quality in ANCHORS]
-        unseen[row] = [difference(pixels, make(pixels)).value for make in UNSEEN.values()]
+        changes[row] = [difference(pixels, make(pixels)).value for make in CHANGES.values()]
     print(f"{len(photos)} photographs")
-    wrong = {kind: int((np.diff(values, axis=1) <= 0).sum()) for kind, values in steps.items()}
     for kind, values in steps.items():
         medians = "  ".join(
             f"{strength:g}: {median:.1f}"
             for strength, median in zip(LADDERS[kind][1], np.median(values, axis=0), strict=True)
         )
-        print(f"{kind:12} {wrong[kind]} of {values[:, 1:].size} steps wrong   {medians}")
-    total = sum(values[:, 1:].size for values in steps.values())
-    print(f"{'all':12} {sum(wrong.values())} of {total} steps wrong")
+        print(f"{kind:12} {wrong(values)} of {values[:, 1:].size} steps wrong   {medians}")
+    total = apart[:, :, 1:, 0].size
+    print(f"{'all':12} {sum(wrong(values) for values in steps.values())} of {total} steps wrong")
+    others = {
+        "median": np.median(apart, axis=-1),
+        "without the highest": np.sort(apart, axis=-1)[..., :-1].mean(axis=-1),
+    }
+    for name, values in {**others, **dict(zip(MEASURES, np.moveaxis(apart, -1, 0), strict=True))}.items():
+        print(f"  instead the {name}: {wrong(values)}")
     for quality, wanted, column in zip(ANCHORS, ANCHORS.values(), anchors.T, strict=True):
         low, high = np.percentile(column, (10, 90))
         print(f"JPEG {quality:3}: wanted {wanted:4.1f}, median {np.median(column):4.1f}, 8 of 10 {low:.1f}…{high:.1f}")
-    for name, column in zip(UNSEEN, unseen.T, strict=True):
-        print(f"{name}: median {np.median(column):.2f}, largest {column.max():.2f}")
+    for name, column in zip(CHANGES, changes.T, strict=True):
+        print(f"{name}: median {np.median(column):.2f}, {column.min():.2f}…{column.max():.2f}")
 
 
 if __name__ == "__main__":
