@@ -85,7 +85,7 @@ def main() -> None:
     print(f"{'all':12} {sum(wrong(values) for values in steps.values())} of {total} steps wrong")
     others = {
         "median": np.median(apart, axis=-1),
-        "without the highest": np.sort(apart, axis=-1)[..., :-1].mean(axis=-1),
+        "mean without the highest": np.sort(apart, axis=-1)[..., :-1].mean(axis=-1),
     }
     for name, values in {**others, **dict(zip(MEASURES, np.moveaxis(apart, -1, 0), strict=True))}.items():
         print(f"  instead the {name}: {wrong(values)}")
