@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,18 +75,10 @@ def degrade_and_embed(
     Raises:
         SettingError: no photograph can be read.
     """
-    from shamisa_cli.core.images.decoding import decode
-
     features: list[NDArray[np.float32]] = []
     severities: list[NDArray[np.float64]] = []
     shown: list[int] = []
-    for place, path in enumerate(photos):
-        try:
-            pixels = decode(path, view_size=encoder.config.preprocessing.view_size).pixels
-        except ImageError:
-            continue
-        finally:
-            advance(1)
+    for place, pixels in _readable(encoder, photos, advance):
         rng = np.random.default_rng([seed, place])
         for version in range(versions):
             picture, applied = (pixels, np.full(len(OPERATORS), np.nan)) if version == 0 else _degraded(pixels, rng)
@@ -132,19 +124,11 @@ def degraded_pairs(
     Raises:
         SettingError: no photograph can be read.
     """
-    from shamisa_cli.core.images.decoding import decode
-
     milder: list[NDArray[np.float32]] = []
     stronger: list[NDArray[np.float32]] = []
     gaps: list[float] = []
     shown: list[int] = []
-    for place, path in enumerate(photos):
-        try:
-            pixels = decode(path, view_size=encoder.config.preprocessing.view_size).pixels
-        except ImageError:
-            continue
-        finally:
-            advance(1)
+    for place, pixels in _readable(encoder, photos, advance):
         untouched = encoder.embed(pixels)
         for severities, versions in _degraded_twice(pixels, np.random.default_rng([seed, place])):
             mild, strong = (encoder.embed(version) for version in versions)
@@ -162,7 +146,6 @@ def _degraded_twice(pixels: Pixels, rng: np.random.Generator) -> list[tuple[tupl
     import torch
 
     from shamisa_cli.core.distortions.engine import apply_operator
-    from shamisa_cli.core.distortions.registry import OPERATORS
 
     picture = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
     names = rng.permutation(list(OPERATORS))[:OPERATORS_A_PHOTO]
@@ -179,3 +162,19 @@ def _degraded_twice(pixels: Pixels, rng: np.random.Generator) -> list[tuple[tupl
         arrays = [(version * 255).round().byte().permute(1, 2, 0).contiguous().numpy() for version in versions]
         results.append(((mild, strong), arrays))
     return results
+
+
+def _readable(
+    encoder: Embedder, photos: Sequence[Path], advance: Callable[[int], None]
+) -> Iterator[tuple[int, Pixels]]:
+    """The place of each photograph that can be read, and its pixels at the encoder's view size."""
+    from shamisa_cli.core.images.decoding import decode
+
+    for place, path in enumerate(photos):
+        try:
+            pixels = decode(path, view_size=encoder.config.preprocessing.view_size).pixels
+        except ImageError:
+            continue
+        finally:
+            advance(1)
+        yield place, pixels
