@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
@@ -28,7 +28,7 @@ from shamisa_cli.cli.settings import load_settings
 DEBUG_OPTION = "--debug"
 DEBUG_VARIABLE = "SHAMISA_DEBUG"
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[..., None]] = {
     "score": score,
     "compare": compare,
     "rank": rank,

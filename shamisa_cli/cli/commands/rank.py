@@ -20,7 +20,7 @@ from shamisa_cli.core.models.resolver import DEFAULT_RELATIONAL
 
 RESULTS = "Results"
 
-Format = StrEnum("Format", {name: name for name in RANKING_WRITERS})
+Format = StrEnum("Format", list(RANKING_WRITERS))  # type: ignore[misc]  # mypy wants a literal; the table is the one list
 
 
 def rank(

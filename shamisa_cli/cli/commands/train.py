@@ -7,7 +7,7 @@ import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -203,7 +203,7 @@ def train(
     if output is None:
         return
 
-    changes = {"architecture": backbone, "init": init, "steps": steps, "seed": seed}
+    changes: dict[str, Any] = {"architecture": backbone, "init": init, "steps": steps, "seed": seed}
     changes = {name: value for name, value in changes.items() if value is not None}
     if real_share is not None:
         changes["batch"] = {"real_share": real_share}

@@ -163,7 +163,7 @@ def draw_map(
         pictures,
         stored.features,
         colourings,
-        projection=settings.projection.value,  # type: ignore[arg-type]
+        projection=settings.projection.value,
         centre_by=centre or None,
         seed=settings.seed,
     )

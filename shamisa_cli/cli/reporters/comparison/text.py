@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TextIO
 
-from rich.console import Console, RenderableType
+from rich.console import Console, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -81,8 +81,9 @@ def _detail(candidate: Candidate, full: float, console: Console) -> Iterator[Ren
     style = score_style(candidate.score)
     yield Text.assemble((f" {head}", f"bold {style}"), "  ", (path, "bold"), ("  against  ", "dim"), (reference, "dim"))
     table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
-    for justify in ("right", "left", "left", "right"):
-        table.add_column(justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    justifications: tuple[JustifyMethod, ...] = ("right", "left", "left", "right")
+    for justify in justifications:
+        table.add_column(justify=justify, no_wrap=True)
     for index, (low, high, value, low_style, high_style) in enumerate(_rows(candidate)):
         if index == len(FAULTS):
             table.add_row()
@@ -111,7 +112,7 @@ def _scale(compared: Sequence[Candidate]) -> float:
 
 
 def _table_and_note(compared: Sequence[Candidate], console: Console) -> Iterator[RenderableType]:
-    ordered: list[Candidate | None] = sorted(compared, key=lambda candidate: (candidate.score, candidate.path))  # type: ignore[arg-type,return-value]
+    ordered = sorted(compared, key=lambda candidate: (candidate.score or 0.0, candidate.path))
     if console.is_terminal and len(ordered) > MAX_ROWS:
         left_out = len(ordered) - FIRST_ROWS - LAST_ROWS
         yield _table([*ordered[:FIRST_ROWS], None, *ordered[-LAST_ROWS:]], console)
