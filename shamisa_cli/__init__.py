@@ -21,7 +21,7 @@ from shamisa_cli._version import __version__
 if TYPE_CHECKING:
     from shamisa_cli.core.api import compare, embed, rank, score, score_map
     from shamisa_cli.core.cluster.ray_job import run_on_ray
-    from shamisa_cli.core.cluster.row_makers import Recipe
+    from shamisa_cli.core.cluster.row_makers import JobSettings
     from shamisa_cli.core.cluster.store import open_parts
     from shamisa_cli.core.distortions.degrading import degrade
     from shamisa_cli.core.errors import (
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from shamisa_cli.core.relational.comparison import Comparer, PairResult
     from shamisa_cli.core.relational.records import Candidate, Comparison, Ranked, Ranking
     from shamisa_cli.core.scoring.cache import Cache
-    from shamisa_cli.core.scoring.score_columns import Records
+    from shamisa_cli.core.scoring.score_columns import ScoreRecords
     from shamisa_cli.core.scoring.score_map import ScoreMap
 
 __all__ = [
@@ -73,6 +73,7 @@ __all__ = [
     "ImageError",
     "ImageRecord",
     "InputNotFoundError",
+    "JobSettings",
     "Model",
     "ModelError",
     "ModelEvaluation",
@@ -84,10 +85,9 @@ __all__ = [
     "ProtocolEvaluation",
     "Ranked",
     "Ranking",
-    "Recipe",
-    "Records",
     "RunEvaluation",
     "ScoreMap",
+    "ScoreRecords",
     "SettingError",
     "ShamisaError",
     "ShamisaScore",
@@ -142,8 +142,8 @@ _HOMES = {
     "ProtocolEvaluation": "shamisa_cli.core.fitting.protocols",
     "Ranked": "shamisa_cli.core.relational.records",
     "Ranking": "shamisa_cli.core.relational.records",
-    "Recipe": "shamisa_cli.core.cluster.row_makers",
-    "Records": "shamisa_cli.core.scoring.score_columns",
+    "JobSettings": "shamisa_cli.core.cluster.row_makers",
+    "ScoreRecords": "shamisa_cli.core.scoring.score_columns",
     "RunEvaluation": "shamisa_cli.core.fitting.checkpoints",
     "ScoreMap": "shamisa_cli.core.scoring.score_map",
     "SettingError": "shamisa_cli.core.errors",

@@ -79,7 +79,7 @@ def relational_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from shamisa_cli.core.networks.model_folders import save_networks
     from shamisa_cli.core.networks.scoring_network import RelationalModel
-    from shamisa_cli.core.relational.shape import RelationalConfig
+    from shamisa_cli.core.relational.config import RelationalConfig
 
     folder = tmp_path_factory.mktemp("relational") / "pairs"
     with torch.random.fork_rng():

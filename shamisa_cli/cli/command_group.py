@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Group:
+class CommandGroup:
     """Commands under a common name.
 
     Attributes:

@@ -74,7 +74,7 @@ GroupColumn = Annotated[
 Splits = Annotated[int, typer.Option(min=1, rich_help_panel=PROTOCOL, help="Number of random 70/10/20 splits.")]
 
 
-class Protocol(StrEnum):
+class ProtocolName(StrEnum):
     """Evaluation protocols."""
 
     DEFAULT = "default"
@@ -106,10 +106,10 @@ def protocol_rows(result: ProtocolResult, table: MosTable) -> list[list[str]]:
     ]
 
 
-def protocol_note(result: ProtocolResult, protocol: Protocol, *, logistic: bool, grouped: bool) -> str:
+def protocol_note(result: ProtocolResult, protocol: ProtocolName, *, logistic: bool, grouped: bool) -> str:
     """Describe in a phrase how the medians of a protocol were obtained."""
     over = f"median ± interquartile range over {len(result.splits)} splits"
-    if protocol is Protocol.DEFAULT:
+    if protocol is ProtocolName.DEFAULT:
         mapping = "; PLCC and RMSE after a logistic mapping" if logistic else ""
         return f"{over}, on held-out pictures{mapping}; alpha {result.alpha:.4g}"
     mapping = "after a 4-parameter logistic" if logistic else "of the unmapped predictions"

@@ -42,9 +42,9 @@ def run_ray_job(context: typer.Context, kind: Kind, address: str) -> None:
         raise InputNotFoundError(inputs.NOTHING_NAMED)
 
     from shamisa_cli.core.cluster.ray_job import run_on_ray
-    from shamisa_cli.core.cluster.row_makers import Recipe
+    from shamisa_cli.core.cluster.row_makers import JobSettings
 
-    recipe = Recipe(
+    settings = JobSettings(
         kind,
         given["model"],
         probe=given.get("probe"),
@@ -56,7 +56,7 @@ def run_ray_job(context: typer.Context, kind: Kind, address: str) -> None:
     )
     console = Console()
     done = run_on_ray(
-        recipe,
+        settings,
         named,
         output,
         address=address,

@@ -21,7 +21,7 @@ from shamisa_cli.core.relational.records import Comparison, Ranking
 from shamisa_cli.core.scoring.cache import Cache
 from shamisa_cli.core.scoring.gate import Gate, apply_gate
 from shamisa_cli.core.scoring.pipeline import embed_files, feature_cache, score_files
-from shamisa_cli.core.scoring.score_columns import Records
+from shamisa_cli.core.scoring.score_columns import ScoreRecords
 from shamisa_cli.core.scoring.score_map import ScoreMap
 from shamisa_cli.core.scoring.scorer import ViewSize, effective_view_size, require_probe
 
@@ -39,7 +39,7 @@ def score(
     min_score: float | None = None,
     max_pixels: int = DEFAULT_MAX_PIXELS,
     cache: Cache | None = None,
-) -> Records:
+) -> ScoreRecords:
     """Score pictures: one record each, in the order of `discover`; `to_pandas()` makes a table of them.
 
     Args:
@@ -59,7 +59,7 @@ def score(
     files = discover(_many(paths), recursive=recursive)
     gate = Gate(min_score=min_score)
     records = score_files(_loaded(model), files, jobs=jobs, view_size=view_size, max_pixels=max_pixels, cache=cache)
-    return Records(apply_gate(records, gate))
+    return ScoreRecords(apply_gate(records, gate))
 
 
 def score_map(picture: str | Path, model: str | Model | None = None, *, view_size: ViewSize = "model") -> ScoreMap:

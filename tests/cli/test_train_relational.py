@@ -18,7 +18,7 @@ from PIL import Image
 
 from shamisa_cli.core.models.folder import ModelFolder
 from shamisa_cli.core.networks.model_folders import load_networks
-from shamisa_cli.core.relational.shape import RelationalConfig
+from shamisa_cli.core.relational.config import RelationalConfig
 
 SETTINGS = """
 init = "none"

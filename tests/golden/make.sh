@@ -181,7 +181,7 @@ if torch; then
     run api "$python" - <<'PYTHON'
 import shamisa_cli as shamisa
 
-print(sorted({"Recipe", "ShamisaScore", "TensorScorer", "compare", "embed", "load_model", "open_parts", "rank",
+print(sorted({"JobSettings", "ShamisaScore", "TensorScorer", "compare", "embed", "load_model", "open_parts", "rank",
               "run_on_ray", "score", "score_map", "__version__"} - set(dir(shamisa))))
 model = shamisa.load_model("shamisa-mobilenetv2-fast")
 for record in shamisa.score(["few"], model=model):
@@ -203,7 +203,7 @@ print(scorer(torch.linspace(0, 1, 3 * 64 * 64).reshape(1, 3, 64, 64)).tolist())
 metric = shamisa.ShamisaScore()
 metric.update(torch.linspace(0, 1, 3 * 64 * 64).reshape(1, 3, 64, 64))
 print(float(metric.compute()))
-print(shamisa.Recipe("scores"), shamisa.run_on_ray.__name__)
+print(shamisa.JobSettings("scores"), shamisa.run_on_ray.__name__)
 PYTHON
 fi
 

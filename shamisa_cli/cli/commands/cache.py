@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from shamisa_cli.cli import options
-from shamisa_cli.cli.command_group import Group
+from shamisa_cli.cli.command_group import CommandGroup
 from shamisa_cli.cli.console import Console, printable
 from shamisa_cli.cli.output import write_json
 from shamisa_cli.core.errors import SettingError
@@ -58,4 +58,4 @@ def _folder(cache_dir: Path | None) -> Path:
     return folder.expanduser()
 
 
-CACHE = Group(help="Show or clear the cache of results.", commands={"info": info, "clear": clear})
+CACHE = CommandGroup(help="Show or clear the cache of results.", commands={"info": info, "clear": clear})

@@ -8,11 +8,13 @@ from typing import Annotated
 
 import typer
 
-from shamisa_cli.cli import dynamics, mos_options, options, protocol_report
-from shamisa_cli.cli import evaluation_modes as modes
-from shamisa_cli.cli import gmad as duels
+from shamisa_cli.cli import mos_options, options
+from shamisa_cli.cli.commands import evaluation_modes as modes
 from shamisa_cli.cli.console import Console, check_output
 from shamisa_cli.cli.errors import exit_code
+from shamisa_cli.cli.reporters.agreement import checkpoints
+from shamisa_cli.cli.reporters.agreement import gmad as gmad_pairs
+from shamisa_cli.cli.reporters.agreement import protocol as protocol_report
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 
@@ -46,13 +48,13 @@ def evaluate(
     subset_column: mos_options.SubsetColumn = None,
     lower_is_better: mos_options.LowerIsBetter = False,
     protocol: Annotated[
-        mos_options.Protocol,
+        mos_options.ProtocolName,
         typer.Option(
             rich_help_panel=mos_options.PROTOCOL,
             help="paper: fit probes on random splits, as fit-probe --protocol paper does, without keeping them; "
             "default: test the model as it is, or with --cross or --reference-column fit as fit-probe does.",
         ),
-    ] = mos_options.Protocol.DEFAULT,
+    ] = mos_options.ProtocolName.DEFAULT,
     cross: Annotated[
         bool,
         typer.Option(
@@ -112,12 +114,12 @@ def evaluate(
     cache: options.UseCache = True,
     cache_dir: options.CacheFolder = None,
     cache_size: options.CacheSize = options.CACHE_MEGABYTES,
-    gmad: duels.Rival = None,
-    gmad_figure: duels.Figure = None,
-    gmad_levels: duels.Levels = 3,
-    run: dynamics.Run = None,
-    every: dynamics.Every = 1,
-    limit: dynamics.Limit = None,
+    gmad: gmad_pairs.Rival = None,
+    gmad_figure: gmad_pairs.Figure = None,
+    gmad_levels: gmad_pairs.Levels = 3,
+    run: checkpoints.Run = None,
+    every: checkpoints.Every = 1,
+    limit: checkpoints.Limit = None,
 ) -> None:
     """Correlate a model's scores with human scores, with 95 % bootstrap intervals.
 
@@ -131,15 +133,15 @@ def evaluate(
     console = Console()
     if output is not None:
         check_output(output)
-    anew = cross or reference_column is not None or protocol is mos_options.Protocol.PAPER
+    anew = cross or reference_column is not None or protocol is mos_options.ProtocolName.PAPER
     _check_modes(mos, inputs, cross=cross, anew=anew, gmad=gmad, gmad_figure=gmad_figure, run=run)
     _check_unused(anew, run, gmad, every=every, limit=limit, levels=gmad_levels, splits=splits, probe=probe)
     columns = protocol_report.Columns(image_column, mos_column, group_column, subset_column, reference_column)
-    machine = modes.Machine(model, probe, offline, device, runtime, jobs, cache, cache_dir, cache_size, console)
+    loading = modes.ModelOptions(model, probe, offline, device, runtime, jobs, cache, cache_dir, cache_size, console)
     if anew:
         settings = protocol_report.Settings(protocol, splits, seed, logistic, lower_is_better, jobs)
         files = [Path(name) for name in inputs or []] if mos is None else [mos]
-        unreadable = modes.fit_anew(files, columns, settings, dmos or [], machine, format, output, cross=cross)
+        unreadable = modes.fit_anew(files, columns, settings, dmos or [], loading, format, output, cross=cross)
         raise typer.Exit(exit_code(failed=0, unreadable=unreadable, skip_unreadable=skip_unreadable))
 
     if group_column is not None:
@@ -149,11 +151,11 @@ def evaluate(
     table = None if mos is None else columns.read(mos)
     if run is not None:
         assert table is not None
-        modes.judge_checkpoints(run, table, machine, format, output, every=every, limit=limit, seed=seed)
+        modes.judge_checkpoints(run, table, loading, format, output, every=every, limit=limit, seed=seed)
         return
-    duel = None if gmad is None else modes.Duel(gmad, gmad_figure, gmad_levels)
-    judging = modes.Judging(lower_is_better, logistic is not False, seed)
-    unreadable = modes.judge_as_it_is(table, inputs, judging, duel, machine, format, output)
+    competition = None if gmad is None else modes.GmadOptions(gmad, gmad_figure, gmad_levels)
+    agreement = modes.AgreementOptions(lower_is_better, logistic is not False, seed)
+    unreadable = modes.judge_as_it_is(table, inputs, agreement, competition, loading, format, output)
     raise typer.Exit(exit_code(failed=0, unreadable=unreadable, skip_unreadable=skip_unreadable))
 
 
@@ -210,4 +212,4 @@ def _check_modes(
     if not cross and mos is not None and inputs:
         raise SettingError(f"The pictures are those of the table; {inputs[0]} needs --cross, or --gmad without --mos.")
     if gmad_figure is not None:
-        duels.check_figure(gmad_figure)
+        gmad_pairs.check_figure(gmad_figure)

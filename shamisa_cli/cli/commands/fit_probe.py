@@ -66,13 +66,13 @@ def fit_probe(
         ),
     ] = None,
     protocol: Annotated[
-        mos_options.Protocol,
+        mos_options.ProtocolName,
         typer.Option(
             rich_help_panel=PROTOCOL,
             help="paper: fit five crops of each picture, one row per crop, not standardised; a picture's prediction is "
             "the mean over its crops. Needs a model from models derive --protocol paper.",
         ),
-    ] = mos_options.Protocol.DEFAULT,
+    ] = mos_options.ProtocolName.DEFAULT,
     splits: mos_options.Splits = 10,
     seed: Annotated[int, typer.Option(min=0, rich_help_panel=PROTOCOL, help="Random seed of the splits.")] = 0,
     logistic: Annotated[
@@ -204,10 +204,10 @@ def _range(text: str) -> tuple[float, float]:
     return low, high
 
 
-def _refuse_in_paper(protocol: mos_options.Protocol, given: Mapping[str, object]) -> None:
+def _refuse_in_paper(protocol: mos_options.ProtocolName, given: Mapping[str, object]) -> None:
     """Raise SettingError for the first of these options, by name, that was given beside the paper's protocol."""
     for option, value in given.items():
-        if value and protocol is mos_options.Protocol.PAPER:
+        if value and protocol is mos_options.ProtocolName.PAPER:
             raise SettingError(f"{option} is not part of the paper's protocol. Leave it out, or leave out --protocol.")
 
 

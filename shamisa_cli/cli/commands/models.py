@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from shamisa_cli.cli import inputs, options
-from shamisa_cli.cli.command_group import Group
+from shamisa_cli.cli.command_group import CommandGroup
 from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.output import write_facts, write_json
 from shamisa_cli.cli.reporters.model_facts import SHORT_HASH, as_rows, megabytes, model_facts, write_models
@@ -19,7 +19,7 @@ from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.extras import needs_pytorch
 
 
-class Reading(StrEnum):
+class ProtocolName(StrEnum):
     """Ways of reading pictures that have a name."""
 
     PAPER = "paper"
@@ -213,7 +213,7 @@ def derive(
         ),
     ] = None,
     protocol: Annotated[
-        Reading | None,
+        ProtocolName | None,
         typer.Option(
             show_default="the model's own way",
             help="paper: read five crops of 224 pixels of a picture at its native size and five of its half-size copy, "
@@ -239,7 +239,7 @@ def derive(
         view_size=inputs.view_size(view_size),
         stages=None if stages is None else _whole_numbers(stages),
         scales=None if scales is None else _numbers(scales),
-        paper=protocol is Reading.PAPER,
+        paper=protocol is ProtocolName.PAPER,
     )
     with Console().results(None) as stream:
         if as_json:
@@ -264,7 +264,7 @@ def _numbers(text: str) -> tuple[float, ...]:
         raise SettingError(f"--scales is {text!r}; it takes numbers, such as 1,0.5.") from None
 
 
-MODELS = Group(
+MODELS = CommandGroup(
     help="List, show, download, upload, export and derive models.",
     commands={"list": list_models, "show": show, "pull": pull, "push": push, "export": export, "derive": derive},
 )

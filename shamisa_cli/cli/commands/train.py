@@ -213,10 +213,10 @@ def train(
     with needs_pytorch("training"):
         from shamisa_cli.core.networks.model_folders import choose_device
         from shamisa_cli.core.training.distributed import joined, launcher
-        from shamisa_cli.core.training.run import Choices, default_workers, plan_run, resumed_run, train_run
+        from shamisa_cli.core.training.run import RunSettings, default_workers, plan_run, resumed_run, train_run
         from shamisa_cli.core.training.run_folder import RunFolder
 
-    chosen = Choices(task and task.value, preset and preset.value, config, changes, ablation)
+    chosen = RunSettings(task and task.value, preset and preset.value, config, changes, ablation)
     run = RunFolder(output)
     if resume:
         planned = resumed_run(run, chosen, data, real)

@@ -22,7 +22,7 @@ from typing import Any
 from shamisa_cli.core.cluster.part_number import PartNumber, require_count
 from shamisa_cli.core.cluster.parts import MOST_ERRORS, READERS, Part, split_into_parts, write_part
 from shamisa_cli.core.cluster.retrying import with_retries
-from shamisa_cli.core.cluster.row_makers import Recipe
+from shamisa_cli.core.cluster.row_makers import JobSettings
 from shamisa_cli.core.cluster.sources import SCHEME, find_sources
 from shamisa_cli.core.cluster.store import Store
 from shamisa_cli.core.errors import ModelError, SettingError, ShamisaError
@@ -45,7 +45,7 @@ Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 
 
 def run_on_ray(
-    recipe: Recipe,
+    settings: JobSettings,
     named: Sequence[str | Path],
     output: str | Path,
     *,
@@ -63,7 +63,7 @@ def run_on_ray(
     Another run computes only what is missing: after an interruption, or with more images.
 
     Args:
-        recipe: the kind of rows, and the model.
+        settings: the kind of rows, and the model.
         named: see `find_sources`; files on disks must be there on every machine under the same name.
         output: a folder that every machine reaches, or an address such as s3://bucket/scores.
         address: of the cluster, as for `ray.init`: "auto" is the one this machine is part of, "local" starts Ray on
@@ -71,7 +71,7 @@ def run_on_ray(
         listed: further images from a list; one that is missing is kept, and its row holds the error.
         recursive: whether folders are read with all their folders.
         workers: actors at once; None takes as many as the cluster has room for, and follows it as it grows.
-        cpus_per_worker, gpus_per_worker: what Ray reserves for each; None: one GPU if the recipe names CUDA, else
+        cpus_per_worker, gpus_per_worker: what Ray reserves for each; None: one GPU if the settings names CUDA, else
             none. The model computes in one thread or on the GPU; images are decoded ahead in others, one for
             each processor of the worker.
         pictures_per_part: about how many images are repeated after a failure. Existing parts keep their size.
@@ -86,8 +86,8 @@ def run_on_ray(
     """
     ray = _ray()
     # The machine that starts a job may have no GPU, and needs none.
-    model = replace(recipe, device="cpu").loaded()
-    made_by = recipe.maker(model).schema.metadata  # finds errors now rather than on every machine
+    model = replace(settings, device="cpu").loaded()
+    made_by = settings.maker(model).schema.metadata  # finds errors now rather than on every machine
     store = Store(_whole(output))
     sources = find_sources(named, listed=listed, recursive=recursive)
     _join(ray, address, quiet=progress is not None)
@@ -96,12 +96,12 @@ def run_on_ray(
     require_count(store.names, count, store.address)
     parts = split_into_parts(sources, count)
     if gpus_per_worker is None:
-        gpus_per_worker = 1 if recipe.device.startswith("cuda") else 0
+        gpus_per_worker = 1 if settings.device.startswith("cuda") else 0
     readers = max(READERS, math.ceil(cpus_per_worker))
     rows = [{"part": part.to_json()} for part in parts]
     made = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
         _Worker,
-        fn_constructor_args=(recipe, store, made_by, readers),
+        fn_constructor_args=(settings, store, made_by, readers),
         compute=ray.data.ActorPoolStrategy(
             min_size=1, initial_size=min(there, len(parts)), max_size=workers, max_tasks_in_flight_per_actor=2
         ),
@@ -124,14 +124,14 @@ def run_on_ray(
 class _Worker:
     """An actor: it holds the model and writes the parts that it is given."""
 
-    def __init__(self, recipe: Recipe, store: Store, made_by: Mapping[bytes, bytes], readers: int) -> None:
-        self._maker = recipe.maker(recipe.loaded())
+    def __init__(self, settings: JobSettings, store: Store, made_by: Mapping[bytes, bytes], readers: int) -> None:
+        self._maker = settings.maker(settings.loaded())
         if self._maker.schema.metadata != made_by:
             raise ModelError(
-                f"The model {recipe.model} on this machine differs from the one where the job was started."
+                f"The model {settings.model} on this machine differs from the one where the job was started."
             )
         self._store = store
-        self._max_pixels = recipe.max_pixels
+        self._max_pixels = settings.max_pixels
         self._readers = readers
 
     def __call__(self, row: dict[str, str]) -> dict[str, str]:

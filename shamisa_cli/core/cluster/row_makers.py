@@ -102,7 +102,7 @@ class FeatureRows:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class JobSettings:
     """Settings from which a worker on another machine makes rows.
 
     Attributes:

@@ -65,13 +65,13 @@ def evaluate_run(
         MosTableError: the table cannot be read.
     """
     with needs_pytorch("testing checkpoints"):
-        from shamisa_cli.core.training.dynamics import FIGURE_FILE, Benchmark, probe_checkpoints
+        from shamisa_cli.core.training.dynamics import FIGURE_FILE, CheckpointBenchmark, probe_checkpoints
         from shamisa_cli.core.training.dynamics_figure import draw_agreements
         from shamisa_cli.core.training.run_folder import RunFolder
 
     table = mos if isinstance(mos, MosTable) else read_mos_table(Path(mos))
     folder = RunFolder(Path(run))
-    benchmark = Benchmark.of(table.file or Path(table.name), table, limit=limit, seed=seed)
+    benchmark = CheckpointBenchmark.of(table.file or Path(table.name), table, limit=limit, seed=seed)
     figure = folder.path / FIGURE_FILE
 
     def judged(new: StepAgreement, known: list[StepAgreement]) -> None:

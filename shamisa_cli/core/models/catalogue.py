@@ -21,7 +21,7 @@ from shamisa_cli.core.models.manifest import (
     FolderFiles,
 )
 from shamisa_cli.core.models.resolver import Source, bundled_folders, resolve
-from shamisa_cli.core.relational.shape import RelationalConfig
+from shamisa_cli.core.relational.config import RelationalConfig
 
 
 @dataclass(frozen=True)

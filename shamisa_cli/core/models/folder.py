@@ -40,8 +40,8 @@ from shamisa_cli.core.models.resolver import ResolvedModel
 from shamisa_cli.core.probe.defects import DefectProbe
 from shamisa_cli.core.probe.ridge import Probe
 from shamisa_cli.core.records import ModelIdentity
+from shamisa_cli.core.relational.config import RelationalConfig
 from shamisa_cli.core.relational.records import GRAPHS as RELATIONAL_GRAPHS
-from shamisa_cli.core.relational.shape import RelationalConfig
 
 REVISION_DIGITS = 12
 """Number of digits of a fingerprint that are shown to people."""

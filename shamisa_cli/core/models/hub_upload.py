@@ -13,7 +13,7 @@ from shamisa_cli.core.models import card, hub, manifest
 from shamisa_cli.core.models.folder import ModelFolder, holds_networks
 from shamisa_cli.core.models.hub import HubName
 from shamisa_cli.core.models.manifest import CARD, FOLDER_FILES, MODEL_MANIFEST, FolderFiles
-from shamisa_cli.core.relational.shape import RelationalConfig
+from shamisa_cli.core.relational.config import RelationalConfig
 
 PICKLES = frozenset((".pkl", ".pickle", ".pt", ".pth", ".bin", ".ckpt", ".joblib", ".dill", ".npy", ".npz"))
 """Suffixes of files that can run code when they are loaded, or can contain such files."""

@@ -17,8 +17,8 @@ from shamisa_cli.core.probe.defects import DefectProbe
 from shamisa_cli.core.probe.ridge import Probe
 from shamisa_cli.core.records import ModelIdentity
 from shamisa_cli.core.relational.comparison import Comparer
+from shamisa_cli.core.relational.config import RelationalConfig
 from shamisa_cli.core.relational.records import GRAPHS
-from shamisa_cli.core.relational.shape import RelationalConfig
 
 
 @dataclass(frozen=True)

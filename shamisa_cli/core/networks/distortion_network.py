@@ -14,8 +14,8 @@ from shamisa_cli.core.encoder.spec import Preprocessing
 from shamisa_cli.core.networks.backbones import MobileNetV2
 from shamisa_cli.core.networks.features import normalised
 from shamisa_cli.core.networks.pair_statistics import CHANNELS, LIKENESSES, dissimilarity, picture_channels
+from shamisa_cli.core.relational.config import RelationalConfig
 from shamisa_cli.core.relational.records import CERTAINTY, MAPS, SQUARED_FLOOR, STRIDE, SURROUNDINGS
-from shamisa_cli.core.relational.shape import RelationalConfig
 from shamisa_cli.core.relational.tiling import MULTIPLE
 
 DEVIATION_FLOOR = 0.03

@@ -40,7 +40,7 @@ from shamisa_cli.core.models.manifest import (
 )
 from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.networks.scoring_network import RelationalModel
-from shamisa_cli.core.relational.shape import RelationalConfig
+from shamisa_cli.core.relational.config import RelationalConfig
 
 OF_ANOTHER_ENCODER = (MODEL_GRAPH, PROBE_MANIFEST, PROBE_WEIGHTS, DEFECTS_MANIFEST, DEFECTS_WEIGHTS)
 """Files of a folder that are removed when its encoder is replaced."""

@@ -86,7 +86,7 @@ def level_counts(pictures: Tensor) -> Tensor:
     return counts.scatter_add_(2, levels, torch.ones((), device=counts.device).expand(levels.shape))
 
 
-def comb_change(a: Tensor, b: Tensor) -> Tensor:
+def histogram_comb_difference(a: Tensor, b: Tensor) -> Tensor:
     """Compare how comb-like two histograms are: (N, 8) in −1…1 from `level_counts` of both; odd in the order.
 
     A tone curve applied to an image of 256 levels leaves some of them empty and merges others, which distinguishes

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.networks.distortion_network import DistortionNetwork, NetworkOutput, towards_one
-from shamisa_cli.core.networks.pair_statistics import COMBS, comb_change, level_counts
+from shamisa_cli.core.networks.pair_statistics import COMBS, histogram_comb_difference, level_counts
+from shamisa_cli.core.relational.config import RelationalConfig
 from shamisa_cli.core.relational.records import MAPS, POINTS, SCORE_CERTAINTY, SQUARED_FLOOR
-from shamisa_cli.core.relational.shape import RelationalConfig
 
 
 class ScoringNetwork(nn.Module):
@@ -31,7 +31,7 @@ class ScoringNetwork(nn.Module):
         self.direct.weight.data[0, 2 * len(MAPS) - 1] = -1.0
 
     def forward(self, related: NetworkOutput, combs: Tensor) -> Tensor:
-        """Maps of N pairs, of any size, and `comb_change` of the same pairs (N, 8) → scores (N,) in −100…100."""
+        """Maps of N pairs, of any size, and `histogram_comb_difference` (N, 8) of them → scores (N,) in −100…100."""
         shares = related.weights / related.weights.sum(dim=(2, 3), keepdim=True)
         entries = torch.cat([odd_pooling(related.maps, shares), combs], dim=1)
         better = (self.direct(entries) + self.out(torch.tanh(self.hidden(entries))))[:, 0]
@@ -81,4 +81,4 @@ class RelationalModel(nn.Module):
     def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         """Pairs (N, 3, H, W), sRGB 0…1, sides multiples of 16 → maps (N, 9, H/8, W/8) and scores (N,)."""
         related = self.distortion(a, b)
-        return related.maps, self.scoring(related, comb_change(level_counts(a), level_counts(b)))
+        return related.maps, self.scoring(related, histogram_comb_difference(level_counts(a), level_counts(b)))

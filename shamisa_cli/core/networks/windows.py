@@ -10,7 +10,7 @@ from torch import Tensor
 
 from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.networks.distortion_network import NetworkOutput
-from shamisa_cli.core.networks.pair_statistics import comb_change, level_counts
+from shamisa_cli.core.networks.pair_statistics import histogram_comb_difference, level_counts
 from shamisa_cli.core.networks.scoring_network import RelationalModel
 from shamisa_cli.core.relational.comparison import PairResult
 from shamisa_cli.core.relational.records import MAPS, STRIDE
@@ -32,7 +32,7 @@ def relate(model: RelationalModel, a: Pixels, b: Pixels) -> PairResult:
     assert a.shape == b.shape
     height, width = a.shape[:2]
     device = next(model.parameters()).device
-    combs = comb_change(_level_counts(a, device), _level_counts(b, device))
+    combs = histogram_comb_difference(_level_counts(a, device), _level_counts(b, device))
     a, b = mirrored(a), mirrored(b)
     rows, columns = a.shape[0] // STRIDE, a.shape[1] // STRIDE
     whole = NetworkOutput(*(torch.empty(1, count, rows, columns, device=device) for count in (len(MAPS), 1, 1)))

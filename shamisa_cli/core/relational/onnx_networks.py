@@ -23,7 +23,7 @@ from shamisa_cli.core.machine import available_cpus
 from shamisa_cli.core.records import ModelIdentity
 from shamisa_cli.core.relational.comparison import PairResult
 from shamisa_cli.core.relational.records import HEAD_GRAPH, MAPS, PAIR_GRAPH, STRIDE, TRUNK_GRAPH
-from shamisa_cli.core.relational.scoring import Evidence, comb_change, level_counts, score
+from shamisa_cli.core.relational.scoring import PairMaps, histogram_comb_difference, level_counts, score
 from shamisa_cli.core.relational.tiling import WINDOW_PIXELS, mirrored, windows
 
 HALO = "halo"
@@ -68,13 +68,13 @@ class OnnxComparer:
         """Signed maps and a score of two images, sRGB (H, W, 3) of one size; see `Comparer`."""
         assert a.shape == b.shape
         height, width = a.shape[:2]
-        combs = comb_change(level_counts(a), level_counts(b))
+        combs = histogram_comb_difference(level_counts(a), level_counts(b))
         a, b = mirrored(a), mirrored(b)
         rows, columns = a.shape[0] // STRIDE, a.shape[1] // STRIDE
-        whole = Evidence(*(np.empty((count, rows, columns), np.float32) for count in (len(MAPS), 1, 1)))
+        whole = PairMaps(*(np.empty((count, rows, columns), np.float32) for count in (len(MAPS), 1, 1)))
         for y, x in windows(a.shape[0], a.shape[1], WINDOW_PIXELS, self._halo):
             seen = [np.ascontiguousarray(side[y.first : y.last, x.first : x.last]) for side in (a, b)]
-            found = self._evidence(*seen).part(
+            found = self._pair_maps(*seen).part(
                 _places(y.start - y.first, y.stop - y.first), _places(x.start - x.first, x.stop - x.first)
             )
             place = whole.part(_places(y.start, y.stop), _places(x.start, x.stop))
@@ -84,7 +84,7 @@ class OnnxComparer:
         maps = inside.maps()
         return PairResult(maps, score(inside, maps, combs, self._scoring))
 
-    def _evidence(self, a: Pixels, b: Pixels) -> Evidence:
+    def _pair_maps(self, a: Pixels, b: Pixels) -> PairMaps:
         """`DistortionNetwork.relate`: the head in both orders, and their difference and sum."""
         seen_a, seen_b = self._trunk(a), self._trunk(b)
         pair = {f"a_{name}": value for name, value in seen_a.items() if name not in ("first", "second")}
@@ -93,7 +93,7 @@ class OnnxComparer:
         forth = self._head(seen_a["first"], seen_b["second"], change + odd)
         back = self._head(seen_b["first"], seen_a["second"], change - odd)
         even = np.logaddexp(np.float32(0), (forth + back)[-2:])  # softplus
-        return Evidence((forth - back)[:-2], even[:1], even[1:])
+        return PairMaps((forth - back)[:-2], even[:1], even[1:])
 
     def _trunk(self, pixels: Pixels) -> dict[str, Array]:
         session = self._sessions[TRUNK_GRAPH]

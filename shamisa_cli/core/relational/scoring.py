@@ -1,4 +1,4 @@
-"""The arithmetic of the scoring network in NumPy: from signed evidence and histograms to maps and one signed number.
+"""The arithmetic of the scoring network in NumPy: from maps of a pair and histograms to one signed number.
 
 As `ScoringNetwork` and `NetworkOutput` compute it with PyTorch, where they are trained; odd in the order of a pair.
 """
@@ -27,7 +27,7 @@ Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Evidence:
+class PairMaps:
     """Output of the distortion network for one pair, at an eighth of the resolution.
 
     Attributes:
@@ -45,9 +45,9 @@ class Evidence:
         """The three arrays, in order."""
         return self.signed, self.amount, self.weights
 
-    def part(self, rows: slice, columns: slice) -> Evidence:
-        """The evidence at some positions: views, not copies."""
-        return Evidence(*(array[..., rows, columns] for array in self.arrays))
+    def part(self, rows: slice, columns: slice) -> PairMaps:
+        """The maps at some positions: views, not copies."""
+        return PairMaps(*(array[..., rows, columns] for array in self.arrays))
 
     def maps(self) -> Array:
         """(9, h, w), signed, in the order of `MAPS`: amount of change times direction at each position."""
@@ -57,23 +57,23 @@ class Evidence:
         return maps
 
 
-def score(evidence: Evidence, maps: Array, combs: Array, weights: tuple[Array, Array, Array]) -> float:
+def score(pair: PairMaps, maps: Array, combs: Array, weights: tuple[Array, Array, Array]) -> float:
     """The signed score −100…100 of a pair.
 
     Args:
-        evidence: of the whole pair.
-        maps: its `Evidence.maps`.
-        combs: (8,) from `comb_change`.
+        pair: maps of the whole pair.
+        maps: its `PairMaps.maps`.
+        combs: (8,) from `histogram_comb_difference`.
         weights: of the hidden, the output and the direct layer.
     """
     hidden, out, direct = weights
-    shares = evidence.weights / evidence.weights.sum(dtype=np.float64)
+    shares = pair.weights / pair.weights.sum(dtype=np.float64)
     square = (maps * np.abs(maps) * shares).sum(axis=(1, 2))
     root = square / np.sqrt(np.abs(square) + SQUARED_FLOOR)
     means = maps.mean(axis=(1, 2), dtype=np.float64)
     entries = np.concatenate([means, (maps * shares).sum(axis=(1, 2)), root, combs])
     better = direct @ entries + out @ np.tanh(hidden @ entries)
-    mean = float((evidence.amount * shares).sum())
+    mean = float((pair.amount * shares).sum())
     points = POINTS * mean / (1 + mean)
     return float(towards_one(SCORE_CERTAINTY * better)[0] * points) + 0.0  # removes the sign of zeros
 
@@ -93,7 +93,7 @@ def level_counts(pixels: Pixels) -> NDArray[np.float64]:
     return counts
 
 
-def comb_change(a: NDArray[np.float64], b: NDArray[np.float64]) -> Array:
+def histogram_comb_difference(a: NDArray[np.float64], b: NDArray[np.float64]) -> Array:
     """How comb-like two histograms are compared with each other: (8,) in −1…1 from `level_counts`; odd in the order."""
     combs_a, combs_b = _combs(a), _combs(b)
     change: Array = ((combs_b - combs_a) / (combs_b + combs_a + COMB_FLOOR)).astype(np.float32)

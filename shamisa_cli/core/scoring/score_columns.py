@@ -46,7 +46,7 @@ COLUMNS = (*SCORE_COLUMNS, *DEFECT_COLUMNS)
 """The columns of a table of scores in any format, in order; a data frame has those of defects only if there are any."""
 
 
-class Records(list[ImageRecord]):
+class ScoreRecords(list[ImageRecord]):
     """A list of records, one per image, with a conversion to pandas."""
 
     def to_pandas(self) -> DataFrame:

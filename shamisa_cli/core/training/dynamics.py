@@ -42,7 +42,7 @@ _BACKBONE = "learner.backbone."
 
 
 @dataclass(frozen=True)
-class Benchmark:
+class CheckpointBenchmark:
     """Images and splits on which every checkpoint of a run is evaluated.
 
     Attributes:
@@ -56,7 +56,7 @@ class Benchmark:
     seed: int = 0
 
     @classmethod
-    def of(cls, path: Path, table: MosTable, *, limit: int | None = None, seed: int = 0) -> Benchmark:
+    def of(cls, path: Path, table: MosTable, *, limit: int | None = None, seed: int = 0) -> CheckpointBenchmark:
         """The table read from `path`, or `limit` rows of it, drawn from `seed`.
 
         Raises SettingError when fewer than `MIN_ROWS` pictures are asked for.
@@ -79,7 +79,7 @@ class Benchmark:
 
 def probe_checkpoints(
     run: RunFolder,
-    benchmark: Benchmark,
+    benchmark: CheckpointBenchmark,
     *,
     every: int = 1,
     device: str = "cpu",
@@ -181,7 +181,7 @@ def _weights(run: RunFolder, config: TrainingConfig, step: int) -> dict[str, Ten
 
 def _agreement(
     encoder: TorchEncoder,
-    benchmark: Benchmark,
+    benchmark: CheckpointBenchmark,
     step: int,
     key: str,
     *,

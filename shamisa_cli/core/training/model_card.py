@@ -11,7 +11,7 @@ from shamisa_cli.core.models.folder import ModelFolder
 from shamisa_cli.core.networks.backbones import Backbone
 from shamisa_cli.core.networks.model_folders import save_encoder, save_networks
 from shamisa_cli.core.networks.scoring_network import RelationalModel
-from shamisa_cli.core.relational.shape import RelationalConfig
+from shamisa_cli.core.relational.config import RelationalConfig
 from shamisa_cli.core.training.metrics import read_metrics
 from shamisa_cli.core.training.pretraining.config import TrainingConfig
 from shamisa_cli.core.training.relational.config import RelationalTrainingConfig

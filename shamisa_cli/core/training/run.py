@@ -25,7 +25,7 @@ MAX_WORKERS = 8
 
 
 @dataclass(frozen=True)
-class Choices:
+class RunSettings:
     """Choice of the settings of a run; where nothing is chosen, the default holds, or the settings of a resumed run.
 
     Attributes:
@@ -85,7 +85,7 @@ def plan_run(settings: Settings, data: Sequence[Path], real: Sequence[Path], com
 
 
 def resumed_run(
-    run: RunFolder, chosen: Choices, data: Sequence[Path] | None = None, real: Sequence[Path] | None = None
+    run: RunFolder, chosen: RunSettings, data: Sequence[Path] | None = None, real: Sequence[Path] | None = None
 ) -> PlannedRun:
     """Plan a run that goes on: as recorded in its folder, with the new choices; `train_run` refuses forbidden changes.
 

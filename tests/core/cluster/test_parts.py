@@ -18,7 +18,7 @@ from shamisa_cli.core.cluster import ray_job, retrying
 from shamisa_cli.core.cluster.parts import Part, split_into_parts, write_part
 from shamisa_cli.core.cluster.ray_job import _gathered, _Worker
 from shamisa_cli.core.cluster.retrying import TRIES, as_os_errors, with_retries
-from shamisa_cli.core.cluster.row_makers import FeatureRows, Kind, Recipe, RowMaker, ScoreRows
+from shamisa_cli.core.cluster.row_makers import FeatureRows, JobSettings, Kind, RowMaker, ScoreRows
 from shamisa_cli.core.cluster.sources import Sources, find_sources
 from shamisa_cli.core.cluster.store import Store, open_parts
 from shamisa_cli.core.errors import ModelError, ShamisaError
@@ -96,7 +96,7 @@ def test_features_that_are_there_are_not_made_again(model: Model, photos: Path, 
     (photos / "broken.jpg").unlink()
     (photos / "000.tar").write_bytes(tar)
     parts = split_into_parts(find_sources([photos]), 2)
-    maker = Recipe("features").maker(model)
+    maker = JobSettings("features").maker(model)
     first = make_all(parts, maker, store)
     assert [one.reused for one in first] == [0, 0, 0]
     assert sum(one.rows for one in first) == 24
@@ -133,7 +133,7 @@ def test_what_was_wrong_with_a_tar_is_said_again_when_it_is_there(
 ) -> None:
     (tmp_path / "cut.tar").write_bytes(tar[: len(tar) // 2])
     parts = split_into_parts(find_sources([tmp_path / "cut.tar"]), 1)
-    maker = Recipe(kind).maker(model)
+    maker = JobSettings(kind).maker(model)
     (made,) = make_all(parts, maker, store)
     assert made.unreadable == 1
     assert "damaged or cut short" in made.errors[0]
@@ -254,7 +254,10 @@ def test_a_part_that_cannot_be_made_stops_no_other(
     model: Model, tiny_model: Path, photos: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worker = _Worker(
-        Recipe("scores", str(tiny_model), device="cpu"), store, ScoreRows(model, "model").schema.metadata, readers=2
+        JobSettings("scores", str(tiny_model), device="cpu"),
+        store,
+        ScoreRows(model, "model").schema.metadata,
+        readers=2,
     )
     first, *others = split_into_parts(find_sources([photos]), 3)
     monkeypatch.setattr(retrying, "FIRST_WAIT", 0)
@@ -274,7 +277,10 @@ def test_whatever_goes_wrong_with_a_part_is_said_of_that_part(
 ) -> None:
     store = Store(str(tmp_path / "out"))
     worker = _Worker(
-        Recipe("scores", str(tiny_model), device="cpu"), store, ScoreRows(model, "model").schema.metadata, readers=2
+        JobSettings("scores", str(tiny_model), device="cpu"),
+        store,
+        ScoreRows(model, "model").schema.metadata,
+        readers=2,
     )
 
     def fail(*_given: object, **_settings: object) -> JobResult:
@@ -306,7 +312,7 @@ def test_a_model_that_is_another_one_on_a_worker_makes_no_rows(model: Model, tin
     store = Store(str(tmp_path / "out"))
     with pytest.raises(ModelError, match="differs from the one where the job was started"):
         _Worker(
-            Recipe("scores", str(tiny_model), device="cpu"),
+            JobSettings("scores", str(tiny_model), device="cpu"),
             store,
             ScoreRows(other, "model").schema.metadata,
             readers=1,

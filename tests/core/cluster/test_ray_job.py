@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from shamisa_cli.core.cluster.ray_job import _join, run_on_ray
-from shamisa_cli.core.cluster.row_makers import Recipe
+from shamisa_cli.core.cluster.row_makers import JobSettings
 from shamisa_cli.core.cluster.store import open_parts
 from shamisa_cli.core.errors import SettingError
 
@@ -33,7 +33,7 @@ import json, sys
 import shamisa_cli as shamisa
 
 address, model, photos, output, per_part, said = sys.argv[1:]
-recipe = shamisa.Recipe("scores", model, device="cpu")
+recipe = shamisa.JobSettings("scores", model, device="cpu")
 done = shamisa.run_on_ray(recipe, [photos], output, address=address, pictures_per_part=int(per_part))
 with open(said, "w") as file:
     json.dump([done.parts, done.rows, done.reused, done.unreadable], file)
@@ -109,7 +109,9 @@ def test_an_address_at_which_nothing_listens_is_refused_at_once(
         unheard.bind(("127.0.0.1", 0))
         address = f"{scheme}127.0.0.1:{unheard.getsockname()[1]}"
         with pytest.raises(SettingError, match=f"Nothing answers at {address} "):
-            run_on_ray(Recipe("scores", str(tiny_model), device="cpu"), [photos], tmp_path / "out", address=address)
+            run_on_ray(
+                JobSettings("scores", str(tiny_model), device="cpu"), [photos], tmp_path / "out", address=address
+            )
 
 
 def test_a_cluster_of_another_python_is_refused_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from shamisa_cli.core.models.folder import ModelFolder
 from shamisa_cli.core.models.manifest import FOLDER_FILES, FolderFiles
 from shamisa_cli.core.networks.model_folders import load_networks, save_networks
 from shamisa_cli.core.networks.scoring_network import RelationalModel
-from shamisa_cli.core.relational.shape import RelationalConfig
+from shamisa_cli.core.relational.config import RelationalConfig
 
 CONFIG = RelationalConfig()
 

@@ -10,9 +10,9 @@ from shamisa_cli.core.networks.pair_statistics import (
     CHANNELS,
     COMBS,
     LIKENESSES,
-    comb_change,
     dissimilarity,
     gradient,
+    histogram_comb_difference,
     level_counts,
     picture_channels,
 )
@@ -81,8 +81,8 @@ def test_a_curve_leaves_a_comb_that_tells_the_version_from_the_original() -> Non
     a = level_counts(torch.from_numpy(original).float() / 255)
     for edited in (steeper, brighter):
         b = level_counts(torch.from_numpy(edited).float() / 255)
-        change = comb_change(a, b)
+        change = histogram_comb_difference(a, b)
         assert change.shape == (1, COMBS)
         assert float(change[:, :3].min()) > 0.3
-        assert torch.equal(change, -comb_change(b, a))
-    assert not comb_change(a, a).any()
+        assert torch.equal(change, -histogram_comb_difference(b, a))
+    assert not histogram_comb_difference(a, a).any()

@@ -13,8 +13,8 @@ from torch import Tensor
 from shamisa_cli.core.errors import ModelError, SettingError
 from shamisa_cli.core.networks.distortion_network import NetworkOutput
 from shamisa_cli.core.networks.scoring_network import RelationalModel, change_points, odd_pooling
+from shamisa_cli.core.relational.config import RelationalConfig
 from shamisa_cli.core.relational.records import MAPS
-from shamisa_cli.core.relational.shape import RelationalConfig
 
 SMALL = RelationalConfig(width=16, hidden=8)
 

@@ -16,8 +16,8 @@ from shamisa_cli.core.networks import windows
 from shamisa_cli.core.networks.model_folders import load_networks
 from shamisa_cli.core.networks.scoring_network import RelationalModel
 from shamisa_cli.core.networks.windows import relate
+from shamisa_cli.core.relational.config import RelationalConfig
 from shamisa_cli.core.relational.records import MAPS
-from shamisa_cli.core.relational.shape import RelationalConfig
 from shamisa_cli.core.relational.tiling import MULTIPLE, WINDOW_PIXELS
 from shamisa_cli.core.relational.tiling import windows as windows_of
 

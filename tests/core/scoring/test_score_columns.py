@@ -11,7 +11,7 @@ import pandas as pd
 from shamisa_cli import score
 from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.records import ErrorRecord, ImageRecord
-from shamisa_cli.core.scoring.score_columns import Records
+from shamisa_cli.core.scoring.score_columns import ScoreRecords
 
 
 def test_scored_pictures_make_a_frame_that_sorts_and_describes(model: Model, tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ def test_scored_pictures_make_a_frame_that_sorts_and_describes(model: Model, tmp
 
 
 def test_intervals_and_defects_are_columns_of_their_own() -> None:
-    records = Records(
+    records = ScoreRecords(
         [
             ImageRecord("a", 50.0, 3.0, (40.0, 60.0), 8, 6, {"blur": 1.5, "noise": 0.0}),
             ImageRecord("b", status="error", error=ErrorRecord("missing", "b does not exist.")),
@@ -45,7 +45,7 @@ def test_intervals_and_defects_are_columns_of_their_own() -> None:
 
 
 def test_no_records_make_an_empty_frame_with_the_same_columns() -> None:
-    empty = Records().to_pandas()
+    empty = ScoreRecords().to_pandas()
     assert len(empty) == 0
     assert {"path", "score", "status"} <= set(empty.columns)
 
@@ -54,9 +54,9 @@ def test_without_pandas_records_say_what_to_install() -> None:
     program = """
 import sys
 sys.modules["pandas"] = None
-from shamisa_cli.core.scoring.score_columns import Records
+from shamisa_cli.core.scoring.score_columns import ScoreRecords
 try:
-    Records().to_pandas()
+    ScoreRecords().to_pandas()
 except ImportError as error:
     print(error)
 """

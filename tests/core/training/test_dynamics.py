@@ -22,7 +22,7 @@ from shamisa_cli.core.probe.mos_table import MosTable, read_mos_table
 from shamisa_cli.core.probe.protocol import run_protocol
 from shamisa_cli.core.probe.step_agreement import StepAgreement, append_agreement, read_agreements
 from shamisa_cli.core.training.checkpoints import Checkpoint
-from shamisa_cli.core.training.dynamics import Benchmark, encoder_config, probe_checkpoints
+from shamisa_cli.core.training.dynamics import CheckpointBenchmark, encoder_config, probe_checkpoints
 from shamisa_cli.core.training.dynamics_figure import draw_agreements
 from shamisa_cli.core.training.pretraining.config import TrainingConfig
 from shamisa_cli.core.training.relational.config import RelationalTrainingConfig
@@ -91,7 +91,7 @@ def judged(run: RunFolder, table: MosTable, **settings: int) -> tuple[list[StepA
     """All results, and the steps that were computed for them."""
     computed: list[StepAgreement] = []
     found = probe_checkpoints(
-        run, Benchmark("mos.csv", table), jobs=1, on_step=lambda new, _all: computed.append(new), **settings
+        run, CheckpointBenchmark("mos.csv", table), jobs=1, on_step=lambda new, _all: computed.append(new), **settings
     )
     return found, [agreement.step for agreement in computed]
 
@@ -154,11 +154,11 @@ def test_a_killed_line_costs_that_step_alone(run: RunFolder, table: MosTable, fi
 
 
 def test_other_pictures_are_another_benchmark_in_the_same_file(run: RunFolder, table: MosTable) -> None:
-    part = Benchmark.of(Path("mos.csv"), table, limit=12, seed=1)
+    part = CheckpointBenchmark.of(Path("mos.csv"), table, limit=12, seed=1)
     found = probe_checkpoints(run, part, jobs=1)
     assert [(agreement.step, agreement.pictures) for agreement in found] == [(0, 12), (2, 12), (4, 12)]
     assert len(read_agreements(run.path / "benchmark.jsonl")) == 6
-    assert part.table.paths == Benchmark.of(Path("mos.csv"), table, limit=12, seed=1).table.paths
+    assert part.table.paths == CheckpointBenchmark.of(Path("mos.csv"), table, limit=12, seed=1).table.paths
 
 
 def test_only_every_nth_step_and_the_newest_are_judged(new_run: RunFolder, table: MosTable) -> None:
@@ -190,7 +190,7 @@ def test_what_cannot_be_judged_is_said(run: RunFolder, table: MosTable, tmp_path
     with pytest.raises(TrainingError, match="no run"):
         judged(RunFolder(tmp_path / "nothing"), table)
     with pytest.raises(SettingError, match="at least 10"):
-        Benchmark.of(Path("mos.csv"), table, limit=3)
+        CheckpointBenchmark.of(Path("mos.csv"), table, limit=3)
     gone = MosTable(tuple(tmp_path / path.name for path in table.paths), table.mos)
     with pytest.raises(InputNotFoundError, match="0 of the 24 pictures"):
         judged(run, gone)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from shamisa_cli.core.errors import SettingError, TrainingError
-from shamisa_cli.core.training.run import Choices, plan_run, resumed_run
+from shamisa_cli.core.training.run import RunSettings, plan_run, resumed_run
 from shamisa_cli.core.training.run_folder import RunFolder
 from shamisa_cli.core.training.settings import preset
 
@@ -23,40 +23,40 @@ def photos(tmp_path: Path) -> Path:
 
 
 def test_nothing_chosen_is_the_quick_preset_of_shamisa() -> None:
-    assert Choices().settings() == preset("shamisa", "quick")
-    assert Choices("relational", "paper").settings() == preset("relational", "paper")
+    assert RunSettings().settings() == preset("shamisa", "quick")
+    assert RunSettings("relational", "paper").settings() == preset("relational", "paper")
 
 
 def test_what_is_typed_goes_over_the_file_and_the_file_over_the_preset(tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"
     file.write_text("steps = 7\nseed = 3\n[batch]\nphotos = 2\n")
-    settings = Choices(config=file, changes={"steps": 9, "batch": {"real_share": 0.25}}).settings()
+    settings = RunSettings(config=file, changes={"steps": 9, "batch": {"real_share": 0.25}}).settings()
     assert (settings.steps, settings.seed, settings.batch.photos) == (9, 3, 2)  # type: ignore[union-attr]
     assert settings.batch.real_share == 0.25  # type: ignore[union-attr]
 
 
 def test_what_does_not_exist_is_refused() -> None:
     with pytest.raises(SettingError, match="There is no setting 'stepz'; did you mean 'steps'"):
-        Choices(changes={"stepz": 1}).settings()
+        RunSettings(changes={"stepz": 1}).settings()
     with pytest.raises(SettingError, match="relational has none"):
-        Choices("relational", ablation="A0").settings()
+        RunSettings("relational", ablation="A0").settings()
 
 
 def test_a_run_that_goes_on_keeps_its_own_settings_unless_others_are_chosen() -> None:
     begun = replace(preset("shamisa", "paper"), steps=5)
-    assert Choices().resumed(begun) == begun
-    assert Choices("shamisa").resumed(begun) == begun
-    assert Choices(changes={"steps": 6}).resumed(begun) == replace(begun, steps=6)
-    assert Choices(preset="quick").resumed(begun) == preset("shamisa", "quick")
-    assert Choices("relational").resumed(begun) == preset("relational", "quick")
+    assert RunSettings().resumed(begun) == begun
+    assert RunSettings("shamisa").resumed(begun) == begun
+    assert RunSettings(changes={"steps": 6}).resumed(begun) == replace(begun, steps=6)
+    assert RunSettings(preset="quick").resumed(begun) == preset("shamisa", "quick")
+    assert RunSettings("relational").resumed(begun) == preset("relational", "quick")
 
 
 def test_a_run_that_goes_on_draws_from_the_photographs_it_began_with(photos: Path, tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
     with pytest.raises(TrainingError, match="There is no run in"):
-        resumed_run(run, Choices())
+        resumed_run(run, RunSettings())
     run.path.mkdir()
-    begun = plan_run(Choices().settings(), [photos], [], "shamisa train")
+    begun = plan_run(RunSettings().settings(), [photos], [], "shamisa train")
     run.write(begun.record)
-    assert resumed_run(run, Choices()) == begun
-    assert [path.name for path in resumed_run(run, Choices(), [photos / "a.png"]).pristine] == ["a.png"]
+    assert resumed_run(run, RunSettings()) == begun
+    assert [path.name for path in resumed_run(run, RunSettings(), [photos / "a.png"]).pristine] == ["a.png"]

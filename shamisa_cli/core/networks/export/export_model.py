@@ -18,9 +18,9 @@ from shamisa_cli.core.networks.export.encoder_graph import export_graph
 from shamisa_cli.core.networks.export.relational_graphs import export_relational_graphs
 from shamisa_cli.core.networks.model_folders import load_encoder, load_networks
 from shamisa_cli.core.relational.comparison import Comparer
+from shamisa_cli.core.relational.config import RelationalConfig
 from shamisa_cli.core.relational.onnx_networks import OnnxComparer
 from shamisa_cli.core.relational.records import GRAPHS
-from shamisa_cli.core.relational.shape import RelationalConfig
 
 TOLERANCE = 1e-3
 """Largest allowed difference of features relative to their norm; rounding causes some 1e-6."""

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from shamisa_cli.core.distortions.registry import BY_GROUP, get_operator
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.overrides import with_overrides
-from shamisa_cli.core.relational.shape import RelationalConfig
+from shamisa_cli.core.relational.config import RelationalConfig
 from shamisa_cli.core.training.relational.batches import SetSettings
 from shamisa_cli.core.training.relational.objective import RelationalCoefficients
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from shamisa_cli.core.networks.distortion_network import NetworkOutput
-from shamisa_cli.core.networks.pair_statistics import comb_change, level_counts
+from shamisa_cli.core.networks.pair_statistics import histogram_comb_difference, level_counts
 from shamisa_cli.core.networks.scoring_network import RelationalModel, change_points
 from shamisa_cli.core.relational.records import POINTS
 from shamisa_cli.core.training.relational.batches import RelationalBatch
@@ -58,7 +58,7 @@ def relational_loss(
     pictures = batch.pictures.flatten(0, 1)
     seen, levels = model.distortion.trunk(pictures), level_counts(pictures)
     related = model.distortion.relate(seen.take(left), seen.take(right))
-    scores = model.scoring(related, comb_change(levels[left], levels[right]))
+    scores = model.scoring(related, histogram_comb_difference(levels[left], levels[right]))
     targets, damage, quality = batch.targets.flatten(0, 1), batch.damage.flatten(0, 1), batch.quality.flatten()
     from_best = (first == 0).repeat(sets).to(device)
     worse = batch.worse[:, first, second].flatten()

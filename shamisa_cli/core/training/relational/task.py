@@ -13,7 +13,7 @@ from shamisa_cli.core.models.folder import ModelFolder
 from shamisa_cli.core.networks.initial_weights import initial_state
 from shamisa_cli.core.networks.model_folders import load_networks
 from shamisa_cli.core.networks.scoring_network import RelationalModel
-from shamisa_cli.core.relational.shape import RelationalConfig
+from shamisa_cli.core.relational.config import RelationalConfig
 from shamisa_cli.core.training.batch_loader import prefetch, worker_items
 from shamisa_cli.core.training.curves import Panel
 from shamisa_cli.core.training.distributed import World

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from shamisa_cli.core.networks.distortion_network import NetworkOutput
 from shamisa_cli.core.networks.scoring_network import RelationalModel
-from shamisa_cli.core.relational.shape import RelationalConfig
+from shamisa_cli.core.relational.config import RelationalConfig
 from shamisa_cli.core.training.relational.batches import RelationalBatch
 from shamisa_cli.core.training.relational.objective import (
     RelationalCoefficients,

@@ -20,7 +20,7 @@ from shamisa_cli.core.models.folder import ModelFolder
 from shamisa_cli.core.networks.model_folders import load_networks
 from shamisa_cli.core.networks.scoring_network import RelationalModel
 from shamisa_cli.core.overrides import with_overrides
-from shamisa_cli.core.relational.shape import RelationalConfig
+from shamisa_cli.core.relational.config import RelationalConfig
 from shamisa_cli.core.training.distributed import World
 from shamisa_cli.core.training.metrics import read_metrics
 from shamisa_cli.core.training.pretraining.config import TrainingConfig

@@ -8,11 +8,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shamisa_cli.cli import cross_report, dynamics, evaluation_report, mos_options, options, protocol_report
-from shamisa_cli.cli import gmad as duels
+from shamisa_cli.cli import mos_options, options
 from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.inputs import find_images, open_cache
 from shamisa_cli.cli.output import write_json
+from shamisa_cli.cli.reporters.agreement import checkpoints, protocol
+from shamisa_cli.cli.reporters.agreement import cross as cross_tables
+from shamisa_cli.cli.reporters.agreement import gmad as gmad_pairs
+from shamisa_cli.cli.reporters.agreement import model as model_report
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -31,7 +34,7 @@ class Format(StrEnum):
 
 
 @dataclass(frozen=True)
-class Machine:
+class ModelOptions:
     """The model to load, and how and where it computes."""
 
     name: str
@@ -64,7 +67,7 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class Judging:
+class AgreementOptions:
     """How predictions are held against human scores."""
 
     lower_is_better: bool
@@ -73,7 +76,7 @@ class Judging:
 
 
 @dataclass(frozen=True)
-class Duel:
+class GmadOptions:
     """Another model, and how its pairs are chosen and shown."""
 
     rival: str
@@ -83,21 +86,21 @@ class Duel:
 
 def fit_anew(
     files: Sequence[Path],
-    columns: protocol_report.Columns,
-    settings: protocol_report.Settings,
+    columns: protocol.Columns,
+    settings: protocol.Settings,
     dmos: Sequence[Path],
-    machine: Machine,
+    loading: ModelOptions,
     format: Format,
     output: Path | None,
     *,
     cross: bool,
 ) -> int:
     """Fit regressors on random splits, or on one table for the others; the number of unreadable pictures."""
-    prepared = cross_report.prepare(files, columns, settings, dmos, cross=cross, console=machine.console)
-    loaded = machine.load()
-    with machine.open_cache() as known:
+    prepared = cross_tables.prepare(files, columns, settings, dmos, cross=cross, console=loading.console)
+    loaded = loading.load()
+    with loading.open_cache() as known:
         report = prepared(loaded, known)
-    with machine.console.results(output) as stream:
+    with loading.console.results(output) as stream:
         if format is Format.JSON:
             write_json(report.document, stream)
         else:
@@ -108,7 +111,7 @@ def fit_anew(
 def judge_checkpoints(
     run: Path,
     table: MosTable,
-    machine: Machine,
+    loading: ModelOptions,
     format: Format,
     output: Path | None,
     *,
@@ -117,30 +120,30 @@ def judge_checkpoints(
     seed: int,
 ) -> None:
     """Judge the checkpoints of a training run."""
-    steps = dynamics.judge_run(
+    steps = checkpoints.judge_run(
         run,
         table,
         every=every,
         limit=limit,
         seed=seed,
-        device=machine.device.value,
-        jobs=machine.jobs,
-        console=machine.console,
+        device=loading.device.value,
+        jobs=loading.jobs,
+        console=loading.console,
     )
-    with machine.console.results(output) as stream:
+    with loading.console.results(output) as stream:
         if format is Format.JSON:
             assert table.file is not None
-            dynamics.write_json(stream, run, table.file, steps)
+            checkpoints.write_json(stream, run, table.file, steps)
         else:
-            dynamics.write_table(stream, steps)
+            checkpoints.write_table(stream, steps)
 
 
 def judge_as_it_is(
     table: MosTable | None,
     inputs: Sequence[str] | None,
-    judging: Judging,
-    duel: Duel | None,
-    machine: Machine,
+    agreement: AgreementOptions,
+    competition: GmadOptions | None,
+    loading: ModelOptions,
     format: Format,
     output: Path | None,
 ) -> int:
@@ -148,37 +151,37 @@ def judge_as_it_is(
     from shamisa_cli.core.fitting.evaluation import judge, require_readable, score_all
     from shamisa_cli.core.probe.mos_table import MIN_ROWS
 
-    console = machine.console
+    console = loading.console
     pictures = find_images(inputs, None, recursive=True) if table is None else table.paths
-    loaded = machine.load(on_demand=True)
-    rival = None if duel is None else machine.load(duel.rival, on_demand=True)
+    loaded = loading.load(on_demand=True)
+    rival = None if competition is None else loading.load(competition.rival, on_demand=True)
     found = None
-    with machine.open_cache() as known:
-        records = score_all(loaded, pictures, jobs=machine.jobs, cache=known, progress=console.progress)
+    with loading.open_cache() as known:
+        records = score_all(loaded, pictures, jobs=loading.jobs, cache=known, progress=console.progress)
         unreadable = [(record.path, record.error.message) for record in records if record.error is not None]
         mos_options.warn_of_unreadable(console, unreadable)
-        needed = MIN_ROWS if table is not None else 2 * duel.levels if duel is not None else 1
+        needed = MIN_ROWS if table is not None else 2 * competition.levels if competition is not None else 1
         require_readable(records, needed, in_table=table is not None)
-        if rival is not None and duel is not None:
+        if rival is not None and competition is not None:
             marks = None if table is None else table.mos.tolist()
-            theirs = score_all(rival, pictures, jobs=machine.jobs, cache=known, progress=console.progress)
-            found = duels.compete((loaded, rival), (records, theirs), marks, duel.levels)
+            theirs = score_all(rival, pictures, jobs=loading.jobs, cache=known, progress=console.progress)
+            found = gmad_pairs.compete((loaded, rival), (records, theirs), marks, competition.levels)
     results: Sequence[Evaluation] = ()
     if table is not None:
-        lower_is_better, logistic, seed = judging.lower_is_better, judging.logistic, judging.seed
+        lower_is_better, logistic, seed = agreement.lower_is_better, agreement.logistic, agreement.seed
         judged = judge(loaded, records, table, lower_is_better=lower_is_better, logistic=logistic, seed=seed)
         results = judged.results
-    if found is not None and duel is not None and duel.figure is not None:
-        duels.draw(duel.figure, found, console)
+    if found is not None and competition is not None and competition.figure is not None:
+        gmad_pairs.draw(competition.figure, found, console)
     with console.results(output) as stream:
         if format is Format.JSON:
             mos = None if table is None else table.file
-            document = evaluation_report.document(loaded, mos, results, records, judging.logistic)
+            document = model_report.document(loaded, mos, results, records, agreement.logistic)
             write_json(document if found is None else {**document, "gmad": found.to_json()}, stream)
         else:
             if results:
-                figures = [evaluation_report.row(result) for result in results]
-                mos_options.write_figures(stream, figures, evaluation_report.note(loaded, judging.logistic))
+                figures = [model_report.row(result) for result in results]
+                mos_options.write_figures(stream, figures, model_report.note(loaded, agreement.logistic))
             if found is not None:
-                duels.write_gmad(stream, found)
+                gmad_pairs.write_gmad(stream, found)
     return sum(record.mos is None for record in records)

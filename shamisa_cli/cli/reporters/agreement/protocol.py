@@ -26,7 +26,7 @@ DIFFERENCES = "features are |reference − picture|"
 class Settings:
     """How probes are fitted and evaluated."""
 
-    protocol: mos_options.Protocol
+    protocol: mos_options.ProtocolName
     splits: int
     seed: int
     logistic: bool | None

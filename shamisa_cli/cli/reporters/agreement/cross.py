@@ -13,7 +13,7 @@ from rich.text import Text
 from shamisa_cli.cli import mos_options
 from shamisa_cli.cli.console import Console, printable
 from shamisa_cli.cli.output import plain_table, print_block, rich_on
-from shamisa_cli.cli.protocol_report import (
+from shamisa_cli.cli.reporters.agreement.protocol import (
     DIFFERENCES,
     Columns,
     Report,
@@ -141,7 +141,7 @@ def _cell(value: float, within: bool) -> str:
 
 
 def _cross_note(model: Model, settings: Settings, run: CrossEvaluation) -> str:
-    protocol = "the paper's protocol" if settings.protocol is mos_options.Protocol.PAPER else "default protocol"
+    protocol = "the paper's protocol" if settings.protocol is mos_options.ProtocolName.PAPER else "default protocol"
     logistic = "of the unmapped predictions" if settings.logistic is False else "after a 4-parameter logistic"
     references = any(table.references for table in run.tables.values())
     return (
