@@ -128,3 +128,14 @@ def figure_with_interval(value: float, interval: tuple[float, float]) -> str:
 def warn_of_unreadable(console: Console, unreadable: Sequence[tuple[str, str]]) -> None:
     """Warn of the images that are left out, each with the reason, up to a limit."""
     console.warn_of_unreadable([f"{path}: {reason}" for path, reason in unreadable])
+
+
+def warn_of_doubts(console: Console, warnings: Sequence[str], *, reversed: bool) -> None:
+    """Print warnings about results, and the option that is missing where ratings seem to be impairments."""
+    for warning in warnings:
+        console.warn(warning)
+    if reversed:
+        console.warn(
+            "The model's scores fall as the ratings rise. If lower ratings mean better pictures (DMOS), "
+            "give --lower-is-better."
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,10 +13,14 @@ from helpers.program import run_here as run
 from PIL import Image
 
 from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocessing
+from shamisa_cli.core.fitting.doubts import doubts
+from shamisa_cli.core.models.folder import save_probe
 from shamisa_cli.core.models.loading import load_model
 from shamisa_cli.core.models.probe_files import read_probe
 from shamisa_cli.core.networks.backbones import build_backbone
 from shamisa_cli.core.networks.model_folders import save_encoder
+from shamisa_cli.core.probe.metrics import agreement
+from shamisa_cli.core.probe.protocol import ProtocolResult, SplitResult
 from shamisa_cli.core.scoring.feature_formats import FileStamp
 from shamisa_cli.core.scoring.feature_table import save_features
 from shamisa_cli.core.scoring.pipeline import embed_files, score_files
@@ -242,3 +247,54 @@ def test_a_fitted_probe_gives_an_interval_around_each_score(model, scored, tmp_p
     for record in score_files(loaded, sorted(scored.glob("*.png"))):
         low, high = record.interval
         assert 0 <= low < high <= 100
+
+
+def test_few_ratings_give_scores_that_spread_and_a_word_on_the_figures(model, scored, tmp_path):
+    lines = (scored / "mos.csv").read_text().splitlines()
+    (scored / "few.csv").write_text("\n".join([lines[0], *lines[1::2]]) + "\n")
+    result = run("fit-probe", "--mos", scored / "few.csv", "-o", tmp_path / "p", "--model", model)
+    assert result.returncode == 0, result.stderr
+    assert "holds out only 2 of 12 pictures" in result.stderr
+    output = run("score", scored, "--model", model, "--probe", tmp_path / "p", "-f", "json").stdout
+    scores = [record["score"] for record in json.loads(output)["images"]]
+    assert max(scores) - min(scores) > 50
+
+
+def test_a_probe_that_gives_one_number_is_said_to_do_so(model, scored, probe, tmp_path):
+    made = read_probe(probe)
+    save_probe(tmp_path / "flat", replace(made, weights=made.weights * 1e-4))
+    result = run("evaluate", "--mos", scored / "mos.csv", "--model", model, "--probe", tmp_path / "flat")
+    assert "SRCC" in result.stdout
+    assert "nearly the same score to every picture" in result.stderr
+    honest = run("evaluate", "--mos", scored / "mos.csv", "--model", model, "--probe", probe)
+    assert "nearly the same" not in honest.stderr
+
+
+def test_held_out_predictions_of_nearly_one_number_are_doubted():
+    rows = np.arange(60)
+    truth = rows / 60
+    figures = agreement(truth, truth)
+    for slope, said in ((0.01, True), (0.9, False)):
+        split = SplitResult(1.0, figures, {}, rows, slope * truth, truth)
+        found = doubts(ProtocolResult((split,)), truth)
+        assert any("nearly the same score" in sentence for sentence in found) is said
+
+
+def test_impairment_ratings_get_one_sign_and_a_hint_at_the_option(model, scored, probe, tmp_path):
+    lines = (scored / "mos.csv").read_text().splitlines()[1:]
+    rows = [f"{name},{5 - float(mos):.3f}" for name, mos, *_ in (line.split(",") for line in lines)]
+    (scored / "dmos.csv").write_text("\n".join(["image,mos", *rows]) + "\n")
+    arguments = ["evaluate", "--mos", scored / "dmos.csv", "--model", model, "--probe", probe]
+    result = run(*arguments, "-f", "json")
+    assert "--lower-is-better" in result.stderr
+    figures = json.loads(result.stdout)["results"][0]
+    assert figures["srcc"] < -0.5
+    assert figures["plcc"] < -0.5
+    assert "--lower-is-better" not in run(*arguments, "--lower-is-better").stderr
+    scorer = tmp_path / "scorer"
+    shutil.copytree(model, scorer)
+    for mos, said in (("dmos.csv", True), ("mos.csv", False)):
+        run("fit-probe", "--mos", scored / "mos.csv", "-o", scorer, "--model", scorer, "--splits", 2)
+        result = run("fit-probe", "--mos", scored / mos, "-o", tmp_path / mos, "--model", scorer, "--splits", 2)
+        assert result.returncode == 0, result.stderr
+        assert ("--lower-is-better" in result.stderr) is said

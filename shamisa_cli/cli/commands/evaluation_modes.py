@@ -171,6 +171,7 @@ def judge_as_it_is(
         lower_is_better, logistic, seed = agreement.lower_is_better, agreement.logistic, agreement.seed
         judged = judge(loaded, records, table, lower_is_better=lower_is_better, logistic=logistic, seed=seed)
         results = judged.results
+        mos_options.warn_of_doubts(console, judged.warnings, reversed=judged.reversed)
     if found is not None and competition is not None and competition.figure is not None:
         gmad_pairs.draw(competition.figure, found, console)
     with console.results(output) as stream:

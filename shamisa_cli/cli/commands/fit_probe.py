@@ -181,8 +181,7 @@ def fit_probe(
             progress=console.progress,
         )
     mos_options.warn_of_unreadable(console, [(str(error.path), str(error)) for error in fitted.errors])
-    for warning in fitted.warnings:
-        console.warn(warning)
+    mos_options.warn_of_doubts(console, fitted.warnings, reversed=fitted.reversed)
     grouped = fitted.table.groups is not None
     note = mos_options.protocol_note(fitted.result, protocol, logistic=fitted.logistic, grouped=grouped)
     with console.results(None) as stream:

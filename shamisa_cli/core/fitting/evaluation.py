@@ -15,7 +15,10 @@ from shamisa_cli.core.fitting.progress import Progress, no_progress
 from shamisa_cli.core.models.loading import Model, load_model
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 from shamisa_cli.core.probe.evaluation import Evaluation, evaluate_predictions
+from shamisa_cli.core.probe.metrics import REVERSED, SMALL_SPREAD, relative_spread
 from shamisa_cli.core.probe.mos_table import MIN_ROWS, MosTable, read_mos_table, too_few_images
+from shamisa_cli.core.probe.ridge import POINTS
+from shamisa_cli.core.probe.scale import linear_scale
 from shamisa_cli.core.records import ImageRecord
 from shamisa_cli.core.scoring.cache import Cache
 from shamisa_cli.core.scoring.pipeline import score_files
@@ -33,12 +36,30 @@ class ModelEvaluation:
         records: one for each row of the table, scored or not.
         results: agreement over all images, then by subset.
         logistic: PLCC and RMSE were taken after a logistic mapping.
+        spread: standard deviation of the scores over that of the ratings, each as a share of its scale, 0…100 and the
+            table's lowest to highest; far below 1, the model says nearly the same of every picture.
     """
 
     model: Model
     records: tuple[ImageRecord, ...]
     results: tuple[Evaluation, ...]
     logistic: bool
+    spread: float
+
+    @property
+    def reversed(self) -> bool:
+        """Whether scores fall as ratings rise, as they do where lower ratings are better and nobody said so."""
+        return self.results[0].agreement.srcc < REVERSED
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences on results that say little."""
+        if not self.spread < SMALL_SPREAD:
+            return ()
+        return (
+            f"The scores spread only {self.spread:.0%} as far over their scale as the ratings do: "
+            f"{self.model.name} gives nearly the same score to every picture here.",
+        )
 
     @property
     def unreadable(self) -> list[ImageRecord]:
@@ -94,7 +115,9 @@ def judge(
     kept = table.take([row for row, record in enumerate(records) if record.mos is not None])
     predicted = predictions(model, records, lower_is_better=lower_is_better)
     results = evaluate_predictions(predicted, kept.mos, subsets=kept.subsets, logistic=logistic, seed=seed)
-    return ModelEvaluation(model, tuple(records), tuple(results), logistic)
+    scores = np.array([record.score for record in records if record.score is not None], dtype=np.float64)
+    spread = relative_spread(scores / POINTS, linear_scale(kept.mos.min(), kept.mos.max()).position(kept.mos))
+    return ModelEvaluation(model, tuple(records), tuple(results), logistic, spread)
 
 
 def score_all(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from shamisa_cli.core.arrays import AnyFeatures
 from shamisa_cli.core.errors import ImageError, ModelError, SettingError
 from shamisa_cli.core.extras import missing_figure, needs_pytorch
+from shamisa_cli.core.fitting.doubts import doubts, runs_against
 from shamisa_cli.core.fitting.progress import Progress, no_progress
 from shamisa_cli.core.fitting.protocols import require_reading
 from shamisa_cli.core.models.card import Metric, replace_section, write_metadata
@@ -25,7 +26,14 @@ from shamisa_cli.core.probe.intervals import Coverage, calibrate, measure_covera
 from shamisa_cli.core.probe.mos_table import MosTable, match_rows, read_mos_table
 from shamisa_cli.core.probe.ordinal import OrdinalPairs, OrdinalSettings
 from shamisa_cli.core.probe.paper_protocol import fit_crops, run_paper_protocol
-from shamisa_cli.core.probe.protocol import FIGURES, SPLITS, ProtocolResult, fit_final, random_splits, run_protocol
+from shamisa_cli.core.probe.protocol import (
+    FIGURES,
+    SPLITS,
+    ProtocolResult,
+    fit_final,
+    random_splits,
+    run_protocol,
+)
 from shamisa_cli.core.probe.ridge import Probe, Ridge
 from shamisa_cli.core.probe.scale import MosScale, Spacing, mos_scale
 from shamisa_cli.core.scoring.cache import Cache
@@ -78,7 +86,8 @@ class FittedProbe:
         coverage: how many held-out scores the interval holds; None where it cannot be measured.
         logistic: PLCC and RMSE were taken after a logistic mapping.
         errors: why the other images could not be read.
-        warnings: sentences on what could not be written beside the probe.
+        warnings: sentences on results that say little, and on what could not be written beside the probe.
+        reversed: the model's own scores fall as the ratings rise: perhaps lower ratings are better, and nobody said so.
     """
 
     probe: Probe
@@ -89,6 +98,7 @@ class FittedProbe:
     logistic: bool
     errors: tuple[ImageError, ...] = ()
     warnings: tuple[str, ...] = ()
+    reversed: bool = False
 
 
 def fit_probe(
@@ -161,7 +171,7 @@ def fit_probe(
         seed=chosen.seed,
     )
     name = table.name
-    warnings: tuple[str, ...] = ()
+    warnings = doubts(result, positions)
     if folder is not None:
         details = CardDetails(
             data_name=name,
@@ -176,8 +186,9 @@ def fit_probe(
             crops=loaded.encoder.config.features.crops if paper else None,
             figure=missing_figure("the scatter plot") is None,
         )
-        warnings = _write(folder, probe, result, table, details)
-    return FittedProbe(probe, loaded, table, result, coverage, logistic, errors, warnings)
+        warnings += _write(folder, probe, result, table, details)
+    against = runs_against(loaded, rows, positions)
+    return FittedProbe(probe, loaded, table, result, coverage, logistic, errors, warnings, against)
 
 
 def require_probe_folder(folder: Path) -> None:

@@ -11,6 +11,10 @@ from shamisa_cli.core.arrays import Vector
 
 CONFIDENCE = 0.95
 RESAMPLES = 1000
+SMALL_SPREAD = 0.2
+"""Predictions whose spread is a smaller share of that of the scores say nearly the same of every picture."""
+REVERSED = -0.3
+"""Below this rank correlation, people may well have rated impairment, where lower is better."""
 _ROUNDING = 1e-12
 """A spread below this share of the largest value is rounding error; the vector then counts as constant."""
 
@@ -75,16 +79,26 @@ def rmse(prediction: Vector, mos: Vector) -> float:
     return float(np.sqrt(np.mean(np.square(prediction - mos))))
 
 
+def relative_spread(prediction: Vector, mos: Vector) -> float:
+    """Standard deviation of predictions (n,) over that of the scores (n,) in the same units; nan if those are equal."""
+    _check(prediction, mos)
+    if len(mos) < 2 or _is_constant(mos):
+        return float("nan")
+    return float(prediction.std() / mos.std())
+
+
 def agreement(prediction: Vector, mos: Vector, mapped: Vector | None = None) -> Agreement:
     """All four figures for two vectors of shape (n,).
 
-    `mapped` (n,), where given, stands for the predictions in PLCC and RMSE: see `logistic_mapping`.
+    `mapped` (n,), where given, stands for the predictions in PLCC and RMSE: see `logistic_mapping`. Where it falls as
+    the predictions rise, PLCC is negative, as the rank correlations are.
     Raises ValueError if lengths differ or a value is not finite.
     """
     values = prediction if mapped is None else mapped
+    falling = mapped is not None and plcc(prediction, mapped) < 0
     return Agreement(
         srcc=srcc(prediction, mos),
-        plcc=plcc(values, mos),
+        plcc=-plcc(values, mos) if falling else plcc(values, mos),
         krcc=krcc(prediction, mos),
         rmse=rmse(values, mos),
         count=len(mos),
@@ -101,7 +115,7 @@ def logistic_mapping(prediction: Vector, mos: Vector) -> Vector:
 
     Args: two vectors of shape (n,); n = 0 gives an empty vector.
     Returns: (n,) in units of `mos`; the mean of `mos` everywhere when the predictions are constant.
-        A falling relation is mapped as such, so only the rank correlations keep its sign.
+        A falling relation is mapped as such, and `agreement` gives PLCC its sign.
     """
     _check(prediction, mos)
     if len(mos) == 0:

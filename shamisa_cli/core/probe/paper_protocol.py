@@ -14,7 +14,8 @@ import numpy as np
 from shamisa_cli.core.arrays import AnyFeatures, Matrix, Vector
 from shamisa_cli.core.encoder.spec import PAPER_FEATURES, EncoderConfig
 from shamisa_cli.core.errors import ModelError
-from shamisa_cli.core.probe.metrics import rmse, srcc
+from shamisa_cli.core.probe.metrics import rmse
+from shamisa_cli.core.probe.penalty import smallest_error
 from shamisa_cli.core.probe.protocol import (
     SPLITS,
     ProtocolResult,
@@ -65,8 +66,8 @@ def run_paper_protocol(
 ) -> ProtocolResult:
     """Fit on the crops of 70 % of the pictures, choose the penalty on 10 %, report on 20 %, for several random splits.
 
-    Features are centred and not standardised. One penalty serves all splits: the one with the highest median, over
-    the splits, of the rank correlation on the validation pictures; of equals, the largest.
+    Features are centred and not standardised. One penalty serves all splits: the one with the smallest median, over
+    the splits, of the error on the validation pictures; of equals, the smallest.
 
     Args:
         rows: (n, R, D), the crops of each picture.
@@ -84,7 +85,9 @@ def run_paper_protocol(
     for split in random_splits(len(mos), splits=splits, seed=seed, groups=groups):
         tried.append(_try_alphas(rows, mos, split, scale_of(mos[split.train])))
         advance(1)
-    chosen = _best(np.array([each.merits for each in tried]))
+    medians = np.median([each.errors for each in tried], axis=0)
+    alpha = smallest_error(ALPHAS, medians)
+    chosen = int(np.flatnonzero(alpha == ALPHAS)[0])
 
     def report(each: _Tried) -> SplitResult:
         test, position = each.split.test, each.positions[:, chosen]
@@ -92,7 +95,7 @@ def run_paper_protocol(
         names = None if subsets is None else [subsets[row] for row in test]
         mapped = logistic if logistic is not None else groups is not None
         overall, by_subset = agreements(prediction, mos[test], subsets=names, logistic=mapped)
-        return SplitResult(float(ALPHAS[chosen]), overall, by_subset, test, position, prediction)
+        return SplitResult(alpha, overall, by_subset, test, position, prediction)
 
     return ProtocolResult(tuple(report(each) for each in tried))
 
@@ -110,11 +113,11 @@ def predict_pictures(ridge: Ridge, rows: Rows) -> Vector:
 
 @dataclass(frozen=True)
 class _Tried:
-    """One split under every penalty: merits (A,) on the validation part, positions (m, A) of the test part."""
+    """One split under every penalty: errors (A,) on the validation part, positions (m, A) of the test part."""
 
     split: Split
     scale: MosScale
-    merits: Vector
+    errors: Vector
     positions: Matrix
 
 
@@ -122,17 +125,8 @@ def _try_alphas(rows: Rows, mos: Vector, split: Split, scale: MosScale) -> _Trie
     path = _crop_path(rows[split.train], scale.position(mos[split.train]))
     validation = _mean_predictions(path, rows[split.validation])
     truth = scale.position(mos[split.validation])
-    merits = np.array([srcc(prediction, truth) for prediction in validation.T])
-    if np.isnan(merits).all():
-        # The rank correlation of a single image is undefined: use the error.
-        merits = np.array([-rmse(prediction, truth) for prediction in validation.T])
-    return _Tried(split, scale, merits, _mean_predictions(path, rows[split.test]))
-
-
-def _best(merits: Matrix) -> int:
-    """Column of the best penalty, from merits (splits, A)."""
-    medians = np.median(np.where(np.isnan(merits), -np.inf, merits), axis=0)
-    return int(np.flatnonzero(medians == medians.max())[-1])
+    errors = np.array([rmse(prediction, truth) for prediction in validation.T])
+    return _Tried(split, scale, errors, _mean_predictions(path, rows[split.test]))
 
 
 def _crop_path(rows: Rows, positions: Vector) -> RidgePath:

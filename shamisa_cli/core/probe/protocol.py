@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from shamisa_cli.core.arrays import AnyFeatures, Vector
 from shamisa_cli.core.errors import SettingError
-from shamisa_cli.core.probe.metrics import Agreement, agreement, logistic_mapping, rmse, srcc
+from shamisa_cli.core.probe.metrics import Agreement, agreement, logistic_mapping, relative_spread
 from shamisa_cli.core.probe.ordinal import OrdinalPairs, OrdinalSettings, fit_ordinal
-from shamisa_cli.core.probe.ridge import Ridge, RidgePath, candidate_alphas, fit_ridge, ridge_path
+from shamisa_cli.core.probe.penalty import choose_alpha, cross_validated_alpha
+from shamisa_cli.core.probe.ridge import Ridge, RidgePath, fit_ridge, ridge_path
 from shamisa_cli.core.probe.scale import MosScale, linear_scale
 
 Indices = NDArray[np.int64]
@@ -25,6 +26,8 @@ VALIDATION_SHARE = 0.1
 TEST_SHARE = 0.2
 """Ten random 70/10/20 splits (SHAMISA paper, section on evaluation)."""
 
+FEW_ROWS = 30
+"""Fewer validation rows than this choose no penalty alone: it is chosen in folds of all rows but the test rows."""
 
 ScaleOf = Callable[[Vector], MosScale]
 """From the human scores (n,) of the part fitted on to a scale."""
@@ -110,6 +113,10 @@ class ProtocolResult:
         rows = np.concatenate([split.rows for split in self.splits])
         return rows, np.concatenate([split.prediction for split in self.splits])
 
+    def held_out_spread(self, positions: Vector) -> float:
+        """`relative_spread` of the held-out predictions to the true positions (n,) of the table's rows."""
+        return relative_spread(*self.held_out_pairs(positions))
+
     def held_out_pairs(self, values: Vector) -> tuple[Vector, Vector]:
         """Predicted positions and the `values` (n,) of the table's rows, for each entry of `held_out`."""
         return np.concatenate([split.position for split in self.splits]), values[self.held_out[0]]
@@ -144,19 +151,6 @@ def random_splits(
     return [draw() for _ in range(splits)]
 
 
-def choose_alpha(path: RidgePath, features: AnyFeatures, mos: Vector) -> float:
-    """Choose the penalty with the highest SRCC on validation features (n, D) and scores (n,); of equals, the largest.
-
-    Where the rank correlation is undefined (a single image, equal scores), choose by the smallest error.
-    """
-    alphas = candidate_alphas(features.shape[1])
-    predictions = path.predictions(features, alphas).T
-    merits = np.array([srcc(prediction, mos) for prediction in predictions])
-    if np.isnan(merits).all():
-        merits = np.array([-rmse(prediction, mos) for prediction in predictions])
-    return float(alphas[np.flatnonzero(merits == np.nanmax(merits))[-1]])
-
-
 def run_protocol(
     features: AnyFeatures,
     mos: Vector,
@@ -173,6 +167,8 @@ def run_protocol(
 ) -> ProtocolResult:
     """Fit on 70 % of the rows, choose the penalty on 10 %, report on 20 %, for each of several random splits.
 
+    Where the 10 % are fewer than `FEW_ROWS`, the penalty is chosen in folds of the 70 and the 10 % together.
+
     Args:
         features: (n, D), one row per image.
         mos: (n,) human scores.
@@ -186,11 +182,18 @@ def run_protocol(
     Raises SettingError as `random_splits` does.
     """
 
+    def penalty(split: Split, path: RidgePath, scale: MosScale) -> float:
+        if len(split.validation) >= FEW_ROWS:
+            return choose_alpha(path, features[split.validation], scale.position(mos[split.validation]))
+        rows = np.concatenate([split.train, split.validation])
+        names = None if groups is None else [groups[row] for row in rows]
+        return cross_validated_alpha(features[rows], scale.position(mos[rows]), groups=names, seed=[seed, *split.test])
+
     def report(split: Split) -> SplitResult:
         scale = scale_of(mos[split.train])
         fitted = scale.position(mos[split.train])
         path = ridge_path(features[split.train], fitted)
-        alpha = choose_alpha(path, features[split.validation], scale.position(mos[split.validation]))
+        alpha = penalty(split, path, scale)
         ridge, ordering = path.at(alpha), float("nan")
         if pairs is not None:
             unseen = _held_out_photos(pairs, [seed, int(split.test[0])])

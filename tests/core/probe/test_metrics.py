@@ -69,10 +69,20 @@ def test_predictions_that_differ_by_rounding_alone_count_as_constant():
 
 def test_a_mapped_prediction_serves_the_linear_figures_and_the_raw_one_the_ranks():
     prediction, mos = np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 4.0, 9.0, 16.0])
-    result = agreement(prediction, mos, mapped=-mos)
+    result = agreement(prediction, mos, mapped=np.sqrt(mos) - 3)
     assert (result.srcc, result.krcc) == pytest.approx((1, 1))
-    assert result.plcc == pytest.approx(-1)
-    assert result.rmse == pytest.approx(rmse(-mos, mos))
+    assert result.plcc == pytest.approx(np.corrcoef(prediction, mos)[0, 1])
+    assert result.rmse == pytest.approx(rmse(np.sqrt(mos) - 3, mos))
+
+
+@given(st.lists(st.integers(-99, 99), min_size=8, max_size=40, unique=True))
+def test_all_correlations_have_one_sign_where_ratings_count_impairment(values):
+    mos = np.array(values, dtype=float)
+    prediction = -np.cbrt(mos)
+    result = agreement(prediction, mos, logistic_mapping(prediction, mos))
+    assert result.srcc == pytest.approx(-1)
+    assert result.plcc < -0.8
+    assert result.krcc == pytest.approx(-1)
 
 
 @pytest.mark.parametrize(

@@ -7,20 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
-from sklearn.linear_model import Ridge as SklearnRidge
-from sklearn.preprocessing import StandardScaler
 
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.probe.metrics import rmse
 from shamisa_cli.core.probe.protocol import (
     agreements,
-    choose_alpha,
     difference_features,
     fit_final,
+    plain_scale,
     random_splits,
     run_protocol,
 )
-from shamisa_cli.core.probe.ridge import candidate_alphas, fit_ridge, ridge_path
+from shamisa_cli.core.probe.ridge import fit_ridge
 from shamisa_cli.core.probe.scale import even_scale
 
 
@@ -71,36 +69,6 @@ def test_splits_repeat_by_seed_and_more_of_them_begin_alike():
 def test_splits_that_cannot_be_made_are_refused(count, splits):
     with pytest.raises(SettingError):
         random_splits(count, splits=splits)
-
-
-def test_the_penalty_is_the_one_scikit_learn_would_choose():
-    features, mos = problem(90, 60, noise=4.0)
-    train, validation = slice(0, 60), slice(60, 90)
-    scaler = StandardScaler().fit(features[train].astype(float))
-    fitted = scaler.transform(features[train].astype(float))
-    unseen = scaler.transform(features[validation].astype(float))
-    merits = [
-        spearmanr(SklearnRidge(alpha=alpha).fit(fitted, mos[train]).predict(unseen), mos[validation]).statistic
-        for alpha in candidate_alphas(60)
-    ]
-    best = max(merits)
-    expected = max(alpha for alpha, merit in zip(candidate_alphas(60), merits, strict=True) if merit > best - 1e-12)
-    chosen = choose_alpha(ridge_path(features[train], mos[train]), features[validation], mos[validation])
-    assert chosen == pytest.approx(expected)
-
-
-def test_of_equally_good_penalties_the_largest_is_chosen():
-    features = np.arange(30, dtype=np.float32)[:, None]
-    path = ridge_path(features, np.arange(30.0))
-    assert choose_alpha(path, features, np.arange(30.0)) == candidate_alphas(1)[-1]
-
-
-def test_where_ranks_say_nothing_the_error_chooses():
-    features, mos = problem(40, 3, noise=0)
-    path = ridge_path(features[:39], mos[:39])
-    chosen = choose_alpha(path, features[39:], mos[39:])
-    errors = abs(path.predictions(features[39:], candidate_alphas(3))[0] - mos[39])
-    assert chosen == candidate_alphas(3)[errors.argmin()]
 
 
 def test_each_split_reports_on_pictures_it_was_not_fitted_on():
@@ -180,6 +148,19 @@ def test_the_same_seed_gives_the_same_numbers():
     first, second = (run_protocol(features, mos, splits=3, seed=2) for _ in range(2))
     assert [split.overall for split in first.splits] == [split.overall for split in second.splits]
     assert first.splits[0].overall != run_protocol(features, mos, splits=3, seed=3).splits[0].overall
+
+
+@pytest.mark.parametrize("count", [10, 16, 24, 40])
+def test_few_ratings_give_predictions_that_spread_as_the_ratings_do(count):
+    # Features as of one's own pictures: hundreds that all follow quality, each with noise of its own.
+    generator = np.random.default_rng(count)
+    quality = generator.uniform(1, 5, 100 + count)
+    features = (quality[:, None] + generator.standard_normal((len(quality), 500))).astype(np.float32)
+    mos = quality[:count] + 0.1 * generator.standard_normal(count)
+    result = run_protocol(features[:count], mos)
+    predicted = fit_final(features[:count], mos, result).predict(features[count:])
+    assert 0.7 < predicted.std() / quality[count:].std() < 1.3
+    assert 0.5 < result.held_out_spread(plain_scale(mos).position(mos)) < 1.5
 
 
 def test_the_final_probe_is_fitted_on_everything_with_the_median_penalty():

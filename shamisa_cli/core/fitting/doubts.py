@@ -1,0 +1,39 @@
+"""Reasons to doubt the figures of a probe."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from shamisa_cli.core.arrays import AnyFeatures, Vector
+from shamisa_cli.core.probe.metrics import REVERSED, SMALL_SPREAD, srcc
+from shamisa_cli.core.probe.protocol import TEST_SHARE, ProtocolResult
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.models.loading import Model
+
+FEW_TESTED = 10
+"""With fewer held-out pictures in a split, a warning says that correlations of so few mean little."""
+
+
+def doubts(result: ProtocolResult, positions: Vector) -> tuple[str, ...]:
+    """Sentences on predictions of nearly one number, and on parts too small for a correlation; `positions` (n,)."""
+    found = []
+    spread = result.held_out_spread(positions)
+    if spread < SMALL_SPREAD:
+        found.append(
+            f"The predictions of held-out pictures spread only {spread:.0%} as far as their ratings: the probe gives "
+            "nearly the same score to every picture. Rate more pictures, or ones that differ more."
+        )
+    held_out = min(len(split.rows) for split in result.splits)
+    if held_out < FEW_TESTED:
+        found.append(
+            f"Each split holds out only {held_out} of {len(positions)} pictures, so the figures say little. "
+            f"They would say more with {math.ceil(FEW_TESTED / TEST_SHARE)} rated pictures."
+        )
+    return tuple(found)
+
+
+def runs_against(model: Model, rows: AnyFeatures, positions: Vector) -> bool:
+    """Whether the model's own scores of features (n, R, D) fall as the positions (n,) rise."""
+    return model.probe is not None and srcc(model.probe.predict(rows.mean(axis=1)), positions) < REVERSED
