@@ -19,10 +19,20 @@ from typing import TYPE_CHECKING, Any
 from shamisa_cli._version import __version__
 
 if TYPE_CHECKING:
-    from shamisa_cli.core.api import compare, embed, rank, score, score_map
+    from shamisa_cli.core.api import compare, cull, embed, rank, score, score_map
     from shamisa_cli.core.cluster.ray_job import run_on_ray
     from shamisa_cli.core.cluster.row_makers import JobSettings
     from shamisa_cli.core.cluster.store import open_parts
+    from shamisa_cli.core.culling.decisions import CullRule, Decision
+    from shamisa_cli.core.culling.groups import GroupSettings, group_records
+    from shamisa_cli.core.culling.sidecars import SidecarResult, write_sidecars
+    from shamisa_cli.core.culling.transfers import (
+        Transfer,
+        TransferResult,
+        plan_transfers,
+        transfer_files,
+        undo_transfers,
+    )
     from shamisa_cli.core.distortions.degrading import degrade
     from shamisa_cli.core.errors import (
         CacheError,
@@ -50,7 +60,7 @@ if TYPE_CHECKING:
     from shamisa_cli.core.networks.tensors import TensorScorer
     from shamisa_cli.core.networks.torchmetric import ShamisaScore
     from shamisa_cli.core.probe.mos_table import MosTable, read_mos_table
-    from shamisa_cli.core.records import ErrorRecord, GateFinding, ImageRecord, ModelIdentity
+    from shamisa_cli.core.records import ErrorRecord, GateFinding, GroupPlace, ImageRecord, ModelIdentity
     from shamisa_cli.core.relational.comparison import Comparer, PairResult
     from shamisa_cli.core.relational.records import Candidate, Comparison, Ranked, Ranking
     from shamisa_cli.core.scoring.cache import Cache
@@ -65,11 +75,15 @@ __all__ = [
     "Comparer",
     "Comparison",
     "CrossEvaluation",
+    "CullRule",
+    "Decision",
     "DecodedImage",
     "ErrorRecord",
     "FittedDefects",
     "FittedProbe",
     "GateFinding",
+    "GroupPlace",
+    "GroupSettings",
     "ImageError",
     "ImageRecord",
     "InputNotFoundError",
@@ -91,10 +105,14 @@ __all__ = [
     "SettingError",
     "ShamisaError",
     "ShamisaScore",
+    "SidecarResult",
     "TensorScorer",
     "TrainingError",
+    "Transfer",
+    "TransferResult",
     "__version__",
     "compare",
+    "cull",
     "decode",
     "degrade",
     "discover",
@@ -105,14 +123,19 @@ __all__ = [
     "evaluate_run",
     "fit_defects",
     "fit_probe",
+    "group_records",
     "load_model",
     "load_relational_model",
     "open_parts",
+    "plan_transfers",
     "rank",
     "read_mos_table",
     "run_on_ray",
     "score",
     "score_map",
+    "transfer_files",
+    "undo_transfers",
+    "write_sidecars",
 ]
 
 _HOMES = {
@@ -122,15 +145,20 @@ _HOMES = {
     "Comparer": "shamisa_cli.core.relational.comparison",
     "Comparison": "shamisa_cli.core.relational.records",
     "CrossEvaluation": "shamisa_cli.core.fitting.protocols",
+    "CullRule": "shamisa_cli.core.culling.decisions",
+    "Decision": "shamisa_cli.core.culling.decisions",
     "DecodedImage": "shamisa_cli.core.images.decoding",
     "ErrorRecord": "shamisa_cli.core.records",
     "FittedDefects": "shamisa_cli.core.fitting.defects",
     "FittedProbe": "shamisa_cli.core.fitting.probe",
     "GateFinding": "shamisa_cli.core.records",
+    "GroupPlace": "shamisa_cli.core.records",
+    "GroupSettings": "shamisa_cli.core.culling.groups",
     "IMAGE_SUFFIXES": "shamisa_cli.core.images.discovery",
     "ImageError": "shamisa_cli.core.errors",
     "ImageRecord": "shamisa_cli.core.records",
     "InputNotFoundError": "shamisa_cli.core.errors",
+    "JobSettings": "shamisa_cli.core.cluster.row_makers",
     "Model": "shamisa_cli.core.models.loading",
     "ModelError": "shamisa_cli.core.errors",
     "ModelEvaluation": "shamisa_cli.core.fitting.evaluation",
@@ -142,16 +170,19 @@ _HOMES = {
     "ProtocolEvaluation": "shamisa_cli.core.fitting.protocols",
     "Ranked": "shamisa_cli.core.relational.records",
     "Ranking": "shamisa_cli.core.relational.records",
-    "JobSettings": "shamisa_cli.core.cluster.row_makers",
-    "ScoreRecords": "shamisa_cli.core.scoring.score_columns",
     "RunEvaluation": "shamisa_cli.core.fitting.checkpoints",
     "ScoreMap": "shamisa_cli.core.scoring.score_map",
+    "ScoreRecords": "shamisa_cli.core.scoring.score_columns",
     "SettingError": "shamisa_cli.core.errors",
     "ShamisaError": "shamisa_cli.core.errors",
     "ShamisaScore": "shamisa_cli.core.networks.torchmetric",
+    "SidecarResult": "shamisa_cli.core.culling.sidecars",
     "TensorScorer": "shamisa_cli.core.networks.tensors",
     "TrainingError": "shamisa_cli.core.errors",
+    "Transfer": "shamisa_cli.core.culling.transfers",
+    "TransferResult": "shamisa_cli.core.culling.transfers",
     "compare": "shamisa_cli.core.api",
+    "cull": "shamisa_cli.core.api",
     "decode": "shamisa_cli.core.images.decoding",
     "degrade": "shamisa_cli.core.distortions.degrading",
     "discover": "shamisa_cli.core.images.discovery",
@@ -162,14 +193,19 @@ _HOMES = {
     "evaluate_run": "shamisa_cli.core.fitting.checkpoints",
     "fit_defects": "shamisa_cli.core.fitting.defects",
     "fit_probe": "shamisa_cli.core.fitting.probe",
+    "group_records": "shamisa_cli.core.culling.groups",
     "load_model": "shamisa_cli.core.models.loading",
     "load_relational_model": "shamisa_cli.core.models.loading",
     "open_parts": "shamisa_cli.core.cluster.store",
+    "plan_transfers": "shamisa_cli.core.culling.transfers",
     "rank": "shamisa_cli.core.api",
     "read_mos_table": "shamisa_cli.core.probe.mos_table",
     "run_on_ray": "shamisa_cli.core.cluster.ray_job",
     "score": "shamisa_cli.core.api",
     "score_map": "shamisa_cli.core.api",
+    "transfer_files": "shamisa_cli.core.culling.transfers",
+    "undo_transfers": "shamisa_cli.core.culling.transfers",
+    "write_sidecars": "shamisa_cli.core.culling.sidecars",
 }
 
 

@@ -13,6 +13,7 @@ from shamisa_cli import __version__
 from shamisa_cli.cli.commands.cache import CACHE
 from shamisa_cli.cli.commands.compare import compare
 from shamisa_cli.cli.commands.config import config
+from shamisa_cli.cli.commands.cull import cull
 from shamisa_cli.cli.commands.embed import embed
 from shamisa_cli.cli.commands.evaluate import evaluate
 from shamisa_cli.cli.commands.fit_defects import fit_defects
@@ -30,6 +31,7 @@ DEBUG_VARIABLE = "SHAMISA_DEBUG"
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "score": score,
+    "cull": cull,
     "compare": compare,
     "rank": rank,
     "embed": embed,

@@ -21,6 +21,11 @@ CACHE_MEGABYTES = 1000
 """As in core/scoring/cache."""
 
 
+SIMILARITY, BURST_GAP = 0.8, 2.0
+"""As in core/culling/groups."""
+GROUPS = "Groups"
+
+
 class Device(StrEnum):
     """Devices that a model can run on."""
 
@@ -197,6 +202,31 @@ Jobs = Annotated[
         rich_help_panel=RUNNING,
         show_default="one per processor",
         help="Number of threads that read pictures; it does not change scores.",
+    ),
+]
+
+
+Similarity = Annotated[
+    float,
+    typer.Option(
+        "--similarity",
+        metavar="X",
+        min=0,
+        max=1,
+        envvar="SHAMISA_SIMILARITY",
+        rich_help_panel=GROUPS,
+        help="Least similarity of two near-duplicates, 0 to 1 (cosine of the model's features).",
+    ),
+]
+BurstGap = Annotated[
+    float,
+    typer.Option(
+        "--burst-gap",
+        metavar="SECONDS",
+        min=0,
+        envvar="SHAMISA_BURST_GAP",
+        rich_help_panel=GROUPS,
+        help="Longest time between two frames of a burst, by their EXIF data; 0 ignores capture times.",
     ),
 ]
 

@@ -24,6 +24,8 @@ SETTINGS = {
     "SHAMISA_MIN_RELATIONAL_SCORE": "gate.min-relational-score",
     "SHAMISA_BASELINE": "gate.baseline",
     "SHAMISA_MAX_DROP": "gate.max-drop",
+    "SHAMISA_SIMILARITY": "groups.similarity",
+    "SHAMISA_BURST_GAP": "groups.burst-gap",
     "SHAMISA_SHARD": "shard",
     "SHAMISA_RECURSIVE": "recursive",
     "SHAMISA_VIEW_SIZE": "view-size",

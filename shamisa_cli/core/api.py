@@ -9,6 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from shamisa_cli.core.arrays import Features
+from shamisa_cli.core.culling.cull import cull_files
+from shamisa_cli.core.culling.decisions import CullRule, Decision
+from shamisa_cli.core.culling.groups import GroupSettings, group_records
 from shamisa_cli.core.errors import InputNotFoundError
 from shamisa_cli.core.extras import needs_pytorch
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, decode
@@ -39,6 +42,7 @@ def score(
     min_score: float | None = None,
     max_pixels: int = DEFAULT_MAX_PIXELS,
     cache: Cache | None = None,
+    groups: GroupSettings | None = None,
 ) -> ScoreRecords:
     """Score pictures: one record each, in the order of `discover`; `to_pandas()` makes a table of them.
 
@@ -49,6 +53,7 @@ def score(
         jobs, view_size, max_pixels: see `score_files`.
         min_score: pictures that score less get the status "failed".
         cache: an open `Cache`, for pictures that were scored before; None computes all of them.
+        groups: find groups of near-duplicates and burst frames under these conditions; see `group_records`.
 
     Raises:
         InputNotFoundError: a path matches nothing.
@@ -58,8 +63,40 @@ def score(
     """
     files = discover(_many(paths), recursive=recursive)
     gate = Gate(min_score=min_score)
-    records = score_files(_loaded(model), files, jobs=jobs, view_size=view_size, max_pixels=max_pixels, cache=cache)
-    return ScoreRecords(apply_gate(records, gate))
+    records = score_files(
+        _loaded(model), files, jobs=jobs, view_size=view_size, max_pixels=max_pixels, cache=cache,
+        sketches=groups is not None,
+    )  # fmt: skip
+    scored = ScoreRecords(apply_gate(records, gate))
+    return scored if groups is None else ScoreRecords(group_records(scored, groups))
+
+
+def cull(
+    paths: Paths,
+    model: str | Model | None = None,
+    *,
+    keep_best: float | None = None,
+    below: float | None = None,
+    best_of_groups: bool = False,
+    groups: GroupSettings | None = None,
+    recursive: bool = True,
+    cache: Cache | None = None,
+) -> list[Decision]:
+    """Decide which pictures to keep; nothing on disk is changed.
+
+    `write_sidecars` writes the decisions as ratings; `plan_transfers` and `transfer_files` move or copy pictures.
+
+    Args:
+        paths, model, recursive, cache: as for `score`.
+        keep_best, below, best_of_groups: see `CullRule`.
+        groups: conditions for a group; None: the default ones, if groups are needed.
+
+    Raises:
+        InputNotFoundError, ModelError, SettingError: as for `score`.
+    """
+    rule = CullRule(keep_best, below, best_of_groups)
+    files = discover(_many(paths), recursive=recursive)
+    return cull_files(_loaded(model), files, rule, groups=groups, cache=cache)
 
 
 def score_map(picture: str | Path, model: str | Model | None = None, *, view_size: ViewSize = "model") -> ScoreMap:

@@ -63,6 +63,25 @@ class GateFinding:
 
 
 @dataclass(frozen=True)
+class GroupPlace:
+    """The place of an image in its group of near-duplicates or burst frames; an image alone is a group of one.
+
+    Attributes:
+        number: of the group, from 1, in the order of their first images.
+        size: number of images in it.
+        best: whether it has the highest score of its group; the first of equals has.
+    """
+
+    number: int
+    size: int
+    best: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON values."""
+        return {"number": self.number, "size": self.size, "best": self.best}
+
+
+@dataclass(frozen=True)
 class ImageRecord:
     """Result of scoring one image.
 
@@ -76,6 +95,9 @@ class ImageRecord:
         status: "failed" means scored but refused by the gate; "error" means not scored.
         error: why there is no score; None otherwise.
         findings: conditions of the gate that it does not meet.
+        group: its place in its group; None if groups were not requested.
+        sketch: short form of its features, by which groups are found (`core/scoring/sketches.py`); None if it was not
+            requested. Not part of the JSON.
     """
 
     path: str
@@ -88,6 +110,8 @@ class ImageRecord:
     status: Status = "ok"
     error: ErrorRecord | None = None
     findings: tuple[GateFinding, ...] = ()
+    group: GroupPlace | None = None
+    sketch: bytes | None = field(default=None, repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values, in the documented order."""
@@ -102,6 +126,7 @@ class ImageRecord:
             "status": self.status,
             "error": None if self.error is None else self.error.to_json(),
             "findings": [finding.to_json() for finding in self.findings],
+            **({} if self.group is None else {"group": self.group.to_json()}),
         }
 
 
@@ -151,10 +176,12 @@ class Run:
     Attributes:
         model: the model that scored.
         gated: whether a minimum score or a largest drop was set, so that an image could fail.
+        grouped: whether records have a group.
     """
 
     model: ModelIdentity
     gated: bool = False
+    grouped: bool = False
 
 
 @dataclass(frozen=True)

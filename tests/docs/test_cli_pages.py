@@ -53,5 +53,5 @@ def test_every_option_of_the_help_text_is_on_the_page(make: ModuleType) -> None:
         if hasattr(command, "commands"):
             continue
         options = {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
-        on_page = set(re.findall(r"`(--[a-z-]+)", make.pages()[f"{name}.md"]))
+        on_page = set(re.findall(r"`(--[a-z0-9-]+)", make.pages()[f"{name}.md"]))
         assert options - {"--help"} <= on_page, name

@@ -87,7 +87,7 @@ SETTINGS
 
 # --- help --------------------------------------------------------------------------------------------------------
 run help shamisa --help
-for command in score compare rank embed fit-probe evaluate fit-defects train serve config; do
+for command in score cull compare rank embed fit-probe evaluate fit-defects train serve config; do
     run "help-$command" shamisa $command --help
 done
 for group in "models list" "models show" "models pull" "models push" "models export" "models derive" "cache info" \

@@ -81,6 +81,7 @@ def score_files(
     max_pixels: int = DEFAULT_MAX_PIXELS,
     watch: Watch | None = None,
     cache: Cache | None = None,
+    sketches: bool = False,
 ) -> Generator[ImageRecord, None, None]:
     """Score files in the order given; shared arguments and guarantees are those of `embed_files`.
 
@@ -89,12 +90,13 @@ def score_files(
         watch: see `Watch`; called in the consumer's thread, before the record is yielded.
         cache: cache of scores, which new ones are added to. Images with cached scores are neither decoded nor
             embedded, unless `watch` needs their pixels.
+        sketches: whether records have a sketch of the features, for `group_records`.
 
     Raises:
         ModelError: at once, if the model has no probe.
         SettingError: at once, for an invalid setting.
     """
-    scorer = file_scorer(model, view_size, max_pixels, cache=cache, keeps_pixels=watch is not None)
+    scorer = file_scorer(model, view_size, max_pixels, cache=cache, keeps_pixels=watch is not None, sketches=sketches)
     return _watched(_found(scorer, paths, _thread_count(jobs)), watch)
 
 
@@ -105,12 +107,13 @@ def file_scorer(
     *,
     cache: Cache | None = None,
     keeps_pixels: bool = False,
+    sketches: bool = False,
 ) -> FileScorer[ImageRecord]:
     """The scorer of `score_files`, for callers with one file at a time. Raises as `score_files` does."""
     require_probe(model)
-    make = partial(image_record, model)
+    make = partial(image_record, model, sketches=sketches)
     size = effective_view_size(model.encoder, view_size)
-    result_cache = score_cache(cache, model, preprocessing_used(model.encoder, view_size), make)
+    result_cache = score_cache(cache, model, preprocessing_used(model.encoder, view_size), make, sketches=sketches)
     return FileScorer(model.encoder, size, max_pixels, make=make, result_cache=result_cache, keeps_pixels=keeps_pixels)
 
 

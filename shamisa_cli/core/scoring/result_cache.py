@@ -6,6 +6,7 @@ they were requested; a new probe can then score from them.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import struct
@@ -110,16 +111,25 @@ def feature_cache_for(cache: Cache | None, model: Model, preprocessing: dict[str
 
 
 def score_cache(
-    cache: Cache | None, model: Model, preprocessing: dict[str, Any], make: Callable[[Embedding], ImageRecord]
+    cache: Cache | None,
+    model: Model,
+    preprocessing: dict[str, Any],
+    make: Callable[[Embedding], ImageRecord],
+    *,
+    sketches: bool = False,
 ) -> ScoreCache | None:
-    """The cache of the model's scores with this preprocessing and its current probe and defect probe."""
+    """The cache of the model's scores with this preprocessing and its current probe and defect probe.
+
+    Records with `sketches` are entries of their own.
+    """
     features = feature_cache_for(cache, model, preprocessing)
     if features is None:
         return None
     probes = hashlib.sha256()
     for part in _parts((model.probe, model.defects)):
         probes.update(part)
-    return ScoreCache(features, _sha256(b"scores" + features.context + probes.digest()), make)
+    kind = b"scores with sketches" if sketches else b"scores"
+    return ScoreCache(features, _sha256(kind + features.context + probes.digest()), make)
 
 
 def _parts(value: Any) -> list[bytes]:
@@ -141,13 +151,17 @@ def _record(value: bytes, path: Path) -> ImageRecord:
         **{name: known[name] for name in _KEPT},
         interval=None if interval is None else (interval[0], interval[1]),
         defects=known["defects"],
+        sketch=None if known.get("sketch") is None else base64.b64decode(known["sketch"]),
     )
 
 
 def _value(record: ImageRecord) -> bytes:
     whole = record.to_json()
+    known = {name: whole[name] for name in (*_KEPT, "interval", "defects")}
+    if record.sketch is not None:
+        known["sketch"] = base64.b64encode(record.sketch).decode()
     # JSON's numbers are written so that they are read back exactly.
-    return json.dumps({name: whole[name] for name in (*_KEPT, "interval", "defects")}).encode()
+    return json.dumps(known).encode()
 
 
 def _key(context: bytes, content: bytes) -> bytes:

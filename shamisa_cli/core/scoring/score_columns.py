@@ -46,11 +46,16 @@ COLUMNS = (*SCORE_COLUMNS, *DEFECT_COLUMNS)
 """The columns of a table of scores in any format, in order; a data frame has those of defects only if there are any."""
 
 
+GROUP_COLUMNS = (Column("group", "whole"), Column("group_size", "whole"), Column("best_of_group", "whole"))
+"""Further columns where groups were requested; `best_of_group` is 1 or 0."""
+
+
 class ScoreRecords(list[ImageRecord]):
     """A list of records, one per image, with a conversion to pandas."""
 
     def to_pandas(self) -> DataFrame:
-        """A data frame, one row per image: the columns of the CSV format, then defect_<group> if there are defects.
+        """A data frame, one row per image: the columns of the CSV format, then defect_<group> if there are defects,
+        then `GROUP_COLUMNS` if there are groups.
 
         Missing values are NaN, <NA> or None. Raises ImportError if pandas is not installed.
         """
@@ -59,9 +64,10 @@ class ScoreRecords(list[ImageRecord]):
         except ImportError as error:
             raise ImportError("to_pandas needs pandas. Install it with: pip install 'shamisa[pandas]'") from error
         frame = DataFrame([score_row(record) for record in self])
-        groups = [column for column in frame.columns if column.startswith(DEFECT)]
+        defects = [column for column in frame.columns if column.startswith(DEFECT)]
         types = {column.name: PANDAS_TYPES[column.kind] for column in SCORE_COLUMNS}
-        return frame.reindex(columns=[*types, *groups]).astype(types)
+        groups = {column.name: PANDAS_TYPES[column.kind] for column in GROUP_COLUMNS if column.name in frame}
+        return frame.reindex(columns=[*types, *defects, *groups]).astype(types | groups)
 
 
 def score_row(record: ImageRecord) -> dict[str, Any]:
@@ -79,7 +85,17 @@ def score_row(record: ImageRecord) -> dict[str, Any]:
         "error_kind": record.error.kind if record.error else None,
         "error": record.error.message if record.error else None,
         **{f"{DEFECT}{group}": severity for group, severity in (record.defects or {}).items()},
+        **_group_values(record),
     }
+
+
+def _group_values(record: ImageRecord) -> dict[str, int]:
+    place = record.group
+    if place is None:
+        return {}
+    return dict(
+        zip((column.name for column in GROUP_COLUMNS), (place.number, place.size, int(place.best)), strict=True)
+    )
 
 
 def score_record(row: Mapping[str, Any]) -> ImageRecord:

@@ -20,6 +20,7 @@ from shamisa_cli.core.errors import ImageError, ModelError, SettingError
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.images.decoding import DecodedImage, decode, read_file
 from shamisa_cli.core.records import NOT_A_NUMBER, ErrorRecord, ImageRecord
+from shamisa_cli.core.scoring.sketches import sketch
 
 if TYPE_CHECKING:
     from shamisa_cli.core.encoder.embedder import Embedder
@@ -163,8 +164,11 @@ def preprocessing_used(encoder: Embedder, view_size: ViewSize) -> dict[str, Any]
     return asdict(encoder.config.preprocessing) | {"view_size": effective_view_size(encoder, view_size)}
 
 
-def image_record(model: Model, embedding: Embedding) -> ImageRecord:
-    """Score an embedded image, or record why it could not be embedded. Raises ModelError if the model has no probe."""
+def image_record(model: Model, embedding: Embedding, *, sketches: bool = False) -> ImageRecord:
+    """Score an embedded image, or record why it could not be embedded. Raises ModelError if the model has no probe.
+
+    With `sketches`, the record has a sketch of the features.
+    """
     path = str(embedding.path)
     if embedding.features is None:
         assert embedding.error is not None
@@ -183,6 +187,7 @@ def image_record(model: Model, embedding: Embedding) -> ImageRecord:
         mos=float(probe.scale.mos(position)[0]),
         interval=probe.score_interval(float(position[0])),
         defects=_defects(model.defects, embedding.features),
+        sketch=sketch(embedding.features, probe) if sketches else None,
     )
 
 

@@ -1,0 +1,88 @@
+"""Acting on the decisions of a cull: sidecars, moving, copying, undoing; each says on stderr what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shamisa_cli.cli.console import Console
+from shamisa_cli.cli.errors import exit_code
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.culling.decisions import Decision
+    from shamisa_cli.core.culling.transfers import TransferResult
+
+
+def rate(
+    decisions: Sequence[Decision],
+    stars: bool,
+    verdicts: bool,
+    adobe_names: bool,
+    overwrite: bool,
+    apply: bool,
+    console: Console,
+) -> int:
+    """Write sidecars, or say what would be written; the number of problems."""
+    from shamisa_cli.core.culling.sidecars import write_sidecars
+
+    results = list(
+        write_sidecars(
+            decisions, stars=stars, verdicts=verdicts, naming="replaced" if adobe_names else "appended",
+            overwrite=overwrite, dry=not apply,
+        )
+    )  # fmt: skip
+    counts = {name: sum(result.outcome == name for result in results) for name in ("written", "unchanged", "kept")}
+    verb = "Wrote" if apply else "Would write"
+    said = f"{verb} {counts['written']:,} XMP sidecars"
+    if counts["unchanged"]:
+        said += f"; {counts['unchanged']:,} are already right"
+    if counts["kept"]:
+        said += f"; {counts['kept']:,} keep the rating that a person gave (see --overwrite)"
+    return _conclude(said, [result.problem for result in results if result.problem], apply, console)
+
+
+def transfer(
+    decisions: Sequence[Decision], move_to: Path | None, copy_to: Path | None, apply: bool, console: Console
+) -> int:
+    """Move rejected pictures or copy kept ones, or say what would be done; the number of problems."""
+    from shamisa_cli.core.culling.transfers import plan_transfers, transfer_files
+
+    folder, action, verdict = (move_to, "move", "reject") if move_to is not None else (copy_to, "copy", "keep")
+    assert folder is not None
+    pictures = [Path(decision.record.path) for decision in decisions if decision.verdict == verdict]
+    transfers = plan_transfers(pictures, folder, "move" if action == "move" else "copy")
+    if not apply:
+        return _conclude(f"Would {action} {len(transfers):,} files to {folder}", [], apply, console)
+    with console.progress(f"{'Moving' if action == 'move' else 'Copying'}", len(transfers)) as advance:
+        done, problems = _split(_advancing(transfer_files(transfers, folder), advance))
+    verb = "Moved" if action == "move" else "Copied"
+    undoing = f"; undo with: shamisa cull --undo {folder} --apply" if done else ""
+    return _conclude(f"{verb} {done:,} files to {folder}{undoing}", problems, apply, console)
+
+
+def undo_transfers(folder: Path, apply: bool, console: Console) -> int:
+    from shamisa_cli.core.culling.transfers import undo_transfers
+
+    done, problems = _split(undo_transfers(folder, dry=not apply))
+    verb = "Undid" if apply else "Would undo"
+    failures = _conclude(f"{verb} {done:,} transfers to {folder}", problems, apply, console)
+    return exit_code(failed=0, unreadable=failures, skip_unreadable=False)
+
+
+def _advancing(results: Iterable[TransferResult], advance: Callable[[int], None]) -> Iterable[TransferResult]:
+    for result in results:
+        advance(1)
+        yield result
+
+
+def _split(results: Iterable[TransferResult]) -> tuple[int, list[str]]:
+    found = list(results)
+    problems = [result.problem for result in found if result.problem]
+    return len(found) - len(problems), problems
+
+
+def _conclude(said: str, problems: Sequence[str], apply: bool, console: Console) -> int:
+    console.warn_of_unreadable(problems)
+    console.hint(f"{said}." if apply else f"{said}. Nothing was changed; add --apply to do it.")
+    return len(problems)

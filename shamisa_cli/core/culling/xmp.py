@@ -1,0 +1,183 @@
+"""XMP sidecar files: ratings and labels that photo programs read, written without losing anything else in them.
+
+The format is that of Adobe's XMP specification (ISO 16684-1): RDF in XML. Files are checked before they are parsed: one
+that declares entities, or is larger than any sidecar, is refused.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from shamisa_cli.core.atomic import replacing
+from shamisa_cli.core.errors import SettingError
+
+RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+META = "adobe:ns:meta/"
+XMP = "http://ns.adobe.com/xap/1.0/"
+OWN = "urn:shamisa:xmp:1.0/"
+"""Namespace of what shamisa wrote itself, by which a person's later change is noticed."""
+REJECTED = -1
+"""Value of xmp:Rating for rejected images; 1…5 are stars, 0 is unrated."""
+KEEP_LABEL, REJECT_LABEL = "Green", "Red"
+MAX_BYTES = 16_000_000
+SUFFIX = ".xmp"
+FORBIDDEN = re.compile(rb"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
+
+Naming = Literal["appended", "replaced"]
+Outcome = Literal["written", "unchanged", "kept"]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A rating and a label for one image; None leaves that property as it is."""
+
+    rating: int | None
+    label: str | None
+
+
+def sidecar_of(picture: Path, naming: Naming = "appended") -> Path:
+    """The sidecar file of an image.
+
+    "appended": photo.jpg.xmp, as darktable and digiKam name it; "replaced": photo.xmp, as Adobe's programs do.
+    """
+    return picture.with_name(picture.name + SUFFIX) if naming == "appended" else picture.with_suffix(SUFFIX)
+
+
+def write_mark(sidecar: Path, mark: Mark, *, overwrite: bool = False, dry: bool = False) -> Outcome:
+    """Write a mark into a sidecar, which is created if there is none; everything else in it is kept.
+
+    A rating or label that was not written by this function belongs to a person: then nothing is changed.
+
+    Args:
+        sidecar: the file.
+        mark: rating and label.
+        overwrite: replace a person's rating and label too.
+        dry: only find out what would happen.
+
+    Returns:
+        "written", "unchanged" if the mark is there already, or "kept" if a person's rating or label is.
+
+    Raises:
+        SettingError: the file is not a sidecar that can be read.
+        OSError: it cannot be read or written.
+    """
+    document = _read(sidecar) if sidecar.exists() else _empty()
+    wanted = {"Rating": None if mark.rating is None else str(mark.rating), "Label": mark.label}
+    changes = {name: value for name, value in wanted.items() if value is not None}
+    found = {name: _value(document, f"{{{XMP}}}{name}") for name in changes}
+    if not overwrite and any(_is_personal(document, name, value) for name, value in found.items()):
+        return "kept"
+    if found == changes:
+        return "unchanged"
+    if not dry:
+        for name, value in changes.items():
+            _set(document, f"{{{XMP}}}{name}", value)
+            _set(document, f"{{{OWN}}}{name}", value)
+        _write(document, sidecar)
+    return "written"
+
+
+def read_rating(sidecar: Path) -> int | None:
+    """The rating in a sidecar, -1…5; None without one. Raises as `write_mark` does."""
+    return _rating(_read(sidecar))
+
+
+def rating_in(packet: bytes) -> int | None:
+    """The rating in an XMP packet, as images hold them; None without one, or if the packet is damaged."""
+    try:
+        return _rating(_parsed(packet.strip(b"\0 \n"), "The packet"))
+    except SettingError:
+        return None
+
+
+def _rating(root: ET.Element) -> int | None:
+    value = _value(root, f"{{{XMP}}}Rating")
+    return None if value is None else _number(value)
+
+
+def _is_personal(document: ET.Element, name: str, value: str | None) -> bool:
+    if value is None or value == _value(document, f"{{{OWN}}}{name}"):
+        return False
+    return (name == "Label" and value != "") or (name == "Rating" and _number(value) != 0)
+
+
+def _number(text: str) -> int | None:
+    try:
+        return round(float(text))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _read(sidecar: Path) -> ET.Element:
+    """The root of a sidecar, whose namespaces are registered so that prefixes stay as they are."""
+    if not sidecar.is_file() or sidecar.stat().st_size > MAX_BYTES:
+        raise SettingError(f"{sidecar} is not a sidecar file: it is too large, or not a regular file.")
+    return _parsed(sidecar.read_bytes(), str(sidecar))
+
+
+def _parsed(content: bytes, name: str) -> ET.Element:
+    if FORBIDDEN.search(content) or b"\0" in content:
+        raise SettingError(f"{name} declares a document type, or is not UTF-8. Sidecar files never do; delete it.")
+    try:
+        for _, (prefix, address) in ET.iterparse(io.BytesIO(content), ["start-ns"]):
+            _register(prefix, address)
+        root = ET.fromstring(content, ET.XMLParser(target=ET.TreeBuilder(insert_comments=True)))
+    except (ET.ParseError, ValueError, LookupError) as error:
+        raise SettingError(f"{name} is not a sidecar file ({error}). Move it away, or repair it.") from None
+    if root.find(f".//{{{RDF}}}RDF") is None and root.tag != f"{{{RDF}}}RDF":
+        raise SettingError(f"{name} is not a sidecar file: it holds no RDF. Move it away, or repair it.")
+    return root
+
+
+def _register(prefix: str, address: str) -> None:
+    if prefix and not re.fullmatch(r"ns\d+", prefix):
+        ET.register_namespace(prefix, address)
+
+
+def _empty() -> ET.Element:
+    root = ET.Element(f"{{{META}}}xmpmeta")
+    rdf = ET.SubElement(root, f"{{{RDF}}}RDF")
+    ET.SubElement(rdf, f"{{{RDF}}}Description", {f"{{{RDF}}}about": ""})
+    return root
+
+
+def _descriptions(root: ET.Element) -> list[ET.Element]:
+    rdf = root if root.tag == f"{{{RDF}}}RDF" else root.find(f".//{{{RDF}}}RDF")
+    return [] if rdf is None else rdf.findall(f"{{{RDF}}}Description")
+
+
+def _value(root: ET.Element, name: str) -> str | None:
+    """A simple property, which RDF allows as an attribute or as an element."""
+    for description in _descriptions(root):
+        if name in description.attrib:
+            return description.attrib[name].strip()
+        element = description.find(name)
+        if element is not None:
+            return (element.text or "").strip()
+    return None
+
+
+def _set(root: ET.Element, name: str, value: str) -> None:
+    descriptions = _descriptions(root)
+    for description in descriptions:
+        description.attrib.pop(name, None)
+        for element in description.findall(name):
+            description.remove(element)
+    if not descriptions:
+        rdf = root if root.tag == f"{{{RDF}}}RDF" else root.find(f".//{{{RDF}}}RDF")
+        assert rdf is not None
+        descriptions = [ET.SubElement(rdf, f"{{{RDF}}}Description", {f"{{{RDF}}}about": ""})]
+    descriptions[0].set(name, value)
+
+
+def _write(root: ET.Element, sidecar: Path) -> None:
+    for prefix, address in {"x": META, "rdf": RDF, "xmp": XMP, "shamisa": OWN}.items():
+        ET.register_namespace(prefix, address)
+    content = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    with replacing(sidecar) as temporary:
+        temporary.write_bytes(content + b"\n")

@@ -1,0 +1,114 @@
+"""Moving and copying never overwrites, and can be undone."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+import shamisa_cli as shamisa
+from shamisa_cli.core.culling import transfers as module
+from shamisa_cli.core.culling.transfers import JOURNAL, plan_transfers, transfer_files, undo_transfers
+
+
+@pytest.fixture
+def shoot(tmp_path: Path) -> Path:
+    for name in ("a.jpg", "b.jpg", "sub/a.jpg", "a.jpg.xmp", "b.xmp", "c.jpg", "c.cr2", "c.xmp"):
+        (tmp_path / "shoot" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "shoot" / name).write_text(name)
+    return tmp_path / "shoot"
+
+
+def files(folder: Path) -> dict[str, str]:
+    return {
+        file.relative_to(folder).as_posix(): file.read_text()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and file.name != JOURNAL
+    }
+
+
+def pictures(shoot: Path) -> list[Path]:
+    return sorted(shoot.rglob("*.jpg"))
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["one file system", "another file system"])
+def test_pictures_move_with_their_sidecars_and_come_back(
+    shoot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    if not links:
+
+        def refuse(*_: object, **__: object) -> None:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+        monkeypatch.setattr(module.os, "link", refuse)
+    before = files(shoot)
+    target = tmp_path / "rejects"
+    assert [each.problem for each in transfer_files(plan_transfers(pictures(shoot), target, "move"), target)] == [
+        ""
+    ] * 6
+    assert files(shoot) == {"c.cr2": "c.cr2", "c.xmp": "c.xmp"}  # a sidecar that another file shares stays
+    assert set(files(target)) == {"a.jpg", "a.jpg.xmp", "b.jpg", "b.xmp", "c.jpg", "sub/a.jpg"}
+    assert [each.problem for each in undo_transfers(target)] == [""] * 6
+    assert files(shoot) == before
+    assert not (target / JOURNAL).exists()
+
+
+def test_copies_are_removed_by_undoing_unless_they_were_changed(shoot: Path, tmp_path: Path) -> None:
+    before, target = files(shoot), tmp_path / "best"
+    list(transfer_files(plan_transfers(pictures(shoot), target, "copy"), target))
+    (target / "b.jpg").write_text("edited")
+    problems = [each.problem for each in undo_transfers(target) if each.problem]
+    assert len(problems) == 1
+    assert "b.jpg differs" in problems[0]
+    assert files(shoot) == before
+    assert files(target) == {"b.jpg": "edited"}
+
+
+def test_nothing_is_overwritten_in_either_direction(shoot: Path, tmp_path: Path) -> None:
+    target = tmp_path / "rejects"
+    target.mkdir()
+    (target / "a.jpg").write_text("mine")
+    results = {each.transfer.source.name: each.problem for each in transfer_files(
+        plan_transfers([shoot / "a.jpg", shoot / "b.jpg"], target, "move"), target
+    )}  # fmt: skip
+    assert "exists already" in results["a.jpg"]
+    assert (target / "a.jpg").read_text() == "mine"
+    assert (shoot / "a.jpg").read_text() == "a.jpg"
+    (shoot / "b.jpg").write_text("new")
+    problems = [each.problem for each in undo_transfers(target) if each.problem]
+    assert len(problems) == 1
+    assert (shoot / "b.jpg").read_text() == "new"
+    assert (target / "b.jpg").read_text() == "b.jpg"
+    assert (target / "a.jpg").read_text() == "mine"
+
+
+def test_a_run_that_was_killed_in_the_middle_is_undone(shoot: Path, tmp_path: Path) -> None:
+    before, target = files(shoot), tmp_path / "rejects"
+    run = transfer_files(plan_transfers(pictures(shoot), target, "move"), target)
+    next(run)
+    run.close()
+    os.link(shoot / "b.jpg", target / "b.jpg")  # killed between the second name and the end of the first
+    with (target / JOURNAL).open("a") as journal:
+        journal.write(f'{{"action": "move", "from": "{shoot}/b.jpg", "to": "{target}/b.jpg"}}\n{{"action": "mo')
+    assert [each.problem for each in undo_transfers(target)] == ["", ""]
+    assert files(shoot) == before
+    assert files(target) == {}
+
+
+def test_a_dry_undo_changes_nothing(shoot: Path, tmp_path: Path) -> None:
+    target = tmp_path / "rejects"
+    list(transfer_files(plan_transfers(pictures(shoot), target, "move"), target))
+    moved = files(target)
+    assert len(list(undo_transfers(target, dry=True))) == 6
+    assert files(target) == moved
+
+
+@pytest.mark.parametrize("content", [None, "nothing\n", "[]\n", '{"action": "delete", "from": "/a", "to": "/b"}\n',
+                                     '{"action": "move", "from": "a", "to": "../b"}\n'])  # fmt: skip
+def test_a_missing_or_foreign_journal_is_an_error(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / JOURNAL).write_text(content)
+    with pytest.raises(shamisa.SettingError, match=JOURNAL):
+        list(undo_transfers(tmp_path))

@@ -1,0 +1,129 @@
+"""Ratings in XMP sidecars: written as photo programs read them, and never over a person's."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+import shamisa_cli as shamisa
+from shamisa_cli.core.culling.decisions import CullRule, decide
+from shamisa_cli.core.culling.sidecars import embedded_rating, write_sidecars
+from shamisa_cli.core.culling.xmp import Mark, read_rating, sidecar_of, write_mark
+from shamisa_cli.core.records import ImageRecord
+
+OTHER_PROGRAM = """<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" xmlns:darktable="http://darktable.sf.net/" xmlns:xmp="http://ns.adobe.com/xap/1.0/"
+ xmlns:dc="http://purl.org/dc/elements/1.1/" {rating} darktable:history_end="3">
+<dc:subject><rdf:Bag><rdf:li>café</rdf:li></rdf:Bag></dc:subject></rdf:Description></rdf:RDF></x:xmpmeta>
+<?xpacket end="w"?>"""
+
+
+def test_a_new_sidecar_holds_the_rating_and_label_where_programs_look_for_them(tmp_path: Path) -> None:
+    file = tmp_path / "a.jpg.xmp"
+    assert write_mark(file, Mark(4, "Green")) == "written"
+    names = {"rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#"}
+    description = ET.parse(file).find("rdf:RDF/rdf:Description", names)
+    assert description is not None
+    assert description.get("{http://ns.adobe.com/xap/1.0/}Rating") == "4"
+    assert description.get("{http://ns.adobe.com/xap/1.0/}Label") == "Green"
+    assert 'xmp:Rating="4"' in file.read_text()  # some programs look for the text
+
+
+def test_everything_else_in_a_sidecar_is_kept(tmp_path: Path) -> None:
+    file = tmp_path / "a.jpg.xmp"
+    file.write_text(OTHER_PROGRAM.format(rating='xmp:Rating="0"'), encoding="utf-8")
+    assert write_mark(file, Mark(2, None)) == "written"
+    text = file.read_text(encoding="utf-8")
+    assert 'darktable:history_end="3"' in text
+    assert "<rdf:li>café</rdf:li>" in text
+    assert read_rating(file) == 2
+
+
+@pytest.mark.parametrize("rating", ['xmp:Rating="5"', 'xmp:Rating="-1"', 'xmp:Label="Blue"'])
+def test_a_persons_rating_or_label_is_kept_unless_told_otherwise(tmp_path: Path, rating: str) -> None:
+    file = tmp_path / "a.jpg.xmp"
+    before = OTHER_PROGRAM.format(rating=rating)
+    file.write_text(before, encoding="utf-8")
+    assert write_mark(file, Mark(2, "Red")) == "kept"
+    assert file.read_text(encoding="utf-8") == before
+    assert write_mark(file, Mark(2, "Red"), overwrite=True) == "written"
+    assert read_rating(file) == 2
+
+
+def test_a_rating_of_an_earlier_run_is_replaced_but_not_once_a_person_changed_it(tmp_path: Path) -> None:
+    file = tmp_path / "a.jpg.xmp"
+    write_mark(file, Mark(2, "Green"))
+    assert write_mark(file, Mark(3, "Green")) == "written"
+    assert write_mark(file, Mark(3, "Green")) == "unchanged"
+    file.write_text(file.read_text().replace('xmp:Rating="3"', 'xmp:Rating="5"'))
+    assert write_mark(file, Mark(1, "Red")) == "kept"
+
+
+def test_ratings_as_elements_are_read_and_replaced(tmp_path: Path) -> None:
+    file = tmp_path / "a.xmp"
+    text = OTHER_PROGRAM.format(rating="").replace("<dc:subject>", "<xmp:Rating>4</xmp:Rating><dc:subject>")
+    file.write_text(text, encoding="utf-8")
+    assert read_rating(file) == 4
+    assert write_mark(file, Mark(1, None), overwrite=True) == "written"
+    assert read_rating(file) == 1
+    assert "<xmp:Rating>" not in file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"not XML", b"<a/>", b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', b"\xff\xfe<\0a\0/\0>\0",
+        b'<?xml version="1.0" encoding="nothing"?><a/>',
+    ],
+)  # fmt: skip
+def test_a_file_that_is_no_sidecar_is_an_error_and_stays_as_it_is(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "a.jpg.xmp"
+    file.write_bytes(content)
+    with pytest.raises(shamisa.SettingError, match=r"a\.jpg\.xmp"):
+        write_mark(file, Mark(2, "Red"), overwrite=True)
+    assert file.read_bytes() == content
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_in_a_sidecar_raise_anything_else(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    file = tmp_path_factory.mktemp("xmp") / "a.xmp"
+    file.write_bytes(b'<x:xmpmeta xmlns:x="adobe:ns:meta/">' + content)
+    with pytest.raises(shamisa.SettingError):
+        read_rating(file)
+
+
+def test_names_of_sidecars_are_those_of_darktable_or_of_adobe() -> None:
+    assert sidecar_of(Path("b/a.jpg")) == Path("b/a.jpg.xmp")
+    assert sidecar_of(Path("b/a.jpg"), "replaced") == Path("b/a.xmp")
+
+
+def test_a_rating_inside_the_picture_counts_as_a_persons(tmp_path: Path) -> None:
+    picture = tmp_path / "a.jpg"
+    Image.new("RGB", (8, 8)).save(picture, xmp=OTHER_PROGRAM.format(rating='xmp:Rating="4"').encode())
+    assert embedded_rating(picture) == 4
+    exif = Image.Exif()
+    exif[0x4746] = 3
+    Image.new("RGB", (8, 8)).save(tmp_path / "b.jpg", exif=exif)
+    assert embedded_rating(tmp_path / "b.jpg") == 3
+    decisions = decide([ImageRecord(str(picture), 10.0)], CullRule(below=50))
+    assert [result.outcome for result in write_sidecars(decisions)] == ["kept"]
+    assert not sidecar_of(picture).exists()
+    assert [result.outcome for result in write_sidecars(decisions, overwrite=True)] == ["written"]
+    assert read_rating(sidecar_of(picture)) == -1
+
+
+def test_a_dry_run_writes_nothing_and_a_broken_sidecar_stops_nothing(tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
+    (tmp_path / "a.jpg.xmp").write_text("broken")
+    decisions = decide([ImageRecord(str(tmp_path / name), 10.0) for name in ("a.jpg", "b.jpg")], CullRule(below=50))
+    results = list(write_sidecars(decisions, dry=True))
+    assert [result.outcome for result in results] == [None, "written"]
+    assert "a.jpg.xmp" in results[0].problem
+    assert not (tmp_path / "b.jpg.xmp").exists()
