@@ -55,7 +55,8 @@ if TYPE_CHECKING:
         evaluate_by_protocol,
     )
     from shamisa_cli.core.images.decoding import DecodedImage, decode
-    from shamisa_cli.core.images.discovery import IMAGE_SUFFIXES, discover
+    from shamisa_cli.core.images.discovery import discover
+    from shamisa_cli.core.images.kinds import IMAGE_SUFFIXES
     from shamisa_cli.core.models.loading import Model, load_model, load_relational_model
     from shamisa_cli.core.networks.tensors import TensorScorer
     from shamisa_cli.core.networks.torchmetric import ShamisaScore
@@ -154,7 +155,7 @@ _HOMES = {
     "GateFinding": "shamisa_cli.core.records",
     "GroupPlace": "shamisa_cli.core.records",
     "GroupSettings": "shamisa_cli.core.culling.groups",
-    "IMAGE_SUFFIXES": "shamisa_cli.core.images.discovery",
+    "IMAGE_SUFFIXES": "shamisa_cli.core.images.kinds",
     "ImageError": "shamisa_cli.core.errors",
     "ImageRecord": "shamisa_cli.core.records",
     "InputNotFoundError": "shamisa_cli.core.errors",

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shamisa_cli.cli.console import Console
 from shamisa_cli.core.cluster.part_number import PartNumber, require_count, require_only_part
 from shamisa_cli.core.errors import InputNotFoundError, SettingError
 
 if TYPE_CHECKING:
-    from shamisa_cli.cli.console import Console
+    from shamisa_cli.core.images.discovery import Discovery
     from shamisa_cli.core.scoring.cache import Cache
     from shamisa_cli.core.scoring.scorer import ViewSize
 
@@ -96,20 +98,34 @@ def named_paths(paths: Sequence[str] | None, files_from: Path | None) -> tuple[l
 def find_images(
     paths: Sequence[str] | None, files_from: Path | None, recursive: bool, shard: PartNumber | None = None
 ) -> list[Path]:
+    """The files of `survey_inputs`."""
+    return survey_inputs(paths, files_from, recursive, shard).paths
+
+
+def survey_inputs(
+    paths: Sequence[str] | None, files_from: Path | None, recursive: bool, shard: PartNumber | None = None
+) -> Discovery:
     """Find the files of PATHS, then of lists (- and --files-from), each file once; with --shard, one part of them.
 
-    PATHS must exist. A missing file in a list is kept, and its row will hold the error.
+    PATHS must exist. A missing file in a list is kept, and its row will hold the error. What folders hold of kinds
+    that cannot be read is said on stderr.
 
     Raises:
         InputNotFoundError: a path matches nothing, or no image was found.
     """
-    from shamisa_cli.core.images.discovery import discover
+    from shamisa_cli.core.images.discovery import Discovery, survey
+    from shamisa_cli.core.images.kinds import describe_left_out
 
     named, listed = named_paths(paths, files_from)
-    found = discover(named, recursive=recursive) if named else []
+    surveys = [survey(named, recursive=recursive)] if named else []
     for name in listed:
-        found += discover([name], recursive=recursive) if Path(name).is_dir() else [Path(name)]
+        is_folder = Path(name).is_dir()
+        surveys.append(survey([name], recursive=recursive) if is_folder else Discovery([Path(name)], {}))
+    found = [path for each in surveys for path in each.paths]
     if not found:
         raise InputNotFoundError(NOTHING_NAMED)
+    left_out = dict(sum((Counter(each.left_out) for each in surveys), Counter[str]()))
+    if left_out:
+        Console().hint(describe_left_out(left_out))
     files = list({os.path.realpath(path): path for path in reversed(found)}.values())[::-1]
-    return files if shard is None else [path for path in files if shard.contains(path)]
+    return Discovery(files if shard is None else [path for path in files if shard.contains(path)], left_out)

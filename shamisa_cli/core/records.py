@@ -177,11 +177,13 @@ class Run:
         model: the model that scored.
         gated: whether a minimum score or a largest drop was set, so that an image could fail.
         grouped: whether records have a group.
+        left_out: suffix → number of files in folders of a kind that this installation cannot read.
     """
 
     model: ModelIdentity
     gated: bool = False
     grouped: bool = False
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

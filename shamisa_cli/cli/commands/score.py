@@ -150,7 +150,8 @@ def score(
         update=update_baseline,
         skip_unreadable=skip_unreadable,
     )
-    files = inputs.find_images(paths, files_from, recursive, part)
+    found = inputs.survey_inputs(paths, files_from, recursive, part)
+    files = found.paths
 
     from shamisa_cli.core.models.loading import load_model
     from shamisa_cli.core.scoring.pipeline import describe_run, score_files
@@ -159,7 +160,7 @@ def score(
     from shamisa_cli.core.scoring.thumbnails import Thumbnails
 
     loaded = load_model(model, probe=probe, offline=offline, device=device, runtime=runtime.value, on_demand=cache)
-    run = describe_run(loaded, view, gated=gated.gate.judges)
+    run = describe_run(loaded, view, gated=gated.gate.judges, left_out=found.left_out)
     gated.require_same(run, loaded)
     statuses: Counter[GateStatus] = Counter()
     scores: dict[str, float] = {}

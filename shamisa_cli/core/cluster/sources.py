@@ -12,7 +12,8 @@ from typing import Any, BinaryIO
 
 from shamisa_cli.core.cluster.retrying import DAMAGE, as_os_errors
 from shamisa_cli.core.errors import ImageError, InputNotFoundError, SettingError
-from shamisa_cli.core.images.discovery import IMAGE_SUFFIXES, discover
+from shamisa_cli.core.images.discovery import discover
+from shamisa_cli.core.images.kinds import readable_suffixes
 from shamisa_cli.core.scoring.feature_formats import FileStamp, portable
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz")
@@ -264,7 +265,7 @@ def _changed(info: Mapping[str, Any]) -> int:
 
 
 def _is_picture(name: str) -> bool:
-    return PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES and _is_visible(name)
+    return PurePosixPath(name).suffix.lower() in readable_suffixes() and _is_visible(name)
 
 
 def _is_visible(name: str) -> bool:

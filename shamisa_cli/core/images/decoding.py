@@ -18,6 +18,7 @@ from PIL import ExifTags, Image, JpegImagePlugin
 from shamisa_cli.core.errors import ImageError
 from shamisa_cli.core.images.colour import to_8_bit, to_srgb
 from shamisa_cli.core.images.formats import open_image
+from shamisa_cli.core.images.raw import SENSOR_SIZE
 
 DEFAULT_MAX_PIXELS = 300_000_000
 """The largest camera sensors have 150 megapixels; decoding this many may take some 4 GB."""
@@ -72,8 +73,9 @@ def decode(
     """Read one picture: the first frame, upright (EXIF), in sRGB (ICC), transparent parts over white.
 
     Args:
-        path: JPEG, PNG, WebP, TIFF, BMP, GIF; AVIF and HEIC where a decoder is installed. The content
-            decides, not the suffix. Only regular files are opened.
+        path: JPEG, PNG, WebP, TIFF, BMP, GIF; AVIF, HEIC, JPEG XL and camera RAW where a decoder is installed. Of
+            a RAW file its full-size preview is read, else it is developed at half size. The content decides, not
+            the suffix. Only regular files are opened.
         content: the file's bytes, where they have been read; None opens the file. With them, `path` may be any
             address: it is for messages.
         view_size: if given, the long side of the result is the smaller of it and the original's,
@@ -109,7 +111,7 @@ def _open_regular(path: Path) -> BinaryIO:
 
 
 def _read(path: Path | str, stream: BinaryIO, view_size: int | None, max_pixels: int) -> DecodedImage:
-    image = open_image(path, stream)
+    image = open_image(path, stream, max_pixels)
     _check_pixels(path, image.size, max_pixels)
     original, box = _load(image, view_size)
     view = _view(original, view_size)
@@ -117,7 +119,9 @@ def _read(path: Path | str, stream: BinaryIO, view_size: int | None, max_pixels:
     reduced = flat if view == original else flat.resize(view, Image.Resampling.BICUBIC, box=box)
     orientation = _orientation(image)
     upright = _turned(to_srgb(reduced, image.info.get("icc_profile")), orientation)
-    width, height = original[::-1] if orientation in _SIDEWAYS else original
+    width, height = image.info.get(SENSOR_SIZE, original)
+    if orientation in _SIDEWAYS:
+        width, height = height, width
     return DecodedImage(np.array(upright), width, height)
 
 

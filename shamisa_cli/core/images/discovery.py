@@ -10,22 +10,32 @@ import fnmatch
 import os
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from shamisa_cli.core.errors import InputNotFoundError
+from shamisa_cli.core.images.kinds import count_suffixes, describe_left_out, is_left_out, readable_suffixes
 
-IMAGE_SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".heic", ".heif", ".hif")
-)
-"""Files in folders with these suffixes (in upper or lower case) are taken for images."""
+
+@dataclass(frozen=True)
+class Discovery:
+    """Images that were found, and what folders hold besides that could not be read.
+
+    Attributes:
+        paths: the files, as `discover` orders them.
+        left_out: suffix → number of files in folders of a kind that this installation cannot read.
+    """
+
+    paths: list[Path]
+    left_out: dict[str, int]
 
 
 def discover(inputs: Sequence[str | Path], *, recursive: bool = True) -> list[Path]:
     """Find the files that are named, in the order they were named, each real file once.
 
     - A file is kept whatever its suffix; decoding it will report any error.
-    - A folder stands for its files with a suffix of `IMAGE_SUFFIXES`, and with `recursive` those of its
+    - A folder stands for its files with a suffix of `readable_suffixes`, and with `recursive` those of its
       subfolders after them, in natural order ("img2" before "img10"). Hidden files and folders (names
       that start with a dot) are left out. Links to folders are followed, each real folder once, so
       loops end. A subfolder that may not be listed is left out; the rest is still found.
@@ -36,13 +46,23 @@ def discover(inputs: Sequence[str | Path], *, recursive: bool = True) -> list[Pa
         InputNotFoundError: something named does not exist, a pattern matches nothing, a folder or the
             folders a pattern matches hold no picture, or nothing was named at all.
     """
+    return survey(inputs, recursive=recursive).paths
+
+
+def survey(inputs: Sequence[str | Path], *, recursive: bool = True) -> Discovery:
+    """Find files as `discover` does, and count what folders hold of kinds that this installation cannot read.
+
+    Raises:
+        InputNotFoundError: as for `discover`.
+    """
+    search = _Search(recursive)
     found: dict[str, Path] = {}
     for named in inputs:
-        for path in _named(os.fspath(named), recursive):
+        for path in search.named(os.fspath(named)):
             found.setdefault(os.path.realpath(path), path)
     if not found:
         raise InputNotFoundError("No input was named; give at least one picture, folder or pattern.")
-    return list(found.values())
+    return Discovery(list(found.values()), count_suffixes(list(search.left_out.values())))
 
 
 def read_list(stream: BinaryIO) -> list[str]:
@@ -62,37 +82,52 @@ def natural_key(name: str) -> tuple[list[str | int], str]:
     return [int(piece) if position % 2 else piece for position, piece in enumerate(pieces)], name
 
 
-def _named(name: str, recursive: bool) -> list[Path]:
-    if os.path.isdir(name):
-        paths = list(_pictures_in(Path(name), recursive))
-        nothing = (
-            f"No picture was found in the folder {name}: it has none"
-            f"{'' if recursive else ' itself (its subfolders were left out)'}, or may not be listed."
-        )
-    elif os.path.exists(name):
-        return [Path(name)]
-    elif _is_pattern(name):
-        paths = [path for match in _matches(Path(name)) for path in _expanded(match, recursive)]
-        nothing = f"The pattern {name} matches no file, and no folder with a picture in it."
-    else:
-        paths = []
-        nothing = f"{name!r} does not exist, or may not be reached. Check the spelling and the folder."
-    if not paths:
-        raise InputNotFoundError(nothing)
-    return paths
+@dataclass(frozen=True)
+class _Search:
+    """A search of folders and patterns.
 
+    Attributes:
+        recursive: whether folders are read with all their folders.
+        left_out: real path → suffix of each file that was left out.
+    """
 
-def _expanded(match: Path, recursive: bool) -> list[Path]:
-    if os.path.isdir(match):
-        return list(_pictures_in(match, recursive))
-    return [match] if os.path.exists(match) else []  # a link may lead nowhere
+    recursive: bool
+    left_out: dict[str, str] = field(default_factory=dict)
 
+    def named(self, name: str) -> list[Path]:
+        """Files that a name stands for. Raises InputNotFoundError if there is none."""
+        if os.path.isdir(name):
+            paths = list(self._pictures_in(Path(name)))
+            nothing = (
+                f"No picture was found in the folder {name}: it has none"
+                f"{'' if self.recursive else ' itself (its subfolders were left out)'}, or may not be listed."
+            )
+        elif os.path.exists(name):
+            return [Path(name)]
+        elif _is_pattern(name):
+            paths = [path for match in _matches(Path(name)) for path in self._expanded(match)]
+            nothing = f"The pattern {name} matches no file, and no folder with a picture in it."
+        else:
+            paths = []
+            nothing = f"{name!r} does not exist, or may not be reached. Check the spelling and the folder."
+        if not paths:
+            left_out = describe_left_out(count_suffixes(list(self.left_out.values())))
+            raise InputNotFoundError(f"{nothing} L{left_out[1:]}." if left_out else nothing)
+        return paths
 
-def _pictures_in(folder: Path, recursive: bool) -> Iterator[Path]:
-    for place in _folders(folder) if recursive else [folder]:
-        for path in _visible(place):
-            if path.suffix.lower() in IMAGE_SUFFIXES and os.path.isfile(path):
-                yield path
+    def _expanded(self, match: Path) -> list[Path]:
+        if os.path.isdir(match):
+            return list(self._pictures_in(match))
+        return [match] if os.path.exists(match) else []  # a link may lead nowhere
+
+    def _pictures_in(self, folder: Path) -> Iterator[Path]:
+        readable = readable_suffixes()
+        for place in _folders(folder) if self.recursive else [folder]:
+            for path in _visible(place):
+                if path.suffix.lower() in readable and os.path.isfile(path):
+                    yield path
+                elif is_left_out(path.suffix) and os.path.isfile(path):
+                    self.left_out.setdefault(os.path.realpath(path), path.suffix)
 
 
 def _folders(root: Path) -> Iterator[Path]:

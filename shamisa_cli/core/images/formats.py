@@ -21,10 +21,13 @@ from PIL import (
 )
 
 from shamisa_cli.core.errors import ImageError
+from shamisa_cli.core.images.raw import REDUCED_COPY, SUBFILE_TYPE, is_raw, is_raw_tiff, open_raw
 
 Reader = Callable[[BinaryIO], Image.Image]
 
 _HEAD_BYTES = 256
+_MOST_FRAMES = 100
+"""Frames of a TIFF that are looked at for the largest."""
 _SIGNATURES: tuple[tuple[bytes, Reader], ...] = (
     (b"\xff\xd8\xff", JpegImagePlugin.JpegImageFile),  # also MPO, whose first frame is a plain JPEG
     (b"\x89PNG\r\n\x1a\n", PngImagePlugin.PngImageFile),
@@ -37,11 +40,21 @@ _SIGNATURES: tuple[tuple[bytes, Reader], ...] = (
     (b"BM", BmpImagePlugin.BmpImageFile),
 )
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
+_RAW_BRAND = b"crx "
+_JXL_SIGNATURES = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
+"""A bare codestream, and a container (ISO/IEC 18181-2)."""
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 
 
-def open_image(path: Path | str, stream: BinaryIO) -> Image.Image:
-    """Open the first image in a file; its header is read, its pixels are not yet decoded.
+def open_image(path: Path | str, stream: BinaryIO, max_pixels: int) -> Image.Image:
+    """Open the first image in a file, or the largest where a smaller copy of it comes first.
+
+    Its header is read; its pixels are decoded only if a RAW file had to be developed.
+
+    Args:
+        path: for messages.
+        stream: at its start.
+        max_pixels: RAW files with more pixels are refused here; for others, the caller does so.
 
     Raises:
         ImageError: "empty", "not-an-image", or "unsupported" where a decoder is not installed.
@@ -50,9 +63,28 @@ def open_image(path: Path | str, stream: BinaryIO) -> Image.Image:
     head = stream.read(_HEAD_BYTES)
     if not head:
         raise ImageError(path, "empty", f"{path} is empty (0 bytes). Copy or download it again.")
-    reader = _reader(path, head)
     stream.seek(0)
-    return reader(stream)
+    if is_raw(head) or _RAW_BRAND in _brands(head):
+        return open_raw(path, stream, max_pixels)
+    image = _reader(path, head)(stream)
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        return _largest(path, stream, image, max_pixels)
+    return image
+
+
+def _largest(path: Path | str, stream: BinaryIO, image: TiffImagePlugin.TiffImageFile, max_pixels: int) -> Image.Image:
+    """The picture of a TIFF: its first frame, unless that is a RAW file's, or a reduced copy of a later one."""
+    if is_raw_tiff(image):
+        stream.seek(0)
+        return open_raw(path, stream, max_pixels)
+    if not image.tag_v2.get(SUBFILE_TYPE, 0) & REDUCED_COPY:
+        return image
+    sizes: dict[int, int] = {}
+    for frame in range(min(image.n_frames, _MOST_FRAMES)):
+        image.seek(frame)
+        sizes[frame] = image.width * image.height
+    image.seek(max(sizes, key=lambda frame: sizes[frame]))
+    return image
 
 
 def _reader(path: Path | str, head: bytes) -> Reader:
@@ -61,6 +93,8 @@ def _reader(path: Path | str, head: bytes) -> Reader:
             return reader
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return WebPImagePlugin.WebPImageFile
+    if head.startswith(_JXL_SIGNATURES):
+        return _jxl_reader(path)
     brands = _brands(head)
     if brands & _AVIF_BRANDS:
         return _avif_reader(path)
@@ -69,8 +103,8 @@ def _reader(path: Path | str, head: bytes) -> Reader:
     raise ImageError(
         path,
         "not-an-image",
-        f"{path} is not a picture this program knows, whatever its name says. "
-        "It reads JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF and HEIC.",
+        f"{path} is not a picture this program knows, whatever its name says. It reads JPEG, PNG, WebP, TIFF, BMP, "
+        "GIF and AVIF, and with extras HEIC, JPEG XL and camera RAW.",
     )
 
 
@@ -109,4 +143,17 @@ def _heif_reader(path: Path | str) -> Reader:
             f"{path} is a HEIC picture, and no reader for those is installed. Run `pip install 'shamisa[heic]'`.",
         ) from error
     reader: Reader = HeifImageFile
+    return reader
+
+
+def _jxl_reader(path: Path | str) -> Reader:
+    try:
+        from pillow_jxl.JpegXLImagePlugin import JXLImageFile
+    except ImportError as error:
+        raise ImageError(
+            path,
+            "unsupported",
+            f"{path} is a JPEG XL picture, and no reader for those is installed. Run `pip install 'shamisa[jxl]'`.",
+        ) from error
+    reader: Reader = JXLImageFile
     return reader

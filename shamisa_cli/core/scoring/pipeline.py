@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
@@ -122,9 +122,12 @@ def feature_cache(cache: Cache | None, model: Model, view_size: ViewSize = "mode
     return feature_cache_for(cache, model, preprocessing_used(model.encoder, view_size))
 
 
-def describe_run(model: Model, view_size: ViewSize, *, gated: bool = False) -> Run:
-    """The properties shared by the records of `score_files` under the same settings."""
-    return Run(ModelIdentity(model.name, model.revision, preprocessing_used(model.encoder, view_size)), gated)
+def describe_run(
+    model: Model, view_size: ViewSize, *, gated: bool = False, left_out: Mapping[str, int] | None = None
+) -> Run:
+    """The properties shared by the records of `score_files` under the same settings; `left_out` as in `Run`."""
+    identity = ModelIdentity(model.name, model.revision, preprocessing_used(model.encoder, view_size))
+    return Run(identity, gated, left_out or {})
 
 
 def _thread_count(jobs: int | None) -> int:

@@ -49,7 +49,7 @@ def test_parts_together_hold_every_picture_once_with_its_score(model: Model, pho
     assert sum(one.rows for one in made) == 13
     assert [error for one in made for error in one.errors] == [
         f"{photos}/broken.jpg is not a picture this program knows, whatever its name says. "
-        "It reads JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF and HEIC."
+        "It reads JPEG, PNG, WebP, TIFF, BMP, GIF and AVIF, and with extras HEIC, JPEG XL and camera RAW."
     ]
     table = open_parts(store.address).to_table(columns=["path", "score"]).sort_by("path")
     expected = {record.path: record.score for record in score_files(model, sorted(photos.iterdir()))}

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shamisa_cli.core.errors import InputNotFoundError
-from shamisa_cli.core.images import discover, read_list
+from shamisa_cli.core.images import discover, discovery, kinds, read_list
 
 
 def fill(folder: Path, *names: str) -> Path:
@@ -151,3 +151,34 @@ def test_every_file_name_survives_a_nul_separated_list(names: list[bytes]) -> No
     data = b"\0".join(names) + b"\0"
     if not data.startswith(b"\xef\xbb\xbf"):
         assert [os.fsencode(name) for name in read_list(io.BytesIO(data))] == names
+
+
+def test_what_a_folder_holds_of_other_kinds_is_counted_once_and_named_with_its_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kinds, "readable_suffixes", lambda: frozenset((".jpg",)))
+    monkeypatch.setattr(discovery, "readable_suffixes", lambda: frozenset((".jpg",)))
+    fill(tmp_path, "a.jpg", "b.jxl", "c.JXL", "d.CR3", "e.mp4", "notes.txt", "sub/f.jxl", ".hidden.jxl", "x.xmp")
+    found = discovery.survey([tmp_path, tmp_path])
+    assert names_under(tmp_path, found.paths) == ["a.jpg"]
+    assert found.left_out == {".jxl": 3, ".CR3": 1, ".mp4": 1}
+    assert kinds.describe_left_out(found.left_out) == (
+        "left out: 3 .jxl (pip install 'shamisa[jxl]'), 1 .CR3 (pip install 'shamisa[raw]'), 1 .mp4"
+    )
+    (tmp_path / "a.jpg").unlink()
+    with pytest.raises(InputNotFoundError, match=r"Left out: 3 \.jxl"):
+        discovery.survey([tmp_path])
+    assert names_under(tmp_path, discovery.survey([tmp_path / "d.CR3"]).paths) == ["d.CR3"]
+
+
+def test_what_an_installed_extra_reads_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(tmp_path, "a.jxl", "b.NEF", "c.heic")
+    for installed in (True, False):
+        monkeypatch.setattr(kinds, "find_spec", lambda _package, installed=installed: installed or None)
+        kinds.readable_suffixes.cache_clear()
+        try:
+            assert kinds.is_left_out(".JXL") is not installed
+            assert (".nef" in kinds.readable_suffixes()) is installed
+        finally:
+            monkeypatch.undo()
+            kinds.readable_suffixes.cache_clear()

@@ -1,0 +1,61 @@
+"""Kinds of files by suffix: which this installation reads, which extra reads the others, and what was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.util import find_spec
+
+HEIC_SUFFIXES = frozenset((".heic", ".heif", ".hif"))
+RAW_SUFFIXES = frozenset((
+    ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq", ".kdc", ".mef", ".mos", ".mrw",
+    ".nef", ".nrw", ".orf", ".pef", ".raf", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
+))  # fmt: skip
+"""Camera RAW, as LibRaw reads it."""
+JXL_SUFFIXES = frozenset((".jxl",))
+IMAGE_SUFFIXES = frozenset((
+    ".jpg", ".jpeg", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif",
+    *HEIC_SUFFIXES, *JXL_SUFFIXES, *RAW_SUFFIXES,
+))  # fmt: skip
+"""Suffixes of images, in lower case; some are read only with an extra, see `readable_suffixes`."""
+OTHER_MEDIA = frozenset((
+    ".psd", ".psb", ".xcf", ".exr", ".hdr", ".jp2", ".j2k", ".jxr", ".svg", ".ico", ".tga", ".dds", ".ppm", ".pgm",
+    ".pnm", ".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mts", ".3gp", ".mpg", ".insv",
+))  # fmt: skip
+"""Suffixes of pictures and films that no extra reads; in a folder they are counted, other files are not."""
+
+EXTRAS = {"heic": ("pillow_heif", HEIC_SUFFIXES), "jxl": ("pillow_jxl", JXL_SUFFIXES), "raw": ("rawpy", RAW_SUFFIXES)}
+"""Extra → the package it installs, and the suffixes that need it."""
+
+
+@cache
+def readable_suffixes() -> frozenset[str]:
+    """Suffixes of `IMAGE_SUFFIXES` that this installation reads; files with these in folders are taken for images."""
+    missing = [suffixes for package, suffixes in EXTRAS.values() if find_spec(package) is None]
+    return IMAGE_SUFFIXES.difference(*missing)
+
+
+def is_left_out(suffix: str) -> bool:
+    """Whether a folder's files with this suffix, in any case, are counted as left out."""
+    return suffix.lower() in (IMAGE_SUFFIXES | OTHER_MEDIA) - readable_suffixes()
+
+
+def count_suffixes(suffixes: list[str]) -> dict[str, int]:
+    """Count suffixes, the most frequent first; spellings that differ in case count together, as first spelled."""
+    spelled: dict[str, str] = {}
+    counts: dict[str, int] = {}
+    for suffix in suffixes:
+        name = spelled.setdefault(suffix.lower(), suffix)
+        counts[name] = counts.get(name, 0) + 1
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def describe_left_out(counts: Mapping[str, int]) -> str:
+    """Phrase for people: "left out: 188 .jxl (pip install 'shamisa[jxl]'), 3 .mp4"; empty if nothing was."""
+    return f"left out: {', '.join(map(_described, counts.items()))}" if counts else ""
+
+
+def _described(item: tuple[str, int]) -> str:
+    suffix, count = item
+    extra = next((name for name, (_, suffixes) in EXTRAS.items() if suffix.lower() in suffixes), None)
+    return f"{count:,} {suffix}" + (f" (pip install 'shamisa[{extra}]')" if extra else "")
