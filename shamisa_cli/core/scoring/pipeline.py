@@ -127,7 +127,7 @@ def describe_run(
 ) -> Run:
     """The properties shared by the records of `score_files` under the same settings; `left_out` as in `Run`."""
     identity = ModelIdentity(model.name, model.revision, preprocessing_used(model.encoder, view_size))
-    return Run(identity, gated, left_out or {})
+    return Run(identity, gated, left_out=left_out or {})
 
 
 def _thread_count(jobs: int | None) -> int:
