@@ -50,6 +50,7 @@ def test_json_is_the_promised_document() -> None:
     assert document["images"][1]["error"] == {"kind": "truncated", "message": "b.jpg ends early."}
     assert document["summary"] == {
         "count": 2, "errors": 1, "failed": 1, "mean": 40.0, "median": 40.0, "min": 40.0, "max": 40.0,
+        "left_out": {},
     }  # fmt: skip
 
 

@@ -46,7 +46,7 @@ _JXL_SIGNATURES = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 
 
-def open_image(path: Path | str, stream: BinaryIO, max_pixels: int) -> Image.Image:
+def open_image(path: Path | str, stream: BinaryIO, max_pixels: int | None = None) -> Image.Image:
     """Open the first image in a file, or the largest where a smaller copy of it comes first.
 
     Its header is read; its pixels are decoded only if a RAW file had to be developed.
@@ -54,7 +54,7 @@ def open_image(path: Path | str, stream: BinaryIO, max_pixels: int) -> Image.Ima
     Args:
         path: for messages.
         stream: at its start.
-        max_pixels: RAW files with more pixels are refused here; for others, the caller does so.
+        max_pixels: RAW files with more pixels are refused here; for others, the caller does so. None: no limit.
 
     Raises:
         ImageError: "empty", "not-an-image", or "unsupported" where a decoder is not installed.

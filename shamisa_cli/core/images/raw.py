@@ -43,7 +43,7 @@ def is_raw_tiff(image: TiffImagePlugin.TiffImageFile) -> bool:
     return _DNG_VERSION in tags or tags.get(_PHOTOMETRIC) in _MOSAICS or hidden
 
 
-def open_raw(path: Path | str, stream: BinaryIO, max_pixels: int) -> Image.Image:
+def open_raw(path: Path | str, stream: BinaryIO, max_pixels: int | None) -> Image.Image:
     """Open a RAW file's full-size JPEG preview; without one, develop it at half size with the camera's white balance.
 
     A preview much smaller than the picture is never taken.
@@ -59,7 +59,7 @@ def open_raw(path: Path | str, stream: BinaryIO, max_pixels: int) -> Image.Image
     try:
         with rawpy.imread(stream) as raw:
             size = (raw.sizes.width, raw.sizes.height)
-            if size[0] * size[1] > max_pixels:
+            if max_pixels is not None and size[0] * size[1] > max_pixels:
                 message = (
                     f"{path} has {size[0] * size[1]} pixels ({size[0]}×{size[1]}), more than the limit of "
                     f"{max_pixels}. Raise the limit on pixels if the file is to be trusted."
