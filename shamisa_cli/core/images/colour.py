@@ -7,6 +7,8 @@ from io import BytesIO
 import numpy as np
 from PIL import Image, ImageCms, TiffImagePlugin
 
+from shamisa_cli.core.images.code_points import from_code_points
+
 _BITS_PER_SAMPLE = 258
 _PHOTOMETRIC = 262
 _SAMPLE_FORMAT = 339
@@ -45,13 +47,17 @@ def to_8_bit(image: Image.Image) -> Image.Image:
     return image.convert("L" if image.mode == "1" else "RGB")
 
 
-def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+def to_srgb(image: Image.Image, profile: bytes | None, code_points: tuple[int, int] | None = None) -> Image.Image:
     """Convert an "L", "RGB" or "CMYK" image to "RGB" in sRGB.
+
+    Code points of primaries and transfer (CICP) take precedence over a profile, as PNG wants.
 
     A profile that is damaged, or is for another kind of pixels, is ignored, as in common viewers. An sRGB profile
     changes no pixel.
     """
-    converted = _by_profile(image, profile) if profile else None
+    converted = None if code_points is None else from_code_points(image, code_points)
+    if converted is None and profile:
+        converted = _by_profile(image, profile)
     return image.convert("RGB") if converted is None else converted
 
 

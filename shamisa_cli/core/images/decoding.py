@@ -16,15 +16,21 @@ import numpy as np
 from PIL import ExifTags, Image, JpegImagePlugin
 
 from shamisa_cli.core.errors import ImageError
+from shamisa_cli.core.images.code_points import HDR
 from shamisa_cli.core.images.colour import to_8_bit, to_srgb
 from shamisa_cli.core.images.formats import open_image
 from shamisa_cli.core.images.raw import SENSOR_SIZE
+
+READING = 2
+"""Number of the way pictures are read; to be raised with every change of pixels or warnings, so that caches notice."""
 
 DEFAULT_MAX_PIXELS = 300_000_000
 """The largest camera sensors have 150 megapixels; decoding this many may take some 4 GB."""
 
 _PILLOW_CANNOT = ("unsupported", "not supported", "cannot handle", "unknown pixel mode", "not available")
 """Words by which Pillow's messages tell an unsupported variant from damage."""
+
+_OPAQUE = 255
 
 _DRAFT_MARGIN = 2  # a JPEG decoded at least this many times larger than the view leaves the filter enough detail
 
@@ -50,11 +56,13 @@ class DecodedImage:
     Attributes:
         pixels: (H, W, 3) uint8, RGB in sRGB, upright; possibly smaller than the original.
         width, height: of the upright original, in pixels.
+        warnings: phrases on what is odd about the file, each going on from its name.
     """
 
     pixels: np.ndarray
     width: int
     height: int
+    warnings: tuple[str, ...] = ()
 
 
 def read_file(path: Path, most: int) -> bytes | None:
@@ -115,14 +123,35 @@ def _read(path: Path | str, stream: BinaryIO, view_size: int | None, max_pixels:
     _check_pixels(path, image.size, max_pixels)
     original, box = _load(image, view_size)
     view = _view(original, view_size)
+    code_points = getattr(image, "cicp", None)
+    warnings = _oddities(image, code_points)
     flat = to_8_bit(image)
     reduced = flat if view == original else flat.resize(view, Image.Resampling.BICUBIC, box=box)
     orientation = _orientation(image)
-    upright = _turned(to_srgb(reduced, image.info.get("icc_profile")), orientation)
+    upright = _turned(to_srgb(reduced, image.info.get("icc_profile"), code_points), orientation)
     width, height = image.info.get(SENSOR_SIZE, original)
     if orientation in _SIDEWAYS:
         width, height = height, width
-    return DecodedImage(np.array(upright), width, height)
+    return DecodedImage(np.array(upright), width, height, warnings)
+
+
+def _oddities(image: Image.Image, code_points: tuple[int, int] | None) -> tuple[str, ...]:
+    """Phrases on a loaded image."""
+    found = list(getattr(image, "warnings", ()))
+    if image.has_transparency_data and _lowest_alpha(image) < _OPAQUE:
+        found.append("has transparent parts, which are laid over white")
+    if getattr(image, "is_animated", False):
+        found.append("has several pictures or pages, of which only one is read")
+    if code_points is not None and code_points[1] in HDR:
+        found.append(f"is an HDR picture ({HDR[code_points[1]]}), in which all that is brighter than white is cut off")
+    return tuple(found)
+
+
+def _lowest_alpha(image: Image.Image) -> int:
+    alpha = image if image.mode in ("RGBA", "LA") else image.convert("RGBA")
+    low = alpha.getchannel("A").getextrema()[0]
+    assert isinstance(low, int)
+    return low
 
 
 def _load(image: Image.Image, view_size: int | None) -> tuple[tuple[int, int], _Box | None]:

@@ -14,14 +14,14 @@ from PIL import (
     BmpImagePlugin,
     GifImagePlugin,
     Image,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
     WebPImagePlugin,
 )
 
 from shamisa_cli.core.errors import ImageError
+from shamisa_cli.core.images.jpeg import JpegFile
+from shamisa_cli.core.images.png import PngFile
 from shamisa_cli.core.images.raw import REDUCED_COPY, SUBFILE_TYPE, is_raw, is_raw_tiff, open_raw
+from shamisa_cli.core.images.tiff import TiffFile
 
 Reader = Callable[[BinaryIO], Image.Image]
 
@@ -29,14 +29,14 @@ _HEAD_BYTES = 256
 _MOST_FRAMES = 100
 """Frames of a TIFF that are looked at for the largest."""
 _SIGNATURES: tuple[tuple[bytes, Reader], ...] = (
-    (b"\xff\xd8\xff", JpegImagePlugin.JpegImageFile),  # also MPO, whose first frame is a plain JPEG
-    (b"\x89PNG\r\n\x1a\n", PngImagePlugin.PngImageFile),
+    (b"\xff\xd8\xff", JpegFile),  # also MPO, whose first frame is a plain JPEG
+    (b"\x89PNG\r\n\x1a\n", PngFile),
     (b"GIF87a", GifImagePlugin.GifImageFile),
     (b"GIF89a", GifImagePlugin.GifImageFile),
-    (b"II*\0", TiffImagePlugin.TiffImageFile),
-    (b"MM\0*", TiffImagePlugin.TiffImageFile),
-    (b"II+\0", TiffImagePlugin.TiffImageFile),  # BigTIFF
-    (b"MM\0+", TiffImagePlugin.TiffImageFile),
+    (b"II*\0", TiffFile),
+    (b"MM\0*", TiffFile),
+    (b"II+\0", TiffFile),  # BigTIFF
+    (b"MM\0+", TiffFile),
     (b"BM", BmpImagePlugin.BmpImageFile),
 )
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})

@@ -1,0 +1,80 @@
+"""PNG files without the chunks that no pixel needs: a large text or profile must not cost the picture."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from io import BytesIO
+from typing import BinaryIO
+
+from PIL import PngImagePlugin
+
+MAX_PROFILE_BYTES = 16_000_000
+"""Larger colour profiles are left out; those of printers have some two megabytes."""
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_NEEDED = frozenset({b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"eXIf"})
+"""Ancillary chunks (PNG 3rd edition, section 11.3) that Pillow is shown; the critical ones it always is."""
+_ANCILLARY = 0x20  # bit 5 of the first letter (section 5.4)
+
+
+class PngFile(PngImagePlugin.PngImageFile):
+    """Pillow's reader, shown only what pixels and their colour depend on.
+
+    Attributes:
+        warnings: phrases on what was left out or is wrong, each going on from the file's name.
+        cicp: coding-independent code points of primaries and transfer (ITU-T H.273); None if the file has none.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.warnings: list[str] = []
+        self.cicp: tuple[int, int] | None = None
+        self._profile: bytes | None = None
+        super().__init__(BytesIO(b"".join(self._kept(stream.read()))))
+        if self._profile is not None:
+            self.info["icc_profile"] = self._profile
+
+    def _kept(self, data: bytes) -> Iterator[bytes]:
+        """The signature and the chunks to read; what follows the last whole chunk stays as it is."""
+        yield _SIGNATURE
+        damaged = False
+        place = len(_SIGNATURE)
+        while place + 12 <= len(data):
+            length, kind = int.from_bytes(data[place : place + 4]), data[place + 4 : place + 8]
+            end = place + 12 + length
+            if end > len(data):
+                break
+            if kind == b"IDAT" and not damaged and _checksum_differs(data[place + 4 : end]):
+                damaged = True
+                self.warnings.append("has a wrong checksum among its pixels, so that some of them may be wrong")
+            if not kind[:1] or not kind[0] & _ANCILLARY or kind in _NEEDED:
+                yield data[place:end]
+            else:
+                self._note(kind, data[place + 8 : end - 4])
+            place = end
+        yield data[place:]
+
+    def _note(self, kind: bytes, body: bytes) -> None:
+        """Take what is needed of a chunk that Pillow is not shown."""
+        if kind == b"cICP" and len(body) == 4:
+            self.cicp = body[0], body[1]
+        elif kind == b"acTL" and int.from_bytes(body[:4]) > 1:
+            self.warnings.append("is an animation, of which only the first picture is read")
+        elif kind == b"iCCP":
+            self._profile = _inflated(body[body.find(b"\0") + 2 :])
+            if self._profile is None:
+                self.warnings.append("has a colour profile that is damaged or too large, and was not used")
+
+
+def _checksum_differs(chunk: bytes) -> bool:
+    """Whether the last four bytes are not the CRC of the others, type included (section 5.5)."""
+    return zlib.crc32(chunk[:-4]) != int.from_bytes(chunk[-4:])
+
+
+def _inflated(data: bytes) -> bytes | None:
+    try:
+        inflater = zlib.decompressobj()
+        profile = inflater.decompress(data, MAX_PROFILE_BYTES)
+    except zlib.error:
+        return None
+    return profile if inflater.eof else None
