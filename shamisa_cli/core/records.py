@@ -95,6 +95,7 @@ class ImageRecord:
         status: "failed" means scored but refused by the gate; "error" means not scored.
         error: why there is no score; None otherwise.
         findings: conditions of the gate that it does not meet.
+        warnings: phrases on what is odd about the file, each going on from its name.
         group: its place in its group; None if groups were not requested.
         sketch: short form of its features, by which groups are found (`core/scoring/sketches.py`); None if it was not
             requested. Not part of the JSON.
@@ -110,6 +111,7 @@ class ImageRecord:
     status: Status = "ok"
     error: ErrorRecord | None = None
     findings: tuple[GateFinding, ...] = ()
+    warnings: tuple[str, ...] = ()
     group: GroupPlace | None = None
     sketch: bytes | None = field(default=None, repr=False)
 
@@ -126,6 +128,7 @@ class ImageRecord:
             "status": self.status,
             "error": None if self.error is None else self.error.to_json(),
             "findings": [finding.to_json() for finding in self.findings],
+            "warnings": list(self.warnings),
             **({} if self.group is None else {"group": self.group.to_json()}),
         }
 

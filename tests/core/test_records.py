@@ -39,4 +39,5 @@ def test_json_of_a_picture_has_every_promised_key_in_order() -> None:
     assert list(record.to_json().items()) == [
         ("path", "a.jpg"), ("score", 50.0), ("interval", [45.0, 55.0]), ("mos", 3.0), ("width", 640),
         ("height", 480), ("defects", {"blur": 1.5}), ("status", "ok"), ("error", None), ("findings", []),
+        ("warnings", []),
     ]  # fmt: skip

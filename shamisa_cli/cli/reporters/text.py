@@ -91,6 +91,10 @@ def _blocks(records: Sequence[ImageRecord], run: Run, console: Console) -> Itera
     if run.gated:
         yield _gate_line(records)
         yield from _findings([record for record in worst_first(records) if record.score is not None], console)
+    odd = [record for record in scored if record.warnings]
+    if odd:
+        yield ""
+        yield from _warnings(odd, console)
     if unread:
         yield ""
         yield from unreadable_table(unread, console, "scored")
@@ -197,6 +201,14 @@ def _findings(judged: Sequence[ImageRecord], console: Console) -> Iterable[Rende
         yield Text(
             f"   and {len(judged) - len(shown):,} more. For all of them use --format csv, or pipe the output.", "dim"
         )
+
+
+def _warnings(odd: Sequence[ImageRecord], console: Console) -> Iterable[Text]:
+    shown = odd[:MAX_PROBLEMS] if console.is_terminal else odd
+    for record in shown:
+        yield Text.assemble((" ! ", "yellow"), printable(f"{record.path} {'; '.join(record.warnings)}"))
+    if len(shown) < len(odd):
+        yield Text(f"   and {len(odd) - len(shown):,} more. For all of them use --format json.", "dim")
 
 
 def unreadable_table(unread: Sequence[HasError], console: Console, doing: str) -> Iterable[RenderableType]:

@@ -176,7 +176,9 @@ def _embedding(encoder: Embedder, path: str, found: DecodedImage | ImageError) -
     if isinstance(found, ImageError):
         return Embedding(path, error=found)
     try:
-        return Embedding(path, embedded(encoder, path, found.pixels), found.width, found.height)
+        return Embedding(
+            path, embedded(encoder, path, found.pixels), found.width, found.height, warnings=found.warnings
+        )
     except ImageError as error:
         return Embedding(path, error=error)
 

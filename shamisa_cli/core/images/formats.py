@@ -67,12 +67,12 @@ def open_image(path: Path | str, stream: BinaryIO, max_pixels: int | None = None
     if is_raw(head) or _RAW_BRAND in _brands(head):
         return open_raw(path, stream, max_pixels)
     image = _reader(path, head)(stream)
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
+    if isinstance(image, TiffFile):
         return _largest(path, stream, image, max_pixels)
     return image
 
 
-def _largest(path: Path | str, stream: BinaryIO, image: TiffImagePlugin.TiffImageFile, max_pixels: int) -> Image.Image:
+def _largest(path: Path | str, stream: BinaryIO, image: TiffFile, max_pixels: int | None) -> Image.Image:
     """The picture of a TIFF: its first frame, unless that is a RAW file's, or a reduced copy of a later one."""
     if is_raw_tiff(image):
         stream.seek(0)

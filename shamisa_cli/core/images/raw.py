@@ -6,9 +6,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from PIL import ExifTags, Image, JpegImagePlugin, TiffImagePlugin
+from PIL import ExifTags, Image, TiffImagePlugin
 
 from shamisa_cli.core.errors import ImageError
+from shamisa_cli.core.images.jpeg import JpegFile
 
 SENSOR_SIZE = "sensor_size"
 """Key of an image's `info`: width and height of the full picture, before it is turned upright."""
@@ -80,7 +81,7 @@ def _preview(rawpy: Any, raw: Any, size: tuple[int, int]) -> Image.Image | None:
         thumbnail = raw.extract_thumb()
         if thumbnail.format != rawpy.ThumbFormat.JPEG:
             return None
-        image = JpegImagePlugin.JpegImageFile(BytesIO(thumbnail.data))
+        image = JpegFile(BytesIO(thumbnail.data))
     except (rawpy.LibRawError, OSError, SyntaxError):
         return None
     if max(image.size) < _FULL_SIZE * max(size):

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import shamisa_cli
+from shamisa_cli.core.images.decoding import READING
 from shamisa_cli.core.records import ImageRecord
 from shamisa_cli.core.scoring.cache import Cache
 from shamisa_cli.core.scoring.scorer import Embedding
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
 COMPUTING_PACKAGES = {"onnx": "onnxruntime", "torch": "torch"}
 DECODING_PACKAGES = ("pillow", "pillow-heif")
-_SIZE = struct.Struct("<II")
+_HEAD = struct.Struct("<III")
+"""Width and height of the picture, and bytes of the JSON list of warnings that follows; then its features."""
 _KEPT = ("score", "mos", "width", "height")
 
 
@@ -49,14 +51,19 @@ class FeatureCache:
         value = self.cache.get(_key(self.context, content))
         if value is None:
             return None
-        width, height = _SIZE.unpack_from(value)
-        return Embedding(path, np.frombuffer(value, "<f4", offset=_SIZE.size).astype(np.float32), width, height)
+        width, height, said = _HEAD.unpack_from(value)
+        start = _HEAD.size + said
+        warnings = tuple(json.loads(value[_HEAD.size : start]))
+        features = np.frombuffer(value[start:], "<f4").astype(np.float32)
+        return Embedding(path, features, width, height, warnings=warnings)
 
     def put(self, content: bytes, finding: Embedding) -> None:
         """Store an embedding."""
         if finding.features is not None:
-            size = _SIZE.pack(finding.width or 0, finding.height or 0)
-            self.cache.put("features", _key(self.context, content), size + finding.features.astype("<f4").tobytes())
+            warnings = json.dumps(finding.warnings).encode()
+            head = _HEAD.pack(finding.width or 0, finding.height or 0, len(warnings))
+            features = finding.features.astype("<f4").tobytes()
+            self.cache.put("features", _key(self.context, content), head + warnings + features)
 
 
 @dataclass(frozen=True)
@@ -105,6 +112,7 @@ def feature_cache_for(cache: Cache | None, model: Model, preprocessing: dict[str
         "preprocessing": preprocessing,
         "runtime": model.encoder.runtime,
         "device": str(model.encoder.device),
+        "reading": READING,
         "packages": {"shamisa": shamisa_cli.__version__} | {name: _version(name) for name in packages},
     }
     return FeatureCache(cache, _sha256(json.dumps(context, sort_keys=True).encode()))
@@ -151,13 +159,14 @@ def _record(value: bytes, path: Path) -> ImageRecord:
         **{name: known[name] for name in _KEPT},
         interval=None if interval is None else (interval[0], interval[1]),
         defects=known["defects"],
+        warnings=tuple(known["warnings"]),
         sketch=None if known.get("sketch") is None else base64.b64decode(known["sketch"]),
     )
 
 
 def _value(record: ImageRecord) -> bytes:
     whole = record.to_json()
-    known = {name: whole[name] for name in (*_KEPT, "interval", "defects")}
+    known = {name: whole[name] for name in (*_KEPT, "interval", "defects", "warnings")}
     if record.sketch is not None:
         known["sketch"] = base64.b64encode(record.sketch).decode()
     # JSON's numbers are written so that they are read back exactly.

@@ -47,6 +47,7 @@ class Embedding:
         features: (D,) float32; None if the file could not be read.
         width, height: size of the upright original in pixels; None if the file could not be read.
         error: why the file could not be read; None otherwise.
+        warnings: see `ImageRecord`.
     """
 
     path: Path | str
@@ -54,6 +55,7 @@ class Embedding:
     width: int | None = None
     height: int | None = None
     error: ImageError | None = None
+    warnings: tuple[str, ...] = ()
 
 
 Result = TypeVar("Result", Embedding, ImageRecord)
@@ -131,7 +133,7 @@ class FileScorer(Generic[Result]):
                 features = embedded(self.encoder, path, sight.picture.pixels)
         except ImageError as error:
             return self.make(Embedding(path, error=error)), None
-        finding = self.make(Embedding(path, features, sight.picture.width, sight.picture.height))
+        finding = self.make(_embedding(path, features, sight.picture))
         if self.result_cache is not None and sight.content is not None:
             self.result_cache.put(sight.content, finding)
         return finding, pixels
@@ -141,6 +143,10 @@ class FileScorer(Generic[Result]):
         if known is None or (known.width or 0) * (known.height or 0) > self.max_pixels:
             return None
         return known
+
+
+def _embedding(path: Path, features: Features, picture: DecodedImage) -> Embedding:
+    return Embedding(path, features, picture.width, picture.height, warnings=picture.warnings)
 
 
 def effective_view_size(encoder: Embedder, view_size: ViewSize) -> int | None:
@@ -173,7 +179,7 @@ def image_record(model: Model, embedding: Embedding, *, sketches: bool = False) 
     if embedding.features is None:
         assert embedding.error is not None
         return ImageRecord(path, status="error", error=ErrorRecord.of(embedding.error))
-    record = ImageRecord(path, width=embedding.width, height=embedding.height)
+    record = ImageRecord(path, width=embedding.width, height=embedding.height, warnings=embedding.warnings)
     probe = require_probe(model)
     position = probe.predict(embedding.features[None, :])
     if not math.isfinite(position[0]):

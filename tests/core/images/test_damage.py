@@ -1,0 +1,182 @@
+"""Damage, odd metadata and foreign colours: said, or mended, or refused; never passed over in silence."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from shamisa_cli.core.errors import ImageError
+from shamisa_cli.core.images import decode
+from shamisa_cli.core.images.jpeg import MAX_SCANS
+
+END = b"\xff\xd9"
+
+
+def picture(width: int = 240, height: int = 160) -> Image.Image:
+    noise = np.random.default_rng(5).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    return Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def jpeg(image: Image.Image | None = None, **options: object) -> bytes:
+    stream = BytesIO()
+    (image or picture()).save(stream, "jpeg", **{"quality": 90, **options})
+    return stream.getvalue()
+
+
+def png(image: Image.Image, *chunks: tuple[bytes, bytes]) -> bytes:
+    """A PNG with extra chunks before the pixels."""
+    stream = BytesIO()
+    image.save(stream, "png")
+    data = stream.getvalue()
+    extra = b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
+    )
+    return data[:33] + extra + data[33:]
+
+
+def read(data: bytes, **options: object):
+    return decode("picture", content=data, **options)
+
+
+def said_of(data: bytes) -> str:
+    """The warnings about a file, or the reason why it was refused."""
+    try:
+        return "; ".join(read(data).warnings)
+    except ImageError as error:
+        return str(error)
+
+
+KINDS = [
+    {},
+    {"subsampling": 0},
+    {"optimize": True},
+    {"quality": 1},
+    {"restart_marker_rows": 1},
+    {"restart_marker_blocks": 3},
+]
+
+
+@pytest.mark.parametrize("options", KINDS, ids=str)
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("size", [(1, 1), (8, 8), (17, 33), (240, 160), (64, 4)])
+@pytest.mark.parametrize("flat", [False, True])
+def test_sound_jpegs_have_no_warning_and_without_the_end_marker_the_same_pixels(mode, options, size, flat):
+    image = Image.new("RGB", size, "white") if flat else picture(*size)
+    data = jpeg(image.convert(mode), **options)
+    whole, endless = read(data), read(data[:-2])
+    assert whole.warnings == ()
+    assert endless.warnings == ("lacks its end marker; no pixel is missing",)
+    np.testing.assert_array_equal(endless.pixels, whole.pixels)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("share", [0.34, 0.7, 0.9])
+@pytest.mark.parametrize("view_size", [None, 48])
+def test_a_jpeg_that_was_cut_is_refused_even_with_an_end_marker(progressive, share, view_size):
+    data = jpeg(picture(480, 320), progressive=progressive)
+    cut = data[: int(share * len(data))]
+    if progressive and share > 0.5:
+        cut = data[: data.rindex(b"\xff\xda")]  # the last scan alone is missing
+    for end in (b"", END):
+        with pytest.raises(ImageError, match="cut short"):
+            read(cut + end, view_size=view_size)
+
+
+def test_a_hole_in_a_jpeg_is_said():
+    rng = np.random.default_rng(0)
+    noise = Image.fromarray(rng.integers(0, 256, (160, 240, 3), dtype=np.uint8))
+    data = jpeg(noise)
+    for at in rng.integers(700, len(data) - 100, 20):
+        holed = data[:at] + bytes(40) + data[at + 40 :]
+        assert "wrong" in said_of(holed) or "cut short" in said_of(holed)
+
+
+def test_bytes_left_over_in_a_jpeg_are_said_and_what_follows_its_end_is_not():
+    data = jpeg()
+    assert "bytes after its last row" in read(data[:-2] + b"\x12" * 30 + END).warnings[0]
+    assert read(data + b"\x12" * 30).warnings == ()
+
+
+def test_a_jpeg_of_very_many_scans_is_refused_from_its_markers():
+    data = jpeg(progressive=True)
+    scan = data.rindex(b"\xff\xda")
+    many = data[:scan] + data[scan:-2] * (MAX_SCANS + 1) + END
+    with pytest.raises(ImageError, match=f"more than {MAX_SCANS} scans"):
+        read(many)
+    few = data[:scan] + data[scan:-2] * 3 + END
+    assert read(few).pixels.shape == (160, 240, 3)
+
+
+def test_large_texts_and_profiles_do_not_cost_a_png_its_pixels():
+    plain = read(png(picture()))
+    text = (b"zTXt", b"Comment\0\0" + zlib.compress(bytes(5_000_000)))
+    profile = (b"iCCP", b"profile\0\0" + zlib.compress(bytes(1_500_000)))
+    bomb = (b"iCCP", b"profile\0\0" + zlib.compress(bytes(50_000_000)))
+    damaged = (b"iCCP", b"profile\0\0not zlib")
+    for chunk, warned in ((text, False), (profile, False), (bomb, True), (damaged, True)):
+        found = read(png(picture(), chunk))
+        np.testing.assert_array_equal(found.pixels, plain.pixels)
+        assert any("colour profile" in warning for warning in found.warnings) is warned
+
+
+def test_a_wrong_checksum_among_the_pixels_of_a_png_is_said():
+    data = bytearray(png(picture()))
+    data[-13] ^= 1  # the last byte of the checksum before the end chunk
+    assert "wrong checksum" in read(bytes(data)).warnings[0]
+
+
+def test_a_tiff_may_have_as_many_pixels_as_the_limit_allows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # stands for Pillow's 89 million
+    for compression in (None, "tiff_lzw"):
+        picture().save(tmp_path / "a.tif", compression=compression)
+        assert decode(tmp_path / "a.tif").pixels.shape == (160, 240, 3)
+        with pytest.raises(ImageError) as refused:
+            decode(tmp_path / "a.tif", max_pixels=38_399)
+        assert refused.value.kind == "too-large"
+
+
+def linear(levels: np.ndarray) -> np.ndarray:
+    share = levels / 255
+    return np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+
+
+def test_display_p3_and_pq_in_a_png_look_as_their_srgb_twin():
+    # A level of PQ near white is some four levels of sRGB.
+    pixels = np.asarray(picture()) // 2 + 64
+    to_p3 = np.array([[0.8225, 0.1774, 0], [0.0332, 0.9669, 0], [0.0171, 0.0724, 0.9108]])
+    to_2020 = np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]])
+    p3 = np.clip(linear(pixels) @ to_p3.T, 0, 1)
+    p3 = np.where(p3 <= 0.0031308, 12.92 * p3, 1.055 * p3 ** (1 / 2.4) - 0.055)
+    light = (np.clip(linear(pixels) @ to_2020.T, 0, 1) * 203 / 10000) ** (2610 / 16384)
+    pq = ((3424 / 4096 + 2413 / 128 * light) / (1 + 2392 / 128 * light)) ** (2523 / 32)
+    for values, code, within, said in ((p3, (12, 13, 0, 1), 2, False), (pq, (9, 16, 0, 1), 8, True)):
+        image = Image.fromarray((255 * values).round().astype(np.uint8))
+        found = read(png(image, (b"cICP", bytes(code))))
+        assert np.abs(found.pixels.astype(int) - pixels).max() <= within
+        assert any("HDR" in warning for warning in found.warnings) is said
+
+
+def test_code_points_of_srgb_and_unknown_ones_change_nothing():
+    for code in ((1, 13, 0, 1), (77, 13, 0, 1)):
+        np.testing.assert_array_equal(read(png(picture(), (b"cICP", bytes(code)))).pixels, np.asarray(picture()))
+
+
+def test_transparent_parts_and_animation_are_said(tmp_path: Path):
+    empty = Image.new("RGBA", (60, 40), (255, 255, 255, 0))
+    logo = empty.copy()
+    ImageDraw.Draw(logo).ellipse((10, 10, 50, 30), fill="white")
+    for image in (empty, logo, logo.convert("LA")):
+        image.save(tmp_path / "a.png")
+        assert decode(tmp_path / "a.png").warnings == ("has transparent parts, which are laid over white",)
+    Image.new("RGBA", (60, 40), (9, 9, 9, 255)).save(tmp_path / "opaque.png")
+    assert decode(tmp_path / "opaque.png").warnings == ()
+    frames = [Image.new("RGB", (20, 10), colour) for colour in ("red", "blue")]
+    for suffix in ("gif", "webp", "png", "tif"):
+        frames[0].save(tmp_path / f"a.{suffix}", save_all=True, append_images=frames[1:])
+        assert "only" in decode(tmp_path / f"a.{suffix}").warnings[0]
