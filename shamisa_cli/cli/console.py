@@ -32,20 +32,27 @@ def printable(text: str) -> str:
 class Console:
     """The streams of one command.
 
+    Args:
+        quiet: print no hints, warnings and progress bars; errors are printed always.
+
     Attributes:
         stderr: rich on stderr, which prints text as it is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
         self.stderr = RichConsole(stderr=True, highlight=False, markup=False, emoji=False)
 
     def hint(self, text: str) -> None:
         """Print a hint on stderr."""
+        if self._quiet:
+            return
         self.stderr.print(printable(text), style="dim", soft_wrap=True)
 
     def warn(self, text: str) -> None:
         """Print a warning on stderr, about a problem that does not stop the command."""
-        self._line("warning: ", "bold yellow", text)
+        if not self._quiet:
+            self._line("warning: ", "bold yellow", text)
 
     def warn_of_unreadable(self, messages: Sequence[str], count: int | None = None) -> None:
         """Print one warning per image that could not be read, up to a limit.
@@ -87,7 +94,7 @@ class Console:
         The bar is shown on a terminal only and disappears at the end. `beside_results` says that results are printed
         on stdout meanwhile; there is then no bar if stdout is the terminal too, since each would overwrite the other.
         """
-        if not self.stderr.is_terminal or (beside_results and sys.stdout.isatty()):
+        if self._quiet or not self.stderr.is_terminal or (beside_results and sys.stdout.isatty()):
             yield lambda _pictures: None
             return
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

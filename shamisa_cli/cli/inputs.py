@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,12 @@ FILE_SUFFIXES = frozenset((
     ".github", ".sarif",
 ))  # fmt: skip
 """Suffixes of files; with --shard, an --output with any other suffix is a folder of parts, such as out.v2."""
+
+FORMATS = {
+    ".txt": "text", ".text": "text", ".log": "text", ".md": "text", ".json": "json", ".jsonl": "jsonl", ".csv": "csv",
+    ".xml": "junit", ".junit": "junit", ".github": "github", ".sarif": "sarif", ".html": "html", ".parquet": "parquet",
+}  # fmt: skip
+"""Format of a file by its suffix; a command knows some of them."""
 
 STDIN = "-"
 NOTHING_NAMED = "No picture was named. Give files, folders or globs, - for a list on stdin, or --files-from."
@@ -44,6 +50,23 @@ def open_cache(
         console.warn(f"{text.removesuffix('.')}, --no-cache turns it off.")
 
     return Cache(folder.expanduser(), limit=megabytes * MEGABYTE, warn=warn)
+
+
+def format_of(output: Path | None, known: Collection[str]) -> str:
+    """The format that the name of an output file asks for; "text" on stdout, or if it has no suffix.
+
+    Raises:
+        SettingError: no format in `known` has this suffix.
+    """
+    suffix = "" if output is None else output.suffix.lower()
+    if suffix == "":
+        return "text"
+    if FORMATS.get(suffix) in known:
+        return FORMATS[suffix]
+    choices = ", ".join(each for each, name in FORMATS.items() if name in known)
+    raise SettingError(
+        f"No format is known by the suffix of {output}. Use one of {choices}, or name one with --format."
+    )
 
 
 def view_size(text: str) -> ViewSize:

@@ -21,11 +21,6 @@ CACHE_MEGABYTES = 1000
 """As in core/scoring/cache."""
 
 
-SIMILARITY, BURST_GAP = 0.8, 2.0
-"""As in core/culling/groups."""
-GROUPS = "Groups"
-
-
 class Device(StrEnum):
     """Devices that a model can run on."""
 
@@ -206,31 +201,6 @@ Jobs = Annotated[
 ]
 
 
-Similarity = Annotated[
-    float,
-    typer.Option(
-        "--similarity",
-        metavar="X",
-        min=0,
-        max=1,
-        envvar="SHAMISA_SIMILARITY",
-        rich_help_panel=GROUPS,
-        help="Least similarity of two near-duplicates, 0 to 1 (cosine of the model's features).",
-    ),
-]
-BurstGap = Annotated[
-    float,
-    typer.Option(
-        "--burst-gap",
-        metavar="SECONDS",
-        min=0,
-        envvar="SHAMISA_BURST_GAP",
-        rich_help_panel=GROUPS,
-        help="Longest time between two frames of a burst, by their EXIF data; 0 ignores capture times.",
-    ),
-]
-
-
 UseCache = Annotated[
     bool,
     typer.Option(
@@ -261,5 +231,16 @@ CacheSize = Annotated[
         rich_help_panel=CACHE,
         help="Largest size of the cache: a scored picture takes about 0.5 kB, one with its features 135 kB. "
         "The least recently used entries are removed first, features before scores.",
+    ),
+]
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "--quiet",
+        "-q",
+        rich_help_panel=RUNNING,
+        show_default="off",
+        help="Print no table for people, progress, hints or warnings: only errors, and results that --format or "
+        "--output ask for.",
     ),
 ]

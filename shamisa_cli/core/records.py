@@ -181,12 +181,14 @@ class Run:
         gated: whether a minimum score or a largest drop was set, so that an image could fail.
         grouped: whether records have a group.
         left_out: suffix → number of files in folders of a kind that this installation cannot read.
+        summary: of all images, where only some are reported; None: of those that are reported.
     """
 
     model: ModelIdentity
     gated: bool = False
     grouped: bool = False
     left_out: Mapping[str, int] = field(default_factory=dict)
+    summary: Summary | None = None
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ def test_a_second_run_says_the_same_and_loads_no_library_that_computes(  # type:
     command = [sys.executable, "-c", WHAT_IT_IMPORTED, *options]
     second = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
     assert without.stdout == first.stdout == second.stdout
-    assert second.stderr == "imported:\n"
+    assert second.stderr.splitlines()[-1] == "imported:"
 
     known = json.loads(shamisa("cache", "info", "--json", env=environment).stdout)
     assert (known["scores"], known["features"]) == (4, 0)
@@ -99,10 +99,10 @@ def test_a_damaged_cache_is_a_warning_and_clearing_mends_it(  # type: ignore[no-
     assert second.returncode == 0
     assert second.stdout == first.stdout
     assert second.stderr.startswith("warning: the cache")
-    assert second.stderr.count("\n") == 1
+    assert second.stderr.count("\n") == 2  # the warning, and the line about the run
     assert shamisa("cache", "info", env=environment).returncode == 2
     assert shamisa("cache", "clear", env=environment).returncode == 0
-    assert shamisa(*options, env=environment).stderr == ""
+    assert "warning" not in shamisa(*options, env=environment).stderr
     assert json.loads(shamisa("cache", "info", "--json", env=environment).stdout)["scores"] == 4
 
 

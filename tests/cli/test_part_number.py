@@ -115,7 +115,7 @@ def test_what_a_table_cannot_do_is_said_before_the_work(
     for options, reason in (
         (("-f", "parquet"), "name one with --output"),
         (("-o", "x.parquet", "--maps", tmp_path / "maps"), "--html and --maps cannot be combined"),
-        (("-o", "x.parquet", "--sort", "score"), "--sort cannot be combined"),
+        (("-o", "x.parquet", "--sort", "score"), "cannot be combined with parquet"),
         (("-o", out, "--shard", "1/2", "-f", "csv"), "is a folder of parts"),
         (("-o", out, "--shard", "3/2"), "I from 1 to N"),
     ):

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len
@@ -13,9 +14,10 @@ from rich.cells import cell_len
 from shamisa_cli.cli.console import printable
 from shamisa_cli.cli.options import MAX_PIXELS
 from shamisa_cli.cli.reporters import REPORTERS
-from shamisa_cli.cli.reporters.text import quality_style, shortened
+from shamisa_cli.cli.reporters.distribution import quality_style
+from shamisa_cli.cli.reporters.text import shortened
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
-from shamisa_cli.core.records import ErrorRecord, ImageRecord, ModelIdentity, Run
+from shamisa_cli.core.records import ErrorRecord, GroupPlace, ImageRecord, ModelIdentity, Run
 from shamisa_cli.core.scoring.gate import Gate, Rule
 
 RUN = Run(ModelIdentity("tiny", "0123456789ab", {"view_size": 512}))
@@ -24,6 +26,10 @@ NASTY = ["[red]a.jpg", "b\x1b[31m\n.jpg", os.fsdecode(b"c\xff.jpg"), 'd,"quoted"
 
 def records(count: int) -> list[ImageRecord]:
     return [ImageRecord(f"photos/{n:05d}.jpg", n % 1000 / 10, 3.0, width=640, height=480) for n in range(count)]
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
 def judged(pictures: list[ImageRecord]) -> list[ImageRecord]:
@@ -97,14 +103,38 @@ def test_text_for_a_pipe_is_plain_and_complete() -> None:
     assert "501 pictures" in shown
 
 
-def test_a_long_table_on_a_terminal_shows_its_ends_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setenv("TERM", "xterm")
-    shown = written("text", records(500), terminal=True)
-    assert shown.count("photos/") == 60
-    assert "440 pictures are not shown" in shown
-    assert "photos/00049.jpg" in shown
+def test_a_long_table_on_a_terminal_fits_its_screen_and_says_how_to_get_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"COLUMNS": "80", "LINES": "30", "TERM": "xterm"}.items():
+        monkeypatch.setenv(name, value)
+    shown = plain(written("text", records(500), terminal=True))
+    assert len(shown.splitlines()) <= 30
+    assert "photos/00000.jpg" in shown
     assert "photos/00499.jpg" in shown
+    assert "479 are not shown. All: pipe into less, or -o scores.csv" in shown
+    assert re.search(
+        r"500 pictures  0 [▁-█ ]{10} 100  ·  mean 24.9", shown
+    )  # the distribution is in the summary's line
+
+
+@pytest.mark.parametrize("columns", [120, 80, 60, 40])
+def test_at_every_width_numbers_are_whole_and_lines_fit(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"COLUMNS": str(columns), "LINES": "100", "TERM": "xterm"}.items():
+        monkeypatch.setenv(name, value)
+    defects = {"blur": 2.25, "noise": 1.25}
+    pictures = [
+        replace(record, width=6000, height=4000, defects=defects, group=GroupPlace(index // 2 + 1, 2, index % 2 == 0))
+        for index, record in enumerate(records(30))
+    ]
+    error = ErrorRecord("truncated", f"photos/{'x' * 30}.jpg is damaged or cut short. Copy it again.")
+    shown = plain(written("text", judged([*pictures, ImageRecord("torn.jpg", status="error", error=error)]),
+                          replace(RUN, gated=True, grouped=True), terminal=True))  # fmt: skip
+    assert max(cell_len(line.rstrip()) for line in shown.splitlines()) <= columns
+    words = set(shown.split())
+    assert {f"{record.score:.1f}" for record in pictures} <= words
+    assert {"1.4", "2.9"} <= words  # mean and highest
+    if columns >= 60:
+        assert shown.count("6000×4000") == 30
+    assert shown.count("★") == 15
 
 
 @pytest.mark.parametrize("columns", [40, 80, 200])

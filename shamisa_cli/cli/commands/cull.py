@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shamisa_cli.cli import cull_actions, inputs, options
+from shamisa_cli.cli import cull_actions, inputs, options, selection_options
 from shamisa_cli.cli.console import Console, check_output
 from shamisa_cli.cli.errors import exit_code
 from shamisa_cli.cli.reporters.culling import WRITERS
@@ -59,8 +59,8 @@ def cull(
             help="Keep only the best picture of each group of near-duplicates or burst frames.",
         ),
     ] = False,
-    similarity: options.Similarity = options.SIMILARITY,
-    burst_gap: options.BurstGap = options.BURST_GAP,
+    similarity: selection_options.Similarity = selection_options.SIMILARITY,
+    burst_gap: selection_options.BurstGap = selection_options.BURST_GAP,
     stars: Annotated[
         bool,
         typer.Option(

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, nullcontext
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shamisa_cli.cli import gate_options, inputs, options, ray_jobs
-from shamisa_cli.cli.console import Console, check_output
+from shamisa_cli.cli import destinations, gate_options, inputs, options, ray_jobs, selection_options
+from shamisa_cli.cli.console import Console
+from shamisa_cli.cli.destinations import TABLE
 from shamisa_cli.cli.errors import exit_code
 from shamisa_cli.cli.reporters import REPORTERS
 from shamisa_cli.cli.reporters.text import TEXT
+from shamisa_cli.cli.run_tally import RunTally
 from shamisa_cli.cli.settings import was_typed
 from shamisa_cli.core.atomic import replacing
-from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
-from shamisa_cli.core.records import ImageRecord, JobResult, Run
-from shamisa_cli.core.scoring.gate import GateStatus, apply_gate, gate_status, gate_summary
+from shamisa_cli.core.records import ImageRecord, Run, summarise
+from shamisa_cli.core.scoring.gate import apply_gate, gate_summary
+from shamisa_cli.core.scoring.selection import Selection
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,8 +34,6 @@ if TYPE_CHECKING:
     from shamisa_cli.core.scoring.thumbnails import Thumbnails
 
 RESULTS = "Results"
-TABLE = "parquet"
-
 Format = StrEnum("Format", [*REPORTERS, TABLE])  # type: ignore[misc]  # mypy wants a literal; the table is the one list
 
 
@@ -101,6 +101,13 @@ def score(
             help="score puts the lowest first. A sorted jsonl or csv is written at the end.",
         ),
     ] = None,
+    top: selection_options.Top = None,
+    bottom: selection_options.Bottom = None,
+    below: selection_options.Below = None,
+    above: selection_options.Above = None,
+    groups: selection_options.FindGroups = False,
+    similarity: selection_options.Similarity = selection_options.SIMILARITY,
+    burst_gap: selection_options.BurstGap = selection_options.BURST_GAP,
     min_score: gate_options.MinScore = None,
     baseline: gate_options.BaselineFile = None,
     max_drop: gate_options.MaxDrop = None,
@@ -117,12 +124,17 @@ def score(
     device: options.DeviceName = options.Device.AUTO,
     runtime: options.RuntimeName = options.Runtime.AUTO,
     jobs: options.Jobs = None,
+    quiet: options.Quiet = False,
     ray: options.RayAddress = None,
     cache: options.UseCache = True,
     cache_dir: options.CacheFolder = None,
     cache_size: options.CacheSize = options.CACHE_MEGABYTES,
 ) -> None:
     """Score pictures from 0 to 100; higher looks better.
+
+    On a terminal, the table of many pictures shows the worst and the best; --format, --sort and the options of
+    "Selection" choose what is printed. The gate, --html and the summary are about all pictures. After Ctrl-C, run the
+    same command again: cached results are not computed again.
 
     Exit codes:
     0  success
@@ -132,13 +144,15 @@ def score(
     """
     if ray is not None:
         ray_jobs.run_ray_job(context, "scores", ray)
-    console = Console()
+    console = Console(quiet=quiet)
     part = inputs.part_number(shard)
     target = None if output is None else inputs.output_file(Path(output), part)
-    _check_destinations(output, target, format, html, maps)
-    chosen = format or _format_of(target)
+    destinations.check(output, target, format, html, maps)
+    selection = Selection(top, bottom, below, above)
+    chosen = format or inputs.format_of(target, (*REPORTERS, TABLE))
     if chosen == TABLE:
-        _check_table(target, pictures=html is not None or maps is not None, is_sorted=was_typed(context, "sort"))
+        changed = was_typed(context, "sort") or selection.limits or groups
+        destinations.check_table(target, pictures=html is not None or maps is not None, changed=changed)
     reporter = REPORTERS.get(chosen, TEXT)
     order = sort or (Sort.SCORE if reporter.worst_first else None)
     view = inputs.view_size(view_size)
@@ -153,90 +167,75 @@ def score(
     found = inputs.survey_inputs(paths, files_from, recursive, part)
     files = found.paths
 
+    from shamisa_cli.core.culling.groups import GroupSettings, group_records
     from shamisa_cli.core.models.loading import load_model
     from shamisa_cli.core.scoring.pipeline import describe_run, score_files
     from shamisa_cli.core.scoring.resumable import score_to_file
     from shamisa_cli.core.scoring.score_table import read_scores
     from shamisa_cli.core.scoring.thumbnails import Thumbnails
 
+    wanted = GroupSettings(duplicate=similarity, gap=burst_gap) if groups else None
     loaded = load_model(model, probe=probe, offline=offline, device=device, runtime=runtime.value, on_demand=cache)
     run = describe_run(loaded, view, gated=gated.gate.judges, left_out=found.left_out)
     gated.require_same(run, loaded)
-    statuses: Counter[GateStatus] = Counter()
-    scores: dict[str, float] = {}
+    run = replace(run, grouped=groups)
+    tally = RunTally()
+    cached = reused = 0
     if chosen == TABLE and target is not None:
         with console.progress("Scoring", len(files)) as advance:
             result = score_to_file(
                 loaded, files, target, view_size=view, jobs=jobs, max_pixels=max_pixels, advance=advance
             )
         records = apply_gate(read_scores(target), gated.gate)
-        _report_table(_watched(records, statuses, scores, lambda _pictures: None), target, result, console)
+        for _ in tally.watch(records, lambda _pictures: None):
+            pass
+        console.warn_of_unreadable(tally.messages)
+        reused = result.reused
     else:
         thumbnails = None if html is None else Thumbnails()
         watch = _watch(loaded, files, maps, thumbnails)
-        on_page: list[ImageRecord] = []
-        beside = reporter.streams and order is None and target is None
+        collected: list[ImageRecord] = []
+        shows = not quiet or format is not None or target is not None
+        streams = reporter.streams and order is None and wanted is None and not selection.limits
         with (
             inputs.open_cache(cache, cache_dir, cache_size, console) as known,
             closing(
-                score_files(loaded, files, jobs=jobs, view_size=view, max_pixels=max_pixels, watch=watch, cache=known)
+                score_files(
+                    loaded,
+                    files,
+                    jobs=jobs,
+                    view_size=view,
+                    max_pixels=max_pixels,
+                    watch=watch,
+                    cache=known,
+                    sketches=groups,
+                )
             ) as scored,
             closing(apply_gate(scored, gated.gate)) as records,
             thumbnails or nullcontext(),
             console.results(target) as stream,
-            console.progress("Scoring", len(files), beside_results=beside) as advance,
+            console.progress("Scoring", len(files), beside_results=streams and target is None) as advance,
         ):
-            watched = _watched(records, statuses, scores, advance)
-            kept = watched if thumbnails is None else _kept(watched, on_page)
-            reporter.write(_arranged(kept, order), run, stream)
+            watched = tally.watch(records, advance)
+            if streams:
+                reporter.write(watched if thumbnails is None else _kept(watched, collected), run, stream)
+            else:
+                collected += watched
+                collected = collected if wanted is None else group_records(collected, wanted)
+                run = replace(run, summary=summarise(collected)) if selection.limits else run
+                if shows:
+                    best_first = sort is None and selection.top is not None and selection.bottom is None
+                    reporter.write(_arranged(selection.select(collected), order, best_first), run, stream)
             if html is not None and thumbnails is not None:
-                _write_page(html, on_page, run, thumbnails)
-    gated.keep(scores, run, loaded, console)
+                _write_page(html, collected, run, thumbnails)
+            cached = 0 if known is None else known.hits
+    gated.keep(tally.scores, run, loaded, console)
     if run.gated and (target is not None or not reporter.concludes):
-        console.hint(f"{gate_summary(statuses, gated=True)}.")
-    raise typer.Exit(
-        exit_code(failed=statuses["failed"], unreadable=statuses["unreadable"], skip_unreadable=skip_unreadable)
-    )
-
-
-def _check_destinations(
-    output: str | None, target: Path | None, format: str | None, html: Path | None, maps: Path | None
-) -> None:
-    """Raise SettingError if a file or folder cannot be written under the name that was given for it."""
-    if target is not None:
-        if target != Path(output or "") and format not in (None, TABLE):
-            raise SettingError(f"{output} is a folder of parts ({TABLE}). Leave out --format, or name a file.")
-        check_output(target)
-    if html is not None:
-        _check_page(html, target)
-    if maps is not None and maps.exists() and not maps.is_dir():
-        raise SettingError(f"{maps} is a file; --maps must name a folder.")
-
-
-def _report_table(records: Iterable[ImageRecord], target: Path, result: JobResult, console: Console) -> None:
-    """Say which images of a finished table could not be read, and how many rows it has."""
-    console.warn_of_unreadable([record.error.message for record in records if record.error is not None])
-    console.hint(f"Wrote {result.rows:,} pictures to {target} ({result.reused:,} reused from an earlier run).")
-
-
-def _format_of(output: Path | None) -> str:
-    suffix = output.suffix.lower().removeprefix(".") if output else ""
-    return suffix if suffix in (*REPORTERS, TABLE) else "text"
-
-
-def _check_table(output: Path | None, *, pictures: bool, is_sorted: bool) -> None:
-    if output is None:
-        raise SettingError(f"--format {TABLE} needs a file; name one with --output.")
-    if pictures:
-        raise SettingError(f"--html and --maps cannot be combined with {TABLE} output.")
-    if is_sorted:
-        raise SettingError(f"--sort cannot be combined with {TABLE} output, which keeps the input order.")
-
-
-def _check_page(html: Path, output: Path | None) -> None:
-    check_output(html, "--html")
-    if output is not None and html.resolve() == output.resolve():
-        raise SettingError(f"--html and --output name the same file, {html}. Give each its own.")
+        console.hint(f"{gate_summary(tally.statuses, gated=True)}.")
+    places = {"results": target, "report": html, "maps": maps}
+    console.hint(tally.line(cached=cached, reused=reused, left_out=run.left_out, places=places))
+    failed, unreadable = tally.statuses["failed"], tally.statuses["unreadable"]
+    raise typer.Exit(exit_code(failed=failed, unreadable=unreadable, skip_unreadable=skip_unreadable))
 
 
 def _watch(model: Model, files: list[Path], maps: Path | None, thumbnails: Thumbnails | None) -> Watch | None:
@@ -267,21 +266,9 @@ def _kept(records: Iterable[ImageRecord], into: list[ImageRecord]) -> Iterator[I
         yield record
 
 
-def _watched(
-    records: Iterable[ImageRecord],
-    statuses: Counter[GateStatus],
-    scores: dict[str, float],
-    advance: Callable[[int], None],
-) -> Iterator[ImageRecord]:
-    for record in records:
-        statuses[gate_status(record)] += 1
-        if record.score is not None:
-            scores[record.path] = record.score
-        advance(1)
-        yield record
-
-
-def _arranged(records: Iterable[ImageRecord], order: Sort | None) -> Iterable[ImageRecord]:
+def _arranged(records: Iterable[ImageRecord], order: Sort | None, best_first: bool) -> Iterable[ImageRecord]:
+    if best_first and order is Sort.SCORE:
+        return sorted(records, key=lambda record: (-(record.score or 0.0), record.path))
     if order is None:
         return records
     if order is Sort.PATH:

@@ -17,7 +17,7 @@ def write_json(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> None
         "schema": SCHEMA,
         "model": run.model.to_json(),
         "images": [record.to_json() for record in records],
-        "summary": summarise(records).to_json() | {"left_out": dict(run.left_out)},
+        "summary": (run.summary or summarise(records)).to_json() | {"left_out": dict(run.left_out)},
     }
     output.write_json(document, stream)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TextIO
 
 from rich.cells import cell_len, chop_cells
@@ -14,6 +15,7 @@ from rich.text import Text
 from shamisa_cli.cli.console import printable
 from shamisa_cli.cli.output import plain_table, print_block, rich_on
 from shamisa_cli.cli.reporters.base import Reporter
+from shamisa_cli.cli.reporters.distribution import histogram, quality_style, sparkline
 from shamisa_cli.core.records import ErrorRecord, ImageRecord, Run, Summary, summarise
 from shamisa_cli.core.scoring.gate import describe_findings, gate_status, gate_summary, worst_first
 
@@ -27,8 +29,11 @@ class HasError(Protocol):
 
 
 MAX_ROWS = 200
-"""Largest table on a terminal; of more images only the first and last are shown."""
+"""Largest table of candidates on a terminal; of more only the first and last are shown."""
 FIRST_ROWS, LAST_ROWS = 50, 10
+OTHER_LINES = 8
+"""Lines of a screen that the table leaves for its heading, the summary and the prompt."""
+FEWEST_ROWS = 6
 MAX_PROBLEMS = 20
 
 SCORE_CELLS = 5
@@ -36,9 +41,7 @@ BAR_CELLS = 20
 GAP = 3
 """Spaces between two columns of the table."""
 SHORTEST_PATH = 16
-BINS = 10
-BIN_CELLS = 6
-HISTOGRAM_HEIGHT = 3
+GROUP = "Group"
 NOTABLE_DEFECT = 0.5
 """Least severity, of 4, of a defect that is named."""
 NAMED_DEFECTS = 2
@@ -46,10 +49,6 @@ HISTOGRAM_FROM = 5
 """Number of scored images from which a distribution is shown."""
 MARKS = {"passed": ("  ", ""), "warned": ("! ", "bold yellow"), "failed": ("✗ ", "bold red"), "unreadable": ("  ", "")}
 """Marks before an image's name, where there is a gate."""
-EIGHTHS = " ▁▂▃▄▅▆▇█"
-
-RED, YELLOW, GREEN = (208, 62, 56), (214, 158, 28), (52, 160, 84)
-"""Ends and middle of the scale of quality; readable on dark and on light terminals."""
 
 
 def write_text(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> None:
@@ -58,13 +57,6 @@ def write_text(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> None
     console = rich_on(stream)
     for block in _blocks(records, run, console):
         print_block(console, block)
-
-
-def quality_style(score: float) -> str:
-    """The colour of a score 0…100, from red over yellow to green."""
-    low, high, share = (RED, YELLOW, score / 50) if score < 50 else (YELLOW, GREEN, score / 50 - 1)
-    red, green, blue = (round(a + (b - a) * share) for a, b in zip(low, high, strict=True))
-    return f"rgb({red},{green},{blue})"
 
 
 def shortened(text: str, cells: int) -> str:
@@ -80,14 +72,19 @@ def shortened(text: str, cells: int) -> str:
 def _blocks(records: Sequence[ImageRecord], run: Run, console: Console) -> Iterable[RenderableType]:
     scored = [record for record in records if record.score is not None]
     unread = [record for record in records if record.score is None]
-    summary = summarise(records)
+    summary = run.summary or summarise(records)
+    scores = [record.score for record in scored if record.score is not None]
+    rows = max(FEWEST_ROWS, console.height - OTHER_LINES)
+    is_long = console.is_terminal and len(scored) > rows
     if scored:
-        yield from _table_and_note(scored, run, console)
+        yield from _table_and_note(scored, run, console, rows if is_long else len(scored))
         yield ""
-    if len(scored) >= HISTOGRAM_FROM:
-        yield from _histogram([record.score for record in scored if record.score is not None])
+    if len(scored) >= HISTOGRAM_FROM and not is_long and run.summary is None:
+        yield from histogram(scores, console.width)
         yield ""
-    yield _summary_line(summary)
+    yield _summary_line(summary, sparkline(scores) if is_long else None)
+    if run.summary is not None:
+        yield Text(f" {counted(len(records), 'picture')} selected", "dim")
     if run.gated:
         yield _gate_line(records)
         yield from _findings([record for record in worst_first(records) if record.score is not None], console)
@@ -101,19 +98,25 @@ def _blocks(records: Sequence[ImageRecord], run: Run, console: Console) -> Itera
     yield _model_line(run)
 
 
-def _table_and_note(scored: Sequence[ImageRecord], run: Run, console: Console) -> Iterable[RenderableType]:
-    if not console.is_terminal or len(scored) <= MAX_ROWS:
+def _table_and_note(scored: Sequence[ImageRecord], run: Run, console: Console, rows: int) -> Iterable[RenderableType]:
+    """The table in at most `rows` rows: the first two thirds of them, and the last third."""
+    if len(scored) <= rows:
         yield _table(scored, run, console)
         return
-    left_out = len(scored) - FIRST_ROWS - LAST_ROWS
-    yield _table([*scored[:FIRST_ROWS], None, *scored[-LAST_ROWS:]], run, console)
-    yield Text(f" {left_out:,} pictures are not shown. For all of them use --format csv, or pipe the output.", "dim")
+    last = rows // 3
+    first = rows - last - 1
+    yield _table([*scored[:first], None, *scored[-last:]], run, console)
+    yield Text(f" {len(scored) - first - last:,} are not shown. All: pipe into less, or -o scores.csv", "dim")
 
 
 def _table(rows: Sequence[ImageRecord | None], run: Run, console: Console) -> Table:
     sizes = max(len(_size(row)) for row in rows if row is not None)
     defects = max(len(_defects(row)) for row in rows if row is not None)
-    room = console.width - SCORE_CELLS - sizes - 2 * GAP
+    groups = max(len(_group(row)) for row in rows if row is not None)
+    room = console.width - SCORE_CELLS - 2 * GAP
+    room -= max(groups, len(GROUP)) + GAP if groups else 0
+    with_sizes = room - sizes >= SHORTEST_PATH
+    room -= sizes if with_sizes else -GAP
     with_defects = defects > 0 and room - defects - GAP >= SHORTEST_PATH
     room -= defects + GAP if with_defects else 0
     with_bars = room - BAR_CELLS - GAP >= SHORTEST_PATH
@@ -126,20 +129,39 @@ def _table(rows: Sequence[ImageRecord | None], run: Run, console: Console) -> Ta
         table.add_column("", no_wrap=True)
     if with_defects:
         table.add_column("Defects", no_wrap=True)
-    table.add_column("Size", justify="right", style="dim", no_wrap=True)
+    if groups:
+        table.add_column(GROUP, no_wrap=True)
+    if with_sizes:
+        table.add_column("Size", justify="right", style="dim", no_wrap=True)
+    shown = _Columns(room, with_bars, with_defects, groups > 0, with_sizes)
     for row in rows:
-        table.add_row(*(_cells(row, run, room, with_bars, with_defects) if row is not None else [" ⋮"]))
+        table.add_row(*(_cells(row, run, shown) if row is not None else [" ⋮"]))
     return table
 
 
-def _cells(record: ImageRecord, run: Run, room: int, with_bars: bool, with_defects: bool) -> list[Text]:
+@dataclass(frozen=True)
+class _Columns:
+    """Columns that there is room for; `path` is the width of the names."""
+
+    path: int
+    bars: bool
+    defects: bool
+    groups: bool
+    sizes: bool
+
+
+def _cells(record: ImageRecord, run: Run, columns: _Columns) -> list[Text]:
     assert record.score is not None
     mark, mark_style = MARKS[gate_status(record)] if run.gated else ("", "")
-    path = Text.assemble(" ", (mark, mark_style), shortened(printable(record.path), room - 1 - len(mark)))
+    path = Text.assemble(" ", (mark, mark_style), shortened(printable(record.path), columns.path - 1 - len(mark)))
     style = quality_style(record.score)
-    bar = [_bar(record.score, style)] if with_bars else []
-    defects = [Text(_defects(record))] if with_defects else []
-    return [path, Text(f"{record.score:.1f}", f"bold {style}"), *bar, *defects, Text(_size(record))]
+    further = (
+        (columns.bars, _bar(record.score, style)),
+        (columns.defects, Text(_defects(record))),
+        (columns.groups, Text(_group(record))),
+        (columns.sizes, Text(_size(record))),
+    )
+    return [path, Text(f"{record.score:.1f}", f"bold {style}"), *(text for shown, text in further if shown)]
 
 
 def _bar(score: float, style: str) -> Text:
@@ -155,27 +177,20 @@ def _defects(record: ImageRecord) -> str:
     return ", ".join(f"{name} {severity:.1f}" for name, severity in found if severity >= NOTABLE_DEFECT)
 
 
+def _group(record: ImageRecord) -> str:
+    """The group of an image that is not alone, with a star for the best of it: "3 ★"."""
+    place = record.group
+    return "" if place is None or place.size == 1 else f"{place.number}{' ★' if place.best else ''}"
+
+
 def _size(record: ImageRecord) -> str:
     return f"{record.width}×{record.height}" if record.width and record.height else ""
 
 
-def _histogram(scores: Sequence[float]) -> Iterable[Text]:
-    counts = [0] * BINS
-    for score in scores:
-        counts[min(int(score * BINS / 100), BINS - 1)] += 1
-    styles = [quality_style((index + 0.5) * 100 / BINS) for index in range(BINS)]
-    levels = [-(-count * 8 * HISTOGRAM_HEIGHT // max(counts)) for count in counts]
-
-    yield Text.assemble(" ", *((f"{count or '':^{BIN_CELLS}}", "dim") for count in counts))
-    for floor in reversed(range(0, 8 * HISTOGRAM_HEIGHT, 8)):
-        blocks = [EIGHTHS[min(max(level - floor, 0), 8)] * (BIN_CELLS - 1) for level in levels]
-        yield Text.assemble(" ", *((block + " ", style) for block, style in zip(blocks, styles, strict=True)))
-    marks = "".join(f"{edge:<{BIN_CELLS}}" for edge in range(0, 100, 100 // BINS)) + "100"
-    yield Text(f" {marks}", "dim")
-
-
-def _summary_line(summary: Summary) -> Text:
+def _summary_line(summary: Summary, distribution: Text | None = None) -> Text:
     line = Text(f" {counted(summary.count, 'picture')}", "bold")
+    if distribution is not None:
+        line.append("  ").append_text(distribution)
     numbers = {
         "mean": summary.mean, "median": summary.median, "lowest": summary.lowest, "highest": summary.highest,
     }  # fmt: skip

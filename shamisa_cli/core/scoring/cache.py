@@ -72,7 +72,8 @@ class Cache:
     """Bytes by key, of which the least recently used are removed beyond a limit. Safe for use by several threads.
 
     A problem with the file (damage, no permission, a full disk) causes one warning; from then on the cache is empty
-    and stores nothing. New values are written about every second, and when the cache is closed.
+    and stores nothing. New values are written about every second, and when the cache is closed. `hits` is the number of
+    values found so far.
 
     Args:
         folder: folder of the file; created if missing. None takes the command line's, in the user's cache folder.
@@ -97,6 +98,7 @@ class Cache:
         self._new: dict[bytes, tuple[Kind, bytes]] = {}
         self._touched: set[bytes] = set()
         self._written = float("-inf")
+        self.hits = 0
         with self._guarded():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._connection = _opened(self._path)
@@ -122,6 +124,7 @@ class Cache:
         """The value of a key; None if it is missing or damaged."""
         with self._guarded():
             if key in self._new:
+                self.hits += 1
                 return self._new[key][1]
             if self._connection is None:
                 return None
@@ -131,6 +134,7 @@ class Cache:
             if row[1] + TOUCH_SECONDS < time.time():
                 self._touched.add(key)
             value: bytes = row[0][CHECK_BYTES:]
+            self.hits += 1
             return value
         return None
 

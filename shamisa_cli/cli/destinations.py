@@ -1,0 +1,42 @@
+"""Checks of the files and folders that `score` writes, before any work is done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from shamisa_cli.cli.console import check_output
+from shamisa_cli.core.errors import SettingError
+
+TABLE = "parquet"
+"""Format that is no reporter's: a table of scores that is written in parts and can be resumed."""
+
+
+def check(output: str | None, target: Path | None, format: str | None, html: Path | None, maps: Path | None) -> None:
+    """Raise SettingError if a file or folder cannot be written under the name that was given for it."""
+    if target is not None:
+        if target != Path(output or "") and format not in (None, TABLE):
+            raise SettingError(f"{output} is a folder of parts ({TABLE}). Leave out --format, or name a file.")
+        check_output(target)
+    if html is not None:
+        _check_page(html, target)
+    if maps is not None and maps.exists() and not maps.is_dir():
+        raise SettingError(f"{maps} is a file; --maps must name a folder.")
+
+
+def check_table(output: Path | None, *, pictures: bool, changed: bool) -> None:
+    """Raise SettingError if a table cannot be written: no file is named, or other options contradict it."""
+    if output is None:
+        raise SettingError(f"--format {TABLE} needs a file; name one with --output.")
+    if pictures:
+        raise SettingError(f"--html and --maps cannot be combined with {TABLE} output.")
+    if changed:
+        raise SettingError(
+            f"--sort, --groups and the options of a selection cannot be combined with {TABLE} output, which holds all "
+            "pictures in their input order."
+        )
+
+
+def _check_page(html: Path, output: Path | None) -> None:
+    check_output(html, "--html")
+    if output is not None and html.resolve() == output.resolve():
+        raise SettingError(f"--html and --output name the same file, {html}. Give each its own.")
