@@ -51,15 +51,15 @@ NETWORKS = (
     ("layers", "backbones", "timm_backbones", "features", "encoder", "initial_weights"),
     ("pair_statistics", "distortion_network", "scoring_network", "windows"),
     ("model_folders",),
-    ("derive", "export", "score_maps", "tensors", "torchmetric"),
+    ("derive", "export", "tensors", "torchmetric"),
+    ("feature_maps",),
 )
 """The ladder inside core.networks; a module that is not named stands on the last line but one."""
 
 DOORS = (
-    "core.api",
     "core.models.runtimes",
     "core.models.loading",
-    "core.scoring.heatmap",
+    "core.scoring.map_split",
     "core.fitting.probe",
     "core.fitting.checkpoints",
     "core.fitting.defects",

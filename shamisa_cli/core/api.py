@@ -13,7 +13,6 @@ from shamisa_cli.core.culling.cull import cull_files
 from shamisa_cli.core.culling.decisions import CullRule, Decision
 from shamisa_cli.core.culling.groups import GroupSettings, group_records
 from shamisa_cli.core.errors import InputNotFoundError
-from shamisa_cli.core.extras import needs_pytorch
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, decode
 from shamisa_cli.core.images.discovery import discover
 from shamisa_cli.core.models.loading import Model, load_model, load_relational_model
@@ -23,6 +22,7 @@ from shamisa_cli.core.relational.ranking import rank_pictures
 from shamisa_cli.core.relational.records import Comparison, Ranking
 from shamisa_cli.core.scoring.cache import Cache
 from shamisa_cli.core.scoring.gate import Gate, apply_gate
+from shamisa_cli.core.scoring.map_split import split_model_score
 from shamisa_cli.core.scoring.pipeline import embed_files, feature_cache, score_files
 from shamisa_cli.core.scoring.score_columns import ScoreRecords
 from shamisa_cli.core.scoring.score_map import ScoreMap
@@ -108,12 +108,10 @@ def score_map(picture: str | Path, model: str | Model | None = None, *, view_siz
 
     Raises:
         ImageError: the picture cannot be read.
-        ModelError, SettingError: as for `score`; the latter also without PyTorch.
+        ModelError, SettingError: as for `score`.
     """
     loaded = _loaded(model)
     require_probe(loaded)
-    with needs_pytorch("a score map"):
-        from shamisa_cli.core.networks.score_maps import split_model_score
     size = effective_view_size(loaded.encoder, view_size)
     return split_model_score(loaded, decode(Path(picture), view_size=size).pixels)
 

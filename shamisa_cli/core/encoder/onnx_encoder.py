@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +14,7 @@ import numpy as np
 
 from shamisa_cli.core.arrays import Features, FeatureVector, Pixels
 from shamisa_cli.core.encoder.embedder import Runtime
+from shamisa_cli.core.encoder.feature_maps import FeatureMap, Grid
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError, SettingError
 from shamisa_cli.core.machine import available_cpus
@@ -27,6 +30,8 @@ CROPS = "crops"
 """Outputs: the features (D,) of a picture and, where crops are read, (R, D) of each."""
 FINGERPRINT = "encoder_fingerprint"
 """Metadata key of the fingerprint of the exported encoder."""
+MAPS = "feature_maps"
+"""Metadata key of a JSON list [value, stride, centre] of the feature maps: the name in the graph, and the `Grid`."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,41 @@ class OnnxEncoder:
         """The feature vector of each crop, (R, D); R is 1 where the whole picture is read."""
         return self._run(pixels, CROPS) if self.config.features.crops else self.embed(pixels)[None]
 
+    @property
+    def lists_maps(self) -> bool:
+        """Whether the graph says where its feature maps are; those exported by earlier versions do not."""
+        return MAPS in self._session.get_modelmeta().custom_metadata_map
+
+    def feature_maps(self, pixels: Pixels) -> Iterator[FeatureMap]:
+        """The maps that the features are pooled from: scale by scale, and the stages in the feature spec's order.
+
+        Raises ModelError unless `lists_maps`.
+        """
+        import onnxruntime
+
+        names = [name for name, _ in self._maps]
+        path_only = onnxruntime.RunOptions()
+        path_only.only_execute_path_to_fetches = True  # no pooling
+        values = self._map_session.run(names, {"pixels": np.ascontiguousarray(pixels)}, path_only)
+        for (_, grid), feature_map in zip(self._maps, values, strict=True):
+            yield FeatureMap(feature_map, grid)
+
+    @cached_property
+    def _maps(self) -> list[tuple[str, Grid]]:
+        try:
+            listed = json.loads(self._session.get_modelmeta().custom_metadata_map[MAPS])
+            return [(str(name), Grid(float(stride), float(centre))) for name, stride, centre in listed]
+        except (KeyError, ValueError, TypeError) as error:
+            raise ModelError(
+                f"{self.graph} does not list its feature maps. Export it again with: "
+                f"shamisa models export {self.graph.parent}"
+            ) from error
+
+    @cached_property
+    def _map_session(self) -> InferenceSession:
+        graph = with_outputs(self.graph.read_bytes(), {name for name, _ in self._maps})
+        return open_session(self.graph, self.weights, threads=1, content=graph)
+
     def _run(self, pixels: Pixels, output: str) -> FeatureVector:
         whole = np.ascontiguousarray(pixels)
         if whole.shape[0] * whole.shape[1] <= LARGE:
@@ -108,8 +148,30 @@ def _computed(session: InferenceSession, pixels: Pixels, output: str) -> Feature
     return values
 
 
-def open_session(graph: Path, weights: Path, *, threads: int) -> InferenceSession:
-    """Open a session with this number of threads per operator."""
+def with_outputs(graph: bytes, names: Iterable[str]) -> bytes:
+    """An ONNX model with inner values of its graph as further float32 outputs.
+
+    Protobuf messages that follow each other are one message with the entries of both, so the outputs are appended;
+    the numbers of the fields are those of ONNX's format: ModelProto.graph 7, GraphProto.output 12, ValueInfoProto.name
+    1 and type 2, TypeProto.tensor_type 1, its elem_type 1 (FLOAT is 1).
+    """
+    float_tensor = _field(1, b"\x08\x01")
+    outputs = [_field(12, _field(1, name.encode()) + _field(2, float_tensor)) for name in sorted(names)]
+    return graph + _field(7, b"".join(outputs))
+
+
+def _field(number: int, content: bytes) -> bytes:
+    """A field of a protobuf message with a length: its number and wire type 2, the length, the content."""
+    length, size = bytearray(), len(content)
+    while size > 127:
+        length.append(size & 127 | 128)
+        size >>= 7
+    length.append(size)
+    return bytes([number << 3 | 2]) + bytes(length) + content
+
+
+def open_session(graph: Path, weights: Path, *, threads: int, content: bytes | None = None) -> InferenceSession:
+    """Open a session with this number of threads per operator, of the graph's file or of other content for it."""
     try:
         import onnxruntime
     except ImportError as error:
@@ -128,7 +190,7 @@ def open_session(graph: Path, weights: Path, *, threads: int) -> InferenceSessio
         stored = weights.read_bytes()
         # Use the weights file that was checked, with links in the Hub's cache resolved.
         options.add_external_initializers_from_files_in_memory([weights.name], [stored], [len(stored)])
-        return onnxruntime.InferenceSession(graph.read_bytes(), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(content or graph.read_bytes(), options, providers=["CPUExecutionProvider"])
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelError(

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 Map = npt.NDArray[np.float64]
+Edges = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,22 @@ class ScoreMap:
 
 def resized(values: Map, rows: int, columns: int) -> Map:
     """Resample a map to another grid of the same extent, preserving its sum: each value is spread over its cell."""
+    return spread_over(values, np.linspace(0, len(values), rows + 1), np.linspace(0, values.shape[1], columns + 1))
+
+
+def spread_over(values: Map, rows: Edges, columns: Edges) -> Map:
+    """Resample a map whose values are spread evenly over their cells to pixels anywhere on it.
+
+    Args:
+        values: (h, w), one for each cell.
+        rows, columns: rising edges of the pixels in cells, (H + 1,) in 0…h and (W + 1,) in 0…w.
+    """
     return _along_rows(_along_rows(values, rows).T, columns).T
 
 
-def _along_rows(values: Map, count: int) -> Map:
+def _along_rows(values: Map, edges: Edges) -> Map:
     # The running sum is linear inside a cell: read it at the new edges and take differences.
     running = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
-    edges = np.linspace(0, len(values), count + 1)
     cells = np.minimum(edges.astype(np.intp), len(values) - 1)
     at_edges = running[cells] + (edges - cells)[:, None] * values[cells]
     return np.diff(at_edges, axis=0)

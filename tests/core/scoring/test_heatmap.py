@@ -10,7 +10,7 @@ from PIL import Image
 
 from shamisa_cli.core.map_images import map_names
 from shamisa_cli.core.models.loading import Model
-from shamisa_cli.core.scoring.heatmap import MapWriter, overlay, render
+from shamisa_cli.core.scoring.heatmap import MapWriter, overlay, render, smoothed
 from shamisa_cli.core.scoring.pipeline import score_files
 from shamisa_cli.core.scoring.score_map import ScoreMap
 
@@ -80,3 +80,15 @@ def test_a_picture_of_any_shape_can_be_drawn(size: tuple[int, int]) -> None:
     sheet = render(pixels, points(np.full(size, 60.0)), title="ü" * 300, score=60.0)
     assert sheet.width >= 2 * size[1]
     assert sheet.height >= size[0]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 50), (300, 201)])
+def test_smoothing_keeps_the_level_and_the_size_of_a_map(size: tuple[int, int]) -> None:
+    rows, columns = np.mgrid[: size[0], : size[1]]
+    slope = 10.0 + 20 * rows / size[0] + 40 * columns / size[1]
+    found = smoothed(slope)
+    assert found.shape == size
+    assert found.mean() == pytest.approx(slope.mean())
+    middle = found[size[0] // 4 : 3 * size[0] // 4 + 1, size[1] // 4 : 3 * size[1] // 4 + 1]
+    same = slope[size[0] // 4 : 3 * size[0] // 4 + 1, size[1] // 4 : 3 * size[1] // 4 + 1]
+    np.testing.assert_allclose(middle, same, atol=8)

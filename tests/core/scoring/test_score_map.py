@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import shamisa_cli as shamisa
 from shamisa_cli.core.images.decoding import decode
 from shamisa_cli.core.models.loading import Model
-from shamisa_cli.core.networks.score_maps import split_score
+from shamisa_cli.core.scoring.map_split import split_model_score
 from shamisa_cli.core.scoring.pipeline import score_files
 from shamisa_cli.core.scoring.score_map import resized
 
@@ -49,7 +49,7 @@ def test_the_pixels_sum_to_the_score(model: Model, photos: list[Path]) -> None:
         feature_mean=rng.normal(size=length),
         feature_scale=rng.uniform(0.5, 2, length),
     )
-    found = split_score(model.encoder, probe, decode(photos[0], view_size=64).pixels)
+    found = split_model_score(replace(model, probe=probe), decode(photos[0], view_size=64).pixels)
     expected = 100 * probe.predict(model.encoder.embed(decode(photos[0], view_size=64).pixels)[None])[0]
     assert found.points.shape == (43, 64)
     assert found.score == pytest.approx(expected, abs=1e-4)

@@ -6,6 +6,7 @@ The backbone is traced, so that any backbone of known layers can be exported; th
 
 from __future__ import annotations
 
+import json
 import operator
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
-from shamisa_cli.core.encoder.onnx_encoder import CROPS, FEATURES, FINGERPRINT
+from shamisa_cli.core.encoder.feature_maps import Grid
+from shamisa_cli.core.encoder.onnx_encoder import CROPS, FEATURES, FINGERPRINT, MAPS
 from shamisa_cli.core.encoder.spec import FeatureSpec, Preprocessing
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.networks.backbones import Backbone
@@ -44,15 +46,17 @@ def export_graph(encoder: TorchEncoder, weights: Path, fingerprint: str) -> byte
     traced = TracedBackbone(encoder.backbone, spec)
     wanted = wanted_stages(encoder.backbone, spec)
     picture = unit_range(graph)
-    blocks = []
+    grids = dict(zip(sorted(set(wanted)), traced.grids(), strict=True))
+    blocks, listed = [], []
     for scale in spec.scales:
         view = normalised(graph, _rescaled(graph, picture, scale), encoder.config.preprocessing)
         if spec.crops:
             view = _five_crops(graph, view, spec.crop_size)
         maps = dict(zip(sorted(set(wanted)), traced.added_to(graph, view), strict=True))
         blocks += [_MOMENTS[moment](graph, maps[stage]) for stage in wanted for moment in spec.moments]
+        listed += [[maps[stage], grids[stage].stride, grids[stage].centre] for stage in wanted]
     vector = graph.add("Concat", *(_unit_norm(graph, block) for block in blocks), axis=1)
-    length, metadata = encoder.feature_length, {FINGERPRINT: fingerprint}
+    length, metadata = encoder.feature_length, {FINGERPRINT: fingerprint, MAPS: json.dumps(listed)}
     if spec.crops is None:
         flat = graph.add("Reshape", vector, graph.constant([-1], np.int64))
         return graph.serialised({FEATURES: (flat, [length])}, metadata)
@@ -92,6 +96,17 @@ class TracedBackbone(nn.Module):
             values[call] = view if call.op == "placeholder" else self._added(graph, call, values)
         raise AssertionError("a traced graph ends in its output")
 
+    def grids(self) -> list[Grid]:
+        """Where the cells of the maps lie, in the order of `added_to`; where paths meet, by the first of them."""
+        places: dict[Any, Grid] = {}
+        for call in self._calls.nodes:
+            if call.op == "output":
+                return [places[feature_map] for feature_map in call.args[0]]
+            before = next((places[argument] for argument in call.args if argument in places), Grid())
+            layer = self.get_submodule(call.target) if call.op == "call_module" else None
+            places[call] = before if layer is None else _grid_after(layer, before)
+        raise AssertionError("a traced graph ends in its output")
+
     def _added(self, graph: GraphBuilder, call: fx.Node, values: dict[Any, str]) -> str:
         inputs = [values.get(argument) for argument in call.args if isinstance(argument, fx.Node)]
         known = [value for value in inputs if value is not None]
@@ -104,6 +119,15 @@ class TracedBackbone(nn.Module):
         return _converted(
             graph, self.get_submodule(call.target), self._prefix + call.target.removeprefix("backbone."), known[0]
         )
+
+
+def _grid_after(layer: nn.Module, grid: Grid) -> Grid:
+    if not hasattr(layer, "kernel_size"):
+        return grid
+    kernel, stride, dilation, padding = (
+        int(np.broadcast_to(getattr(layer, name), 2)[0]) for name in ("kernel_size", "stride", "dilation", "padding")
+    )
+    return grid.after(kernel, stride, layer.sides[0] if isinstance(layer, PaddedConv2d) else padding, dilation)
 
 
 def _converted(graph: GraphBuilder, layer: Any, name: str, value: str) -> str:

@@ -1,0 +1,39 @@
+"""Feature maps of an encoder, and where their cells lie in the picture (does not import torch)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where the cells of a feature map lie along one axis of what the network reads.
+
+    Attributes:
+        stride: distance of the centres of neighbouring cells, in pixels.
+        centre: of the first cell, in pixels from the edge: 0.5 is the middle of the first pixel.
+    """
+
+    stride: float = 1.0
+    centre: float = 0.5
+
+    def after(self, kernel: int, stride: int, before: int, dilation: int = 1) -> Grid:
+        """The grid after a convolution or pooling that reads `kernel` cells, with `before` cells of padding."""
+        middle = dilation * (kernel - 1) / 2 - before
+        return Grid(self.stride * stride, self.centre + self.stride * middle)
+
+
+@dataclass(frozen=True)
+class FeatureMap:
+    """One stage of the network at one scale, for one picture.
+
+    Attributes:
+        values: (R, C, h, w) float32; R crops, or 1 where the whole picture is read.
+        grid: of its cells.
+    """
+
+    values: NDArray[np.float32]
+    grid: Grid

@@ -1,0 +1,194 @@
+"""Exact split of a score over the pixels of the picture (does not import torch).
+
+A mean over places is Σ x / n; a deviation, once it is known, is Σ ((x − mean)² + ε) / (n · deviation); the unit norm of
+a block divides it by one number of the whole picture, and a regressor is linear in its features. So a score is a sum of
+maps, one for each stage and scale. Networks pad pictures with zeros, which they see as a frame: the maps are those of
+the picture continued by reflection and cut to the picture, and the rest of its score is spread evenly.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shamisa_cli.core.arrays import Pixels, Vector
+from shamisa_cli.core.encoder.embedder import LazyEncoder
+from shamisa_cli.core.encoder.feature_maps import FeatureMap, Grid
+from shamisa_cli.core.encoder.onnx_encoder import OnnxEncoder
+from shamisa_cli.core.encoder.spec import Box, FeatureSpec, Moment, box_in_picture, copy_size, feature_boxes
+from shamisa_cli.core.extras import needs_pytorch
+from shamisa_cli.core.models.loading import Model
+from shamisa_cli.core.probe.ridge import POINTS, Probe
+from shamisa_cli.core.scoring.score_map import Map, ScoreMap, spread_over
+from shamisa_cli.core.scoring.scorer import require_probe
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
+
+PADDING = 16
+"""Pixels by which a picture is continued by reflection. With more, the fold shows (benchmarks/map_frame.py)."""
+STD_EPSILON = 1e-6
+"""Added to a variance before its square root, as in the encoder (core/networks/features.py)."""
+LEAST_NORM = 1e-12
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A feature map and the part of the picture that it is about.
+
+    Attributes:
+        centred: (C, h·w) float32, the values less their mean.
+        shape: h and w.
+        rows, columns: edges of the part's pixels, in cells of the map: (H + 1,) and (W + 1,), in −1…h + 1 and −1…w + 1.
+        box: the part's top, left, height and width in pixels of the picture.
+        means, deviations: (C,) over the cells.
+    """
+
+    centred: NDArray[np.float32]
+    shape: tuple[int, int]
+    rows: Vector
+    columns: Vector
+    box: Box
+    means: NDArray[np.float32]
+    deviations: NDArray[np.float32]
+
+
+def split_model_score(model: Model, pixels: Pixels, score: float | None = None) -> ScoreMap:
+    """Split the score of one picture, sRGB (H, W, 3) at its view size, over its pixels.
+
+    Args:
+        model: a model with a probe.
+        pixels: the picture.
+        score: its score 0…100 where it is known; one between the ends saves computing it again.
+
+    Raises:
+        ModelError: the model has no probe.
+        SettingError: its graph does not list its maps, and PyTorch is not installed.
+    """
+    probe = require_probe(model)
+    if score is None or not 0 < score < POINTS:
+        score = POINTS * float(probe.predict(model.encoder.embed(pixels)[None])[0])
+    spec, (height, width) = model.encoder.config.features, pixels.shape[:2]
+    padding = 0 if spec.crops else PADDING
+    padded = np.pad(pixels, ((padding, padding), (padding, padding), (0, 0)), mode="reflect")
+    size = (padded.shape[0], padded.shape[1])
+    with _blas().limit(limits=1, user_api="blas"):  # idle threads would wait for work by computing
+        parts = placed(_feature_maps(model, padded), spec, size)
+        points = sum_of_shares(parts, slopes(probe, features_of(parts, spec)), spec, size)
+    points = points[padding : padding + height, padding : padding + width]
+    return ScoreMap(points + (score - float(points.sum())) / points.size, POINTS * probe.bias)
+
+
+@functools.cache
+def _blas() -> ThreadpoolController:
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+def slopes(probe: Probe, features: Vector) -> Vector:  # noqa: ARG001
+    """Points for each unit of the features (D,), by which the score is split."""
+    weights: Vector = POINTS * probe.weights / probe.feature_scale
+    return weights
+
+
+def _feature_maps(model: Model, pixels: Pixels) -> Iterable[FeatureMap]:
+    encoder = model.encoder.loaded() if isinstance(model.encoder, LazyEncoder) else model.encoder
+    if isinstance(encoder, OnnxEncoder) and encoder.lists_maps:
+        return encoder.feature_maps(pixels)
+    with needs_pytorch("a score map of a model exported by an earlier version"):
+        from shamisa_cli.core.networks.feature_maps import model_feature_maps
+    return model_feature_maps(model, pixels)
+
+
+def placed(maps: Iterable[FeatureMap], spec: FeatureSpec, size: tuple[int, int]) -> list[list[Placed]]:
+    """Each of the maps, scale by scale, with its place in the picture: one for each crop, or one for the whole.
+
+    Args:
+        maps: of the picture.
+        spec: the encoder's features.
+        size: H and W of the picture.
+    """
+    found = []
+    for index, feature_map in enumerate(maps):
+        copy = copy_size(*size, spec.scales[index // len(spec.stages)])
+        boxes = feature_boxes(*copy, spec)
+        found.append(
+            [
+                _placed(values, feature_map.grid, box, box_in_picture(box, copy, size))
+                for values, box in zip(feature_map.values, boxes, strict=True)
+            ]
+        )
+    return found
+
+
+def _placed(values: NDArray[np.float32], grid: Grid, box: Box, inside: Box) -> Placed:
+    """One map of a box of a copy, which is `inside` the picture."""
+    edges = [
+        np.clip((np.linspace(0, read, side + 1) - grid.centre) / grid.stride + 0.5, -1, cells + 1)
+        for read, side, cells in zip(box[2:], inside[2:], values.shape[1:], strict=True)
+    ]
+    centred = values.reshape(len(values), -1)
+    weights = np.full(centred.shape[1], 1 / centred.shape[1], np.float32)
+    means = centred @ weights
+    centred = centred - means[:, None]
+    deviations = np.sqrt(np.square(centred) @ weights + np.float32(STD_EPSILON))
+    return Placed(centred, (values.shape[1], values.shape[2]), edges[0], edges[1], inside, means, deviations)
+
+
+def features_of(parts: Sequence[Sequence[Placed]], spec: FeatureSpec) -> Vector:
+    """The features (D,) that the encoder pools from these maps."""
+    blocks = []
+    for of_crops in parts:
+        for moment in spec.moments:
+            rows = np.array([part.means if moment == "mean" else part.deviations for part in of_crops], np.float64)
+            norms = np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), LEAST_NORM)
+            blocks.append((rows / norms).mean(axis=0))
+    return np.concatenate(blocks)
+
+
+def sum_of_shares(parts: Sequence[Sequence[Placed]], weights: Vector, spec: FeatureSpec, size: tuple[int, int]) -> Map:
+    """(H, W): Σ weights · features split over the pixels; the maps of all stages and scales, added up."""
+    on_grids: dict[tuple[object, ...], tuple[Placed, Map]] = {}
+    start = 0
+    for of_crops in parts:
+        channels = len(of_crops[0].means)
+        of_moments: dict[Moment, Vector] = {}
+        for moment in spec.moments:
+            of_moments[moment] = weights[start : start + channels] / len(of_crops)
+            start += channels
+        for part in of_crops:
+            key = (part.shape, part.box, part.rows[0], part.rows[-1], part.columns[0], part.columns[-1])
+            shares = _shares(part, of_moments)
+            on_grids[key] = (part, shares + on_grids[key][1] if key in on_grids else shares)
+    total = np.zeros(size)
+    for part, shares in on_grids.values():
+        top, left, height, width = part.box
+        total[top : top + height, left : left + width] += _drawn(shares, part)
+    return total
+
+
+def _drawn(shares: Map, part: Placed) -> Map:
+    """(H, W): the cells over the pixels of the part; where the last cells end before its edge, they are continued."""
+    return spread_over(np.pad(shares, 1, mode="edge"), part.rows + 1, part.columns + 1)
+
+
+def _shares(part: Placed, weights: Mapping[Moment, Vector]) -> Map:
+    """(h, w): what each cell of the map contributes to the weighted sum."""
+    shares: Map = np.zeros(part.shape[0] * part.shape[1])
+    if "mean" in weights:
+        block = weights["mean"] / (_norm(part.means) * shares.size)
+        shares += block.astype(np.float32) @ part.centred + float(block @ part.means)
+    if "std" in weights:
+        block = weights["std"] / (_norm(part.deviations) * shares.size * part.deviations)
+        shares += block.astype(np.float32) @ np.square(part.centred) + STD_EPSILON * float(block.sum())
+    return shares.reshape(part.shape)
+
+
+def _norm(values: NDArray[np.float32]) -> float:
+    return max(float(np.linalg.norm(values)), LEAST_NORM)

@@ -1,0 +1,153 @@
+"""A score split over the picture: exact, in its place, without a frame, and the same without PyTorch."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import shamisa_cli as shamisa
+from shamisa_cli.core.encoder.feature_maps import Grid
+from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocessing, box_in_picture, five_crop_boxes
+from shamisa_cli.core.images.decoding import decode
+from shamisa_cli.core.models.loading import load_model
+from shamisa_cli.core.networks.backbones import build_backbone
+from shamisa_cli.core.networks.encoder import TorchEncoder
+from shamisa_cli.core.networks.export.export_model import add_graph
+from shamisa_cli.core.networks.feature_maps import feature_maps
+from shamisa_cli.core.scoring import map_split
+from shamisa_cli.core.scoring.map_split import features_of, placed, split_model_score, sum_of_shares
+
+SPECS = {
+    "the paper's": FeatureSpec(),
+    "all moments of several stages, not in their order": FeatureSpec((-1, 0, 3), ("std", "mean"), (0.5, 1.0)),
+    "five crops": FeatureSpec((1, -1), ("mean", "std"), crops=5, crop_size=48),
+    "hidden maps": FeatureSpec((0, 2, 5), ("mean", "std"), (1.0,), layer="hidden"),
+}
+A_FIFTH_OF_A_CELL = 0.2
+
+
+def encoder(architecture: str, spec: FeatureSpec) -> TorchEncoder:
+    torch.manual_seed(1)
+    return TorchEncoder.create(
+        EncoderConfig(architecture, spec, Preprocessing()), build_backbone(architecture).state_dict()
+    )
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+@pytest.mark.parametrize("architecture", ["mobilenet_v2", "resnet18"])
+def test_the_maps_hold_the_features_and_their_shares_the_weighted_sum(architecture: str, spec: FeatureSpec) -> None:
+    read = encoder(architecture, spec)
+    rng = np.random.default_rng(2)
+    pixels = rng.integers(0, 256, (70, 101, 3), dtype=np.uint8)
+    weights = rng.normal(size=read.feature_length)
+    features = read.embed(pixels).astype(np.float64)
+    parts = placed(feature_maps(read, pixels), spec, (70, 101))
+    np.testing.assert_allclose(features_of(parts, spec), features, atol=1e-5)
+    drawn = sum_of_shares(parts, weights, spec, (70, 101))
+    assert drawn.shape == (70, 101)
+    assert np.isfinite(drawn).all()
+
+
+def test_every_part_lies_in_the_picture_and_crops_where_they_were_cut() -> None:
+    spec = SPECS["five crops"]
+    read = encoder("mobilenet_v2", spec)
+    parts = placed(feature_maps(read, np.zeros((70, 101, 3), dtype=np.uint8)), spec, (70, 101))
+    full = {(0, 0, 48, 48), (0, 53, 48, 48), (22, 0, 48, 48), (22, 53, 48, 48), (11, 26, 48, 48)}
+    # The half-size copy is 50 pixels wide and 35 high: less high than a crop, and a pixel of it is 2.02 of the picture.
+    assert {part.box for of_crops in parts for part in of_crops} == full | {
+        (0, 0, 70, 97),
+        (0, 4, 70, 97),
+        (0, 2, 70, 97),
+    }
+
+
+def test_crops_of_a_reduced_copy_reach_the_edges_of_the_picture() -> None:
+    boxes = [box_in_picture(box, (257, 300), (513, 601)) for box in five_crop_boxes(257, 300, 224)]
+    assert boxes[0][:2] == (0, 0)
+    assert (boxes[3][0] + boxes[3][2], boxes[3][1] + boxes[3][3]) == (513, 601)
+    assert {box[2:] for box in boxes} <= {(447, 449), (447, 448), (448, 449), (448, 448)}
+
+
+@pytest.mark.parametrize("architecture", ["mobilenet_v2", "resnet18", "efficientnet_lite0"])
+def test_a_cell_lies_where_a_change_of_the_picture_changes_it(architecture: str) -> None:
+    spec = FeatureSpec((0, 1, 2, 3, 4, 5), ("mean",), (1.0,))
+    state = build_backbone(architecture).state_dict()
+    even = {name: torch.full_like(value, 1 / value[0].numel()) for name, value in state.items() if value.ndim == 4}
+    read = TorchEncoder.create(EncoderConfig(architecture, spec, Preprocessing()), state | even)  # a chain of means
+    rng = np.random.default_rng(5)
+    before = rng.integers(100, 120, (128, 128, 3), dtype=np.uint8)
+    old = list(feature_maps(read, before))
+    errors = []
+    for top, left in rng.integers(40, 80, (16, 2)):
+        after = before.copy()
+        after[top : top + 3, left : left + 3] = 255
+        for stage, new in enumerate(feature_maps(read, after)):
+            change = np.abs(new.values - old[stage].values).sum(axis=(0, 1))
+            cells = [change.sum(axis=1 - axis) @ np.arange(change.shape[axis]) / change.sum() for axis in (0, 1)]
+            places = new.grid.centre + np.array(cells) * new.grid.stride - (np.array([top, left]) + 1.5)
+            errors.append((stage, *(places / new.grid.stride)))
+    for stage in spec.stages:
+        mean = np.mean([places for at, *places in errors if at == stage], axis=0)
+        assert (np.abs(mean) < A_FIFTH_OF_A_CELL).all()
+
+
+@given(st.integers(1, 7), st.integers(1, 2), st.integers(1, 2))
+def test_padding_half_a_kernel_keeps_the_first_cell_in_its_place(half: int, stride: int, dilation: int) -> None:
+    grid = Grid().after(2 * half + 1, stride, half * dilation, dilation)
+    assert grid == Grid(float(stride), 0.5)
+
+
+def test_a_pixel_sum_is_the_score_with_and_without_pytorch_and_the_maps_agree(
+    tiny_model: Path, photos: list[Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model, folder)
+    add_graph(folder)
+    pixels = decode(photos[0], view_size=64).pixels
+    maps = [split_model_score(load_model(str(folder), runtime=runtime), pixels) for runtime in ("onnx", "torch")]
+    light, heavy = (found.local for found in maps)
+    assert maps[0].score == pytest.approx(maps[1].score, abs=0.01)
+    assert np.abs(light - heavy).max() <= 0.005 * np.ptp(heavy)
+
+
+def test_the_map_of_noise_has_no_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = shamisa.load_model()
+    rng = np.random.default_rng(7)
+    pixels = rng.normal(128, 40, (256, 320, 3)).clip(0, 255).astype(np.uint8)
+
+    def frame() -> float:
+        local = split_model_score(model, pixels).local
+        return float(abs(np.median(local[:12]) - np.median(local[60:-60])))
+
+    mended = frame()
+    monkeypatch.setattr(map_split, "PADDING", 0)
+    assert mended < frame() / 2
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 40), (17, 33)])
+def test_small_pictures_have_maps(model: shamisa.Model, size: tuple[int, int]) -> None:
+    pixels = np.full((*size, 3), 90, dtype=np.uint8)
+    assert split_model_score(model, pixels).points.shape == size
+
+
+def test_a_graph_without_a_list_of_maps_says_how_to_get_one(
+    tiny_model: Path, photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from shamisa_cli.core.encoder.onnx_encoder import OnnxEncoder
+    from shamisa_cli.core.errors import ModelError
+
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model, folder)
+    add_graph(folder)
+    model = load_model(str(folder), runtime="onnx")
+    monkeypatch.setattr("shamisa_cli.core.encoder.onnx_encoder.MAPS", "another key")
+    assert isinstance(model.encoder, OnnxEncoder)
+    assert not model.encoder.lists_maps
+    with pytest.raises(ModelError, match="shamisa models export"):
+        list(model.encoder.feature_maps(decode(photos[0], view_size=64).pixels))
