@@ -27,6 +27,9 @@ PREPROCESSING_VERSION = 1
 SMALLEST_VIEW = 32
 """Pixels; the backbones reduce a picture 32 times."""
 
+MOST_ENTRIES = {"stages": 100, "moments": 2, "scales": 8}
+"""Limits on the lists of a feature spec: a model's folder must not make one picture take minutes."""
+
 Box = tuple[int, int, int, int]
 """A part of a picture in pixels: top, left, height, width."""
 
@@ -112,6 +115,10 @@ class FeatureSpec:
             raise ModelError("A feature spec needs at least one stage, one moment and one scale.")
         if not all(_is_whole(stage) for stage in self.stages) or len(set(self.stages)) < len(self.stages):
             raise ModelError(f"A feature spec has stages {self.stages}; they must be different whole numbers.")
+        lists = {"stages": self.stages, "moments": self.moments, "scales": self.scales}
+        for name, values in lists.items():
+            if len(values) > MOST_ENTRIES[name]:
+                raise ModelError(f"A feature spec has {len(values)} {name}; at most {MOST_ENTRIES[name]} are allowed.")
         if any(moment not in get_args(Moment) for moment in self.moments):
             raise ModelError(f"A feature spec has moments {self.moments}; known are {get_args(Moment)}.")
         if self.layer not in get_args(Layer):

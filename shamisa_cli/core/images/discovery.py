@@ -15,7 +15,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from shamisa_cli.core.errors import InputNotFoundError
+from shamisa_cli.core.images.formats import is_picture
 from shamisa_cli.core.images.kinds import count_suffixes, describe_left_out, is_left_out, readable_suffixes
+
+_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_HEAD_BYTES = 256
 
 
 @dataclass(frozen=True)
@@ -69,11 +73,38 @@ def read_list(stream: BinaryIO) -> list[str]:
     """Read the names in a list: NUL separated if it contains a NUL, else one per line.
 
     Empty entries are left out; bytes that are not text in the file system's encoding are kept the way
-    `os.fsdecode` does, so that every file name can be listed.
+    `os.fsdecode` does, so that every file name can be listed. UTF-16 with a byte order mark is decoded.
+
+    Raises:
+        InputNotFoundError: the list is a picture, or in an encoding that would be taken for other names.
     """
-    data = stream.read().removeprefix(codecs.BOM_UTF8)
+    data = stream.read()
+    if is_picture(data[:_HEAD_BYTES]):
+        raise InputNotFoundError(
+            "A list of names was expected, and this is a picture itself. Save it in a file and name that."
+        )
+    if data.startswith(_UTF16_MARKS):
+        return _utf16_names(data)
+    data = data.removeprefix(codecs.BOM_UTF8)
+    if _looks_like_utf16(data):
+        raise InputNotFoundError("The list of names seems to be UTF-16 without a byte order mark. Save it as UTF-8.")
     names = data.split(b"\0") if b"\0" in data else [line.removesuffix(b"\r") for line in data.split(b"\n")]
     return [os.fsdecode(name) for name in names if name]
+
+
+def _utf16_names(data: bytes) -> list[str]:
+    try:
+        return [name for name in data.decode("utf-16").splitlines() if name]
+    except UnicodeDecodeError:
+        raise InputNotFoundError(
+            "The list of names begins as UTF-16 and does not go on as such. Save it as UTF-8."
+        ) from None
+
+
+def _looks_like_utf16(data: bytes) -> bool:
+    """Whether NULs divide lines nearly everywhere into single bytes, as they do in Western text in UTF-16."""
+    pieces = [len(piece) for piece in data.split(b"\0") if piece]
+    return b"\n" in data and len(pieces) > 8 and sum(length <= 2 for length in pieces) > 0.9 * len(pieces)
 
 
 def natural_key(name: str) -> tuple[list[str | int], str]:
@@ -104,6 +135,9 @@ class _Search:
             )
         elif os.path.exists(name):
             return [Path(name)]
+        elif _is_address(name):
+            paths = []
+            nothing = f"{name} is an address on the web, which is not read. Download the picture, and name its file."
         elif _is_pattern(name):
             paths = [path for match in _matches(Path(name)) for path in self._expanded(match)]
             nothing = f"The pattern {name} matches no file, and no folder with a picture in it."
@@ -177,6 +211,10 @@ def _matches_below(folder: Path, parts: tuple[str, ...]) -> Iterator[Path]:
         for path in candidates:
             if fnmatch.fnmatch(path.name, first) and (not rest or os.path.isdir(path)):
                 yield from _matches_below(path, rest)
+
+
+def _is_address(name: str) -> bool:
+    return name.lower().startswith(("http://", "https://", "ftp://"))
 
 
 def _is_pattern(name: str) -> bool:

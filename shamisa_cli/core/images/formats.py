@@ -21,6 +21,7 @@ from shamisa_cli.core.errors import ImageError
 from shamisa_cli.core.images.jpeg import JpegFile
 from shamisa_cli.core.images.png import PngFile
 from shamisa_cli.core.images.raw import REDUCED_COPY, SUBFILE_TYPE, is_raw, is_raw_tiff, open_raw
+from shamisa_cli.core.images.recognition import describe_non_picture
 from shamisa_cli.core.images.tiff import TiffFile
 
 Reader = Callable[[BinaryIO], Image.Image]
@@ -38,6 +39,10 @@ _SIGNATURES: tuple[tuple[bytes, Reader], ...] = (
     (b"II+\0", TiffFile),  # BigTIFF
     (b"MM\0+", TiffFile),
     (b"BM", BmpImagePlugin.BmpImageFile),
+)
+_UNKNOWN = (
+    "is not a picture this program knows, whatever its name says. It reads JPEG, PNG, WebP, TIFF, BMP, GIF and AVIF, "
+    "and with extras HEIC, JPEG XL and camera RAW."
 )
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _RAW_BRAND = b"crx "
@@ -72,6 +77,17 @@ def open_image(path: Path | str, stream: BinaryIO, max_pixels: int | None = None
     return image
 
 
+def is_picture(head: bytes) -> bool:
+    """Whether a file with these first bytes is a picture of a kind that `open_image` knows, installed or not."""
+    if head.startswith(b"BM") and any(head[6:10]):  # reserved, and 0; else it is a text such as "BMW.jpg"
+        return False
+    try:
+        _reader("", head)
+    except ImageError as error:
+        return error.kind == "unsupported"
+    return True
+
+
 def _largest(path: Path | str, stream: BinaryIO, image: TiffFile, max_pixels: int | None) -> Image.Image:
     """The picture of a TIFF: its first frame, unless that is a RAW file's, or a reduced copy of a later one."""
     if is_raw_tiff(image):
@@ -100,12 +116,7 @@ def _reader(path: Path | str, head: bytes) -> Reader:
         return _avif_reader(path)
     if brands & _HEIF_BRANDS:
         return _heif_reader(path)
-    raise ImageError(
-        path,
-        "not-an-image",
-        f"{path} is not a picture this program knows, whatever its name says. It reads JPEG, PNG, WebP, TIFF, BMP, "
-        "GIF and AVIF, and with extras HEIC, JPEG XL and camera RAW.",
-    )
+    raise ImageError(path, "not-an-image", f"{path} {describe_non_picture(head) or _UNKNOWN}")
 
 
 def _brands(head: bytes) -> set[bytes]:

@@ -9,14 +9,12 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.records import FindingRule, GateFinding, ImageRecord
 from shamisa_cli.core.scoring.baseline import DECIMALS, Baseline
-
-if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
+from shamisa_cli.core.scoring.patterns import Pattern, matches, read_pattern
 
 Level = Literal["off", "warn", "error"]
 LEVELS: tuple[Level, ...] = get_args(Level)
@@ -50,13 +48,11 @@ class Rule:
 
     def matches(self, relative: str) -> bool:
         """Whether the rule applies to the image with this path, which is relative and has forward slashes."""
-        return bool(self._patterns.match_file(relative))
+        return matches(self._patterns, relative)
 
     @cached_property
-    def _patterns(self) -> GitIgnoreSpec:
-        from pathspec import GitIgnoreSpec
-
-        return GitIgnoreSpec.from_lines(self.files)
+    def _patterns(self) -> list[Pattern]:
+        return [pattern for line in self.files if (pattern := read_pattern(line)) is not None]
 
 
 @dataclass(frozen=True)

@@ -502,3 +502,16 @@ def test_the_fingerprint_is_the_hash_of_what_is_documented() -> None:
         f'"version":1.0,"view_size":512.0}},"weights":"{"a" * 64}"}}'
     )
     assert model_fingerprint(config, "a" * 64) == hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "lists",
+    [
+        {"scales": tuple((number + 1) / 3000 for number in range(2000))},
+        {"moments": ("mean",) * 5000},
+        {"stages": tuple(range(-2000, 2000))},
+    ],
+)
+def test_a_model_may_not_ask_for_thousands_of_readings_of_a_picture(lists):
+    with pytest.raises(ModelError, match="at most"):
+        FeatureSpec(**lists)

@@ -215,7 +215,7 @@ def read_config_file(path: Path) -> dict[str, Any]:
     if parse is None:
         raise SettingError(f"{path} is neither a .toml nor a .json file; settings come as one of the two.")
     try:
-        settings: Any = parse(path.read_text(encoding="utf-8"))
+        settings: Any = parse(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise SettingError(f"The settings in {path} cannot be read: {error}.") from error
     if not isinstance(settings, dict):

@@ -1,0 +1,86 @@
+"""Patterns as in a .gitignore file, matched in time that grows as pattern times path.
+
+A regular expression for `*a*a*a*b` tries every way to divide a name among its stars, which takes hours for a long one.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+MAX_PATTERN = 1000
+"""Longest pattern in characters."""
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """One line of a .gitignore file (see git's documentation, gitignore, "Pattern format").
+
+    Attributes:
+        segments: one expression for each part between slashes; None stands for `**`.
+        negated: the pattern begins with an exclamation mark.
+        folders_only: it ends with a slash.
+    """
+
+    segments: tuple[re.Pattern[str] | None, ...]
+    negated: bool
+    folders_only: bool
+
+    def ends(self, parts: Sequence[str]) -> set[int]:
+        """Numbers of parts, from the first on, that the whole pattern matches."""
+        reached = {0}
+        for place, segment in enumerate(self.segments):
+            if segment is None:
+                last = place == len(self.segments) - 1
+                # At the end, "**" stands for everything inside, so for one part or more.
+                reached = {end for start in reached for end in range(start + last, len(parts) + 1)}
+            else:
+                reached = {end + 1 for end in reached if end < len(parts) and segment.match(parts[end])}
+        return reached - {0}
+
+
+def read_pattern(line: str) -> Pattern | None:
+    """Read a line; None for an empty one and a comment.
+
+    Raises ValueError if it is longer than `MAX_PATTERN`, or cannot be used.
+    """
+    if len(line) > MAX_PATTERN:
+        raise ValueError(f"it has {len(line)} characters, and at most {MAX_PATTERN} are allowed")
+    text = re.sub(r"(?<!\\) +$", "", line.rstrip("\r\n"))
+    if not text or text.startswith("#"):
+        return None
+    negated = text.startswith("!")
+    text = text.removeprefix("!")
+    folders_only = text.endswith("/")
+    anchored = "/" in text.rstrip("/")
+    segments = [part for part in text.split("/") if part]
+    if not segments:
+        raise ValueError(f"{line!r} names nothing")
+    if not anchored:
+        segments.insert(0, "**")
+    return Pattern(tuple(None if part == "**" else _expression(part) for part in segments), negated, folders_only)
+
+
+def matches(patterns: Sequence[Pattern], relative: str) -> bool:
+    """Whether patterns select the path, which has forward slashes.
+
+    The last pattern that matches the path itself decides, else the last for the folder it is in, and so on upwards.
+    """
+    parts = [part for part in relative.split("/") if part not in ("", ".")]
+    ends = [pattern.ends(parts) - ({len(parts)} if pattern.folders_only else set()) for pattern in patterns]
+    for length in range(len(parts), 0, -1):
+        for pattern, matched in zip(reversed(patterns), reversed(ends), strict=True):
+            if length in matched:
+                return not pattern.negated
+    return False
+
+
+def _expression(segment: str) -> re.Pattern[str]:
+    r"""The expression of a part without slashes: `*`, `?` and `[…]` as in `fnmatch`, `[^…]`, and `\` before any letter.
+
+    `fnmatch.translate` makes the text between two stars atomic, so that nothing is tried twice.
+    """
+    literal = re.sub(r"\\(.)", lambda found: f"[{found[1]}]" if found[1] in "*?[" else found[1], segment)
+    return re.compile(fnmatch.translate(literal.replace("[^", "[!")))

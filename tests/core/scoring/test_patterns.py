@@ -1,0 +1,61 @@
+"""Patterns of .gitignore files: as pathspec reads them, in linear time."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pathspec import GitIgnoreSpec
+
+from shamisa_cli.core.scoring.patterns import MAX_PATTERN, matches, read_pattern
+
+SEGMENTS = st.sampled_from(["a", "b", "*", "?", "**", "ab", "[ab]", "[!a]", "[^b]", "a*", "*b", ".x", r"\*", "a*b*"])
+NAMES = st.sampled_from(["a", "b", "ab", "ba", "*", ".x", "abc", "aXbY"])
+
+
+def match(lines, path):
+    return matches([pattern for line in lines if (pattern := read_pattern(line)) is not None], path)
+
+
+@settings(max_examples=500)
+@given(
+    st.booleans(), st.lists(SEGMENTS, min_size=1, max_size=3), st.booleans(), st.lists(NAMES, min_size=1, max_size=4)
+)
+def test_one_pattern_matches_as_in_pathspec(from_root, segments, folder, parts):
+    # Of "**/" at the end pathspec also takes files, which is against git's documentation.
+    line = "/" * from_root + "/".join(segments) + "/" * (folder and segments[-1] != "**")
+    path = "/".join(parts)
+    assert match([line], path) == GitIgnoreSpec.from_lines([line]).match_file(path)
+
+
+@pytest.mark.parametrize(
+    ("lines", "path", "expected"),
+    [
+        (["**", "!icons/**"], "icons/a.png", False),
+        (["**", "!icons/**"], "photos/a.png", True),
+        (["*.png", "!keep.png", "keep.png"], "keep.png", True),
+        (["!a.png"], "a.png", False),
+        (["# a comment", "", "a.png  "], "a.png", True),
+        (["*b", "!b"], "b/ab/a", True),
+        (["drafts/"], "drafts", False),
+        (["drafts/"], "old/drafts/a.png", True),
+    ],
+)
+def test_the_last_pattern_for_the_path_decides_then_those_for_its_folders(lines, path, expected):
+    assert match(lines, path) is expected
+
+
+@pytest.mark.parametrize("line", ["*a" * 400 + "*b", "**/a/" * 150 + "b", "[a" * 400, "?*" * 400 + "b"])
+def test_no_pattern_takes_long(line):
+    begun = time.thread_time()
+    for path in ("a" * 255, "/".join(["a"] * 100)):
+        assert match([line[:MAX_PATTERN]], path) is False
+    assert time.thread_time() - begun < 1
+
+
+@pytest.mark.parametrize("line", ["a" * (MAX_PATTERN + 1), "/", "!/"])
+def test_a_pattern_that_cannot_be_used_is_refused(line):
+    with pytest.raises(ValueError, match=r"characters|nothing"):
+        read_pattern(line)
