@@ -119,36 +119,71 @@ def named_paths(paths: Sequence[str] | None, files_from: Path | None) -> tuple[l
 
 
 def find_images(
-    paths: Sequence[str] | None, files_from: Path | None, recursive: bool, shard: PartNumber | None = None
+    paths: Sequence[str] | None,
+    files_from: Path | None,
+    recursive: bool,
+    shard: PartNumber | None = None,
+    *,
+    exclude: Sequence[str] | None = None,
+    since: str | None = None,
 ) -> list[Path]:
     """The files of `survey_inputs`."""
-    return survey_inputs(paths, files_from, recursive, shard).paths
+    return survey_inputs(paths, files_from, recursive, shard, exclude=exclude, since=since).paths
 
 
 def survey_inputs(
-    paths: Sequence[str] | None, files_from: Path | None, recursive: bool, shard: PartNumber | None = None
+    paths: Sequence[str] | None,
+    files_from: Path | None,
+    recursive: bool,
+    shard: PartNumber | None = None,
+    *,
+    exclude: Sequence[str] | None = None,
+    since: str | None = None,
 ) -> Discovery:
     """Find the files of PATHS, then of lists (- and --files-from), each file once; with --shard, one part of them.
 
-    PATHS must exist. A missing file in a list is kept, and its row will hold the error. What folders hold of kinds
-    that cannot be read is said on stderr.
+    A name that stands for nothing is kept, and its row will hold the error. What folders hold of kinds that cannot be
+    read is said on stderr. `exclude` and `since` are --exclude and --since.
 
     Raises:
-        InputNotFoundError: a path matches nothing, or no image was found.
+        InputNotFoundError: no image was found, or none is left.
+        SettingError: --exclude or --since cannot be used.
     """
     from shamisa_cli.core.images.discovery import Discovery, survey
+    from shamisa_cli.core.images.filters import FileFilter, read_date
     from shamisa_cli.core.images.kinds import describe_left_out
 
+    conditions = FileFilter(tuple(exclude or ()), None if since is None else read_date(since))
     named, listed = named_paths(paths, files_from)
-    surveys = [survey(named, recursive=recursive)] if named else []
-    for name in listed:
-        is_folder = Path(name).is_dir()
-        surveys.append(survey([name], recursive=recursive) if is_folder else Discovery([Path(name)], {}))
+    surveys = [_survey_entry(name, recursive) for name in listed]
+    try:
+        surveys[:0] = [survey(named, recursive=recursive, keep_missing=True)] if named else []
+    except InputNotFoundError:
+        if not listed:
+            raise
+        surveys[:0] = [Discovery([Path(name) for name in named], {})]
     found = [path for each in surveys for path in each.paths]
     if not found:
         raise InputNotFoundError(NOTHING_NAMED)
+    kept = conditions.select(found)
+    if not kept:
+        raise InputNotFoundError(f"No picture is left: --exclude and --since leave out all {len(found):,} of them.")
     left_out = dict(sum((Counter(each.left_out) for each in surveys), Counter[str]()))
     if left_out:
         Console().hint(describe_left_out(left_out))
-    files = list({os.path.realpath(path): path for path in reversed(found)}.values())[::-1]
+    files = kept if len(surveys) == 1 else _each_once(kept)
     return Discovery(files if shard is None else [path for path in files if shard.contains(path)], left_out)
+
+
+def _survey_entry(name: str, recursive: bool) -> Discovery:
+    """The images of an entry of a list; a folder without any is kept as a path too."""
+    from shamisa_cli.core.images.discovery import Discovery, survey
+
+    try:
+        return survey([name], recursive=recursive) if Path(name).is_dir() else Discovery([Path(name)], {})
+    except InputNotFoundError:
+        return Discovery([Path(name)], {})
+
+
+def _each_once(paths: Sequence[Path]) -> list[Path]:
+    return list({os.path.realpath(path): path for path in reversed(paths)}.values())[::-1]

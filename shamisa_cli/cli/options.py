@@ -71,6 +71,26 @@ Recursive = Annotated[
         help="Search folders recursively.",
     ),
 ]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude",
+        metavar="GLOB",
+        rich_help_panel=PICTURES,
+        show_default="none",
+        help="Leave out files that match a pattern, as in a .gitignore file; may be given several times.",
+    ),
+]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        metavar="DATE",
+        rich_help_panel=PICTURES,
+        show_default="any",
+        help="Leave out files last changed before a date, such as 2026-05-01 or 2026-05-01T18:30.",
+    ),
+]
 ShardText = Annotated[
     str | None,
     typer.Option(

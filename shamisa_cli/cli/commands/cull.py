@@ -165,6 +165,8 @@ def cull(
     ] = None,
     files_from: options.FilesFrom = None,
     recursive: options.Recursive = True,
+    exclude: options.Exclude = None,
+    since: options.Since = None,
     view_size: options.ViewSizeText = "model",
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
     skip_unreadable: options.SkipUnreadable = False,
@@ -199,7 +201,7 @@ def cull(
     _check(rule, stars, [move_to, copy_to, list_], print0)
     if output is not None:
         check_output(output)
-    files = inputs.find_images(paths, files_from, recursive)
+    files = inputs.find_images(paths, files_from, recursive, exclude=exclude, since=since)
 
     from shamisa_cli.core.culling.cull import cull_files
     from shamisa_cli.core.culling.groups import GroupSettings

@@ -30,6 +30,8 @@ def embed(
     shard: options.ShardText = None,
     files_from: options.FilesFrom = None,
     recursive: options.Recursive = True,
+    exclude: options.Exclude = None,
+    since: options.Since = None,
     view_size: options.ViewSizeText = "model",
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
     skip_unreadable: options.SkipUnreadable = False,
@@ -75,7 +77,7 @@ def embed(
         raise SettingError(
             "--color-by, --table, --center-by and --projection change the map; name its file with --plot."
         )
-    files = inputs.find_images(paths, files_from, recursive, part)
+    files = inputs.find_images(paths, files_from, recursive, part, exclude=exclude, since=since)
 
     from shamisa_cli.cli.reporters.text import counted
     from shamisa_cli.core.models.loading import load_model

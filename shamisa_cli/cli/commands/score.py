@@ -115,6 +115,8 @@ def score(
     files_from: options.FilesFrom = None,
     shard: options.ShardText = None,
     recursive: options.Recursive = True,
+    exclude: options.Exclude = None,
+    since: options.Since = None,
     view_size: options.ViewSizeText = "model",
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
     skip_unreadable: options.SkipUnreadable = False,
@@ -164,7 +166,7 @@ def score(
         update=update_baseline,
         skip_unreadable=skip_unreadable,
     )
-    found = inputs.survey_inputs(paths, files_from, recursive, part)
+    found = inputs.survey_inputs(paths, files_from, recursive, part, exclude=exclude, since=since)
     files = found.paths
 
     from shamisa_cli.core.culling.groups import GroupSettings, group_records

@@ -1,7 +1,7 @@
 """Discovery of image files from files, folders and patterns."""
 
 # Path's own tests for files and folders raise where a folder may be listed but not entered; os.path's never do.
-# ruff: noqa: PTH110, PTH112, PTH113
+# ruff: noqa: PTH110, PTH112
 
 from __future__ import annotations
 
@@ -53,19 +53,36 @@ def discover(inputs: Sequence[str | Path], *, recursive: bool = True) -> list[Pa
     return survey(inputs, recursive=recursive).paths
 
 
-def survey(inputs: Sequence[str | Path], *, recursive: bool = True) -> Discovery:
+def survey(inputs: Sequence[str | Path], *, recursive: bool = True, keep_missing: bool = False) -> Discovery:
     """Find files as `discover` does, and count what folders hold of kinds that this installation cannot read.
 
+    Args:
+        inputs: files, folders and patterns.
+        recursive: whether folders are read with all their folders.
+        keep_missing: keep a name that stands for nothing among names that do as a path, which decoding will report.
+
     Raises:
-        InputNotFoundError: as for `discover`.
+        InputNotFoundError: as for `discover`; with `keep_missing`, only if no name stands for anything.
     """
     search = _Search(recursive)
     found: dict[str, Path] = {}
-    for named in inputs:
-        for path in search.named(os.fspath(named)):
-            found.setdefault(os.path.realpath(path), path)
-    if not found:
-        raise InputNotFoundError("No input was named; give at least one picture, folder or pattern.")
+    problems: list[InputNotFoundError] = []
+    for named in [os.fspath(each) for each in inputs]:
+        try:
+            paths = search.named(named)
+        except InputNotFoundError as error:
+            problems.append(error)
+            if not keep_missing:
+                raise
+            paths = [Path(named)]
+        for path in paths:
+            found.setdefault(search.real_path(path), path)
+    if len(problems) == len(inputs):
+        raise (
+            problems[0]
+            if problems
+            else InputNotFoundError("No input was named; give at least one picture, folder or pattern.")
+        )
     return Discovery(list(found.values()), count_suffixes(list(search.left_out.values())))
 
 
@@ -120,10 +137,21 @@ class _Search:
     Attributes:
         recursive: whether folders are read with all their folders.
         left_out: real path → suffix of each file that was left out.
+        real_folders: folder → its real path.
     """
 
     recursive: bool
     left_out: dict[str, str] = field(default_factory=dict)
+    real_folders: dict[Path, str] = field(default_factory=dict)
+
+    def real_path(self, path: Path) -> str:
+        """The real path of a file; that of its folder is found out once."""
+        if path.is_symlink():
+            return os.path.realpath(path)
+        folder = path.parent
+        if folder not in self.real_folders:
+            self.real_folders[folder] = os.path.realpath(folder)
+        return os.path.join(self.real_folders[folder], path.name)  # noqa: PTH118
 
     def named(self, name: str) -> list[Path]:
         """Files that a name stands for. Raises InputNotFoundError if there is none."""
@@ -157,11 +185,12 @@ class _Search:
     def _pictures_in(self, folder: Path) -> Iterator[Path]:
         readable = readable_suffixes()
         for place in _folders(folder) if self.recursive else [folder]:
-            for path in _visible(place):
-                if path.suffix.lower() in readable and os.path.isfile(path):
-                    yield path
-                elif is_left_out(path.suffix) and os.path.isfile(path):
-                    self.left_out.setdefault(os.path.realpath(path), path.suffix)
+            for name in _visible_names(place, files=True):
+                suffix = os.path.splitext(name)[1]  # noqa: PTH122
+                if suffix.lower() in readable:
+                    yield place / name
+                elif is_left_out(suffix):
+                    self.left_out.setdefault(self.real_path(place / name), suffix)
 
 
 def _folders(root: Path) -> Iterator[Path]:
@@ -175,7 +204,25 @@ def _folders(root: Path) -> Iterator[Path]:
             continue
         visited.add(real)
         yield folder
-        waiting.extend(path for path in reversed(_visible(folder)) if os.path.isdir(path))
+        waiting.extend(folder / name for name in reversed(_visible_names(folder, files=False)))
+
+
+def _visible_names(folder: Path, *, files: bool) -> list[str]:
+    """Names of the files or of the folders in a folder, in natural order; none if it may not be listed."""
+    try:
+        with os.scandir(folder) as entries:
+            shown = [entry for entry in entries if not entry.name.startswith(".")]
+            names = [entry.name for entry in shown if _is_of_kind(entry, files)]
+    except OSError:
+        return []
+    return sorted(names, key=natural_key)
+
+
+def _is_of_kind(entry: os.DirEntry[str], files: bool) -> bool:
+    try:
+        return entry.is_file() if files else entry.is_dir()
+    except OSError:  # a link to where one may not look, or to itself
+        return False
 
 
 def _visible(folder: Path) -> list[Path]:

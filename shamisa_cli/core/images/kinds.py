@@ -37,7 +37,8 @@ def readable_suffixes() -> frozenset[str]:
 
 def is_left_out(suffix: str) -> bool:
     """Whether a folder's files with this suffix, in any case, are counted as left out."""
-    return suffix.lower() in (IMAGE_SUFFIXES | OTHER_MEDIA) - readable_suffixes()
+    lower = suffix.lower()
+    return (lower in IMAGE_SUFFIXES or lower in OTHER_MEDIA) and lower not in readable_suffixes()
 
 
 def count_suffixes(suffixes: list[str]) -> dict[str, int]:

@@ -183,3 +183,29 @@ def test_what_an_installed_extra_reads_is_found(tmp_path: Path, monkeypatch: pyt
         finally:
             monkeypatch.undo()
             kinds.readable_suffixes.cache_clear()
+
+
+def test_a_name_that_stands_for_nothing_is_kept_among_others_on_request(tmp_path: Path) -> None:
+    fill(tmp_path, "a.jpg")
+    (tmp_path / "empty").mkdir()
+    named = [tmp_path / "typo.jpg", tmp_path, tmp_path / "empty", tmp_path / "*.png"]
+    found = discovery.survey(named, keep_missing=True).paths
+    assert found == [tmp_path / "typo.jpg", tmp_path / "a.jpg", tmp_path / "empty", tmp_path / "*.png"]
+    with pytest.raises(InputNotFoundError, match="typo"):
+        discovery.survey(named)
+    with pytest.raises(InputNotFoundError, match="typo"):
+        discovery.survey([named[0], named[2]], keep_missing=True)
+
+
+def test_what_systems_leave_in_folders_is_not_a_picture(tmp_path: Path) -> None:
+    fill(tmp_path, "a.jpg", "._a.jpg", "Thumbs.db", ".DS_Store", "desktop.ini")
+    assert names_under(tmp_path, discover([tmp_path])) == ["a.jpg"]
+    assert names_under(tmp_path, discover([tmp_path / "*.jpg"])) == ["a.jpg"]
+
+
+def test_a_link_that_leads_nowhere_hides_nothing_else(tmp_path: Path) -> None:
+    fill(tmp_path, "a.jpg")
+    (tmp_path / "b.jpg").symlink_to("b.jpg")
+    (tmp_path / "c.jpg").symlink_to("gone.jpg")
+    (tmp_path / "d.jpg").symlink_to("a.jpg")
+    assert names_under(tmp_path, discover([tmp_path])) == ["a.jpg"]

@@ -1,0 +1,67 @@
+"""Filters of files that were found: by patterns of their names, and by the time of their last change."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shamisa_cli.core.errors import SettingError
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+
+@dataclass(frozen=True)
+class FileFilter:
+    """Conditions for files that were found.
+
+    Attributes:
+        exclude: patterns as in a .gitignore file; they are matched with paths as they were named or found.
+        since: files that were changed earlier are left out; without a time zone, it is local time. None: any time.
+
+    Raises:
+        SettingError: a pattern cannot be used.
+    """
+
+    exclude: tuple[str, ...] = ()
+    since: datetime | None = None
+
+    def __post_init__(self) -> None:
+        try:
+            self._patterns  # noqa: B018  a pattern that cannot be used is found here, and not at the first file
+        except ValueError as error:
+            raise SettingError(f"A pattern of files to exclude cannot be used: {error}") from None
+
+    def select(self, paths: Iterable[Path]) -> list[Path]:
+        """The files that meet the conditions, in the order given; those whose time is unknown are kept."""
+        since = None if self.since is None else self.since.timestamp()
+        return [path for path in paths if not self._excluded(path) and (since is None or _changed(path, since))]
+
+    def _excluded(self, path: Path) -> bool:
+        return bool(self.exclude) and bool(self._patterns.match_file(path.as_posix().removeprefix("/")))
+
+    @cached_property
+    def _patterns(self) -> GitIgnoreSpec:
+        from pathspec import GitIgnoreSpec
+
+        return GitIgnoreSpec.from_lines(self.exclude)
+
+
+def read_date(text: str) -> datetime:
+    """Read a date or a moment in ISO 8601, such as 2026-05-01 or 2026-05-01T18:30. Raises SettingError."""
+    try:
+        return datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise SettingError(f"{text!r} is not a date. Write it as 2026-05-01 or 2026-05-01T18:30.") from None
+
+
+def _changed(path: Path, since: float) -> bool:
+    try:
+        return os.stat(path).st_mtime >= since  # noqa: PTH116  a name may be too long or hold what no name can
+    except (OSError, ValueError):
+        return True

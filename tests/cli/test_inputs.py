@@ -1,0 +1,48 @@
+"""Inputs as people have them: misspelt, empty, too many, of another day."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from helpers.program import Program
+
+
+def images(shamisa: Program, tiny_model: Path, *arguments: object, code: int = 0) -> list[dict[str, object]]:
+    ran = shamisa("score", *arguments, "--model", tiny_model, "-f", "json")
+    assert ran.returncode == code, ran.stderr
+    found: list[dict[str, object]] = json.loads(ran.stdout)["images"]
+    return found
+
+
+def test_a_misspelt_path_and_an_empty_folder_are_rows_and_the_rest_is_scored(
+    shamisa: Program, tiny_model: Path, photos: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    named = (tmp_path / "typo.jpg", photos, tmp_path / "empty", tmp_path / "*.tiff")
+    found = images(shamisa, tiny_model, *named, code=3)
+    assert [image["status"] for image in found] == ["error", *["ok"] * 4, "error", "error"]
+    assert [image["error"]["kind"] for image in found if image["error"]] == [  # type: ignore[index]
+        "missing", "unreadable", "missing",
+    ]  # fmt: skip
+
+
+def test_only_where_nothing_could_be_done_is_it_an_error(shamisa: Program, tiny_model: Path, tmp_path: Path) -> None:
+    ran = shamisa("score", tmp_path / "typo.jpg", tmp_path / "gone", "--model", tiny_model)
+    assert ran.returncode == 2
+    assert "typo.jpg" in ran.stderr
+
+
+def test_globs_that_the_shell_left_alone_are_expanded(shamisa: Program, tiny_model: Path, photos: Path) -> None:
+    assert len(images(shamisa, tiny_model, photos / "[01].jpg")) == 2
+
+
+def test_pictures_are_left_out_by_pattern_and_date(shamisa: Program, tiny_model: Path, photos: Path) -> None:
+    os.utime(photos / "0.jpg", (0, 0))
+    found = images(shamisa, tiny_model, photos, "--exclude", "1.*", "--exclude", "/3.jpg", "--since", "2001-01-01")
+    assert [Path(str(image["path"])).name for image in found] == ["2.jpg", "3.jpg"]
+    ran = shamisa("score", photos, "--exclude", "*", "--model", tiny_model)
+    assert ran.returncode == 2
+    assert "leave out all 4 of them" in ran.stderr
+    assert shamisa("score", photos, "--since", "tomorrow", "--model", tiny_model).returncode == 2

@@ -1,0 +1,50 @@
+"""Leaving out files by pattern and by time."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import shamisa_cli as shamisa
+from shamisa_cli.core.images.filters import FileFilter, read_date
+
+NAMES = ("a.jpg", "drafts/b.jpg", "raw/drafts/c.png", "d.png", "/abs/drafts/e.jpg")
+
+
+def left(*patterns: str) -> list[str]:
+    return [path.as_posix() for path in FileFilter(patterns).select(map(Path, NAMES))]
+
+
+def test_patterns_are_those_of_gitignore() -> None:
+    assert left() == list(NAMES)
+    assert left("drafts/") == ["a.jpg", "d.png"]
+    assert left("*.png", "a.*") == ["drafts/b.jpg", "/abs/drafts/e.jpg"]
+    assert left("/drafts/") == ["a.jpg", "raw/drafts/c.png", "d.png", "/abs/drafts/e.jpg"]
+    assert left("*.png", "!d.png") == ["a.jpg", "drafts/b.jpg", "d.png", "/abs/drafts/e.jpg"]
+
+
+def test_a_pattern_that_cannot_be_used_is_an_error() -> None:
+    with pytest.raises(shamisa.SettingError):
+        FileFilter(("!",))
+
+
+def test_files_changed_earlier_are_left_out_and_those_of_unknown_time_are_kept(tmp_path: Path) -> None:
+    times = {"old.jpg": datetime(2026, 4, 30, 23, 59), "new.jpg": datetime(2026, 5, 1, 0, 1)}
+    for name, time in times.items():
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (time.timestamp(),) * 2)
+    paths = [tmp_path / name for name in (*times, "gone.jpg")]
+    found = FileFilter(since=read_date("2026-05-01")).select(paths)
+    assert [path.name for path in found] == ["new.jpg", "gone.jpg"]
+
+
+def test_dates_are_iso_8601() -> None:
+    assert read_date("2026-05-01") == datetime(2026, 5, 1)
+    assert read_date("2026-05-01T18:30") == datetime(2026, 5, 1, 18, 30)
+    assert read_date("2026-05-01T18:30+00:00") == datetime(2026, 5, 1, 18, 30, tzinfo=UTC)
+    for wrong in ("yesterday", "1.5.2026", "", "2026-13-01"):
+        with pytest.raises(shamisa.SettingError, match="2026-05-01"):
+            read_date(wrong)
