@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from shamisa_cli._version import __version__
 
 if TYPE_CHECKING:
-    from shamisa_cli.core.api import compare, cull, embed, rank, score, score_map
+    from shamisa_cli.core.api import compare, cull, embed, rank, score, score_map, serve
     from shamisa_cli.core.cluster.ray_job import run_on_ray
     from shamisa_cli.core.cluster.row_makers import JobSettings
     from shamisa_cli.core.cluster.store import open_parts
@@ -57,19 +57,27 @@ if TYPE_CHECKING:
     from shamisa_cli.core.images.decoding import DecodedImage, decode
     from shamisa_cli.core.images.discovery import discover
     from shamisa_cli.core.images.kinds import IMAGE_SUFFIXES
+    from shamisa_cli.core.models.catalogue import ModelDescription, ModelEntry, describe_model, installed_models
+    from shamisa_cli.core.models.hub_upload import Upload
     from shamisa_cli.core.models.loading import Model, load_model, load_relational_model
+    from shamisa_cli.core.models.transfer import pull_model, push_model
     from shamisa_cli.core.networks.tensors import TensorScorer
     from shamisa_cli.core.networks.torchmetric import ShamisaScore
     from shamisa_cli.core.probe.mos_table import MosTable, read_mos_table
-    from shamisa_cli.core.records import ErrorRecord, GateFinding, GroupPlace, ImageRecord, ModelIdentity
+    from shamisa_cli.core.records import ErrorRecord, GateFinding, GroupPlace, ImageRecord, JobResult, ModelIdentity
     from shamisa_cli.core.relational.comparison import Comparer, PairResult
     from shamisa_cli.core.relational.records import Candidate, Comparison, Ranked, Ranking
     from shamisa_cli.core.scoring.cache import Cache
+    from shamisa_cli.core.scoring.pipeline import score_files
+    from shamisa_cli.core.scoring.resumable import score_to_file
     from shamisa_cli.core.scoring.score_columns import ScoreRecords
     from shamisa_cli.core.scoring.score_map import ScoreMap
+    from shamisa_cli.core.scoring.serving import Answer
+    from shamisa_cli.core.training.run import RunSettings, train
 
 __all__ = [
     "IMAGE_SUFFIXES",
+    "Answer",
     "Cache",
     "CacheError",
     "Candidate",
@@ -88,8 +96,11 @@ __all__ = [
     "ImageError",
     "ImageRecord",
     "InputNotFoundError",
+    "JobResult",
     "JobSettings",
     "Model",
+    "ModelDescription",
+    "ModelEntry",
     "ModelError",
     "ModelEvaluation",
     "ModelIdentity",
@@ -101,6 +112,7 @@ __all__ = [
     "Ranked",
     "Ranking",
     "RunEvaluation",
+    "RunSettings",
     "ScoreMap",
     "ScoreRecords",
     "SettingError",
@@ -111,11 +123,13 @@ __all__ = [
     "TrainingError",
     "Transfer",
     "TransferResult",
+    "Upload",
     "__version__",
     "compare",
     "cull",
     "decode",
     "degrade",
+    "describe_model",
     "discover",
     "embed",
     "evaluate",
@@ -125,21 +139,29 @@ __all__ = [
     "fit_defects",
     "fit_probe",
     "group_records",
+    "installed_models",
     "load_model",
     "load_relational_model",
     "open_parts",
     "plan_transfers",
+    "pull_model",
+    "push_model",
     "rank",
     "read_mos_table",
     "run_on_ray",
     "score",
+    "score_files",
     "score_map",
+    "score_to_file",
+    "serve",
+    "train",
     "transfer_files",
     "undo_transfers",
     "write_sidecars",
 ]
 
 _HOMES = {
+    "Answer": "shamisa_cli.core.scoring.serving",
     "Cache": "shamisa_cli.core.scoring.cache",
     "CacheError": "shamisa_cli.core.errors",
     "Candidate": "shamisa_cli.core.relational.records",
@@ -159,8 +181,11 @@ _HOMES = {
     "ImageError": "shamisa_cli.core.errors",
     "ImageRecord": "shamisa_cli.core.records",
     "InputNotFoundError": "shamisa_cli.core.errors",
+    "JobResult": "shamisa_cli.core.records",
     "JobSettings": "shamisa_cli.core.cluster.row_makers",
     "Model": "shamisa_cli.core.models.loading",
+    "ModelDescription": "shamisa_cli.core.models.catalogue",
+    "ModelEntry": "shamisa_cli.core.models.catalogue",
     "ModelError": "shamisa_cli.core.errors",
     "ModelEvaluation": "shamisa_cli.core.fitting.evaluation",
     "ModelIdentity": "shamisa_cli.core.records",
@@ -172,6 +197,7 @@ _HOMES = {
     "Ranked": "shamisa_cli.core.relational.records",
     "Ranking": "shamisa_cli.core.relational.records",
     "RunEvaluation": "shamisa_cli.core.fitting.checkpoints",
+    "RunSettings": "shamisa_cli.core.training.run",
     "ScoreMap": "shamisa_cli.core.scoring.score_map",
     "ScoreRecords": "shamisa_cli.core.scoring.score_columns",
     "SettingError": "shamisa_cli.core.errors",
@@ -182,10 +208,12 @@ _HOMES = {
     "TrainingError": "shamisa_cli.core.errors",
     "Transfer": "shamisa_cli.core.culling.transfers",
     "TransferResult": "shamisa_cli.core.culling.transfers",
+    "Upload": "shamisa_cli.core.models.hub_upload",
     "compare": "shamisa_cli.core.api",
     "cull": "shamisa_cli.core.api",
     "decode": "shamisa_cli.core.images.decoding",
     "degrade": "shamisa_cli.core.distortions.degrading",
+    "describe_model": "shamisa_cli.core.models.catalogue",
     "discover": "shamisa_cli.core.images.discovery",
     "embed": "shamisa_cli.core.api",
     "evaluate": "shamisa_cli.core.fitting.evaluation",
@@ -195,15 +223,22 @@ _HOMES = {
     "fit_defects": "shamisa_cli.core.fitting.defects",
     "fit_probe": "shamisa_cli.core.fitting.probe",
     "group_records": "shamisa_cli.core.culling.groups",
+    "installed_models": "shamisa_cli.core.models.catalogue",
     "load_model": "shamisa_cli.core.models.loading",
     "load_relational_model": "shamisa_cli.core.models.loading",
     "open_parts": "shamisa_cli.core.cluster.store",
     "plan_transfers": "shamisa_cli.core.culling.transfers",
+    "pull_model": "shamisa_cli.core.models.transfer",
+    "push_model": "shamisa_cli.core.models.transfer",
     "rank": "shamisa_cli.core.api",
     "read_mos_table": "shamisa_cli.core.probe.mos_table",
     "run_on_ray": "shamisa_cli.core.cluster.ray_job",
     "score": "shamisa_cli.core.api",
+    "score_files": "shamisa_cli.core.scoring.pipeline",
     "score_map": "shamisa_cli.core.api",
+    "score_to_file": "shamisa_cli.core.scoring.resumable",
+    "serve": "shamisa_cli.core.api",
+    "train": "shamisa_cli.core.training.run",
     "transfer_files": "shamisa_cli.core.culling.transfers",
     "undo_transfers": "shamisa_cli.core.culling.transfers",
     "write_sidecars": "shamisa_cli.core.culling.sidecars",

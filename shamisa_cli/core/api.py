@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from shamisa_cli.core.culling.groups import GroupSettings, group_records
 from shamisa_cli.core.errors import InputNotFoundError
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, decode
 from shamisa_cli.core.images.discovery import discover
+from shamisa_cli.core.machine import available_cpus
 from shamisa_cli.core.models.loading import Model, load_model, load_relational_model
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL, DEFAULT_RELATIONAL
 from shamisa_cli.core.relational.comparison import Comparer, ImageSource, compare_with, read_image
@@ -23,10 +25,12 @@ from shamisa_cli.core.relational.records import Comparison, Ranking
 from shamisa_cli.core.scoring.cache import Cache
 from shamisa_cli.core.scoring.gate import Gate, apply_gate
 from shamisa_cli.core.scoring.map_split import split_model_score
-from shamisa_cli.core.scoring.pipeline import embed_files, feature_cache, score_files
+from shamisa_cli.core.scoring.pipeline import embed_files, feature_cache, file_scorer, score_files
 from shamisa_cli.core.scoring.score_columns import ScoreRecords
 from shamisa_cli.core.scoring.score_map import ScoreMap
 from shamisa_cli.core.scoring.scorer import ViewSize, effective_view_size, require_probe
+from shamisa_cli.core.scoring.serving import Answer, read_requests
+from shamisa_cli.core.scoring.serving import serve as answer_requests
 
 ImageInput = str | Path | npt.NDArray[np.uint8]
 Paths = str | Path | Iterable[str | Path]
@@ -114,6 +118,31 @@ def score_map(picture: str | Path, model: str | Model | None = None, *, view_siz
     require_probe(loaded)
     size = effective_view_size(loaded.encoder, view_size)
     return split_model_score(loaded, decode(Path(picture), view_size=size).pixels)
+
+
+def serve(
+    requests: BinaryIO,
+    write: Callable[[Answer], None],
+    model: str | Model | None = None,
+    *,
+    jobs: int | None = None,
+    view_size: ViewSize = "model",
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    cache: Cache | None = None,
+) -> None:
+    """Answer each request on a stream with a record, in order and as soon as it is ready, to the end of the stream.
+
+    Args:
+        requests: lines such as {"path": "a.jpg", "id": 1}.
+        write: called with each answer, in another thread, one at a time; a bad request or picture has an error in it.
+        model, view_size, max_pixels, cache: as for `score`.
+        jobs: pictures that are processed at once; None takes one for each processor.
+
+    Raises:
+        ModelError, SettingError: as for `score`.
+    """
+    scorer = file_scorer(_loaded(model), view_size, max_pixels, cache=cache)
+    answer_requests(read_requests(requests), scorer, write, jobs=jobs or available_cpus())
 
 
 def embed(

@@ -8,7 +8,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from helpers.program import run_code_here
+from helpers.loopback_hub import TOKEN, LoopbackHub
+from helpers.program import ENVIRONMENT, run_code_here
 
 import shamisa_cli
 
@@ -27,7 +28,7 @@ def test_every_public_name_leads_somewhere_and_says_what_it_is() -> None:
 
 
 @pytest.mark.slow
-def test_the_examples_run(tmp_path: Path) -> None:
+def test_the_examples_run(tmp_path: Path, hub: LoopbackHub) -> None:
     photos = tmp_path / "examples" / "photos"
     photos.mkdir(parents=True)
     for photo in sorted((REPOSITORY / "examples" / "photos").glob("*.jpg")):
@@ -40,7 +41,13 @@ def test_the_examples_run(tmp_path: Path) -> None:
         )
     code = "\n".join(re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL))
 
-    done = run_code_here(code, cwd=tmp_path)
+    settings = {
+        "HF_ENDPOINT": hub.endpoint,
+        "HF_HOME": str(tmp_path / "hub"),
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_TOKEN": TOKEN,
+    }
+    done = run_code_here(code, cwd=tmp_path, env=ENVIRONMENT | settings | {"HF_TOKEN": TOKEN})
 
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) >= 8

@@ -84,11 +84,10 @@ def pull(
     Files already in the cache are checked and not downloaded again. HF_HOME, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE
     are honoured. Exit codes: 0 success; 2 error.
     """
-    from shamisa_cli.core.models.catalogue import describe_model
     from shamisa_cli.core.models.hub import SCHEME, HubName
+    from shamisa_cli.core.models.transfer import pull_model
 
-    target = HubName.parse(name)
-    entry = describe_model(str(target), offline=offline).entry
+    entry = pull_model(name, offline=offline)
     console = Console()
     with console.results(None) as stream:
         if as_json:
@@ -97,7 +96,7 @@ def pull(
             rows = [("model", entry.name), ("commit", entry.revision), ("size", megabytes(entry.size))]
             write_facts([*rows, ("folder", str(entry.folder))], stream)
     command = "compare --model" if entry.has_relational else "score --model" if entry.has_encoder else "score --probe"
-    console.hint(f"To pin this revision: shamisa {command} {SCHEME}{target.repository}@{entry.revision}")
+    console.hint(f"To pin this revision: shamisa {command} {SCHEME}{HubName.parse(name).repository}@{entry.revision}")
 
 
 def push(
@@ -134,13 +133,9 @@ def push(
     completed. There are no prompts; HF_TOKEN or the login of the Hub's client gives permission to write.
     Exit codes: 0 success; 2 error.
     """
-    from shamisa_cli.core.models.hub import HubName
-    from shamisa_cli.core.models.hub_upload import push as upload
-    from shamisa_cli.core.models.resolver import resolve
+    from shamisa_cli.core.models.transfer import push_model
 
-    done = upload(
-        resolve(name, offline=True).path, HubName.parse(repository), private=private, message=message, offline=offline
-    )
+    done = push_model(name, repository, private=private, message=message, offline=offline)
     console = Console()
     with console.results(None) as stream:
         if as_json:

@@ -46,15 +46,14 @@ def serve(
     console = Console()
     view = inputs.view_size(view_size)
 
-    from shamisa_cli.core.machine import available_cpus
+    from shamisa_cli.core.api import serve as answer_all
     from shamisa_cli.core.models.loading import load_model
-    from shamisa_cli.core.scoring.pipeline import file_scorer
-    from shamisa_cli.core.scoring.serving import Answer, read_requests
-    from shamisa_cli.core.scoring.serving import serve as answer_all
+    from shamisa_cli.core.scoring.scorer import require_probe
+    from shamisa_cli.core.scoring.serving import Answer
 
     with inputs.open_cache(cache, cache_dir, cache_size, console) as known, _ending_on_sigterm():
         loaded = load_model(model, probe=probe, offline=offline, device=device, runtime=runtime.value)
-        scorer = file_scorer(loaded, view, max_pixels, cache=known)
+        require_probe(loaded)
         console.hint(f"{loaded.name} ({loaded.revision}) is ready.")
         with console.results(None) as stream:
 
@@ -62,7 +61,7 @@ def serve(
                 record = replace(answer.record, error=told(answer.record.error))
                 write_json_line(replace(answer, record=record).to_json(), stream)
 
-            answer_all(read_requests(sys.stdin.buffer), scorer, write, jobs=jobs or available_cpus())
+            answer_all(sys.stdin.buffer, write, loaded, jobs=jobs, view_size=view, max_pixels=max_pixels, cache=known)
 
 
 @contextmanager

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from shamisa_cli.core.images.discovery import discover
+from shamisa_cli.core.networks.model_folders import choose_device
 from shamisa_cli.core.training.curves import draw_curves
-from shamisa_cli.core.training.distributed import World, processes_here
+from shamisa_cli.core.training.distributed import World, joined, processes_here
 from shamisa_cli.core.training.metrics import Metrics
 from shamisa_cli.core.training.pretraining.config import read_config_file
 from shamisa_cli.core.training.run_folder import RunFolder, RunRecord, photo_record
@@ -22,6 +23,8 @@ CURVES_EVERY = 5
 """Number of checkpoints after which curves are drawn again; they are also drawn at the end."""
 DEFAULT_TASK, DEFAULT_PRESET = "shamisa", "quick"
 MAX_WORKERS = 8
+COMMAND_FROM_PYTHON = "shamisa_cli.train(...)"
+"""What the model card names as the command that trained the model."""
 
 
 @dataclass(frozen=True)
@@ -174,3 +177,58 @@ def train_run(
             task.save(run, record, trainer.work, seconds=trainer.seconds)
     world.wait()
     return run.model if finished else None
+
+
+def train(
+    data: Sequence[str | Path],
+    output: str | Path,
+    settings: RunSettings | None = None,
+    *,
+    real: Sequence[str | Path] = (),
+    resume: bool = False,
+    device: str = "auto",
+    workers: int | None = None,
+    checkpoint_every: int = CHECKPOINT_EVERY,
+    keep_every: int = 0,
+    on_step: Callable[[Metrics], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Path | None:
+    """Train an encoder or the relational networks on photographs without human scores; needs PyTorch.
+
+    Args:
+        data: undistorted photographs: files, folders and globs; with `resume` none takes the run's own.
+        output: folder of the run; the trained model is saved in its folder `model`.
+        settings: task, preset and changes; None takes the default ones, or the run's own with `resume`.
+        real: photographs that have faults already.
+        resume: continue the run in `output`.
+        device: auto (CUDA, else MPS, else CPU), cpu, cuda, cuda:N or mps.
+        workers: processes that make batches; None takes one less than there are processors, at most 8.
+        checkpoint_every, keep_every, on_step, stop: as for `train_run`.
+
+    Returns:
+        The model folder, or None if `stop` ended training before the last step.
+
+    Raises:
+        InputNotFoundError: no photograph is found.
+        SettingError, TrainingError, ModelError: as `train_run` does.
+    """
+    chosen, run = settings or RunSettings(), RunFolder(Path(output))
+    photos, imperfect = [Path(path) for path in data], [Path(path) for path in real]
+    if resume:
+        planned = resumed_run(run, chosen, photos, imperfect)
+    else:
+        planned = plan_run(chosen.settings(), photos, imperfect, COMMAND_FROM_PYTHON)
+    with joined(choose_device(device)) as world:
+        return train_run(
+            run,
+            planned.record,
+            planned.pristine,
+            planned.real,
+            resume=resume,
+            world=world,
+            workers=default_workers() if workers is None else workers,
+            checkpoint_every=checkpoint_every,
+            keep_every=keep_every,
+            on_step=on_step,
+            stop=stop,
+        )
