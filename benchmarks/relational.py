@@ -37,7 +37,7 @@ from shamisa_cli.core.distortions.engine import apply_operator
 from shamisa_cli.core.distortions.registry import OPERATORS
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.images import decode
-from shamisa_cli.core.models.loading import load_relational_model
+from shamisa_cli.core.models.loading import load_relational_networks
 from shamisa_cli.core.networks.scoring_network import RelationalModel
 from shamisa_cli.core.relational.records import TARGETS
 from shamisa_cli.core.relational.tiling import MULTIPLE
@@ -185,7 +185,7 @@ def main() -> None:
     options = parser.parse_args()
     photos = untouched_photos(options.folder)
     photos = [path for path in photos if np.ptp(decode(path).pixels, axis=2).mean() > LEAST_COLOUR]
-    model = load_relational_model(options.model, runtime="torch").network  # type: ignore[attr-defined]
+    model = load_relational_networks(options.model, runtime="torch").network  # type: ignore[attr-defined]
     tally = Tally()
     for kind, found in sets_of(photos, options.sets, frozenset(OPERATORS) - options.operators, options.seed):
         judge(model, kind, found, tally)

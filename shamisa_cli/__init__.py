@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     from shamisa_cli.core.networks.torchmetric import ShamisaScore
     from shamisa_cli.core.probe.mos_table import MosTable, read_mos_table
     from shamisa_cli.core.records import ErrorRecord, GateFinding, GroupPlace, ImageRecord, JobResult, ModelIdentity
-    from shamisa_cli.core.relational.comparison import Comparer, PairResult
+    from shamisa_cli.core.relational.judgement import Comparer, PairResult
     from shamisa_cli.core.relational.records import Candidate, Comparison, Ranked, Ranking
     from shamisa_cli.core.scoring.cache import Cache
     from shamisa_cli.core.scoring.pipeline import score_files
@@ -165,7 +165,7 @@ _HOMES = {
     "Cache": "shamisa_cli.core.scoring.cache",
     "CacheError": "shamisa_cli.core.errors",
     "Candidate": "shamisa_cli.core.relational.records",
-    "Comparer": "shamisa_cli.core.relational.comparison",
+    "Comparer": "shamisa_cli.core.relational.judgement",
     "Comparison": "shamisa_cli.core.relational.records",
     "CrossEvaluation": "shamisa_cli.core.fitting.protocols",
     "CullRule": "shamisa_cli.core.culling.decisions",
@@ -191,7 +191,7 @@ _HOMES = {
     "ModelIdentity": "shamisa_cli.core.records",
     "MosTable": "shamisa_cli.core.probe.mos_table",
     "MosTableError": "shamisa_cli.core.errors",
-    "PairResult": "shamisa_cli.core.relational.comparison",
+    "PairResult": "shamisa_cli.core.relational.judgement",
     "ProbeSettings": "shamisa_cli.core.fitting.probe",
     "ProtocolEvaluation": "shamisa_cli.core.fitting.protocols",
     "Ranked": "shamisa_cli.core.relational.records",

@@ -22,6 +22,7 @@ SETTINGS = {
     "SHAMISA_SORT": "sort",
     "SHAMISA_MIN_SCORE": "gate.min-score",
     "SHAMISA_MIN_RELATIONAL_SCORE": "gate.min-relational-score",
+    "SHAMISA_MAX_DIFFERENCE": "gate.max-difference",
     "SHAMISA_BASELINE": "gate.baseline",
     "SHAMISA_MAX_DROP": "gate.max-drop",
     "SHAMISA_SIMILARITY": "groups.similarity",

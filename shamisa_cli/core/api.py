@@ -19,7 +19,8 @@ from shamisa_cli.core.images.discovery import discover
 from shamisa_cli.core.machine import available_cpus
 from shamisa_cli.core.models.loading import Model, load_model, load_relational_model
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL, DEFAULT_RELATIONAL
-from shamisa_cli.core.relational.comparison import Comparer, ImageSource, compare_with, read_image
+from shamisa_cli.core.relational.comparison import ImageSource, compare_with, read_image
+from shamisa_cli.core.relational.judgement import Comparer
 from shamisa_cli.core.relational.ranking import rank_pictures
 from shamisa_cli.core.relational.records import Comparison, Ranking
 from shamisa_cli.core.scoring.cache import Cache
@@ -181,6 +182,7 @@ def compare(
     model: str | Comparer | None = None,
     *,
     resize: bool = False,
+    original: bool = False,
     max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> Comparison:
     """Compare an image with versions of it: what changed, where, and which is better; one record each, with maps.
@@ -190,6 +192,7 @@ def compare(
         candidates: one or many files, folders, globs or arrays.
         model: a loaded model, a name, a folder, or "hf:org/name@revision"; None takes the default one.
         resize: resample candidates of a different size to the reference's; otherwise their record has an error.
+        original: `ref` is the original, so in doubt a change is damage; swapping the images does not flip the score.
         max_pixels: larger files are refused.
 
     Raises:
@@ -202,7 +205,7 @@ def compare(
     loaded = _comparer(model)
     sources = list(_sources(candidates, "candidates"))
     reference = read_image(ref if isinstance(ref, np.ndarray) else Path(ref), _name(ref), max_pixels=max_pixels)
-    records = compare_with(loaded, reference, sources, resize=resize, max_pixels=max_pixels)
+    records = compare_with(loaded, reference, sources, resize=resize, original=original, max_pixels=max_pixels)
     return Comparison(reference.name, tuple(records), loaded.identity)
 
 

@@ -55,7 +55,8 @@ def test_json_has_everything_and_a_swap_flips_its_signs(run: Run) -> None:
     assert set(document["model"]) == {"name", "revision"}
     blurred, same = document["comparisons"]
     assert list(blurred) == [
-        "path", "reference", "score", "groups", "axes", "overall", "width", "height", "status", "error",
+        "path", "reference", "score", "difference", "direction", "like_jpeg_quality", "groups", "axes", "overall", "width",
+        "height", "status", "error",
     ]  # fmt: skip
     assert (blurred["path"], blurred["reference"]) == ("blurred.jpg", "original.png")
     assert (tuple(blurred["groups"]), tuple(blurred["axes"])) == (GROUPS, AXES)
@@ -90,6 +91,25 @@ def test_the_text_has_a_bar_and_both_directions_for_every_change(run: Run) -> No
         assert "┼" in line
         assert line.index(low) < line.index("┼") < line.index(high)
     assert "dark.png  against  original.png" in shown.stdout
+    assert "like JPEG quality" in shown.stdout
+
+
+def test_the_gate_on_the_difference_fails_what_changed_more_whichever_is_better(run: Run) -> None:
+    named = ("original.png", "blurred.jpg", "original.png", "-f", "json")
+    (blurred, same) = json.loads(run("compare", *named).stdout)["comparisons"]
+    strict = run("compare", *named, "--max-difference", str(blurred["difference"] - 0.01))
+    assert strict.returncode == 1
+    assert [each["status"] for each in json.loads(strict.stdout)["comparisons"]] == ["failed", "ok"]
+    assert "above the largest difference" in strict.stderr
+    assert run("compare", *named, "--max-difference", str(blurred["difference"])).returncode == 0
+    assert same["difference"] == same["direction"] == 0
+    assert same["like_jpeg_quality"] == 100
+
+
+def test_a_known_original_gets_the_benefit_of_the_doubt(run: Run) -> None:
+    (dark,) = json.loads(run("compare", "original.png", "dark.png", "--original", "-f", "json").stdout)["comparisons"]
+    assert dark["direction"] == -1 or dark["direction"] >= 0.5
+    assert dark["score"] == dark["direction"] * dark["difference"]
 
 
 def test_many_candidates_get_a_line_each_the_worst_first(run: Run, pictures: Path) -> None:

@@ -23,7 +23,8 @@ from shamisa_cli.core.relational.records import Candidate
 from shamisa_cli.core.scoring.gate import minimum_score_message
 
 if TYPE_CHECKING:
-    from shamisa_cli.core.relational.comparison import Comparer, Watch
+    from shamisa_cli.core.relational.comparison import Watch
+    from shamisa_cli.core.relational.judgement import Comparer
 
 RESULTS = "Results"
 LOWEST, HIGHEST = -100, 100
@@ -91,6 +92,26 @@ def compare(
             help="Minimum score, from -100 to 100; exit code 1 if a candidate scores lower. 0 is as good as REF.",
         ),
     ] = None,
+    max_difference: Annotated[
+        float | None,
+        typer.Option(
+            "--max-difference",
+            min=0,
+            max=HIGHEST,
+            envvar="SHAMISA_MAX_DIFFERENCE",
+            rich_help_panel=options.GATE,
+            show_default="none",
+            help="Largest difference, from 0 to 100; exit code 1 if a candidate differs more, whichever is better. "
+            "Nobody sees less than 3; JPEG of quality 95, 90, 75 and 20 makes 5, 10, 20 and 50.",
+        ),
+    ] = None,
+    original: Annotated[
+        bool,
+        typer.Option(
+            "--original",
+            help="REF is the original: in doubt a change is damage. Swapping the files does not flip the score then.",
+        ),
+    ] = False,
     resize: options.Resize = False,
     files_from: options.FilesFrom = None,
     recursive: options.Recursive = True,
@@ -102,12 +123,13 @@ def compare(
 ) -> None:
     """Compare versions of a picture with the original: what changed, where, and which is better.
 
-    The score runs from -100 to 100: 0 is as good as REF, negative is worse, positive is better. Swapping the two
-    files flips its sign. Each group of distortions, and saturation, has a signed intensity.
+    The difference, from 0 to 100, says how visible the change is; the direction, from -1 to 1, which picture is better
+    and how sure that is. The score is their product, from -100 to 100: negative is worse than REF, positive is better.
+    Swapping the two files flips its sign. Each group of distortions, and saturation, has a signed intensity.
 
     Exit codes:
     0  success
-    1  a candidate failed the gate: it scores below --min-score
+    1  a candidate failed the gate: it scores below --min-score, or differs by more than --max-difference
     2  error: unknown option, REF cannot be read, a picture without a partner, no such model
     3  some candidates could not be compared (unreadable, or a different size), and none failed (see --skip-unreadable)
     """
@@ -115,6 +137,8 @@ def compare(
     check_destinations(output, maps)
     if min_score is not None and isnan(min_score):
         raise SettingError("--min-score must be a number from -100 to 100.")
+    if max_difference is not None and isnan(max_difference):
+        raise SettingError("--max-difference must be a number from 0 to 100.")
     reporter = COMPARISON_REPORTERS[format or format_of(output)]
     pairs = _pairs(reference, candidates, files_from, recursive)
 
@@ -125,7 +149,8 @@ def compare(
     keep_freed_memory()
     loaded = load_relational_model(model, offline=offline, device=device)
     watch = None if maps is None else ComparisonMapWriter(maps, [candidate for _, candidate in pairs])
-    records = _judged(_compared(loaded, reference, pairs, resize, max_pixels, watch), min_score)
+    compared = _compared(loaded, reference, pairs, watch, resize=resize, original=original, max_pixels=max_pixels)
+    records = _judged(compared, min_score, max_difference)
     statuses: Counter[str] = Counter()
     beside = reporter.streams and output is None
     with (
@@ -134,9 +159,10 @@ def compare(
         console.progress("Comparing", len(pairs), beside_results=beside) as advance,
     ):
         reporter.write(_watched(records, statuses, advance), loaded.identity, stream)
-    if min_score is not None:
+    limits = _limits(min_score, max_difference)
+    if limits:
         unread = f", {statuses['error']:,} not compared" if statuses["error"] else ""
-        console.hint(f"{statuses['failed']:,} of {statuses.total():,} below the minimum of {min_score:g}{unread}.")
+        console.hint(f"{statuses['failed']:,} of {statuses.total():,} {limits}{unread}.")
     raise typer.Exit(
         exit_code(failed=statuses["failed"], unreadable=statuses["error"], skip_unreadable=skip_unreadable)
     )
@@ -175,26 +201,50 @@ def _pairs(reference: Path, candidates: Sequence[str] | None, files_from: Path |
 
 
 def _compared(
-    loaded: Comparer, reference: Path, pairs: Pairs, resize: bool, max_pixels: int, watch: Watch | None
+    loaded: Comparer,
+    reference: Path,
+    pairs: Pairs,
+    watch: Watch | None,
+    *,
+    resize: bool,
+    original: bool,
+    max_pixels: int,
 ) -> Generator[Candidate, None, None]:
     """Yield candidates as they are compared, without maps, which only `watch` gets; reads a single REF at once."""
     from shamisa_cli.core.relational.comparison import compare_pairs, compare_with, read_image
 
     if reference.is_dir():
-        records = compare_pairs(loaded, pairs, resize=resize, max_pixels=max_pixels, watch=watch)
+        records = compare_pairs(loaded, pairs, resize=resize, original=original, max_pixels=max_pixels, watch=watch)
     else:
         # Without its only reference the command cannot continue.
         side = read_image(reference, str(reference), max_pixels=max_pixels)
         sources = [(str(path), path) for _, path in pairs]
-        records = compare_with(loaded, side, sources, resize=resize, max_pixels=max_pixels, watch=watch)
+        records = compare_with(
+            loaded, side, sources, resize=resize, original=original, max_pixels=max_pixels, watch=watch
+        )
     return (replace(record, maps=None, error=told(record.error)) for record in records)
 
 
-def _judged(records: Generator[Candidate, None, None], minimum: float | None) -> Generator[Candidate, None, None]:
+def _judged(
+    records: Generator[Candidate, None, None], minimum: float | None, largest: float | None
+) -> Generator[Candidate, None, None]:
     with closing(records):
         for record in records:
-            failed = record.score is not None and minimum_score_message(record.score, minimum) is not None
-            yield replace(record, status="failed") if failed else record
+            yield replace(record, status="failed") if _fails(record, minimum, largest) else record
+
+
+def _fails(record: Candidate, minimum: float | None, largest: float | None) -> bool:
+    if record.score is None or record.difference is None:
+        return False
+    too_different = largest is not None and record.difference > largest
+    return too_different or minimum_score_message(record.score, minimum) is not None
+
+
+def _limits(minimum: float | None, largest: float | None) -> str:
+    """The limits that candidates fail, in words."""
+    below = [] if minimum is None else [f"below the minimum of {minimum:g}"]
+    above = [] if largest is None else [f"above the largest difference of {largest:g}"]
+    return " or ".join(below + above)
 
 
 def _watched(

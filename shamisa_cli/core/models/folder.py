@@ -8,6 +8,8 @@
     probe.safetensors       the probe's weights
     defects.json            the encoder's defect probe: linear maps to severities of distortions, SHA-256
     defects.safetensors     their weights
+    direction.json          which of two images is better, from the encoder's features, SHA-256
+    direction.safetensors   its weights
     relational.json         schema, name, licence, origin, the shape of relational networks, SHA-256
     relational.safetensors  their weights
 
@@ -41,6 +43,7 @@ from shamisa_cli.core.probe.defects import DefectProbe
 from shamisa_cli.core.probe.ridge import Probe
 from shamisa_cli.core.records import ModelIdentity
 from shamisa_cli.core.relational.config import RelationalConfig
+from shamisa_cli.core.relational.direction.head import DirectionHead
 from shamisa_cli.core.relational.records import GRAPHS as RELATIONAL_GRAPHS
 
 REVISION_DIGITS = 12
@@ -263,7 +266,7 @@ def save_defects(folder: Path, probe: DefectProbe, *, trained_on: str = "") -> N
     probe_files.write_defects(folder, probe, trained_on=trained_on)
 
 
-def require_same_encoder(probe: Probe | DefectProbe, fingerprint: str, encoder: str) -> None:
+def require_same_encoder(probe: Probe | DefectProbe | DirectionHead, fingerprint: str, encoder: str) -> None:
     """Check that a probe was fitted on the encoder with `fingerprint`, which messages call `encoder`.
 
     Raises:

@@ -10,14 +10,17 @@ from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.extras import needs_pytorch
 from shamisa_cli.core.models import probe_files
+from shamisa_cli.core.models.direction_files import read_direction
 from shamisa_cli.core.models.folder import ModelFolder, require_same_encoder
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL, DEFAULT_RELATIONAL, resolve
 from shamisa_cli.core.models.runtimes import RuntimeChoice, choose_runtime, load_embedder
 from shamisa_cli.core.probe.defects import DefectProbe
 from shamisa_cli.core.probe.ridge import Probe
 from shamisa_cli.core.records import ModelIdentity
-from shamisa_cli.core.relational.comparison import Comparer
 from shamisa_cli.core.relational.config import RelationalConfig
+from shamisa_cli.core.relational.direction.direction import Direction, LearnedDirection, ScoreDirection
+from shamisa_cli.core.relational.judgement import RelationalNetworks
+from shamisa_cli.core.relational.pair_comparer import PairComparer
 from shamisa_cli.core.relational.records import GRAPHS
 
 
@@ -110,9 +113,50 @@ def load_model(
 
 
 def load_relational_model(
+    name: str = DEFAULT_RELATIONAL,
+    *,
+    scorer: str = DEFAULT_MODEL,
+    offline: bool = False,
+    device: str = "auto",
+    runtime: RuntimeChoice = "auto",
+) -> PairComparer:
+    """Load what compares two images: relational networks, and a model whose encoder tells which is the better one.
+
+    Args:
+        name: of the relational model: a bundled name, the path of a model folder, or hf:org/name[@revision].
+        scorer: the model that scores, named the same ways.
+        offline, device, runtime: as for `load_relational_networks` and `load_model`.
+
+    Raises:
+        ModelError: a name leads nowhere, a folder is damaged or holds no such model, or the device is not there.
+        SettingError: the runtime is not known, not installed, or not for the device.
+    """
+    networks = load_relational_networks(name, offline=offline, device=device, runtime=runtime)
+    return PairComparer(networks, load_direction(load_model(scorer, offline=offline, device=device)))
+
+
+def load_direction(model: Model) -> Direction:
+    """The direction in a model's folder; where there is none, that of its scores.
+
+    Raises:
+        ModelError: the direction is damaged or was fitted on another encoder, or the model has neither.
+    """
+    head = None if model.folder is None else read_direction(model.folder.files)
+    if head is not None:
+        require_same_encoder(head, model.encoder_fingerprint, f"the encoder of {model.name}")
+        return LearnedDirection(model.encoder, head)
+    if model.probe is None:
+        raise ModelError(
+            f"The model {model.name} cannot tell which of two images is better: it has neither a direction nor a "
+            "probe. Fit one of them."
+        )
+    return ScoreDirection(model.encoder, model.probe)
+
+
+def load_relational_networks(
     name: str = DEFAULT_RELATIONAL, *, offline: bool = False, device: str = "auto", runtime: RuntimeChoice = "auto"
-) -> Comparer:
-    """Load a relational model by name.
+) -> RelationalNetworks:
+    """Load relational networks, which draw signed maps, by name.
 
     Args:
         name: a bundled name, the path of a model folder, or hf:org/name[@revision].

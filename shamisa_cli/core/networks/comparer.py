@@ -1,4 +1,4 @@
-"""The networks of a relational model behind the interface that `compare` and `rank` use."""
+"""The networks of a relational model behind the interface that comparing uses."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy.typing as npt
 from shamisa_cli.core.networks.scoring_network import RelationalModel
 from shamisa_cli.core.networks.windows import relate
 from shamisa_cli.core.records import ModelIdentity
-from shamisa_cli.core.relational.comparison import PairResult
+from shamisa_cli.core.relational.judgement import NetworkResult
 
 
 @dataclass(frozen=True)
 class RelationalComparer:
-    """A `Comparer` that computes with PyTorch.
+    """`RelationalNetworks` that compute with PyTorch.
 
     Attributes:
         identity: name and revision of the model.
@@ -25,6 +25,6 @@ class RelationalComparer:
     identity: ModelIdentity
     network: RelationalModel
 
-    def relate(self, a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> PairResult:
+    def relate(self, a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> NetworkResult:
         """Compare two images, sRGB (H, W, 3) uint8 of one size: signed maps and a score; see `windows.relate`."""
         return relate(self.network, a, b)

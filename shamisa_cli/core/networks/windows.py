@@ -12,7 +12,7 @@ from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.networks.distortion_network import NetworkOutput
 from shamisa_cli.core.networks.pair_statistics import histogram_comb_difference, level_counts
 from shamisa_cli.core.networks.scoring_network import RelationalModel
-from shamisa_cli.core.relational.comparison import PairResult
+from shamisa_cli.core.relational.judgement import NetworkResult
 from shamisa_cli.core.relational.records import MAPS, STRIDE
 from shamisa_cli.core.relational.tiling import WINDOW_PIXELS, mirrored, windows
 
@@ -20,7 +20,7 @@ COUNTED_PIXELS = 1_000_000
 """Largest number of pixels whose levels are counted at once."""
 
 
-def relate(model: RelationalModel, a: Pixels, b: Pixels) -> PairResult:
+def relate(model: RelationalModel, a: Pixels, b: Pixels) -> NetworkResult:
     """Compare two pictures, sRGB (H, W, 3) of one size.
 
     Sides that are not multiples of 16 are extended by mirroring, and the result is cropped. Swapping a and b flips
@@ -47,7 +47,7 @@ def relate(model: RelationalModel, a: Pixels, b: Pixels) -> PairResult:
                 there.copy_(here)
         inside = whole.part(slice(math.ceil(height / STRIDE)), slice(math.ceil(width / STRIDE)))
         score = float(model.scoring(inside, combs)[0]) + 0.0  # removes the sign of zeros
-    return PairResult(inside.maps[0].cpu().numpy(), score)
+    return NetworkResult(inside.maps[0].cpu().numpy(), score)
 
 
 def _level_counts(pixels: Pixels, device: torch.device) -> Tensor:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +15,9 @@ from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.errors import ImageError, SettingError
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, decode
-from shamisa_cli.core.records import NOT_A_NUMBER, ErrorRecord, ModelIdentity
-from shamisa_cli.core.relational.records import AXES, DIFFERENT_SIZE, MAPS, OVERALL, Candidate
+from shamisa_cli.core.records import NOT_A_NUMBER, ErrorRecord
+from shamisa_cli.core.relational.judgement import Comparer
+from shamisa_cli.core.relational.records import AXES, DIFFERENCE, DIFFERENT_SIZE, MAPS, OVERALL, Candidate
 
 DECIMALS = 4
 
@@ -27,35 +27,6 @@ Watch = Callable[[Candidate, npt.NDArray[np.uint8], npt.NDArray[np.uint8]], None
 
 ImageSource = Path | Pixels
 
-Maps = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class PairResult:
-    """Signed maps and score of a pair of images (a, b).
-
-    Attributes:
-        maps: (9, ⌈H/8⌉, ⌈W/8⌉) float32, in the order of `MAPS`; positive where b has more.
-        score: −100…100; negative: b is worse; exactly 0 for equal images.
-    """
-
-    maps: Maps
-    score: float
-
-
-class Comparer(Protocol):
-    """A model that compares two images, in any library."""
-
-    @property
-    def identity(self) -> ModelIdentity:
-        """Name and revision of the model."""
-
-    def relate(self, a: Pixels, b: Pixels) -> PairResult:
-        """Compare two images, sRGB (H, W, 3) uint8 of one size: signed maps and a score.
-
-        Swapping a and b flips every sign exactly; equal images give 0 everywhere.
-        """
-
 
 def compare_with(
     comparer: Comparer,
@@ -63,6 +34,7 @@ def compare_with(
     candidates: Iterable[tuple[str, ImageSource]],
     *,
     resize: bool = False,
+    original: bool = False,
     max_pixels: int = DEFAULT_MAX_PIXELS,
     watch: Watch | None = None,
 ) -> Iterator[Candidate]:
@@ -73,6 +45,7 @@ def compare_with(
         reference: the reference, already read.
         candidates: name and file or array of each.
         resize: resample candidates of a different size to the reference's; otherwise their record has an error.
+        original: the reference is the original, so in doubt a change is damage; see `Judgement.against_original`.
         max_pixels: larger files are refused.
         watch: see `Watch`; called before the record is yielded.
 
@@ -87,7 +60,7 @@ def compare_with(
         except DifferentSizeError as error:
             yield _uncompared(name, reference.name, ErrorRecord(DIFFERENT_SIZE, str(error), error.remedy))
         else:
-            record = _compared(comparer, reference, candidate)
+            record = _compared(comparer, reference, candidate, original)
             if watch is not None and record.score is not None:
                 watch(record, reference.pixels, candidate.pixels)
             yield record
@@ -98,6 +71,7 @@ def compare_pairs(
     pairs: Iterable[tuple[Path, Path]],
     *,
     resize: bool = False,
+    original: bool = False,
     max_pixels: int = DEFAULT_MAX_PIXELS,
     watch: Watch | None = None,
 ) -> Iterator[Candidate]:
@@ -105,26 +79,36 @@ def compare_pairs(
 
     If a reference cannot be read, its candidate's record has the error.
     """
-    for original, version in pairs:
+    for first, version in pairs:
         try:
-            reference = read_image(original, str(original), max_pixels=max_pixels)
+            reference = read_image(first, str(first), max_pixels=max_pixels)
         except ImageError as error:
-            yield _uncompared(str(version), str(original), ErrorRecord.of(error))
+            yield _uncompared(str(version), str(first), ErrorRecord.of(error))
             continue
         yield from compare_with(
-            comparer, reference, [(str(version), version)], resize=resize, max_pixels=max_pixels, watch=watch
+            comparer,
+            reference,
+            [(str(version), version)],
+            resize=resize,
+            original=original,
+            max_pixels=max_pixels,
+            watch=watch,
         )
 
 
-def _compared(comparer: Comparer, reference: ComparedImage, candidate: ComparedImage) -> Candidate:
+def _compared(comparer: Comparer, reference: ComparedImage, candidate: ComparedImage, original: bool) -> Candidate:
     relation = comparer.relate(reference.pixels, candidate.pixels)
-    if not (math.isfinite(relation.score) and np.isfinite(relation.maps).all()):
+    judgement = relation.judgement.against_original() if original else relation.judgement
+    if not (math.isfinite(judgement.score) and np.isfinite(relation.maps).all()):
         return _uncompared(candidate.name, reference.name, not_finite_error(candidate.name))
-    maps = dict(zip(MAPS, relation.maps, strict=True))
+    maps = dict(zip(MAPS, relation.maps, strict=True)) | {DIFFERENCE: judgement.local}
     return Candidate(
         candidate.name,
         reference.name,
-        score=relation.score,
+        score=judgement.score,
+        difference=judgement.difference,
+        direction=judgement.direction + 0.0,
+        like_jpeg_quality=judgement.like_jpeg_quality,
         groups=_means(maps, GROUPS),
         axes=_means(maps, AXES),
         overall=_mean(maps[OVERALL]),

@@ -26,7 +26,7 @@ from shamisa_cli.core.map_images import (
     map_names,
     tinted,
 )
-from shamisa_cli.core.relational.records import ENDS, FAULTS, OVERALL, Candidate
+from shamisa_cli.core.relational.records import DIFFERENCE, ENDS, FAULTS, OVERALL, Candidate
 
 Maps = Mapping[str, npt.NDArray[np.float32]]
 
@@ -48,6 +48,9 @@ FAULT_LEGEND = ("red: worse there, blue: better", "in steps of severity; grey: n
 TWO_ENDED_LEGEND = ("orange: more blur, brightness,", "contrast or saturation, green: less")
 
 FIGURE = "figure"
+
+FULL_DIFFERENCE = 50.0
+"""Difference at which the map of it is white."""
 
 
 def changed_maps(maps: Maps) -> list[str]:
@@ -77,6 +80,18 @@ def overlay(pixels: Pixels, values: npt.NDArray[np.float32], name: str) -> Pixel
 def ends_of(name: str) -> tuple[Colour, Colour]:
     """Colours of a map's negative and positive end: blue is better and red is worse, if either end is."""
     return (GAINS, LOSES) if name in (*FAULTS, OVERALL) else (LESS, MORE)
+
+
+def difference_map(pixels: Pixels, values: npt.NDArray[np.float32]) -> Image.Image:
+    """Draw where the images differ, from black for no difference to white from `FULL_DIFFERENCE` on.
+
+    Args:
+        pixels: (H, W, 3), as compared, for the size; drawn with a long side of at most `MAX_LONG_SIDE`.
+        values: (⌈H/8⌉, ⌈W/8⌉), the map.
+    """
+    height, width = _at_most(pixels, MAX_LONG_SIDE).shape[:2]
+    levels = np.clip(np.sqrt(np.clip(values, 0, None) / FULL_DIFFERENCE) * 255, 0, 255).astype(np.uint8)
+    return Image.fromarray(levels).resize((width, height), Image.Resampling.BILINEAR)
 
 
 def overall_map(candidate: Candidate, pixels: Pixels) -> Image.Image:
@@ -187,8 +202,8 @@ def _draw_legend(sheet: Image.Image, left: int, top: int, name: str) -> None:
 class ComparisonMapWriter:
     """Draws each candidate that it is called with: a `Watch` for `compare_with` and `compare_pairs`.
 
-    Writes `overall.png`, `figure.png` and one map for each group or axis that changed into the candidate's folder;
-    maps of an earlier run that do not apply any more are removed.
+    Writes `overall.png`, `difference.png`, `figure.png` and one map for each group or axis that changed
+    into the candidate's folder; maps of an earlier run that do not apply any more are removed.
 
     Args:
         folder: contains the candidates' folders, named by the candidates' paths below their common folder.
@@ -206,6 +221,8 @@ class ComparisonMapWriter:
             name: Image.fromarray(overlay(pixels, candidate.maps[name], name)) for name in changed_maps(candidate.maps)
         }
         drawn[OVERALL] = overall_map(candidate, pixels)
+        if DIFFERENCE in candidate.maps:
+            drawn[DIFFERENCE] = difference_map(pixels, candidate.maps[DIFFERENCE])
         drawn[FIGURE] = comparison_figure(candidate, reference, pixels)
         for name, picture in drawn.items():
             with replacing(folder / f"{name}.png") as temporary:

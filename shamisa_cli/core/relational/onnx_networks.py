@@ -21,7 +21,7 @@ from shamisa_cli.core.encoder.onnx_encoder import FINGERPRINT, open_session
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.machine import available_cpus
 from shamisa_cli.core.records import ModelIdentity
-from shamisa_cli.core.relational.comparison import PairResult
+from shamisa_cli.core.relational.judgement import NetworkResult
 from shamisa_cli.core.relational.records import HEAD_GRAPH, MAPS, PAIR_GRAPH, STRIDE, TRUNK_GRAPH
 from shamisa_cli.core.relational.scoring import PairMaps, histogram_comb_difference, level_counts, score
 from shamisa_cli.core.relational.tiling import WINDOW_PIXELS, mirrored, windows
@@ -35,7 +35,7 @@ SCORING_WEIGHTS = ("scoring.hidden.weight", "scoring.out.weight", "scoring.direc
 
 @dataclass(frozen=True)
 class OnnxComparer:
-    """A `Comparer` on the CPU through ONNX Runtime.
+    """`RelationalNetworks` on the CPU through ONNX Runtime.
 
     Attributes:
         identity: name and revision of the model.
@@ -64,7 +64,7 @@ class OnnxComparer:
                 )
         return comparer
 
-    def relate(self, a: Pixels, b: Pixels) -> PairResult:
+    def relate(self, a: Pixels, b: Pixels) -> NetworkResult:
         """Signed maps and a score of two images, sRGB (H, W, 3) of one size; see `Comparer`."""
         assert a.shape == b.shape
         height, width = a.shape[:2]
@@ -82,7 +82,7 @@ class OnnxComparer:
                 there[...] = here
         inside = whole.part(slice(math.ceil(height / STRIDE)), slice(math.ceil(width / STRIDE)))
         maps = inside.maps()
-        return PairResult(maps, score(inside, maps, combs, self._scoring))
+        return NetworkResult(maps, score(inside, maps, combs, self._scoring))
 
     def _pair_maps(self, a: Pixels, b: Pixels) -> PairMaps:
         """`DistortionNetwork.relate`: the head in both orders, and their difference and sum."""

@@ -11,13 +11,13 @@ from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
 from shamisa_cli.core.records import ErrorRecord, ModelIdentity
 from shamisa_cli.core.relational.comparison import (
     ComparedImage,
-    Comparer,
     DifferentSizeError,
     ImageSource,
     at_size_of,
     not_finite_error,
     read_image,
 )
+from shamisa_cli.core.relational.judgement import Comparer
 from shamisa_cli.core.relational.records import DIFFERENT_SIZE, Ranked, Ranking
 
 Scores = Sequence[Sequence[float]]
@@ -67,7 +67,7 @@ def rank_pictures(
     for i, entrant in enumerate(entrants[:-1]):
         left = entrant.read(first, max_pixels)
         for j in range(i + 1, len(entrants)):
-            score = comparer.relate(left.pixels, entrants[j].read(first, max_pixels).pixels).score
+            score = comparer.judge(left.pixels, entrants[j].read(first, max_pixels).pixels).score
             scores[i][j], scores[j][i] = score, -score
             advance(1)
     return _ranking(entrants, scores, errors, comparer.identity)

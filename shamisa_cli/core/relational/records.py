@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.records import ErrorRecord, ModelIdentity
@@ -66,11 +66,16 @@ SEEN_LEVEL = 1e-3
 COMB_FLOOR = 0.02
 """Added to the sum of two statistics, so that values small in both images do not count as a change."""
 
-SAME_WITHIN = 1.0
-"""Scores up to this size, in points, count as "same"."""
+UNSEEN = 3.0
+"""Differences below this are seen by nobody, and count as "same"."""
+UNSURE = 1 / 3
+"""Directions up to this size do not say which image is better."""
 
 Status = Literal["ok", "failed", "error"]
-Verdict = Literal["better", "same", "worse"]
+Verdict = Literal["better", "same", "unclear", "worse"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+DIFFERENCE = "difference"
+"""Name of the map of the difference, which has no sign."""
 
 TARGETS: tuple[str, ...] = (*GROUPS, *AXES)
 """Names of the signed maps that have targets."""
@@ -90,21 +95,29 @@ class Candidate:
     Attributes:
         path: as the user named it; for an array its position, "candidates[0]".
         reference: the reference, named the same way.
-        score: −100…100; 0: as good as the reference; negative: worse. None when it could not be compared.
+        score: −100…100, direction times difference; negative: worse than the reference. None when it could not be
+            compared.
+        difference: 0…100, how visible the change is; 0 only for identical pixels, under 3 nobody sees it.
+        direction: −1…1, how sure it is that the candidate is the better (positive) or the worse one.
+        like_jpeg_quality: the JPEG quality 1…100 that would change a photograph as much.
         groups: mean signed intensity of each group of distortions over the image; positive: blurrier, brighter,
             more contrast, more of a fault. The engine's strongest distortion of the whole image is 4.
         axes: the same for the axes beside the groups: saturation.
         overall: mean of the map of overall change; positive: worse.
         width, height: size of the original in pixels.
-        maps: name → (⌈H/8⌉, ⌈W/8⌉) float32 for every group, axis and "overall", with the signs of the means; None
-            if they were not kept.
-        status: "failed" means compared but below the minimum score; "error" means not compared.
+        maps: name → (⌈H/8⌉, ⌈W/8⌉) float32 for every group, axis and "overall", with the signs of the means, and for
+            "difference"; None if they were not kept.
+        status: "failed" means compared but below the minimum score or above the largest difference; "error" means not
+            compared.
         error: why there is no score; None otherwise.
     """
 
     path: str
     reference: str
     score: float | None = None
+    difference: float | None = None
+    direction: float | None = None
+    like_jpeg_quality: int | None = None
     groups: Mapping[str, float] | None = None
     axes: Mapping[str, float] | None = None
     overall: float | None = None
@@ -116,12 +129,14 @@ class Candidate:
 
     @property
     def verdict(self) -> Verdict | None:
-        """The score in a word; "same" within a point. None without a score."""
-        if self.score is None:
+        """The result in a word: "same" where nobody sees a change, "unclear" where it is not sure which is better."""
+        if self.difference is None or self.direction is None:
             return None
-        if abs(self.score) < SAME_WITHIN:
+        if self.difference < UNSEEN:
             return "same"
-        return "better" if self.score > 0 else "worse"
+        if abs(self.direction) <= UNSURE:
+            return "unclear"
+        return "better" if self.direction > 0 else "worse"
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values, without the maps."""
@@ -129,6 +144,9 @@ class Candidate:
             "path": self.path,
             "reference": self.reference,
             "score": self.score,
+            "difference": self.difference,
+            "direction": self.direction,
+            "like_jpeg_quality": self.like_jpeg_quality,
             "groups": None if self.groups is None else dict(self.groups),
             "axes": None if self.axes is None else dict(self.axes),
             "overall": self.overall,
@@ -172,7 +190,7 @@ def comparison_summary(candidates: Iterable[Candidate]) -> dict[str, Any]:
         "count": len(listed),
         "errors": sum(candidate.status == "error" for candidate in listed),
         "failed": sum(candidate.status == "failed" for candidate in listed),
-        **{verdict: verdicts.count(verdict) for verdict in ("better", "same", "worse")},
+        **{verdict: verdicts.count(verdict) for verdict in VERDICTS},
         "mean": math.fsum(scores) / len(scores) if scores else None,
         "min": min(scores, default=None),
         "max": max(scores, default=None),

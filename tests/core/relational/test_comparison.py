@@ -16,9 +16,10 @@ from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.models.loading import load_relational_model
 from shamisa_cli.core.records import ModelIdentity
 from shamisa_cli.core.relational import records
-from shamisa_cli.core.relational.comparison import Comparer
+from shamisa_cli.core.relational.judgement import Comparer
 from shamisa_cli.core.relational.ranking import mean_scores
 from shamisa_cli.core.relational.records import MAPS, Candidate, Comparison, Ranked, Ranking
+from shamisa_cli.core.relational.wording import describe
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,8 @@ def test_each_candidate_has_score_means_and_maps(model: Comparer, versions: Path
     assert blurred.path == str(versions / "blurred.png")
     assert (blurred.width, blurred.height, blurred.status, blurred.error) == (90, 70, "ok", None)
     assert blurred.maps is not None
-    assert set(blurred.maps) == set(MAPS)
+    assert set(blurred.maps) == {*MAPS, "difference"}
+    assert float(blurred.maps["difference"].mean()) == pytest.approx(blurred.difference)
     for name, mean in {**(blurred.groups or {}), **(blurred.axes or {}), "overall": blurred.overall}.items():
         assert blurred.maps[name].shape == (9, 12)
         assert blurred.maps[name].dtype == np.float32
@@ -196,7 +198,27 @@ def test_contradictions_are_pairs_against_the_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("score", "verdict"), [(0.0, "same"), (-0.9, "same"), (3.0, "better"), (-3.0, "worse"), (None, None)]
+    ("difference", "direction", "verdict", "words"),
+    [
+        (0.0, 0.0, "same", "identical"),
+        (2.9, -1.0, "same", "no visible change: difference 2.9, like JPEG quality 97"),
+        (8.5, -0.9, "worse", "slightly worse: more noise, difference 8.5, like JPEG quality 97"),
+        (12.2, 0.8, "better", "better: sharper, difference 12, like JPEG quality 97"),
+        (40.0, -0.9, "worse", "much worse: more noise, difference 40, like JPEG quality 97"),
+        (40.0, 0.3, "unclear", "different, unclear which is better: difference 40, like JPEG quality 97"),
+        (None, None, None, "not compared"),
+    ],
 )
-def test_the_verdict_is_one_word(score: float | None, verdict: str | None) -> None:
-    assert Candidate("a", "b", score=score).verdict == verdict
+def test_the_result_is_said_in_words(
+    difference: float | None, direction: float | None, verdict: str | None, words: str
+) -> None:
+    candidate = Candidate(
+        "a",
+        "b",
+        difference=difference,
+        direction=direction,
+        like_jpeg_quality=97,
+        groups={"noise": 0.5, "blur": -0.4, "colour": 0.01},
+        axes={},
+    )
+    assert (candidate.verdict, describe(candidate)) == (verdict, words)

@@ -13,10 +13,10 @@ from PIL import Image, ImageFilter
 
 from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.errors import ModelError, SettingError
-from shamisa_cli.core.models.loading import load_relational_model
+from shamisa_cli.core.models.loading import load_relational_networks
 from shamisa_cli.core.networks.export.export_model import add_relational_graphs
 from shamisa_cli.core.relational import onnx_networks
-from shamisa_cli.core.relational.comparison import Comparer
+from shamisa_cli.core.relational.judgement import RelationalNetworks
 
 POINTS_APART, MAPS_APART = 0.05, 0.005
 """Largest difference from PyTorch: points of 100, and a share of a map's range."""
@@ -30,13 +30,13 @@ def exported(relational_folder: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture(scope="module")
-def light(exported: Path) -> Comparer:
-    return load_relational_model(str(exported), device="cpu", runtime="onnx")
+def light(exported: Path) -> RelationalNetworks:
+    return load_relational_networks(str(exported), device="cpu", runtime="onnx")
 
 
 @pytest.fixture(scope="module")
-def with_torch(exported: Path) -> Comparer:
-    return load_relational_model(str(exported), device="cpu", runtime="torch")
+def with_torch(exported: Path) -> RelationalNetworks:
+    return load_relational_networks(str(exported), device="cpu", runtime="torch")
 
 
 def photo(height: int, width: int, seed: int = 0) -> Pixels:
@@ -58,7 +58,9 @@ def versions(pixels: Pixels) -> list[Pixels]:
 
 
 @pytest.mark.parametrize("size", [(96, 128), (61, 75), (7, 5)])
-def test_scores_and_maps_are_those_of_pytorch(light: Comparer, with_torch: Comparer, size: tuple[int, int]) -> None:
+def test_scores_and_maps_are_those_of_pytorch(
+    light: RelationalNetworks, with_torch: RelationalNetworks, size: tuple[int, int]
+) -> None:
     original = photo(*size)
     for version in versions(original):
         found, expected = light.relate(original, version), with_torch.relate(original, version)
@@ -70,7 +72,7 @@ def test_scores_and_maps_are_those_of_pytorch(light: Comparer, with_torch: Compa
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**16))
 def test_swapping_flips_every_sign_and_an_image_equals_itself_exactly(
-    light: Comparer, height: int, width: int, seed: int
+    light: RelationalNetworks, height: int, width: int, seed: int
 ) -> None:
     first, second = np.random.default_rng(seed).integers(0, 256, (2, height, width, 3), dtype=np.uint8)
     forth, back, same = light.relate(first, second), light.relate(second, first), light.relate(first, first)
@@ -80,7 +82,9 @@ def test_swapping_flips_every_sign_and_an_image_equals_itself_exactly(
     assert not same.maps.any()
 
 
-def test_a_picture_seen_in_parts_has_the_maps_of_the_whole(light: Comparer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_seen_in_parts_has_the_maps_of_the_whole(
+    light: RelationalNetworks, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = photo(640, 704)
     second = versions(first)[0]
     whole = light.relate(first, second)
@@ -96,12 +100,12 @@ def test_graphs_of_other_networks_are_refused(exported: Path, tmp_path: Path) ->
     for name in ("relational.json", "relational.safetensors"):
         shutil.copy(other / name, folder)
     with pytest.raises(ModelError, match="is damaged or was altered"):
-        load_relational_model(str(folder))
+        load_relational_networks(str(folder))
 
 
 def test_without_graphs_onnx_says_how_to_make_them_and_auto_takes_torch(relational_folder: Path) -> None:
     with pytest.raises(ModelError, match="shamisa models export"):
-        load_relational_model(str(relational_folder), runtime="onnx")
-    assert type(load_relational_model(str(relational_folder), device="cpu")).__name__ == "RelationalComparer"
+        load_relational_networks(str(relational_folder), runtime="onnx")
+    assert type(load_relational_networks(str(relational_folder), device="cpu")).__name__ == "RelationalComparer"
     with pytest.raises(SettingError, match="runtime is 'tensorrt'"):
-        load_relational_model(str(relational_folder), runtime="tensorrt")  # type: ignore[arg-type]
+        load_relational_networks(str(relational_folder), runtime="tensorrt")  # type: ignore[arg-type]

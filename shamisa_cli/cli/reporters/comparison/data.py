@@ -12,7 +12,8 @@ from shamisa_cli.core.records import ErrorRecord, ModelIdentity
 from shamisa_cli.core.relational.records import AXES, Candidate, Ranking, comparison_json
 
 COMPARISON_COLUMNS = (
-    "path", "reference", "score", "overall", *GROUPS, *AXES, "width", "height", "status", "error_kind", "error",
+    "path", "reference", "score", "difference", "direction", "like_jpeg_quality", "overall", *GROUPS, *AXES,
+    "width", "height", "status", "error_kind", "error",
 )  # fmt: skip
 RANKING_COLUMNS = ("rank", "path", "score", "width", "height", "status", "error_kind", "error")
 
@@ -35,7 +36,8 @@ def write_comparison_csv(candidates: Iterable[Candidate], model: ModelIdentity, 
     for one in candidates:
         groups, axes = one.groups or {}, one.axes or {}
         intensities = [*(groups.get(name) for name in GROUPS), *(axes.get(name) for name in AXES)]
-        known = [one.path, one.reference, one.score, one.overall, *intensities, one.width, one.height]
+        judged = [one.score, one.difference, one.direction, one.like_jpeg_quality]
+        known = [one.path, one.reference, *judged, one.overall, *intensities, one.width, one.height]
         table.writerow([*known, one.status, *_error(one.error)])
         stream.flush()
 

@@ -15,6 +15,7 @@ from shamisa_cli.cli.reporters.comparison.bars import BETTER, FAINT, NEUTRAL, WO
 from shamisa_cli.cli.reporters.text import FIRST_ROWS, LAST_ROWS, MAX_ROWS, counted, shortened, unreadable_table
 from shamisa_cli.core.records import ModelIdentity
 from shamisa_cli.core.relational.records import ENDS, FAULTS, Candidate, comparison_summary
+from shamisa_cli.core.relational.wording import NOTABLE, changes, describe
 
 IN_DETAIL = 4
 """Largest number of candidates that are shown with all bars; more get one line per candidate."""
@@ -22,8 +23,6 @@ BAR_CELLS = 10
 """Width of half a bar, in columns."""
 SCORE_CELLS = 10
 SCORE_RANGE = 100.0
-NOTABLE = 0.1
-"""Least intensity of a change that is coloured and named."""
 NAMED_CHANGES = 3
 WIDEST_CHANGES = 44
 SCALES = (1.0, 2.0, 4.0, 8.0)
@@ -41,13 +40,6 @@ def write_comparison_text(candidates: Iterable[Candidate], model: ModelIdentity,
         print_block(console, block)
 
 
-def changes(candidate: Candidate) -> list[tuple[str, float]]:
-    """Name the notable changes, each with its size in the named direction; the largest first."""
-    rows = [(low, high, value) for low, high, value, _, _ in _rows(candidate)]
-    named = [(high if value > 0 else low, abs(value)) for low, high, value in rows if abs(value) >= NOTABLE]
-    return sorted(named, key=lambda change: -change[1])
-
-
 def _blocks(candidates: Sequence[Candidate], model: ModelIdentity, console: Console) -> Iterator[RenderableType]:
     compared = [candidate for candidate in candidates if candidate.score is not None]
     unread = [candidate for candidate in candidates if candidate.score is None]
@@ -63,7 +55,9 @@ def _blocks(candidates: Sequence[Candidate], model: ModelIdentity, console: Cons
     failed = [candidate for candidate in compared if candidate.status == "failed"]
     for candidate in failed:
         assert candidate.score is not None
-        yield Text(f" ✗ {printable(candidate.path)} scores {signed(candidate.score, 2)}, below the minimum", "bold red")
+        assert candidate.difference is not None
+        said = f"scores {signed(candidate.score, 2)} with a difference of {candidate.difference:.2f}"
+        yield Text(f" ✗ {printable(candidate.path)} fails the gate: {said}", "bold red")
     if unread:
         yield ""
         yield from unreadable_table(unread, console, "compared")
@@ -74,12 +68,14 @@ def _blocks(candidates: Sequence[Candidate], model: ModelIdentity, console: Cons
 
 def _detail(candidate: Candidate, full: float, console: Console) -> Iterator[RenderableType]:
     assert candidate.score is not None
-    head = f"{signed(candidate.score):>6}  {candidate.verdict}"
+    head = f"{signed(candidate.score):>6} "
     room = max(2 * SHORTEST_PATH, console.width - len(head) - 12)
     names = (shortened(printable(name), room // 2) for name in (candidate.path, candidate.reference))
     path, reference = names
     style = score_style(candidate.score)
     yield Text.assemble((f" {head}", f"bold {style}"), "  ", (path, "bold"), ("  against  ", "dim"), (reference, "dim"))
+    yield Text(f"         {describe(candidate)}", style)
+    yield ""
     table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
     justifications: tuple[JustifyMethod, ...] = ("right", "left", "left", "right")
     for justify in justifications:
@@ -125,11 +121,12 @@ def _table_and_note(compared: Sequence[Candidate], console: Console) -> Iterator
 
 def _table(rows: Sequence[Candidate | None], console: Console) -> Table:
     said = [_said(row) if row is not None else "" for row in rows]
-    room = console.width - 7 - 2 * SCORE_CELLS - 1 - min(WIDEST_CHANGES, max(map(len, said))) - 9
+    room = console.width - 7 - 2 * SCORE_CELLS - 1 - min(WIDEST_CHANGES, max(map(len, said))) - 18
     room, with_bars = (room, True) if room >= SHORTEST_PATH else (max(SHORTEST_PATH, room + 2 * SCORE_CELLS + 4), False)
     table = plain_table()
     table.add_column(" Candidate", no_wrap=True)
     table.add_column("Score", justify="right", no_wrap=True)
+    table.add_column("Differs", justify="right", no_wrap=True)
     if with_bars:
         table.add_column("worse    better", justify="center", no_wrap=True)
     table.add_column("What changed", no_wrap=True)
@@ -142,19 +139,19 @@ def _table(rows: Sequence[Candidate | None], console: Console) -> Table:
         bar = [diverging_bar(row.score, SCORE_RANGE, SCORE_CELLS, style)] if with_bars else []
         mark = ("✗ ", "bold red") if row.status == "failed" else ""
         path = Text.assemble(" ", mark, shortened(printable(row.path), room - 3))
-        table.add_row(path, Text(signed(row.score), f"bold {style}"), *bar, Text(words))
+        table.add_row(path, Text(signed(row.score), f"bold {style}"), f"{row.difference:.1f}", *bar, Text(words))
     return table
 
 
 def _said(candidate: Candidate) -> str:
-    """The strongest changes in words: "more compression 3.5, blurrier 0.9"."""
+    """The strongest changes in words: "more noise 3.5, blurrier 0.9"."""
     return ", ".join(f"{words} {size:.1f}" for words, size in changes(candidate)[:NAMED_CHANGES])
 
 
 def _summary_line(candidates: Sequence[Candidate]) -> Text:
     summary = comparison_summary(candidates)
     line = Text(f" {counted(len(candidates), 'candidate')}", "bold")
-    styles = {"better": BETTER, "same": "", "worse": WORSE}
+    styles = {"better": BETTER, "same": "", "unclear": NEUTRAL, "worse": WORSE}
     for verdict, style in styles.items():
         if summary[verdict]:
             line.append("  ·  ", "dim").append(f"{summary[verdict]:,} {verdict}", f"not bold {style}")

@@ -17,8 +17,8 @@ from shamisa_cli.core.networks.comparer import RelationalComparer
 from shamisa_cli.core.networks.export.encoder_graph import export_graph
 from shamisa_cli.core.networks.export.relational_graphs import export_relational_graphs
 from shamisa_cli.core.networks.model_folders import load_encoder, load_networks
-from shamisa_cli.core.relational.comparison import Comparer
 from shamisa_cli.core.relational.config import RelationalConfig
+from shamisa_cli.core.relational.judgement import RelationalNetworks
 from shamisa_cli.core.relational.onnx_networks import OnnxComparer
 from shamisa_cli.core.relational.records import GRAPHS
 
@@ -75,7 +75,7 @@ def add_relational_graphs(folder: Path) -> tuple[Path, ...]:
     return tuple(folder / name for name in GRAPHS)
 
 
-def _require_same_maps(networks: Comparer, exported: Comparer) -> None:
+def _require_same_maps(networks: RelationalNetworks, exported: RelationalNetworks) -> None:
     generator = np.random.default_rng(0)
     for height, width in CHECKED_SIZES:
         first, second = generator.integers(0, 256, (2, height, width, 3), dtype=np.uint8)

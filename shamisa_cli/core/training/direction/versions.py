@@ -1,0 +1,96 @@
+"""Versions of a photograph, and which of two is certainly the better one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from shamisa_cli.core.arrays import Pixels
+from shamisa_cli.core.distortions.composition import draw_step
+from shamisa_cli.core.distortions.engine import apply_operator
+from shamisa_cli.core.distortions.registry import OPERATORS
+from shamisa_cli.core.groups import MAX_SEVERITY
+from shamisa_cli.core.training.direction.damages import DAMAGES
+from shamisa_cli.core.training.direction.repairs import REPAIRS
+
+MILD = 0.45
+"""Strength up to which files and noise are drawn half of the time: what people meet first."""
+AGAIN = 10
+"""How many versions are degraded once more."""
+TWICE = ("JPEG file", "WebP", "AVIF", "soft", "out of focus", "sensor noise", "Gaussian noise", "reduced")
+"""Damages that are drawn at several strengths."""
+STRENGTHS = 3
+HIDES = {"noise": ("compression", "blur"), "compression": ("blur", "noise"), "brightness": (), "contrast": ()}
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a photograph.
+
+    Attributes:
+        pixels: (H, W, 3), sRGB.
+        kind: what was done last, such as "JPEG", "WebP" or "denoising".
+        role: "original", "damaged", "repaired", "overdone" or "again".
+        strength: severity or strength, comparable within a kind.
+        parent: place of the version that it was made from; −1 for the original.
+    """
+
+    pixels: Pixels = field(repr=False)
+    kind: str
+    role: str
+    strength: float = 0.0
+    parent: int = 0
+
+
+def versions(pixels: Pixels, rng: np.random.Generator) -> list[Version]:
+    """The photograph itself, then versions by every operator, file format, damage and repair."""
+    made = [Version(pixels, "original", "original", parent=-1)]
+    made += _by_operators(pixels, rng)
+    made += _by_damages(pixels, rng)
+    for kind, repair in REPAIRS.items():
+        found = repair(pixels, rng)
+        place = len(made)
+        made.append(Version(found.damaged, f"for {kind}", "damaged"))
+        made.append(Version(found.repaired, kind, "repaired", parent=place))
+        made.append(Version(found.overdone, kind, "overdone", parent=place))
+    candidates = [place for place, version in enumerate(made) if version.role in ("damaged", "repaired")]
+    for place in rng.choice(candidates, AGAIN, replace=False):
+        made.append(_again(made[place], int(place), rng))
+    return made
+
+
+def _by_operators(pixels: Pixels, rng: np.random.Generator) -> Iterator[Version]:
+    for name in OPERATORS:
+        severity = float(rng.uniform(0.5, MAX_SEVERITY))
+        yield Version(operated(pixels, name, severity, rng), name, "damaged", severity)
+
+
+def _by_damages(pixels: Pixels, rng: np.random.Generator) -> Iterator[Version]:
+    for kind, damage in DAMAGES.items():
+        for _ in range(STRENGTHS if kind in TWICE else 1):
+            strength = float(rng.uniform(0, MILD if rng.random() < 0.5 else 1))
+            yield Version(damage(pixels, strength, rng), kind, "damaged", strength)
+
+
+def _again(version: Version, place: int, rng: np.random.Generator) -> Version:
+    """A version degraded once more, by an operator or a damage."""
+    kinds = [*OPERATORS, *DAMAGES, *TWICE]
+    kind = str(rng.choice(kinds))
+    if kind in DAMAGES:
+        strength = float(rng.uniform(0.1, 1))
+        return Version(DAMAGES[kind](version.pixels, strength, rng), kind, "again", strength, place)
+    severity = float(rng.uniform(0.5, MAX_SEVERITY))
+    return Version(operated(version.pixels, kind, severity, rng), kind, "again", severity, place)
+
+
+def operated(pixels: Pixels, name: str, severity: float, rng: np.random.Generator) -> Pixels:
+    """One operator of the engine, with what it draws from `rng`."""
+    image = torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None].float() / 255
+    step = draw_step(name, 1, "uniform", rng)
+    generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
+    result = apply_operator(image, name, severity, generator, angle=step.angle, channel=step.channel)
+    levels: Pixels = (result[0] * 255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+    return levels
