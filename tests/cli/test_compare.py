@@ -55,8 +55,8 @@ def test_json_has_everything_and_a_swap_flips_its_signs(run: Run) -> None:
     assert set(document["model"]) == {"name", "revision"}
     blurred, same = document["comparisons"]
     assert list(blurred) == [
-        "path", "reference", "score", "difference", "direction", "like_jpeg_quality", "groups", "axes", "overall", "width",
-        "height", "status", "error",
+        "path", "reference", "score", "difference", "direction", "like_jpeg_quality", "groups", "axes", "overall",
+        "width", "height", "status", "error",
     ]  # fmt: skip
     assert (blurred["path"], blurred["reference"]) == ("blurred.jpg", "original.png")
     assert (tuple(blurred["groups"]), tuple(blurred["axes"])) == (GROUPS, AXES)
@@ -184,7 +184,7 @@ def test_maps_are_drawn_in_a_folder_for_each_candidate(run: Run, pictures: Path)
     ("arguments", "said"),
     [
         (("gone.png", "dark.png"), "'gone.png' does not exist"),
-        (("broken.png", "dark.png", "--skip-unreadable"), "broken.png is not a picture"),
+        (("broken.png", "dark.png", "--skip-unreadable"), "broken.png is a text"),
         (("original.png", "gone.png"), "'gone.png' does not exist"),
         (("original.png",), "No picture was named"),
         (("original.png", "dark.png", "--maps", "dark.png"), "--maps must name a folder"),
