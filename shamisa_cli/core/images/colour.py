@@ -15,6 +15,9 @@ _SAMPLE_FORMAT = 339
 _WHITE_IS_ZERO = 0
 _SIGNED = 2
 
+_BAND_PIXELS = 4_000_000
+"""Pixels of a picture with transparent parts that are laid over white at a time."""
+
 _FLOAT_RANGES = (1.0, 255.0, 65535.0)
 _MODE_OF_COLOUR_SPACE = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 
@@ -91,9 +94,12 @@ def _lab(image: Image.Image) -> Image.Image:
 
 
 def _over_white(image: Image.Image) -> Image.Image:
-    picture = image.convert("RGBA")
-    white = Image.new("RGBA", picture.size, "white")
-    return Image.alpha_composite(white, picture).convert("RGB")
+    flat = Image.new("RGB", image.size)
+    rows = max(1, _BAND_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        band = image.crop((0, top, image.width, min(top + rows, image.height))).convert("RGBA")
+        flat.paste(Image.alpha_composite(Image.new("RGBA", band.size, "white"), band).convert("RGB"), (0, top))
+    return flat
 
 
 def _integer_grey(image: Image.Image) -> Image.Image:

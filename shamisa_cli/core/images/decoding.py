@@ -16,9 +16,11 @@ import numpy as np
 from PIL import ExifTags, Image, JpegImagePlugin
 
 from shamisa_cli.core.errors import ImageError
+from shamisa_cli.core.images.budget import DECODING
 from shamisa_cli.core.images.code_points import HDR
 from shamisa_cli.core.images.colour import to_8_bit, to_srgb
 from shamisa_cli.core.images.formats import open_image
+from shamisa_cli.core.images.png import PngFile
 from shamisa_cli.core.images.raw import SENSOR_SIZE
 
 READING = 2
@@ -31,6 +33,17 @@ _PILLOW_CANNOT = ("unsupported", "not supported", "cannot handle", "unknown pixe
 """Words by which Pillow's messages tell an unsupported variant from damage."""
 
 _OPAQUE = 255
+_TRANSPARENT = "has transparent parts, which are laid over white"
+
+MEGABYTE = 1_000_000
+_LARGE = 50_000_000
+"""Pixels of a PNG from which on it is decoded in strips."""
+_STRIP_MARGIN = 4  # strips are reduced to at least this many times the view
+_STRIP_NEED = 200 * MEGABYTE
+_PLAIN_MODES = frozenset({"L", "RGB", "RGBA", "CMYK"})
+_BYTES_PER_PIXEL = 9
+"""Of plain modes: the pixels as decoded and without alpha, four bytes each in Pillow, and little more."""
+_BYTES_PER_ODD_PIXEL = 20
 
 _DRAFT_MARGIN = 2  # a JPEG decoded at least this many times larger than the view leaves the filter enough detail
 
@@ -121,29 +134,88 @@ def _open_regular(path: Path) -> BinaryIO:
 def _read(path: Path | str, stream: BinaryIO, view_size: int | None, max_pixels: int) -> DecodedImage:
     image = open_image(path, stream, max_pixels)
     _check_pixels(path, image.size, max_pixels)
-    original, box = _load(image, view_size)
-    view = _view(original, view_size)
+    factor = _strip_factor(image, view_size)
+    needed = _bytes_needed(image, view_size, factor)
+    if not DECODING.fits(needed):
+        raise ImageError(
+            path,
+            "too-large",
+            f"{path} needs some {needed / MEGABYTE:,.0f} MB to decode ({image.width}×{image.height}), more than the "
+            f"{DECODING.limit / MEGABYTE:,.0f} MB that pictures may take together. Allow more memory, or resize it.",
+        )
+    with DECODING.hold(needed):
+        return _decoded(image, view_size, factor)
+
+
+def _decoded(image: Image.Image, view_size: int | None, factor: int) -> DecodedImage:
     code_points = getattr(image, "cicp", None)
-    warnings = _oddities(image, code_points)
-    flat = to_8_bit(image)
+    flat, original, box, warnings = _flat_in_strips(image, factor) if factor > 1 else _flat(image, view_size)
+    view = _view(original, view_size)
     reduced = flat if view == original else flat.resize(view, Image.Resampling.BICUBIC, box=box)
     orientation = _orientation(image)
     upright = _turned(to_srgb(reduced, image.info.get("icc_profile"), code_points), orientation)
     width, height = image.info.get(SENSOR_SIZE, original)
     if orientation in _SIDEWAYS:
         width, height = height, width
+    if code_points is not None and code_points[1] in HDR:
+        hdr = f"is an HDR picture ({HDR[code_points[1]]}), in which all that is brighter than white is cut off"
+        warnings = (*warnings, hdr)
     return DecodedImage(np.array(upright), width, height, warnings)
 
 
-def _oddities(image: Image.Image, code_points: tuple[int, int] | None) -> tuple[str, ...]:
+_Flat = tuple[Image.Image, tuple[int, int], _Box | None, tuple[str, ...]]
+"""Pixels of 8 bits without alpha, size of the whole picture, the part of the pixels that is the picture, warnings."""
+
+
+def _flat(image: Image.Image, view_size: int | None) -> _Flat:
+    original, box = _load(image, view_size)
+    warnings = _oddities(image)
+    return to_8_bit(image), original, box, warnings
+
+
+def _flat_in_strips(image: Image.Image, factor: int) -> _Flat:
+    """As `_flat`, reduced by `factor`, without all pixels in memory at once."""
+    assert isinstance(image, PngFile)
+    found = list(image.warnings)
+    transparent = False
+
+    def flatten(strip: Image.Image) -> Image.Image:
+        nonlocal transparent
+        transparent = transparent or (strip.has_transparency_data and _lowest_alpha(strip) < _OPAQUE)
+        return to_8_bit(strip)
+
+    flat = image.reduced(factor, flatten)
+    box = (0.0, 0.0, image.width / factor, image.height / factor)
+    return flat, image.size, box, (*found, _TRANSPARENT) if transparent else tuple(found)
+
+
+def _strip_factor(image: Image.Image, view_size: int | None) -> int:
+    """By how much a large PNG is reduced while it is decoded in strips; 1: it is decoded as a whole."""
+    large = view_size is not None and image.width * image.height > _LARGE
+    if view_size is None or not large or not isinstance(image, PngFile) or not image.can_be_split():
+        return 1
+    return max(image.size) // (_STRIP_MARGIN * view_size)
+
+
+def _bytes_needed(image: Image.Image, view_size: int | None, factor: int) -> int:
+    """An upper estimate of the memory that decoding takes at once."""
+    pixels = image.width * image.height
+    if factor > 1:
+        return _STRIP_NEED + _BYTES_PER_PIXEL * pixels // factor**2
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        wanted = _DRAFT_MARGIN * max(_view(image.size, view_size))
+        scale = next((scale for scale in (8, 4, 2) if max(image.size) // scale >= wanted), 1)
+        pixels //= scale**2
+    return (_BYTES_PER_PIXEL if image.mode in _PLAIN_MODES else _BYTES_PER_ODD_PIXEL) * pixels
+
+
+def _oddities(image: Image.Image) -> tuple[str, ...]:
     """Phrases on a loaded image."""
     found = list(getattr(image, "warnings", ()))
     if image.has_transparency_data and _lowest_alpha(image) < _OPAQUE:
-        found.append("has transparent parts, which are laid over white")
+        found.append(_TRANSPARENT)
     if getattr(image, "is_animated", False):
         found.append("has several pictures or pages, of which only one is read")
-    if code_points is not None and code_points[1] in HDR:
-        found.append(f"is an HDR picture ({HDR[code_points[1]]}), in which all that is brighter than white is cut off")
     return tuple(found)
 
 

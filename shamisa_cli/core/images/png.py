@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import BinaryIO
 
-from PIL import PngImagePlugin
+from PIL import Image, PngImagePlugin
+
+from shamisa_cli.core.images.png_strips import can_be_split, reduced
 
 MAX_PROFILE_BYTES = 16_000_000
 """Larger colour profiles are left out; those of printers have some two megabytes."""
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_NEEDED = frozenset({b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"eXIf"})
+_NEEDED = frozenset({b"tRNS", b"gAMA", b"cHRM", b"sRGB"})
 """Ancillary chunks (PNG 3rd edition, section 11.3) that Pillow is shown; the critical ones it always is."""
 _ANCILLARY = 0x20  # bit 5 of the first letter (section 5.4)
 
@@ -30,6 +32,10 @@ class PngFile(PngImagePlugin.PngImageFile):
         self.warnings: list[str] = []
         self.cicp: tuple[int, int] | None = None
         self._profile: bytes | None = None
+        self._header = b""
+        self._palette = b""
+        self._exif_data = b""
+        self._pixels: list[memoryview] = []
         super().__init__(BytesIO(b"".join(self._kept(stream.read()))))
         if self._profile is not None:
             self.info["icc_profile"] = self._profile
@@ -47,12 +53,37 @@ class PngFile(PngImagePlugin.PngImageFile):
             if kind == b"IDAT" and not damaged and _checksum_differs(data[place + 4 : end]):
                 damaged = True
                 self.warnings.append("has a wrong checksum among its pixels, so that some of them may be wrong")
+            self._remember(kind, data, place, end)
             if not kind[:1] or not kind[0] & _ANCILLARY or kind in _NEEDED:
                 yield data[place:end]
             else:
                 self._note(kind, data[place + 8 : end - 4])
             place = end
         yield data[place:]
+
+    def getexif(self) -> Image.Exif:
+        """The EXIF data of the eXIf chunk. Pillow's own method decodes the whole picture to look behind the pixels."""
+        exif = Image.Exif()
+        exif.load(self._exif_data)
+        return exif
+
+    def can_be_split(self) -> bool:
+        """Whether `reduced` works: 8 bits per channel and not interlaced."""
+        return can_be_split(self._header)
+
+    def reduced(self, factor: int, flatten: Callable[[Image.Image], Image.Image]) -> Image.Image:
+        """The pixels averaged over squares of `factor`, in little memory; see `png_strips.reduced`."""
+        return reduced(self._header, self._palette, self._pixels, factor, flatten)
+
+    def _remember(self, kind: bytes, data: bytes, place: int, end: int) -> None:
+        if kind == b"IHDR":
+            self._header = data[place + 8 : end - 4]
+        elif kind in (b"PLTE", b"tRNS"):
+            self._palette += data[place:end]
+        elif kind == b"eXIf":
+            self._exif_data = b"Exif\0\0" + data[place + 8 : end - 4]
+        elif kind == b"IDAT":
+            self._pixels.append(memoryview(data)[place + 8 : end - 4])
 
     def _note(self, kind: bytes, body: bytes) -> None:
         """Take what is needed of a chunk that Pillow is not shown."""

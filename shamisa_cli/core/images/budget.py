@@ -1,0 +1,79 @@
+"""One budget of bytes for all threads of this process that decode pictures."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+SHARE_OF_FREE = 0.25
+_LEAST = 256 * 2**20
+"""Bytes; a default below this would refuse photographs on a busy machine."""
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+class MemoryBudget:
+    """Bytes that may be in use by decoding at once; a thread waits until its picture fits.
+
+    Args:
+        limit: in bytes, above 0; None takes `SHARE_OF_FREE` of what is free when it is first needed.
+    """
+
+    def __init__(self, limit: int | None = None) -> None:
+        self._limit = limit
+        self._used = 0
+        self._changed = threading.Condition()
+
+    @property
+    def limit(self) -> int:
+        """The limit in bytes."""
+        if self._limit is None:
+            self._limit = max(_LEAST, int(SHARE_OF_FREE * free_memory()))
+        return self._limit
+
+    def set_limit(self, limit: int) -> None:
+        """Change the limit, in bytes; pictures that are being decoded go on."""
+        with self._changed:
+            self._limit = limit
+            self._changed.notify_all()
+
+    def fits(self, needed: int) -> bool:
+        """Whether so many bytes are within the limit, whatever is in use now."""
+        return needed <= self.limit
+
+    @contextmanager
+    def hold(self, needed: int) -> Iterator[None]:
+        """Hold bytes within the limit, from when so many are left; more than the limit are held when nothing is."""
+        limit = self.limit
+        with self._changed:
+            self._changed.wait_for(lambda: self._used == 0 or self._used + needed <= limit)
+            self._used += needed
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._used -= needed
+                self._changed.notify_all()
+
+
+DECODING = MemoryBudget()
+"""The budget of `decode`. Memory belongs to the process, and so does this."""
+
+
+def free_memory() -> int:
+    """Bytes that this process could still get: of the machine, or of its control group where that is less."""
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    for line in _text(Path("/proc/meminfo")).splitlines():
+        if line.startswith("MemAvailable:"):
+            free = int(line.split()[1]) * 1024
+    bound, used = _text(_CGROUP / "memory.max").strip(), _text(_CGROUP / "memory.current").strip()
+    return min(free, int(bound) - int(used)) if bound.isdigit() and used.isdigit() else free
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""

@@ -1,0 +1,134 @@
+"""Memory of decoding: large PNGs in strips, and one budget for all threads."""
+
+from __future__ import annotations
+
+import os
+import struct
+import subprocess
+import sys
+import threading
+import time
+import zlib
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from shamisa_cli.core.errors import ImageError
+from shamisa_cli.core.images import decode, decoding
+from shamisa_cli.core.images.budget import MemoryBudget, free_memory
+
+
+def picture(width: int = 900, height: int = 500) -> Image.Image:
+    noise = np.random.default_rng(5).integers(0, 256, (9, 15, 3), dtype=np.uint8)
+    return Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def png(image: Image.Image, **options: object) -> bytes:
+    stream = BytesIO()
+    image.save(stream, "png", **options)
+    return stream.getvalue()
+
+
+def modes() -> list[Image.Image]:
+    image = picture()
+    fading = image.convert("RGBA")
+    fading.putalpha(image.convert("L"))
+    return [image, image.convert("L"), fading, fading.convert("LA"), image.quantize(64)]
+
+
+@pytest.mark.parametrize("image", modes(), ids=lambda image: image.mode)
+@pytest.mark.parametrize("strip_bytes", [1, 20_000, 10**9])
+def test_a_large_png_looks_the_same_decoded_in_strips(image, strip_bytes, monkeypatch):
+    whole = decode("a.png", content=png(image), view_size=50)
+    monkeypatch.setattr(decoding, "_LARGE", 1000)
+    monkeypatch.setattr("shamisa_cli.core.images.png_strips._STRIP_BYTES", strip_bytes)
+    for options in ({}, {"transparency": 3} if image.mode == "P" else {"compress_level": 0}):
+        whole = decode("a.png", content=png(image, **options), view_size=1000).pixels
+        expected = np.asarray(Image.fromarray(whole).resize((50, 28), Image.Resampling.BICUBIC))
+        found = decode("a.png", content=png(image, **options), view_size=50)
+        assert (found.width, found.height) == image.size
+        assert np.abs(found.pixels.astype(int) - expected).mean() < 1
+        assert bool(found.warnings) == (image.mode in ("RGBA", "LA") or "transparency" in options)
+
+
+def test_a_large_png_is_turned_upright_too(monkeypatch):
+    monkeypatch.setattr(decoding, "_LARGE", 1000)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    found = decode("a.png", content=png(picture(), exif=exif), view_size=50)
+    assert (found.width, found.height) == (500, 900)
+    assert found.pixels.shape == (50, 28, 3)
+
+
+def test_a_large_png_that_was_cut_or_has_a_hole_is_refused(monkeypatch):
+    monkeypatch.setattr(decoding, "_LARGE", 1000)
+    data = png(picture())
+    for damaged in (data[: len(data) // 2], data[:200] + bytes(50) + data[250:]):
+        with pytest.raises(ImageError) as refused:
+            decode("a.png", content=damaged, view_size=50)
+        assert refused.value.kind == "truncated"
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+@pytest.mark.slow
+def test_a_png_of_little_bytes_and_300_megapixels_takes_less_than_a_gigabyte(tmp_path: Path):
+    side = 17_320
+    deflate = zlib.compressobj(9)
+    row = b"\0" + bytes([10, 200, 30, 128]) * side
+    data = b"".join([*(deflate.compress(row) for _ in range(side)), deflate.flush()])
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 6, 0, 0, 0))
+    path = tmp_path / "large.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", data) + chunk(b"IEND", b""))
+    assert path.stat().st_size < 1_500_000
+    program = (
+        "import sys; from shamisa_cli.core.images import decode\n"
+        "assert decode(sys.argv[1], view_size=512).pixels.shape == (512, 512, 3)\n"
+        "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program, path], capture_output=True, text=True, check=True, env={**os.environ}
+    )
+    assert int(found.stdout) < 500_000  # kB
+
+
+def test_threads_wait_until_their_pictures_fit_and_one_too_large_goes_alone():
+    budget = MemoryBudget(100)
+    used, most = 0, 0
+    lock = threading.Lock()
+
+    def work(needed: int) -> None:
+        nonlocal used, most
+        with budget.hold(needed):
+            with lock:
+                used += needed
+                most = max(most, used if used != needed else 0)
+            time.sleep(0.002)
+            with lock:
+                used -= needed
+
+    threads = [threading.Thread(target=work, args=(needed,)) for needed in (60, 30, 50, 1000, 10, 90) * 5]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=10)
+    assert not any(thread.is_alive() for thread in threads)
+    assert most <= 100
+
+
+def test_a_picture_that_needs_more_than_the_budget_is_refused_from_its_header(monkeypatch):
+    monkeypatch.setattr(decoding, "DECODING", MemoryBudget(1_000_000))
+    with pytest.raises(ImageError, match="needs some 4 MB") as refused:
+        decode("a.png", content=png(picture()))
+    assert refused.value.kind == "too-large"
+    assert decode("a.png", content=png(picture(300, 200))).pixels.shape == (200, 300, 3)
+
+
+def test_the_default_is_a_share_of_what_is_free():
+    assert 50 * 2**20 < free_memory() < 2**45
+    assert MemoryBudget().limit <= max(0.3 * free_memory(), 256 * 2**20)
