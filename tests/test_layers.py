@@ -26,7 +26,7 @@ LAYERS = (
     ("core.relational",),
     ("core.models",),
     ("core.scoring",),
-    ("core.configuration", "core.cluster", "core.culling"),
+    ("core.configuration", "core.installation", "core.cluster", "core.culling"),
     ("core.fitting",),
     ("core.api",),
     ("cli",),

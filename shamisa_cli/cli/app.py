@@ -14,6 +14,7 @@ from shamisa_cli.cli.commands.cache import CACHE
 from shamisa_cli.cli.commands.compare import compare
 from shamisa_cli.cli.commands.config import config
 from shamisa_cli.cli.commands.cull import cull
+from shamisa_cli.cli.commands.doctor import doctor
 from shamisa_cli.cli.commands.embed import embed
 from shamisa_cli.cli.commands.evaluate import evaluate
 from shamisa_cli.cli.commands.fit_defects import fit_defects
@@ -41,6 +42,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "train": train,
     "serve": serve,
     "config": config,
+    "doctor": doctor,
 }
 GROUPS = {"models": MODELS, "cache": CACHE}
 HELP_OPTIONS = ["--help", "-h"]
