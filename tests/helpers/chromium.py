@@ -25,7 +25,7 @@ FLAGS = (
     "--hide-scrollbars",
     "--remote-debugging-pipe",
 )
-KEYS = {"Enter": 13, "Escape": 27, "Tab": 9, "ArrowRight": 39, "ArrowLeft": 37}
+KEYS = {"Enter": 13, "Escape": 27, "Tab": 9, "End": 35, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39}
 
 
 class Page:
@@ -61,8 +61,9 @@ class Page:
 
     def press(self, key: str) -> None:
         """Press and release a key."""
-        code = {"key": key, "code": key, "windowsVirtualKeyCode": KEYS[key]} | (
-            {"text": "\r"} if key == "Enter" else {}
+        written = {"Enter": "\r"}.get(key, key if len(key) == 1 else None)
+        code = {"key": key, "code": key, "windowsVirtualKeyCode": KEYS.get(key, ord(key[0].upper()))} | (
+            {} if written is None else {"text": written}
         )
         self.call("Input.dispatchKeyEvent", type="keyDown", **code)
         self.call("Input.dispatchKeyEvent", type="keyUp", **code)

@@ -29,7 +29,8 @@ def write_html(records: Sequence[ImageRecord], run: Run, thumbnails: Thumbnails,
     the page's script inserts it as text. The policy in the head allows this script and this style, by their
     hashes, and no requests.
     """
-    style, script = "\n\n".join((part("theme.css"), part("report.css"))), part("report.js")
+    style = "\n\n".join((part("theme.css"), part("report.css")))
+    script = "\n\n".join((part("report.js"), part("review.js")))
     before, after = part("report.html").split(PLACE_OF_PICTURES)
     stream.write(
         Template(before).substitute(
@@ -68,6 +69,7 @@ def _picture(record: ImageRecord) -> dict[str, Any]:
         "size": [record.width, record.height] if record.width and record.height else None,
         "defects": None if record.defects is None else [_rounded(record.defects.get(name)) for name in GROUPS],
         "standing": gate_status(record),
+        "group": None if record.group is None else record.group.to_json(),
         "messages": [printable(message) for message in messages],
     }
 

@@ -1,4 +1,6 @@
 "use strict";
+// The part of this page that review.js builds on.
+const report = { filters: [], afterArranging: [], afterFilling: [] };
 {
   const BINS = 20;
   const BIN = 100 / BINS;
@@ -140,7 +142,7 @@
       const severity = picture.defects?.[data.defects.indexOf(state.defect)];
       if (!(severity >= Number(state.severity))) return false;
     }
-    return words().every((word) => picture.searched.includes(word));
+    return report.filters.every((keeps) => keeps(picture)) && words().every((word) => picture.searched.includes(word));
   }
 
   const words = () => state.text.toLowerCase().split(/\s+/).filter(Boolean);
@@ -172,6 +174,7 @@
     const all = counted(total, "picture");
     byId("count").textContent = shown.length === total ? all : `${shown.length.toLocaleString("en")} of ${all}`;
     drawHistogram(found);
+    for (const each of report.afterArranging) each(shown);
     showOrder();
     keepState();
     performance.measure("arrange", { start: begun });
@@ -277,6 +280,7 @@
     byId("messages").dataset.standing = picture.standing;
     byId("facts").replaceChildren(...figures(factsOf(picture)));
     byId("severities").replaceChildren(...severities(picture));
+    for (const each of report.afterFilling) each(picture);
   }
 
   function views(picture) {
@@ -413,6 +417,7 @@
       history.replaceState(null, "", location.pathname + location.search);
       readState();
       Object.assign(state, { sort, descends });
+      report.reset();
       arrange();
     });
     addEventListener("hashchange", () => {
@@ -434,14 +439,19 @@
       if (event.key === "ArrowLeft") step(-1);
       if (event.key === "ArrowRight") step(1);
     });
-    byId("details").addEventListener("close", () => shown[current].row.querySelector("button").focus());
+    byId("details").addEventListener("close", () => report.focus(shown[current]));
   }
 
+  Object.assign(report, { data, byId, element, number, source, figure, arrange, open, fillDetails, shown: () => shown, current: () => shown[current] });
+  report.focus = (picture) => picture.row.querySelector("button").focus();
+  report.reset = () => {};
   fillHeader();
   fillControls();
   fillColumns();
   fillHistogram();
   listen();
-  readState();
-  arrange();
+  report.begin = () => {
+    readState();
+    arrange();
+  };
 }
