@@ -19,7 +19,7 @@ PACKAGE = REPOSITORY / "shamisa_cli"
 
 LAYERS = (
     ("core.errors", "_version"),
-    ("core.arrays", "core.atomic", "core.machine", "core.groups", "core.overrides", "core.extras"),
+    ("core.arrays", "core.atomic", "core.machine", "core.groups", "core.overrides", "core.extras", "core.patterns"),
     ("core.images", "core.records", "core.map_images"),
     ("core.encoder",),
     ("core.probe",),

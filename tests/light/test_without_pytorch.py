@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-HIDDEN = ("torch", "torchvision", "timm", "matplotlib", "pyarrow", "pandas", "onnx")
+HIDDEN = ("torch", "torchvision", "timm", "matplotlib", "pyarrow", "pandas", "onnx", "pathspec")
 ROOMS = ("distortions", "graphs", "networks", "training")
 
 HIDE = f"""

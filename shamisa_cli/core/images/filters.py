@@ -8,12 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from shamisa_cli.core.errors import SettingError
-
-if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
+from shamisa_cli.core.patterns import Pattern, matches, read_pattern
 
 
 @dataclass(frozen=True)
@@ -43,13 +40,11 @@ class FileFilter:
         return [path for path in paths if not self._excluded(path) and (since is None or _changed(path, since))]
 
     def _excluded(self, path: Path) -> bool:
-        return bool(self.exclude) and bool(self._patterns.match_file(path.as_posix().removeprefix("/")))
+        return bool(self.exclude) and matches(self._patterns, path.as_posix())
 
     @cached_property
-    def _patterns(self) -> GitIgnoreSpec:
-        from pathspec import GitIgnoreSpec
-
-        return GitIgnoreSpec.from_lines(self.exclude)
+    def _patterns(self) -> tuple[Pattern, ...]:
+        return tuple(pattern for line in self.exclude if (pattern := read_pattern(line)) is not None)
 
 
 def read_date(text: str) -> datetime:

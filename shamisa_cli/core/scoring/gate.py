@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.patterns import Pattern, matches, read_pattern
 from shamisa_cli.core.records import FindingRule, GateFinding, ImageRecord
 from shamisa_cli.core.scoring.baseline import DECIMALS, Baseline
-from shamisa_cli.core.scoring.patterns import Pattern, matches, read_pattern
 
 Level = Literal["off", "warn", "error"]
 LEVELS: tuple[Level, ...] = get_args(Level)

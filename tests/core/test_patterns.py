@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pathspec import GitIgnoreSpec
 
-from shamisa_cli.core.scoring.patterns import MAX_PATTERN, matches, read_pattern
+from shamisa_cli.core.patterns import MAX_PATTERN, matches, read_pattern
 
 SEGMENTS = st.sampled_from(["a", "b", "*", "?", "**", "ab", "[ab]", "[!a]", "[^b]", "a*", "*b", ".x", r"\*", "a*b*"])
 NAMES = st.sampled_from(["a", "b", "ab", "ba", "*", ".x", "abc", "aXbY"])
