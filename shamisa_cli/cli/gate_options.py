@@ -141,4 +141,4 @@ def _require_usable(baseline: Baseline, gate: Gate) -> None:
 
 def _scorer(run: Run, model: Model) -> ScoreSource:
     assert model.probe is not None
-    return ScoreSource.of_model(run.model, model.probe)
+    return ScoreSource.of_model(run.model, model.encoder_digest, model.probe)

@@ -340,7 +340,8 @@ def test_an_exported_model_scores_as_before(models: Program, shamisa, folder: Pa
     assert exported.returncode == 0, exported.stderr
     assert json.loads(exported.stdout)["graph"] == str(folder / "encoder.onnx")
     after = json.loads(shamisa("score", photos, "--model", folder, "-f", "json", "--runtime", "onnx").stdout)
-    assert before["model"] == after["model"]
+    assert before["model"]["preprocessing"] == after["model"]["preprocessing"]
+    assert before["model"]["revision"] != after["model"]["revision"]  # the graph is part of what scores depend on
     for one, other in zip(before["images"], after["images"], strict=True):
         assert abs(one["score"] - other["score"]) < 0.01
 

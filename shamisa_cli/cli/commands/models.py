@@ -56,20 +56,41 @@ def list_models(as_json: AsJson = False) -> None:
             console.warn(entry.error)
 
 
-def show(name: Named, offline: options.Offline = False, as_json: AsJson = False) -> None:
+def show(
+    name: Named,
+    offline: options.Offline = False,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            show_default="off",
+            help="Also compute fixed images with the graphs and with the weights, and compare. Needs PyTorch.",
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Show a summary of a model's card: architecture, preprocessing, probe, metrics, and files with their hashes.
 
-    A model on the Hub is downloaded unless it is in the cache. Every file is checked.
+    A model on the Hub is downloaded unless it is in the cache. Every file is checked against its hash.
     Exit codes: 0 success; 2 error.
     """
     from shamisa_cli.core.models.catalogue import describe_model
 
     described = describe_model(name, offline=offline)
+    verified = None
+    if verify:
+        with needs_pytorch("comparing graphs with weights"):
+            from shamisa_cli.core.networks.export.export_model import verify_graphs
+        verified = verify_graphs(described.entry.folder)
     with Console().results(None) as stream:
         if as_json:
-            write_json({"schema": 1, **described.to_json()}, stream)
+            said = {} if verified is None else {"verified": list(verified)}
+            write_json({"schema": 1, **described.to_json(), **said}, stream)
         else:
-            write_facts(model_facts(described), stream)
+            facts = model_facts(described)
+            if verified is not None:
+                facts.append(("verified", f"{', '.join(verified)}: as the weights" if verified else "it has no graph"))
+            write_facts(facts, stream)
 
 
 def pull(

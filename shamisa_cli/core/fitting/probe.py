@@ -211,8 +211,8 @@ def stored_features(model: Model, table: MosTable, file: Path) -> AnyFeatures:
     if not stored.origin.matches(feature_source(model)):
         raise ModelError(
             f"The features in {file} were made by {stored.origin.model} "
-            f"({stored.encoder_fingerprint[:12]}), or at a different view size, but the probe is for {model.name} "
-            f"({model.encoder_fingerprint[:12]}). Make them again with: shamisa embed."
+            f"({stored.origin.encoder_digest[:12] or 'old'}), or at a different view size, but the probe is for "
+            f"{model.name} ({model.encoder_digest[:12]}). Make them again with: shamisa embed."
         )
     return stored.features[match_rows(table.paths, stored.paths, (Path(), table.folder))]
 

@@ -10,7 +10,7 @@ from typing import Any
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models import card, manifest, probe_files
-from shamisa_cli.core.models.folder import REVISION_DIGITS, ModelFolder
+from shamisa_cli.core.models.folder import ModelFolder, revision_of
 from shamisa_cli.core.models.hub import HubName
 from shamisa_cli.core.models.manifest import (
     DEFECTS_MANIFEST,
@@ -167,7 +167,7 @@ def _entry(name: str, source: Source, files: FolderFiles, commit: str | None) ->
     return ModelEntry(
         name=name,
         source=source,
-        revision=commit or _fingerprint(files, said)[:REVISION_DIGITS],
+        revision=commit or _revision(files, said),
         has_encoder=files.holds(MODEL_MANIFEST),
         has_probe=probe_files.holds_probe(folder),
         has_relational=files.holds(RELATIONAL_MANIFEST),
@@ -187,12 +187,12 @@ def _read(files: FolderFiles) -> tuple[ModelFolder[EncoderConfig] | None, ModelF
     return model, ModelFolder.open(files, RelationalConfig) if files.holds(RELATIONAL_MANIFEST) else None
 
 
-def _fingerprint(files: FolderFiles, model: Said | None) -> str:
-    if model is not None:
-        return model.fingerprint
+def _revision(files: FolderFiles, model: Said | None) -> str:
+    if model is not None and isinstance(model.config, RelationalConfig):
+        return model.identity.revision
     try:
-        return probe_files.read_probe(files).encoder_fingerprint
-    except ModelError:
+        return revision_of("" if model is None else model.digest, files)
+    except OSError:
         return ""
 
 

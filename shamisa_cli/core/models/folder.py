@@ -68,6 +68,11 @@ def model_fingerprint(config: EncoderConfig | RelationalConfig, weights_sha256: 
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
+def digest_of(parts: Mapping[str, str]) -> str:
+    """SHA-256 in hex over named hashes; what a result depends on, as one text."""
+    return hashlib.sha256(json.dumps(dict(parts), sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
 @dataclass(frozen=True)
 class FolderKind(Generic[Config]):
     """Files of models with one class of configuration.
@@ -119,7 +124,8 @@ class ModelFolder(Generic[Config]):
         license: SPDX name or other short text.
         origin: origin of the weights, free text.
         config: configuration of the encoder, or shape of the networks.
-        fingerprint: SHA-256 in hex over configuration and weights.
+        fingerprint: SHA-256 in hex over configuration and weights; probes and graphs name it.
+        digest: SHA-256 in hex over configuration, weights and graphs; results, caches and tables name it.
         identity: name and revision to report with results.
         graph: the exported encoder; None if there is none.
     """
@@ -130,6 +136,7 @@ class ModelFolder(Generic[Config]):
     origin: str
     config: Config
     fingerprint: str
+    digest: str
     identity: ModelIdentity
     exported: bool = False
 
@@ -206,7 +213,9 @@ def described(
     config = _config(path, entries.get(kind.key), kind)
     name = manifest.read_label(path, entries, "name")
     fingerprint = model_fingerprint(config, str(entries["files"][kind.weights]))
-    identity = ModelIdentity(name, fingerprint[:REVISION_DIGITS])
+    graphs = {name: str(digest) for name, digest in entries["files"].items() if name != kind.weights}
+    digest = digest_of({"fingerprint": fingerprint, **graphs})
+    identity = ModelIdentity(name, revision_of(digest))
     if resolved is not None and resolved.source == "hub":
         identity = ModelIdentity(resolved.name, str(resolved.revision))
     return ModelFolder(
@@ -216,6 +225,7 @@ def described(
         origin=origin,
         config=config,
         fingerprint=fingerprint,
+        digest=digest,
         identity=identity,
         exported=all(name in entries["files"] for name in kind.graphs),
     )
@@ -228,6 +238,12 @@ def _config(path: Path, data: Any, kind: FolderKind[Config]) -> Config:
         return kind.parse(data)
     except (ModelError, SettingError) as error:
         raise ModelError(f"{path}: {error}") from error
+
+
+def revision_of(digest: str, *probes: FolderFiles | None) -> str:
+    """The revision of a model: changing any file that it reads changes it, of its own folder or of a probe's."""
+    read = [{name: files.sha256(name) for name in probe_files.FILES if files.holds(name)} for files in probes if files]
+    return digest_of({"model": digest, "probes": json.dumps(read, sort_keys=True)})[:REVISION_DIGITS]
 
 
 def holds_networks(folder: Path) -> bool:

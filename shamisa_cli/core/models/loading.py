@@ -11,7 +11,7 @@ from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.extras import needs_pytorch
 from shamisa_cli.core.models import probe_files
 from shamisa_cli.core.models.direction_files import read_direction
-from shamisa_cli.core.models.folder import ModelFolder, require_same_encoder
+from shamisa_cli.core.models.folder import ModelFolder, require_same_encoder, revision_of
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL, DEFAULT_RELATIONAL, resolve
 from shamisa_cli.core.models.runtimes import RuntimeChoice, choose_runtime, load_embedder
 from shamisa_cli.core.probe.defects import DefectProbe
@@ -29,8 +29,8 @@ class Model:
     """An encoder, with the probe that turns its features into scores if there is one.
 
     Attributes:
-        identity: name and revision; org/name and the commit for one from the Hub, otherwise the revision is the first
-            12 digits of the fingerprint.
+        identity: name and revision; org/name and the commit for one from the Hub, otherwise the first 12 digits of a
+            SHA-256 over every file that scores depend on: configuration, weights, graph and probes.
         encoder: the frozen encoder, in its runtime and on its device.
         probe: None for a model that can embed but not score.
         encoder_fingerprint: SHA-256 in hex over the encoder's configuration and weights; a probe names it.
@@ -54,6 +54,11 @@ class Model:
     def revision(self) -> str:
         """The model's revision."""
         return self.identity.revision
+
+    @property
+    def encoder_digest(self) -> str:
+        """SHA-256 in hex over all that features depend on: configuration, weights and graph."""
+        return self.encoder_fingerprint if self.folder is None else self.folder.digest
 
     @cached_property
     def network(self) -> Embedder:
@@ -92,10 +97,12 @@ def load_model(
             the device does not exist. Files are parsed only after their SHA-256 was checked.
         SettingError: the runtime is unknown, not installed, or not available for the device.
     """
-    folder = ModelFolder.open(resolve(name, offline=offline), EncoderConfig)
-    regressor = None
+    resolved = resolve(name, offline=offline)
+    folder = ModelFolder.open(resolved, EncoderConfig)
+    regressor, other = None, None
     if probe is not None:
-        regressor = probe_files.read_probe(resolve(probe, offline=offline).files)
+        other = resolve(probe, offline=offline).files
+        regressor = probe_files.read_probe(other)
     elif probe_files.holds_probe(folder.path):
         regressor = probe_files.read_probe(folder.files)
     defects = probe_files.read_defects(folder.files)
@@ -109,7 +116,10 @@ def load_model(
                 f"The probe reads {len(probe_read.feature_mean)} features, but the encoder of {folder.name} gives "
                 f"{encoder.feature_length}. Fit the probe again."
             )
-    return Model(folder.identity, encoder, regressor, folder.fingerprint, defects, folder)
+    identity = folder.identity
+    if resolved.source != "hub":
+        identity = ModelIdentity(identity.name, revision_of(folder.digest, folder.files, other))
+    return Model(identity, encoder, regressor, folder.fingerprint, defects, folder)
 
 
 def load_relational_model(

@@ -26,6 +26,16 @@ from shamisa_cli.core.probe.intervals import Interval
 from shamisa_cli.core.probe.ridge import Probe
 from shamisa_cli.core.probe.scale import MosScale
 
+FILES = (
+    PROBE_MANIFEST,
+    PROBE_WEIGHTS,
+    DEFECTS_MANIFEST,
+    DEFECTS_WEIGHTS,
+    manifest.DIRECTION_MANIFEST,
+    manifest.DIRECTION_WEIGHTS,
+)
+"""Files that turn features into scores, severities and directions."""
+
 PROBE_KIND = "linear"
 PROBE_VECTORS = ("weights", "feature_mean", "feature_scale")
 

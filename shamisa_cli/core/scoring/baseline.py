@@ -30,27 +30,34 @@ class ScoreSource:
 
     Attributes:
         name: name of the model, for people; not compared, since a folder may be renamed.
-        revision: revision of the encoder.
+        revision: first hex digits of the SHA-256 over all that the encoder's features depend on.
         regressor: first hex digits of a SHA-256 over the probe's numbers.
         preprocessing: JSON values, `view_size` included.
+        details: SHA-256 over what the other columns of a table depend on (intervals, defects, the library and the kind
+            of device); "" in baselines, which hold rounded scores alone.
     """
 
     name: str
     revision: str
     regressor: str
     preprocessing: Mapping[str, Any]
+    details: str = ""
 
     @classmethod
-    def of_model(cls, model: ModelIdentity, probe: Probe) -> ScoreSource:
+    def of_model(cls, model: ModelIdentity, encoder_digest: str, probe: Probe) -> ScoreSource:
         """The source of a run's scores."""
         # Through JSON, like values read from a file: tuples become lists.
         preprocessing = json.loads(json.dumps(dict(model.preprocessing or {})))
-        return cls(model.name, model.revision, _fingerprint(probe), preprocessing)
+        return cls(model.name, encoder_digest[:REGRESSOR_DIGITS], _fingerprint(probe), preprocessing)
 
     def matches(self, other: ScoreSource) -> bool:
         """Whether scores from the two sources can be compared."""
         mine = (self.revision, self.regressor, self.preprocessing)
         return mine == (other.revision, other.regressor, other.preprocessing)
+
+    def made_alike(self, other: ScoreSource) -> bool:
+        """Whether rows of the two sources may stand in one table."""
+        return self.matches(other) and self.details == other.details
 
     def __str__(self) -> str:
         return f"{self.name} ({self.revision}, probe {self.regressor})"

@@ -65,16 +65,28 @@ class FeatureSource:
         encoder_fingerprint: fingerprint of the encoder; a probe is valid for features of an equal one only.
         model: name of the model, for people.
         preprocessing: JSON values of the preprocessing that was used, `view_size` included.
+        encoder_digest: SHA-256 in hex over all that features depend on, the graph included; "" in tables that older
+            versions wrote, which match no model.
+        computed_by: library and kind of device, such as "onnx on cpu".
     """
 
     encoder_fingerprint: str
     model: str
     preprocessing: Mapping[str, Any]
+    encoder_digest: str = ""
+    computed_by: str = ""
 
     def matches(self, other: FeatureSource) -> bool:
-        """Whether both produce the same features for the same image."""
-        same_preprocessing = _plain(self.preprocessing) == _plain(other.preprocessing)
-        return same_preprocessing and self.encoder_fingerprint == other.encoder_fingerprint
+        """Whether both produce the same features for the same image, but for rounding."""
+        return (
+            _plain(self.preprocessing) == _plain(other.preprocessing)
+            and self.encoder_fingerprint == other.encoder_fingerprint
+            and self.encoder_digest == other.encoder_digest
+        )
+
+    def made_alike(self, other: FeatureSource) -> bool:
+        """Whether both produce the same bytes, so that their rows may stand in one table."""
+        return self.matches(other) and self.computed_by == other.computed_by
 
     def to_json(self) -> str:
         """The record as JSON text."""
@@ -83,6 +95,8 @@ class FeatureSource:
                 "encoder_fingerprint": self.encoder_fingerprint,
                 "model": self.model,
                 "preprocessing": self.preprocessing,
+                "encoder_digest": self.encoder_digest,
+                "computed_by": self.computed_by,
             }
         )
 
@@ -90,8 +104,9 @@ class FeatureSource:
     def from_json(cls, text: str) -> FeatureSource:
         """Read what `to_json` wrote. Raises ValueError, TypeError or KeyError on anything else."""
         data = json.loads(text)
-        origin = cls(data["encoder_fingerprint"], data["model"], dict(data["preprocessing"]))
-        if not isinstance(origin.encoder_fingerprint, str) or not isinstance(origin.model, str):
+        made = (data.get("encoder_digest", ""), data.get("computed_by", ""))
+        origin = cls(data["encoder_fingerprint"], data["model"], dict(data["preprocessing"]), *made)
+        if not all(isinstance(text, str) for text in (origin.encoder_fingerprint, origin.model, *made)):
             raise TypeError("the fingerprint and the name of the model must be text")
         return origin
 

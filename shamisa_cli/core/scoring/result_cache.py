@@ -11,7 +11,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ import shamisa_cli
 from shamisa_cli.core.images.decoding import READING
 from shamisa_cli.core.records import ImageRecord
 from shamisa_cli.core.scoring.cache import Cache
+from shamisa_cli.core.scoring.provenance import record_digest
 from shamisa_cli.core.scoring.scorer import Embedding
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def feature_cache_for(cache: Cache | None, model: Model, preprocessing: dict[str
         return None
     packages = (*DECODING_PACKAGES, COMPUTING_PACKAGES[model.encoder.runtime])
     context = {
-        "encoder": model.encoder_fingerprint,
+        "encoder": model.encoder_digest,
         "preprocessing": preprocessing,
         "runtime": model.encoder.runtime,
         "device": str(model.encoder.device),
@@ -133,22 +134,8 @@ def score_cache(
     features = feature_cache_for(cache, model, preprocessing)
     if features is None:
         return None
-    probes = hashlib.sha256()
-    for part in _parts((model.probe, model.defects)):
-        probes.update(part)
     kind = b"scores with sketches" if sketches else b"scores"
-    return ScoreCache(features, _sha256(kind + features.context + probes.digest()), make)
-
-
-def _parts(value: Any) -> list[bytes]:
-    """All numbers and texts of nested records, arrays and sequences, as bytes that differ for different values."""
-    if is_dataclass(value):
-        return [part for field in fields(value) for part in _parts(getattr(value, field.name))]
-    if isinstance(value, tuple):
-        return [part for each in value for part in _parts(each)]
-    if isinstance(value, np.ndarray):
-        return [f"{value.dtype.str}{value.shape}".encode(), value.tobytes()]
-    return [f"{value!r};".encode()]
+    return ScoreCache(features, _sha256(kind + features.context + record_digest(model).encode()), make)
 
 
 def _record(value: bytes, path: Path) -> ImageRecord:

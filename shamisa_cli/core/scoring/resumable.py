@@ -27,6 +27,7 @@ from shamisa_cli.core.records import ImageRecord, JobResult
 from shamisa_cli.core.scoring.feature_formats import FeatureSource, FileStamp, portable
 from shamisa_cli.core.scoring.feature_table import FeatureTable, check_format, load_features, save_features
 from shamisa_cli.core.scoring.pipeline import embed_files, score_files
+from shamisa_cli.core.scoring.provenance import computed_by
 from shamisa_cli.core.scoring.score_table import (
     finished_rows,
     score_source,
@@ -49,7 +50,13 @@ T = TypeVar("T")
 
 def feature_source(model: Model, view_size: ViewSize = "model") -> FeatureSource:
     """The source that a table of this model's features records."""
-    return FeatureSource(model.encoder_fingerprint, model.name, preprocessing_used(model.encoder, view_size))
+    return FeatureSource(
+        model.encoder_fingerprint,
+        model.name,
+        preprocessing_used(model.encoder, view_size),
+        model.encoder_digest,
+        computed_by(model.encoder),
+    )
 
 
 def parts_folder(target: Path) -> Path:
@@ -134,7 +141,7 @@ def _known_rows(tables: Sequence[Path], origin: FeatureSource) -> dict[FileStamp
     known: dict[FileStamp, _Place] = {}
     for path in tables:
         table = _existing(path)
-        if table is not None and table.origin.matches(origin):
+        if table is not None and table.origin.made_alike(origin):
             known.update({stamp: _Place(path, row) for row, stamp in enumerate(table.stamps)})
     return known
 

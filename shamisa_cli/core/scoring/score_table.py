@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from shamisa_cli.core.records import ImageRecord
 from shamisa_cli.core.scoring.baseline import ScoreSource
 from shamisa_cli.core.scoring.feature_formats import METADATA_KEY, FileStamp
 from shamisa_cli.core.scoring.pipeline import describe_run
+from shamisa_cli.core.scoring.provenance import computed_by, record_digest
 from shamisa_cli.core.scoring.score_columns import COLUMNS, score_record, score_row
 from shamisa_cli.core.scoring.scorer import ViewSize, require_probe
 
@@ -44,13 +46,16 @@ def scores_table(rows: Sequence[tuple[FileStamp, ImageRecord]], schema: pa.Schem
 
 def score_source(model: Model, view_size: ViewSize) -> ScoreSource:
     """The source that a table of this model's scores records. Raises ModelError if the model has no probe."""
-    return ScoreSource.of_model(describe_run(model, view_size).model, require_probe(model))
+    run = describe_run(model, view_size)
+    source = ScoreSource.of_model(run.model, model.encoder_digest, require_probe(model))
+    details = hashlib.sha256(f"{record_digest(model)} {computed_by(model.encoder)}".encode()).hexdigest()
+    return replace(source, details=details)
 
 
 def is_from(scorer: ScoreSource, metadata: Mapping[bytes, bytes] | None) -> bool:
-    """Whether the scores of a table with this metadata are comparable with those of `scorer`."""
+    """Whether the rows of a table with this metadata were made as those of `scorer` are."""
     try:
-        return ScoreSource(**json.loads((metadata or {})[METADATA_KEY.encode()])).matches(scorer)
+        return ScoreSource(**json.loads((metadata or {})[METADATA_KEY.encode()])).made_alike(scorer)
     except (KeyError, ValueError, TypeError):
         return False
 

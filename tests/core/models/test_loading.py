@@ -16,7 +16,7 @@ import pytest
 import shamisa_cli
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError
-from shamisa_cli.core.models.folder import ModelFolder, save_probe
+from shamisa_cli.core.models.folder import ModelFolder, revision_of, save_probe
 from shamisa_cli.core.models.loading import load_model
 from shamisa_cli.core.networks.model_folders import choose_device
 from shamisa_cli.core.probe.ridge import Probe
@@ -24,8 +24,9 @@ from shamisa_cli.core.probe.ridge import Probe
 
 def test_a_model_folder_without_a_probe_can_embed(model_folder: Path) -> None:
     model = load_model(str(model_folder), device="cpu")
-    fingerprint = ModelFolder.open(model_folder, EncoderConfig).fingerprint
-    assert (model.name, model.revision, model.encoder_fingerprint) == ("tiny", fingerprint[:12], fingerprint)
+    folder = ModelFolder.open(model_folder, EncoderConfig)
+    revision = revision_of(folder.digest, folder.files)
+    assert (model.name, model.revision, model.encoder_fingerprint) == ("tiny", revision, folder.fingerprint)
     assert model.probe is None
     features = model.encoder.embed(np.zeros((64, 48, 3), np.uint8))
     assert features.shape == (model.encoder.feature_length,)

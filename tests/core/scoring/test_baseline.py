@@ -74,10 +74,13 @@ def test_scores_of_another_model_regressor_or_preprocessing_are_refused(tmp_path
 def test_a_regressor_is_known_by_its_numbers(model: Model) -> None:
     assert model.probe is not None
     run = describe_run(model, "model")
-    mine = ScoreSource.of_model(run.model, model.probe)
-    assert ScoreSource.of_model(run.model, replace(model.probe, alpha=9.0)) == mine
-    assert ScoreSource.of_model(run.model, replace(model.probe, bias=3.5)) != mine
-    assert ScoreSource.of_model(run.model, replace(model.probe, weights=-model.probe.weights)) != mine
+    mine = ScoreSource.of_model(run.model, model.encoder_digest, model.probe)
+    assert ScoreSource.of_model(run.model, model.encoder_digest, replace(model.probe, alpha=9.0)) == mine
+    assert ScoreSource.of_model(run.model, model.encoder_digest, replace(model.probe, bias=3.5)) != mine
+    assert (
+        ScoreSource.of_model(run.model, model.encoder_digest, replace(model.probe, weights=-model.probe.weights))
+        != mine
+    )
 
 
 @pytest.mark.parametrize(

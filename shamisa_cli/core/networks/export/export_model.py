@@ -75,6 +75,30 @@ def add_relational_graphs(folder: Path) -> tuple[Path, ...]:
     return tuple(folder / name for name in GRAPHS)
 
 
+def verify_graphs(folder: Path) -> tuple[str, ...]:
+    """Compare the graphs of a folder with the weights beside them on fixed images; names of the compared graphs.
+
+    Raises:
+        ModelError: a graph computes something else than the weights, or the folder is damaged.
+        SettingError: onnxruntime is not installed.
+    """
+    found: tuple[str, ...] = ()
+    if manifest.exists(folder / MODEL_MANIFEST):
+        model = ModelFolder.open(folder, EncoderConfig)
+        if model.graph is not None:
+            exported = OnnxEncoder.load(model.config, model.graph, model.weights, model.fingerprint)
+            _require_same(load_encoder(model), exported)
+            found += (MODEL_GRAPH,)
+    if manifest.exists(folder / RELATIONAL_MANIFEST):
+        networks = ModelFolder.open(folder, RelationalConfig)
+        if networks.exported:
+            paths = {name: folder / name for name in GRAPHS}
+            comparer = OnnxComparer.load(networks.identity, paths, networks.weights, networks.fingerprint)
+            _require_same_maps(RelationalComparer(networks.identity, load_networks(networks)), comparer)
+            found += tuple(GRAPHS)
+    return found
+
+
 def _require_same_maps(networks: RelationalNetworks, exported: RelationalNetworks) -> None:
     generator = np.random.default_rng(0)
     for height, width in CHECKED_SIZES:
@@ -83,8 +107,8 @@ def _require_same_maps(networks: RelationalNetworks, exported: RelationalNetwork
         apart = float(np.abs(found.maps - expected.maps).max() / max(np.abs(expected.maps).max(), TOLERANCE))
         if not apart < MAP_TOLERANCE:
             raise ModelError(
-                f"The exported graphs and the networks give different maps ({apart:.1g} of their range apart), so the "
-                "graphs were not saved. Please report this."
+                f"The graphs and the networks give different maps ({apart:.1g} of their range apart), so the graphs "
+                "are not to be used. Download or copy the folder again, or export the model again."
             )
 
 
@@ -96,7 +120,7 @@ def _require_same(encoder: Embedder, exported: Embedder) -> None:
         apart = float(np.linalg.norm(exported.embed(pixels) - expected) / np.linalg.norm(expected))
         if not apart < TOLERANCE:
             raise ModelError(
-                f"The exported graph and the encoder give different features ({apart:.1g} of their norm apart), so the "
-                "graph was not saved.",
+                f"The graph and the encoder give different features ({apart:.1g} of their norm apart), so the graph is "
+                "not to be used. Download or copy the folder again, or export the model again.",
                 remedy="score-with-torch-and-report",
             )
