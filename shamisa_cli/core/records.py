@@ -14,7 +14,7 @@ NOT_A_NUMBER = "not-a-number"
 BAD_REQUEST = "bad-request"
 
 Status = Literal["ok", "failed", "error"]
-FindingRule = Literal["min-score", "max-drop", "unreadable"]
+FindingRule = Literal["min-score", "max-drop", "max-difference", "unreadable"]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -46,7 +47,7 @@ def run(shamisa, pictures: Path, relational_folder: Path) -> Run:  # type: ignor
     return started
 
 
-def test_json_has_everything_and_a_swap_flips_its_signs(run: Run) -> None:
+def test_json_has_everything_and_a_swap_flips_its_signs(run: Run, pictures: Path) -> None:
     forth = run("compare", "original.png", "blurred.jpg", "original.png", "-f", "json")
     back = run("compare", "blurred.jpg", "original.png", "-f", "json")
     assert (forth.returncode, forth.stderr) == (0, "")
@@ -56,8 +57,10 @@ def test_json_has_everything_and_a_swap_flips_its_signs(run: Run) -> None:
     blurred, same = document["comparisons"]
     assert list(blurred) == [
         "path", "reference", "score", "difference", "direction", "like_jpeg_quality", "groups", "axes", "overall",
-        "width", "height", "status", "error",
+        "width", "height", "bytes", "reference_bytes", "saving", "status", "error",
     ]  # fmt: skip
+    assert blurred["bytes"] == (pictures / "blurred.jpg").stat().st_size
+    assert blurred["saving"] == 1 - blurred["bytes"] / (pictures / "original.png").stat().st_size
     assert (blurred["path"], blurred["reference"]) == ("blurred.jpg", "original.png")
     assert (tuple(blurred["groups"]), tuple(blurred["axes"])) == (GROUPS, AXES)
     assert -100 < blurred["score"] < 100
@@ -166,9 +169,17 @@ def test_two_folders_are_paired_by_name(run: Run, pictures: Path) -> None:
     assert shown.returncode == 3
 
     (after / "deep" / "c.png").write_bytes(b"")
-    alone = run("compare", "before", "after", "-f", "json")
-    assert (alone.returncode, alone.stdout) == (2, "")
-    assert "1 picture of after has no partner in before: deep/c.png" in alone.stderr
+    (before / "deep" / "d.png").write_bytes(b"")
+    alone = run("compare", "before", "after", "-f", "json", "--skip-unreadable")
+    assert alone.returncode == 0
+    document = json.loads(alone.stdout)
+    assert (document["added"], document["removed"]) == (["after/deep/c.png"], ["before/deep/d.png"])
+    assert len(document["comparisons"]) == 2
+    assert "1 picture added: after/deep/c.png." in alone.stderr
+    assert run("compare", "before", "after", "--strict-pairs").returncode == 1
+    (pictures / "other").mkdir()
+    (pictures / "other" / "z.png").write_bytes((pictures / "original.png").read_bytes())
+    assert run("compare", "before", "other").returncode == 2
     assert run("compare", "before", "original.png").returncode == 2
 
 
@@ -230,3 +241,18 @@ def test_rank_puts_versions_into_one_order(run: Run) -> None:
     rows = list(csv.DictReader(io.StringIO(run("rank", *named, "-f", "csv").stdout)))
     assert [row["path"] for row in rows] == [one["path"] for one in ranked]
     assert run("rank", "dark.png").returncode == 2
+
+
+def test_formats_for_ci_hold_what_failed_and_what_could_not_be_compared(run: Run) -> None:
+    named = ("original.png", "blurred.jpg", "original.png", "broken.png", "--max-difference", "1")
+    junit = run("compare", *named, "-f", "junit")
+    assert junit.returncode == 1
+    suite = ElementTree.fromstring(junit.stdout.encode())[0]
+    assert {name: suite.get(name) for name in ("tests", "failures", "errors")} == {
+        "tests": "3", "failures": "1", "errors": "1",
+    }  # fmt: skip
+    assert "differs from original.png by" in junit.stdout
+    github = run("compare", *named, "-f", "github").stdout
+    assert "::error file=blurred.jpg,title=Image quality::" in github
+    results = json.loads(run("compare", *named, "-f", "sarif").stdout)["runs"][0]["results"]
+    assert sorted(result["ruleId"] for result in results) == ["max-difference", "unreadable"]

@@ -7,7 +7,6 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from enum import StrEnum
-from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,11 +15,13 @@ import typer
 from shamisa_cli.cli import inputs, options
 from shamisa_cli.cli.console import Console, check_output
 from shamisa_cli.cli.errors import exit_code, told
+from shamisa_cli.cli.reporters.base import ComparisonRun
 from shamisa_cli.cli.reporters.comparison import COMPARISON_REPORTERS
 from shamisa_cli.core.errors import InputNotFoundError, SettingError
 from shamisa_cli.core.models.resolver import DEFAULT_RELATIONAL
+from shamisa_cli.core.relational.folder_pairs import FolderPairs, describe_unpaired, pair_folders
+from shamisa_cli.core.relational.gate import ComparisonGate
 from shamisa_cli.core.relational.records import Candidate
-from shamisa_cli.core.scoring.gate import minimum_score_message
 
 if TYPE_CHECKING:
     from shamisa_cli.core.relational.comparison import Watch
@@ -30,7 +31,7 @@ RESULTS = "Results"
 LOWEST, HIGHEST = -100, 100
 
 Format = StrEnum("Format", list(COMPARISON_REPORTERS))  # type: ignore[misc]  # mypy wants a literal; the table is the one list
-Pairs = list[tuple[Path, Path]]
+Pairs = Sequence[tuple[Path, Path]]
 
 
 def compare(
@@ -55,7 +56,8 @@ def compare(
             "-f",
             rich_help_panel=RESULTS,
             show_default="by the suffix of --output, else text",
-            help="text for people; json; jsonl and csv, one row per candidate, written as soon as it is compared.",
+            help="text for people; json; jsonl and csv, one row per candidate, written as soon as it is compared; "
+            "junit, github (annotations and a job summary) and sarif for CI.",
         ),
     ] = None,
     output: Annotated[
@@ -112,6 +114,15 @@ def compare(
             help="REF is the original: in doubt a change is damage. Swapping the files does not flip the score then.",
         ),
     ] = False,
+    strict_pairs: Annotated[
+        bool,
+        typer.Option(
+            "--strict-pairs",
+            rich_help_panel=options.GATE,
+            show_default="off",
+            help="Exit with 1 if a picture of the folders has no partner; such pictures are always listed.",
+        ),
+    ] = False,
     resize: options.Resize = False,
     files_from: options.FilesFrom = None,
     recursive: options.Recursive = True,
@@ -129,18 +140,17 @@ def compare(
 
     Exit codes:
     0  success
-    1  a candidate failed the gate: it scores below --min-score, or differs by more than --max-difference
-    2  error: unknown option, REF cannot be read, a picture without a partner, no such model
+    1  a candidate failed the gate: it scores below --min-score, or differs by more than --max-difference; or a picture
+       has no partner, with --strict-pairs
+    2  error: unknown option, REF cannot be read, no picture with a partner, no such model
     3  some candidates could not be compared (unreadable, or a different size), and none failed (see --skip-unreadable)
     """
     console = Console()
     check_destinations(output, maps)
-    if min_score is not None and isnan(min_score):
-        raise SettingError("--min-score must be a number from -100 to 100.")
-    if max_difference is not None and isnan(max_difference):
-        raise SettingError("--max-difference must be a number from 0 to 100.")
-    reporter = COMPARISON_REPORTERS[format or format_of(output)]
-    pairs = _pairs(reference, candidates, files_from, recursive)
+    gate = ComparisonGate(min_score, max_difference, skip_unreadable)
+    reporter = COMPARISON_REPORTERS[format or inputs.format_of(output, COMPARISON_REPORTERS)]
+    found = _pairs(reference, candidates, files_from, recursive)
+    pairs = found.pairs
 
     from shamisa_cli.core.machine import keep_freed_memory
     from shamisa_cli.core.models.loading import load_relational_model
@@ -150,7 +160,8 @@ def compare(
     loaded = load_relational_model(model, offline=offline, device=device)
     watch = None if maps is None else ComparisonMapWriter(maps, [candidate for _, candidate in pairs])
     compared = _compared(loaded, reference, pairs, watch, resize=resize, original=original, max_pixels=max_pixels)
-    records = _judged(compared, min_score, max_difference)
+    records = gate.apply(compared)
+    run = ComparisonRun(loaded.identity, gate, found.added, found.removed)
     statuses: Counter[str] = Counter()
     beside = reporter.streams and output is None
     with (
@@ -158,14 +169,15 @@ def compare(
         console.results(output) as stream,
         console.progress("Comparing", len(pairs), beside_results=beside) as advance,
     ):
-        reporter.write(_watched(records, statuses, advance), loaded.identity, stream)
-    limits = _limits(min_score, max_difference)
-    if limits:
+        reporter.write(_watched(records, statuses, advance), run, stream)
+    if gate.judges:
         unread = f", {statuses['error']:,} not compared" if statuses["error"] else ""
-        console.hint(f"{statuses['failed']:,} of {statuses.total():,} {limits}{unread}.")
-    raise typer.Exit(
-        exit_code(failed=statuses["failed"], unreadable=statuses["error"], skip_unreadable=skip_unreadable)
-    )
+        console.hint(f"{statuses['failed']:,} of {statuses.total():,} {gate}{unread}.")
+    for phrase in (describe_unpaired(found.added, "added"), describe_unpaired(found.removed, "removed")):
+        if phrase:
+            console.hint(f"{phrase}.")
+    failed = statuses["failed"] + (len(found.added) + len(found.removed) if strict_pairs else 0)
+    raise typer.Exit(exit_code(failed=failed, unreadable=statuses["error"], skip_unreadable=skip_unreadable))
 
 
 def check_destinations(output: Path | None, maps: Path | None = None) -> None:
@@ -176,28 +188,25 @@ def check_destinations(output: Path | None, maps: Path | None = None) -> None:
         raise SettingError(f"{maps} is a file; --maps must name a folder.")
 
 
-def format_of(output: Path | None) -> str:
-    """The format that a file's suffix asks for."""
-    suffix = output.suffix.lower().removeprefix(".") if output else ""
-    return suffix if suffix in COMPARISON_REPORTERS else "text"
-
-
-def _pairs(reference: Path, candidates: Sequence[str] | None, files_from: Path | None, recursive: bool) -> Pairs:
+def _pairs(reference: Path, candidates: Sequence[str] | None, files_from: Path | None, recursive: bool) -> FolderPairs:
     if not reference.exists():
         raise InputNotFoundError(f"REF {str(reference)!r} does not exist. Check the spelling and the folder.")
     if not reference.is_dir():
-        return [(reference, path) for path in inputs.find_images(candidates, files_from, recursive)]
+        versions = inputs.find_images(candidates, files_from, recursive)
+        return FolderPairs(tuple((reference, path) for path in versions))
     if files_from is not None or not candidates or not all(Path(folder).is_dir() for folder in candidates):
         raise SettingError(f"REF {reference} is a folder, so the candidates must be folders too.")
 
-    from shamisa_cli.core.relational.folder_pairs import pair_folders
-
     originals = inputs.find_images([str(reference)], None, recursive)
-    return [
-        pair
-        for folder in map(Path, candidates)
-        for pair in pair_folders(originals, reference, inputs.find_images([str(folder)], None, recursive), folder)
-    ]
+    found = FolderPairs()
+    for folder in map(Path, candidates):
+        found += pair_folders(originals, reference, inputs.find_images([str(folder)], None, recursive), folder)
+    if not found.pairs:
+        raise InputNotFoundError(
+            f"No picture of {reference} has a partner. Partners have the same path below the two folders; the suffix "
+            "may differ where no other picture has that name."
+        )
+    return found
 
 
 def _compared(
@@ -223,28 +232,6 @@ def _compared(
             loaded, side, sources, resize=resize, original=original, max_pixels=max_pixels, watch=watch
         )
     return (replace(record, maps=None, error=told(record.error)) for record in records)
-
-
-def _judged(
-    records: Generator[Candidate, None, None], minimum: float | None, largest: float | None
-) -> Generator[Candidate, None, None]:
-    with closing(records):
-        for record in records:
-            yield replace(record, status="failed") if _fails(record, minimum, largest) else record
-
-
-def _fails(record: Candidate, minimum: float | None, largest: float | None) -> bool:
-    if record.score is None or record.difference is None:
-        return False
-    too_different = largest is not None and record.difference > largest
-    return too_different or minimum_score_message(record.score, minimum) is not None
-
-
-def _limits(minimum: float | None, largest: float | None) -> str:
-    """The limits that candidates fail, in words."""
-    below = [] if minimum is None else [f"below the minimum of {minimum:g}"]
-    above = [] if largest is None else [f"above the largest difference of {largest:g}"]
-    return " or ".join(below + above)
 
 
 def _watched(

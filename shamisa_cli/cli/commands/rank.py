@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from shamisa_cli.cli import inputs, options
-from shamisa_cli.cli.commands.compare import check_destinations, format_of
+from shamisa_cli.cli.commands.compare import check_destinations
 from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.errors import exit_code, told
 from shamisa_cli.cli.reporters.comparison import RANKING_WRITERS
@@ -67,7 +67,7 @@ def rank(
     """
     console = Console()
     check_destinations(output)
-    write = RANKING_WRITERS[format or format_of(output)]
+    write = RANKING_WRITERS[format or inputs.format_of(output, RANKING_WRITERS)]
     files = inputs.find_images(paths, files_from, recursive)
     if len(files) < 2:
         raise InputNotFoundError("Ranking needs at least two pictures.")

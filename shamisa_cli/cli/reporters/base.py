@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TextIO
 
 from shamisa_cli.core.records import ImageRecord, ModelIdentity, Run
+from shamisa_cli.core.relational.gate import ComparisonGate
 from shamisa_cli.core.relational.records import Candidate
 
 
@@ -28,6 +30,22 @@ class Reporter:
 
 
 @dataclass(frozen=True)
+class ComparisonRun:
+    """Properties shared by all candidates of one run.
+
+    Attributes:
+        model: the model that compared.
+        gate: the conditions that candidates must meet.
+        added, removed: images of folders that have no partner.
+    """
+
+    model: ModelIdentity
+    gate: ComparisonGate = field(default_factory=ComparisonGate)
+    added: tuple[Path, ...] = ()
+    removed: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
 class ComparisonReporter:
     """One format of comparisons.
 
@@ -36,5 +54,5 @@ class ComparisonReporter:
         streams: whether each candidate is written as it arrives rather than all at the end.
     """
 
-    write: Callable[[Iterable[Candidate], ModelIdentity, TextIO], None]
+    write: Callable[[Iterable[Candidate], ComparisonRun, TextIO], None]
     streams: bool = False

@@ -25,6 +25,7 @@ RULES: dict[FindingRule, str] = {
     "min-score": "The picture scores below the minimum.",
     "max-drop": "The picture's score fell below the baseline by more than is allowed.",
     "unreadable": "The picture cannot be read.",
+    "max-difference": "The picture differs from its reference by more than is allowed.",
 }
 
 

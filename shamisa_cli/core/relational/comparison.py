@@ -114,6 +114,8 @@ def _compared(comparer: Comparer, reference: ComparedImage, candidate: ComparedI
         overall=_mean(maps[OVERALL]),
         width=candidate.width,
         height=candidate.height,
+        file_bytes=candidate.file_bytes,
+        reference_bytes=reference.file_bytes,
         maps=maps,
     )
 
@@ -146,12 +148,14 @@ class ComparedImage:
         name: name in records.
         pixels: (H, W, 3) uint8, sRGB.
         width, height: of the original, in pixels.
+        file_bytes: size of the file; None for an array.
     """
 
     name: str
     pixels: Pixels
     width: int
     height: int
+    file_bytes: int | None = None
 
 
 class DifferentSizeError(SettingError):
@@ -167,7 +171,7 @@ def read_image(source: ImageSource, name: str, *, max_pixels: int = DEFAULT_MAX_
     """
     if isinstance(source, Path):
         picture = decode(source, max_pixels=max_pixels)
-        return ComparedImage(name, picture.pixels, picture.width, picture.height)
+        return ComparedImage(name, picture.pixels, picture.width, picture.height, source.stat().st_size)
     if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3 or source.size == 0:
         raise SettingError(
             f"{name} is an array of {source.dtype} {source.shape}; sRGB pixels (H, W, 3) of uint8 are needed."

@@ -105,6 +105,7 @@ class Candidate:
         axes: the same for the axes beside the groups: saturation.
         overall: mean of the map of overall change; positive: worse.
         width, height: size of the original in pixels.
+        file_bytes, reference_bytes: sizes of the two files; None for arrays.
         maps: name → (⌈H/8⌉, ⌈W/8⌉) float32 for every group, axis and "overall", with the signs of the means, and for
             "difference"; None if they were not kept.
         status: "failed" means compared but below the minimum score or above the largest difference; "error" means not
@@ -123,6 +124,8 @@ class Candidate:
     overall: float | None = None
     width: int | None = None
     height: int | None = None
+    file_bytes: int | None = None
+    reference_bytes: int | None = None
     maps: Mapping[str, npt.NDArray[np.float32]] | None = None
     status: Status = "ok"
     error: ErrorRecord | None = None
@@ -138,6 +141,13 @@ class Candidate:
             return "unclear"
         return "better" if self.direction > 0 else "worse"
 
+    @property
+    def saving(self) -> float | None:
+        """Share of the reference's bytes that the candidate saves; negative if it is larger."""
+        if self.file_bytes is None or not self.reference_bytes:
+            return None
+        return 1 - self.file_bytes / self.reference_bytes
+
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values, without the maps."""
         return {
@@ -152,6 +162,9 @@ class Candidate:
             "overall": self.overall,
             "width": self.width,
             "height": self.height,
+            "bytes": self.file_bytes,
+            "reference_bytes": self.reference_bytes,
+            "saving": self.saving,
             "status": self.status,
             "error": None if self.error is None else self.error.to_json(),
         }

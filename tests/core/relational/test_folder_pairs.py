@@ -6,15 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from shamisa_cli.core.errors import SettingError
-from shamisa_cli.core.relational.folder_pairs import pair_folders
+from shamisa_cli.core.relational.folder_pairs import describe_unpaired, pair_folders
 
 REF, OUT = Path("ref"), Path("out")
 
 
 def paired(references: list[str], candidates: list[str]) -> list[tuple[str, str]]:
     pairs = pair_folders([REF / name for name in references], REF, [OUT / name for name in candidates], OUT)
-    return [(str(left.relative_to(REF)), str(right.relative_to(OUT))) for left, right in pairs]
+    return [(str(left.relative_to(REF)), str(right.relative_to(OUT))) for left, right in pairs.pairs]
 
 
 def test_names_decide_and_not_the_order() -> None:
@@ -29,17 +28,25 @@ def test_the_suffix_may_differ_where_it_is_clear_who_is_meant() -> None:
 
 
 @pytest.mark.parametrize(
-    ("references", "candidates", "named"),
+    ("references", "candidates", "paired_names", "added", "removed"),
     [
-        (["a.png", "b.png"], ["a.png"], "1 picture of ref has no partner in out: b.png."),
-        (["a.png"], ["a.png", "c.png", "d.png"], "2 pictures of out have no partner in ref: c.png, d.png."),
-        (["x/a.png"], ["y/a.png"], "x/a.png. 1 picture of out"),
-        (["a.png", "a.tiff"], ["a.jpg"], "a.png, a.tiff (several pictures have this name with different suffixes)"),
-        (["a.jpg", "a.png"], ["a.jpg", "a.webp"], "a.png (several"),
-        ([f"{n}.png" for n in range(9)], ["0.png"], "5.png and 3 more."),
+        (["a.png", "b.png"], ["a.png"], ["a.png"], [], ["b.png"]),
+        (["a.png"], ["a.png", "c.png", "d.png"], ["a.png"], ["c.png", "d.png"], []),
+        (["x/a.png"], ["y/a.png"], [], ["y/a.png"], ["x/a.png"]),
+        (["a.png", "a.tiff"], ["a.jpg"], [], ["a.jpg"], ["a.png", "a.tiff"]),
+        (["a.jpg", "a.png"], ["a.jpg", "a.webp"], ["a.jpg"], ["a.webp"], ["a.png"]),
     ],
 )
-def test_what_has_no_partner_is_named(references: list[str], candidates: list[str], named: str) -> None:
-    with pytest.raises(SettingError) as raised:
-        paired(references, candidates)
-    assert named in str(raised.value)
+def test_what_has_no_partner_is_listed_and_the_rest_is_paired(
+    references: list[str], candidates: list[str], paired_names: list[str], added: list[str], removed: list[str]
+) -> None:
+    found = pair_folders([REF / name for name in references], REF, [OUT / name for name in candidates], OUT)
+    assert [str(left.relative_to(REF)) for left, _ in found.pairs] == paired_names
+    assert [str(path.relative_to(OUT)) for path in found.added] == added
+    assert [str(path.relative_to(REF)) for path in found.removed] == removed
+
+
+def test_unpaired_pictures_are_named_up_to_a_limit() -> None:
+    assert describe_unpaired([], "added") == ""
+    assert describe_unpaired([Path("a.png")], "added") == "1 picture added: a.png"
+    assert describe_unpaired([Path(f"{n}.png") for n in range(8)], "removed").endswith("4.png and 3 more")

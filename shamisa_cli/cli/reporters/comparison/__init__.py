@@ -7,8 +7,12 @@ from typing import TextIO
 
 from shamisa_cli.cli.reporters.base import ComparisonReporter
 from shamisa_cli.cli.reporters.comparison import data
+from shamisa_cli.cli.reporters.comparison.ci import as_written_by
 from shamisa_cli.cli.reporters.comparison.ranking import write_ranking_text
 from shamisa_cli.cli.reporters.comparison.text import write_comparison_text
+from shamisa_cli.cli.reporters.github import GITHUB
+from shamisa_cli.cli.reporters.junit import JUNIT
+from shamisa_cli.cli.reporters.sarif import SARIF
 from shamisa_cli.core.relational.records import Ranking
 
 COMPARISON_REPORTERS: dict[str, ComparisonReporter] = {
@@ -16,6 +20,9 @@ COMPARISON_REPORTERS: dict[str, ComparisonReporter] = {
     "json": ComparisonReporter(data.write_comparison_json),
     "jsonl": ComparisonReporter(data.write_comparison_jsonl, streams=True),
     "csv": ComparisonReporter(data.write_comparison_csv, streams=True),
+    "junit": ComparisonReporter(as_written_by(JUNIT)),
+    "github": ComparisonReporter(as_written_by(GITHUB)),
+    "sarif": ComparisonReporter(as_written_by(SARIF)),
 }
 
 RANKING_WRITERS: dict[str, Callable[[Ranking, TextIO], None]] = {

@@ -7,29 +7,32 @@ from collections.abc import Iterable
 from typing import TextIO
 
 from shamisa_cli.cli.output import write_json, write_json_line
+from shamisa_cli.cli.reporters.base import ComparisonRun
 from shamisa_cli.core.groups import GROUPS
-from shamisa_cli.core.records import ErrorRecord, ModelIdentity
+from shamisa_cli.core.records import ErrorRecord
 from shamisa_cli.core.relational.records import AXES, Candidate, Ranking, comparison_json
 
 COMPARISON_COLUMNS = (
     "path", "reference", "score", "difference", "direction", "like_jpeg_quality", "overall", *GROUPS, *AXES,
-    "width", "height", "status", "error_kind", "error",
+    "width", "height", "bytes", "reference_bytes", "saving", "status", "error_kind", "error",
 )  # fmt: skip
 RANKING_COLUMNS = ("rank", "path", "score", "width", "height", "status", "error_kind", "error")
 
 
-def write_comparison_json(candidates: Iterable[Candidate], model: ModelIdentity, stream: TextIO) -> None:
-    """Write one document: the model, all candidates, a summary."""
-    write_json(comparison_json(candidates, model), stream)
+def write_comparison_json(candidates: Iterable[Candidate], run: ComparisonRun, stream: TextIO) -> None:
+    """Write one document: the model, all candidates, a summary, and the images without a partner."""
+    document = comparison_json(candidates, run.model)
+    unpaired = {"added": [str(path) for path in run.added], "removed": [str(path) for path in run.removed]}
+    write_json(document | unpaired, stream)
 
 
-def write_comparison_jsonl(candidates: Iterable[Candidate], model: ModelIdentity, stream: TextIO) -> None:  # noqa: ARG001
+def write_comparison_jsonl(candidates: Iterable[Candidate], run: ComparisonRun, stream: TextIO) -> None:  # noqa: ARG001
     """Write one line per candidate, as they arrive."""
     for candidate in candidates:
         write_json_line(candidate.to_json(), stream)
 
 
-def write_comparison_csv(candidates: Iterable[Candidate], model: ModelIdentity, stream: TextIO) -> None:  # noqa: ARG001
+def write_comparison_csv(candidates: Iterable[Candidate], run: ComparisonRun, stream: TextIO) -> None:  # noqa: ARG001
     """Write one row per candidate, as they arrive; unknown values are empty fields."""
     table = csv.writer(stream, lineterminator="\n")
     table.writerow(COMPARISON_COLUMNS)
@@ -38,6 +41,7 @@ def write_comparison_csv(candidates: Iterable[Candidate], model: ModelIdentity, 
         intensities = [*(groups.get(name) for name in GROUPS), *(axes.get(name) for name in AXES)]
         judged = [one.score, one.difference, one.direction, one.like_jpeg_quality]
         known = [one.path, one.reference, *judged, one.overall, *intensities, one.width, one.height]
+        known += [one.file_bytes, one.reference_bytes, one.saving]
         table.writerow([*known, one.status, *_error(one.error)])
         stream.flush()
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from shamisa_cli.cli.console import printable
 from shamisa_cli.cli.output import plain_table, print_block, rich_on
+from shamisa_cli.cli.reporters.base import ComparisonRun
 from shamisa_cli.cli.reporters.comparison.bars import BETTER, FAINT, NEUTRAL, WORSE, diverging_bar, score_style, signed
 from shamisa_cli.cli.reporters.text import FIRST_ROWS, LAST_ROWS, MAX_ROWS, counted, shortened, unreadable_table
 from shamisa_cli.core.records import ModelIdentity
@@ -33,10 +34,10 @@ Row = tuple[str, str, float, str, str]
 """Words for the two ends, a signed value, and the colours of the two ends."""
 
 
-def write_comparison_text(candidates: Iterable[Candidate], model: ModelIdentity, stream: TextIO) -> None:
+def write_comparison_text(candidates: Iterable[Candidate], run: ComparisonRun, stream: TextIO) -> None:
     """Lay everything out once all candidates have come; colours and limits apply on a terminal only."""
     console = rich_on(stream)
-    for block in _blocks(list(candidates), model, console):
+    for block in _blocks(list(candidates), run.model, console):
         print_block(console, block)
 
 

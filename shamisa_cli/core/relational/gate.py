@@ -1,0 +1,71 @@
+"""The gate of comparisons: which candidates fail, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.records import GateFinding
+from shamisa_cli.core.relational.records import Candidate
+
+
+@dataclass(frozen=True)
+class ComparisonGate:
+    """Conditions that candidates must meet.
+
+    Attributes:
+        min_score: minimum score, -100…100; None: no minimum.
+        max_difference: largest difference, 0…100; None: no limit.
+        skip_unreadable: whether candidates that cannot be compared cause only a warning.
+
+    Raises:
+        SettingError: a limit is not within its range.
+    """
+
+    min_score: float | None = None
+    max_difference: float | None = None
+    skip_unreadable: bool = False
+
+    def __post_init__(self) -> None:
+        if self.min_score is not None and not -100 <= self.min_score <= 100:
+            raise SettingError(f"The minimum score is {self.min_score:g}; it must be a number from -100 to 100.")
+        if self.max_difference is not None and not 0 <= self.max_difference <= 100:
+            raise SettingError(f"The largest difference is {self.max_difference:g}; it must be a number from 0 to 100.")
+
+    @property
+    def judges(self) -> bool:
+        """Whether any candidate could fail."""
+        return self.min_score is not None or self.max_difference is not None
+
+    def findings(self, candidate: Candidate) -> tuple[GateFinding, ...]:
+        """Conditions that a candidate does not meet."""
+        if candidate.score is None or candidate.difference is None:
+            message = candidate.error.message if candidate.error is not None else "It was not compared."
+            return (GateFinding("unreadable", "warn" if self.skip_unreadable else "error", message),)
+        found = []
+        if self.min_score is not None and candidate.score < self.min_score:
+            message = (
+                f"scores {candidate.score:.1f} against {candidate.reference}, below the minimum of {self.min_score:g}"
+            )
+            found.append(GateFinding("min-score", "error", message))
+        if self.max_difference is not None and candidate.difference > self.max_difference:
+            message = (
+                f"differs from {candidate.reference} by {candidate.difference:.1f}, more than the largest difference of "
+                f"{self.max_difference:g}"
+            )
+            found.append(GateFinding("max-difference", "error", message))
+        return tuple(found)
+
+    def apply(self, candidates: Generator[Candidate, None, None]) -> Generator[Candidate, None, None]:
+        """Set the status of candidates as they arrive; closing this closes `candidates`."""
+        with closing(candidates):
+            for candidate in candidates:
+                fails = candidate.score is not None and bool(self.findings(candidate))
+                yield replace(candidate, status="failed") if fails else candidate
+
+    def __str__(self) -> str:
+        below = [] if self.min_score is None else [f"below the minimum of {self.min_score:g}"]
+        above = [] if self.max_difference is None else [f"above the largest difference of {self.max_difference:g}"]
+        return " or ".join(below + above)
