@@ -45,17 +45,13 @@ class ComparisonGate:
             message = candidate.error.message if candidate.error is not None else "It was not compared."
             return (GateFinding("unreadable", "warn" if self.skip_unreadable else "error", message),)
         found = []
-        if self.min_score is not None and candidate.score < self.min_score:
-            message = (
-                f"scores {candidate.score:.1f} against {candidate.reference}, below the minimum of {self.min_score:g}"
-            )
+        score, difference, reference = candidate.score, candidate.difference, candidate.reference
+        if self.min_score is not None and score < self.min_score:
+            message = f"scores {score:.1f} against {reference}, below the minimum of {self.min_score:g}"
             found.append(GateFinding("min-score", "error", message))
-        if self.max_difference is not None and candidate.difference > self.max_difference:
-            message = (
-                f"differs from {candidate.reference} by {candidate.difference:.1f}, more than the largest difference of "
-                f"{self.max_difference:g}"
-            )
-            found.append(GateFinding("max-difference", "error", message))
+        if self.max_difference is not None and difference > self.max_difference:
+            message = f"differs from {reference} by {difference:.1f}, above the largest difference of "
+            found.append(GateFinding("max-difference", "error", f"{message}{self.max_difference:g}"))
         return tuple(found)
 
     def apply(self, candidates: Generator[Candidate, None, None]) -> Generator[Candidate, None, None]:
