@@ -180,7 +180,8 @@ def _survey_entry(name: str, recursive: bool) -> Discovery:
     from shamisa_cli.core.images.discovery import Discovery, survey
 
     try:
-        return survey([name], recursive=recursive) if Path(name).is_dir() else Discovery([Path(name)], {})
+        is_folder = os.path.isdir(name)  # noqa: PTH112  Path's own test raises for a name that is too long
+        return survey([name], recursive=recursive) if is_folder else Discovery([Path(name)], {})
     except InputNotFoundError:
         return Discovery([Path(name)], {})
 

@@ -49,7 +49,9 @@ class InputNotFoundError(ShamisaError):
     """A path or pattern named by the user matches nothing, or no input is left."""
 
 
-ImageErrorKind = Literal["missing", "unreadable", "empty", "not-an-image", "truncated", "too-large", "unsupported"]
+ImageErrorKind = Literal[
+    "missing", "unreadable", "empty", "not-an-image", "truncated", "too-large", "unsupported", "internal"
+]
 
 
 class ImageError(ShamisaError):
@@ -60,8 +62,8 @@ class ImageError(ShamisaError):
         kind: kind of the error, one word of a closed list that programs can rely on.
     """
 
-    def __init__(self, path: Path | str, kind: ImageErrorKind, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, path: Path | str, kind: ImageErrorKind, message: str, remedy: Remedy | None = None) -> None:
+        super().__init__(message, remedy=remedy)
         self.path = path
         self.kind = kind
 
@@ -80,3 +82,22 @@ class CacheError(ShamisaError):
 
 class TrainingError(ShamisaError):
     """Training cannot start, continue, or be resumed."""
+
+
+def item_error(path: Path | str, error: Exception) -> ImageError:
+    """The error of one picture, whatever went wrong with it, so that no picture ends a run.
+
+    Raises:
+        ShamisaError: `error` itself, if it is about the whole run, such as a damaged model.
+    """
+    if isinstance(error, ImageError):
+        return error
+    if isinstance(error, ShamisaError):
+        raise error
+    if isinstance(error, MemoryError):
+        return ImageError(path, "too-large", f"{path}: there is not enough memory for it.", "need-less-memory")
+    if isinstance(error, OSError) and error.strerror:
+        where = f" ({error.filename})" if isinstance(error.filename, str) else ""
+        return ImageError(path, "internal", f"{path} could not be completed: {error.strerror}{where}.")
+    reason = f"{type(error).__name__}: {error}".strip(": ").splitlines()[0]
+    return ImageError(path, "internal", f"{path} could not be completed ({reason}). This is a bug in shamisa.")

@@ -35,7 +35,7 @@ class ErrorRecord:
     @classmethod
     def of(cls, error: ImageError) -> ErrorRecord:
         """The record of an image that could not be read."""
-        return cls(error.kind, str(error))
+        return cls(error.kind, str(error), error.remedy)
 
     def to_json(self) -> dict[str, str]:
         """The record as JSON values."""

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from shamisa_cli.core.arrays import Pixels
-from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.errors import SettingError, item_error
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
 from shamisa_cli.core.machine import available_cpus
-from shamisa_cli.core.records import ImageRecord, ModelIdentity, Run
+from shamisa_cli.core.records import ErrorRecord, ImageRecord, ModelIdentity, Run
 from shamisa_cli.core.scoring.result_cache import FeatureCache, feature_cache_for, score_cache
 from shamisa_cli.core.scoring.scorer import (
     Embedding,
@@ -171,7 +171,11 @@ def _watched(found: Found[ImageRecord], watch: Watch | None) -> Generator[ImageR
     with closing(found):
         for record, pixels in found:
             if watch is not None and pixels is not None and record.score is not None:
-                watch(record, pixels)
+                try:
+                    watch(record, pixels)
+                except Exception as error:
+                    reason = ErrorRecord.of(item_error(record.path, error))
+                    record = ImageRecord(record.path, status="error", error=reason)
             yield record
 
 

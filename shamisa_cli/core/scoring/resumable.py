@@ -101,9 +101,9 @@ def embed_to_file(
     """
     check_format(target)
     parts = parts_folder(target)
-    stamps = {path: stamp for path in paths if (stamp := _stamp(path)) is not None}
+    stamps = {path: _stamp_or_name(path) for path in paths}
     known = _known_rows([target, *sorted(parts.glob("*.safetensors"))], origin)
-    missing = [path for path in paths if stamps.get(path) not in known]
+    missing = [path for path in paths if _is_new(stamps[path], known)]
     reused = len(paths) - len(missing)
     advance(reused)
 
@@ -124,17 +124,10 @@ def embed_to_file(
             save_features(part, rows, encoder.feature_length, [features], origin)
             known.update({stamp: _Place(part, row) for row, stamp in enumerate(rows)})
 
-    wanted = [stamps[path] for path in paths if stamps.get(path) in known]
+    wanted = [stamps[path] for path in paths if stamps[path] in known]
     save_features(target, wanted, encoder.feature_length, _gather(wanted, known), origin)
     remove_parts(parts)
     return JobResult(len(wanted), reused, len(errors), tuple(map(str, errors)))
-
-
-def _stamp(path: Path) -> FileStamp | None:
-    try:
-        return FileStamp.of(path)
-    except OSError:
-        return None  # decoding it will report the error
 
 
 def _known_rows(tables: Sequence[Path], origin: FeatureSource) -> dict[FileStamp, _Place]:
@@ -220,7 +213,7 @@ def score_to_file(
     kept = pa.concat_tables([finished_rows(file, scorer) for file in (target, *sorted(parts.glob("*.parquet")))])
     places = {stamp: place for place, stamp in enumerate(stamps_in(kept))}
     stamps = {path: _stamp_or_name(path) for path in paths}
-    missing = [path for path in paths if stamps[path] not in places]
+    missing = [path for path in paths if _is_new(stamps[path], places)]
     reused = len(paths) - len(missing)
     advance(reused)
 
@@ -237,6 +230,11 @@ def score_to_file(
     write_scores(target, whole.take(pa.array([places[stamps[path]] for path in paths], pa.int64())))
     remove_parts(parts)
     return JobResult(len(paths), reused)
+
+
+def _is_new(stamp: FileStamp, known: Mapping[FileStamp, object]) -> bool:
+    """Whether a file is computed: no row is its, or it was not there when the run began and may have changed since."""
+    return stamp not in known or not (stamp.size or stamp.mtime)
 
 
 def _stamp_or_name(path: Path) -> FileStamp:

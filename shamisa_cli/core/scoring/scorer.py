@@ -16,7 +16,7 @@ import numpy.typing as npt
 from shamisa_cli.core.arrays import Features, Pixels
 from shamisa_cli.core.encoder.embedder import embedded
 from shamisa_cli.core.encoder.spec import SMALLEST_VIEW
-from shamisa_cli.core.errors import ImageError, ModelError, SettingError
+from shamisa_cli.core.errors import ImageError, ModelError, SettingError, item_error
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.images.decoding import DecodedImage, decode, read_file
 from shamisa_cli.core.records import NOT_A_NUMBER, ErrorRecord, ImageRecord
@@ -121,7 +121,10 @@ class FileScorer(Generic[Result]):
         return ReadFile(content, known, picture, embedded(self.encoder, path, picture.pixels) if wanted else None)
 
     def complete(self, path: Path, looking: Future[ReadFile[Result]]) -> tuple[Result, Pixels | None]:
-        """Return the result of a file that was read, and its pixels (H, W, 3) at the view size if they were decoded."""
+        """Return the result of a file that was read, and its pixels (H, W, 3) at the view size if they were decoded.
+
+        Whatever goes wrong with one file becomes its result; see `item_error`.
+        """
         try:
             sight = looking.result()
             pixels = None if sight.picture is None else sight.picture.pixels
@@ -131,9 +134,9 @@ class FileScorer(Generic[Result]):
             features = sight.features
             if features is None:
                 features = embedded(self.encoder, path, sight.picture.pixels)
-        except ImageError as error:
-            return self.make(Embedding(path, error=error)), None
-        finding = self.make(_embedding(path, features, sight.picture))
+            finding = self.make(_embedding(path, features, sight.picture))
+        except Exception as error:
+            return self.make(Embedding(path, error=item_error(path, error))), None
         if self.result_cache is not None and sight.content is not None:
             self.result_cache.put(sight.content, finding)
         return finding, pixels

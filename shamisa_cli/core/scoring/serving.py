@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -68,7 +69,7 @@ def read_requests(stream: BinaryIO) -> Iterator[Request]:
 def parse_request(line: bytes) -> Request:
     """Parse one line of input. Never raises for a bad line: the request holds the error."""
     try:
-        asked = json.loads(line, parse_constant=_no_json)
+        asked = json.loads(line, parse_constant=_no_json, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         return Request(error=f"The request is not valid JSON ({str(error) or 'too deeply nested'}).")
     if not isinstance(asked, dict):
@@ -117,6 +118,9 @@ def _answer_all(
             continue  # a client must not wait for space in the queue
         try:
             write(_answer(*next_one, scorer))
+        except ValueError as error:  # before a byte of the answer was written
+            record = ImageRecord("", status="error", error=ErrorRecord(BAD_REQUEST, f"It cannot be answered: {error}."))
+            write(Answer(None, record))
         except BaseException as error:
             failures.append(error)
 
@@ -125,12 +129,15 @@ def _answer(request: Request, looking: _Looking | None, scorer: FileScorer[Image
     if request.path is None or looking is None:
         record = ImageRecord("", status="error", error=ErrorRecord(BAD_REQUEST, request.error or ""))
         return Answer(request.id, record)
-    try:
-        record, _ = scorer.complete(request.path, looking)
-    except MemoryError:
-        message = f"{request.path}: there is not enough memory to score it."
-        record = ImageRecord("", status="error", error=ErrorRecord("too-large", message, "need-less-memory"))
+    record, _ = scorer.complete(request.path, looking)
     return Answer(request.id, replace(record, path=str(request.path)))
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is larger than any number of 64 bits")
+    return number
 
 
 def _no_json(constant: str) -> NoReturn:
