@@ -69,6 +69,13 @@ def format_of(output: Path | None, known: Collection[str]) -> str:
     )
 
 
+def limit_memory(megabytes: int | None) -> None:
+    """Let pictures that are being decoded take so many megabytes together; None takes the default."""
+    from shamisa_cli.core.images.budget import DECODING, MEGABYTE
+
+    DECODING.set_limit(None if megabytes is None else megabytes * MEGABYTE)
+
+
 def view_size(text: str) -> ViewSize:
     """Read --view-size: "model", "native", or a number of pixels. Raises SettingError on anything else."""
     if text == "model":

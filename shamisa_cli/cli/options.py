@@ -121,6 +121,18 @@ MaxPixels = Annotated[
         min=1, envvar="SHAMISA_MAX_PIXELS", rich_help_panel=PICTURES, help="Refuse pictures with more pixels."
     ),
 ]
+MaxMemory = Annotated[
+    int | None,
+    typer.Option(
+        "--max-memory",
+        min=1,
+        metavar="MB",
+        envvar="SHAMISA_MAX_MEMORY",
+        rich_help_panel=PICTURES,
+        show_default="a quarter of what is free",
+        help="Decode at once only what fits into so many megabytes; refuse a picture that never does.",
+    ),
+]
 SkipUnreadable = Annotated[
     bool,
     typer.Option(

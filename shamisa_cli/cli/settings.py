@@ -31,6 +31,7 @@ SETTINGS = {
     "SHAMISA_RECURSIVE": "recursive",
     "SHAMISA_VIEW_SIZE": "view-size",
     "SHAMISA_MAX_PIXELS": "max-pixels",
+    "SHAMISA_MAX_MEMORY": "max-memory",
     "SHAMISA_SKIP_UNREADABLE": "skip-unreadable",
     "SHAMISA_RESIZE": "resize",
     "SHAMISA_MODEL": "model",

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers.program import run_here
 from PIL import Image
 
 pytestmark = pytest.mark.slow  # every test starts processes
@@ -174,3 +175,14 @@ def test_a_picture_too_large_for_the_memory_is_a_sentence(tiny_model: Path, tmp_
     assert shown.returncode == 2, shown.stderr
     assert "there is not enough memory" in shown.stderr
     assert "Traceback" not in shown.stderr
+
+
+def test_pictures_that_need_more_than_max_memory_are_refused_and_the_others_scored(tmp_path: Path) -> None:
+    Image.new("RGB", (1200, 1000)).save(tmp_path / "large.png")
+    Image.new("RGB", (120, 100)).save(tmp_path / "small.png")
+    result = run_here("score", tmp_path, "--max-memory", 2, "-f", "json", "--no-cache")
+    assert result.returncode == 3
+    errors = {Path(record["path"]).name: record["error"] for record in json.loads(result.stdout)["images"]}
+    assert errors["small.png"] is None
+    assert errors["large.png"]["kind"] == "too-large"
+    assert run_here("score", tmp_path, "--no-cache").returncode == 0

@@ -127,6 +127,7 @@ def compare(
     files_from: options.FilesFrom = None,
     recursive: options.Recursive = True,
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
+    max_memory: options.MaxMemory = None,
     skip_unreadable: options.SkipUnreadable = False,
     model: options.RelationalName = DEFAULT_RELATIONAL,
     offline: options.Offline = False,
@@ -145,6 +146,7 @@ def compare(
     2  error: unknown option, REF cannot be read, no picture with a partner, no such model
     3  some candidates could not be compared (unreadable, or a different size), and none failed (see --skip-unreadable)
     """
+    inputs.limit_memory(max_memory)
     console = Console()
     check_destinations(output, maps)
     gate = ComparisonGate(min_score, max_difference, skip_unreadable)

@@ -169,6 +169,7 @@ def cull(
     since: options.Since = None,
     view_size: options.ViewSizeText = "model",
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
+    max_memory: options.MaxMemory = None,
     skip_unreadable: options.SkipUnreadable = False,
     model: options.ModelName = DEFAULT_MODEL,
     probe: options.ProbeName = None,
@@ -191,6 +192,7 @@ def cull(
     2  error: unknown option, no input found, no such model
     3  some pictures could not be read, rated, moved or copied (see --skip-unreadable)
     """
+    inputs.limit_memory(max_memory)
     console = Console()
     if undo is not None:
         _require_alone(undo, paths, files_from)

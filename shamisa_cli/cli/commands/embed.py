@@ -34,6 +34,7 @@ def embed(
     since: options.Since = None,
     view_size: options.ViewSizeText = "model",
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
+    max_memory: options.MaxMemory = None,
     skip_unreadable: options.SkipUnreadable = False,
     model: options.ModelName = DEFAULT_MODEL,
     offline: options.Offline = False,
@@ -62,6 +63,7 @@ def embed(
     2  error: unknown option, no input found, no such model
     3  some pictures could not be read (see --skip-unreadable)
     """
+    inputs.limit_memory(max_memory)
     if ray is not None:
         ray_jobs.run_ray_job(context, "features", ray)
     console = Console()

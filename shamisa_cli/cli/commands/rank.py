@@ -50,6 +50,7 @@ def rank(
     files_from: options.FilesFrom = None,
     recursive: options.Recursive = True,
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
+    max_memory: options.MaxMemory = None,
     skip_unreadable: options.SkipUnreadable = False,
     model: options.RelationalName = DEFAULT_RELATIONAL,
     offline: options.Offline = False,
@@ -65,6 +66,7 @@ def rank(
     2  error: unknown option, fewer than two pictures, no such model
     3  some pictures could not be ranked (unreadable, or a different size); see --skip-unreadable
     """
+    inputs.limit_memory(max_memory)
     console = Console()
     check_destinations(output)
     write = RANKING_WRITERS[format or inputs.format_of(output, RANKING_WRITERS)]

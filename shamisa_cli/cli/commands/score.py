@@ -119,6 +119,7 @@ def score(
     since: options.Since = None,
     view_size: options.ViewSizeText = "model",
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
+    max_memory: options.MaxMemory = None,
     skip_unreadable: options.SkipUnreadable = False,
     model: options.ModelName = DEFAULT_MODEL,
     probe: options.ProbeName = None,
@@ -144,6 +145,7 @@ def score(
     2  error: unknown option, no input found, no such model
     3  some pictures could not be read, and none failed the gate (see --skip-unreadable)
     """
+    inputs.limit_memory(max_memory)
     if ray is not None:
         ray_jobs.run_ray_job(context, "scores", ray)
     console = Console(quiet=quiet)

@@ -23,6 +23,7 @@ class Terminated(Exception):  # noqa: N818  no error: someone asked the server t
 def serve(
     view_size: options.ViewSizeText = "model",
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
+    max_memory: options.MaxMemory = None,
     model: options.ModelName = DEFAULT_MODEL,
     probe: options.ProbeName = None,
     offline: options.Offline = False,
@@ -43,6 +44,7 @@ def serve(
 
     Exit codes: 0 success; 2 error; 130 after Ctrl-C.
     """
+    inputs.limit_memory(max_memory)
     console = Console()
     view = inputs.view_size(view_size)
 

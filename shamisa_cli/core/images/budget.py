@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+MEGABYTE = 1_000_000
 SHARE_OF_FREE = 0.25
 _LEAST = 256 * 2**20
 """Bytes; a default below this would refuse photographs on a busy machine."""
@@ -33,8 +34,8 @@ class MemoryBudget:
             self._limit = max(_LEAST, int(SHARE_OF_FREE * free_memory()))
         return self._limit
 
-    def set_limit(self, limit: int) -> None:
-        """Change the limit, in bytes; pictures that are being decoded go on."""
+    def set_limit(self, limit: int | None) -> None:
+        """Change the limit, in bytes, or take the default; pictures that are being decoded go on."""
         with self._changed:
             self._limit = limit
             self._changed.notify_all()

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import ExifTags, Image, JpegImagePlugin
 
 from shamisa_cli.core.errors import ImageError
-from shamisa_cli.core.images.budget import DECODING
+from shamisa_cli.core.images.budget import DECODING, MEGABYTE
 from shamisa_cli.core.images.code_points import HDR
 from shamisa_cli.core.images.colour import to_8_bit, to_srgb
 from shamisa_cli.core.images.formats import open_image
@@ -35,7 +35,6 @@ _PILLOW_CANNOT = ("unsupported", "not supported", "cannot handle", "unknown pixe
 _OPAQUE = 255
 _TRANSPARENT = "has transparent parts, which are laid over white"
 
-MEGABYTE = 1_000_000
 _LARGE = 50_000_000
 """Pixels of a PNG from which on it is decoded in strips."""
 _STRIP_MARGIN = 4  # strips are reduced to at least this many times the view
