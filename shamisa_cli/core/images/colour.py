@@ -15,6 +15,7 @@ _SAMPLE_FORMAT = 339
 _WHITE_IS_ZERO = 0
 _SIGNED = 2
 
+_GREYS = ("L", "LA", "La")
 _BAND_PIXELS = 4_000_000
 """Pixels of a picture with transparent parts that are laid over white at a time."""
 
@@ -99,16 +100,32 @@ def _over_white(image: Image.Image) -> Image.Image:
     for top in range(0, image.height, rows):
         band = image.crop((0, top, image.width, min(top + rows, image.height))).convert("RGBA")
         flat.paste(Image.alpha_composite(Image.new("RGBA", band.size, "white"), band).convert("RGB"), (0, top))
-    return flat
+    return flat.getchannel(0) if image.mode in _GREYS else flat  # a profile of greys needs greys
 
 
 def _integer_grey(image: Image.Image) -> Image.Image:
+    """Greys of 16 or 32 bits as "L", or by their profile as "RGB", since in 8 bits linear light loses its darks."""
     values = np.asarray(image)
     bits, signed = _depth(image)
     if image.mode == "I" and bits == 32 and not signed:
         values = values.view(np.uint32)
     white = 2 ** (bits - signed) - 1
-    return _grey(image, values.clip(0, white) * np.float32(255 / white))
+    shares = values.clip(0, white) * np.float64(1 / white)
+    profile = image.info.get("icc_profile")
+    converted = None if not profile else _deep_grey_by_profile(_upright_grey(image, shares), profile)
+    return _grey(image, 255 * shares.astype(np.float32)) if converted is None else converted
+
+
+def _deep_grey_by_profile(shares: np.ndarray, profile: bytes) -> Image.Image | None:
+    """Greys 0…1 as "RGB" in sRGB; None where the profile is not one of greys."""
+    try:
+        source = ImageCms.ImageCmsProfile(BytesIO(profile))
+        if source.profile.xcolor_space.strip() != "GRAY":
+            return None
+        transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), "I;16", "RGB")
+        return ImageCms.applyTransform(Image.fromarray(np.rint(65535 * shares).astype(np.uint16)), transform)
+    except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
+        return None
 
 
 def _depth(image: Image.Image) -> tuple[int, bool]:
@@ -126,6 +143,11 @@ def _float_grey(image: Image.Image) -> Image.Image:
 
 
 def _grey(image: Image.Image, levels: np.ndarray) -> Image.Image:
+    return Image.fromarray(np.rint(255 * _upright_grey(image, levels / 255)).astype(np.uint8))
+
+
+def _upright_grey(image: Image.Image, shares: np.ndarray) -> np.ndarray:
+    """Greys 0…1 with white at 1, whichever way the file counts."""
     if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
-        levels = 255 - levels
-    return Image.fromarray(np.rint(levels).astype(np.uint8))
+        return 1 - shares
+    return shares

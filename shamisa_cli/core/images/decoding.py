@@ -23,7 +23,7 @@ from shamisa_cli.core.images.formats import open_image
 from shamisa_cli.core.images.png import PngFile
 from shamisa_cli.core.images.raw import SENSOR_SIZE
 
-READING = 2
+READING = 3
 """Number of the way pictures are read; to be raised with every change of pixels or warnings, so that caches notice."""
 
 DEFAULT_MAX_PIXELS = 300_000_000
@@ -213,7 +213,7 @@ def _oddities(image: Image.Image) -> tuple[str, ...]:
     found = list(getattr(image, "warnings", ()))
     if image.has_transparency_data and _lowest_alpha(image) < _OPAQUE:
         found.append(_TRANSPARENT)
-    if getattr(image, "is_animated", False):
+    if getattr(image, "is_animated", False) and image.tell() == 0:  # else a thumbnail came first
         found.append("has several pictures or pages, of which only one is read")
     return tuple(found)
 

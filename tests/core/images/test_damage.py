@@ -180,3 +180,41 @@ def test_transparent_parts_and_animation_are_said(tmp_path: Path):
     for suffix in ("gif", "webp", "png", "tif"):
         frames[0].save(tmp_path / f"a.{suffix}", save_all=True, append_images=frames[1:])
         assert "only" in decode(tmp_path / f"a.{suffix}").warnings[0]
+
+
+def grey_profile(gamma: float) -> bytes:
+    """A small profile of greys (ICC.1:2001): a white point and a tone curve."""
+    point = struct.pack(">iii", *(round(value * 65536) for value in (0.9642, 1, 0.8249)))
+    curve = struct.pack(">4sIIH", b"curv", 0, 1, round(gamma * 256)) + bytes(2)
+    description = struct.pack(">4sII", b"desc", 0, 5) + b"grey\0" + bytes(8 + 4 + 67)
+    description += bytes(-len(description) % 4)
+    tags = [(b"desc", description), (b"wtpt", b"XYZ " + bytes(4) + point), (b"kTRC", curve)]
+    body, table = b"", struct.pack(">I", len(tags))
+    for name, data in tags:
+        table += struct.pack(">4sII", name, 128 + 4 + 12 * len(tags) + len(body), len(data))
+        body += data
+    size = 128 + len(table) + len(body)
+    head = struct.pack(">I4sI4s4s4s", size, b"lcms", 0x02400000, b"mntr", b"GRAY", b"XYZ ")
+    head += struct.pack(">6H", 2020, 1, 1, 0, 0, 0) + b"acsp" + bytes(28) + point + bytes(48)
+    return head + table + body
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_sixteen_bits_of_linear_grey_look_as_their_srgb_twin(suffix: str, tmp_path: Path):
+    grey = np.asarray(picture().convert("L"))
+    deep = np.rint(65535 * linear(grey)).astype(np.uint16)
+    Image.fromarray(deep).save(tmp_path / f"a.{suffix}", icc_profile=grey_profile(1.0))
+    found = decode(tmp_path / f"a.{suffix}").pixels
+    difference = np.abs(found.astype(int) - grey[..., None])
+    assert difference.mean() < 0.3
+    assert difference[grey > 16].max() <= 1  # LittleCMS interpolates the steep beginning of sRGB's curve
+
+
+def test_a_profile_of_greys_serves_pictures_with_alpha_too(tmp_path: Path):
+    grey = picture().convert("L")
+    faint = grey.convert("LA")
+    grey.save(tmp_path / "grey.png", icc_profile=grey_profile(1.0))
+    faint.save(tmp_path / "faint.png", icc_profile=grey_profile(1.0))
+    expected = decode(tmp_path / "grey.png").pixels
+    np.testing.assert_array_equal(decode(tmp_path / "faint.png").pixels, expected)
+    assert np.abs(expected.astype(int) - np.asarray(grey)[..., None]).mean() > 20
