@@ -15,6 +15,8 @@ _SAMPLE_FORMAT = 339
 _WHITE_IS_ZERO = 0
 _SIGNED = 2
 
+_EXACT = ImageCms.Flags.NOOPTIMIZE
+"""Else LittleCMS interpolates between few points, which is eight levels off in the darks."""
 _GREYS = ("L", "LA", "La")
 _BAND_PIXELS = 4_000_000
 """Pixels of a picture with transparent parts that are laid over white at a time."""
@@ -122,7 +124,7 @@ def _deep_grey_by_profile(shares: np.ndarray, profile: bytes) -> Image.Image | N
         source = ImageCms.ImageCmsProfile(BytesIO(profile))
         if source.profile.xcolor_space.strip() != "GRAY":
             return None
-        transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), "I;16", "RGB")
+        transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), "I;16", "RGB", flags=_EXACT)
         return ImageCms.applyTransform(Image.fromarray(np.rint(65535 * shares).astype(np.uint16)), transform)
     except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
         return None

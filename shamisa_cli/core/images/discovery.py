@@ -20,6 +20,8 @@ from shamisa_cli.core.images.kinds import count_suffixes, describe_left_out, is_
 
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _HEAD_BYTES = 256
+_SMALLEST_PICTURE = 64
+"""Bytes; a shorter list that begins as a picture does names a file that is called so."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def read_list(stream: BinaryIO) -> list[str]:
         InputNotFoundError: the list is a picture, or in an encoding that would be taken for other names.
     """
     data = stream.read()
-    if is_picture(data[:_HEAD_BYTES]):
+    if len(data) >= _SMALLEST_PICTURE and is_picture(data[:_HEAD_BYTES]):
         raise InputNotFoundError(
             "A list of names was expected, and this is a picture itself. Save it in a file and name that."
         )
