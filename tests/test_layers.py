@@ -20,6 +20,7 @@ PACKAGE = REPOSITORY / "shamisa_cli"
 LAYERS = (
     ("core.errors", "_version"),
     ("core.arrays", "core.atomic", "core.machine", "core.groups", "core.overrides", "core.extras", "core.patterns"),
+    ("core.full_size",),
     ("core.images", "core.records", "core.map_images"),
     ("core.encoder",),
     ("core.probe",),

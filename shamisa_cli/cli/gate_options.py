@@ -55,6 +55,16 @@ MaxDrop = Annotated[
         help="Largest allowed drop, in points, from the baseline; exit code 1 if exceeded.",
     ),
 ]
+MaxFaults = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--max-fault",
+        metavar="FAULT=SEVERITY",
+        rich_help_panel=GATE,
+        show_default="none",
+        help="Worst focus, noise or compression allowed at 100 %, from 0 to 4, such as focus=2; may be repeated.",
+    ),
+]
 UpdateBaseline = Annotated[
     bool,
     typer.Option(
@@ -104,6 +114,7 @@ def open_gate(
     *,
     min_score: float | None,
     max_drop: float | None,
+    max_faults: list[str] | None,
     baseline: Path | None,
     update: bool,
     skip_unreadable: bool,
@@ -118,6 +129,7 @@ def open_gate(
     gate = Gate(
         min_score=min_score,
         max_drop=max_drop,
+        max_faults=dict(_fault_limit(text) for text in max_faults or ()),
         rules=configuration.rules,
         folder=configuration.rules_folder,
         baseline=None if update else before,
@@ -130,6 +142,14 @@ def open_gate(
     if before is not None and not update:
         _require_usable(before, gate)
     return RunGate(gate, before, update)
+
+
+def _fault_limit(text: str) -> tuple[str, float]:
+    name, _, worst = text.partition("=")
+    try:
+        return name, float(worst)
+    except ValueError:
+        raise SettingError(f"--max-fault is {text!r}; it takes FAULT=SEVERITY, such as focus=2.") from None
 
 
 def _require_usable(baseline: Baseline, gate: Gate) -> None:

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.full_size.record import MEASURES
 from shamisa_cli.core.scoring.gate import LEVELS, Rule
 
 PYPROJECT = "pyproject.toml"
 OWN_FILE = "shamisa.toml"
 RULES = "gate.rules"
-RULE_KEYS = ("files", "level", "min-score", "max-drop")
+FAULT_KEYS = {f"max-{measure}": measure for measure in MEASURES}
+RULE_KEYS = ("files", "level", "min-score", "max-drop", *FAULT_KEYS)
 PROJECT_ROOT = ".git"
 """Name in the root of a project; files in folders above it are ignored."""
 
@@ -145,8 +147,12 @@ def _rule(table: Any, where: str) -> Rule:
     patterns = [files] if isinstance(files, str) else files
     if not isinstance(patterns, list) or not patterns or not all(isinstance(one, str) and one for one in patterns):
         raise SettingError(f"{where}.files is {files!r}; it should be a pattern, or a list of patterns.")
-    bars = (_number(table.get(key), f"{where}.{key}", most) for key, most in (("min-score", 100), ("max-drop", None)))
-    return Rule(tuple(patterns), level, *bars)
+    low, drop = (
+        _number(table.get(key), f"{where}.{key}", most) for key, most in (("min-score", 100), ("max-drop", None))
+    )
+    faults = {name: _number(table[key], f"{where}.{key}", 4) for key, name in FAULT_KEYS.items() if key in table}
+    worst = {name: value for name, value in faults.items() if value is not None}
+    return Rule(tuple(patterns), level, low, drop, worst)
 
 
 def _number(value: Any, where: str, most: float | None) -> float | None:

@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from shamisa_cli.core.errors import ImageError, Remedy
+from shamisa_cli.core.full_size.record import AtFullSize
 
 SCHEMA = 1
 NOT_A_NUMBER = "not-a-number"
 BAD_REQUEST = "bad-request"
 
 Status = Literal["ok", "failed", "error"]
-FindingRule = Literal["min-score", "max-drop", "max-difference", "unreadable"]
+FindingRule = Literal[
+    "min-score", "max-drop", "max-difference", "max-focus", "max-noise", "max-compression", "unreadable"
+]
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ class ImageRecord:
         error: why there is no score; None otherwise.
         findings: conditions of the gate that it does not meet.
         warnings: phrases on what is odd about the file, each going on from its name.
+        at_full_size: faults at 100 %; None where there was no look at them.
         group: its place in its group; None if groups were not requested.
         sketch: short form of its features, by which groups are found (`core/scoring/sketches.py`); None if it was not
             requested. Not part of the JSON.
@@ -112,6 +116,7 @@ class ImageRecord:
     error: ErrorRecord | None = None
     findings: tuple[GateFinding, ...] = ()
     warnings: tuple[str, ...] = ()
+    at_full_size: AtFullSize | None = None
     group: GroupPlace | None = None
     sketch: bytes | None = field(default=None, repr=False)
 
@@ -125,6 +130,7 @@ class ImageRecord:
             "width": self.width,
             "height": self.height,
             "defects": None if self.defects is None else dict(self.defects),
+            "at_100_percent": None if self.at_full_size is None else self.at_full_size.to_json(),
             "status": self.status,
             "error": None if self.error is None else self.error.to_json(),
             "findings": [finding.to_json() for finding in self.findings],

@@ -45,6 +45,8 @@ GROUP = "Group"
 NOTABLE_DEFECT = 0.5
 """Least severity, of 4, of a defect that is named."""
 NAMED_DEFECTS = 2
+NOTABLE_AT_FULL_SIZE = 1.5
+"""Least severity of a fault at 100 % that is named: at 100 % few photographs are faultless."""
 HISTOGRAM_FROM = 5
 """Number of scored images from which a distribution is shown."""
 MARKS = {"passed": ("  ", ""), "warned": ("! ", "bold yellow"), "failed": ("✗ ", "bold red"), "unreadable": ("  ", "")}
@@ -172,9 +174,12 @@ def _bar(score: float, style: str) -> Text:
 
 
 def _defects(record: ImageRecord) -> str:
-    """The strongest defects worth naming, with their severities: "blur 2.1, noise 0.8"."""
+    """The strongest defects worth naming, with their severities: "blur 2.1, noise 0.8"; then those at 100 %."""
     found = sorted((record.defects or {}).items(), key=lambda defect: -defect[1])[:NAMED_DEFECTS]
-    return ", ".join(f"{name} {severity:.1f}" for name, severity in found if severity >= NOTABLE_DEFECT)
+    found = [defect for defect in found if defect[1] >= NOTABLE_DEFECT]
+    at_full_size = record.at_full_size.phrases if record.at_full_size else []
+    found += [fault for fault in at_full_size if fault[1] >= NOTABLE_AT_FULL_SIZE]
+    return ", ".join(f"{name} {severity:.1f}" for name, severity in found)
 
 
 def _group(record: ImageRecord) -> str:

@@ -191,7 +191,7 @@ def _looked(given: PartItem, *, view_size: int | None, max_pixels: int) -> Decod
     if isinstance(content, ImageError):
         return content
     try:
-        return decode(portable(stamp.path), content=content, view_size=view_size, max_pixels=max_pixels)
+        return decode(portable(stamp.path), content=content, view_size=view_size, max_pixels=max_pixels, look=True)
     except ImageError as error:
         return error
 

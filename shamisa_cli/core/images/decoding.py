@@ -5,21 +5,27 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import ExifTags, Image, JpegImagePlugin
+import numpy.typing as npt
+from PIL import Image, JpegImagePlugin
 
 from shamisa_cli.core.errors import ImageError
+from shamisa_cli.core.full_size.look import look_at_pixels
+from shamisa_cli.core.full_size.record import AtFullSize
 from shamisa_cli.core.images.budget import DECODING, MEGABYTE
 from shamisa_cli.core.images.code_points import HDR
 from shamisa_cli.core.images.colour import to_8_bit, to_srgb
 from shamisa_cli.core.images.formats import open_image
+from shamisa_cli.core.images.luma import full_luma
+from shamisa_cli.core.images.orientation import SIDEWAYS, orientation_of, turned, turned_array
 from shamisa_cli.core.images.png import PngFile
 from shamisa_cli.core.images.raw import SENSOR_SIZE
 
@@ -46,18 +52,7 @@ _BYTES_PER_ODD_PIXEL = 20
 
 _DRAFT_MARGIN = 2  # a JPEG decoded at least this many times larger than the view leaves the filter enough detail
 
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""EXIF 2.3, tag 0x0112 (Orientation) → the operation that turns the stored image upright."""
-_SIDEWAYS = (5, 6, 7, 8)
-
+FullLuma = Callable[[Image.Image, tuple[int, int]], npt.NDArray[np.uint8] | None]
 _Box = tuple[float, float, float, float]
 
 
@@ -69,12 +64,15 @@ class DecodedImage:
         pixels: (H, W, 3) uint8, RGB in sRGB, upright; possibly smaller than the original.
         width, height: of the upright original, in pixels.
         warnings: phrases on what is odd about the file, each going on from its name.
+        at_full_size: faults at 100 %; None if not asked for, or for pictures below 128 pixels in a direction and RAW
+            files that had to be developed at half size.
     """
 
     pixels: np.ndarray
     width: int
     height: int
     warnings: tuple[str, ...] = ()
+    at_full_size: AtFullSize | None = None
 
 
 def read_file(path: Path, most: int) -> bytes | None:
@@ -89,6 +87,7 @@ def decode(
     content: bytes | None = None,
     view_size: int | None = None,
     max_pixels: int = DEFAULT_MAX_PIXELS,
+    look: bool = False,
 ) -> DecodedImage:
     """Read one picture: the first frame, upright (EXIF), in sRGB (ICC), transparent parts over white.
 
@@ -103,12 +102,13 @@ def decode(
             JPEGs are then decoded at a reduced scale, no smaller than twice the view, which is
             several times faster and changes pixels by less than one grey level on average.
         max_pixels: pictures with more pixels are refused from their header, before decoding.
+        look: whether to look at its pixels at 100 % too.
 
     Raises:
         ImageError: the file cannot be decoded. No other error is raised, whatever its content.
     """
     with _explaining(path), _open_regular(Path(path)) if content is None else BytesIO(content) as stream:
-        return _read(path, stream, view_size, max_pixels)
+        return _read(path, stream, view_size, max_pixels, look)
 
 
 @contextmanager
@@ -130,7 +130,7 @@ def _open_regular(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
-def _read(path: Path | str, stream: BinaryIO, view_size: int | None, max_pixels: int) -> DecodedImage:
+def _read(path: Path | str, stream: BinaryIO, view_size: int | None, max_pixels: int, look: bool) -> DecodedImage:
     image = open_image(path, stream, max_pixels)
     _check_pixels(path, image.size, max_pixels)
     factor = _strip_factor(image, view_size)
@@ -143,23 +143,27 @@ def _read(path: Path | str, stream: BinaryIO, view_size: int | None, max_pixels:
             f"{DECODING.limit / MEGABYTE:,.0f} MB that pictures may take together. Allow more memory, or resize it.",
         )
     with DECODING.hold(needed):
-        return _decoded(image, view_size, factor)
+        return _decoded(image, view_size, factor, partial(full_luma, path, stream) if look else None)
 
 
-def _decoded(image: Image.Image, view_size: int | None, factor: int) -> DecodedImage:
+def _decoded(image: Image.Image, view_size: int | None, factor: int, look: FullLuma | None) -> DecodedImage:
     code_points = getattr(image, "cicp", None)
     flat, original, box, warnings = _flat_in_strips(image, factor) if factor > 1 else _flat(image, view_size)
     view = _view(original, view_size)
     reduced = flat if view == original else flat.resize(view, Image.Resampling.BICUBIC, box=box)
-    orientation = _orientation(image)
-    upright = _turned(to_srgb(reduced, image.info.get("icc_profile"), code_points), orientation)
+    orientation = orientation_of(image)
+    upright = turned(to_srgb(reduced, image.info.get("icc_profile"), code_points), orientation)
     width, height = image.info.get(SENSOR_SIZE, original)
-    if orientation in _SIDEWAYS:
+    if orientation in SIDEWAYS:
         width, height = height, width
     if code_points is not None and code_points[1] in HDR:
         hdr = f"is an HDR picture ({HDR[code_points[1]]}), in which all that is brighter than white is cut off"
         warnings = (*warnings, hdr)
-    return DecodedImage(np.array(upright), width, height, warnings)
+    at_full_size = None
+    if look is not None and SENSOR_SIZE not in image.info:
+        luma = look(flat, original)
+        at_full_size = None if luma is None else look_at_pixels(turned_array(luma, orientation))
+    return DecodedImage(np.array(upright), width, height, warnings, at_full_size)
 
 
 _Flat = tuple[Image.Image, tuple[int, int], _Box | None, tuple[str, ...]]
@@ -247,18 +251,6 @@ def _view(size: tuple[int, int], view_size: int | None) -> tuple[int, int]:
         return size
     width, height = (max(1, round(side * view_size / long_side)) for side in size)
     return width, height
-
-
-def _turned(image: Image.Image, orientation: int) -> Image.Image:
-    turn = _UPRIGHT.get(orientation)
-    return image if turn is None else image.transpose(turn)
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # damaged EXIF data (Pillow raises many types) must not prevent decoding
-        return 1
 
 
 def _check_pixels(path: Path | str, size: tuple[int, int], max_pixels: int) -> None:

@@ -6,18 +6,21 @@ import os
 from collections import Counter
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_args
 
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.full_size.record import MEASURES
 from shamisa_cli.core.patterns import Pattern, matches, read_pattern
 from shamisa_cli.core.records import FindingRule, GateFinding, ImageRecord
 from shamisa_cli.core.scoring.baseline import DECIMALS, Baseline
 
 Level = Literal["off", "warn", "error"]
 LEVELS: tuple[Level, ...] = get_args(Level)
+
+FAULT_RULES: dict[str, FindingRule] = {"focus": "max-focus", "noise": "max-noise", "compression": "max-compression"}
 
 GateStatus = Literal["passed", "warned", "failed", "unreadable"]
 
@@ -29,7 +32,7 @@ class Rule:
     Attributes:
         files: patterns as in a .gitignore file, relative to the folder of the gate.
         level: "off": not checked; "warn": reported and passed; "error": reported and failed.
-        min_score, max_drop: as in `Gate`.
+        min_score, max_drop, max_faults: as in `Gate`.
 
     Raises:
         SettingError: a pattern cannot be used.
@@ -39,6 +42,7 @@ class Rule:
     level: Level | None = None
     min_score: float | None = None
     max_drop: float | None = None
+    max_faults: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         try:
@@ -57,11 +61,12 @@ class Rule:
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits that apply to one image: minimum score 0…100 and largest drop in points; None: no such limit."""
+    """Limits that apply to one image: minimum score 0…100, largest drop in points, worst faults at 100 %."""
 
     level: Level
     min_score: float | None
     max_drop: float | None
+    max_faults: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,7 @@ class Gate:
     Attributes:
         min_score: minimum score, 0…100; None: no minimum.
         max_drop: largest drop of a score below that of the baseline, in points; None: no limit.
+        max_faults: worst severity 0…4 allowed at 100 %, for some of "focus", "noise" and "compression".
         rules: exceptions for some files. All that match apply; later ones take precedence.
         folder: folder that the patterns of the rules are relative to.
         baseline: earlier scores; None: drops are not checked.
@@ -82,6 +88,7 @@ class Gate:
 
     min_score: float | None = None
     max_drop: float | None = None
+    max_faults: Mapping[str, float] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
     folder: Path = Path()
     baseline: Baseline | None = None
@@ -93,11 +100,15 @@ class Gate:
                 raise SettingError(f"The minimum score is {limits.min_score:g}; it must be from 0 to 100.")
             if limits.max_drop is not None and not limits.max_drop >= 0:
                 raise SettingError(f"The limit on drops is {limits.max_drop:g}; it must be 0 or more.")
+            for name, worst in limits.max_faults.items():
+                if name not in MEASURES or not 0 <= worst <= 4:
+                    known = ", ".join(MEASURES)
+                    raise SettingError(f"A limit at 100 % is {name}={worst:g}; it can be {known}, from 0 to 4.")
 
     @property
     def judges(self) -> bool:
         """Whether any score could fail."""
-        bars = any(limits.min_score is not None for limits in self._all)
+        bars = any(limits.min_score is not None or limits.max_faults for limits in self._all)
         return bars or (self.baseline is not None and self.limits_drops)
 
     @property
@@ -107,7 +118,7 @@ class Gate:
 
     def limits(self, path: str) -> Limits:
         """Limits for the image at `path`, after all rules that match it."""
-        found = Limits("error", self.min_score, self.max_drop)
+        found = Limits("error", self.min_score, self.max_drop, self.max_faults)
         relative = _relative(path, self.folder) if self.rules else path
         for rule in self.rules:
             if rule.matches(relative):
@@ -115,6 +126,7 @@ class Gate:
                     rule.level or found.level,
                     found.min_score if rule.min_score is None else rule.min_score,
                     found.max_drop if rule.max_drop is None else rule.max_drop,
+                    {**found.max_faults, **rule.max_faults},
                 )
         return found
 
@@ -130,6 +142,8 @@ class Gate:
             "min-score": minimum_score_message(record.score, limits.min_score),
             "max-drop": self._dropped(record, limits.max_drop),
         }
+        for name, worst in limits.max_faults.items():
+            messages[FAULT_RULES[name]] = fault_message(record, name, worst)
         findings = tuple(GateFinding(rule, limits.level, message) for rule, message in messages.items() if message)
         failed = bool(findings) and limits.level == "error"
         return replace(record, findings=findings, status="failed" if failed else record.status)
@@ -213,6 +227,14 @@ def minimum_score_message(score: float, minimum: float | None) -> str | None:
     if minimum is None or score >= minimum:
         return None
     return f"scores {_apart(score, minimum)}, below the minimum of {minimum:g}"
+
+
+def fault_message(record: ImageRecord, name: str, worst: float) -> str | None:
+    """Message about a fault at 100 % that is worse than `worst`; None for any other, and where none was measured."""
+    severity: float | None = getattr(record.at_full_size, name, None)
+    if severity is None or severity <= worst:
+        return None
+    return f"has a {name} fault of {_apart(severity, worst)} at 100 %, above the limit of {worst:g}"
 
 
 def _apart(value: float, limit: float) -> str:

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import shamisa_cli
+from shamisa_cli.core.full_size.record import AtFullSize
 from shamisa_cli.core.images.decoding import READING
 from shamisa_cli.core.records import ImageRecord
 from shamisa_cli.core.scoring.cache import Cache
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 COMPUTING_PACKAGES = {"onnx": "onnxruntime", "torch": "torch"}
 DECODING_PACKAGES = ("pillow", "pillow-heif")
 _HEAD = struct.Struct("<III")
-"""Width and height of the picture, and bytes of the JSON list of warnings that follows; then its features."""
+"""Width and height of the picture, and bytes of the JSON object that follows; then its features."""
+AT_FULL_SIZE = "at_100_percent"
 _KEPT = ("score", "mos", "width", "height")
 
 
@@ -54,17 +56,18 @@ class FeatureCache:
             return None
         width, height, said = _HEAD.unpack_from(value)
         start = _HEAD.size + said
-        warnings = tuple(json.loads(value[_HEAD.size : start]))
+        noted = json.loads(value[_HEAD.size : start])
         features = np.frombuffer(value[start:], "<f4").astype(np.float32)
-        return Embedding(path, features, width, height, warnings=warnings)
+        return Embedding(path, features, width, height, None, tuple(noted["warnings"]), _look(noted))
 
     def put(self, content: bytes, finding: Embedding) -> None:
         """Store an embedding."""
         if finding.features is not None:
-            warnings = json.dumps(finding.warnings).encode()
-            head = _HEAD.pack(finding.width or 0, finding.height or 0, len(warnings))
+            look = None if finding.at_full_size is None else finding.at_full_size.to_json()
+            noted = json.dumps({"warnings": finding.warnings, AT_FULL_SIZE: look}).encode()
+            head = _HEAD.pack(finding.width or 0, finding.height or 0, len(noted))
             features = finding.features.astype("<f4").tobytes()
-            self.cache.put("features", _key(self.context, content), head + warnings + features)
+            self.cache.put("features", _key(self.context, content), head + noted + features)
 
 
 @dataclass(frozen=True)
@@ -147,13 +150,18 @@ def _record(value: bytes, path: Path) -> ImageRecord:
         interval=None if interval is None else (interval[0], interval[1]),
         defects=known["defects"],
         warnings=tuple(known["warnings"]),
+        at_full_size=_look(known),
         sketch=None if known.get("sketch") is None else base64.b64decode(known["sketch"]),
     )
 
 
+def _look(noted: Mapping[str, Any]) -> AtFullSize | None:
+    return None if noted[AT_FULL_SIZE] is None else AtFullSize.from_json(noted[AT_FULL_SIZE])
+
+
 def _value(record: ImageRecord) -> bytes:
     whole = record.to_json()
-    known = {name: whole[name] for name in (*_KEPT, "interval", "defects", "warnings")}
+    known = {name: whole[name] for name in (*_KEPT, "interval", "defects", "warnings", AT_FULL_SIZE)}
     if record.sketch is not None:
         known["sketch"] = base64.b64encode(record.sketch).decode()
     # JSON's numbers are written so that they are read back exactly.

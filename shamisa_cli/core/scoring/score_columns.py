@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from shamisa_cli.core.full_size.record import MEASURES, AtFullSize
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.records import ErrorRecord, ImageRecord
 
@@ -39,6 +40,7 @@ SCORE_COLUMNS = (
     Column("status", "text"),
     Column("error_kind", "text"),
     Column("error", "text"),
+    *(Column(f"{measure}_at_100", "severity") for measure in MEASURES),
 )
 DEFECT_COLUMNS = tuple(Column(f"{DEFECT}{group}", "severity") for group in GROUPS)
 
@@ -85,6 +87,7 @@ def score_row(record: ImageRecord) -> dict[str, Any]:
         "error_kind": record.error.kind if record.error else None,
         "error": record.error.message if record.error else None,
         **{f"{DEFECT}{group}": severity for group, severity in (record.defects or {}).items()},
+        **{f"{measure}_at_100": getattr(record.at_full_size, measure, None) for measure in MEASURES},
         **_group_values(record),
     }
 
@@ -99,7 +102,7 @@ def _group_values(record: ImageRecord) -> dict[str, int]:
 
 
 def score_record(row: Mapping[str, Any]) -> ImageRecord:
-    """The record that `score_row` made a row of, but for its findings; every column must be there."""
+    """The record that `score_row` made a row of, but for its findings and the tile at 100 %; with every column."""
     error = None if row["error_kind"] is None else ErrorRecord(row["error_kind"], row["error"])
     defects: dict[str, float] = {group: row[f"{DEFECT}{group}"] for group in GROUPS}
     return ImageRecord(
@@ -112,4 +115,10 @@ def score_record(row: Mapping[str, Any]) -> ImageRecord:
         defects=None if defects[GROUPS[0]] is None else defects,
         status=row["status"],
         error=error,
+        at_full_size=_look(row),
     )
+
+
+def _look(row: Mapping[str, Any]) -> AtFullSize | None:
+    focus, noise, compression = (row[f"{measure}_at_100"] for measure in MEASURES)
+    return None if noise is None else AtFullSize(focus, noise, compression, None)

@@ -17,6 +17,7 @@ from shamisa_cli.core.arrays import Features, Pixels
 from shamisa_cli.core.encoder.embedder import embedded
 from shamisa_cli.core.encoder.spec import SMALLEST_VIEW
 from shamisa_cli.core.errors import ImageError, ModelError, SettingError, item_error
+from shamisa_cli.core.full_size.record import AtFullSize
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.images.decoding import DecodedImage, decode, read_file
 from shamisa_cli.core.records import NOT_A_NUMBER, ErrorRecord, ImageRecord
@@ -47,7 +48,7 @@ class Embedding:
         features: (D,) float32; None if the file could not be read.
         width, height: size of the upright original in pixels; None if the file could not be read.
         error: why the file could not be read; None otherwise.
-        warnings: see `ImageRecord`.
+        warnings, at_full_size: see `ImageRecord`.
     """
 
     path: Path | str
@@ -56,6 +57,7 @@ class Embedding:
     height: int | None = None
     error: ImageError | None = None
     warnings: tuple[str, ...] = ()
+    at_full_size: AtFullSize | None = None
 
 
 Result = TypeVar("Result", Embedding, ImageRecord)
@@ -116,7 +118,7 @@ class FileScorer(Generic[Result]):
         known = self._known(content, path)
         if known is not None and not self.keeps_pixels:
             return ReadFile(content, known)
-        picture = decode(path, content=data, view_size=self.view_size, max_pixels=self.max_pixels)
+        picture = decode(path, content=data, view_size=self.view_size, max_pixels=self.max_pixels, look=True)
         wanted = known is None and self.encoder.concurrent
         return ReadFile(content, known, picture, embedded(self.encoder, path, picture.pixels) if wanted else None)
 
@@ -129,7 +131,9 @@ class FileScorer(Generic[Result]):
             sight = looking.result()
             pixels = None if sight.picture is None else sight.picture.pixels
             if sight.known is not None:
-                return sight.known, pixels
+                # With its pixels, which are not cached.
+                look = None if sight.picture is None else sight.picture.at_full_size
+                return replace(sight.known, at_full_size=look or sight.known.at_full_size), pixels
             assert sight.picture is not None
             features = sight.features
             if features is None:
@@ -149,7 +153,7 @@ class FileScorer(Generic[Result]):
 
 
 def _embedding(path: Path, features: Features, picture: DecodedImage) -> Embedding:
-    return Embedding(path, features, picture.width, picture.height, warnings=picture.warnings)
+    return Embedding(path, features, picture.width, picture.height, None, picture.warnings, picture.at_full_size)
 
 
 def effective_view_size(encoder: Embedder, view_size: ViewSize) -> int | None:
@@ -196,6 +200,7 @@ def image_record(model: Model, embedding: Embedding, *, sketches: bool = False) 
         mos=float(probe.scale.mos(position)[0]),
         interval=probe.score_interval(float(position[0])),
         defects=_defects(model.defects, embedding.features),
+        at_full_size=embedding.at_full_size,
         sketch=sketch(embedding.features, probe) if sketches else None,
     )
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.full_size.record import AtFullSize
 from shamisa_cli.core.records import ErrorRecord, ImageRecord
 from shamisa_cli.core.scoring.baseline import Baseline
 from shamisa_cli.core.scoring.gate import Gate, Rule, describe_findings, gate_status, gate_summary, worst_first
@@ -109,3 +110,19 @@ def test_impossible_limits_are_refused(limits: dict[str, float]) -> None:
         Gate(**limits)
     with pytest.raises(SettingError):
         Gate(rules=(Rule(("*.jpg",), **limits),))
+
+
+def test_faults_at_100_percent_can_be_limited_for_all_and_for_some_files(tmp_path: Path) -> None:
+    soft = AtFullSize(2.5, 0.2, 0.0, (0, 0, 128, 128))
+    gate = Gate(max_faults={"focus": 2}, rules=(Rule(("art/*",), max_faults={"focus": 4}),), folder=tmp_path)
+    failed = gate.apply(ImageRecord(str(tmp_path / "a.jpg"), 90.0, at_full_size=soft))
+    assert failed.status == "failed"
+    assert [finding.message for finding in failed.findings] == [
+        "has a focus fault of 2.5 at 100 %, above the limit of 2"
+    ]
+    assert gate.apply(ImageRecord(str(tmp_path / "art" / "a.jpg"), 90.0, at_full_size=soft)).status == "ok"
+    assert gate.apply(ImageRecord(str(tmp_path / "b.jpg"), 90.0)).status == "ok"
+    assert gate.judges
+    for wrong in ({"focus": 5}, {"hue": 1}):
+        with pytest.raises(SettingError, match="limit at 100 %"):
+            Gate(max_faults=wrong)

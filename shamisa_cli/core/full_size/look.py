@@ -1,0 +1,125 @@
+"""Focus, noise and compression of an image at 100 %, from its survey and a dozen tiles with detail."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from shamisa_cli.core.full_size.focus import WIDEST, Plane, edge_widths
+from shamisa_cli.core.full_size.record import AtFullSize
+from shamisa_cli.core.full_size.survey import BLOCK, Luma, Map, Survey, survey_pixels
+
+TILE = 128
+MOST_TILES = 12
+APART = 4
+"""Blocks between the centres of two tiles."""
+REDUCTIONS = 3
+"""Edges wider than `WIDEST` are measured again in the image reduced by two, and by four."""
+FOR_FOCUS = 3
+"""Sharpest tiles whose mean width is the image's: one tile alone may be an artefact."""
+
+MID_TONES = (20, 235)
+"""Blocks outside are clipped, and hide their noise."""
+FLATTEST = 0.1
+"""Quantile of the blocks' activity that is taken for noise."""
+DEVIATION = 2 * math.sqrt(2 / math.pi)
+"""Mean absolute diagonal difference of white noise with deviation 1."""
+BLOTCHES = 1.6
+"""Weight of noise in the image reduced by two, where white noise has half its deviation and denoised noise more."""
+
+SHARP_WIDTH, WIDTHS_PER_STEP = 0.9, 2 ** (1 / 1.5)
+FAINT_NOISE, NOISE_PER_STEP = 1.0, 2.0
+FAINT_GRID, GRID_PER_STEP = 0.15, 2.0
+"""What reads 0, and the factor per step of severity; calibrated by `benchmarks/full_size.py`."""
+
+
+@dataclass(frozen=True)
+class _Tile:
+    """A measured tile: box in pixels, edge width σ in pixels, and whether both directions have edges."""
+
+    box: tuple[int, int, int, int]
+    width: float
+    both: bool
+
+
+def look_at_pixels(luma: Luma) -> AtFullSize | None:
+    """Judge an image's luma (H, W) at 100 %; None below 128 pixels in a direction."""
+    survey = survey_pixels(luma)
+    if survey is None:
+        return None
+    noise = noise_deviation(survey)
+    centres = tile_centres(survey.fine + 2 * survey.coarse)
+    boxes = [_box(centre, TILE, luma.shape) for centre in centres]
+    tiles = [tile for tile in (_measured(luma, box, noise) for box in boxes) if tile is not None]
+    sharpest = sorted(tiles, key=lambda tile: (not tile.both, tile.width))[:FOR_FOCUS]
+    width = sum(tile.width for tile in sharpest) / len(sharpest) if sharpest else None
+    left, top, right, bottom = sharpest[0].box if sharpest else boxes[0]
+    return AtFullSize(
+        focus=None if width is None else severity(width, SHARP_WIDTH, WIDTHS_PER_STEP),
+        noise=severity(noise, FAINT_NOISE, NOISE_PER_STEP),
+        compression=severity(survey.grid, FAINT_GRID, GRID_PER_STEP),
+        tile=(left, top, right - left, bottom - top),
+        pixels=luma[top:bottom, left:right].copy(),
+    )
+
+
+def severity(value: float, faint: float, factor: float) -> float:
+    """Severity 0…4 of a measure: 0 up to `faint`, one more each time it grows by `factor`."""
+    if value <= faint:
+        return 0.0
+    return round(min(4.0, math.log(value / faint) / math.log(factor)), 2)
+
+
+def noise_deviation(survey: Survey) -> float:
+    """Deviation of the noise in grey levels, in flat parts of middle tones; blotches that denoising leaves included."""
+    low, high = MID_TONES
+    usable = (survey.mean > low) & (survey.mean < high)
+    if np.count_nonzero(usable) < usable.size // 50 + 1:
+        usable[:] = True
+    fine, coarse = (float(np.quantile(each[usable], FLATTEST)) / DEVIATION for each in (survey.fine, survey.coarse))
+    return max(fine, BLOTCHES * coarse)
+
+
+def tile_centres(activity: Map) -> list[tuple[int, int]]:
+    """Row and column in pixels of the centres of the most active places, at most a dozen, apart from each other."""
+    around = activity[:-1, :-1] + activity[1:, :-1] + activity[:-1, 1:] + activity[1:, 1:]
+    centres = []
+    for _ in range(MOST_TILES):
+        row, column = np.unravel_index(int(around.argmax()), around.shape)
+        if around[row, column] < 0:
+            break
+        centres.append((int(row + 1) * BLOCK, int(column + 1) * BLOCK))
+        around[max(0, row - APART) : row + APART + 1, max(0, column - APART) : column + APART + 1] = -1
+    return centres
+
+
+def _box(centre: tuple[int, int], side: int, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of a square around a centre, moved inside an image (H, W), or all of that."""
+    top, left = (max(0, min(at - side // 2, full - side)) for at, full in zip(centre, shape, strict=True))
+    return left, top, min(left + side, shape[1]), min(top + side, shape[0])
+
+
+def _measured(luma: Luma, box: tuple[int, int, int, int], noise: float) -> _Tile | None:
+    centre = ((box[1] + box[3]) // 2, (box[0] + box[2]) // 2)
+    found: list[float | None] = [None, None]
+    for reduction in range(REDUCTIONS):
+        factor = 2**reduction
+        left, top, right, bottom = _box(centre, TILE * factor, luma.shape)
+        widths = edge_widths(_reduced(luma[top:bottom, left:right], factor), noise / factor)
+        for direction, width in enumerate(widths):
+            before = found[direction]
+            if width is not None and (before is None or before > WIDEST * factor / 2):
+                found[direction] = width * factor
+        if all(width is not None and width <= WIDEST * factor for width in found):
+            break
+    known = [width for width in found if width is not None]
+    return _Tile(box, max(known), len(known) == 2) if known else None
+
+
+def _reduced(pixels: Luma, factor: int) -> Plane:
+    height, width = (side // factor for side in pixels.shape)
+    whole = pixels[: height * factor, : width * factor].reshape(height, factor, width, factor)
+    reduced: Plane = whole.mean(axis=(1, 3), dtype=np.float32)
+    return reduced

@@ -1,0 +1,124 @@
+"""Focus, noise and compression at 100 %: each grows with its cause, and a faultless picture has none."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+from scipy.ndimage import gaussian_filter, uniform_filter1d
+
+from shamisa_cli.core.full_size.look import look_at_pixels
+from shamisa_cli.core.full_size.record import AtFullSize
+from shamisa_cli.core.images import decode
+
+Luma = np.ndarray
+
+
+def shapes(width: int = 900, height: int = 640, *, upto: int | None = None) -> Luma:
+    """Discs and bars on a smooth ground, antialiased as by a good lens; up to the column `upto`, if given."""
+    image = Image.new("L", (2 * width, 2 * height), 110)
+    draw = ImageDraw.Draw(image)
+    generator = np.random.default_rng(3)
+    for _ in range(220):
+        x, y = generator.integers(0, 2 * (upto or width)), generator.integers(0, 2 * height)
+        size, value = generator.integers(8, 60), int(generator.integers(30, 220))
+        draw.rectangle((x, y, x + size, y + size // 2), fill=value)
+    drawn = np.asarray(image.resize((width, height), Image.Resampling.BOX), float)
+    ramp = np.linspace(-20, 20, width)
+    return np.clip(drawn + ramp + 0.5, 0, 255).astype(np.uint8)
+
+
+def look(pixels: Luma) -> AtFullSize:
+    found = look_at_pixels(np.clip(pixels + 0.5, 0, 255).astype(np.uint8))
+    assert found is not None
+    return found
+
+
+def jpeg(pixels: Luma, quality: int) -> Luma:
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "JPEG", quality=quality)
+    return np.asarray(Image.open(stream))
+
+
+def noisy(pixels: Luma, deviation: float) -> Luma:
+    return pixels + np.random.default_rng(0).normal(0, deviation, pixels.shape)
+
+
+def test_a_sharp_clean_picture_has_no_fault() -> None:
+    found = look(shapes())
+    assert (found.focus, found.noise, found.compression) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("measure", "cause", "strengths", "least"),
+    [
+        ("focus", lambda pixels, sigma: gaussian_filter(pixels.astype(float), sigma), (1, 1.5, 2, 3, 4.5, 6), 3),
+        ("focus", lambda pixels, length: uniform_filter1d(pixels.astype(float), length, axis=1), (3, 7, 13, 21), 2),
+        ("noise", noisy, (2, 4, 8, 16), 3.5),
+        ("compression", jpeg, (80, 60, 40, 20, 10), 2),
+    ],
+    ids=["focus blur", "motion blur", "noise", "JPEG"],
+)
+def test_a_fault_grows_with_its_cause(
+    measure: str, cause: Callable[[Luma, float], Luma], strengths: tuple[float, ...], least: float
+) -> None:
+    found = [getattr(look(cause(shapes(), strength)), measure) for strength in strengths]
+    assert found == sorted(found)
+    assert found[-1] >= least
+
+
+def test_a_blurred_background_is_no_fault_and_the_tile_lies_in_the_sharp_part() -> None:
+    sharp = shapes()
+    blurred = gaussian_filter(sharp.astype(float), 5)
+    mixed = np.where(np.arange(900) < 300, sharp, blurred)
+    found = look(mixed)
+    assert found.focus is not None
+    assert found.focus < 0.3
+    assert look(blurred).focus > 3
+    assert found.tile is not None
+    assert found.tile[0] + found.tile[2] < 300 + 128
+    assert found.pixels.shape == (128, 128)
+
+
+def test_without_edges_there_is_no_verdict_on_focus() -> None:
+    assert look(np.full((400, 400), 128.0)).focus is None
+
+
+def test_a_grid_that_is_cut_anywhere_is_still_seen() -> None:
+    compressed = jpeg(shapes(), 20)
+    whole = look(compressed).compression
+    for top, left in ((3, 5), (1, 0), (4, 4)):
+        assert abs(look(compressed[top:, left:]).compression - whole) < 0.3
+
+
+def test_pictures_too_small_for_tiles_get_no_look() -> None:
+    assert look_at_pixels(np.zeros((127, 900), np.uint8)) is None
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_the_tile_is_in_pixels_of_the_upright_picture(orientation: int, tmp_path: Path) -> None:
+    left_sharp = np.where(np.arange(900) < 300, shapes(), 110).astype(np.uint8)
+    stored = {1: 0, 3: 2, 6: 1, 8: 3}[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / "a.jpg"
+    Image.fromarray(np.rot90(left_sharp, stored).copy()).save(path, quality=95, exif=exif)
+    picture = decode(path, view_size=200, look=True)
+    assert (picture.width, picture.height) == (900, 640)
+    assert picture.at_full_size is not None
+    assert picture.at_full_size.tile is not None
+    assert picture.at_full_size.tile[0] < 300
+
+
+def test_a_large_jpeg_read_for_a_small_view_is_still_looked_at_in_every_pixel(tmp_path: Path) -> None:
+    colour = np.stack([shapes(1600, 1200)] * 3, -1)
+    Image.fromarray(colour).save(tmp_path / "a.jpg", quality=95)
+    small, whole = (decode(tmp_path / "a.jpg", view_size=size, look=True).at_full_size for size in (200, None))
+    assert small is not None
+    assert whole is not None
+    assert small.tile == whole.tile
+    assert small.focus == whole.focus
