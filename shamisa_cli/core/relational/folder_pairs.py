@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -41,11 +42,11 @@ def pair_folders(
         references, candidates: pictures below the two folders.
     """
     left, right = _relative(references, reference_folder), _relative(candidates, candidate_folder)
-    by_stem = {path.with_suffix(""): path for path in right}
+    by_stem = {_stem(path): path for path in right}
     unsure = _ambiguous(left) | _ambiguous(right)
     pairs: dict[Path, Path] = {}
     for path in left:
-        stem = path.with_suffix("")
+        stem = _stem(path)
         if path in right:
             pairs[path] = path
         elif stem in by_stem and stem not in unsure:
@@ -72,5 +73,10 @@ def _relative(pictures: Sequence[Path], folder: Path) -> dict[Path, Path]:
 
 
 def _ambiguous(pictures: Mapping[Path, Path]) -> set[Path]:
-    counts = Counter(path.with_suffix("") for path in pictures)
+    counts = Counter(_stem(path) for path in pictures)
     return {stem for stem, count in counts.items() if count > 1}
+
+
+def _stem(path: Path) -> Path:
+    """The path up to its suffix, with accents in one form: macOS stores é as e and an accent."""
+    return Path(unicodedata.normalize("NFC", str(path.with_suffix(""))))

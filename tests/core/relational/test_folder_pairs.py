@@ -50,3 +50,11 @@ def test_unpaired_pictures_are_named_up_to_a_limit() -> None:
     assert describe_unpaired([], "added") == ""
     assert describe_unpaired([Path("a.png")], "added") == "1 picture added: a.png"
     assert describe_unpaired([Path(f"{n}.png") for n in range(8)], "removed").endswith("4.png and 3 more")
+
+
+def test_the_same_name_composed_and_decomposed_is_paired_where_that_is_unambiguous():
+    composed, decomposed = Path("after/caf\u00e9.png"), Path("before/cafe\u0301.png")
+    found = pair_folders([decomposed], Path("before"), [composed], Path("after"))
+    assert found.pairs == ((decomposed, composed),)
+    both = [composed, Path("after/cafe\u0301.jpg")]
+    assert pair_folders([decomposed], Path("before"), both, Path("after")).pairs == ()
