@@ -1,0 +1,113 @@
+"""The wheel in a fresh environment with the base alone: what it prints and writes is what the full environment does."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import venv
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from helpers.program import ENVIRONMENT
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PHOTOS = REPOSITORY / "examples" / "photos"
+LARGEST_WHEEL = 60_000_000
+LARGEST_ENVIRONMENT = 420_000_000
+"""Bytes, without the bytecode that Python adds as modules are used."""
+
+COMMANDS: Mapping[str, tuple[str, ...]] = {
+    "score": ("score", "{photos}", "-f", "json", "--no-cache"),
+    "gate": ("score", "{photos}", "-f", "junit", "--min-score", "50", "--no-cache"),
+    "report": ("score", "{photos}", "--html", "page.html", "--maps", "maps", "-o", "scores.csv", "--no-cache"),
+    "baseline": ("score", "{photos}", "--baseline", "b.json", "--update-baseline", "-f", "sarif", "--no-cache"),
+    "compare": ("compare", "{photos}/cat.jpg", "{photos}/cat_white-noise.jpg", "-f", "json", "--maps", "changes"),
+    "rank": ("rank", "{photos}/coffee.jpg", "{photos}/coffee_JPEG.jpg", "-f", "json"),
+    "embed": ("embed", "{photos}", "-o", "features.safetensors", "--no-cache"),
+    "fit-probe": ("fit-probe", "--mos", "mos.csv", "--splits", "2", "-o", "probe", "--no-cache"),
+    "evaluate": ("evaluate", "--mos", "mos.csv", "-f", "json", "--no-cache"),
+    "list": ("models", "list", "--json"),
+    "show": ("models", "show", "shamisa-mobilenetv2"),
+    "config": ("config",),
+}
+DIFFERS = ("README.md", "probe.json")
+"""Files that may name the time or the folder, or leave out a figure that needs the extra train."""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(folder), str(REPOSITORY)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"a wheel cannot be built here: {done.stderr[-200:]}")
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def light(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a fresh environment, which holds the wheel and the base dependencies."""
+    folder = tmp_path_factory.mktemp("light") / "venv"
+    venv.create(folder, with_pip=True)
+    command = [str(folder / "bin" / "pip"), "install", "--quiet", "--no-compile", str(wheel)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"packages cannot be installed here: {done.stderr[-200:]}")
+    return folder
+
+
+def timeless(text: str) -> str:
+    """The text without moments, and without where the package is."""
+    text = re.sub(r"\S*/weights/", "WEIGHTS/", text)
+    return re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?", "MOMENT", text)
+
+
+def content(path: Path) -> object:
+    return timeless(path.read_text(encoding="utf-8")) if path.suffix == ".html" else path.read_bytes()
+
+
+def results(program: list[str], folder: Path, **more: str) -> dict[str, object]:
+    """Exit code and output of each command, and the content of each file that they wrote."""
+    folder.mkdir()
+    names = sorted(PHOTOS.glob("*.jpg"))
+    (folder / "mos.csv").write_text(
+        "image,mos\n" + "".join(f"{name},{1 + place % 7}\n" for place, name in enumerate(names))
+    )
+    environment = {name: value for name, value in ENVIRONMENT.items() if name != "PYTHONPATH"}
+    environment |= {"HOME": str(folder / "home"), **more}
+    found: dict[str, object] = {}
+    for name, words in COMMANDS.items():
+        command = [*program, *(word.format(photos=PHOTOS) for word in words)]
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+        found[name] = (done.returncode, timeless(done.stdout))
+        assert "this is a bug" not in done.stderr, (name, done.stderr)
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and "home" not in path.parts)
+    return found | {str(path.relative_to(folder)): content(path) for path in files if path.name not in DIFFERS}
+
+
+def test_the_wheel_is_small_and_so_is_its_environment(wheel: Path, light: Path) -> None:
+    assert wheel.stat().st_size <= LARGEST_WHEEL
+    sizes = (path.stat().st_size for path in light.rglob("*") if path.is_file() and not path.is_symlink())
+    assert sum(sizes) <= LARGEST_ENVIRONMENT
+
+
+def test_every_light_command_prints_and_writes_what_the_full_environment_does(light: Path, tmp_path: Path) -> None:
+    of_light = results([str(light / "bin" / "shamisa")], tmp_path / "one")
+    of_full = results([sys.executable, "-m", "shamisa_cli"], tmp_path / "two", PYTHONPATH=str(REPOSITORY))
+    of_full.pop("probe/scatter.png", None)
+    assert of_light.keys() == of_full.keys()
+    for name, written in of_light.items():
+        assert written == of_full[name], name
+
+
+def test_training_says_in_one_sentence_what_it_needs(light: Path, tmp_path: Path) -> None:
+    command = [str(light / "bin" / "shamisa"), "train", "--data", str(PHOTOS), "-o", str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT)
+    assert done.returncode == 2
+    assert done.stderr == "error: Training needs PyTorch. Install it with: pip install 'shamisa[train]'.\n"
+    assert not (tmp_path / "run").exists()
