@@ -27,7 +27,8 @@ FILE_SUFFIXES = frozenset((
 
 FORMATS = {
     ".txt": "text", ".text": "text", ".log": "text", ".md": "text", ".json": "json", ".jsonl": "jsonl", ".csv": "csv",
-    ".xml": "junit", ".junit": "junit", ".github": "github", ".sarif": "sarif", ".html": "html", ".parquet": "parquet",
+    ".xml": "junit", ".junit": "junit", ".github": "github", ".sarif": "sarif", ".html": "html", ".svg": "svg",
+    ".parquet": "parquet",
 }  # fmt: skip
 """Format of a file by its suffix; a command knows some of them."""
 

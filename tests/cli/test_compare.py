@@ -256,3 +256,16 @@ def test_formats_for_ci_hold_what_failed_and_what_could_not_be_compared(run: Run
     assert "::error file=blurred.jpg,title=Image quality::" in github
     results = json.loads(run("compare", *named, "-f", "sarif").stdout)["runs"][0]["results"]
     assert sorted(result["ruleId"] for result in results) == ["max-difference", "unreadable"]
+
+
+def test_the_ladder_of_a_codec_is_climbed_without_candidates(run: Run, pictures: Path) -> None:
+    shown = run("compare", "original.png", "--ladder", "jpeg", "--target", "-50", "-f", "json")
+    assert shown.returncode == 0, shown.stderr
+    (ladder,) = json.loads(shown.stdout)["ladders"]
+    assert ladder["codec"] == "jpeg"
+    assert ladder["chosen"] is None or ladder["chosen"]["score"] >= -50
+    assert run("compare", "original.png", "--ladder", "jpeg", "-o", "curve.svg").returncode == 0
+    assert (pictures / "curve.svg").read_text().startswith("<svg")
+    assert run("compare", "original.png", "dark.png", "--ladder", "jpeg").returncode == 2
+    assert run("compare", "original.png", "--ladder", "gif").returncode == 2
+    assert run("compare", "original.png", "dark.png", "-f", "svg").returncode == 2

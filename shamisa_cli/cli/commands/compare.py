@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shamisa_cli.cli import inputs, options
+from shamisa_cli.cli.commands.ladder import run_ladder
 from shamisa_cli.cli.console import Console, check_output
 from shamisa_cli.cli.errors import exit_code, told
 from shamisa_cli.cli.reporters.base import ComparisonRun
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 RESULTS = "Results"
 LOWEST, HIGHEST = -100, 100
 
-Format = StrEnum("Format", list(COMPARISON_REPORTERS))  # type: ignore[misc]  # mypy wants a literal; the table is the one list
+Format = StrEnum("Format", [*COMPARISON_REPORTERS, "svg"])  # type: ignore[misc]  # mypy wants a literal
 Pairs = Sequence[tuple[Path, Path]]
 
 
@@ -114,6 +115,27 @@ def compare(
             help="REF is the original: in doubt a change is damage. Swapping the files does not flip the score then.",
         ),
     ] = False,
+    ladder: Annotated[
+        str | None,
+        typer.Option(
+            "--ladder",
+            metavar="CODECS",
+            rich_help_panel="Ladder",
+            show_default="off",
+            help="Encode REF at many qualities of each codec (jpeg,webp,avif), without candidates, and find "
+            "the smallest that scores --target or more. Formats: text, json, csv, and svg (-o curve.svg), a plot.",
+        ),
+    ] = None,
+    target: Annotated[
+        float,
+        typer.Option(
+            "--target",
+            min=LOWEST,
+            max=0,
+            rich_help_panel="Ladder",
+            help="Score that a codec's result must reach. -5 is hardly seen, -10 is like JPEG of quality 90.",
+        ),
+    ] = -10,
     strict_pairs: Annotated[
         bool,
         typer.Option(
@@ -149,7 +171,14 @@ def compare(
     inputs.limit_memory(max_memory)
     console = Console()
     check_destinations(output, maps)
+    if ladder is not None:
+        if candidates or reference.is_dir():
+            raise SettingError("--ladder takes one picture and no candidates.")
+        run_ladder(reference, ladder, target, format, output, max_pixels, name=model, device=device.value)
+        return
     gate = ComparisonGate(min_score, max_difference, skip_unreadable)
+    if format == "svg":
+        raise SettingError("--format svg goes with --ladder.")
     reporter = COMPARISON_REPORTERS[format or inputs.format_of(output, COMPARISON_REPORTERS)]
     found = _pairs(reference, candidates, files_from, recursive)
     pairs = found.pairs

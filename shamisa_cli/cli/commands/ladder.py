@@ -1,0 +1,40 @@
+"""`shamisa compare --ladder`: the smallest quality of each codec that is good enough."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from shamisa_cli.cli import inputs
+from shamisa_cli.cli.console import Console
+from shamisa_cli.cli.reporters.comparison.ladder import LADDER_WRITERS
+from shamisa_cli.core.errors import SettingError
+
+STEPS = 15
+"""About so many comparisons per codec."""
+
+
+def run_ladder(
+    reference: Path, codecs: str, target: float, format: str | None, output: Path | None, max_pixels: int, **model: str
+) -> None:
+    """Climb the ladder of each codec for one picture and write the result; `model` goes to `load_relational_model`.
+
+    Raises:
+        ImageError: the picture cannot be read.
+        SettingError: a codec, the target or the format cannot be used.
+    """
+    from shamisa_cli.core.images.decoding import decode
+    from shamisa_cli.core.models.loading import load_relational_model
+    from shamisa_cli.core.relational.ladder import climb, require_codecs
+
+    chosen = format or inputs.format_of(output, LADDER_WRITERS)
+    if chosen not in LADDER_WRITERS:
+        raise SettingError(f"A ladder has no format {chosen}. Use one of {', '.join(LADDER_WRITERS)}.")
+    names = [name.strip() for name in codecs.split(",") if name.strip()]
+    require_codecs(names)
+    original = decode(reference, max_pixels=max_pixels).pixels
+    comparer = load_relational_model(**model)  # type: ignore[arg-type]
+    console = Console()
+    with console.progress("Encoding", STEPS * len(names)) as advance:
+        ladders = [climb(comparer, original, name, target, advance=advance) for name in names]
+    with console.results(output) as stream:
+        LADDER_WRITERS[chosen](ladders, str(reference), target, stream)

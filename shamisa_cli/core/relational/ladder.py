@@ -1,0 +1,133 @@
+"""Ladders of codecs: one image at rising qualities, and the smallest quality that is good enough."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from PIL import Image, features
+
+from shamisa_cli.core.arrays import Pixels
+from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.relational.judgement import Comparer
+
+CODECS = {"jpeg": ("JPEG", 95), "webp": ("WEBP", 100), "avif": ("AVIF", 100)}
+"""Codec → Pillow's name of the format, and its highest quality (Pillow advises against more than 95 for JPEG)."""
+RUNGS = 10
+"""Qualities on the grid between 1 and the highest, before the search between two of them."""
+
+
+@dataclass(frozen=True)
+class LadderStep:
+    """An image at one quality.
+
+    Attributes:
+        quality: of the encoder, 1…100.
+        file_bytes: size of the encoded image.
+        score: -100…0, against the original; see `Candidate`.
+        difference: 0…100.
+    """
+
+    quality: int
+    file_bytes: int
+    score: float
+    difference: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The step as JSON values."""
+        return {
+            "quality": self.quality, "bytes": self.file_bytes, "score": self.score, "difference": self.difference,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """The steps of one codec, by rising quality.
+
+    Attributes:
+        codec: a name in `CODECS`.
+        steps: the qualities that were tried.
+        chosen: the smallest quality from which on every step reaches the target; None if even the highest does not.
+    """
+
+    codec: str
+    steps: tuple[LadderStep, ...]
+    chosen: LadderStep | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The ladder as JSON values."""
+        return {
+            "codec": self.codec,
+            "chosen": None if self.chosen is None else self.chosen.to_json(),
+            "steps": [step.to_json() for step in self.steps],
+        }
+
+
+def climb(
+    comparer: Comparer,
+    original: Pixels,
+    codec: str,
+    target: float,
+    *,
+    advance: Callable[[int], None] = lambda _steps: None,
+) -> Ladder:
+    """Find the smallest quality of a codec whose result scores at least `target` against the original.
+
+    Tries ten qualities over the whole range, then halves the step between the last that fails and the next. What the
+    codec changed counts as damage where it is not clear which image is better.
+
+    Args:
+        comparer: a relational model.
+        original: (H, W, 3) uint8, sRGB.
+        codec: a name in `CODECS`.
+        target: -100…0.
+        advance: called with the number of steps that were just compared.
+
+    Raises:
+        SettingError: the codec is unknown or not available, or the target is not within -100…0.
+    """
+    require_codecs([codec])
+    if not -100 <= target <= 0:
+        raise SettingError(f"The target is {target:g}; it must be from -100 to 0, such as -10.")
+    steps: dict[int, LadderStep] = {}
+
+    def passes(quality: int) -> bool:
+        if quality not in steps:
+            steps[quality] = _step(comparer, original, codec, quality)
+            advance(1)
+        return steps[quality].score >= target
+
+    highest = CODECS[codec][1]
+    rungs = sorted({max(1, round(highest * rung / RUNGS)) for rung in range(RUNGS + 1)})
+    failing = [quality for quality in rungs if not passes(quality)]
+    low = max(failing, default=0)
+    high = next((quality for quality in rungs if quality > low), None)
+    while high is not None and high - low > 1:
+        middle = (low + high) // 2
+        if passes(middle):
+            high = middle
+        else:
+            low = middle
+    chosen = None if high is None else steps[high]
+    return Ladder(codec, tuple(steps[quality] for quality in sorted(steps)), chosen)
+
+
+def require_codecs(codecs: Sequence[str]) -> None:
+    """Raise SettingError if a codec is unknown, or the installed Pillow cannot write it."""
+    for codec in codecs:
+        if codec not in CODECS:
+            raise SettingError(f"{codec!r} is not a codec of a ladder. Use one of {', '.join(CODECS)}.")
+        if codec != "jpeg" and not features.check(codec):
+            raise SettingError(f"The installed Pillow cannot write {codec}. Run `pip install --upgrade pillow`.")
+
+
+def _step(comparer: Comparer, original: Pixels, codec: str, quality: int) -> LadderStep:
+    stream = BytesIO()
+    Image.fromarray(original).save(stream, CODECS[codec][0], quality=quality)
+    with Image.open(stream) as encoded:
+        decoded = np.array(encoded.convert("RGB"))
+    judgement = comparer.judge(original, decoded).against_original()
+    return LadderStep(quality, len(stream.getvalue()), judgement.score, judgement.difference)
