@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     )
     from shamisa_cli.core.fitting.checkpoints import RunEvaluation, evaluate_run
     from shamisa_cli.core.fitting.defects import FittedDefects, fit_defects
+    from shamisa_cli.core.fitting.direction import FittedDirection, fit_direction
     from shamisa_cli.core.fitting.evaluation import ModelEvaluation, evaluate
     from shamisa_cli.core.fitting.probe import FittedProbe, ProbeSettings, fit_probe
     from shamisa_cli.core.fitting.protocols import (
@@ -89,6 +90,7 @@ __all__ = [
     "DecodedImage",
     "ErrorRecord",
     "FittedDefects",
+    "FittedDirection",
     "FittedProbe",
     "GateFinding",
     "GroupPlace",
@@ -137,6 +139,7 @@ __all__ = [
     "evaluate_by_protocol",
     "evaluate_run",
     "fit_defects",
+    "fit_direction",
     "fit_probe",
     "group_records",
     "installed_models",
@@ -173,6 +176,7 @@ _HOMES = {
     "DecodedImage": "shamisa_cli.core.images.decoding",
     "ErrorRecord": "shamisa_cli.core.records",
     "FittedDefects": "shamisa_cli.core.fitting.defects",
+    "FittedDirection": "shamisa_cli.core.fitting.direction",
     "FittedProbe": "shamisa_cli.core.fitting.probe",
     "GateFinding": "shamisa_cli.core.records",
     "GroupPlace": "shamisa_cli.core.records",
@@ -221,6 +225,7 @@ _HOMES = {
     "evaluate_by_protocol": "shamisa_cli.core.fitting.protocols",
     "evaluate_run": "shamisa_cli.core.fitting.checkpoints",
     "fit_defects": "shamisa_cli.core.fitting.defects",
+    "fit_direction": "shamisa_cli.core.fitting.direction",
     "fit_probe": "shamisa_cli.core.fitting.probe",
     "group_records": "shamisa_cli.core.culling.groups",
     "installed_models": "shamisa_cli.core.models.catalogue",

@@ -64,6 +64,7 @@ DOORS = (
     "core.fitting.probe",
     "core.fitting.checkpoints",
     "core.fitting.defects",
+    "core.fitting.direction",
     "cli.commands.train",
     "cli.commands.fit_defects",
     "cli.commands.models",

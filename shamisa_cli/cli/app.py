@@ -18,6 +18,7 @@ from shamisa_cli.cli.commands.doctor import doctor
 from shamisa_cli.cli.commands.embed import embed
 from shamisa_cli.cli.commands.evaluate import evaluate
 from shamisa_cli.cli.commands.fit_defects import fit_defects
+from shamisa_cli.cli.commands.fit_direction import fit_direction
 from shamisa_cli.cli.commands.fit_probe import fit_probe
 from shamisa_cli.cli.commands.models import MODELS
 from shamisa_cli.cli.commands.rank import rank
@@ -38,6 +39,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "embed": embed,
     "fit-probe": fit_probe,
     "fit-defects": fit_defects,
+    "fit-direction": fit_direction,
     "evaluate": evaluate,
     "train": train,
     "serve": serve,

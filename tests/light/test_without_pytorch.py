@@ -96,6 +96,13 @@ def test_commands_that_need_no_pytorch_do_their_work(tmp_path: Path) -> None:
             "--data",
             str(photos),
         ],
+        "fit-direction": [
+            "fit-direction",
+            "--model",
+            str(REPOSITORY / "weights/shamisa-mobilenetv2"),
+            "--data",
+            str(photos),
+        ],
         "derive": ["models", "derive", "shamisa-mobilenetv2", "-o", str(tmp_path / "d"), "--view-size", "256"],
         "export": ["models", "export", str(REPOSITORY / "weights" / "shamisa-mobilenetv2")],
     }
@@ -116,7 +123,7 @@ def test_commands_that_need_no_pytorch_do_their_work(tmp_path: Path) -> None:
         "rank",
     ):
         assert results[name].returncode == 0, (name, results[name].stderr)
-    for name in ("train", "torch", "fit-defects", "derive", "export"):
+    for name in ("train", "torch", "fit-defects", "fit-direction", "derive", "export"):
         code, said = results[name].returncode, results[name].stderr
         assert code == 2, (name, said)
         assert said.strip().endswith("needs PyTorch. Install it with: pip install 'shamisa[train]'."), (name, said)

@@ -18,7 +18,7 @@ from shamisa_cli.core.probe.ridge import Probe
 from shamisa_cli.core.relational.difference.difference import STRIDE
 from shamisa_cli.core.relational.direction.head import DirectionHead, Seen
 from shamisa_cli.core.relational.direction.image_statistics import image_statistics
-from shamisa_cli.core.relational.direction.pair_statistics import pair_statistics
+from shamisa_cli.core.relational.direction.pair_statistics import all_bands, pair_statistics
 
 WINDOW = 448
 """Side in pixels of the part that the head sees: where two images differ most."""
@@ -77,7 +77,7 @@ class LearnedDirection:
             Seen(features, image_statistics(view))
             for features, view in zip(_embedded(self.encoder, views), views, strict=True)
         )
-        return self.head.better(first, second, *pair_statistics(views[0], views[1]))
+        return self.head.better(first, second, *pair_statistics(all_bands(views[0]), all_bands(views[1])))
 
 
 def most_changed(local: LocalMap, shape: tuple[int, ...]) -> tuple[int, int]:

@@ -6,6 +6,8 @@ was added to a, −1 if detail was taken away from it, more than 1 if it was amp
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,34 +24,31 @@ COUNT = (LUMA_BANDS + 2 * CHROMA_BANDS) * PARTS
 """Number of the odd and of the even statistics."""
 
 
-def pair_statistics(a: Pixels, b: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def all_bands(pixels: Pixels) -> list[Plane]:
+    """The bands of detail of an image, sRGB (H, W, 3) uint8, that `pair_statistics` takes."""
+    counts = (LUMA_BANDS, CHROMA_BANDS, CHROMA_BANDS)
+    return [band for plane, count in zip(colour_planes(pixels), counts, strict=True) for band in bands(plane, count)]
+
+
+def pair_statistics(a: Sequence[Plane], b: Sequence[Plane]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Odd statistics (`COUNT`,) in −1…1, which change their sign when a and b are swapped, and even ones (`COUNT`,).
 
     Args:
-        a, b: sRGB (H, W, 3) uint8 of one size.
+        a, b: `all_bands` of two images of one size.
     """
-    planes_a, planes_b = colour_planes(a), colour_planes(b)
-    activity = _activity(planes_a[0], planes_b[0])
+    activity = per_block(a[1] * a[1] + b[1] * b[1])
     odd: list[float] = []
     even: list[float] = []
-    for plane_a, plane_b, count in zip(planes_a, planes_b, (LUMA_BANDS, CHROMA_BANDS, CHROMA_BANDS), strict=True):
-        for band_a, band_b in zip(bands(plane_a, count), bands(plane_b, count), strict=True):
-            change = band_b - band_a
-            # The sum is formed alike in both orders, so that its product with the change only flips the sign.
-            gain, energy = per_block(change * (band_a + band_b)), per_block(change * change)
-            for part in _parts(activity, gain.shape):
-                more, changed = float(gain[part].mean()), float(energy[part].mean())
-                ratio = more / (changed + LITTLE)
-                odd.append(ratio / (1 + abs(ratio)))
-                even.append(float(np.log(changed + LITTLE)))
+    for band_a, band_b in zip(a, b, strict=True):
+        change = band_b - band_a
+        # The sum is formed alike in both orders, so that its product with the change only flips the sign.
+        gain, energy = per_block(change * (band_a + band_b)), per_block(change * change)
+        for part in _parts(activity, gain.shape):
+            more, changed = float(gain[part].mean()), float(energy[part].mean())
+            ratio = more / (changed + LITTLE)
+            odd.append(ratio / (1 + abs(ratio)))
+            even.append(float(np.log(changed + LITTLE)))
     return np.array(odd, dtype=np.float32), np.array(even, dtype=np.float32)
-
-
-def _activity(a: Plane, b: Plane) -> Plane:
-    """How busy each block is in both images."""
-    fine_a, coarse_a = bands(a, 2)
-    _, coarse_b = bands(b, 2)
-    return _at(per_block(coarse_a * coarse_a + coarse_b * coarse_b), per_block(fine_a).shape)
 
 
 def _parts(activity: Plane, shape: tuple[int, ...]) -> list[NDArray[np.bool_]]:

@@ -1,0 +1,57 @@
+"""`shamisa fit-direction`: teach a model which of two versions of a picture is the better one, without human scores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shamisa_cli.cli import options
+from shamisa_cli.cli.console import Console
+from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.models.manifest import MODEL_MANIFEST
+
+
+def fit_direction(
+    model: Annotated[
+        Path,
+        typer.Option(
+            "--model",
+            metavar="FOLDER",
+            rich_help_panel=options.MODEL,
+            help="Model folder; the direction is saved there.",
+        ),
+    ],
+    data: Annotated[
+        list[Path],
+        typer.Option(
+            "--data",
+            metavar="DIR",
+            help="Good photographs, some of them from lossless files. May be given several times.",
+        ),
+    ],
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
+    device: options.DeviceName = options.Device.AUTO,
+) -> None:
+    """Fit a model's direction: which of two pictures is the better one, for compare and rank.
+
+    Photographs are degraded, repaired and repaired too much, and a small network on the model's features learns their
+    order. A fifth of the photographs is left out of the fit, to calibrate how sure the network is.
+
+    Exit codes: 0 success; 2 error.
+    """
+    console = Console()
+    if not (model / MODEL_MANIFEST).is_file():
+        raise SettingError(f"{model} is not a model folder; --model must name the folder for the direction.")
+
+    from shamisa_cli.core.fitting.direction import fit_direction as fit
+
+    found = fit(model, data, seed=seed, device=device, progress=console.progress)
+    with console.results(None) as stream:
+        stream.write(
+            f"{found.pairs:,} pairs of versions of {found.photos:,} photographs. Of {found.held_photos:,} left out, "
+            f"{found.right:.1%} are in the right order; {found.sure:.1%} are sure, of which {found.sure_right:.1%} "
+            "are right.\n"
+        )
+    console.hint(f"The direction is in {model}.")

@@ -1,0 +1,81 @@
+"""A direction for a model: degrade and repair photographs, and learn which of two versions is the better one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from shamisa_cli.core.extras import needs_pytorch
+from shamisa_cli.core.fitting.progress import Progress, no_progress
+from shamisa_cli.core.images.discovery import discover
+from shamisa_cli.core.models.direction_files import write_direction
+from shamisa_cli.core.models.loading import load_model
+
+
+@dataclass(frozen=True)
+class FittedDirection:
+    """How well a direction orders pairs of photographs that it did not learn from.
+
+    Attributes:
+        photos, pairs: how many there were, all together.
+        held_photos: photographs left out of the fit, by which the chances are calibrated.
+        right: share of their pairs in the right order.
+        sure: share of their pairs with |p| above one half.
+        sure_right: share of those in the right order.
+    """
+
+    photos: int
+    pairs: int
+    held_photos: int
+    right: float
+    sure: float
+    sure_right: float
+
+
+def fit_direction(
+    model: str | Path,
+    data: Sequence[str | Path],
+    *,
+    seed: int = 0,
+    device: str = "auto",
+    progress: Progress = no_progress,
+) -> FittedDirection:
+    """Fit which of two images is better, on a model's encoder, and put it into the model's folder.
+
+    Args:
+        model: the model's folder.
+        data: good photographs: files, folders or globs; at least five, better hundreds.
+        seed: of the versions, and of the network's first weights.
+        device: where the encoder computes.
+        progress: told of degrading and fitting.
+
+    Raises:
+        InputNotFoundError: a path matches nothing.
+        ModelError: the folder holds no model, or a damaged one.
+        SettingError: no photograph can be read, or PyTorch is not installed.
+    """
+    with needs_pytorch("fitting a direction"):
+        from shamisa_cli.core.training.direction.fit import EPOCHS
+        from shamisa_cli.core.training.direction.fit import fit_direction as fit
+        from shamisa_cli.core.training.direction.material import make_pairs
+    photos = discover(list(data))
+    loaded = load_model(str(model), device=device)
+    with progress("Degrading", len(photos)) as advance:
+        pairs = make_pairs(loaded.encoder, photos, seed=seed, advance=advance)
+    score = None if loaded.probe is None else loaded.probe.weights / loaded.probe.feature_scale
+    with progress("Fitting", EPOCHS) as advance:
+        head, held, chances = fit(pairs, loaded.encoder_fingerprint, score, seed=seed, advance=advance)
+    right, sure = pairs.better * chances > 0, np.abs(chances) > 1 / 2
+    count = len(np.unique(pairs.photo))
+    write_direction(Path(model), head, trained_on=f"{len(pairs)} pairs of versions of {count} photographs")
+    return FittedDirection(
+        count,
+        len(pairs),
+        len(np.unique(pairs.photo[held])),
+        float(right[held].mean()),
+        float(sure[held].mean()),
+        float(right[held & sure].mean()) if (held & sure).any() else float("nan"),
+    )
