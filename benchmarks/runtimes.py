@@ -1,6 +1,6 @@
 """How far ONNX Runtime is from eager PyTorch: scores of photographs, and their maps.
 
-    python benchmarks/runtimes.py FOLDER [--model NAME] [--count 500] [--maps 30]
+python benchmarks/runtimes.py FOLDER [--model NAME] [--count 500] [--maps 30]
 """
 
 from __future__ import annotations

@@ -196,7 +196,7 @@ _HOMES = {
     "MosTable": "shamisa_cli.core.probe.mos_table",
     "MosTableError": "shamisa_cli.core.errors",
     "PairResult": "shamisa_cli.core.relational.judgement",
-    "ProbeSettings": "shamisa_cli.core.fitting.probe",
+    "ProbeSettings": "shamisa_cli.core.fitting.recipe",
     "ProtocolEvaluation": "shamisa_cli.core.fitting.protocols",
     "Ranked": "shamisa_cli.core.relational.records",
     "Ranking": "shamisa_cli.core.relational.records",

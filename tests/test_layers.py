@@ -61,7 +61,7 @@ DOORS = (
     "core.models.runtimes",
     "core.models.loading",
     "core.scoring.map_split",
-    "core.fitting.probe",
+    "core.fitting.recipe",
     "core.fitting.checkpoints",
     "core.fitting.defects",
     "core.fitting.direction",

@@ -71,6 +71,16 @@ GroupColumn = Annotated[
         help="Column, such as the reference photograph, whose groups are never divided by a split.",
     ),
 ]
+SessionColumn = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=HUMAN_SCORES,
+        show_default="none",
+        help="Column with the rating session or study of each score. Each gets an intercept of its own, so that "
+        "quality is learned from differences inside sessions.",
+    ),
+]
 Splits = Annotated[int, typer.Option(min=1, rich_help_panel=PROTOCOL, help="Number of random 70/10/20 splits.")]
 
 

@@ -32,6 +32,7 @@ class Spacing(StrEnum):
 
 PROTOCOL = mos_options.PROTOCOL
 ORDINAL = "Degraded pairs"
+PSEUDO = "Pseudo-labels"
 
 
 def fit_probe(
@@ -47,6 +48,17 @@ def fit_probe(
     mos_column: mos_options.MosColumn = "mos",
     group_column: mos_options.GroupColumn = None,
     subset_column: mos_options.SubsetColumn = None,
+    session_column: mos_options.SessionColumn = None,
+    session_share: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            rich_help_panel=mos_options.HUMAN_SCORES,
+            help="How much of a picture's likely session counts in its score: 1 predicts best inside the sessions of "
+            "the table, less predicts other pictures better.",
+        ),
+    ] = 0.85,
     lower_is_better: mos_options.LowerIsBetter = False,
     mos_range: Annotated[
         str | None,
@@ -103,6 +115,33 @@ def fit_probe(
             help="Weight of the degraded pairs relative to the human scores.",
         ),
     ] = 1.0,
+    pseudo: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--pseudo",
+            metavar="DIR",
+            rich_help_panel=PSEUDO,
+            show_default="none",
+            help="Pristine photographs: the probe also learns how much worse full-reference measures find degraded and "
+            "compressed versions of them. May be given several times.",
+        ),
+    ] = None,
+    pseudo_photos: Annotated[
+        int, typer.Option(min=1, rich_help_panel=PSEUDO, help="Photographs to read, drawn at random, at most.")
+    ] = 80,
+    pseudo_weight: Annotated[
+        float,
+        typer.Option(min=0.001, rich_help_panel=PSEUDO, help="Weight of each version relative to a human score."),
+    ] = 0.1,
+    pseudo_drop: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            rich_help_panel=PSEUDO,
+            help="By how much the worst version belongs below its original, as a share of the scale.",
+        ),
+    ] = 0.4,
     interval: Annotated[
         float,
         typer.Option(
@@ -138,14 +177,23 @@ def fit_probe(
     Exit codes: 0 success; 2 error; 3 some pictures could not be read.
     """
     console = Console()
-    not_in_paper = {"--features": features, "--ordinal": ordinal, "--spacing even": spacing is Spacing.EVEN}
+    not_in_paper = {
+        "--session-column": session_column,
+        "--features": features,
+        "--ordinal": ordinal,
+        "--pseudo": pseudo,
+        "--spacing even": spacing is Spacing.EVEN,
+    }
     _refuse_in_paper(protocol, not_in_paper)
 
-    from shamisa_cli.core.fitting.probe import ProbeSettings, require_probe_folder
     from shamisa_cli.core.fitting.probe import fit_probe as fit
+    from shamisa_cli.core.fitting.probe import require_probe_folder
+    from shamisa_cli.core.fitting.recipe import ProbeSettings
     from shamisa_cli.core.images.discovery import discover
     from shamisa_cli.core.models.loading import load_model
     from shamisa_cli.core.probe.mos_table import read_mos_table
+    from shamisa_cli.core.probe.pseudo import PseudoSettings
+    from shamisa_cli.core.probe.sessions import SessionSettings
 
     settings = ProbeSettings(
         protocol=protocol.value,
@@ -157,6 +205,8 @@ def fit_probe(
         spacing=None if spacing is None else spacing.value,
         interval=interval,
         ordinal_weight=ordinal_weight,
+        session=SessionSettings(share=session_share),
+        pseudo=PseudoSettings(pseudo_photos, pseudo_weight, pseudo_drop),
     )
     require_probe_folder(output)
     table = read_mos_table(
@@ -165,6 +215,7 @@ def fit_probe(
         mos_column=mos_column,
         group_column=group_column,
         subset_column=subset_column,
+        session_column=session_column,
     )
     loaded = load_model(model, offline=offline, device=device)
     with inputs.open_cache(cache and features is None, cache_dir, cache_size, console) as known:
@@ -175,6 +226,7 @@ def fit_probe(
             settings,
             features=features,
             ordinal=discover(ordinal) if ordinal else (),
+            pseudo=discover(pseudo) if pseudo else (),
             jobs=jobs,
             cache=known,
             command=command_text(context, "fit-probe"),

@@ -11,31 +11,31 @@ from typing import TYPE_CHECKING
 
 from shamisa_cli.core.arrays import AnyFeatures
 from shamisa_cli.core.errors import ImageError, ModelError, SettingError
-from shamisa_cli.core.extras import missing_figure, needs_pytorch
+from shamisa_cli.core.extras import missing_figure
 from shamisa_cli.core.fitting.doubts import doubts, runs_against
 from shamisa_cli.core.fitting.progress import Progress, no_progress
 from shamisa_cli.core.fitting.protocols import require_reading
+from shamisa_cli.core.fitting.recipe import ProbeSettings, probe_recipe
 from shamisa_cli.core.models.card import Metric, replace_section, write_metadata
 from shamisa_cli.core.models.folder import save_probe
 from shamisa_cli.core.models.loading import Model, load_model
 from shamisa_cli.core.models.manifest import MODEL_MANIFEST, PROBE_MANIFEST
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 from shamisa_cli.core.probe.card import SCATTER_NAME, CardDetails, probe_card, save_scatter
-from shamisa_cli.core.probe.cross_dataset import SPACING, ProtocolName, usual_logistic
+from shamisa_cli.core.probe.cross_dataset import SPACING, usual_logistic
 from shamisa_cli.core.probe.intervals import Coverage, calibrate, measure_coverage
 from shamisa_cli.core.probe.mos_table import MosTable, match_rows, read_mos_table
-from shamisa_cli.core.probe.ordinal import OrdinalPairs, OrdinalSettings
 from shamisa_cli.core.probe.paper_protocol import fit_crops, run_paper_protocol
 from shamisa_cli.core.probe.protocol import (
     FIGURES,
-    SPLITS,
     ProtocolResult,
     fit_final,
     random_splits,
     run_protocol,
 )
+from shamisa_cli.core.probe.recipe import Recipe
 from shamisa_cli.core.probe.ridge import Probe, Ridge
-from shamisa_cli.core.probe.scale import MosScale, Spacing, mos_scale
+from shamisa_cli.core.probe.scale import MosScale, mos_scale
 from shamisa_cli.core.scoring.cache import Cache
 from shamisa_cli.core.scoring.feature_table import load_features
 from shamisa_cli.core.scoring.resumable import feature_source
@@ -43,35 +43,6 @@ from shamisa_cli.core.scoring.table_features import pictures_read, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-LEVEL = 0.9
-"""The share of human scores that an interval should hold."""
-
-
-@dataclass(frozen=True)
-class ProbeSettings:
-    """How a probe is fitted and judged.
-
-    Attributes:
-        protocol: "default", or "paper" with a row of its own for each of five crops.
-        splits, seed: random 70/10/20 splits, and what they are drawn from.
-        logistic: PLCC and RMSE after a four-parameter logistic; None: see `usual_logistic`.
-        lower_is_better: the human scores count impairment (DMOS).
-        mos_range: the ends of the human scale, rising, which become 0 and 100; None takes the table's.
-        spacing: "even" places scores by rank, "linear" in proportion; None is the protocol's own.
-        interval: the share of human scores, 0…1, that the interval around a score should hold.
-        ordinal_weight: what pairs of degraded photographs weigh together, relative to the human scores; ≥ 0.
-    """
-
-    protocol: ProtocolName = "default"
-    splits: int = SPLITS
-    seed: int = 0
-    logistic: bool | None = None
-    lower_is_better: bool = False
-    mos_range: tuple[float, float] | None = None
-    spacing: Spacing | None = None
-    interval: float = LEVEL
-    ordinal_weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -109,6 +80,7 @@ def fit_probe(
     *,
     features: str | Path | None = None,
     ordinal: Sequence[Path] = (),
+    pseudo: Sequence[Path] = (),
     jobs: int | None = None,
     cache: Cache | None = None,
     command: str = "shamisa.fit_probe(…)",
@@ -123,6 +95,8 @@ def fit_probe(
         settings: see `ProbeSettings`; None takes its defaults.
         features: a file of features from `shamisa embed`; None embeds the images.
         ordinal: pristine photographs; the regressor also learns that degraded versions of them look worse.
+        pseudo: pristine photographs; the regressor also learns how much worse full-reference measures find degraded
+            and compressed versions of them.
         jobs, cache: threads that decode, and an open `Cache` of features.
         command: what the card says the probe was made with.
         progress: told of embedding, degrading and fitting.
@@ -132,21 +106,25 @@ def fit_probe(
         InputNotFoundError: too few images can be read.
         ModelError: the model is missing or damaged, or features were made by another one.
         SettingError: settings contradict each other, there are too few images for a split, the folder holds other
-            things, or `ordinal` is given and PyTorch is not installed.
+            things, or `ordinal` or `pseudo` is given and PyTorch is not installed.
     An image that cannot be read raises nothing: see `FittedProbe.errors`.
     """
     chosen = settings or ProbeSettings()
     folder = None if output is None else Path(output)
     if folder is not None:
         require_probe_folder(folder)
-    if chosen.protocol == "paper" and (features is not None or ordinal or chosen.spacing == "even"):
-        raise SettingError("Stored features, degraded pairs and even spacing are not part of the paper's protocol.")
     table = mos if isinstance(mos, MosTable) else read_mos_table(Path(mos))
+    beside = features is not None or ordinal or pseudo or table.sessions or chosen.spacing == "even"
+    if chosen.protocol == "paper" and beside:
+        raise SettingError(
+            "Stored features, degraded photographs, sessions and even spacing are not part of the paper's protocol."
+        )
+    if ordinal and (pseudo or table.sessions):
+        raise SettingError("Degraded pairs are not fitted together with pseudo-labels or sessions; leave one out.")
     # Whatever can be found wrong is found before the images are embedded, which may take hours.
     scale_of = _scale_of(chosen, table)
     logistic = usual_logistic(chosen.protocol, table.groups) if chosen.logistic is None else chosen.logistic
     random_splits(len(table), splits=chosen.splits, groups=table.groups)
-    weights = OrdinalSettings(chosen.ordinal_weight)
     loaded = model if isinstance(model, Model) else load_model(model or DEFAULT_MODEL)
     paper = require_reading(loaded, chosen.protocol)
 
@@ -157,9 +135,9 @@ def fit_probe(
         table, rows, errors = read.table, read.rows, read.errors
     else:
         rows = stored_features(loaded, table, Path(features))[:, None]
-    pairs = _ordinal_pairs(loaded, ordinal, chosen.seed, progress)
+    recipe = probe_recipe(loaded, table.sessions, chosen, ordinal, pseudo, progress)
     with progress("Fitting", chosen.splits) as advance:
-        result, ridge, scale = _fit(rows, table, chosen, scale_of, logistic, pairs, weights, advance)
+        result, ridge, scale = _fit(rows, table, chosen, scale_of, logistic, recipe, advance)
         positions = scale.position(table.mos)
         interval = calibrate(*result.held_out_pairs(positions), chosen.interval)
         probe = Probe.from_ridge(ridge, scale=scale, encoder_fingerprint=loaded.encoder_fingerprint, interval=interval)
@@ -180,8 +158,7 @@ def fit_probe(
             command=command,
             logistic=logistic,
             grouped=table.groups is not None,
-            ordinal_photos=len(ordinal),
-            ordinal_weight=chosen.ordinal_weight,
+            recipe=recipe,
             coverage=coverage,
             crops=loaded.encoder.config.features.crops if paper else None,
             figure=missing_figure("the scatter plot") is None,
@@ -223,24 +200,13 @@ def _scale_of(settings: ProbeSettings, table: MosTable) -> Callable[..., MosScal
     return partial(mos_scale, settings.spacing or SPACING[settings.protocol], worst=worst, best=best)
 
 
-def _ordinal_pairs(model: Model, photos: Sequence[Path], seed: int, progress: Progress) -> OrdinalPairs | None:
-    """Pairs of degraded versions; None where there are no photographs."""
-    if not photos:
-        return None
-    with needs_pytorch("degrading photographs"):
-        from shamisa_cli.core.training.probes.degraded import degraded_pairs
-    with progress("Degrading", len(photos)) as advance:
-        return degraded_pairs(model.encoder, list(photos), seed=seed, advance=advance)
-
-
 def _fit(
     rows: AnyFeatures,
     table: MosTable,
     settings: ProbeSettings,
     scale_of: Callable[..., MosScale],
     logistic: bool,
-    pairs: OrdinalPairs | None,
-    weights: OrdinalSettings,
+    recipe: Recipe,
     advance: Callable[[int], None],
 ) -> tuple[ProtocolResult, Ridge, MosScale]:
     """The protocol's result, and the regressor of the whole table with its scale."""
@@ -259,8 +225,8 @@ def _fit(
     if settings.protocol == "paper":
         result = protocol(rows, table.mos)
         return result, fit_crops(rows, positions, result.splits[0].alpha), scale
-    result = protocol(rows[:, 0], table.mos, pairs=pairs, ordinal=weights)
-    return result, fit_final(rows[:, 0], positions, result, pairs, weights), scale
+    result = protocol(rows[:, 0], table.mos, recipe=recipe)
+    return result, fit_final(rows[:, 0], positions, result, recipe), scale
 
 
 def _write(

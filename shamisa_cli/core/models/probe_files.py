@@ -23,7 +23,7 @@ from shamisa_cli.core.models.manifest import (
 )
 from shamisa_cli.core.probe.defects import DefectProbe
 from shamisa_cli.core.probe.intervals import Interval
-from shamisa_cli.core.probe.ridge import Probe
+from shamisa_cli.core.probe.ridge import Probe, SessionOffset
 from shamisa_cli.core.probe.scale import MosScale
 
 FILES = (
@@ -36,12 +36,17 @@ FILES = (
 )
 """Files that turn features into scores, severities and directions."""
 
-PROBE_KIND = "linear"
+PROBE_KIND = "bounded-linear"
 PROBE_VECTORS = ("weights", "feature_mean", "feature_scale")
+OFFSET_VECTOR = "offset_weights"
+OFFSET_NUMBERS = ("bias", "low", "high", "share")
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
-DEFECTS_KIND = "linear-defects"
+DEFECTS_KIND = "bounded-linear-defects"
+
+EARLIER_KINDS = ("linear", "linear-defects")
+"""Kinds whose features were not bounded."""
 
 PARTS = ("weights", "bias", "feature_mean", "feature_scale", "floor")
 
@@ -60,6 +65,8 @@ def write_probe(folder: Path, probe: Probe, *, trained_on: str, card: str | None
     from safetensors.numpy import save_file
 
     vectors = {key: np.ascontiguousarray(getattr(probe, key), dtype=np.float64) for key in PROBE_VECTORS}
+    if probe.offset:
+        vectors[OFFSET_VECTOR] = np.ascontiguousarray(probe.offset.weights, dtype=np.float64)
     names = [PROBE_WEIGHTS, *([] if card is None else [CARD]), PROBE_MANIFEST]
     with manifest.replacing_together(folder, names) as (weights_path, *card_path, manifest_path):
         save_file(vectors, weights_path)
@@ -74,6 +81,8 @@ def write_probe(folder: Path, probe: Probe, *, trained_on: str, card: str | None
             },
             "alpha": float(probe.alpha),
             "bias": float(probe.bias),
+            "clip": None if probe.clip is None else float(probe.clip),
+            "offset": probe.offset and {key: float(getattr(probe.offset, key)) for key in OFFSET_NUMBERS},
             "trained_on": trained_on,
             "interval": _interval_entries(probe.interval),
             "files": {PROBE_WEIGHTS: manifest.sha256_of(weights_path)},
@@ -114,14 +123,16 @@ def read_probe(folder: Path | FolderFiles) -> Probe:
 def _probe(folder: Path, entries: Mapping[str, Any], vectors: Mapping[str, npt.NDArray[Any]]) -> Probe:
     path = folder / PROBE_MANIFEST
     if entries.get("kind") != PROBE_KIND:
-        raise ModelError(f"{path} is of kind {entries.get('kind')!r}, and {PROBE_KIND!r} is known. Upgrade shamisa.")
+        raise ModelError(_unknown_kind(path, entries.get("kind"), PROBE_KIND, "the probe"))
     fingerprint = entries.get("encoder_fingerprint")
     if not isinstance(fingerprint, str) or _FINGERPRINT.fullmatch(fingerprint) is None:
         raise ModelError(f"{path} does not say which encoder the probe was fitted on. Fit the probe again.")
     numbers = {key: manifest.read_number(path, entries, key) for key in ("alpha", "bias")}
     weights_path = folder / PROBE_WEIGHTS
-    if set(vectors) != set(PROBE_VECTORS):
-        raise ModelError(f"{weights_path} must hold {', '.join(PROBE_VECTORS)}; it holds {', '.join(sorted(vectors))}.")
+    offset = entries.get("offset")
+    expected = PROBE_VECTORS if offset is None else (*PROBE_VECTORS, OFFSET_VECTOR)
+    if set(vectors) != set(expected):
+        raise ModelError(f"{weights_path} must hold {', '.join(expected)}; it holds {', '.join(sorted(vectors))}.")
     for key, vector in vectors.items():
         if vector.dtype != np.float64 or not vector.size:
             raise ModelError(f"{weights_path}: {key!r} is {vector.dtype} {vector.shape}; float64 numbers are needed.")
@@ -133,11 +144,25 @@ def _probe(folder: Path, entries: Mapping[str, Any], vectors: Mapping[str, npt.N
             feature_scale=vectors["feature_scale"],
             scale=_scale(path, entries.get("scale")),
             alpha=numbers["alpha"],
+            clip=None if entries.get("clip") is None else manifest.read_number(path, entries, "clip"),
+            offset=None if offset is None else _offset(path, offset, vectors[OFFSET_VECTOR]),
             encoder_fingerprint=fingerprint,
             interval=_interval(path, entries.get("interval")),
         )
     except ModelError as error:
         raise ModelError(f"{folder}: {error} Fit the probe again.") from error
+
+
+def _unknown_kind(path: Path, kind: object, known: str, what: str) -> str:
+    if kind in EARLIER_KINDS:
+        return f"{path} was written by an earlier release of shamisa, whose probes cannot be read. Fit {what} again."
+    return f"{path} is of kind {kind!r}, and {known!r} is known. Upgrade shamisa."
+
+
+def _offset(path: Path, entries: Any, weights: npt.NDArray[np.float64]) -> SessionOffset:
+    if not isinstance(entries, dict):
+        raise ModelError(f"{path}: 'offset' must be an object or null.")
+    return SessionOffset(weights, **{key: manifest.read_number(path, entries, key) for key in OFFSET_NUMBERS})
 
 
 def _scale(path: Path, entries: Any) -> MosScale:
@@ -195,6 +220,7 @@ def write_defects(folder: Path, probe: DefectProbe, *, trained_on: str) -> None:
             "kind": DEFECTS_KIND,
             "encoder_fingerprint": probe.encoder_fingerprint,
             "groups": list(probe.groups),
+            "clip": None if probe.clip is None else float(probe.clip),
             "trained_on": trained_on,
             "files": {DEFECTS_WEIGHTS: manifest.sha256_of(weights_path)},
         }
@@ -232,7 +258,7 @@ def read_defects(folder: Path | FolderFiles) -> DefectProbe | None:
 def _defects(folder: Path, entries: Mapping[str, Any], parts: Mapping[str, npt.NDArray[Any]]) -> DefectProbe:
     path = folder / DEFECTS_MANIFEST
     if entries.get("kind") != DEFECTS_KIND:
-        raise ModelError(f"{path} is of kind {entries.get('kind')!r}, and {DEFECTS_KIND!r} is known. Upgrade shamisa.")
+        raise ModelError(_unknown_kind(path, entries.get("kind"), DEFECTS_KIND, "the defects"))
     groups = entries.get("groups")
     if not isinstance(groups, list) or not all(group in get_args(Group) for group in groups):
         raise ModelError(f"{path} names groups of defects that are not known. Upgrade shamisa, or fit them again.")
@@ -244,6 +270,7 @@ def _defects(folder: Path, entries: Mapping[str, Any], parts: Mapping[str, npt.N
         return DefectProbe(
             groups=tuple(groups),
             encoder_fingerprint=str(entries.get("encoder_fingerprint")),
+            clip=None if entries.get("clip") is None else manifest.read_number(path, entries, "clip"),
             **{key: parts[key].astype(np.float64) for key in PARTS},
         )
     except ModelError as error:

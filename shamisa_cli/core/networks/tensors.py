@@ -40,6 +40,7 @@ class TensorScorer(nn.Module):
     weights: Tensor
     feature_mean: Tensor
     feature_scale: Tensor
+    offset_weights: Tensor
 
     def __init__(self, model: str | Model | None = None, *, view_size: ViewSize = "model") -> None:
         super().__init__()
@@ -51,10 +52,11 @@ class TensorScorer(nn.Module):
         # A copy, so that moving the scorer does not move the caller's model.
         network = network_of(model)
         self.backbone = copy.deepcopy(network.backbone)
-        self.bias = probe.bias
-        for name in ("weights", "feature_mean", "feature_scale"):
-            vector = torch.from_numpy(getattr(probe, name)).float().to(network.device)
-            self.register_buffer(name, vector)
+        self.bias, self.clip, self.offset = probe.bias, probe.clip, probe.offset
+        vectors = {name: getattr(probe, name) for name in ("weights", "feature_mean", "feature_scale")}
+        vectors["offset_weights"] = probe.offset.weights if probe.offset else probe.weights * 0
+        for name, vector in vectors.items():
+            self.register_buffer(name, torch.from_numpy(vector).float().to(network.device))
         self.train(False)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -68,7 +70,12 @@ class TensorScorer(nn.Module):
         with torch.autocast(pixels.device.type, enabled=False):
             features = extract(self.backbone, self._viewed(pixels), self.config.features, self.config.preprocessing)
         standardised = (features - self.feature_mean) / self.feature_scale
+        if self.clip is not None:
+            standardised = standardised.clamp(-self.clip, self.clip)
         position = self.bias + (standardised * self.weights).sum(dim=1)
+        if self.offset is not None:
+            offset = self.offset.bias + (standardised * self.offset_weights).sum(dim=1)
+            position = position + self.offset.share * offset.clamp(self.offset.low, self.offset.high)
         scores = (POINTS * position).clamp(0, POINTS)
         return scores if images.ndim == 4 else scores[0]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.probe.defects import FOLDS, MOST_OPERATORS, DefectAccuracy
 from shamisa_cli.core.probe.intervals import Coverage
 from shamisa_cli.core.probe.protocol import FIGURES, ProtocolResult, Spread
+from shamisa_cli.core.probe.recipe import Recipe
 from shamisa_cli.core.probe.ridge import POINTS, Probe
 from shamisa_cli.core.probe.scale import MosScale
 
@@ -31,8 +32,7 @@ class CardDetails:
         command: command line that fitted the probe, to repeat it.
         logistic: whether PLCC and RMSE were computed after the logistic mapping.
         grouped: whether splits were disjoint by group.
-        ordinal_photos: number of photographs whose degraded versions were fitted on too.
-        ordinal_weight: weight of the ordinal pairs relative to the human scores.
+        recipe: what was fitted beside the scores.
         coverage: coverage of the probe's interval on held-out images; None without an interval.
         crops: crops per image, each a row of the fit (the paper's protocol); None if each image was a row.
         figure: whether the scatter plot was drawn.
@@ -44,8 +44,7 @@ class CardDetails:
     command: str
     logistic: bool
     grouped: bool
-    ordinal_photos: int = 0
-    ordinal_weight: float = 0.0
+    recipe: Recipe = field(default_factory=Recipe)
     coverage: Coverage | None = None
     crops: int | None = None
     figure: bool = True
@@ -60,19 +59,18 @@ def probe_card(result: ProtocolResult, probe: Probe, details: CardDetails, *, le
     disjoint = "groups" if details.grouped else "pictures"
     notes = " PLCC and RMSE after a 4-parameter logistic mapping." if details.logistic else ""
     notes += _crops_sentence(details)
-    alphas = [split.alpha for split in result.splits]
     return f"""{mark} A probe for {_inline(details.model_name)}, fitted on {_inline(details.data_name)}
 
-A linear (ridge) probe from the features of a frozen encoder to human quality scores.
+A linear (ridge) probe, bounded in every feature, from the features of a frozen encoder to human quality scores.
 
 | | |
 |---|---|
 | pictures | {details.count} |
 | human scale | {_scale_row(probe.scale)} |
 | features | {len(probe.weights)} {_rows_of(details)} |
-| alpha | {probe.alpha:.4g} (chosen in the splits: {min(alphas):.4g} … {max(alphas):.4g}) |
+| alpha | {probe.alpha:.4g} ({_alphas(result, details)}) |
 | encoder | `{probe.encoder_fingerprint[:12]}` (the probe is refused with any other) |
-{_ordinal_row(result, details)}{_interval_row(probe, details.coverage)}
+{_recipe_rows(result, probe, details)}{_interval_row(probe, details.coverage)}
 {mark}# How well it predicts
 
 {len(result.splits)} random splits of {disjoint}: 70 % to fit, 10 % to choose alpha, 20 % to report, each picture in
@@ -114,14 +112,35 @@ def _scale_row(scale: MosScale) -> str:
     )
 
 
-def _ordinal_row(result: ProtocolResult, details: CardDetails) -> str:
-    if not details.ordinal_photos:
-        return ""
-    return (
-        f"| degraded pairs | degraded versions of {details.ordinal_photos} photographs, "
-        f"weight {details.ordinal_weight:g}; of photographs left out of the fit, "
-        f"{result.pairs_in_order:.1%} of pairs are in the right order |\n"
-    )
+def _alphas(result: ProtocolResult, details: CardDetails) -> str:
+    alphas = [split.alpha for split in result.splits]
+    how = "in the splits" if details.recipe.sessions is not None else "chosen in the splits"
+    return f"{how}: {min(alphas):.4g} … {max(alphas):.4g}"
+
+
+def _recipe_rows(result: ProtocolResult, probe: Probe, details: CardDetails) -> str:
+    recipe, rows = details.recipe, ""
+    right = "of photographs left out of the fit, "
+    if recipe.sessions is not None and probe.offset is not None:
+        rows += (
+            f"| sessions | {len(set(recipe.sessions))}, each with an intercept of its own; a picture's likely session "
+            f"moves its score by {POINTS * probe.offset.low:+.0f} to {POINTS * probe.offset.high:+.0f} points, of "
+            f"which {probe.offset.share:.0%} count |\n"
+        )
+    if recipe.pseudo is not None:
+        photos, settings = len(np.unique(recipe.pseudo.photo)), recipe.pseudo.settings
+        rows += (
+            f"| pseudo-labels | {len(recipe.pseudo):,} versions of {photos} photographs, marked by full-reference "
+            f"measures, weight {settings.weight:g} each, up to {POINTS * settings.drop:g} points below their original; "
+            f"{right}{result.pairs_in_order:.1%} of visibly changed versions score below their original |\n"
+        )
+    if recipe.pairs is not None:
+        photos = len(np.unique(recipe.pairs.photo))
+        rows += (
+            f"| degraded pairs | degraded versions of {photos} photographs, weight {recipe.ordinal.weight:g}; {right}"
+            f"{result.pairs_in_order:.1%} of pairs are in the right order |\n"
+        )
+    return rows
 
 
 def _interval_row(probe: Probe, coverage: Coverage | None) -> str:

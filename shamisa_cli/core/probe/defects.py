@@ -10,6 +10,7 @@ import numpy as np
 from shamisa_cli.core.arrays import AnyFeatures, Matrix, Vector
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.groups import GROUPS, MAX_SEVERITY, Group
+from shamisa_cli.core.probe.scaling import standardised
 
 FOLDS = 5
 """Number of folds of photographs by which accuracies are measured."""
@@ -49,11 +50,12 @@ class DefectProbe:
 
     Attributes:
         groups: (K,) the group that each kind belongs to.
-        weights: (K, D) for standardised features.
+        weights: (K, D) for standardised features, bounded.
         bias: (K,).
         feature_mean, feature_scale: (D,) of the pictures fitted on.
         floor: (7,) subtracted severities, in the order of `GROUPS`; at least 0, below 4.
         encoder_fingerprint: names the encoder and preprocessing the features came from.
+        clip: bound of standardised features on both sides; None for no bound.
 
     Raises ModelError when the parts do not fit together or are not finite.
     """
@@ -65,6 +67,7 @@ class DefectProbe:
     feature_scale: Vector
     floor: Vector
     encoder_fingerprint: str
+    clip: float | None = None
 
     def __post_init__(self) -> None:
         kinds, length = len(self.groups), self.feature_mean.shape
@@ -76,6 +79,8 @@ class DefectProbe:
         parts = (self.weights, self.bias, self.feature_mean, self.feature_scale, self.floor)
         if not all(np.isfinite(values).all() for values in parts):
             raise ModelError("The defect probe is damaged: it has values that are not finite numbers.")
+        if self.clip is not None and not 0 < self.clip < float("inf"):
+            raise ModelError("The defect probe is damaged: the bound of its features must be above 0.")
         if not ((self.feature_scale > 0).all() and (self.floor >= 0).all() and (self.floor < MAX_SEVERITY).all()):
             raise ModelError("The defect probe is damaged: a scale or a floor is out of its range.")
 
@@ -84,10 +89,8 @@ class DefectProbe:
         if features.ndim != 2 or features.shape[1:] != self.feature_mean.shape:
             raise ModelError(f"The defect probe reads {len(self.feature_mean)} features, and got {features.shape}.")
         # Row by row, with NumPy's own sum: a result must not depend on the other images of a batch.
-        rows = [
-            self.bias + np.sum((row - self.feature_mean) / self.feature_scale * self.weights, axis=1)
-            for row in features
-        ]
+        read = (standardised(row, self.feature_mean, self.feature_scale, self.clip) for row in features)
+        rows = [self.bias + np.sum(row * self.weights, axis=1) for row in read]
         return above_floor(strongest(np.array(rows).reshape(-1, len(self.groups)), self.groups), self.floor)
 
 

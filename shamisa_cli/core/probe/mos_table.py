@@ -32,6 +32,7 @@ class MosTable:
         groups: (n,) names of rows that must stay together in a split, or None.
         subsets: (n,) names of subsets to report separately, or None.
         references: (n,) the undistorted picture of each, or None.
+        sessions: (n,) names of the rating sessions or studies that the scores come from, or None.
         file: where the table was read; None for one that was made in memory.
     """
 
@@ -41,6 +42,7 @@ class MosTable:
     subsets: tuple[str, ...] | None = None
     references: tuple[Path, ...] | None = None
     file: Path | None = None
+    sessions: tuple[str, ...] | None = None
 
     @property
     def name(self) -> str:
@@ -64,6 +66,7 @@ class MosTable:
             None if self.subsets is None else tuple(self.subsets[row] for row in rows),
             None if self.references is None else tuple(self.references[row] for row in rows),
             self.file,
+            None if self.sessions is None else tuple(self.sessions[row] for row in rows),
         )
 
 
@@ -75,6 +78,7 @@ def read_mos_table(
     group_column: str | None = None,
     subset_column: str | None = None,
     reference_column: str | None = None,
+    session_column: str | None = None,
 ) -> MosTable:
     """Read a comma-separated UTF-8 file whose first line names its columns; other columns are ignored.
 
@@ -94,7 +98,7 @@ def read_mos_table(
         return _position(path, line, columns, name)
 
     image, score = position(image_column), position(mos_column)
-    optional = (group_column, subset_column, reference_column)
+    optional = (group_column, subset_column, reference_column, session_column)
     named = {name: position(name) for name in optional if name is not None}
 
     paths: list[Path] = []
@@ -128,6 +132,7 @@ def read_mos_table(
         subsets=tuple(names[subset_column]) if subset_column is not None else None,
         references=references,
         file=path,
+        sessions=tuple(names[session_column]) if session_column is not None else None,
     )
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shamisa_cli.core.arrays import AnyFeatures, Matrix, Vector
-from shamisa_cli.core.probe.ridge import Ridge, standardised
+from shamisa_cli.core.probe.ridge import Ridge
+from shamisa_cli.core.probe.scaling import Scaling
 
 MARGIN = 0.04
 """Margin by which a version must score worse per unit of severity, as a share of the range of fitted scores."""
@@ -75,15 +76,23 @@ def fit_ordinal(
         alpha: penalty on the squared norm of the weights, above 0.
         pairs: m pairs.
     """
-    mean, scale, rows = standardised(features)
-    bias = float(quality.mean())
+    scaling = Scaling.standard(features)
+    rows = scaling.rows(features)
+    mean_row, bias = rows.mean(axis=0), float(quality.mean())
     strength = np.sqrt(settings.weight * len(rows) / len(pairs))
-    differences = strength * (pairs.milder - pairs.stronger) / scale
+    differences = strength * (scaling.rows(pairs.milder) - scaling.rows(pairs.stronger))
     wanted = strength * settings.margin * float(np.ptp(quality)) * pairs.gap
-    system = np.concatenate([rows, differences])
+    system = np.concatenate([rows - mean_row, differences])
     targets = np.concatenate([quality - bias, wanted])
-    coefficients = _active_set(system @ system.T, targets, len(rows), alpha)
-    return Ridge(system.T @ coefficients, bias, mean, scale, float(alpha))
+    weights = system.T @ _active_set(system @ system.T, targets, len(rows), alpha)
+    return Ridge(
+        weights=weights * scaling.balance,
+        bias=bias - float(mean_row @ weights),
+        feature_mean=scaling.mean,
+        feature_scale=scaling.scale,
+        clip=scaling.clip,
+        alpha=float(alpha),
+    )
 
 
 def _active_set(gram: Matrix, targets: Vector, scores: int, alpha: float) -> Vector:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from shamisa_cli.core.arrays import AnyFeatures, Vector
+from shamisa_cli.core.probe.pseudo import PseudoLabels
 from shamisa_cli.core.probe.ridge import RidgePath, candidate_alphas, ridge_path
 
 FOLDS = 10
@@ -24,15 +25,23 @@ def choose_alpha(path: RidgePath, features: AnyFeatures, mos: Vector) -> float:
 
 
 def cross_validated_alpha(
-    features: AnyFeatures, mos: Vector, *, groups: Sequence[str] | None = None, seed: Sequence[int] = (0,)
+    features: AnyFeatures,
+    mos: Vector,
+    *,
+    groups: Sequence[str] | None = None,
+    seed: Sequence[int] = (0,),
+    pseudo: PseudoLabels | None = None,
 ) -> float:
-    """Choose as `choose_alpha`, by the error over folds of the rows (n, D); rows of one group (n,) share a fold."""
+    """Choose as `choose_alpha`, by the error over folds of the rows (n, D); rows of one group (n,) share a fold.
+
+    Pseudo-labels are fitted in every fold.
+    """
     members = np.arange(len(mos)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
     units = np.random.default_rng(list(seed)).permutation(int(members.max()) + 1)
     errors = np.zeros(len(candidate_alphas(features.shape[1])))
     for fold in np.array_split(units, min(FOLDS, len(units))):
         inside = np.isin(members, fold)
-        path = ridge_path(features[~inside], mos[~inside])
+        path = ridge_path(features[~inside], mos[~inside], pseudo=pseudo)
         errors += _squared_errors(path, features[inside], mos[inside])
     return smallest_error(candidate_alphas(features.shape[1]), errors)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -12,9 +13,11 @@ from numpy.typing import NDArray
 from shamisa_cli.core.arrays import AnyFeatures, Vector
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.probe.metrics import Agreement, agreement, logistic_mapping, relative_spread
-from shamisa_cli.core.probe.ordinal import OrdinalPairs, OrdinalSettings, fit_ordinal
+from shamisa_cli.core.probe.ordinal import OrdinalPairs
 from shamisa_cli.core.probe.penalty import choose_alpha, cross_validated_alpha
-from shamisa_cli.core.probe.ridge import Ridge, RidgePath, fit_ridge, ridge_path
+from shamisa_cli.core.probe.pseudo import PseudoLabels
+from shamisa_cli.core.probe.recipe import Recipe
+from shamisa_cli.core.probe.ridge import Ridge, ridge_path
 from shamisa_cli.core.probe.scale import MosScale, linear_scale
 
 Indices = NDArray[np.int64]
@@ -161,13 +164,13 @@ def run_protocol(
     splits: int = SPLITS,
     seed: int = 0,
     logistic: bool = False,
-    pairs: OrdinalPairs | None = None,
-    ordinal: OrdinalSettings | None = None,
+    recipe: Recipe | None = None,
     advance: Callable[[int], None] = lambda _splits: None,
 ) -> ProtocolResult:
     """Fit on 70 % of the rows, choose the penalty on 10 %, report on 20 %, for each of several random splits.
 
-    Where the 10 % are fewer than `FEW_ROWS`, the penalty is chosen in folds of the 70 and the 10 % together.
+    Where the 10 % are fewer than `FEW_ROWS`, the penalty is chosen in folds of the 70 and the 10 % together. With
+    sessions the penalties are fixed, and nothing is chosen.
 
     Args:
         features: (n, D), one row per image.
@@ -176,62 +179,66 @@ def run_protocol(
         groups: (n,) names; rows of one group stay together (see `random_splits`).
         subsets: (n,) names; the test part is also reported by subset.
         logistic: PLCC and RMSE after `logistic_mapping` of the test predictions, as is usual for synthetic sets.
-        pairs: ordinal pairs to fit together with the scores; each split leaves out a random fifth of the photographs.
-        ordinal: weight and margin of the pairs.
+        recipe: what else is fitted; each split leaves out a random fifth of its degraded photographs.
         advance: called with 1 after each split.
     Raises SettingError as `random_splits` does.
     """
-
-    def penalty(split: Split, path: RidgePath, scale: MosScale) -> float:
-        if len(split.validation) >= FEW_ROWS:
-            return choose_alpha(path, features[split.validation], scale.position(mos[split.validation]))
-        rows = np.concatenate([split.train, split.validation])
-        names = None if groups is None else [groups[row] for row in rows]
-        return cross_validated_alpha(features[rows], scale.position(mos[rows]), groups=names, seed=[seed, *split.test])
+    whole = recipe or Recipe()
 
     def report(split: Split) -> SplitResult:
         scale = scale_of(mos[split.train])
-        fitted = scale.position(mos[split.train])
-        path = ridge_path(features[split.train], fitted)
-        alpha = penalty(split, path, scale)
-        ridge, ordering = path.at(alpha), float("nan")
-        if pairs is not None:
-            unseen = _held_out_photos(pairs, [seed, int(split.test[0])])
-            ridge = fit_ordinal(features[split.train], fitted, alpha, pairs.part(unseen, inside=False), weights)
-            ordering = pairs.part(unseen, inside=True).accuracy(ridge.predict)
+        unseen = [] if whole.versions is None else _held_out_photos(whole.versions, [seed, int(split.test[0])])
+        own = whole.of_rows(split.train).without(unseen)
+        ridge = _fit_split(features, scale.position(mos), split, own, groups, [seed, *split.test])
+        held_out = whole.versions and whole.versions.part(unseen, inside=True)
+        ordering = float("nan") if held_out is None else held_out.accuracy(ridge.predict)
         position = ridge.predict(features[split.test])
         prediction = scale.mos(position)
         names = None if subsets is None else [subsets[row] for row in split.test]
         overall, by_subset = agreements(prediction, mos[split.test], subsets=names, logistic=logistic)
         advance(1)
-        return SplitResult(alpha, overall, by_subset, split.test, position, prediction, ordering)
+        return SplitResult(ridge.alpha, overall, by_subset, split.test, position, prediction, ordering)
 
-    weights = ordinal or OrdinalSettings()
     drawn = random_splits(len(mos), splits=splits, seed=seed, groups=groups)
     return ProtocolResult(tuple(report(split) for split in drawn))
 
 
-def _held_out_photos(pairs: OrdinalPairs, seed: Sequence[int]) -> list[int]:
-    """A random fifth of the photographs of the ordinal pairs, at least one."""
-    photos = np.unique(pairs.photo)
+def _fit_split(
+    features: AnyFeatures,
+    quality: Vector,
+    split: Split,
+    recipe: Recipe,
+    groups: Sequence[str] | None,
+    seed: Sequence[int],
+) -> Ridge:
+    """The fit of a split's training part, with the penalty that its validation part prefers."""
+    if recipe.sessions is not None:
+        return recipe.fit(features[split.train], quality[split.train], math.nan)
+    path = ridge_path(features[split.train], quality[split.train], pseudo=recipe.pseudo)
+    if len(split.validation) >= FEW_ROWS:
+        alpha = choose_alpha(path, features[split.validation], quality[split.validation])
+    else:
+        rows = np.concatenate([split.train, split.validation])
+        names = None if groups is None else [groups[row] for row in rows]
+        alpha = cross_validated_alpha(features[rows], quality[rows], groups=names, seed=seed, pseudo=recipe.pseudo)
+    if recipe.pairs is not None:
+        return recipe.fit(features[split.train], quality[split.train], alpha)
+    return path.at(alpha)
+
+
+def _held_out_photos(versions: PseudoLabels | OrdinalPairs, seed: Sequence[int]) -> list[int]:
+    """A random fifth of the photographs of the degraded versions, at least one."""
+    photos = np.unique(versions.photo)
     count = max(1, round(TEST_SHARE * len(photos)))
     return [int(photo) for photo in np.random.default_rng(seed).permutation(photos)[:count]]
 
 
-def fit_final(
-    features: AnyFeatures,
-    quality: Vector,
-    result: ProtocolResult,
-    pairs: OrdinalPairs | None = None,
-    ordinal: OrdinalSettings | None = None,
-) -> Ridge:
-    """Fit the final probe on all rows and pairs, with the median of the penalties that the splits chose.
+def fit_final(features: AnyFeatures, quality: Vector, result: ProtocolResult, recipe: Recipe | None = None) -> Ridge:
+    """Fit the final probe on all rows and versions, with the median of the penalties that the splits chose.
 
     `quality` (n,) is the target, higher better: the positions of the human scores.
     """
-    if pairs is None:
-        return fit_ridge(features, quality, result.alpha)
-    return fit_ordinal(features, quality, result.alpha, pairs, ordinal or OrdinalSettings())
+    return (recipe or Recipe()).fit(features, quality, result.alpha)
 
 
 def agreements(

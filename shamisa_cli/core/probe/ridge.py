@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from shamisa_cli.core.arrays import AnyFeatures, Matrix, Vector
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.probe.intervals import Interval
+from shamisa_cli.core.probe.pseudo import PseudoLabels
 from shamisa_cli.core.probe.scale import MosScale
+from shamisa_cli.core.probe.scaling import Scaling, standardised
 
 POINTS = 100.0
 """The best score."""
@@ -17,23 +19,44 @@ POINTS = 100.0
 ALPHAS_PER_FEATURE = np.logspace(-4, 4, 33)
 """Candidate penalties, as multiples of the feature length D, the mean squared norm of standardised features."""
 
-LEAST_SPREAD = 0.5
-"""Least scale of a feature, as a share of the median. Channels that are rarely active have a tiny spread; divided by
-it, a single image that activates one would be thousands of deviations away from all others, and its score too."""
-
-_ROUNDING = float(np.finfo(np.float32).eps)
-"""Features are float32: a spread below this share of their mean is rounding error; they then count as constant."""
-
 
 @dataclass(frozen=True)
-class Ridge:
-    """A linear map from features to scores.
+class SessionOffset:
+    """The part of a prediction that an image's likeness to one of several rating sessions explains.
 
     Attributes:
         weights: (D,) for standardised features.
-        bias: the prediction at the mean features.
+        bias: the offset at the mean features, before it is bounded.
+        low, high: the least and the greatest offset of the sessions fitted on.
+        share: 0…1, how much of the offset counts.
+    """
+
+    weights: Vector
+    bias: float
+    low: float
+    high: float
+    share: float
+
+    def raw(self, row: Vector) -> float:
+        """The offset of a row (D,) of standardised features, not bounded."""
+        return self.bias + float(np.sum(row * self.weights))
+
+    def of(self, row: Vector) -> float:
+        """The addition to the prediction of a row (D,) of standardised features."""
+        return self.share * min(max(self.raw(row), self.low), self.high)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ridge:
+    """A linear map from standardised, bounded features to positions, 0 (worst) to 1 (best).
+
+    Attributes:
+        weights: (D,) for standardised features.
+        bias: the prediction at the mean features, without the offset.
         feature_mean, feature_scale: (D,), of the pictures fitted on; the scale is 1 for constant features.
+        clip: bound of standardised features on both sides, so that nothing is extrapolated; None for no bound.
         alpha: the penalty on the squared norm of the weights, against the sum of squared errors.
+        offset: added to the linear part where scores of several sessions were fitted; else None.
     """
 
     weights: Vector
@@ -41,20 +64,53 @@ class Ridge:
     feature_mean: Vector
     feature_scale: Vector
     alpha: float
+    clip: float | None = None
+    offset: SessionOffset | None = None
+
+    @property
+    def base(self) -> float:
+        """The prediction at the mean features."""
+        return self.bias + (self.offset.of(np.zeros_like(self.weights)) if self.offset else 0.0)
 
     def predict(self, features: AnyFeatures) -> Vector:
-        """Scores (n,) of features (n, D)."""
-        return _linear(features, self.weights, self.bias, self.feature_mean, self.feature_scale)
+        """Positions (n,) of features (n, D); not clipped.
+
+        Raises ModelError when the features have another length than those fitted on.
+        """
+        if features.ndim != 2 or features.shape[1] != len(self.weights):
+            raise ModelError(f"The probe reads {len(self.weights)} features per picture, and got {features.shape}.")
+        # Row by row, with NumPy's own sum: a score must not depend on the other images of a batch.
+        return np.array([self._position(self._standardised(row)) for row in features], dtype=np.float64)
+
+    def slopes(self, features: AnyFeatures) -> tuple[Vector, float]:
+        """Weights (D,) and a constant with which this one image's prediction is constant + Σ weights · features.
+
+        A feature beyond the bound has no weight, and an offset beyond its bounds none at all.
+        """
+        row = self._standardised(features)
+        weights = self.weights
+        if self.offset and self.offset.low <= self.offset.raw(row) <= self.offset.high:
+            weights = weights + self.offset.share * self.offset.weights
+        inside = np.ones(len(row), dtype=bool) if self.clip is None else np.abs(row) < self.clip
+        slopes = np.where(inside, weights / self.feature_scale, 0.0)
+        return slopes, self._position(row) - float(np.sum(slopes * features))
+
+    def _standardised(self, features: AnyFeatures) -> Vector:
+        return standardised(features, self.feature_mean, self.feature_scale, self.clip)
+
+    def _position(self, row: Vector) -> float:
+        linear = self.bias + float(np.sum(row * self.weights))
+        return linear + self.offset.of(row) if self.offset else linear
 
 
-@dataclass(frozen=True)
-class Probe:
+@dataclass(frozen=True, kw_only=True)
+class Probe(Ridge):
     """A linear map for one encoder's features, with the scale of the human scores it was fitted to.
 
-    It predicts positions, 0 (worst) to 1 (best), whichever way the human scale runs.
+    It predicts positions, whichever way the human scale runs.
 
     Attributes:
-        weights, bias, feature_mean, feature_scale, alpha: as in `Ridge`, float64.
+        weights, bias, feature_mean, feature_scale, alpha, clip, offset: as in `Ridge`, float64.
         scale: from positions, which the weights predict, to the human scores that were fitted.
         encoder_fingerprint: names the encoder and preprocessing the features came from.
         interval: prediction interval of human scores; None if it was not measured.
@@ -62,24 +118,26 @@ class Probe:
     Raises ModelError when the parts are inconsistent or not finite.
     """
 
-    weights: Vector
-    bias: float
-    feature_mean: Vector
-    feature_scale: Vector
     scale: MosScale
-    alpha: float
     encoder_fingerprint: str
     interval: Interval | None = None
 
     def __post_init__(self) -> None:
-        vectors = (self.weights, self.feature_mean, self.feature_scale)
+        vectors = [self.weights, self.feature_mean, self.feature_scale]
+        numbers: list[float] = [self.bias, self.alpha, *([] if self.clip is None else [self.clip])]
+        if self.offset:
+            vectors.append(self.offset.weights)
+            numbers += [self.offset.bias, self.offset.low, self.offset.high, self.offset.share]
         if self.weights.ndim != 1 or any(vector.shape != self.weights.shape for vector in vectors):
             raise ModelError("The probe is damaged: its weights, means and scales differ in length.")
-        numbers = (self.bias, self.alpha)
-        if not all(np.isfinite(values).all() for values in (*vectors, *numbers)):
+        if not (all(np.isfinite(vector).all() for vector in vectors) and np.isfinite(numbers).all()):
             raise ModelError("The probe is damaged: it has values that are not finite numbers.")
         if not (self.feature_scale > 0).all():
             raise ModelError("The probe is damaged: the scale of a feature must be above 0.")
+        if self.clip is not None and self.clip <= 0:
+            raise ModelError("The probe is damaged: the bound of its features must be above 0.")
+        if self.offset and not (self.offset.low <= self.offset.high and 0 <= self.offset.share <= 1):
+            raise ModelError("The probe is damaged: the bounds or the share of its session offset are out of range.")
 
     @classmethod
     def from_ridge(
@@ -91,23 +149,8 @@ class Probe:
         interval: Interval | None = None,
     ) -> Probe:
         """The probe of a map that was fitted to positions on `scale`."""
-        return cls(
-            weights=ridge.weights,
-            bias=ridge.bias,
-            feature_mean=ridge.feature_mean,
-            feature_scale=ridge.feature_scale,
-            scale=scale,
-            alpha=ridge.alpha,
-            encoder_fingerprint=encoder_fingerprint,
-            interval=interval,
-        )
-
-    def predict(self, features: AnyFeatures) -> Vector:
-        """Positions (n,) of features (n, D); not clipped.
-
-        Raises ModelError when the features have another length than the probe was fitted on.
-        """
-        return _linear(features, self.weights, self.bias, self.feature_mean, self.feature_scale)
+        parts = {field.name: getattr(ridge, field.name) for field in fields(Ridge)}
+        return cls(**parts, scale=scale, encoder_fingerprint=encoder_fingerprint, interval=interval)
 
     def score(self, positions: Vector) -> Vector:
         """Scores of positions of any shape: times 100 and clipped to 0…100."""
@@ -130,86 +173,87 @@ class RidgePath:
     Elements of Statistical Learning, sections 3.4.1 and 18.3.5). Made by `ridge_path`.
     """
 
-    bias: float
-    feature_mean: Vector
-    feature_scale: Vector
+    scaling: Scaling
+    mean_row: Vector
+    """The mean of the training rows, which are clipped and so not quite centred; subtracted from all rows."""
+    mean_score: float
     vectors: Matrix
     eigenvalues: Vector
     projected: Vector
     rows: Matrix
-    """The standardised training features, by which dual coefficients become weights."""
+    """The training rows, by which dual coefficients become weights."""
 
     @property
     def dual(self) -> bool:
         """Whether there are at least as many features as rows."""
-        return len(self.feature_mean) >= len(self.rows)
+        return bool(self.rows.shape[1] >= len(self.rows))
 
     def towards(self, mos: Vector) -> RidgePath:
-        """The path of the same features for other scores (n,), at the cost of one product."""
-        bias = float(mos.mean())
-        return replace(self, bias=bias, projected=self.vectors.T @ _right_side(self.rows, mos - bias))
+        """The path of the same features, without pseudo-labels, for other scores (n,), at the cost of one product."""
+        mean = float(mos.mean())
+        return replace(self, mean_score=mean, projected=self.vectors.T @ _right_side(self.rows, mos - mean))
 
     def weights(self, alphas: Vector) -> Matrix:
-        """Weights (D, A), a column for each of the penalties (A,), all above 0."""
+        """Weights (D, A) of rows, a column for each of the penalties (A,), all above 0."""
         shrunk = self.projected[:, None] / (self.eigenvalues[:, None] + alphas)
         coefficients = self.vectors @ shrunk
         return self.rows.T @ coefficients if self.dual else coefficients
 
     def predictions(self, features: AnyFeatures, alphas: Vector) -> Matrix:
         """Scores (n, A) of features (n, D) under each of the penalties (A,)."""
-        return self.bias + (features - self.feature_mean) / self.feature_scale @ self.weights(alphas)
+        return self.mean_score + (self.scaling.rows(features) - self.mean_row) @ self.weights(alphas)
 
     def at(self, alpha: float) -> Ridge:
         """The solution for one penalty above 0."""
         weights = self.weights(np.array([alpha]))[:, 0]
-        return Ridge(weights, self.bias, self.feature_mean, self.feature_scale, float(alpha))
+        return Ridge(
+            weights=weights * self.scaling.balance,
+            bias=self.mean_score - float(self.mean_row @ weights),
+            feature_mean=self.scaling.mean,
+            feature_scale=self.scaling.scale,
+            clip=self.scaling.clip,
+            alpha=float(alpha),
+        )
 
 
-def standardised(features: AnyFeatures) -> tuple[Vector, Vector, Matrix]:
-    """Means (D,), scales (D,) and the rows of features (n, D) less the means, over the scales; float64.
-
-    A column's scale is its standard deviation, or `LEAST_SPREAD` of the median column's where that is more, or 1
-    where it is constant.
-    """
-    mean = features.mean(axis=0, dtype=np.float64)
-    rows = features - mean
-    scale = np.sqrt(np.einsum("nd,nd->d", rows, rows) / len(rows))
-    constant = scale <= _ROUNDING * np.abs(mean)
-    if not constant.all():
-        scale = np.maximum(scale, LEAST_SPREAD * np.median(scale[~constant]))
-    scale[constant] = 1.0
-    rows /= scale
-    return mean, scale, rows
-
-
-def centred(features: AnyFeatures) -> tuple[Vector, Vector, Matrix]:
-    """Means (D,), ones (D,) and the rows of features (n, D) less the means; float64."""
-    mean = features.mean(axis=0, dtype=np.float64)
-    return mean, np.ones_like(mean), features - mean
-
-
-def ridge_path(features: AnyFeatures, mos: Vector, *, standardise: bool = True) -> RidgePath:
+def ridge_path(
+    features: AnyFeatures, mos: Vector, *, standardise: bool = True, pseudo: PseudoLabels | None = None
+) -> RidgePath:
     """Prepare the ridge solutions of features (n, D) and scores (n,).
 
-    Columns are standardised here, or else only centred. Costs about n·D·min(n, D) + 10·min(n, D)³ operations in
-    float64 and one standardised copy of the features.
+    Columns are standardised, clipped and balanced here, or else only centred; see `Scaling`. Costs about
+    n·D·min(n, D) + 10·min(n, D)³ operations in float64 and one standardised copy of the features.
+
+    Args:
+        features, mos: one row per image.
+        standardise: or only centre.
+        pseudo: versions of photographs, fitted together with the scores.
+
     Raises ValueError when shapes do not match or values are not finite.
     """
     if features.ndim != 2 or mos.shape != (len(features),) or not len(features):
         raise ValueError(f"Features {features.shape} and scores {mos.shape} do not go together.")
     if not (np.isfinite(features).all() and np.isfinite(mos).all()):
         raise ValueError("Features and scores must be finite numbers.")
-    mean, scale, rows = standardised(features) if standardise else centred(features)
-    bias = float(mos.mean())
+    scaling = Scaling.standard(features) if standardise else Scaling.centring(features)
+    rows = scaling.rows(features)
+    mean_row = rows.mean(axis=0)
+    rows -= mean_row
+    mean_score = float(mos.mean())
+    targets = mos - mean_score
+    if pseudo is not None:
+        root = np.sqrt(pseudo.settings.weight)
+        rows = np.concatenate([rows, root * pseudo.rows(scaling)])
+        targets = np.concatenate([targets, root * pseudo.targets])
     dual = rows.shape[1] >= rows.shape[0]
     eigenvalues, vectors = _eigh(rows @ rows.T if dual else rows.T @ rows)
     return RidgePath(
-        bias=bias,
-        feature_mean=mean,
-        feature_scale=scale,
+        scaling=scaling,
+        mean_row=mean_row,
+        mean_score=mean_score,
         vectors=vectors,
         eigenvalues=eigenvalues.clip(min=0),
-        projected=vectors.T @ _right_side(rows, mos - bias),
+        projected=vectors.T @ _right_side(rows, targets),
         rows=rows,
     )
 
@@ -228,18 +272,11 @@ def _eigh(gram: Matrix) -> tuple[Vector, Matrix]:
     return eigenvalues, vectors
 
 
-def fit_ridge(features: AnyFeatures, mos: Vector, alpha: float) -> Ridge:
+def fit_ridge(features: AnyFeatures, mos: Vector, alpha: float, *, pseudo: PseudoLabels | None = None) -> Ridge:
     """Ridge regression of scores (n,) on features (n, D), with penalty `alpha` > 0 on standardised features."""
-    return ridge_path(features, mos).at(alpha)
+    return ridge_path(features, mos, pseudo=pseudo).at(alpha)
 
 
 def candidate_alphas(feature_length: int) -> Vector:
     """Candidate penalties, rising, for features of the given length."""
     return ALPHAS_PER_FEATURE * feature_length
-
-
-def _linear(features: AnyFeatures, weights: Vector, bias: float, mean: Vector, scale: Vector) -> Vector:
-    if features.ndim != 2 or features.shape[1] != len(weights):
-        raise ModelError(f"The probe reads {len(weights)} features per picture, and got {features.shape}.")
-    # Row by row, with NumPy's own sum: a score must not depend on the other images of a batch.
-    return np.array([bias + float(np.sum((row - mean) / scale * weights)) for row in features], dtype=np.float64)

@@ -173,8 +173,15 @@ def _score(name: str, value: object) -> float:
 
 
 def _fingerprint(probe: Probe) -> str:
+    """Digits that differ for probes that score differently."""
+    offset = probe.offset
+    vectors = [probe.weights, probe.feature_mean, probe.feature_scale, probe.scale.positions, probe.scale.scores]
+    numbers = [probe.bias, probe.clip]
+    if offset:
+        vectors.append(offset.weights)
+        numbers += [offset.bias, offset.low, offset.high, offset.share]
     digest = hashlib.sha256()
-    for vector in (probe.weights, probe.feature_mean, probe.feature_scale, probe.scale.positions, probe.scale.scores):
+    for vector in vectors:
         digest.update(vector.astype("<f8").tobytes())
-    digest.update(json.dumps(float(probe.bias)).encode())
+    digest.update(json.dumps(numbers).encode())
     return digest.hexdigest()[:REGRESSOR_DIGITS]

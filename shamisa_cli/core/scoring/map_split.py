@@ -81,7 +81,7 @@ def split_model_score(model: Model, pixels: Pixels, score: float | None = None) 
         parts = placed(_feature_maps(model, padded), spec, size)
         points = sum_of_shares(parts, slopes(probe, features_of(parts, spec)), spec, size)
     points = points[padding : padding + height, padding : padding + width]
-    return ScoreMap(points + (score - float(points.sum())) / points.size, POINTS * probe.bias)
+    return ScoreMap(points + (score - float(points.sum())) / points.size, POINTS * probe.base)
 
 
 @functools.cache
@@ -91,9 +91,9 @@ def _blas() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def slopes(probe: Probe, features: Vector) -> Vector:  # noqa: ARG001
-    """Points for each unit of the features (D,), by which the score is split."""
-    weights: Vector = POINTS * probe.weights / probe.feature_scale
+def slopes(probe: Probe, features: Vector) -> Vector:
+    """Points for each unit of these features (D,), by which the score is split; 0 for those beyond the bound."""
+    weights: Vector = POINTS * probe.slopes(features)[0]
     return weights
 
 

@@ -16,6 +16,7 @@ from shamisa_cli.core.networks.backbones import build_backbone
 from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.probe.ordinal import OrdinalPairs, OrdinalSettings, fit_ordinal
 from shamisa_cli.core.probe.protocol import run_protocol
+from shamisa_cli.core.probe.recipe import Recipe
 from shamisa_cli.core.probe.ridge import fit_ridge
 from shamisa_cli.core.training.probes.degraded import degraded_pairs
 
@@ -29,9 +30,9 @@ def table(count: int = 40, length: int = 60) -> tuple[np.ndarray, np.ndarray]:
 def pairs_along(axis: int, count: int = 30, length: int = 60) -> OrdinalPairs:
     """Pairs whose stronger version has less of one feature, and noise in the others."""
     rng = np.random.default_rng(1)
-    milder = rng.normal(size=(count, length)).astype(np.float32)
+    milder = (0.3 * rng.normal(size=(count, length))).astype(np.float32)
     stronger = milder + 0.05 * rng.normal(size=(count, length)).astype(np.float32)
-    gap = rng.uniform(0.5, 4, count)
+    gap = rng.uniform(0.2, 1.2, count)
     stronger[:, axis] -= gap.astype(np.float32)
     return OrdinalPairs(milder, stronger, gap, np.arange(count) // 2)
 
@@ -42,8 +43,11 @@ def test_the_fit_minimises_what_it_says() -> None:
     settings = OrdinalSettings(weight=2.0, margin=0.1)
     ridge = fit_ordinal(features, mos, 0.7, pairs, settings)
 
-    rows = (features - features.mean(axis=0)) / features.std(axis=0)
-    differences = (pairs.milder - pairs.stronger) / features.std(axis=0)
+    def bounded(values: np.ndarray) -> np.ndarray:
+        return np.clip((values - features.mean(axis=0)) / features.std(axis=0), -2, 2)
+
+    rows = bounded(features) - bounded(features).mean(axis=0)
+    differences = bounded(pairs.milder) - bounded(pairs.stronger)
     margins = 0.1 * (mos.max() - mos.min()) * pairs.gap
 
     def loss(weights: np.ndarray) -> float:
@@ -75,7 +79,9 @@ def test_facts_order_versions_that_scores_alone_do_not() -> None:
 
 def test_the_protocol_reports_the_ordering_of_photographs_it_did_not_fit_on() -> None:
     features, mos = table(60)
-    with_pairs = run_protocol(features, mos, splits=3, pairs=pairs_along(7), ordinal=OrdinalSettings(weight=3.0))
+    with_pairs = run_protocol(
+        features, mos, splits=3, recipe=Recipe(pairs=pairs_along(7), ordinal=OrdinalSettings(weight=3.0))
+    )
     assert 0.8 < with_pairs.pairs_in_order <= 1
     assert np.isnan(run_protocol(features, mos, splits=3).pairs_in_order)
 

@@ -7,10 +7,12 @@ import pytest
 from sklearn.linear_model import Ridge as SklearnRidge
 from sklearn.model_selection import LeaveOneGroupOut, LeaveOneOut, cross_val_predict
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from shamisa_cli.core.probe.penalty import FOLDS, choose_alpha, cross_validated_alpha
 from shamisa_cli.core.probe.ridge import candidate_alphas, ridge_path
+
+BOUND = {"a_min": -2, "a_max": 2}
 
 
 def problem(pictures, length, noise=4.0):
@@ -20,7 +22,7 @@ def problem(pictures, length, noise=4.0):
 
 
 def by_scikit_learn(alpha):
-    return make_pipeline(StandardScaler(), SklearnRidge(alpha=alpha))
+    return make_pipeline(StandardScaler(), FunctionTransformer(np.clip, kw_args=BOUND), SklearnRidge(alpha=alpha))
 
 
 def test_the_penalty_is_the_one_scikit_learn_would_choose():

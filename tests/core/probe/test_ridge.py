@@ -12,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.probe.ridge import Probe, candidate_alphas, fit_ridge, ridge_path
 from shamisa_cli.core.probe.scale import linear_scale
+from shamisa_cli.core.probe.scaling import block_balance, block_widths
 
 
 def problem(pictures, length, seed=0):
@@ -37,17 +38,21 @@ def probe(**changes):
 
 @pytest.mark.parametrize(("pictures", "length"), [(80, 12), (12, 80), (30, 30)])
 @pytest.mark.parametrize("alpha", [0.01, 1.0, 300.0])
-def test_the_solution_is_scikit_learns_on_standardised_features(pictures, length, alpha):
+def test_the_solution_is_scikit_learns_on_standardised_bounded_features(pictures, length, alpha):
     features, mos = problem(pictures, length)
     unseen, _ = problem(20, length, seed=1)
     scaler = StandardScaler().fit(features.astype(float))
     scaler.scale_ = np.maximum(scaler.scale_, 0.5 * np.median(scaler.scale_))
-    reference = SklearnRidge(alpha=alpha).fit(scaler.transform(features.astype(float)), mos)
+
+    def bounded(values):
+        return np.clip(scaler.transform(values.astype(float)), -2, 2)
+
+    reference = SklearnRidge(alpha=alpha).fit(bounded(features), mos)
 
     ridge = fit_ridge(features, mos, alpha)
 
     np.testing.assert_allclose(ridge.weights, reference.coef_, rtol=1e-6, atol=1e-9)
-    np.testing.assert_allclose(ridge.predict(unseen), reference.predict(scaler.transform(unseen.astype(float))))
+    np.testing.assert_allclose(ridge.predict(unseen), reference.predict(bounded(unseen)))
 
 
 @pytest.mark.parametrize("length", [10, 90])
@@ -95,6 +100,25 @@ def test_predictions_do_not_depend_on_the_units_of_the_features(factor, offset):
     changed[:, 1] += offset
     expected = fit_ridge(features, mos, 3.0).predict(features)
     np.testing.assert_allclose(fit_ridge(changed, mos, 3.0).predict(changed), expected, rtol=1e-6)
+
+
+def test_a_stranger_is_not_scored_beyond_what_the_bound_allows():
+    features, mos = problem(200, 20)
+    ridge = fit_ridge(features, mos, 1.0)
+    far = features[:1] + 1000 * np.sign(ridge.weights).astype(np.float32)
+    assert ridge.predict(far)[0] == pytest.approx(ridge.bias + 2 * np.abs(ridge.weights).sum())
+    np.testing.assert_allclose(ridge.predict(far * 10), ridge.predict(far))
+
+
+def test_blocks_of_unit_norm_are_found_and_wide_ones_do_not_rule():
+    rng = np.random.default_rng(0)
+    blocks = [rng.normal(size=(50, width)) for width in (3, 40, 7)]
+    features = np.concatenate([block / np.linalg.norm(block, axis=1, keepdims=True) for block in blocks], axis=1)
+    assert block_widths(features.astype(np.float32)) == (3, 40, 7)
+    balance = block_balance(features)
+    assert balance[0] / balance[3] == pytest.approx((40 / 3) ** 0.25)
+    assert np.mean(balance**2) == pytest.approx(1)
+    assert block_widths(rng.normal(size=(50, 9))) == (9,)
 
 
 def test_a_huge_penalty_leaves_the_mean_score():

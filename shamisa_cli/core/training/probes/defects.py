@@ -91,10 +91,11 @@ def fit_defects(
         groups=groups,
         weights=np.stack([fit.weights for fit in fits]),
         bias=np.array([fit.bias for fit in fits]),
-        feature_mean=path.feature_mean,
-        feature_scale=path.feature_scale,
+        feature_mean=path.scaling.mean,
+        feature_scale=path.scaling.scale,
         floor=floor,
         encoder_fingerprint=encoder_fingerprint,
+        clip=path.scaling.clip,
     )
     return probe, _accuracies(above_floor(readings[best], floor), truth)
 

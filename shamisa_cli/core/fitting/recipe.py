@@ -1,0 +1,102 @@
+"""How a probe is fitted and judged, and what it is fitted to beside human scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from shamisa_cli.core.extras import needs_pytorch
+from shamisa_cli.core.fitting.progress import Progress
+from shamisa_cli.core.models.loading import Model
+from shamisa_cli.core.probe.cross_dataset import ProtocolName
+from shamisa_cli.core.probe.ordinal import OrdinalPairs, OrdinalSettings
+from shamisa_cli.core.probe.protocol import SPLITS
+from shamisa_cli.core.probe.pseudo import PseudoLabels, PseudoSettings
+from shamisa_cli.core.probe.recipe import Recipe
+from shamisa_cli.core.probe.scale import Spacing
+from shamisa_cli.core.probe.sessions import SessionSettings
+
+LEVEL = 0.9
+"""The share of human scores that an interval should hold."""
+
+
+@dataclass(frozen=True)
+class ProbeSettings:
+    """How a probe is fitted and judged.
+
+    Attributes:
+        protocol: "default", or "paper" with a row of its own for each of five crops.
+        splits, seed: random 70/10/20 splits, and what they are drawn from.
+        logistic: PLCC and RMSE after a four-parameter logistic; None: see `usual_logistic`.
+        lower_is_better: the human scores count impairment (DMOS).
+        mos_range: the ends of the human scale, rising, which become 0 and 100; None takes the table's.
+        spacing: "even" places scores by rank, "linear" in proportion; None is the protocol's own.
+        interval: the share of human scores, 0…1, that the interval around a score should hold.
+        ordinal_weight: what pairs of degraded photographs weigh together, relative to the human scores; ≥ 0.
+        session: how scores of several sessions are fitted, where the table names them.
+        pseudo: how versions of pristine photographs are fitted, where there are any.
+    """
+
+    protocol: ProtocolName = "default"
+    splits: int = SPLITS
+    seed: int = 0
+    logistic: bool | None = None
+    lower_is_better: bool = False
+    mos_range: tuple[float, float] | None = None
+    spacing: Spacing | None = None
+    interval: float = LEVEL
+    ordinal_weight: float = 1.0
+    session: SessionSettings = field(default_factory=SessionSettings)
+    pseudo: PseudoSettings = field(default_factory=PseudoSettings)
+
+
+def probe_recipe(
+    model: Model,
+    sessions: Sequence[str] | None,
+    settings: ProbeSettings,
+    ordinal: Sequence[Path],
+    pseudo: Sequence[Path],
+    progress: Progress,
+) -> Recipe:
+    """Degrade and embed photographs, and put together what is fitted beside the scores.
+
+    Args:
+        model: whose encoder reads the photographs.
+        sessions: (n,) names of the table's rating sessions, or None.
+        settings: of each part.
+        ordinal, pseudo: pristine photographs for degraded pairs, and for pseudo-labels; not both.
+        progress: told of degrading.
+
+    Raises:
+        SettingError: both are given, no photograph can be read, or PyTorch is not installed.
+    """
+    return Recipe(
+        sessions=sessions,
+        session=settings.session,
+        pseudo=_pseudo_labels(model, pseudo, settings, progress),
+        pairs=_ordinal_pairs(model, ordinal, settings.seed, progress),
+        ordinal=OrdinalSettings(settings.ordinal_weight),
+    )
+
+
+def _ordinal_pairs(model: Model, photos: Sequence[Path], seed: int, progress: Progress) -> OrdinalPairs | None:
+    """Pairs of degraded versions; None where there are no photographs."""
+    if not photos:
+        return None
+    with needs_pytorch("degrading photographs"):
+        from shamisa_cli.core.training.probes.degraded import degraded_pairs
+    with progress("Degrading", len(photos)) as advance:
+        return degraded_pairs(model.encoder, list(photos), seed=seed, advance=advance)
+
+
+def _pseudo_labels(
+    model: Model, photos: Sequence[Path], settings: ProbeSettings, progress: Progress
+) -> PseudoLabels | None:
+    """Versions and how far full-reference measures place them below their originals; None without photographs."""
+    if not photos:
+        return None
+    with needs_pytorch("degrading photographs"):
+        from shamisa_cli.core.training.probes.pseudo_labels import pseudo_labels
+    with progress("Degrading", min(len(photos), settings.pseudo.photos)) as advance:
+        return pseudo_labels(model.encoder, list(photos), settings.pseudo, seed=settings.seed, advance=advance)

@@ -1,0 +1,140 @@
+"""Ridge regression of human scores from several rating sessions or studies (ours).
+
+Sessions differ in what people were shown and so in what a mark means: at equal quality one session's marks are lower
+than another's. One part of the regressor learns quality, from differences inside sessions; the other learns which
+session an image looks like, from the sessions' offsets. The second part is bounded by the offsets there were, and
+counted in part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from shamisa_cli.core.arrays import AnyFeatures, Features, Matrix, Vector
+from shamisa_cli.core.probe.pseudo import PseudoLabels
+from shamisa_cli.core.probe.ridge import Ridge, SessionOffset
+from shamisa_cli.core.probe.scaling import Scaling
+
+SHARE = 0.85
+PENALTY = 1.0
+OFFSET_PENALTY = 0.2
+CHUNK = 1000
+
+INVARIANCE = 0.1
+"""Weight of the pseudo-labels in the fit of the offset, which degradation must not change."""
+
+
+@dataclass(frozen=True)
+class SessionSettings:
+    """How the two parts are fitted and joined.
+
+    Attributes:
+        share: 0…1, how much of the session's offset counts. 1 predicts best within the sessions, less predicts other
+            data better.
+        penalty, offset_penalty: of the two parts, as multiples of the mean squared norm of the rows.
+    """
+
+    share: float = SHARE
+    penalty: float = PENALTY
+    offset_penalty: float = OFFSET_PENALTY
+
+
+def fit_by_session(
+    features: AnyFeatures,
+    quality: Vector,
+    sessions: Sequence[str],
+    settings: SessionSettings,
+    pseudo: PseudoLabels | None = None,
+) -> Ridge:
+    """Fit quality with an intercept per session, then the intercepts themselves.
+
+    Quality minimises Σ(y − b_session − w·x)² + λΣ(target − w·(x_version − x_original))² + α‖w‖²; the offset minimises
+    Σ(b_session − c − v·x)² + μΣ(v·(x_version − x_original))² + β‖v‖². Both in the dual form, from one Gram matrix.
+
+    Args:
+        features, quality: (n, D) and (n,); higher is better.
+        sessions: (n,) names.
+        settings: see `SessionSettings`.
+        pseudo: versions of photographs.
+    """
+    scaling = Scaling.standard(features)
+    system = _system(features, scaling, pseudo)
+    gram = (system @ system.T).astype(np.float64)
+    count = len(quality)
+    norm = float(np.diag(gram)[:count].mean())
+    members = np.unique(np.asarray(sessions), return_inverse=True)[1]
+    changes = np.zeros(0) if pseudo is None else pseudo.targets
+    weight = 0.0 if pseudo is None else pseudo.settings.weight
+
+    alpha = settings.penalty * norm
+    centred = quality - _means(quality, members)[members]
+    weights = _solve(system, gram, members, np.concatenate([centred, changes]), weight, alpha)
+    inside = system[:count] @ weights
+    intercepts = _means(quality - inside, members) - quality.mean()
+
+    everyone = np.zeros(count, dtype=np.int64)
+    offsets = intercepts[members]
+    targets = np.concatenate([offsets - offsets.mean(), np.zeros(len(changes))])
+    direction = _solve(
+        system, gram, everyone, targets, INVARIANCE if len(changes) else 0.0, settings.offset_penalty * norm
+    )
+    bias = float(np.mean(offsets - system[:count] @ direction))
+    return Ridge(
+        weights=weights * scaling.balance,
+        bias=float(quality.mean()),
+        feature_mean=scaling.mean,
+        feature_scale=scaling.scale,
+        clip=scaling.clip,
+        alpha=alpha,
+        offset=SessionOffset(
+            weights=direction * scaling.balance,
+            bias=bias,
+            low=float(intercepts.min()),
+            high=float(intercepts.max()),
+            share=settings.share,
+        ),
+    )
+
+
+def _system(features: AnyFeatures, scaling: Scaling, pseudo: PseudoLabels | None) -> Features:
+    """The rows of scores, then those of versions, in the precision of features: they may need gigabytes."""
+    count, length = features.shape
+    system = np.empty((count + (0 if pseudo is None else len(pseudo)), length), np.float32)
+    for start in range(0, count, CHUNK):
+        system[start : min(start + CHUNK, count)] = scaling.rows(features[start : start + CHUNK])
+    if pseudo is not None:
+        system[count:] = pseudo.rows(scaling)
+    return system
+
+
+def _means(values: Vector, members: np.ndarray) -> Vector:
+    return np.bincount(members, values) / np.bincount(members)
+
+
+def _solve(system: Features, gram: Matrix, members: np.ndarray, targets: Vector, weight: float, alpha: float) -> Vector:
+    """Weights (D,) for rows that are centred within their groups; rows beyond `members` are weighted, not centred."""
+    from scipy.linalg import cho_factor, cho_solve
+
+    count = len(members)
+    inner = gram.copy()
+    _centre(inner, members)
+    _centre(inner.T, members)
+    root = np.ones(len(targets))
+    root[count:] = np.sqrt(weight)
+    inner *= root
+    inner *= root[:, None]
+    inner[np.diag_indices_from(inner)] += alpha
+    coefficients = root * cho_solve(cho_factor(inner, lower=True, overwrite_a=True), root * targets)
+    coefficients[:count] -= _means(coefficients[:count], members)[members]
+    solution: Vector = (system.T @ coefficients.astype(np.float32)).astype(np.float64)
+    return solution
+
+
+def _centre(matrix: Matrix, members: np.ndarray) -> None:
+    """Subtract from the first rows of a matrix the means of their groups, in place."""
+    for group in range(int(members.max()) + 1):
+        chosen = np.flatnonzero(members == group)
+        matrix[chosen] -= matrix[chosen].mean(axis=0)
