@@ -19,7 +19,16 @@ PACKAGE = REPOSITORY / "shamisa_cli"
 
 LAYERS = (
     ("core.errors", "_version"),
-    ("core.arrays", "core.atomic", "core.machine", "core.groups", "core.overrides", "core.extras", "core.patterns"),
+    (
+        "core.arrays",
+        "core.atomic",
+        "core.machine",
+        "core.groups",
+        "core.overrides",
+        "core.extras",
+        "core.patterns",
+        "core.reliability",
+    ),
     ("core.full_size",),
     ("core.images", "core.records", "core.map_images"),
     ("core.encoder",),

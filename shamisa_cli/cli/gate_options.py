@@ -65,6 +65,16 @@ MaxFaults = Annotated[
         help="Worst focus, noise or compression allowed at 100 %, from 0 to 4, such as focus=2; may be repeated.",
     ),
 ]
+Strict = Annotated[
+    bool,
+    typer.Option(
+        "--strict",
+        envvar="SHAMISA_STRICT",
+        rich_help_panel=GATE,
+        show_default="off",
+        help="Do not judge pictures whose score is unreliable (small or very narrow ones); they count as unreadable.",
+    ),
+]
 UpdateBaseline = Annotated[
     bool,
     typer.Option(
@@ -118,6 +128,7 @@ def open_gate(
     baseline: Path | None,
     update: bool,
     skip_unreadable: bool,
+    strict: bool = False,
 ) -> RunGate:
     """Combine options, the project's rules and the current baseline into a gate.
 
@@ -134,6 +145,7 @@ def open_gate(
         folder=configuration.rules_folder,
         baseline=None if update else before,
         skip_unreadable=skip_unreadable,
+        strict=strict,
     )
     if before is None and update:
         raise SettingError("--update-baseline needs a file to write. Name it with --baseline.")

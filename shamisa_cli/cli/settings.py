@@ -25,6 +25,7 @@ SETTINGS = {
     "SHAMISA_MAX_DIFFERENCE": "gate.max-difference",
     "SHAMISA_BASELINE": "gate.baseline",
     "SHAMISA_MAX_DROP": "gate.max-drop",
+    "SHAMISA_STRICT": "gate.strict",
     "SHAMISA_SIMILARITY": "groups.similarity",
     "SHAMISA_BURST_GAP": "groups.burst-gap",
     "SHAMISA_SHARD": "shard",

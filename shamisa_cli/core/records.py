@@ -9,10 +9,12 @@ from typing import Any, Literal
 
 from shamisa_cli.core.errors import ImageError, Remedy
 from shamisa_cli.core.full_size.record import AtFullSize
+from shamisa_cli.core.reliability import reliability_reasons
 
 SCHEMA = 1
 NOT_A_NUMBER = "not-a-number"
 BAD_REQUEST = "bad-request"
+NOT_JUDGED = "not-judged"
 
 Status = Literal["ok", "failed", "error"]
 FindingRule = Literal[
@@ -120,6 +122,16 @@ class ImageRecord:
     group: GroupPlace | None = None
     sketch: bytes | None = field(default=None, repr=False)
 
+    @property
+    def reliability_reasons(self) -> tuple[str, ...]:
+        """Reasons why the score cannot be relied on, such as "low resolution"; none for most."""
+        return reliability_reasons(self.width, self.height)
+
+    @property
+    def reliability(self) -> Literal["ok", "low"]:
+        """Whether the score can be relied on."""
+        return "low" if self.reliability_reasons else "ok"
+
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values, in the documented order."""
         return {
@@ -130,6 +142,8 @@ class ImageRecord:
             "width": self.width,
             "height": self.height,
             "defects": None if self.defects is None else dict(self.defects),
+            "reliability": self.reliability,
+            "reliability_reasons": list(self.reliability_reasons),
             "at_100_percent": None if self.at_full_size is None else self.at_full_size.to_json(),
             "status": self.status,
             "error": None if self.error is None else self.error.to_json(),

@@ -38,7 +38,8 @@ def test_json_of_a_picture_has_every_promised_key_in_order() -> None:
     record = ImageRecord("a.jpg", 50.0, 3.0, (45.0, 55.0), 640, 480, {"blur": 1.5})
     assert list(record.to_json().items()) == [
         ("path", "a.jpg"), ("score", 50.0), ("interval", [45.0, 55.0]), ("mos", 3.0), ("width", 640),
-        ("height", 480), ("defects", {"blur": 1.5}), ("at_100_percent", None),
+        ("height", 480), ("defects", {"blur": 1.5}), ("reliability", "ok"), ("reliability_reasons", []),
+        ("at_100_percent", None),
         ("status", "ok"), ("error", None), ("findings", []),
         ("warnings", []),
     ]  # fmt: skip

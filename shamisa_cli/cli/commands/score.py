@@ -112,6 +112,7 @@ def score(
     baseline: gate_options.BaselineFile = None,
     max_drop: gate_options.MaxDrop = None,
     max_faults: gate_options.MaxFaults = None,
+    strict: gate_options.Strict = False,
     update_baseline: gate_options.UpdateBaseline = False,
     files_from: options.FilesFrom = None,
     shard: options.ShardText = None,
@@ -169,6 +170,7 @@ def score(
         baseline=baseline,
         update=update_baseline,
         skip_unreadable=skip_unreadable,
+        strict=strict,
     )
     found = inputs.survey_inputs(paths, files_from, recursive, part, exclude=exclude, since=since)
     files = found.paths

@@ -179,7 +179,8 @@ def _defects(record: ImageRecord) -> str:
     found = [defect for defect in found if defect[1] >= NOTABLE_DEFECT]
     at_full_size = record.at_full_size.phrases if record.at_full_size else []
     found += [fault for fault in at_full_size if fault[1] >= NOTABLE_AT_FULL_SIZE]
-    return ", ".join(f"{name} {severity:.1f}" for name, severity in found)
+    named = [f"{name} {severity:.1f}" for name, severity in found]
+    return ", ".join([f"? {reason}" for reason in record.reliability_reasons] + named)
 
 
 def _group(record: ImageRecord) -> str:

@@ -14,7 +14,7 @@ from typing import Literal, get_args
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.full_size.record import MEASURES
 from shamisa_cli.core.patterns import Pattern, matches, read_pattern
-from shamisa_cli.core.records import FindingRule, GateFinding, ImageRecord
+from shamisa_cli.core.records import NOT_JUDGED, ErrorRecord, FindingRule, GateFinding, ImageRecord
 from shamisa_cli.core.scoring.baseline import DECIMALS, Baseline
 
 Level = Literal["off", "warn", "error"]
@@ -81,6 +81,7 @@ class Gate:
         folder: folder that the patterns of the rules are relative to.
         baseline: earlier scores; None: drops are not checked.
         skip_unreadable: whether images that cannot be read cause only a warning.
+        strict: whether images whose score cannot be relied on are not judged: they count as unreadable.
 
     Raises:
         SettingError: a minimum is not within 0…100, or a limit is negative or not a number.
@@ -93,6 +94,7 @@ class Gate:
     folder: Path = Path()
     baseline: Baseline | None = None
     skip_unreadable: bool = False
+    strict: bool = False
 
     def __post_init__(self) -> None:
         for limits in self._all:
@@ -175,7 +177,7 @@ def apply_gate(records: Generator[ImageRecord, None, None], gate: Gate) -> Gener
     """Check records as they arrive; closing this closes `records`."""
     with closing(records):
         for record in records:
-            yield gate.apply(record)
+            yield gate.apply(not_judged(record) if gate.strict else record)
 
 
 def gate_status(record: ImageRecord) -> GateStatus:
@@ -245,3 +247,12 @@ def _apart(value: float, limit: float) -> str:
 
 def _relative(path: str, folder: Path) -> str:
     return Path(os.path.relpath(path, folder)).as_posix()
+
+
+def not_judged(record: ImageRecord) -> ImageRecord:
+    """The record without its score, and an error instead, if the score cannot be relied on; otherwise the same."""
+    if record.score is None or record.reliability == "ok":
+        return record
+    message = f"{record.path} is not judged: {' and '.join(record.reliability_reasons)} make its score unreliable."
+    error = ErrorRecord(NOT_JUDGED, message)
+    return replace(record, score=None, mos=None, interval=None, defects=None, status="error", error=error)
