@@ -16,6 +16,7 @@ from shamisa_cli.core.errors import ImageError, SettingError
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, decode
 from shamisa_cli.core.records import NOT_A_NUMBER, ErrorRecord
+from shamisa_cli.core.relational.alignment import find_shift, overlap
 from shamisa_cli.core.relational.judgement import Comparer
 from shamisa_cli.core.relational.records import AXES, DIFFERENCE, DIFFERENT_SIZE, MAPS, OVERALL, Candidate
 
@@ -40,6 +41,8 @@ def compare_with(
 ) -> Iterator[Candidate]:
     """Compare each candidate with one reference, in the order given; two images are in memory at a time.
 
+    A candidate that is certainly the reference moved or cropped by a few pixels is compared where both overlap.
+
     Args:
         comparer: the model.
         reference: the reference, already read.
@@ -54,15 +57,21 @@ def compare_with(
     """
     for name, source in candidates:
         try:
-            candidate = at_size_of(read_image(source, name, max_pixels=max_pixels), reference, resize=resize)
+            found = read_image(source, name, max_pixels=max_pixels)
+            shift = find_shift(reference.pixels, found.pixels)
+            candidate = found if shift else at_size_of(found, reference, resize=resize)
         except ImageError as error:
             yield _uncompared(name, reference.name, ErrorRecord.of(error))
         except DifferentSizeError as error:
             yield _uncompared(name, reference.name, ErrorRecord(DIFFERENT_SIZE, str(error), error.remedy))
         else:
-            record = _compared(comparer, reference, candidate, original)
+            a, b = overlap(reference.pixels, candidate.pixels, shift) if shift else (reference.pixels, candidate.pixels)
+            record = replace(
+                _compared(comparer, replace(reference, pixels=a), replace(candidate, pixels=b), original),
+                shift=None if shift is None else (shift.right, shift.down),
+            )
             if watch is not None and record.score is not None:
-                watch(record, reference.pixels, candidate.pixels)
+                watch(record, a, b)
             yield record
 
 

@@ -106,6 +106,8 @@ class Candidate:
         overall: mean of the map of overall change; positive: worse.
         width, height: size of the original in pixels.
         file_bytes, reference_bytes: sizes of the two files; None for arrays.
+        shift: (right, down), where in the reference the first pixel of a candidate lies that was moved or cropped by a
+            few pixels and compared where both overlap; None for images in place.
         maps: name → (⌈H/8⌉, ⌈W/8⌉) float32 for every group, axis and "overall", with the signs of the means, and for
             "difference"; None if they were not kept.
         status: "failed" means compared but below the minimum score or above the largest difference; "error" means not
@@ -126,6 +128,7 @@ class Candidate:
     height: int | None = None
     file_bytes: int | None = None
     reference_bytes: int | None = None
+    shift: tuple[int, int] | None = None
     maps: Mapping[str, npt.NDArray[np.float32]] | None = None
     status: Status = "ok"
     error: ErrorRecord | None = None
@@ -165,6 +168,7 @@ class Candidate:
             "bytes": self.file_bytes,
             "reference_bytes": self.reference_bytes,
             "saving": self.saving,
+            "shift": None if self.shift is None else list(self.shift),
             "status": self.status,
             "error": None if self.error is None else self.error.to_json(),
         }

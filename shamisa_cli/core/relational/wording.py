@@ -22,6 +22,13 @@ def changes(candidate: Candidate) -> list[tuple[str, float]]:
 
 def describe(candidate: Candidate) -> str:
     """The result in words: "slightly worse: more noise, difference 8.5, like JPEG quality 92"."""
+    if candidate.shift is None:
+        return _judged(candidate)
+    right, down = candidate.shift
+    return f"{_judged(candidate)} (aligned: moved or cropped by {right:+d} px across, {down:+d} px down)"
+
+
+def _judged(candidate: Candidate) -> str:
     difference = candidate.difference
     if difference is None:
         return "not compared"

@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Sequence
 from html import escape
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from rich.text import Text
 
 from shamisa_cli.cli.console import printable
 from shamisa_cli.cli.output import plain_table, print_block, rich_on, write_json
 from shamisa_cli.core.records import SCHEMA
-from shamisa_cli.core.relational.ladder import Ladder
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.relational.ladder import Ladder
 
 KILOBYTE = 1000
 SVG = "http://www.w3.org/2000/svg"
@@ -20,7 +22,7 @@ CURVE_CELLS = 30
 WIDTH, HEIGHT, MARGIN = 720, 440, 60
 COLOURS = ("#1964be", "#b3202f", "#1d6b34")
 
-Writer = Callable[[Sequence[Ladder], str, float, TextIO], None]
+Writer = Callable[[Sequence["Ladder"], str, float, TextIO], None]
 
 
 def write_ladder_text(ladders: Sequence[Ladder], name: str, target: float, stream: TextIO) -> None:
