@@ -22,7 +22,9 @@ def replacing(target: Path) -> Iterator[Path]:
     temporary = target.with_name(f".{target.stem}.{uuid.uuid4().hex[:NAME_DIGITS]}{target.suffix}")
     try:  # from before the file is there, since Ctrl-C may come at once
         temporary.touch(exist_ok=False)
+        mode = temporary.stat().st_mode
         yield temporary
+        temporary.chmod(mode)  # some libraries make a file that only its owner may read
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         temporary.replace(target)

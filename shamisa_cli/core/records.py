@@ -93,7 +93,7 @@ class ImageRecord:
     Attributes:
         path: as the user named it.
         score: 0…100, higher is better; None when the image could not be scored.
-        mos: the prediction on the human scale that the probe was fitted on.
+        mos: the prediction on the human scale that the probe was fitted on, within its ends.
         interval: prediction interval of people's scores, 0…100; None if the probe has none.
         width, height: of the upright original, in pixels.
         defects: severity 0…4 of each group of distortions; None if the model has no defect probe.

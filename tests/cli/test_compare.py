@@ -198,7 +198,7 @@ def test_maps_are_drawn_in_a_folder_for_each_candidate(run: Run, pictures: Path)
         (("gone.png", "dark.png"), "'gone.png' does not exist"),
         (("broken.png", "dark.png", "--skip-unreadable"), "broken.png is a text"),
         (("original.png", "gone.png"), "'gone.png' does not exist"),
-        (("original.png",), "No picture was named"),
+        (("original.png",), "Name at least one version of original.png"),
         (("original.png", "dark.png", "--maps", "dark.png"), "--maps must name a folder"),
         (("original.png", "dark.png", "--model", "shamisa-mobilenetv2"), "is not a relational model"),
         (("original.png", "dark.png", "--model", "nothing-like-it"), "There is no model"),

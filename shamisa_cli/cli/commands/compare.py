@@ -159,7 +159,9 @@ def compare(
 
     The difference, from 0 to 100, says how visible the change is; the direction, from -1 to 1, which picture is better
     and how sure that is. The score is their product, from -100 to 100: negative is worse than REF, positive is better.
-    Swapping the two files flips its sign. Each group of distortions, and saturation, has a signed intensity.
+    Swapping the two files flips its sign. Pictures of different scenes have a difference near 100 and a direction that
+    means nothing: to order unrelated pictures by quality, use shamisa score. Each group of distortions, and
+    saturation, has a signed intensity.
 
     Exit codes:
     0  success
@@ -223,6 +225,10 @@ def _pairs(reference: Path, candidates: Sequence[str] | None, files_from: Path |
     if not reference.exists():
         raise InputNotFoundError(f"REF {str(reference)!r} does not exist. Check the spelling and the folder.")
     if not reference.is_dir():
+        if not candidates and files_from is None:
+            raise InputNotFoundError(
+                f"Name at least one version of {reference} to compare with it; or try codecs on it with --ladder."
+            )
         versions = inputs.find_images(candidates, files_from, recursive)
         return FolderPairs(tuple((reference, path) for path in versions))
     if files_from is not None or not candidates or not all(Path(folder).is_dir() for folder in candidates):

@@ -54,8 +54,8 @@ def config(
 ) -> None:
     """Show the settings in effect in this folder, and where each comes from.
 
-    From lowest to highest precedence: [tool.shamisa] in pyproject.toml, shamisa.toml, SHAMISA_* variables, the command
-    line.
+    From lowest to highest precedence: the table tool.shamisa of pyproject.toml, shamisa.toml, SHAMISA_* variables, the
+    command line.
     """
     configuration = configuration_of(context)
     assert context.parent is not None

@@ -59,7 +59,8 @@ def rank(
     """Order versions of one picture from best to worst, without an original.
 
     Every pair is compared, so time grows with the square of the number of pictures. A picture's score is the mean of
-    its scores against all others, from -100 to 100.
+    its scores against all others, from -100 to 100. All pictures must show the same scene in the same frame: to order
+    unrelated pictures by quality, use shamisa score --sort score.
 
     Exit codes:
     0  success

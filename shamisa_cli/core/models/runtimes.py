@@ -94,6 +94,7 @@ def device_name(name: str = "auto") -> str:
         ModelError: as `choose_device` does.
         SettingError: a device other than the CPU is requested, and PyTorch is not installed.
     """
+    name = str(name)  # an enum would show its class in messages
     if name == CPU or (name == "auto" and not _may_have_accelerator()):
         return CPU
     if name == "auto" and find_spec("torch") is None:

@@ -197,7 +197,7 @@ def image_record(model: Model, embedding: Embedding, *, sketches: bool = False) 
     return replace(
         record,
         score=float(probe.score(position)[0]),
-        mos=float(probe.scale.mos(position)[0]),
+        mos=float(probe.scale.mos(np.clip(position, 0, 1))[0]),
         interval=probe.score_interval(float(position[0])),
         defects=_defects(model.defects, embedding.features),
         at_full_size=embedding.at_full_size,
