@@ -12,8 +12,8 @@ from shamisa_cli.cli.settings import SETTINGS, known_settings
 
 KEYS = {
     "cache", "cache-dir", "cache-size", "device", "format", "gate.baseline", "gate.max-drop",
-    "gate.max-difference", "gate.min-relational-score", "gate.min-score", "gate.strict", "groups.burst-gap", "groups.similarity",
-    "jobs", "max-memory", "max-pixels", "model", "offline", "probe", "recursive",
+    "gate.max-difference", "gate.min-relational-score", "gate.min-score", "gate.strict", "groups.burst-gap",
+    "groups.similarity", "jobs", "max-memory", "max-pixels", "model", "offline", "probe", "recursive",
     "relational-model", "resize", "runtime", "shard", "skip-unreadable", "sort", "view-size",
 }  # fmt: skip
 """In files of projects that exist: a key may be added, and none may go."""
