@@ -166,14 +166,18 @@ def test_maps_cannot_go_into_a_file(shamisa, tiny_model: Path, photos: Path) -> 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
-def test_a_picture_too_large_for_the_memory_is_a_sentence(tiny_model: Path, tmp_path: Path) -> None:
+def test_a_picture_too_large_for_the_memory_is_its_row_and_is_named(tiny_model: Path, tmp_path: Path) -> None:
     Image.new("RGB", (7000, 5000)).save(tmp_path / "large.png")
     limited = "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (2_000_000_000,) * 2)\n"
     program = f"{limited}from shamisa_cli.cli.app import main; sys.argv[0] = 'shamisa'; main()"
     command = [sys.executable, "-c", program, "score", tmp_path / "large.png", "--model", tiny_model, "--device", "cpu"]
-    shown = subprocess.run([*command, "--view-size", "native"], capture_output=True, text=True, check=False)
-    assert shown.returncode == 2, shown.stderr
-    assert "there is not enough memory" in shown.stderr
+    shown = subprocess.run(
+        [*command, "--view-size", "native", "-f", "json"], capture_output=True, text=True, check=False
+    )
+    assert shown.returncode == 3, shown.stderr
+    (record,) = json.loads(shown.stdout)["images"]
+    assert record["error"]["kind"] == "too-large"
+    assert "large.png: there is not enough memory for it." in record["error"]["message"]
     assert "Traceback" not in shown.stderr
 
 
