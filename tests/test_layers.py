@@ -28,6 +28,7 @@ LAYERS = (
         "core.extras",
         "core.patterns",
         "core.reliability",
+        "core.ownership",
     ),
     ("core.full_size",),
     ("core.images", "core.records", "core.map_images"),

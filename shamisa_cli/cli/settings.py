@@ -48,6 +48,8 @@ SETTINGS = {
 }
 """Environment variable of an option → its key in files. The variable decides, since one spelling of an option can mean
 different things in different commands."""
+SAFE_FOLDERS = "SHAMISA_SAFE_DIRECTORY"
+"""Variable with the folders in which settings files of other users are obeyed, as in PATH; "*" is every folder."""
 FILES = {"gate.baseline", "cache-dir"}
 """Settings that name a file or folder; in a configuration file it is relative to that file."""
 MODELS = {"model", "probe", "relational-model"}
@@ -86,7 +88,9 @@ def load_settings(context: typer.Context) -> None:
     """
     program: Any = context.command
     known = known_settings(program)
-    configuration = read_configuration(Path.cwd(), known)
+    safe = os.environ.get(SAFE_FOLDERS, "").split(os.pathsep)
+    configuration = read_configuration(Path.cwd(), known, safe)
+    _warn_of_ignored(configuration)
     usable = {
         name: _usable(known[name], configured, context)
         for name, configured in configuration.values.items()
@@ -95,7 +99,7 @@ def load_settings(context: typer.Context) -> None:
     context.obj = configuration
     context.default_map = _defaults(program, usable)
     variables = {setting.variable for setting in known.values()}
-    _warn_of_unknown_variables(variables | {_variable_of(option) for option in program.params})
+    _warn_of_unknown_variables(variables | {SAFE_FOLDERS} | {_variable_of(option) for option in program.params})
 
 
 def configuration_of(context: typer.Context) -> Configuration:
@@ -147,6 +151,14 @@ def _usable(setting: Setting, configured: FileSetting, context: typer.Context) -
     except typer.BadParameter as error:
         raise SettingError(f"{where}: {error.message}") from None
     return text
+
+
+def _warn_of_ignored(configuration: Configuration) -> None:
+    if configuration.ignored:
+        files = ", ".join(str(file) for file in configuration.ignored)
+        Console().warn(
+            f"ignored {files}, since another user owns it. To obey it, name its folder in the variable {SAFE_FOLDERS}."
+        )
 
 
 def _warn_of_unknown_variables(known: set[str]) -> None:

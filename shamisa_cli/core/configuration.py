@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.full_size.record import MEASURES
+from shamisa_cli.core.ownership import folders_to_search, is_own
 from shamisa_cli.core.scoring.gate import LEVELS, Rule
 
 PYPROJECT = "pyproject.toml"
@@ -18,8 +19,8 @@ OWN_FILE = "shamisa.toml"
 RULES = "gate.rules"
 FAULT_KEYS = {f"max-{measure}": measure for measure in MEASURES}
 RULE_KEYS = ("files", "level", "min-score", "max-drop", *FAULT_KEYS)
-PROJECT_ROOT = ".git"
-"""Name in the root of a project; files in folders above it are ignored."""
+MOST_BYTES = 1_000_000
+"""How much of another user's file is looked at."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,12 @@ class Configuration:
     Attributes:
         files: the files that were read, in order of rising precedence.
         values: dotted name of a setting → its value in the file of highest precedence that has it.
+        ignored: files that were not read, since they belong to another user.
     """
 
     files: tuple[Path, ...] = ()
     values: Mapping[str, FileSetting] = field(default_factory=dict)
+    ignored: tuple[Path, ...] = ()
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -53,25 +56,31 @@ class Configuration:
         return self.values[RULES].file.parent if RULES in self.values else Path()
 
 
-def read_configuration(start: Path, known: Collection[str]) -> Configuration:
+def read_configuration(start: Path, known: Collection[str], safe: Sequence[str] = ()) -> Configuration:
     """Read `[tool.shamisa]` of pyproject.toml, then shamisa.toml, which takes precedence.
 
     Of each, the file nearest to `start` is read: in `start` itself or in a folder above it, up to the one that
-    holds .git. A pyproject.toml without that table is skipped.
+    holds .git, or else up to the first folder of another user. A pyproject.toml without that table is skipped, and
+    so are files that are neither this user's nor root's.
 
     Args:
         start: an absolute folder.
         known: the dotted names of all settings, such as "model" or "gate.min-score"; rules need not be named.
+        safe: folders in which files of all users count; see `is_own`.
 
     Raises:
         SettingError: a file is not TOML, or has an unknown name or an invalid rule.
     """
-    found = [(file, table) for file, table in (_nearest(start, PYPROJECT), _nearest(start, OWN_FILE)) if file]
+    folders = list(folders_to_search(start, safe))
+    named = [[folder / name for folder in folders if (folder / name).is_file()] for name in (PYPROJECT, OWN_FILE)]
+    ignored = [file for files in named for file in files if not is_own(file, safe) and _has_settings(file)]
+    nearest = [_nearest(file for file in files if is_own(file, safe)) for files in named]
+    found = [(file, table) for file, table in nearest if file]
     values: dict[str, FileSetting] = {}
     for file, table in found:
         for name, value in _flat(table, {*known, RULES}, file):
             values[name] = FileSetting(_rules(value, file) if name == RULES else value, file)
-    return Configuration(tuple(file for file, _ in found), values)
+    return Configuration(tuple(file for file, _ in found), values, tuple(ignored))
 
 
 def suggestion(name: str, known: Collection[str]) -> str:
@@ -85,16 +94,23 @@ def suggestion(name: str, known: Collection[str]) -> str:
     return f". Known are {', '.join(sorted(known))}."
 
 
-def _nearest(start: Path, name: str) -> tuple[Path | None, Mapping[str, Any]]:
-    for folder in (start, *start.parents):
-        file = folder / name
-        if file.is_file():
-            table = _own_part(_parsed(file), file)
-            if table is not None:
-                return file, table
-        if (folder / PROJECT_ROOT).exists():
-            break
+def _nearest(files: Iterable[Path]) -> tuple[Path | None, Mapping[str, Any]]:
+    for file in files:
+        table = _own_part(_parsed(file), file)
+        if table is not None:
+            return file, table
     return None, {}
+
+
+def _has_settings(file: Path) -> bool:
+    """Whether another user's file would have been read: not every pyproject.toml says something about this program."""
+    if file.name != PYPROJECT:
+        return True
+    try:
+        with file.open("rb") as content:
+            return b"tool.shamisa" in content.read(MOST_BYTES)
+    except OSError:
+        return False
 
 
 def _parsed(file: Path) -> dict[str, Any]:

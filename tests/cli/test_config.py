@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -82,3 +83,16 @@ def test_a_variable_that_is_no_setting_is_warned_of(shamisa, tmp_path: Path) -> 
     wrong = shamisa("config", cwd=tmp_path, env=ENVIRONMENT | {"SHAMISA_JOBS": "many"})
     assert wrong.returncode == 2
     assert "SHAMISA_JOBS is 'many'" in wrong.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files to others")
+def test_a_file_of_another_user_is_said_to_be_ignored(shamisa, project: Path) -> None:  # type: ignore[no-untyped-def]
+    file = project / "shamisa.toml"
+    os.chown(file, 12_345, -1)
+    shown = shamisa("config", "-f", "json", cwd=project)
+    assert json.loads(shown.stdout)["ignored"] == [str(file)]
+    assert shown.stderr.startswith(f"warning: ignored {file}, since another user owns it.")
+    assert "Ignored, since another user owns them: shamisa.toml" in shamisa("config", cwd=project).stdout
+    obeyed = shamisa("config", cwd=project, env=ENVIRONMENT | {"SHAMISA_SAFE_DIRECTORY": str(project)})
+    assert obeyed.stderr == ""
+    assert "Files read, lowest precedence first: pyproject.toml, shamisa.toml" in obeyed.stdout

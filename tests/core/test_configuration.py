@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -88,3 +90,65 @@ def test_what_is_wrong_is_said_with_the_file_and_what_may_have_been_meant(tmp_pa
         read(tmp_path, shamisa=text)
     assert str(tmp_path / "shamisa.toml") in str(error.value)
     assert said in str(error.value)
+
+
+OTHER_USER = 12_345
+
+
+@pytest.fixture
+def of_others(monkeypatch: pytest.MonkeyPatch) -> set[Path]:
+    """Paths that another user owns; changing owners needs root."""
+    theirs: set[Path] = set()
+    real = {name: getattr(Path, name) for name in ("stat", "lstat")}
+
+    def told(name: str) -> Callable[..., object]:
+        def owner(path: Path, **settings: bool) -> object:
+            found = real[name](path, **settings)
+            fields = list(found)
+            fields[4] = OTHER_USER if path in theirs else os.geteuid()
+            return os.stat_result(fields)
+
+        return owner
+
+    for name in real:
+        monkeypatch.setattr(Path, name, told(name))
+    return theirs
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="files have no owner here")
+def test_a_file_of_another_user_is_ignored_and_named(tmp_path: Path, of_others: set[Path]) -> None:
+    theirs = tmp_path / "shamisa.toml"
+    of_others.add(theirs)
+    found = read(tmp_path, shamisa="model = './evil'", pyproject="[tool.shamisa]\njobs = 1")
+    assert found.ignored == (theirs,)
+    assert set(found.values) == {"jobs"}
+    trusted = read_configuration(tmp_path, KNOWN, [str(tmp_path)])
+    assert (set(trusted.values), trusted.ignored) == ({"jobs", "model"}, ())
+    assert read_configuration(tmp_path, KNOWN, ["*"]).files == trusted.files
+    assert read_configuration(tmp_path, KNOWN, ["", str(tmp_path / "other")]).ignored == (theirs,)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="files have no owner here")
+def test_without_a_project_nothing_counts_above_the_first_folder_of_others(
+    tmp_path: Path, of_others: set[Path]
+) -> None:
+    shared, own = tmp_path / "shared", tmp_path / "shared" / "own"
+    own.mkdir(parents=True)
+    (tmp_path / "shamisa.toml").write_text("jobs = 1")
+    assert read_configuration(own, KNOWN).files == (tmp_path / "shamisa.toml",)
+    of_others.add(shared)
+    assert read_configuration(own, KNOWN) == Configuration()
+    (shared / "shamisa.toml").write_text("jobs = 2")
+    of_others.add(shared / "shamisa.toml")
+    (shared / "pyproject.toml").write_text("[tool.other]")
+    of_others.add(shared / "pyproject.toml")
+    assert read_configuration(own, KNOWN) == Configuration(ignored=(shared / "shamisa.toml",))
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="files have no owner here")
+def test_a_link_is_as_foreign_as_the_one_who_made_it(tmp_path: Path, of_others: set[Path]) -> None:
+    (tmp_path / "elsewhere.toml").write_text("jobs = 1")
+    link = tmp_path / "shamisa.toml"
+    link.symlink_to(tmp_path / "elsewhere.toml")
+    of_others.add(link)
+    assert read(tmp_path).ignored == (link,)

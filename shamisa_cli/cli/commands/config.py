@@ -55,7 +55,7 @@ def config(
     """Show the settings in effect in this folder, and where each comes from.
 
     From lowest to highest precedence: the table tool.shamisa of pyproject.toml, shamisa.toml, SHAMISA_* variables, the
-    command line.
+    command line. Files of other users are ignored, except in folders that the variable SHAMISA_SAFE_DIRECTORY names.
     """
     configuration = configuration_of(context)
     assert context.parent is not None
@@ -118,6 +118,7 @@ def _write_json(holdings: list[EffectiveSetting], configuration: Configuration, 
     document = {
         "schema": SCHEMA,
         "files": [str(file) for file in configuration.files],
+        "ignored": [str(file) for file in configuration.ignored],
         "settings": [
             {"name": one.name, "value": one.value, "source": one.source, "where": one.where} for one in holdings
         ],
@@ -132,6 +133,10 @@ def _write_text(holdings: list[EffectiveSetting], configuration: Configuration, 
         stream.write(f"{name:{names}}  {value:{values}}  {where}".rstrip() + "\n")
     files = ", ".join(_short(str(file)) for file in configuration.files)
     stream.write(f"\nFiles read, lowest precedence first: {files or 'none'}\n")
+    if configuration.ignored:
+        stream.write(
+            f"Ignored, since another user owns them: {', '.join(map(_short, map(str, configuration.ignored)))}\n"
+        )
 
 
 def _rows(holding: EffectiveSetting) -> Iterator[tuple[str, str, str]]:
