@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from shamisa_cli.cli.console import printable
 from shamisa_cli.cli.reporters.html.parts import as_base64, json_block, part, policy
+from shamisa_cli.core.full_size.record import MEASURES
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.records import ImageRecord, Run, summarise
 from shamisa_cli.core.scoring.gate import gate_status, gate_summary
@@ -68,10 +69,19 @@ def _picture(record: ImageRecord) -> dict[str, Any]:
         "mos": _rounded(record.mos),
         "size": [record.width, record.height] if record.width and record.height else None,
         "defects": None if record.defects is None else [_rounded(record.defects.get(name)) for name in GROUPS],
+        "atFullSize": _at_full_size(record),
+        "doubts": ", ".join(record.reliability_reasons),
         "standing": gate_status(record),
         "group": None if record.group is None else record.group.to_json(),
         "messages": [printable(message) for message in messages],
     }
+
+
+def _at_full_size(record: ImageRecord) -> str:
+    """The faults at 100 % as text: "focus 2.1, noise 0.0, compression 0.3"; empty without a look."""
+    look = record.at_full_size
+    measured = {} if look is None else {name: getattr(look, name) for name in MEASURES}
+    return ", ".join(f"{name} {severity:.1f}" for name, severity in measured.items() if severity is not None)
 
 
 def _write_pictures(records: Sequence[ImageRecord], thumbnails: Thumbnails, stream: TextIO) -> None:

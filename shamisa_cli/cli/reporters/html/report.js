@@ -312,6 +312,8 @@ const report = { filters: [], afterArranging: [], afterFilling: [] };
       ["Interval", range],
       ["Predicted human score", picture.mos?.toFixed(2)],
       ["Size", picture.size?.join(" × ")],
+      ["At 100 %, of 4", picture.atFullSize],
+      ["Low reliability", picture.doubts],
       ["Result", data.gated && STANDINGS[picture.standing]],
     ];
   }
