@@ -29,6 +29,7 @@ LAYERS = (
         "core.patterns",
         "core.reliability",
         "core.ownership",
+        "core.sole_writer",
     ),
     ("core.full_size",),
     ("core.images", "core.records", "core.map_images"),

@@ -50,7 +50,7 @@ def test_every_variable_in_the_help_is_a_setting(shamisa, tmp_path: Path) -> Non
         assert held[name][1] == "default"
     assert {name for name in held if "." in name} == {
         "gate.baseline", "gate.max-difference", "gate.max-drop", "gate.min-relational-score", "gate.min-score",
-        "gate.rules", "groups.burst-gap", "groups.similarity",
+        "gate.rules", "gate.strict", "groups.burst-gap", "groups.similarity",
     }  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from shamisa_cli.core.cluster.store import Store
 from shamisa_cli.core.errors import ModelError, SettingError, ShamisaError
 from shamisa_cli.core.records import JobResult
 from shamisa_cli.core.scoring.feature_formats import portable
+from shamisa_cli.core.sole_writer import writes
 
 PICTURES_PER_PART = 1000
 PARTS_PER_WORKER = 4
@@ -44,6 +45,7 @@ Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 """From the number of parts to a context whose function is called with 1 after each part."""
 
 
+@writes("output")
 def run_on_ray(
     settings: JobSettings,
     named: Sequence[str | Path],

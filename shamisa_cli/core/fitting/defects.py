@@ -14,6 +14,7 @@ from shamisa_cli.core.models.folder import save_defects
 from shamisa_cli.core.models.loading import load_model
 from shamisa_cli.core.probe.card import defects_section
 from shamisa_cli.core.probe.defects import FOLDS, DefectAccuracy, DefectProbe
+from shamisa_cli.core.sole_writer import writes
 
 VERSIONS = 20
 
@@ -34,6 +35,7 @@ class FittedDefects:
     versions: int
 
 
+@writes("model")
 def fit_defects(
     model: str | Path,
     data: Sequence[str | Path],

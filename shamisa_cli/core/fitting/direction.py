@@ -13,6 +13,7 @@ from shamisa_cli.core.fitting.progress import Progress, no_progress
 from shamisa_cli.core.images.discovery import discover
 from shamisa_cli.core.models.direction_files import write_direction
 from shamisa_cli.core.models.loading import load_model
+from shamisa_cli.core.sole_writer import writes
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class FittedDirection:
     sure_right: float
 
 
+@writes("model")
 def fit_direction(
     model: str | Path,
     data: Sequence[str | Path],

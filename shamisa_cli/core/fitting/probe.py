@@ -40,6 +40,7 @@ from shamisa_cli.core.scoring.cache import Cache
 from shamisa_cli.core.scoring.feature_table import load_features
 from shamisa_cli.core.scoring.resumable import feature_source
 from shamisa_cli.core.scoring.table_features import pictures_read, read_table
+from shamisa_cli.core.sole_writer import writes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,6 +73,7 @@ class FittedProbe:
     reversed: bool = False
 
 
+@writes("output")
 def fit_probe(
     mos: str | Path | MosTable,
     output: str | Path | None = None,

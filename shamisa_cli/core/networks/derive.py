@@ -11,8 +11,10 @@ from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.folder import ModelFolder
 from shamisa_cli.core.networks.features import feature_length
 from shamisa_cli.core.networks.model_folders import load_encoder, save_encoder
+from shamisa_cli.core.sole_writer import writes
 
 
+@writes("folder")
 def derive(
     source: Path,
     folder: Path,

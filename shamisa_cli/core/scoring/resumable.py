@@ -37,6 +37,7 @@ from shamisa_cli.core.scoring.score_table import (
     write_scores,
 )
 from shamisa_cli.core.scoring.scorer import Embedding, ViewSize, preprocessing_used
+from shamisa_cli.core.sole_writer import writes
 
 if TYPE_CHECKING:
     from shamisa_cli.core.encoder.embedder import Embedder
@@ -75,6 +76,7 @@ class _Place:
     row: int
 
 
+@writes("target")
 def embed_to_file(
     encoder: Embedder,
     paths: Sequence[Path],
@@ -96,7 +98,7 @@ def embed_to_file(
         rows_per_part: rows in a part, the most that is lost when the run is killed.
 
     Raises:
-        SettingError: unknown suffix of `target`, or an invalid setting.
+        SettingError: unknown suffix of `target`, an invalid setting, or another process writes the target.
         OSError: the target or its parts cannot be written.
     """
     check_format(target)
@@ -178,6 +180,7 @@ def _gather(stamps: Sequence[FileStamp], places: Mapping[FileStamp, _Place]) -> 
             yield opened(table).features[rows[start : start + ROWS_PER_PART]]
 
 
+@writes("target")
 def score_to_file(
     model: Model,
     paths: Sequence[Path],
@@ -192,8 +195,7 @@ def score_to_file(
     """Score `paths` into a Parquet table, one row per image in the order given; it appears once it is complete.
 
     Rows of an earlier run, finished or killed, are reused if model, preprocessing and the file's path, size and time
-    of change are the same. Images that could not be read are tried again. Concurrent runs with the same target
-    repeat work, but the table has each row once.
+    of change are the same. Images that could not be read are tried again.
 
     Args:
         advance: called with the number of images that were just completed.
@@ -201,7 +203,7 @@ def score_to_file(
 
     Raises:
         ModelError: the model has no probe.
-        SettingError: an invalid setting.
+        SettingError: an invalid setting, or another process writes the target.
         OSError: the target or its parts cannot be written.
     """
     require_pyarrow()

@@ -10,6 +10,7 @@ from typing import Any
 
 from shamisa_cli.core.images.discovery import discover
 from shamisa_cli.core.networks.model_folders import choose_device
+from shamisa_cli.core.sole_writer import sole_writer
 from shamisa_cli.core.training.curves import draw_curves
 from shamisa_cli.core.training.distributed import World, joined, processes_here
 from shamisa_cli.core.training.metrics import Metrics
@@ -148,35 +149,37 @@ def train_run(
         The model folder, or None if `stop`, in any process, ended training before the last step.
 
     Raises:
+        SettingError: another process trains in the folder, or as below.
         SettingError, TrainingError, ModelError: as `Trainer`, `RunFolder` and `Task.batches` do.
     """
     world = world or World()
-    record = replace(record, processes=world.size)
-    if resume:
-        run.check_resumable(record)
-    else:
-        run.check_new()
-    run = run.keeping(keep_every)
-    task = task_of(record.config)
-    batches = task.batches(pristine, real, record.config, workers=workers, world=world)
-    trainer = Trainer(record.config, run, batches, world=world, checkpoint_every=checkpoint_every)
-    world.wait()  # until all have checked the folder
-    if world.leads:
-        run.write(record)
-        if on_begin:
-            on_begin(trainer.step)
+    with sole_writer(run.path if world.leads else None):
+        record = replace(record, processes=world.size)
+        if resume:
+            run.check_resumable(record)
+        else:
+            run.check_new()
+        run = run.keeping(keep_every)
+        task = task_of(record.config)
+        batches = task.batches(pristine, real, record.config, workers=workers, world=world)
+        trainer = Trainer(record.config, run, batches, world=world, checkpoint_every=checkpoint_every)
+        world.wait()  # until all have checked the folder
+        if world.leads:
+            run.write(record)
+            if on_begin:
+                on_begin(trainer.step)
 
-    def draw_now_and_then(step: int) -> None:
-        if step % (checkpoint_every * CURVES_EVERY) == 0 and step < record.config.steps:
+        def draw_now_and_then(step: int) -> None:
+            if step % (checkpoint_every * CURVES_EVERY) == 0 and step < record.config.steps:
+                draw_curves(run.metrics, run.curves, task.panels)
+
+        finished = trainer.train(on_step=on_step, on_checkpoint=draw_now_and_then, stop=stop)
+        if world.leads:
             draw_curves(run.metrics, run.curves, task.panels)
-
-    finished = trainer.train(on_step=on_step, on_checkpoint=draw_now_and_then, stop=stop)
-    if world.leads:
-        draw_curves(run.metrics, run.curves, task.panels)
-        if finished:
-            task.save(run, record, trainer.work, seconds=trainer.seconds)
-    world.wait()
-    return run.model if finished else None
+            if finished:
+                task.save(run, record, trainer.work, seconds=trainer.seconds)
+        world.wait()
+        return run.model if finished else None
 
 
 def train(

@@ -21,6 +21,7 @@ from shamisa_cli.core.relational.config import RelationalConfig
 from shamisa_cli.core.relational.judgement import RelationalNetworks
 from shamisa_cli.core.relational.onnx_networks import OnnxComparer
 from shamisa_cli.core.relational.records import GRAPHS
+from shamisa_cli.core.sole_writer import writes
 
 TOLERANCE = 1e-3
 """Largest allowed difference of features relative to their norm; rounding causes some 1e-6."""
@@ -30,6 +31,7 @@ CHECKED_SIZES = ((192, 128), (133, 201))
 """Height and width in pixels of the test image; its half and quarter copies are large enough for every network."""
 
 
+@writes("folder")
 def add_graph(folder: Path) -> Path:
     """Write encoder.onnx into a model folder and its manifest, and return its path; the weights are not copied.
 
@@ -51,6 +53,7 @@ def add_graph(folder: Path) -> Path:
     return folder / MODEL_GRAPH
 
 
+@writes("folder")
 def add_relational_graphs(folder: Path) -> tuple[Path, ...]:
     """Write the graphs of networks that compare into their folder and into its list, and name them.
 
