@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -16,17 +16,20 @@ from shamisa_cli.cli import inputs, options
 from shamisa_cli.cli.commands.ladder import run_ladder
 from shamisa_cli.cli.console import Console, check_output
 from shamisa_cli.cli.errors import exit_code, told
-from shamisa_cli.cli.reporters.base import ComparisonRun
+from shamisa_cli.cli.pair_inputs import find_pairs
+from shamisa_cli.cli.reporters.base import ComparisonReporter, ComparisonRun
 from shamisa_cli.cli.reporters.comparison import COMPARISON_REPORTERS
-from shamisa_cli.core.errors import InputNotFoundError, SettingError
+from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.resolver import DEFAULT_RELATIONAL
-from shamisa_cli.core.relational.folder_pairs import FolderPairs, describe_unpaired, pair_folders
+from shamisa_cli.core.relational.folder_pairs import describe_unpaired
 from shamisa_cli.core.relational.gate import ComparisonGate
 from shamisa_cli.core.relational.records import Candidate
 
 if TYPE_CHECKING:
+    from shamisa_cli.core.arrays import Pixels
     from shamisa_cli.core.relational.comparison import Watch
     from shamisa_cli.core.relational.judgement import Comparer
+    from shamisa_cli.core.relational.page_images import ComparisonImages
 
 RESULTS = "Results"
 LOWEST, HIGHEST = -100, 100
@@ -58,7 +61,8 @@ def compare(
             rich_help_panel=RESULTS,
             show_default="by the suffix of --output, else text",
             help="text for people; json; jsonl and csv, one row per candidate, written as soon as it is compared; "
-            "junit, github (annotations and a job summary) and sarif for CI.",
+            "junit, github (annotations and a job summary) and sarif for CI; html, one page with a slider over both "
+            "pictures and maps of the change.",
         ),
     ] = None,
     output: Annotated[
@@ -171,44 +175,32 @@ def compare(
     3  some candidates could not be compared (unreadable, or a different size), and none failed (see --skip-unreadable)
     """
     inputs.limit_memory(max_memory)
-    console = Console()
     check_destinations(output, maps)
     if ladder is not None:
         if candidates or reference.is_dir():
             raise SettingError("--ladder takes one picture and no candidates.")
-        run_ladder(reference, ladder, target, format, output, max_pixels, name=model, device=device.value)
+        run_ladder(
+            reference, ladder, target, format, output, max_pixels, name=model, offline=offline, device=device.value
+        )
         return
     gate = ComparisonGate(min_score, max_difference, skip_unreadable)
     if format == "svg":
         raise SettingError("--format svg goes with --ladder.")
     reporter = COMPARISON_REPORTERS[format or inputs.format_of(output, COMPARISON_REPORTERS)]
-    found = _pairs(reference, candidates, files_from, recursive)
-    pairs = found.pairs
+    found = find_pairs(reference, candidates, files_from, recursive)
 
     from shamisa_cli.core.machine import keep_freed_memory
     from shamisa_cli.core.models.loading import load_relational_model
-    from shamisa_cli.core.relational.figures import ComparisonMapWriter
 
     keep_freed_memory()
     loaded = load_relational_model(model, offline=offline, device=device)
-    watch = None if maps is None else ComparisonMapWriter(maps, [candidate for _, candidate in pairs])
-    compared = _compared(loaded, reference, pairs, watch, resize=resize, original=original, max_pixels=max_pixels)
-    records = gate.apply(compared)
-    run = ComparisonRun(loaded.identity, gate, found.added, found.removed)
-    statuses: Counter[str] = Counter()
-    beside = reporter.streams and output is None
-    with (
-        closing(records),
-        console.results(output) as stream,
-        console.progress("Comparing", len(pairs), beside_results=beside) as advance,
-    ):
-        reporter.write(_watched(records, statuses, advance), run, stream)
-    if gate.judges:
-        unread = f", {statuses['error']:,} not compared" if statuses["error"] else ""
-        console.hint(f"{statuses['failed']:,} of {statuses.total():,} {gate}{unread}.")
-    for phrase in (describe_unpaired(found.added, "added"), describe_unpaired(found.removed, "removed")):
-        if phrase:
-            console.hint(f"{phrase}.")
+    with _images(reporter) as images:
+        watch = _watches(maps, images, found.pairs)
+        compared = _compared(
+            loaded, reference, found.pairs, watch, resize=resize, original=original, max_pixels=max_pixels
+        )
+        run = ComparisonRun(loaded.identity, gate, found.added, found.removed, images)
+        statuses = _report(compared, run, reporter, output, len(found.pairs))
     failed = statuses["failed"] + (len(found.added) + len(found.removed) if strict_pairs else 0)
     raise typer.Exit(exit_code(failed=failed, unreadable=statuses["error"], skip_unreadable=skip_unreadable))
 
@@ -219,31 +211,6 @@ def check_destinations(output: Path | None, maps: Path | None = None) -> None:
         check_output(output)
     if maps is not None and maps.exists() and not maps.is_dir():
         raise SettingError(f"{maps} is a file; --maps must name a folder.")
-
-
-def _pairs(reference: Path, candidates: Sequence[str] | None, files_from: Path | None, recursive: bool) -> FolderPairs:
-    if not reference.exists():
-        raise InputNotFoundError(f"REF {str(reference)!r} does not exist. Check the spelling and the folder.")
-    if not reference.is_dir():
-        if not candidates and files_from is None:
-            raise InputNotFoundError(
-                f"Name at least one version of {reference} to compare with it; or try codecs on it with --ladder."
-            )
-        versions = inputs.find_images(candidates, files_from, recursive)
-        return FolderPairs(tuple((reference, path) for path in versions))
-    if files_from is not None or not candidates or not all(Path(folder).is_dir() for folder in candidates):
-        raise SettingError(f"REF {reference} is a folder, so the candidates must be folders too.")
-
-    originals = inputs.find_images([str(reference)], None, recursive)
-    found = FolderPairs()
-    for folder in map(Path, candidates):
-        found += pair_folders(originals, reference, inputs.find_images([str(folder)], None, recursive), folder)
-    if not found.pairs:
-        raise InputNotFoundError(
-            f"No picture of {reference} has a partner. Partners have the same path below the two folders; the suffix "
-            "may differ where no other picture has that name."
-        )
-    return found
 
 
 def _compared(
@@ -269,6 +236,57 @@ def _compared(
             loaded, side, sources, resize=resize, original=original, max_pixels=max_pixels, watch=watch
         )
     return (replace(record, maps=None, error=told(record.error)) for record in records)
+
+
+def _images(reporter: ComparisonReporter) -> AbstractContextManager[ComparisonImages | None]:
+    """Copies of the pictures, for a format that shows them."""
+    if not reporter.illustrated:
+        return nullcontext()
+    from shamisa_cli.core.relational.page_images import ComparisonImages
+
+    return ComparisonImages()
+
+
+def _watches(maps: Path | None, images: ComparisonImages | None, pairs: Pairs) -> Watch | None:
+    """Maps and copies, drawn one after the other of each comparison; None if neither is wanted."""
+    if maps is None:
+        return images
+    from shamisa_cli.core.relational.figures import ComparisonMapWriter
+
+    draw = ComparisonMapWriter(maps, [candidate for _, candidate in pairs])
+
+    def both(candidate: Candidate, first: Pixels, second: Pixels) -> None:
+        draw(candidate, first, second)
+        if images is not None:
+            images(candidate, first, second)
+
+    return both
+
+
+def _report(
+    compared: Generator[Candidate, None, None],
+    run: ComparisonRun,
+    reporter: ComparisonReporter,
+    output: Path | None,
+    count: int,
+) -> Counter[str]:
+    """Judge and write the candidates as they arrive, then say what failed and what has no partner; their statuses."""
+    console = Console()
+    statuses: Counter[str] = Counter()
+    beside = reporter.streams and output is None
+    with (
+        closing(run.gate.apply(compared)) as records,
+        console.results(output) as stream,
+        console.progress("Comparing", count, beside_results=beside) as advance,
+    ):
+        reporter.write(_watched(records, statuses, advance), run, stream)
+    if run.gate.judges:
+        unread = f", {statuses['error']:,} not compared" if statuses["error"] else ""
+        console.hint(f"{statuses['failed']:,} of {statuses.total():,} {run.gate}{unread}.")
+    for phrase in (describe_unpaired(run.added, "added"), describe_unpaired(run.removed, "removed")):
+        if phrase:
+            console.hint(f"{phrase}.")
+    return statuses
 
 
 def _watched(

@@ -14,7 +14,13 @@ STEPS = 15
 
 
 def run_ladder(
-    reference: Path, codecs: str, target: float, format: str | None, output: Path | None, max_pixels: int, **model: str
+    reference: Path,
+    codecs: str,
+    target: float,
+    format: str | None,
+    output: Path | None,
+    max_pixels: int,
+    **model: str | bool,
 ) -> None:
     """Climb the ladder of each codec for one picture and write the result; `model` goes to `load_relational_model`.
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from shamisa_cli.core.records import ImageRecord, ModelIdentity, Run
 from shamisa_cli.core.relational.gate import ComparisonGate
 from shamisa_cli.core.relational.records import Candidate
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.relational.page_images import ComparisonImages
 
 
 @dataclass(frozen=True)
@@ -37,12 +40,14 @@ class ComparisonRun:
         model: the model that compared.
         gate: the conditions that candidates must meet.
         added, removed: images of folders that have no partner.
+        images: copies of the compared images, for a format that shows them.
     """
 
     model: ModelIdentity
     gate: ComparisonGate = field(default_factory=ComparisonGate)
     added: tuple[Path, ...] = ()
     removed: tuple[Path, ...] = ()
+    images: ComparisonImages | None = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,9 @@ class ComparisonReporter:
     Attributes:
         write: writes candidates, in the order they arrive, to a text stream.
         streams: whether each candidate is written as it arrives rather than all at the end.
+        illustrated: whether it shows the images.
     """
 
     write: Callable[[Iterable[Candidate], ComparisonRun, TextIO], None]
     streams: bool = False
+    illustrated: bool = False

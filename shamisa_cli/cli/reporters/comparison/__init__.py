@@ -11,6 +11,7 @@ from shamisa_cli.cli.reporters.comparison.ci import as_written_by
 from shamisa_cli.cli.reporters.comparison.ranking import write_ranking_text
 from shamisa_cli.cli.reporters.comparison.text import write_comparison_text
 from shamisa_cli.cli.reporters.github import GITHUB
+from shamisa_cli.cli.reporters.html.comparison_page import write_comparison_page
 from shamisa_cli.cli.reporters.junit import JUNIT
 from shamisa_cli.cli.reporters.sarif import SARIF
 from shamisa_cli.core.relational.records import Ranking
@@ -23,6 +24,7 @@ COMPARISON_REPORTERS: dict[str, ComparisonReporter] = {
     "junit": ComparisonReporter(as_written_by(JUNIT)),
     "github": ComparisonReporter(as_written_by(GITHUB)),
     "sarif": ComparisonReporter(as_written_by(SARIF)),
+    "html": ComparisonReporter(write_comparison_page, illustrated=True),
 }
 
 RANKING_WRITERS: dict[str, Callable[[Ranking, TextIO], None]] = {

@@ -1,0 +1,43 @@
+"""From REF and CANDIDATE to the pairs of files to compare."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from shamisa_cli.cli import inputs
+from shamisa_cli.core.errors import InputNotFoundError, SettingError
+from shamisa_cli.core.relational.folder_pairs import FolderPairs, pair_folders
+
+
+def find_pairs(
+    reference: Path, candidates: Sequence[str] | None, files_from: Path | None, recursive: bool
+) -> FolderPairs:
+    """Pair one reference with all its versions, or the pictures of two folders by name.
+
+    Raises:
+        InputNotFoundError: there is no reference, no version, or no pair.
+        SettingError: only some of the inputs are folders.
+    """
+    if not reference.exists():
+        raise InputNotFoundError(f"REF {str(reference)!r} does not exist. Check the spelling and the folder.")
+    if not reference.is_dir():
+        if not candidates and files_from is None:
+            raise InputNotFoundError(
+                f"Name at least one version of {reference} to compare with it; or try codecs on it with --ladder."
+            )
+        versions = inputs.find_images(candidates, files_from, recursive)
+        return FolderPairs(tuple((reference, path) for path in versions))
+    if files_from is not None or not candidates or not all(Path(folder).is_dir() for folder in candidates):
+        raise SettingError(f"REF {reference} is a folder, so the candidates must be folders too.")
+
+    originals = inputs.find_images([str(reference)], None, recursive)
+    found = FolderPairs()
+    for folder in map(Path, candidates):
+        found += pair_folders(originals, reference, inputs.find_images([str(folder)], None, recursive), folder)
+    if not found.pairs:
+        raise InputNotFoundError(
+            f"No picture of {reference} has a partner. Partners have the same path below the two folders; the suffix "
+            "may differ where no other picture has that name."
+        )
+    return found
