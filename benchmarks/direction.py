@@ -1,98 +1,215 @@
 """Is a worse version called worse, and a repair better? On photographs that nothing was fitted on.
 
-    python benchmarks/direction.py FOLDERS... [--count N] [--model FOLDER] [--skip operators]
+    python benchmarks/direction.py FOLDERS... [--count 20] [--model FOLDER] [--store DIR] [--plot FILE.svg]
 
-Give lossless photographs. Prints, of six ladders of ten strengths: versions called better than the original by more
-than a point, and steps in the wrong order; of the engine's operators at severities 1 to 4: the share called worse; of
-repairs, and of too much of them: the share called better, and worse; one grey level; how often each chance is right.
+Give lossless photographs; the middle 448 × 448 pixels of each are used, all that a direction sees of a pair. Prints, of
+six ladders of ten strengths: versions called better than the original by more than a point, and steps in the wrong
+order; of the engine's operators at severities 1 to 4 (half of the operators for each photograph): the share called
+worse; of repairs, and of too much of them: the share called better, and worse; one grey level; how often each chance is
+right. What is measured of a photograph is kept in --store (about 9 MB each), so another head of the same encoder is
+judged in seconds.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from difference_versions import LADDERS, Pixels, photographs, read
+from numpy.typing import NDArray
 
 from shamisa_cli.core.distortions.registry import OPERATORS
-from shamisa_cli.core.models.loading import load_direction, load_model
+from shamisa_cli.core.models.direction_files import read_direction
+from shamisa_cli.core.models.loading import Model, load_model
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 from shamisa_cli.core.relational.difference.difference import difference
+from shamisa_cli.core.relational.direction.direction import ALIGNED, WINDOW
+from shamisa_cli.core.relational.direction.head import DirectionHead, Seen
+from shamisa_cli.core.relational.direction.image_statistics import image_statistics
+from shamisa_cli.core.relational.direction.pair_statistics import all_bands, pair_statistics
 from shamisa_cli.core.training.direction.repairs import REPAIRS
 from shamisa_cli.core.training.direction.versions import operated
 
-Judge = Callable[[Pixels, Pixels], tuple[float, float]]
-"""From two images to the score of the second against the first, and the direction."""
+VERSION = 1
+SEVERITIES = (1, 2, 3, 4)
 EDGES = (0, 0.2, 0.5, 0.8, 0.95, 1.01)
+CERTAIN = ("ladder", "operator", "repaired", "overdone", "repair and original")
+"""Tests whose order is known, for how often each chance is right."""
 
 
-def judge_of(model: str) -> Judge:
-    direction = load_direction(load_model(model))
+@dataclass(frozen=True)
+class Pair:
+    """Which two versions are compared, what for, and whether the second is better (1) or worse (−1)."""
 
-    def judge(a: Pixels, b: Pixels) -> tuple[float, float]:
-        found = difference(a, b)
-        p = direction.better(a, b, found.local) if found.value else 0.0
-        return p * found.value, p
+    test: str
+    name: str
+    first: int
+    second: int
+    better: int
 
-    return judge
 
+def versions_and_pairs(pixels: Pixels, place: int) -> tuple[list[Pixels], list[Pair]]:
+    """All versions of a photograph, the first being itself, and what to compare."""
+    rng = np.random.default_rng(place)
+    made, pairs = [pixels], list[Pair]()
 
-def ladders(pixels: Pixels, judge: Judge) -> Iterator[tuple[str, list[float], list[float]]]:
-    """Name, scores against the original, and scores of each step against the one before."""
+    def added(version: Pixels) -> int:
+        made.append(version)
+        return len(made) - 1
+
     for name, (damage, strengths) in LADDERS.items():
-        versions = [damage(pixels, strength) for strength in strengths]
-        against = [judge(pixels, version)[0] for version in versions]
-        steps = [judge(first, second)[0] for first, second in pairwise(versions)]
-        yield name, against, steps
+        steps = [added(damage(pixels, strength)) for strength in strengths]
+        pairs += [Pair("ladder", name, 0, step, -1) for step in steps]
+        pairs += [Pair("step", name, *both, -1) for both in pairwise(steps)]
+    for name in list(OPERATORS)[place % 2 :: 2]:
+        for severity in SEVERITIES:
+            pairs.append(Pair("operator", name, 0, added(operated(pixels, name, severity, rng)), -1))
+    for name, repair in REPAIRS.items():
+        found = repair(pixels, rng)
+        damaged, repaired, overdone = (added(version) for version in (found.damaged, found.repaired, found.overdone))
+        pairs.append(Pair("repaired", name, damaged, repaired, 1))
+        pairs.append(Pair("overdone", name, damaged, overdone, -1))
+        pairs.append(Pair("repair and original", name, 0, repaired, -1))
+    for step in (-1, 1):
+        level = np.clip(pixels.astype(int) + step, 0, 255).astype(np.uint8)
+        pairs.append(Pair("one grey level", "", 0, added(level), 0))
+    return made, pairs
+
+
+def measure(path: Path, place: int, model: Model) -> dict[str, NDArray[Any]]:
+    """What a direction is told of each pair of versions of a photograph, and the difference of the two."""
+    pixels = read(path)
+    top, left = (max(0, side - WINDOW) // 2 // ALIGNED * ALIGNED for side in pixels.shape[:2])
+    made, pairs = versions_and_pairs(np.ascontiguousarray(pixels[top : top + WINDOW, left : left + WINDOW]), place)
+    bands = [all_bands(version) for version in made]
+    odd, even = zip(*(pair_statistics(bands[pair.first], bands[pair.second]) for pair in pairs), strict=True)
+    return {
+        "features": np.stack([model.encoder.embed(version) for version in made]).astype(np.float16),
+        "statistics": np.stack([image_statistics(version) for version in made]),
+        "difference": np.array([difference(made[pair.first], made[pair.second]).value for pair in pairs]),
+        "pairs": np.array([(pair.test, pair.name) for pair in pairs]),
+        "places": np.array([(pair.first, pair.second, pair.better) for pair in pairs]),
+        "odd": np.stack(odd),
+        "even": np.stack(even),
+    }
+
+
+def measured(path: Path, place: int, model: Model, store: Path | None) -> dict[str, NDArray[Any]]:
+    """The same from the store, if it is there."""
+    if store is None:
+        return measure(path, place, model)
+    key = f"{VERSION} {place} {model.encoder_fingerprint}".encode() + path.read_bytes()
+    kept = store / f"{hashlib.sha256(key).hexdigest()[:24]}.npz"
+    if not kept.exists():
+        store.mkdir(parents=True, exist_ok=True)
+        np.savez(kept.with_suffix(".part.npz"), **measure(path, place, model))
+        kept.with_suffix(".part.npz").replace(kept)
+    with np.load(kept) as stored:
+        return dict(stored)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A judged pair."""
+
+    test: str
+    name: str
+    better: int
+    direction: float
+    difference: float
+
+    @property
+    def score(self) -> float:
+        return self.direction * self.difference
+
+    @property
+    def right(self) -> bool:
+        return self.score * self.better > 0
+
+
+def judged(found: dict[str, NDArray[Any]], head: DirectionHead) -> Iterator[Row]:
+    seen = [Seen(x.astype(np.float32), s) for x, s in zip(found["features"], found["statistics"], strict=True)]
+    for place, (first, second, better) in enumerate(found["places"]):
+        p = head.better(seen[first], seen[second], found["odd"][place], found["even"][place])
+        test, name = found["pairs"][place]
+        yield Row(str(test), str(name), int(better), p, float(found["difference"][place]))
+
+
+def report(rows: list[Row]) -> Iterator[str]:
+    """Lines of text: for each test and name how many are as they should be."""
+    for test in dict.fromkeys(row.test for row in rows):
+        of_test = [row for row in rows if row.test == test]
+        for name in [*dict.fromkeys(row.name for row in of_test), None]:
+            chosen = [row for row in of_test if name in (row.name, None)]
+            yield f"{test + ': ' + (name or 'all'):42s} {_summary(test, chosen)}"
+    yield ""
+    yield "|direction|      pairs  right  expected"
+    for low, high, count, right, said in calibration(rows):
+        yield f"{low:4} to {min(high, 1):<5} {count:9d}  {right:.3f}  {said:.3f}"
+
+
+def _summary(test: str, rows: list[Row]) -> str:
+    right, scores = sum(row.right for row in rows), [row.score for row in rows]
+    if test == "one grey level":
+        return f"|score| at most {max(map(abs, scores)):.2f}; {sum(abs(x) >= 1 for x in scores)} of {len(rows)} from 1"
+    wrong = sum(row.score * row.better < -1 for row in rows)
+    return f"right {right:5d} of {len(rows):5d} ({right / len(rows):.4f}); wrong by more than a point {wrong}"
+
+
+def calibration(rows: list[Row]) -> list[tuple[float, float, int, float, float]]:
+    """Of the pairs with a |direction| in each range: how many, how many are right, and how many should be."""
+    certain = [row for row in rows if row.test in CERTAIN]
+    p, right = np.array([abs(row.direction) for row in certain]), np.array([row.right for row in certain])
+    found = []
+    for low, high in pairwise(EDGES):
+        inside = (p >= low) & (p < high)
+        if inside.any():
+            said = float((1 + p[inside].mean()) / 2)
+            found.append((low, high, int(inside.sum()), float(right[inside].mean()), said))
+    return found
+
+
+def plot(rows: list[Row], path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    points = calibration(rows)
+    figure = Figure(figsize=(5, 5))
+    axes = figure.add_subplot()
+    axes.plot([0.5, 1], [0.5, 1], color="0.7", linewidth=1, label="chances that hold")
+    axes.plot([said for *_, said in points], [right for *_, right, _ in points], "o-", color="#3366aa")
+    for _, _, count, right, said in points:
+        axes.annotate(f"{count:,}", (said, right), textcoords="offset points", xytext=(6, -12), fontsize=8)
+    axes.set(xlabel="chance that the direction gives", ylabel="share in the right order", xlim=(0.48, 1.02))
+    axes.set_ylim(min(0.48, *(right - 0.05 for *_, right, _ in points)), 1.02)
+    axes.legend(frameon=False)
+    figure.savefig(path, bbox_inches="tight")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="+")
-    parser.add_argument("--count", type=int, default=24)
+    parser.add_argument("--count", type=int, default=20)
     parser.add_argument("--model", default=DEFAULT_MODEL)
-    parser.add_argument("--skip", nargs="*", default=[], choices=["ladders", "operators", "repairs"])
+    parser.add_argument("--store", type=Path)
+    parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
-    judge = judge_of(options.model)
-    rows: dict[str, list[float]] = defaultdict(list)
-    chances: list[tuple[float, bool]] = []
-    for place, path in enumerate(photographs(options.folders)[: options.count]):
-        pixels, rng = read(path), np.random.default_rng(place)
-        if "ladders" not in options.skip:
-            for name, against, steps in ladders(pixels, judge):
-                rows[f"ladder {name}: better than the original by > 1"] += [score > 1 for score in against]
-                rows[f"ladder {name}: steps in the wrong order"] += [score >= 0 for score in steps]
-                rows[f"ladder {name}: steps wrong by > 3"] += [score > 3 for score in steps]
-        if "operators" not in options.skip:
-            for name in OPERATORS:
-                for severity in (1, 2, 3, 4):
-                    score, p = judge(pixels, operated(pixels, name, severity, rng))
-                    rows[f"operator {name}: worse"].append(score < 0)
-                    rows["operators: worse"].append(score < 0)
-                    chances.append((p, score < 0))
-        if "repairs" not in options.skip:
-            for name, repair in REPAIRS.items():
-                made = repair(pixels, rng)
-                repaired, p = judge(made.damaged, made.repaired)
-                rows[f"repair {name}: better"].append(repaired > 0)
-                chances.append((p, p > 0))
-                rows[f"repair {name}: worse than the original"].append(judge(pixels, made.repaired)[0] < 0)
-                rows[f"overdone {name}: worse"].append(judge(made.damaged, made.overdone)[0] < 0)
-        for step in (-1, 1):
-            level = np.clip(pixels.astype(int) + step, 0, 255).astype(np.uint8)
-            rows["one grey level: |score| ≥ 1"].append(abs(judge(pixels, level)[0]) >= 1)
-        print(f"# {place + 1} {path}", flush=True)
-    for name, values in sorted(rows.items()):
-        print(f"{name:60s} {sum(values):5.0f} of {len(values):5d}  {np.mean(values):.4f}")
-    p, right = np.abs([chance for chance, _ in chances]), np.array([good for _, good in chances])
-    for low, high in pairwise(EDGES):
-        inside = (p >= low) & (p < high)
-        if inside.any():
-            said = (1 + p[inside].mean()) / 2
-            print(f"|p| {low}…{high}: {inside.sum()} pairs, right {right[inside].mean():.3f}, {said:.3f} said")
+    model = load_model(options.model)
+    head = None if model.folder is None else read_direction(model.folder.files)
+    if head is None:
+        parser.error(f"{options.model} has no direction.")
+    rows: list[Row] = []
+    for place, path in enumerate(photographs(options.folders, options.count)):
+        rows += judged(measured(path, place, model, options.store), head)
+        print(f"# {place + 1} {path.name}", flush=True)
+    print("\n".join(report(rows)))
+    if options.plot is not None:
+        plot(rows, options.plot)
 
 
 if __name__ == "__main__":

@@ -183,9 +183,10 @@ def compare(
     *,
     resize: bool = False,
     original: bool = False,
+    maps: bool = True,
     max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> Comparison:
-    """Compare an image with versions of it: what changed, where, and which is better; one record each, with maps.
+    """Compare an image with versions of it: what changed, where, and which is better; one record each.
 
     Args:
         ref: a file, or sRGB pixels (H, W, 3) uint8.
@@ -193,6 +194,7 @@ def compare(
         model: a loaded model, a name, a folder, or "hf:org/name@revision"; None takes the default one.
         resize: resample candidates of a different size to the reference's; otherwise their record has an error.
         original: `ref` is the original, so in doubt a change is damage; swapping the images does not flip the score.
+        maps: whether records have maps of where; without them large images take less time, as in `compare_with`.
         max_pixels: larger files are refused.
 
     Raises:
@@ -205,7 +207,9 @@ def compare(
     loaded = _comparer(model)
     sources = list(_sources(candidates, "candidates"))
     reference = read_image(ref if isinstance(ref, np.ndarray) else Path(ref), _name(ref), max_pixels=max_pixels)
-    records = compare_with(loaded, reference, sources, resize=resize, original=original, max_pixels=max_pixels)
+    records = compare_with(
+        loaded, reference, sources, resize=resize, original=original, maps=maps, max_pixels=max_pixels
+    )
     return Comparison(reference.name, tuple(records), loaded.identity)
 
 

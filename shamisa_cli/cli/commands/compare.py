@@ -226,14 +226,17 @@ def _compared(
     """Yield candidates as they are compared, without maps, which only `watch` gets; reads a single REF at once."""
     from shamisa_cli.core.relational.comparison import compare_pairs, compare_with, read_image
 
+    drawn = watch is not None
     if reference.is_dir():
-        records = compare_pairs(loaded, pairs, resize=resize, original=original, max_pixels=max_pixels, watch=watch)
+        records = compare_pairs(
+            loaded, pairs, resize=resize, original=original, maps=drawn, max_pixels=max_pixels, watch=watch
+        )
     else:
         # Without its only reference the command cannot continue.
         side = read_image(reference, str(reference), max_pixels=max_pixels)
         sources = [(str(path), path) for _, path in pairs]
         records = compare_with(
-            loaded, side, sources, resize=resize, original=original, max_pixels=max_pixels, watch=watch
+            loaded, side, sources, resize=resize, original=original, maps=drawn, max_pixels=max_pixels, watch=watch
         )
     return (replace(record, maps=None, error=told(record.error)) for record in records)
 

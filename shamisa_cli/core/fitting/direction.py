@@ -18,11 +18,12 @@ from shamisa_cli.core.sole_writer import writes
 
 @dataclass(frozen=True)
 class FittedDirection:
-    """How well a direction orders pairs of photographs that it did not learn from.
+    """How well a direction orders pairs of photographs that it saw neither in the fit nor in the calibration.
 
     Attributes:
         photos, pairs: how many there were, all together.
-        held_photos: photographs left out of the fit, by which the chances are calibrated.
+        calibration_photos: by which the chances are calibrated.
+        held_photos, held_pairs: photographs for this report, and their pairs.
         right: share of their pairs in the right order.
         sure: share of their pairs with |p| above one half.
         sure_right: share of those in the right order.
@@ -30,7 +31,9 @@ class FittedDirection:
 
     photos: int
     pairs: int
+    calibration_photos: int
     held_photos: int
+    held_pairs: int
     right: float
     sure: float
     sure_right: float
@@ -42,6 +45,7 @@ def fit_direction(
     data: Sequence[str | Path],
     *,
     seed: int = 0,
+    store: str | Path | None = None,
     device: str = "auto",
     progress: Progress = no_progress,
 ) -> FittedDirection:
@@ -51,6 +55,7 @@ def fit_direction(
         model: the model's folder.
         data: good photographs: files, folders or globs; at least five, better hundreds.
         seed: of the versions, and of the network's first weights.
+        store: folder that keeps what was measured of each photograph, for an interrupted or a later fit.
         device: where the encoder computes.
         progress: told of degrading and fitting.
 
@@ -60,23 +65,32 @@ def fit_direction(
         SettingError: no photograph can be read, or PyTorch is not installed.
     """
     with needs_pytorch("fitting a direction"):
-        from shamisa_cli.core.training.direction.fit import EPOCHS
+        from shamisa_cli.core.training.direction.fit import EPOCHS, MEMBERS
         from shamisa_cli.core.training.direction.fit import fit_direction as fit
         from shamisa_cli.core.training.direction.material import make_pairs
     photos = discover(list(data))
     loaded = load_model(str(model), device=device)
     with progress("Degrading", len(photos)) as advance:
-        pairs = make_pairs(loaded.encoder, photos, seed=seed, advance=advance)
+        pairs = make_pairs(
+            loaded.encoder,
+            loaded.encoder_fingerprint,
+            photos,
+            seed=seed,
+            store=None if store is None else Path(store),
+            advance=advance,
+        )
     score = None if loaded.probe is None else loaded.probe.weights / loaded.probe.feature_scale
-    with progress("Fitting", EPOCHS) as advance:
-        head, held, chances = fit(pairs, loaded.encoder_fingerprint, score, seed=seed, advance=advance)
-    right, sure = pairs.better * chances > 0, np.abs(chances) > 1 / 2
+    with progress("Fitting", EPOCHS * MEMBERS) as advance:
+        found = fit(pairs, loaded.encoder_fingerprint, score, seed=seed, advance=advance)
     count = len(np.unique(pairs.photo))
-    write_direction(Path(model), head, trained_on=f"{len(pairs)} pairs of versions of {count} photographs")
+    write_direction(Path(model), found.head, trained_on=f"{len(pairs)} pairs of versions of {count} photographs")
+    right, sure, held = pairs.better * found.chances > 0, np.abs(found.chances) > 1 / 2, found.reported
     return FittedDirection(
         count,
         len(pairs),
+        len(np.unique(pairs.photo[found.calibrated])),
         len(np.unique(pairs.photo[held])),
+        int(held.sum()),
         float(right[held].mean()),
         float(sure[held].mean()),
         float(right[held & sure].mean()) if (held & sure).any() else float("nan"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -36,6 +36,7 @@ def compare_with(
     *,
     resize: bool = False,
     original: bool = False,
+    maps: bool = True,
     max_pixels: int = DEFAULT_MAX_PIXELS,
     watch: Watch | None = None,
 ) -> Iterator[Candidate]:
@@ -49,8 +50,10 @@ def compare_with(
         candidates: name and file or array of each.
         resize: resample candidates of a different size to the reference's; otherwise their record has an error.
         original: the reference is the original, so in doubt a change is damage; see `Judgement.against_original`.
+        maps: whether records have maps; without them a large image takes a fraction of the time, and its intensities
+            are found from the part of 448 × 448 pixels that differs most.
         max_pixels: larger files are refused.
-        watch: see `Watch`; called before the record is yielded.
+        watch: see `Watch`; called before the record is yielded, with maps if they are made.
 
     Raises:
         SettingError: an array has the wrong shape or type. Files never raise.
@@ -67,7 +70,7 @@ def compare_with(
         else:
             a, b = overlap(reference.pixels, candidate.pixels, shift) if shift else (reference.pixels, candidate.pixels)
             record = replace(
-                _compared(comparer, replace(reference, pixels=a), replace(candidate, pixels=b), original),
+                _compared(comparer, replace(reference, pixels=a), replace(candidate, pixels=b), original, maps),
                 shift=None if shift is None else (shift.right, shift.down),
             )
             if watch is not None and record.score is not None:
@@ -81,6 +84,7 @@ def compare_pairs(
     *,
     resize: bool = False,
     original: bool = False,
+    maps: bool = True,
     max_pixels: int = DEFAULT_MAX_PIXELS,
     watch: Watch | None = None,
 ) -> Iterator[Candidate]:
@@ -100,17 +104,22 @@ def compare_pairs(
             [(str(version), version)],
             resize=resize,
             original=original,
+            maps=maps,
             max_pixels=max_pixels,
             watch=watch,
         )
 
 
-def _compared(comparer: Comparer, reference: ComparedImage, candidate: ComparedImage, original: bool) -> Candidate:
-    relation = comparer.relate(reference.pixels, candidate.pixels)
+def _compared(
+    comparer: Comparer, reference: ComparedImage, candidate: ComparedImage, original: bool, maps: bool
+) -> Candidate:
+    relation = comparer.relate(reference.pixels, candidate.pixels, maps=maps)
     judgement = relation.judgement.against_original() if original else relation.judgement
-    if not (math.isfinite(judgement.score) and np.isfinite(relation.maps).all()):
+    if not (math.isfinite(judgement.score) and np.isfinite(relation.means).all()):
         return _uncompared(candidate.name, reference.name, not_finite_error(candidate.name))
-    maps = dict(zip(MAPS, relation.maps, strict=True)) | {DIFFERENCE: judgement.local}
+    # Rounded, and without the sign of a zero: swapping the pictures flips it exactly.
+    means = {name: round(float(mean), DECIMALS) + 0.0 for name, mean in zip(MAPS, relation.means, strict=True)}
+    drawn = None if relation.maps is None else dict(zip(MAPS, relation.maps, strict=True))
     return Candidate(
         candidate.name,
         reference.name,
@@ -118,14 +127,14 @@ def _compared(comparer: Comparer, reference: ComparedImage, candidate: ComparedI
         difference=judgement.difference,
         direction=judgement.direction + 0.0,
         like_jpeg_quality=judgement.like_jpeg_quality,
-        groups=_means(maps, GROUPS),
-        axes=_means(maps, AXES),
-        overall=_mean(maps[OVERALL]),
+        groups={name: means[name] for name in GROUPS},
+        axes={name: means[name] for name in AXES},
+        overall=means[OVERALL],
         width=candidate.width,
         height=candidate.height,
         file_bytes=candidate.file_bytes,
         reference_bytes=reference.file_bytes,
-        maps=maps,
+        maps=None if drawn is None else drawn | {DIFFERENCE: judgement.local},
     )
 
 
@@ -138,15 +147,6 @@ def not_finite_error(name: str) -> ErrorRecord:
 
 def _uncompared(name: str, reference: str, error: ErrorRecord) -> Candidate:
     return Candidate(name, reference, status="error", error=error)
-
-
-def _means(maps: dict[str, npt.NDArray[np.float32]], names: Sequence[str]) -> dict[str, float]:
-    return {name: _mean(maps[name]) for name in names}
-
-
-def _mean(values: npt.NDArray[np.float32]) -> float:
-    # Rounded, and without the sign of a zero: swapping the pictures flips it exactly.
-    return round(float(values.mean(dtype=np.float64)), DECIMALS) + 0.0
 
 
 @dataclass(frozen=True)

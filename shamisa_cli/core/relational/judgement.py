@@ -73,15 +73,17 @@ class Judgement:
 
 @dataclass(frozen=True)
 class PairResult:
-    """Signed maps and the judgement of a pair of images (a, b).
+    """Signed intensities and the judgement of a pair of images (a, b).
 
     Attributes:
-        maps: (9, ⌈H/8⌉, ⌈W/8⌉) float32, in the order of `MAPS`; positive where b has more.
+        means: (9,) over the image, in the order of `MAPS`; positive: b has more.
         judgement: difference and direction.
+        maps: (9, ⌈H/8⌉, ⌈W/8⌉) float32, the same at each place; None if they were not asked for.
     """
 
-    maps: Maps
+    means: npt.NDArray[np.float64]
     judgement: Judgement
+    maps: Maps | None = None
 
     @property
     def score(self) -> float:
@@ -102,5 +104,10 @@ class Comparer(Protocol):
         Swapping a and b flips the direction exactly and keeps the difference; equal images give 0 for both.
         """
 
-    def relate(self, a: Pixels, b: Pixels) -> PairResult:
-        """The same with signed maps, of which swapping flips every sign exactly."""
+    def relate(self, a: Pixels, b: Pixels, *, maps: bool = True) -> PairResult:
+        """The same with signed intensities, of which swapping flips every sign exactly.
+
+        Args:
+            a, b: as for `judge`.
+            maps: whether they are mapped; otherwise only their means are found, from a part of a large image.
+        """

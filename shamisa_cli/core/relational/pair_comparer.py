@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.records import ModelIdentity
 from shamisa_cli.core.relational.difference.difference import difference
-from shamisa_cli.core.relational.direction.direction import Direction
+from shamisa_cli.core.relational.direction.direction import WINDOW, Direction, most_changed
 from shamisa_cli.core.relational.judgement import Judgement, PairResult, RelationalNetworks
+from shamisa_cli.core.relational.records import MAPS, STRIDE
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,22 @@ class PairComparer:
         direction = self.direction.better(a, b, found.local) if found.value > 0 else 0.0
         return Judgement(found.value, direction, found.like_jpeg_quality, found.local)
 
-    def relate(self, a: Pixels, b: Pixels) -> PairResult:
-        """Judge two images, and draw their signed maps; see `Comparer`."""
-        return PairResult(self.networks.relate(a, b).maps, self.judge(a, b))
+    def relate(self, a: Pixels, b: Pixels, *, maps: bool = True) -> PairResult:
+        """Judge two images, and find what changed; see `Comparer`."""
+        judgement = self.judge(a, b)
+        if not maps:
+            return PairResult(self._means(a, b, judgement.local), judgement)
+        drawn = self.networks.relate(a, b).maps
+        return PairResult(drawn.mean(axis=(1, 2), dtype=np.float64), judgement, drawn)
+
+    def _means(self, a: Pixels, b: Pixels, local: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """Mean intensities, from the window where the images differ most; elsewhere they change with the difference."""
+        if not local.any():
+            return np.zeros(len(MAPS))
+        top, left = most_changed(local, a.shape)
+        first, second = (np.ascontiguousarray(image[top : top + WINDOW, left : left + WINDOW]) for image in (a, b))
+        row, column, side = top // STRIDE, left // STRIDE, WINDOW // STRIDE
+        inside = float(local[row : row + side, column : column + side].mean(dtype=np.float64))
+        share = float(local.mean(dtype=np.float64)) / inside
+        means: npt.NDArray[np.float64] = self.networks.relate(first, second).maps.mean(axis=(1, 2), dtype=np.float64)
+        return means * min(1.0, share)

@@ -10,45 +10,39 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from shamisa_cli.core.arrays import AnyFeatures
 from shamisa_cli.core.relational.direction.head import LIMIT, SMALL, DirectionHead
+from shamisa_cli.core.training.direction.pairs import DirectionPairs
 
 SHARED_PARTS, APART_PARTS = 48, 64
 HIDDEN = 64
-CALIBRATED_SHARE = 1 / 5
-"""Share of the photographs that the network never learns from: its chances are calibrated on them."""
+MEMBERS = 4
+"""Networks that are fitted from different first weights; their mean is one network of as many times more units."""
+CALIBRATED_SHARE, REPORTED_SHARE = 0.15, 0.15
+"""Shares of the photographs that the network never learns from: its chances are calibrated on the first, and how well
+it orders pairs is told of the second."""
 EPOCHS, BATCH, RATE, DECAY, DROPPED = 60, 512, 2e-3, 2e-2, 0.1
+COLUMNS = 4096
+"""Features whose spread is computed at once."""
 DOUBT = 0.02
 """Chance, in the objective, that an order that is called certain is not."""
 SLOPES = np.geomspace(0.1, 3, 60)
 
 
 @dataclass(frozen=True)
-class DirectionPairs:
-    """m pairs of n versions of photographs.
+class Fitted:
+    """A head, and the evidence for how good it is.
 
     Attributes:
-        features: (n, D) of the encoder.
-        statistics: (n, S), `image_statistics`.
-        first, second: (m,), places of the two versions.
-        better: (m,), 1 where the second version is better, −1 where it is worse.
-        weight: (m,), of the pair in the objective.
-        photo: (m,), index of the photograph.
-        odd, even: (m, N), `pair_statistics`.
+        head: calibrated.
+        fitted, calibrated, reported: (m,), which pairs were used for what; photographs are in one of the three.
+        chances: (m,), p of each pair.
     """
 
-    features: AnyFeatures
-    statistics: NDArray[np.float32]
-    first: NDArray[np.int64]
-    second: NDArray[np.int64]
-    better: NDArray[np.float32]
-    weight: NDArray[np.float32]
-    photo: NDArray[np.int64]
-    odd: NDArray[np.float32]
-    even: NDArray[np.float32]
-
-    def __len__(self) -> int:
-        return len(self.better)
+    head: DirectionHead
+    fitted: NDArray[np.bool_]
+    calibrated: NDArray[np.bool_]
+    reported: NDArray[np.bool_]
+    chances: NDArray[np.float64]
 
 
 def fit_direction(
@@ -58,34 +52,32 @@ def fit_direction(
     *,
     seed: int = 0,
     advance: Callable[[int], None] = lambda _epochs: None,
-) -> tuple[DirectionHead, NDArray[np.bool_], NDArray[np.float64]]:
-    """Fit the odd network, and calibrate its chances on photographs that it did not learn from.
+) -> Fitted:
+    """Fit the odd network, calibrate its chances on other photographs, and judge pairs of a third set.
 
     Args:
         pairs: of at least five photographs.
         encoder_fingerprint: fingerprint of the encoder that embedded them.
         score_weights: (D,), of a no-reference score, per unit of a feature; one more input.
-        seed: of the parts and the first weights.
-        advance: called with 1 after each epoch.
-
-    Returns:
-        The head; (m,) which pairs were left out of the fit; (m,) p of each pair.
+        seed: of the split, the parts and the first weights.
+        advance: called with 1 after each epoch; there are `MEMBERS` times `EPOCHS`.
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    photos = rng.permutation(np.unique(pairs.photo))
-    held = np.isin(pairs.photo, photos[: max(1, round(CALIBRATED_SHARE * len(photos)))])
-    head = _prepared(pairs, ~held, encoder_fingerprint, score_weights)
+    calibrated, reported = _left_out(pairs.photo, rng)
+    used = ~(calibrated | reported)
+    head = _prepared(pairs, used, encoder_fingerprint, score_weights)
     even, odd = _inputs(head, pairs)
-    even_mean, even_scale = even[~held].mean(axis=0), even[~held].std(axis=0) + 1e-3
-    odd_scale = np.sqrt((odd[~held] ** 2).mean(axis=0)) + 1e-3
+    even_mean, even_scale = even[used].mean(axis=0), even[used].std(axis=0) + 1e-3
+    odd_scale = np.sqrt((odd[used] ** 2).mean(axis=0)) + 1e-3
     shared = torch.from_numpy(np.clip((even - even_mean) / even_scale, -LIMIT, LIMIT).astype(np.float32))
     told = torch.from_numpy(np.clip(odd / odd_scale, -LIMIT, LIMIT).astype(np.float32))
-    layers = _trained(shared, told, pairs, np.flatnonzero(~held), rng, advance)
+    members = [_trained(shared, told, pairs, np.flatnonzero(used), rng, advance) for _ in range(MEMBERS)]
+    layers = _mean_network(members)
     with torch.no_grad():
         evidence = _evidence(shared, told, layers).numpy().astype(np.float64)
-    slope = _slope(evidence[held], pairs.better[held], pairs.weight[held])
-    even_weights, odd_weights, bias, out = (layer.detach().numpy().astype(np.float64) for layer in layers)
+    slope = _slope(evidence[calibrated], pairs.better[calibrated], pairs.weight[calibrated])
+    even_weights, odd_weights, bias, out = (layer.numpy().astype(np.float64) for layer in layers)
     fitted = replace(
         head,
         even_mean=even_mean,
@@ -97,7 +89,23 @@ def fit_direction(
         out=out,
         slope=np.array([slope]),
     )
-    return fitted, held, np.tanh(evidence * slope / 2)
+    return Fitted(fitted, used, calibrated, reported, np.tanh(evidence * slope / 2))
+
+
+def _left_out(photo: NDArray[np.int64], rng: np.random.Generator) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which pairs are for the calibration, and which for the report: whole photographs, at least one each."""
+    photos = rng.permutation(np.unique(photo))
+    ends = np.cumsum([max(1, round(share * len(photos))) for share in (CALIBRATED_SHARE, REPORTED_SHARE)])
+    calibrated, reported, _ = np.split(photos, ends)
+    return np.isin(photo, calibrated), np.isin(photo, reported)
+
+
+def _mean_network(members: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+    """The layers of one network whose evidence is the mean of that of the members."""
+    even, odd, bias, out = (
+        torch.cat([layer.detach() for layer in layers], dim=-1) for layers in zip(*members, strict=True)
+    )
+    return [even, odd, bias, out / len(members)]
 
 
 def _prepared(
@@ -107,7 +115,7 @@ def _prepared(
     rows = np.unique(np.concatenate([pairs.first[used], pairs.second[used]]))
     mean, scale = _spread(pairs.features[rows])
     own_mean, own_scale = _spread(pairs.statistics[rows])
-    inside = np.clip((pairs.features - mean) / scale, -LIMIT, LIMIT).astype(np.float32)
+    inside = _standardised(pairs.features, mean, scale)
     shared = _principal(inside[rows] - inside[rows].mean(axis=0), SHARED_PARTS)
     chosen = np.random.default_rng(0).permutation(np.flatnonzero(used))[:6000]
     apart = inside[pairs.second[chosen]] - inside[pairs.first[chosen]]
@@ -131,10 +139,10 @@ def _prepared(
         even_mean=one(even),
         even_scale=one(even),
         odd_scale=one(odd),
-        even_weights=one((even, HIDDEN)),
-        odd_weights=one((odd, HIDDEN)),
-        bias=one(HIDDEN),
-        out=one(HIDDEN),
+        even_weights=one((even, 1)),
+        odd_weights=one((odd, 1)),
+        bias=one(1),
+        out=one(1),
         slope=one(1),
         encoder_fingerprint=fingerprint,
     )
@@ -142,9 +150,20 @@ def _prepared(
 
 def _spread(values: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and standard deviation of each column, the latter at least half of the usual one."""
-    spread = values.std(axis=0, dtype=np.float64)
+    blocks = [values[:, start : start + COLUMNS].astype(np.float64) for start in range(0, values.shape[1], COLUMNS)]
+    mean, spread = (np.concatenate([getattr(block, name)(axis=0) for block in blocks]) for name in ("mean", "std"))
     least = 0.5 * np.median(spread) if len(spread) > 1000 else 1e-3
-    return values.mean(axis=0, dtype=np.float64), np.maximum(spread, max(least, 1e-9))
+    return mean, np.maximum(spread, max(least, 1e-9))
+
+
+def _standardised(
+    values: NDArray[np.floating], mean: NDArray[np.float64], scale: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Values less their mean in units of their spread, clipped at `LIMIT`."""
+    inside = values.astype(np.float32)
+    inside -= mean.astype(np.float32)
+    inside /= scale.astype(np.float32)
+    return np.clip(inside, -LIMIT, LIMIT, out=inside)
 
 
 def _principal(rows: NDArray[np.float32], count: int) -> NDArray[np.float64]:
@@ -157,7 +176,7 @@ def _principal(rows: NDArray[np.float32], count: int) -> NDArray[np.float64]:
 
 def _inputs(head: DirectionHead, pairs: DirectionPairs) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """`DirectionHead.inputs` of every pair, (m, M) and (m, N)."""
-    inside = np.clip((pairs.features - head.feature_mean) / head.feature_scale, -LIMIT, LIMIT).astype(np.float32)
+    inside = _standardised(pairs.features, head.feature_mean, head.feature_scale)
     shared, apart = inside @ head.shared.astype(np.float32), inside @ head.apart.astype(np.float32)
     own = np.clip((pairs.statistics - head.statistic_mean) / head.statistic_scale, -LIMIT, LIMIT)
     a, b = pairs.first, pairs.second

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.encoder.embedder import Embedder
 from shamisa_cli.core.errors import ImageError, SettingError
 from shamisa_cli.core.images.decoding import decode
+from shamisa_cli.core.models.manifest import sha256_of
 from shamisa_cli.core.relational.difference.difference import difference
 from shamisa_cli.core.relational.direction.direction import ALIGNED, WINDOW
 from shamisa_cli.core.relational.direction.image_statistics import image_statistics
 from shamisa_cli.core.relational.direction.pair_statistics import all_bands, pair_statistics
-from shamisa_cli.core.training.direction.fit import DirectionPairs
+from shamisa_cli.core.training.direction.pairs import DirectionPairs, joined, read_pairs, write_pairs
 from shamisa_cli.core.training.direction.versions import Version, versions
 
+VERSION = 2
+"""Of how versions are made and measured: what another version stored is measured again."""
 PLAIN_PAIRS, CROSS_PAIRS = 150, 50
 """Most pairs of a photograph: of a version with the photograph, its parent or the same kind; of different kinds."""
 VISIBLE = 0.3
@@ -44,53 +46,51 @@ class Order:
 
 def make_pairs(
     encoder: Embedder,
+    fingerprint: str,
     photographs: Sequence[Path],
     *,
     seed: int = 0,
+    store: Path | None = None,
     advance: Callable[[int], None] = lambda _photos: None,
 ) -> DirectionPairs:
     """Degrade and repair a window of each photograph, and embed and measure the versions.
 
     Args:
         encoder: embeds them.
+        fingerprint: of the encoder.
         photographs: good ones; those that cannot be read are skipped. Those of lossless files teach what a mild
             compression does.
-        seed: a photograph's versions depend on it and on the photograph's place in the list.
+        seed: a photograph's versions depend on it and on the file's content.
+        store: folder that keeps what was measured of each photograph; what it already has is not measured again.
         advance: called with 1 after each photograph.
 
     Raises:
         SettingError: none can be read.
     """
-    features: list[NDArray[np.float32]] = []
-    statistics: list[NDArray[np.float32]] = []
-    parts: list[tuple[NDArray[Any], ...]] = []
-    for place, path in enumerate(photographs):
-        rng = np.random.default_rng([seed, place])
+    parts: list[DirectionPairs] = []
+    for path in photographs:
         try:
-            made = versions(_window(decode(path).pixels, rng), rng)
-        except ImageError:
+            content = sha256_of(path)
+            kept = None if store is None else store / f"{_name(content, fingerprint, seed)}.npz"
+            if kept is not None and kept.exists():
+                parts.append(read_pairs(kept))
+                continue
+            rng = np.random.default_rng([seed, *bytes.fromhex(content)])
+            found = _measured(encoder, versions(_window(decode(path).pixels, rng), rng), rng)
+            if kept is not None:
+                write_pairs(kept, found)
+            parts.append(found)
+        except (ImageError, OSError):
             continue
         finally:
             advance(1)
-        orders = list(_orders(made, rng))
-        start = len(features)
-        features += [encoder.embed(version.pixels) for version in made]
-        statistics += [image_statistics(version.pixels) for version in made]
-        parts += [(*row, np.array(place)) for row in _measured(made, orders, start)]
     if not parts:
         raise SettingError("None of the photographs can be read; name a folder of good ones.")
-    first, second, better, weight, odd, even, photo = (np.array(column) for column in zip(*parts, strict=True))
-    return DirectionPairs(
-        np.stack(features),
-        np.stack(statistics),
-        first.astype(np.int64),
-        second.astype(np.int64),
-        better.astype(np.float32),
-        weight.astype(np.float32),
-        photo.astype(np.int64),
-        odd,
-        even,
-    )
+    return joined(parts)
+
+
+def _name(content: str, fingerprint: str, seed: int) -> str:
+    return hashlib.sha256(f"{VERSION} {content} {fingerprint} {seed}".encode()).hexdigest()[:32]
 
 
 def _window(pixels: Pixels, rng: np.random.Generator) -> Pixels:
@@ -124,9 +124,19 @@ def _orders(made: Sequence[Version], rng: np.random.Generator) -> Iterator[Order
         yield from (found[place] for place in rng.permutation(len(found))[:most])
 
 
-def _measured(made: Sequence[Version], orders: Sequence[Order], start: int) -> Iterator[tuple[NDArray[Any], ...]]:
+def _measured(encoder: Embedder, made: Sequence[Version], rng: np.random.Generator) -> DirectionPairs:
+    """The pairs of one photograph."""
+    orders = list(_orders(made, rng))
     bands = {place: all_bands(made[place].pixels) for order in orders for place in (order.first, order.second)}
-    for order in orders:
-        odd, even = pair_statistics(bands[order.first], bands[order.second])
-        numbers = (start + order.first, start + order.second, order.better, order.weight)
-        yield (*(np.array(number) for number in numbers), odd, even)
+    odd, even = zip(*(pair_statistics(bands[order.first], bands[order.second]) for order in orders), strict=True)
+    return DirectionPairs(
+        features=np.stack([encoder.embed(version.pixels) for version in made]).astype(np.float16),
+        statistics=np.stack([image_statistics(version.pixels) for version in made]),
+        first=np.array([order.first for order in orders], dtype=np.int64),
+        second=np.array([order.second for order in orders], dtype=np.int64),
+        better=np.array([order.better for order in orders], dtype=np.float32),
+        weight=np.array([order.weight for order in orders], dtype=np.float32),
+        photo=np.zeros(len(orders), dtype=np.int64),
+        odd=np.stack(odd),
+        even=np.stack(even),
+    )

@@ -18,12 +18,13 @@ from shamisa_cli.core.training.direction.repairs import REPAIRS
 
 MILD = 0.45
 """Strength up to which files and noise are drawn half of the time: what people meet first."""
-AGAIN = 10
+OPERATED = 10
+"""How many of the engine's operators are drawn for a photograph."""
+AGAIN = 5
 """How many versions are degraded once more."""
-TWICE = ("JPEG file", "WebP", "AVIF", "soft", "out of focus", "sensor noise", "Gaussian noise", "reduced")
+FILES = ("JPEG file", "WebP", "AVIF")
 """Damages that are drawn at several strengths."""
 STRENGTHS = 3
-HIDES = {"noise": ("compression", "blur"), "compression": ("blur", "noise"), "brightness": (), "contrast": ()}
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Version:
 
 
 def versions(pixels: Pixels, rng: np.random.Generator) -> list[Version]:
-    """The photograph itself, then versions by every operator, file format, damage and repair."""
+    """The photograph itself, then versions by some of the operators, and by every file format, damage and repair."""
     made = [Version(pixels, "original", "original", parent=-1)]
     made += _by_operators(pixels, rng)
     made += _by_damages(pixels, rng)
@@ -63,21 +64,21 @@ def versions(pixels: Pixels, rng: np.random.Generator) -> list[Version]:
 
 
 def _by_operators(pixels: Pixels, rng: np.random.Generator) -> Iterator[Version]:
-    for name in OPERATORS:
+    for name in rng.choice(list(OPERATORS), OPERATED, replace=False):
         severity = float(rng.uniform(0.5, MAX_SEVERITY))
-        yield Version(operated(pixels, name, severity, rng), name, "damaged", severity)
+        yield Version(operated(pixels, str(name), severity, rng), str(name), "damaged", severity)
 
 
 def _by_damages(pixels: Pixels, rng: np.random.Generator) -> Iterator[Version]:
     for kind, damage in DAMAGES.items():
-        for _ in range(STRENGTHS if kind in TWICE else 1):
+        for _ in range(STRENGTHS if kind in FILES else 1):
             strength = float(rng.uniform(0, MILD if rng.random() < 0.5 else 1))
             yield Version(damage(pixels, strength, rng), kind, "damaged", strength)
 
 
 def _again(version: Version, place: int, rng: np.random.Generator) -> Version:
     """A version degraded once more, by an operator or a damage."""
-    kinds = [*OPERATORS, *DAMAGES, *TWICE]
+    kinds = [*OPERATORS, *DAMAGES, *FILES]
     kind = str(rng.choice(kinds))
     if kind in DAMAGES:
         strength = float(rng.uniform(0.1, 1))

@@ -1,0 +1,64 @@
+"""Pairs of versions of photographs, and their files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shamisa_cli.core.atomic import replacing
+
+
+@dataclass(frozen=True)
+class DirectionPairs:
+    """m pairs of n versions of photographs.
+
+    Attributes:
+        features: (n, D) of the encoder, float16 or float32.
+        statistics: (n, S), `image_statistics`.
+        first, second: (m,), places of the two versions.
+        better: (m,), 1 where the second version is better, −1 where it is worse.
+        weight: (m,), of the pair in the objective.
+        photo: (m,), index of the photograph.
+        odd, even: (m, N), `pair_statistics`.
+    """
+
+    features: NDArray[np.floating]
+    statistics: NDArray[np.float32]
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    better: NDArray[np.float32]
+    weight: NDArray[np.float32]
+    photo: NDArray[np.int64]
+    odd: NDArray[np.float32]
+    even: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.better)
+
+
+def joined(parts: Sequence[DirectionPairs]) -> DirectionPairs:
+    """The pairs of several photographs, one part each; photographs are numbered in their order."""
+    starts = np.cumsum([0, *(len(part.features) for part in parts[:-1])])
+    numbered = [
+        replace(part, first=part.first + start, second=part.second + start, photo=np.full_like(part.photo, place))
+        for place, (part, start) in enumerate(zip(parts, starts, strict=True))
+    ]
+    names = [each.name for each in fields(DirectionPairs)]
+    return DirectionPairs(**{name: np.concatenate([getattr(part, name) for part in numbered]) for name in names})
+
+
+def write_pairs(path: Path, pairs: DirectionPairs) -> None:
+    """Write pairs to an npz file, which appears when it is complete."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as beside, beside.open("wb") as stream:
+        np.savez(stream, **{each.name: getattr(pairs, each.name) for each in fields(DirectionPairs)})
+
+
+def read_pairs(path: Path) -> DirectionPairs:
+    """Read pairs that `write_pairs` wrote."""
+    with np.load(path, allow_pickle=False) as stored:
+        return DirectionPairs(**{each.name: stored[each.name] for each in fields(DirectionPairs)})

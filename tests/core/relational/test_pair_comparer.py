@@ -1,0 +1,67 @@
+"""What changed without maps: from a part of a large image, with the signs and about the size of the whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from shamisa_cli.core.arrays import Pixels
+from shamisa_cli.core.records import ModelIdentity
+from shamisa_cli.core.relational.direction.direction import WINDOW, LocalMap
+from shamisa_cli.core.relational.judgement import NetworkResult
+from shamisa_cli.core.relational.pair_comparer import PairComparer
+from shamisa_cli.core.relational.records import MAPS, STRIDE
+
+
+@dataclass
+class Brightness:
+    """Networks whose maps are all the change of brightness, and that remember what they saw."""
+
+    seen: list[tuple[int, ...]] = field(default_factory=list)
+    identity = ModelIdentity("brightness", "0")
+
+    def relate(self, a: Pixels, b: Pixels) -> NetworkResult:
+        self.seen.append(a.shape)
+        change = (b.astype(np.float32) - a).mean(axis=2)
+        height, width = (side // STRIDE for side in change.shape)
+        blocks = change[: height * STRIDE, : width * STRIDE].reshape(height, STRIDE, width, STRIDE).mean(axis=(1, 3))
+        return NetworkResult(np.repeat(blocks[None], len(MAPS), axis=0), 0.0)
+
+
+class AlwaysBetter:
+    def better(self, a: Pixels, b: Pixels, local: LocalMap) -> float:
+        del a, b, local
+        return 1.0
+
+
+def pair(side: int, changed: int) -> tuple[Pixels, Pixels]:
+    """A texture, and the same with `changed` pixels a side brightened in a corner."""
+    first = np.random.default_rng(0).integers(60, 120, (side, side, 3), dtype=np.uint8)
+    second = first.copy()
+    second[-changed:, -changed:] += 60
+    return first, second
+
+
+@pytest.mark.parametrize("changed", [640, 320, 64])
+def test_without_maps_a_part_of_a_large_image_tells_what_changed(changed: int) -> None:
+    networks = Brightness()
+    comparer = PairComparer(networks, AlwaysBetter())
+    first, second = pair(960, changed)
+    whole, part = comparer.relate(first, second), comparer.relate(first, second, maps=False)
+    assert networks.seen == [(960, 960, 3), (WINDOW, WINDOW, 3)]
+    assert part.maps is None
+    assert part.judgement.score == whole.judgement.score
+    assert part.means == pytest.approx(whole.means, rel=0.35)
+    assert np.array_equal(comparer.relate(second, first, maps=False).means, -part.means)
+
+
+def test_without_maps_a_small_image_is_seen_whole_and_an_identical_one_not_at_all() -> None:
+    networks = Brightness()
+    comparer = PairComparer(networks, AlwaysBetter())
+    first, second = pair(400, 200)
+    assert comparer.relate(first, second, maps=False).means == pytest.approx(comparer.relate(first, second).means)
+    networks.seen.clear()
+    assert not comparer.relate(first, first, maps=False).means.any()
+    assert networks.seen == []
