@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,20 @@ from helpers.pictures import save_noise
 from helpers.program import run_here as shamisa
 from helpers.program import run_process
 
+from shamisa_cli.core.arrays import Pixels
+from shamisa_cli.core.cluster import parts
+from shamisa_cli.core.cluster.row_makers import ScoreRows
+from shamisa_cli.core.cluster.sources import find_sources
+from shamisa_cli.core.cluster.store import Store
+from shamisa_cli.core.models.loading import load_model, load_relational_model
+from shamisa_cli.core.relational import comparison, ranking
+from shamisa_cli.core.relational.judgement import Comparer, Judgement, PairResult
+from shamisa_cli.core.relational.records import Candidate
 from shamisa_cli.core.scoring import pipeline, resumable, scorer
 from shamisa_cli.core.scoring.feature_table import load_features
 
 STAGES = ("read_file", "decode", "embedded")
+ERRORS = [RuntimeError("odd"), MemoryError("much"), OSError(5, "Input/output error")]
 
 
 @pytest.fixture
@@ -22,7 +33,7 @@ def photos(tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
-@pytest.mark.parametrize("error", [RuntimeError("odd"), MemoryError("much"), OSError(5, "Input/output error")])
+@pytest.mark.parametrize("error", ERRORS)
 @pytest.mark.parametrize("stage", STAGES)
 def test_what_a_stage_raises_for_one_of_three_pictures_becomes_its_row(
     tiny_model: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, error: Exception
@@ -98,3 +109,118 @@ def test_a_server_answers_every_line_and_goes_on(tiny_model: Path, photos: Path,
     answers = [json.loads(answer) for answer in done.stdout.splitlines()]
     assert answers[0]["status"] == "error"
     assert (answers[1]["id"], answers[1]["status"]) == (2, "ok")
+
+
+def raising_for(bad: Path, original: Callable[..., object], error: Exception) -> Callable[..., object]:
+    """The function, which raises the error where an argument is the bad picture."""
+
+    def raising(*arguments: object, **settings: object) -> object:
+        if any(isinstance(each, str | Path) and str(each) == str(bad) for each in arguments):
+            raise error
+        return original(*arguments, **settings)
+
+    return raising
+
+
+@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("command", ["embed", "cull", "serve"])
+def test_so_it_is_for_every_command_that_reads_pictures_one_by_one(
+    tiny_model: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    command: str, stage: str, error: Exception,
+) -> None:  # fmt: skip
+    files = sorted(photos.iterdir())
+    monkeypatch.setattr(scorer, stage, raising_for(files[1], getattr(scorer, stage), error))
+    cached = ["--cache", "--cache-dir", tmp_path / "cache", "--model", tiny_model]
+    if command == "embed":
+        done = shamisa("embed", photos, "-o", tmp_path / "x.npz", *cached)
+        assert (done.returncode, len(load_features(tmp_path / "x.npz").stamps)) == (3, 2)
+    elif command == "cull":
+        done = shamisa("cull", photos, "--keep-best", "50", "-f", "json", *cached)
+        assert done.returncode == 3, done.stderr
+        assert len(json.loads(done.stdout)["images"]) == 3
+    else:
+        requests = "".join(json.dumps({"path": str(path)}) + "\n" for path in files)
+        done = shamisa("serve", *cached, input=requests)
+        assert [json.loads(line)["status"] for line in done.stdout.splitlines()] == ["ok", "error", "ok"]
+    assert files[1].name in done.stdout + done.stderr
+
+
+class OneFails:
+    """A model that compares, and raises an error at the second pair."""
+
+    def __init__(self, model: Comparer, error: Exception) -> None:
+        self.identity, self._model, self._error, self._pairs = model.identity, model, error, 0
+
+    def _next(self) -> Comparer:
+        self._pairs += 1
+        if self._pairs == 2:
+            raise self._error
+        return self._model
+
+    def judge(self, a: Pixels, b: Pixels) -> Judgement:
+        return self._next().judge(a, b)
+
+    def relate(self, a: Pixels, b: Pixels) -> PairResult:
+        return self._next().relate(a, b)
+
+
+@pytest.fixture(scope="module")
+def comparer(relational_folder: Path) -> Comparer:
+    return load_relational_model(str(relational_folder), device="cpu")
+
+
+@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("stage", ["read_image", "relate", "watch"])
+def test_a_candidate_at_which_something_goes_wrong_is_its_row_alone(
+    comparer: Comparer, photos: Path, monkeypatch: pytest.MonkeyPatch, stage: str, error: Exception
+) -> None:
+    files = sorted(photos.iterdir())
+    reference = comparison.read_image(files[0], str(files[0]))
+    if stage == "read_image":
+        monkeypatch.setattr(comparison, stage, raising_for(files[1], comparison.read_image, error))
+
+    def watch(candidate: Candidate, *_: object) -> None:
+        if stage == "watch" and candidate.path == str(files[1]):
+            raise error
+
+    model = OneFails(comparer, error) if stage == "relate" else comparer
+    found = list(comparison.compare_with(model, reference, [(str(path), path) for path in files], watch=watch))
+    assert [record.status for record in found] == ["ok", "error", "ok"]
+    assert found[1].error is not None
+    assert files[1].name in found[1].error.message
+
+
+@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("good_reads", [0, 1, None])
+def test_a_version_that_is_lost_while_ranking_comes_last(
+    comparer: Comparer, photos: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, good_reads: int | None
+) -> None:
+    files = sorted(photos.iterdir())
+    original, reads = comparison.read_image, []
+
+    def reading(source: Path, name: str, **settings: int) -> object:
+        reads.append(source)
+        if good_reads is not None and source == files[2] and reads.count(source) > good_reads:
+            raise error
+        return original(source, name, **settings)
+
+    monkeypatch.setattr(ranking, "read_image", reading)
+    model = OneFails(comparer, error) if good_reads is None else comparer
+    ranked = ranking.rank_pictures(model, [(str(path), path) for path in files])
+    assert [entry.path for entry in ranked.pictures if entry.error] == [str(files[2])]
+    assert sorted(entry.path for entry in ranked.pictures if entry.rank) == [str(files[0]), str(files[1])]
+    assert ranked.pairs == 1
+
+
+@pytest.mark.parametrize("error", [RuntimeError("odd"), MemoryError("much")])
+@pytest.mark.parametrize("stage", ["decode", "embedded"])
+def test_a_picture_at_which_something_goes_wrong_is_one_row_of_a_part(
+    tiny_model: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, error: Exception
+) -> None:
+    bad = sorted(photos.iterdir())[1]
+    monkeypatch.setattr(parts, stage, raising_for(bad, getattr(parts, stage), error))
+    (part,) = parts.split_into_parts(find_sources([photos]), 1)
+    done = parts.write_part(part, ScoreRows(load_model(str(tiny_model)), "model"), Store(str(tmp_path / "out")))
+    assert (done.rows, done.unreadable) == (3, 1)
+    assert bad.name in done.errors[0]

@@ -19,7 +19,7 @@ from shamisa_cli.core.cluster.row_makers import EmbeddedFile, RowMaker
 from shamisa_cli.core.cluster.sources import Content, Sources, is_tar, iter_tar, read_bytes
 from shamisa_cli.core.cluster.store import Store
 from shamisa_cli.core.encoder.embedder import embedded
-from shamisa_cli.core.errors import ImageError
+from shamisa_cli.core.errors import ImageError, item_error
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, DecodedImage, decode
 from shamisa_cli.core.records import JobResult
 from shamisa_cli.core.scoring.feature_formats import FileStamp, portable
@@ -179,8 +179,8 @@ def _embedding(encoder: Embedder, path: str, found: DecodedImage | ImageError) -
         return Embedding(
             path, embedded(encoder, path, found.pixels), found.width, found.height, warnings=found.warnings
         )
-    except ImageError as error:
-        return Embedding(path, error=error)
+    except Exception as error:
+        return Embedding(path, error=item_error(path, error))
 
 
 def _looked(given: PartItem, *, view_size: int | None, max_pixels: int) -> DecodedImage | ImageError:
@@ -192,8 +192,8 @@ def _looked(given: PartItem, *, view_size: int | None, max_pixels: int) -> Decod
         return content
     try:
         return decode(portable(stamp.path), content=content, view_size=view_size, max_pixels=max_pixels, look=True)
-    except ImageError as error:
-        return error
+    except Exception as error:
+        return item_error(stamp.path, error)
 
 
 def _grouped(tables: Iterable[pa.Table], rows: int) -> Iterator[list[pa.Table]]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from shamisa_cli.core.arrays import Pixels
-from shamisa_cli.core.errors import ImageError, SettingError
+from shamisa_cli.core.errors import SettingError, item_error
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, decode
 from shamisa_cli.core.records import NOT_A_NUMBER, ErrorRecord
@@ -56,18 +56,13 @@ def compare_with(
         watch: see `Watch`; called before the record is yielded, with maps if they are made.
 
     Raises:
-        SettingError: an array has the wrong shape or type. Files never raise.
+        SettingError: an array has the wrong shape or type. Files never raise: see `item_error`.
     """
     for name, source in candidates:
         try:
             found = read_image(source, name, max_pixels=max_pixels)
             shift = find_shift(reference.pixels, found.pixels)
             candidate = found if shift else at_size_of(found, reference, resize=resize)
-        except ImageError as error:
-            yield _uncompared(name, reference.name, ErrorRecord.of(error))
-        except DifferentSizeError as error:
-            yield _uncompared(name, reference.name, ErrorRecord(DIFFERENT_SIZE, str(error), error.remedy))
-        else:
             a, b = overlap(reference.pixels, candidate.pixels, shift) if shift else (reference.pixels, candidate.pixels)
             record = replace(
                 _compared(comparer, replace(reference, pixels=a), replace(candidate, pixels=b), original, maps),
@@ -75,7 +70,9 @@ def compare_with(
             )
             if watch is not None and record.score is not None:
                 watch(record, a, b)
-            yield record
+        except Exception as error:
+            record = _uncompared(name, reference.name, error_of(name, error))
+        yield record
 
 
 def compare_pairs(
@@ -95,8 +92,8 @@ def compare_pairs(
     for first, version in pairs:
         try:
             reference = read_image(first, str(first), max_pixels=max_pixels)
-        except ImageError as error:
-            yield _uncompared(str(version), str(first), ErrorRecord.of(error))
+        except Exception as error:
+            yield _uncompared(str(version), str(first), error_of(first, error))
             continue
         yield from compare_with(
             comparer,
@@ -143,6 +140,13 @@ def not_finite_error(name: str) -> ErrorRecord:
     return ErrorRecord(
         NOT_A_NUMBER, f"{name}: the model's result is not a finite number; the model's files may be damaged."
     )
+
+
+def error_of(name: str | Path, error: Exception) -> ErrorRecord:
+    """Why one image cannot be compared. Raises the errors that are about the whole run, as `item_error` does."""
+    if isinstance(error, DifferentSizeError):
+        return ErrorRecord(DIFFERENT_SIZE, str(error), error.remedy)
+    return ErrorRecord.of(item_error(name, error))
 
 
 def _uncompared(name: str, reference: str, error: ErrorRecord) -> Candidate:

@@ -6,19 +6,18 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from shamisa_cli.core.errors import ImageError
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
-from shamisa_cli.core.records import ErrorRecord, ModelIdentity
+from shamisa_cli.core.records import ModelIdentity
 from shamisa_cli.core.relational.comparison import (
     ComparedImage,
-    DifferentSizeError,
     ImageSource,
     at_size_of,
+    error_of,
     not_finite_error,
     read_image,
 )
 from shamisa_cli.core.relational.judgement import Comparer
-from shamisa_cli.core.relational.records import DIFFERENT_SIZE, Ranked, Ranking
+from shamisa_cli.core.relational.records import Ranked, Ranking
 
 Scores = Sequence[Sequence[float]]
 
@@ -59,18 +58,28 @@ def rank_pictures(
         advance: called after each pair.
 
     Raises:
-        SettingError: an array has the wrong shape or type. Files that cannot be read come last and raise nothing,
-            unless they disappear during the comparison.
+        SettingError: an array has the wrong shape or type. Files that cannot be read or compared, or disappear
+            during the comparison, come last and raise nothing.
     """
     first, entrants, errors = _admitted(pictures, resize, max_pixels)
     scores = [[0.0] * len(entrants) for _ in entrants]
+    lost: dict[int, Ranked] = {}
     for i, entrant in enumerate(entrants[:-1]):
-        left = entrant.read(first, max_pixels)
+        try:
+            left = entrant.read(first, max_pixels)
+        except Exception as error:
+            lost[i] = Ranked(entrant.name, error=error_of(entrant.name, error))
         for j in range(i + 1, len(entrants)):
-            score = comparer.judge(left.pixels, entrants[j].read(first, max_pixels).pixels).score
-            scores[i][j], scores[j][i] = score, -score
+            if i not in lost and j not in lost:
+                try:
+                    score = comparer.judge(left.pixels, entrants[j].read(first, max_pixels).pixels).score
+                    scores[i][j], scores[j][i] = score, -score
+                except Exception as error:
+                    lost[j] = Ranked(entrants[j].name, error=error_of(entrants[j].name, error))
             advance(1)
-    return _ranking(entrants, scores, errors, comparer.identity)
+    kept = [place for place in range(len(entrants)) if place not in lost]
+    mutual = [[scores[i][j] for j in kept] for i in kept]
+    return _ranking([entrants[place] for place in kept], mutual, [*errors, *lost.values()], comparer.identity)
 
 
 def mean_scores(scores: Scores) -> list[float]:
@@ -95,10 +104,8 @@ def _admitted(
             first = first or side
             at_size_of(side, first, resize=resize)
             entrants.append(_RankedImage(name, source, side.width, side.height))
-        except ImageError as error:
-            errors.append(Ranked(name, error=ErrorRecord.of(error)))
-        except DifferentSizeError as error:
-            errors.append(Ranked(name, error=ErrorRecord(DIFFERENT_SIZE, str(error), error.remedy)))
+        except Exception as error:
+            errors.append(Ranked(name, error=error_of(name, error)))
     return first, entrants, errors
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, Self, TypeVar
@@ -15,6 +16,9 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from shamisa_cli.core.errors import SettingError, ShamisaError, TrainingError
 from shamisa_cli.core.machine import keep_freed_memory
+
+LOST = "DataLoader worker"
+"""How PyTorch's messages about a worker that ended begin."""
 
 
 class Batch(Protocol):
@@ -54,12 +58,27 @@ def worker_items(stream: Callable[[], Iterator[Item]], *, workers: int, pin: boo
         worker_init_fn=_begin_worker,
         generator=torch.Generator(),  # its own, so that starting workers does not change the global one
     )
-    try:
+    with lost_workers():
         for item in loader:
             if isinstance(item, _Failure):
                 raise TrainingError(item.sentence)
             yield item
+
+
+@contextmanager
+def lost_workers() -> Iterator[None]:
+    """Turn the error about a worker process that ended into a sentence.
+
+    The loader raises it from a signal handler, so wherever the process happens to be.
+
+    Raises:
+        TrainingError: a worker was killed, or ended by itself.
+    """
+    try:
+        yield
     except RuntimeError as error:
+        if LOST not in str(error):
+            raise
         raise TrainingError(
             f"A worker process, which makes batches, ended ({error}). If memory ran out, use fewer workers."
         ) from error

@@ -8,15 +8,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from shamisa_cli.core.errors import TrainingError
 from shamisa_cli.core.images.discovery import discover
 from shamisa_cli.core.networks.model_folders import choose_device
 from shamisa_cli.core.sole_writer import sole_writer
+from shamisa_cli.core.training.batch_loader import lost_workers
 from shamisa_cli.core.training.curves import draw_curves
 from shamisa_cli.core.training.distributed import World, joined, processes_here
 from shamisa_cli.core.training.metrics import Metrics
 from shamisa_cli.core.training.pretraining.config import read_config_file
 from shamisa_cli.core.training.run_folder import RunFolder, RunRecord, photo_record
-from shamisa_cli.core.training.settings import Settings, preset, with_ablation, with_settings
+from shamisa_cli.core.training.settings import Settings, preset, shown_ablations, with_ablation, with_settings
 from shamisa_cli.core.training.tasks import task_of
 from shamisa_cli.core.training.trainer import CHECKPOINT_EVERY, Trainer
 
@@ -59,7 +61,16 @@ class RunSettings:
         return settings if self.ablation is None else with_ablation(settings, self.ablation)
 
     def resumed(self, begun: Settings) -> Settings:
-        """The settings of a resumed run: `begun` changed, or new ones if a preset, a file or another task is chosen."""
+        """The settings of a resumed run: `begun` changed, or new ones if a preset, a file or another task is chosen.
+
+        Raises TrainingError if the run shows another ablation than the chosen one.
+        """
+        others = [name for name in shown_ablations(begun) if name != self.ablation]
+        if self.ablation is not None and others:
+            raise TrainingError(
+                f"The run was started with the ablation {others[0]}, and now {self.ablation} is chosen. Resume it "
+                "without naming an ablation, or start a new run in another folder."
+            )
         if self.preset or self.config or self.task not in (None, begun.task):
             return replace(self, task=self.task or begun.task).settings()
         return self.changed(begun)
@@ -153,7 +164,7 @@ def train_run(
         SettingError, TrainingError, ModelError: as `Trainer`, `RunFolder` and `Task.batches` do.
     """
     world = world or World()
-    with sole_writer(run.path if world.leads else None):
+    with sole_writer(run.path if world.leads else None), lost_workers():
         record = replace(record, processes=world.size)
         if resume:
             run.check_resumable(record)

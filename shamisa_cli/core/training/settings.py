@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shamisa_cli.core.errors import SettingError
-from shamisa_cli.core.training.ablations import ablation
+from shamisa_cli.core.training.ablations import ABLATIONS, ablation
 from shamisa_cli.core.training.pretraining import config
 from shamisa_cli.core.training.pretraining.config import TrainingConfig
 from shamisa_cli.core.training.relational import config as relational_config
@@ -52,3 +52,13 @@ def with_ablation(settings: Settings, name: str) -> Settings:
     if not isinstance(settings, TrainingConfig):
         raise SettingError(f"The ablations are of the task shamisa; {settings.task} has none.")
     return config.with_settings(settings, ablation(name).settings)
+
+
+def shown_ablations(settings: Settings) -> tuple[str, ...]:
+    """The published ablations that settings show: they have their changes, and the defaults do not."""
+    if not isinstance(settings, TrainingConfig):
+        return ()
+    usual = defaults(settings.task)
+    return tuple(
+        name for name in ABLATIONS if with_ablation(settings, name) == settings and with_ablation(usual, name) != usual
+    )

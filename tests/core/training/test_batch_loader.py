@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -52,3 +55,33 @@ def test_too_few_photographs_are_known_at_once(photos: list[Path], small_config:
     config = replace(small_config, batch=replace(small_config.batch, photos=4))
     with pytest.raises(SettingError, match="4 different pristine photographs"):
         batch_source(photos, [], config, workers=0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the worker as Linux lists it")
+@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGKILL])
+def test_a_worker_that_is_killed_while_a_step_is_computed_is_a_sentence(
+    kind: signal.Signals,
+) -> None:
+    code = f"""
+import os, time
+from itertools import count
+from pathlib import Path
+from shamisa_cli.core.errors import TrainingError
+from shamisa_cli.core.training.batch_loader import lost_workers, worker_items
+def stream():
+    return count()
+if __name__ == "__main__":
+    try:
+        with lost_workers():
+            items = worker_items(stream, workers=1, pin=False)
+            next(items)
+            (child,) = Path(f"/proc/{{os.getpid()}}/task/{{os.getpid()}}/children").read_text().split()
+            os.kill(int(child), {int(kind)})
+            time.sleep(2)
+            while True:
+                next(items)
+    except TrainingError as error:
+        print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout.startswith("A worker process, which makes batches, ended ("), done.stderr

@@ -60,3 +60,14 @@ def test_a_run_that_goes_on_draws_from_the_photographs_it_began_with(photos: Pat
     run.write(begun.record)
     assert resumed_run(run, RunSettings()) == begun
     assert [path.name for path in resumed_run(run, RunSettings(), [photos / "a.png"]).pristine] == ["a.png"]
+
+
+@pytest.mark.parametrize("named", ["A0", "D1b", "B1"])
+def test_a_run_with_an_ablation_does_not_go_on_as_another(named: str) -> None:
+    begun = RunSettings(ablation="B7").settings()
+    with pytest.raises(TrainingError, match=f"started with the ablation B7, and now {named} is chosen"):
+        RunSettings(ablation=named).resumed(begun)
+    assert RunSettings(ablation="B7").resumed(begun) == begun
+    assert RunSettings().resumed(begun) == begun
+    whole = RunSettings(ablation="A0").settings()
+    assert RunSettings(ablation="A0").resumed(whole) == whole
