@@ -26,6 +26,7 @@ from shamisa_cli.cli.commands.score import score
 from shamisa_cli.cli.commands.serve import serve
 from shamisa_cli.cli.commands.train import train
 from shamisa_cli.cli.errors import with_exit_code
+from shamisa_cli.cli.overwriting import without_overwriting
 from shamisa_cli.cli.settings import load_settings
 
 DEBUG_OPTION = "--debug"
@@ -61,11 +62,11 @@ def build_app(*, debug: bool = False) -> typer.Typer:
     )
     app.callback()(with_exit_code(_program, debug=debug))
     for name, command in COMMANDS.items():
-        app.command(name)(with_exit_code(command, debug=debug))
+        app.command(name)(with_exit_code(without_overwriting(command), debug=debug))
     for name, group in GROUPS.items():
         commands = typer.Typer(help=group.help, no_args_is_help=True, rich_markup_mode="rich")
         for command_name, command in group.commands.items():
-            commands.command(command_name)(with_exit_code(command, debug=debug))
+            commands.command(command_name)(with_exit_code(without_overwriting(command), debug=debug))
         app.add_typer(commands, name=name)
     return app
 

@@ -115,7 +115,27 @@ class Console:
 
 
 def check_output(output: Path, option: str = "--output") -> None:
-    """Raise SettingError if `output` is a folder or a device, before hours of work are spent."""
+    """Check the name of a file of results before hours of work are spent.
+
+    Raises:
+        SettingError: it is a folder or a device, has the suffix of a picture, or is a picture.
+    """
+    from shamisa_cli.core.images.kinds import IMAGE_SUFFIXES
+
+    require_file_name(output, option)
+    if output.suffix.lower() in IMAGE_SUFFIXES:
+        raise SettingError(
+            f"{output} has the suffix of a picture, and {option} writes none. Quote a glob, or name another file."
+        )
+    if output.exists():
+        from shamisa_cli.core.images.formats import begins_like_a_picture
+
+        if begins_like_a_picture(output):
+            raise SettingError(f"{output} is a picture, which {option} does not replace. Name another file.")
+
+
+def require_file_name(output: Path, option: str) -> None:
+    """Raise SettingError if `output` is a folder or a device."""
     if output.exists() and not output.is_file():
         raise SettingError(f"{output} is not a regular file; {option} must name a file.")
 

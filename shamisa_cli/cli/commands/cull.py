@@ -203,6 +203,7 @@ def cull(
     _check(rule, stars, [move_to, copy_to, list_], print0)
     if output is not None:
         check_output(output)
+    chosen = "text" if list_ is not None else format or inputs.format_of(output, WRITERS)
     files = inputs.find_images(paths, files_from, recursive, exclude=exclude, since=since)
 
     from shamisa_cli.core.culling.cull import cull_files
@@ -226,9 +227,8 @@ def cull(
         console.warn_of_unreadable([decision.reason for decision in unreadable])
         problems = 0
     else:
-        chosen = format or (output.suffix.lower().removeprefix(".") if output else "text")
         with console.results(output) as stream:
-            WRITERS.get(chosen, WRITERS["text"])(decisions, rule, stream)
+            WRITERS[chosen](decisions, rule, stream)
         if move_to is not None or copy_to is not None:
             problems = cull_actions.transfer(decisions, move_to, copy_to, apply, console)
         else:

@@ -12,6 +12,7 @@ from shamisa_cli.cli import mos_options, options
 from shamisa_cli.cli.commands import evaluation_modes as modes
 from shamisa_cli.cli.console import Console, check_output
 from shamisa_cli.cli.errors import exit_code
+from shamisa_cli.cli.inputs import format_of
 from shamisa_cli.cli.reporters.agreement import checkpoints
 from shamisa_cli.cli.reporters.agreement import gmad as gmad_pairs
 from shamisa_cli.cli.reporters.agreement import protocol as protocol_report
@@ -90,9 +91,15 @@ def evaluate(
         ),
     ] = 0,
     format: Annotated[
-        modes.Format,
-        typer.Option("--format", "-f", rich_help_panel=RESULTS, help="text for people, or json."),
-    ] = modes.Format.TEXT,
+        modes.Format | None,
+        typer.Option(
+            "--format",
+            "-f",
+            rich_help_panel=RESULTS,
+            show_default="by the suffix of --output, else text",
+            help="text for people, or json.",
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -133,6 +140,7 @@ def evaluate(
     console = Console()
     if output is not None:
         check_output(output)
+    chosen = format or modes.Format(format_of(output, list(modes.Format)))
     anew = cross or reference_column is not None or protocol is mos_options.ProtocolName.PAPER
     _check_modes(mos, inputs, cross=cross, anew=anew, gmad=gmad, gmad_figure=gmad_figure, run=run)
     _check_unused(anew, run, gmad, every=every, limit=limit, levels=gmad_levels, splits=splits, probe=probe)
@@ -141,7 +149,7 @@ def evaluate(
     if anew:
         settings = protocol_report.Settings(protocol, splits, seed, logistic, lower_is_better, jobs)
         files = [Path(name) for name in inputs or []] if mos is None else [mos]
-        unreadable = modes.fit_anew(files, columns, settings, dmos or [], loading, format, output, cross=cross)
+        unreadable = modes.fit_anew(files, columns, settings, dmos or [], loading, chosen, output, cross=cross)
         raise typer.Exit(exit_code(failed=0, unreadable=unreadable, skip_unreadable=skip_unreadable))
 
     if group_column is not None:
@@ -151,11 +159,11 @@ def evaluate(
     table = None if mos is None else columns.read(mos)
     if run is not None:
         assert table is not None
-        modes.judge_checkpoints(run, table, loading, format, output, every=every, limit=limit, seed=seed)
+        modes.judge_checkpoints(run, table, loading, chosen, output, every=every, limit=limit, seed=seed)
         return
     competition = None if gmad is None else modes.GmadOptions(gmad, gmad_figure, gmad_levels)
     agreement = modes.AgreementOptions(lower_is_better, logistic is not False, seed)
-    unreadable = modes.judge_as_it_is(table, inputs, agreement, competition, loading, format, output)
+    unreadable = modes.judge_as_it_is(table, inputs, agreement, competition, loading, chosen, output)
     raise typer.Exit(exit_code(failed=0, unreadable=unreadable, skip_unreadable=skip_unreadable))
 
 

@@ -14,6 +14,7 @@ import typer
 from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.interrupts import request_stop_on_signals
 from shamisa_cli.cli.options import RUNNING, Device, DeviceName
+from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.extras import needs_pytorch
 
 DATA = "Photographs"
@@ -203,6 +204,8 @@ def train(
     if output is None:
         return
 
+    if output.is_file():
+        raise SettingError(f"{output} is a file; --output must name the folder of a run.")
     changes: dict[str, Any] = {"architecture": backbone, "init": init, "steps": steps, "seed": seed}
     changes = {name: value for name, value in changes.items() if value is not None}
     if real_share is not None:
@@ -263,15 +266,17 @@ def _silent(_: str) -> None:
 
 
 def _write_preview(target: Path, task: TaskName, data: list[Path] | None, seed: int) -> None:
-    from shamisa_cli.core.atomic import replacing
     from shamisa_cli.core.images.discovery import discover
+    from shamisa_cli.core.images.drawings import require_no_photograph, write_drawing
 
     with needs_pytorch("training"):
         from shamisa_cli.core.training.contact_sheets import operator_sheet, ordered_set_sheet
 
     if not data:
         raise typer.BadParameter("A preview needs photographs: name a folder, as --data DIR.", param_hint="--data")
+    if target.suffix.lower() != ".png":
+        raise SettingError(f"{target} does not end in .png; --preview must name a .png file.")
+    require_no_photograph(target)
     contact_sheet = ordered_set_sheet if task is TaskName.RELATIONAL else operator_sheet
-    with replacing(target) as temporary:
-        contact_sheet(discover(data)[:MOST_PREVIEWED], seed).save(temporary)
+    write_drawing(contact_sheet(discover(data)[:MOST_PREVIEWED], seed), target)
     Console().hint(f"Wrote {target}.")

@@ -81,11 +81,22 @@ def is_picture(head: bytes) -> bool:
     """Whether a file with these first bytes is a picture of a kind that `open_image` knows, installed or not."""
     if head.startswith(b"BM") and any(head[6:10]):  # reserved, and 0; else it is a text such as "BMW.jpg"
         return False
+    if is_raw(head) or _RAW_BRAND in _brands(head):
+        return True
     try:
         _reader("", head)
     except ImageError as error:
         return error.kind == "unsupported"
     return True
+
+
+def begins_like_a_picture(path: Path) -> bool:
+    """Whether a file of this name exists and `is_picture` by its first bytes."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD_BYTES)
+    return bool(head) and is_picture(head)
 
 
 def _largest(path: Path | str, stream: BinaryIO, image: TiffFile, max_pixels: int | None) -> Image.Image:

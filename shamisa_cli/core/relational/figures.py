@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from shamisa_cli.core.arrays import Pixels
-from shamisa_cli.core.atomic import replacing
+from shamisa_cli.core.images.drawings import is_drawing, write_drawing
 from shamisa_cli.core.map_images import (
     BACKGROUND,
     FAINT_INK,
@@ -225,7 +225,8 @@ class ComparisonMapWriter:
             drawn[DIFFERENCE] = difference_map(pixels, candidate.maps[DIFFERENCE])
         drawn[FIGURE] = comparison_figure(candidate, reference, pixels)
         for name, picture in drawn.items():
-            with replacing(folder / f"{name}.png") as temporary:
-                picture.save(temporary, format="PNG")
+            write_drawing(picture, folder / f"{name}.png")
         for name in set(ENDS) - set(drawn):
-            (folder / f"{name}.png").unlink(missing_ok=True)
+            outdated = folder / f"{name}.png"
+            if is_drawing(outdated):
+                outdated.unlink()

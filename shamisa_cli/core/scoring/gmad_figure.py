@@ -8,9 +8,9 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from shamisa_cli.core.arrays import Pixels
-from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.errors import ImageError
 from shamisa_cli.core.images.decoding import decode
+from shamisa_cli.core.images.drawings import write_drawing
 from shamisa_cli.core.map_images import BACKGROUND, FAINT_INK, INK, clipped, font
 from shamisa_cli.core.probe.gmad import Contestant
 from shamisa_cli.core.scoring.gmad import CONTESTANTS, Gmad, GmadDuel, GmadPicture
@@ -42,8 +42,7 @@ def draw_gmad(target: Path, found: Gmad, read: Read | None = None) -> None:
         OSError: the file cannot be written.
     """
     sheet = gmad_figure(found, read or _decoded)
-    with replacing(target) as temporary:
-        sheet.save(temporary, format="PNG", optimize=True)
+    write_drawing(sheet, target, optimize=True)
 
 
 def gmad_figure(found: Gmad, read: Read) -> Image.Image:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from shamisa_cli.core.arrays import Pixels
-from shamisa_cli.core.atomic import replacing
+from shamisa_cli.core.images.drawings import write_drawing
 from shamisa_cli.core.map_images import (
     BACKGROUND,
     FAINT_INK,
@@ -123,7 +123,8 @@ class MapWriter:
 
     Args:
         model: a model with a probe.
-        folder: receives the files, in the subfolders of the images; earlier files of these names are replaced.
+        folder: receives the files, in the subfolders of the images; earlier maps of these names are replaced,
+            and other pictures never.
         pictures: all images of the run.
         watch: called with each map too, since a map takes as long to compute as a score.
     """
@@ -139,7 +140,6 @@ class MapWriter:
         assert record.score is not None
         score_map = split_model_score(self._model, pixels, record.score)
         picture = render(pixels, score_map, title=Path(record.path).name, score=record.score)
-        with replacing(self._folder / self._names[record.path]) as temporary:
-            picture.save(temporary, format="PNG", compress_level=FAST)
+        write_drawing(picture, self._folder / self._names[record.path], compress_level=FAST)
         if self._watch is not None:
             self._watch(record, pixels, score_map)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 from rich.text import Text
 
-from shamisa_cli.cli.console import Console, check_output, printable
+from shamisa_cli.cli.console import Console, printable, require_file_name
 from shamisa_cli.cli.output import plain_table, print_block, rich_on
 from shamisa_cli.core.errors import SettingError
 
@@ -68,9 +68,12 @@ def compete(
 
 def check_figure(target: Path) -> None:
     """Raise SettingError before any work if the figure could not be written under that name."""
+    from shamisa_cli.core.images.drawings import require_no_photograph
+
     if target.suffix.lower() != ".png":
         raise SettingError(f"{target} does not end in .png; --gmad-figure must name a .png file.")
-    check_output(target, "--gmad-figure")
+    require_file_name(target, "--gmad-figure")
+    require_no_photograph(target)
 
 
 def draw(target: Path, found: Gmad, console: Console) -> None:

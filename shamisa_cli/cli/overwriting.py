@@ -1,0 +1,67 @@
+"""No command writes over what it reads: checked for all commands, from the values of their options."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from shamisa_cli.core.errors import SettingError
+
+OUTPUTS = {
+    "output": "--output",
+    "html": "--html",
+    "plot": "--plot",
+    "gmad_figure": "--gmad-figure",
+    "preview": "--preview",
+}
+"""Parameter of a command that names a file to write → its option. `--baseline` is read, and written on request."""
+MODELS = ("model", "probe", "gmad", "init")
+"""Parameters that may name a folder whose files are all read."""
+
+
+def without_overwriting(command: Callable[..., None]) -> Callable[..., None]:
+    """Wrap `command` so that it refuses to write over a file that another of its options names."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **values: Any) -> None:
+        require_apart(values)
+        command(*args, **values)
+
+    return run
+
+
+def require_apart(values: Mapping[str, Any]) -> None:
+    """Raise SettingError if an output is one of the inputs, another output, or a file of a model that is read.
+
+    Args:
+        values: parameter of a command → its value.
+    """
+    for name, option in OUTPUTS.items():
+        output = values.get(name)
+        if not isinstance(output, str | Path) or not os.path.isfile(output):  # noqa: PTH113  Path's own raises
+            continue
+        others = {key: value for key, value in values.items() if key != name}
+        for key, named in _named(others):
+            if _same(named, output) or (key in MODELS and _inside(named, output)):
+                raise SettingError(f"{option} would replace {output}, which the command reads. Name another file.")
+
+
+def _named(values: Mapping[str, Any]) -> Iterator[tuple[str, str | Path]]:
+    for key, value in values.items():
+        for each in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(each, str | Path):
+                yield key, each
+
+
+def _same(first: str | Path, second: str | Path) -> bool:
+    try:
+        return os.path.samefile(first, second)  # noqa: PTH121
+    except (OSError, ValueError):  # one is no file's name
+        return False
+
+
+def _inside(folder: str | Path, file: str | Path) -> bool:
+    return os.path.isdir(folder) and Path(os.path.realpath(file)).is_relative_to(os.path.realpath(folder))  # noqa: PTH112

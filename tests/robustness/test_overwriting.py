@@ -1,0 +1,131 @@
+"""No command writes over what it reads, or over a picture."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_type_hints
+
+import pytest
+from helpers.pictures import save_noise
+from helpers.program import run_here as shamisa
+from PIL import Image
+
+from shamisa_cli.cli.app import COMMANDS, GROUPS
+from shamisa_cli.cli.overwriting import OUTPUTS
+from shamisa_cli.core.images.drawings import write_drawing
+
+READ = {"files_from", "mos", "dmos", "features", "table", "config", "init", "baseline"}
+"""Options with a file that is read; `--baseline` is parsed before it is replaced."""
+
+WRITING: Sequence[tuple[str, ...]] = (
+    ("score", "photos", "-o"),
+    ("score", "photos", "-f", "csv", "-o"),
+    ("score", "photos", "--html"),
+    ("score", "photos", "--baseline", "base.json", "--update-baseline", "-o"),
+    ("cull", "photos", "--stars", "-o"),
+    ("cull", "photos", "--keep-best", "50%", "--list", "kept", "-o"),
+    ("compare", "photos/0.jpg", "photos/1.jpg", "-o"),
+    ("compare", "photos/0.jpg", "--ladder", "jpeg", "-f", "json", "-o"),
+    ("rank", "photos", "-o"),
+    ("rank", "photos", "-f", "json", "-o"),
+    ("embed", "photos", "-o"),
+    ("embed", "photos", "-o", "features.npz", "--plot"),
+    ("fit-probe", "--mos", "mos.csv", "-o"),
+    ("evaluate", "--mos", "mos.csv", "-o"),
+    ("evaluate", "photos", "--gmad", "MODEL", "--gmad-figure"),
+    ("train", "--data", "photos", "--preview"),
+    ("train", "--data", "photos", "-o"),
+    ("models", "derive", "MODEL", "-o"),
+)
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    Image.open(save_noise(tmp_path / "photos", [(120, 80)] * 3)[0]).save(tmp_path / "one.png")
+    lines = [f"photos/{index}.jpg,{index + 1}" for index in range(3)]
+    (tmp_path / "mos.csv").write_text("\n".join(["image,mos", *lines]) + "\n")
+    (tmp_path / "list.txt").write_text("photos/0.jpg\nphotos/1.jpg\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.mark.parametrize("name", ["photos/1.jpg", "picture.csv", "picture.html", "picture.json", "new.jpg", "pic.png"])
+@pytest.mark.parametrize("command", WRITING, ids=" ".join)
+def test_no_output_replaces_a_picture(tiny_model: Path, place: Path, command: tuple[str, ...], name: str) -> None:
+    if name.startswith(("picture", "pic.")):
+        (place / name).write_bytes((place / "one.png").read_bytes())
+    if name == "new.jpg" and command[-1] == "-o" and command[0] in ("fit-probe", "train", "models"):
+        pytest.skip("names a folder")
+    before = contents(place)
+    typed = [str(tiny_model) if word == "MODEL" else word for word in command]
+    done = shamisa(*typed, name)
+    assert done.returncode == 2, done.stderr
+    assert "bug" not in done.stderr
+    assert name.partition(".")[0] in done.stderr
+    assert contents(place) == before
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("score", "--files-from", "list.txt", "-o", "list.txt"),
+        ("score", "photos", "--html", "page.html", "-f", "json", "-o", "page.html"),
+        ("rank", "--files-from", "list.txt", "-o", "./photos/../list.txt"),
+        ("embed", "photos", "--table", "mos.csv", "--color-by", "mos", "--plot", "p.html", "-o", "mos.csv"),
+        ("evaluate", "--mos", "mos.csv", "-f", "json", "-o", "mos.csv"),
+        ("evaluate", "--cross", "mos.csv", "two.csv", "-f", "json", "-o", "two.csv"),
+        ("cull", "photos", "--stars", "--model", "MODEL", "-f", "json", "-o", "MODEL/config.json"),
+    ],
+    ids=" ".join,
+)
+def test_no_output_replaces_an_input(tiny_model: Path, place: Path, command: tuple[str, ...]) -> None:
+    for name in ("page.html", "two.csv"):
+        (place / name).write_text("mine")
+    before = contents(place) | contents(tiny_model)
+    done = shamisa(*[word.replace("MODEL", str(tiny_model)) for word in command])
+    assert done.returncode == 2, done.stderr
+    assert "which the command reads" in done.stderr or "the same file" in done.stderr
+    assert contents(place) | contents(tiny_model) == before
+
+
+@pytest.mark.parametrize("command", ["score photos", "cull photos --stars", "rank photos", "evaluate --mos mos.csv"])
+def test_an_unknown_suffix_is_refused(place: Path, command: str) -> None:
+    done = shamisa(*command.split(), "-o", "results.cvs")
+    assert done.returncode == 2
+    assert "No format is known by the suffix of results.cvs" in done.stderr
+    assert not (place / "results.cvs").exists()
+
+
+def test_maps_replace_earlier_maps_and_no_photograph(tiny_model: Path, place: Path) -> None:
+    photograph = (place / "one.png").read_bytes()
+    (place / "maps").mkdir()
+    (place / "maps" / "0.jpg.png").write_bytes(photograph)
+    run = ("score", "photos", "--model", tiny_model, "--maps", "maps", "-f", "json")
+    for _ in range(2):
+        done = shamisa(*run)
+        assert done.returncode == 3, done.stderr
+        assert "not replaced" in done.stdout
+        assert (place / "maps" / "0.jpg.png").read_bytes() == photograph
+
+
+def test_a_drawing_is_replaced_by_a_drawing(tmp_path: Path) -> None:
+    target = tmp_path / "figure.png"
+    for size in (20, 30):
+        write_drawing(Image.new("RGB", (size, size)), target)
+        assert Image.open(target).size == (size, size)
+
+
+def test_every_option_with_a_file_is_known_to_be_read_or_written() -> None:
+    commands = [*COMMANDS.values(), *(command for group in GROUPS.values() for command in group.commands.values())]
+    for command in commands:
+        hints = get_type_hints(command, include_extras=True)
+        for name in inspect.signature(command).parameters:
+            option = getattr(hints.get(name), "__metadata__", (None,))[0]
+            if "FILE" in str(getattr(option, "metavar", "")):
+                assert name in READ | OUTPUTS.keys(), f"{command.__name__}: {name}"
