@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,9 +36,17 @@ def find_pairs(
     found = FolderPairs()
     for folder in map(Path, candidates):
         found += pair_folders(originals, reference, inputs.find_images([str(folder)], None, recursive), folder)
+    found = _with_unreachable(found)
     if not found.pairs:
         raise InputNotFoundError(
             f"No picture of {reference} has a partner. Partners have the same path below the two folders; the suffix "
             "may differ where no other picture has that name."
         )
     return found
+
+
+def _with_unreachable(found: FolderPairs) -> FolderPairs:
+    """Pair what is no file, such as a folder that may not be listed, with itself: reading it reports why."""
+    closed = [path for path in (*found.removed, *found.added) if not os.path.isfile(path)]  # noqa: PTH113
+    added, removed = (tuple(path for path in paths if path not in closed) for paths in (found.added, found.removed))
+    return FolderPairs(found.pairs + tuple((path, path) for path in closed), added, removed)

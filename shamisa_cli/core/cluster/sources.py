@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,9 @@ MOST_BYTES = 2**30
 """Largest stored image, in bytes; larger ones are refused, since each is read as a whole."""
 UNPARSABLE = (ValueError, IndexError, OverflowError)
 """Errors that tarfile raises for some invalid headers, besides its own."""
+
+LASTING = (errno.EACCES, errno.EPERM, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG)
+"""Numbers of errors that trying again does not help against."""
 
 Content = bytes | ImageError
 """The bytes of a stored image, or the error that prevented reading it."""
@@ -89,8 +93,10 @@ def read_bytes(picture: FileStamp) -> Content:
             return data if len(data) <= MOST_BYTES else _too_large(name)
     except FileNotFoundError:
         return ImageError(name, "missing", f"{name} does not exist, or was removed.")
-    except PermissionError:
-        return ImageError(name, "unreadable", f"{name} cannot be read: permission denied.")
+    except OSError as error:
+        if error.errno not in LASTING:
+            raise
+        return ImageError(name, "unreadable", f"{name} cannot be read: {error.strerror}.")
 
 
 def iter_tar(tar: FileStamp) -> Iterator[tuple[FileStamp, Content]]:
@@ -191,7 +197,16 @@ def _stamps_in_list(name: str, recursive: bool) -> list[FileStamp]:
         path = Path(name).expanduser()
         if SCHEME not in name and path.is_dir():
             raise
-        return [FileStamp(name if SCHEME in name else str(path.absolute()), 0, 0)]
+        return [FileStamp(name, 0, 0) if SCHEME in name else _stamp_or_name(path)]
+
+
+def _stamp_or_name(path: Path) -> FileStamp:
+    """The stamp of a file, with size and time 0 if it cannot be reached: reading it will give the error."""
+    # Workers may run in another folder, so paths are absolute.
+    try:
+        return FileStamp.of_openable(path.absolute())
+    except OSError:
+        return FileStamp(str(path.absolute()), 0, 0)
 
 
 def _local(name: str, recursive: bool) -> list[FileStamp]:
@@ -203,8 +218,7 @@ def _local(name: str, recursive: bool) -> list[FileStamp]:
         if not tars:
             raise
         pictures = []
-    # Workers may run in another folder, so paths are absolute.
-    return [FileStamp.of_openable(found.absolute()) for found in (*pictures, *tars)]
+    return [_stamp_or_name(found) for found in (*pictures, *tars)]
 
 
 def _tars_in(folder: Path, recursive: bool) -> list[Path]:

@@ -124,6 +124,7 @@ def _explaining(path: Path | str) -> Iterator[None]:
 def _open_regular(path: Path) -> BinaryIO:
     mode = path.stat().st_mode  # before opening: opening a pipe would wait for a writer
     if stat.S_ISDIR(mode):
+        os.scandir(path).close()  # raises if that is what is wrong with it
         raise ImageError(path, "unreadable", f"{path} is a folder, where a picture was expected.")
     if not stat.S_ISREG(mode):
         raise ImageError(path, "unreadable", f"{path} is not a regular file but a device, pipe or socket.")
@@ -268,6 +269,8 @@ def _explained(path: Path | str, error: Exception) -> ImageError:
     """The ImageError for an exception of the operating system or Pillow."""
     reason = str(error) or type(error).__name__
     if isinstance(error, FileNotFoundError | NotADirectoryError):
+        if os.path.islink(path):  # noqa: PTH114  Path's own raises for some names
+            return ImageError(path, "missing", f"{path} is a link to what does not exist: {Path(path).readlink()}.")
         return ImageError(path, "missing", f"{path} does not exist. Check the spelling and the folder.")
     if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # EINVAL: an impossible offset in it
         return ImageError(path, "unreadable", f"{path} cannot be read: {error.strerror}.")

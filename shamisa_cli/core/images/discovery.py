@@ -9,7 +9,8 @@ import codecs
 import fnmatch
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -44,7 +45,8 @@ def discover(inputs: Sequence[str | Path], *, recursive: bool = True) -> list[Pa
     - A folder stands for its files with a suffix of `readable_suffixes`, and with `recursive` those of its
       subfolders after them, in natural order ("img2" before "img10"). Hidden files and folders (names
       that start with a dot) are left out. Links to folders are followed, each real folder once, so
-      loops end. A subfolder that may not be listed is left out; the rest is still found.
+      loops end. A folder that may not be listed is kept as a path itself, and so is a link that leads nowhere
+      and has such a suffix or none; decoding will report the error.
     - A pattern (`*`, `?`, `[…]`, and `**` for any depth) stands for its matches, as in a shell. A file or
       folder whose name is the pattern itself takes precedence.
 
@@ -148,7 +150,7 @@ class _Search:
 
     def real_path(self, path: Path) -> str:
         """The real path of a file; that of its folder is found out once."""
-        if path.is_symlink():
+        if os.path.islink(path):  # noqa: PTH114
             return os.path.realpath(path)
         folder = path.parent
         if folder not in self.real_folders:
@@ -182,14 +184,19 @@ class _Search:
     def _expanded(self, match: Path) -> list[Path]:
         if os.path.isdir(match):
             return list(self._pictures_in(match))
-        return [match] if os.path.exists(match) else []  # a link may lead nowhere
+        return [match]
 
     def _pictures_in(self, folder: Path) -> Iterator[Path]:
         readable = readable_suffixes()
         for place in _folders(folder) if self.recursive else [folder]:
-            for name in _visible_names(place, files=True):
+            try:
+                names = _visible_names(place, _may_be_file)
+            except OSError:
+                yield place
+                continue
+            for name in names:
                 suffix = os.path.splitext(name)[1]  # noqa: PTH122
-                if suffix.lower() in readable:
+                if suffix.lower() in readable or (not suffix and not os.path.exists(place / name)):
                     yield place / name
                 elif is_left_out(suffix):
                     self.left_out.setdefault(self.real_path(place / name), suffix)
@@ -206,37 +213,30 @@ def _folders(root: Path) -> Iterator[Path]:
             continue
         visited.add(real)
         yield folder
-        waiting.extend(folder / name for name in reversed(_visible_names(folder, files=False)))
+        with suppress(OSError):  # whoever looks for files in it meets the same error
+            waiting.extend(folder / name for name in reversed(_visible_names(folder, _is_folder)))
 
 
-def _visible_names(folder: Path, *, files: bool) -> list[str]:
-    """Names of the files or of the folders in a folder, in natural order; none if it may not be listed."""
-    try:
-        with os.scandir(folder) as entries:
-            shown = [entry for entry in entries if not entry.name.startswith(".")]
-            names = [entry.name for entry in shown if _is_of_kind(entry, files)]
-    except OSError:
-        return []
+def _visible_names(folder: Path, wanted: Callable[[os.DirEntry[str]], bool]) -> list[str]:
+    """Names of entries of a folder, in natural order. Raises OSError if it may not be listed."""
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if not entry.name.startswith(".") and wanted(entry)]
     return sorted(names, key=natural_key)
 
 
-def _is_of_kind(entry: os.DirEntry[str], files: bool) -> bool:
+def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
-        return entry.is_file() if files else entry.is_dir()
-    except OSError:  # a link to where one may not look, or to itself
+        return entry.is_dir()
+    except OSError:
         return False
 
 
-def _visible(folder: Path) -> list[Path]:
-    return [path for path in _entries(folder) if not path.name.startswith(".")]
-
-
-def _entries(folder: Path) -> list[Path]:
-    """Entries of a folder in natural order; none if it may not be listed."""
+def _may_be_file(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a file, or it cannot be told, as of a link that leads nowhere or where one may not look."""
     try:
-        return sorted(folder.iterdir(), key=lambda path: natural_key(path.name))
+        return entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path))
     except OSError:
-        return []
+        return True
 
 
 def _matches(pattern: Path) -> Iterator[Path]:
@@ -256,10 +256,15 @@ def _matches_below(folder: Path, parts: tuple[str, ...]) -> Iterator[Path]:
     elif os.path.exists(folder / first):
         yield from _matches_below(folder / first, rest)
     elif _is_pattern(first):
-        candidates = _entries(folder) if first.startswith(".") else _visible(folder)
-        for path in candidates:
-            if fnmatch.fnmatch(path.name, first) and (not rest or os.path.isdir(path)):
-                yield from _matches_below(path, rest)
+        try:
+            candidates = sorted(os.listdir(folder), key=natural_key)  # noqa: PTH208
+        except OSError:
+            yield folder
+            return
+        for name in candidates:
+            hidden = name.startswith(".") and not first.startswith(".")
+            if not hidden and fnmatch.fnmatch(name, first) and (not rest or os.path.isdir(folder / name)):
+                yield from _matches_below(folder / name, rest)
 
 
 def _is_address(name: str) -> bool:
