@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shamisa_cli.cli.console import Console
-from shamisa_cli.core.cluster.part_number import PartNumber, require_count, require_only_part
+from shamisa_cli.core.cluster.part_number import PartNumber, require_count
 from shamisa_cli.core.errors import InputNotFoundError, SettingError
 
 if TYPE_CHECKING:
+    from shamisa_cli.core.cluster.division import SharedJob
     from shamisa_cli.core.images.discovery import Discovery
     from shamisa_cli.core.scoring.cache import Cache
     from shamisa_cli.core.scoring.scorer import ViewSize
@@ -107,6 +108,8 @@ def output_file(output: Path, shard: PartNumber | None) -> Path:
         return output
     is_folder = output.is_dir()
     if not is_folder and (output.exists() or output.suffix.lower() in FILE_SUFFIXES):
+        from shamisa_cli.core.cluster.division import require_only_part
+
         require_only_part(output, shard)
         return output
     if is_folder:
@@ -130,25 +133,23 @@ def find_images(
     paths: Sequence[str] | None,
     files_from: Path | None,
     recursive: bool,
-    shard: PartNumber | None = None,
     *,
     exclude: Sequence[str] | None = None,
     since: str | None = None,
 ) -> list[Path]:
     """The files of `survey_inputs`."""
-    return survey_inputs(paths, files_from, recursive, shard, exclude=exclude, since=since).paths
+    return survey_inputs(paths, files_from, recursive, exclude=exclude, since=since).paths
 
 
 def survey_inputs(
     paths: Sequence[str] | None,
     files_from: Path | None,
     recursive: bool,
-    shard: PartNumber | None = None,
     *,
     exclude: Sequence[str] | None = None,
     since: str | None = None,
 ) -> Discovery:
-    """Find the files of PATHS, then of lists (- and --files-from), each file once; with --shard, one part of them.
+    """Find the files of PATHS, then of lists (- and --files-from), each file once.
 
     A name that stands for nothing is kept, and its row will hold the error. What folders hold of kinds that cannot be
     read is said on stderr. `exclude` and `since` are --exclude and --since.
@@ -180,7 +181,29 @@ def survey_inputs(
     if left_out:
         Console().hint(describe_left_out(left_out))
     files = kept if len(surveys) == 1 else _each_once(kept)
-    return Discovery(files if shard is None else [path for path in files if shard.contains(path)], left_out)
+    folders = {path: folder for each in reversed(surveys) for path, folder in each.folders.items()}
+    return Discovery(files, left_out, folders)
+
+
+def divide(found: Discovery, shard: PartNumber | None, target: Path | None, console: Console) -> SharedJob:
+    """The files of --shard's part, and what its table records; all files without --shard.
+
+    Warns if the folder of `target` has a part of other pictures: the two cannot be opened as one.
+    """
+    from shamisa_cli.core.cluster.division import SharedJob, picture_keys, recorded
+
+    if shard is None:
+        return SharedJob(found.paths, None)
+    job = SharedJob.of(found.paths, picture_keys(found.paths, found.folders), shard)
+    others = sorted(target.parent.glob("part-*-of-*.parquet")) if target is not None else []
+    other = next((path for path in others if path != target), None)
+    before = None if other is None else recorded(other)
+    if before is not None and job.division is not None and not before.same_job(job.division):
+        console.warn(
+            f"{other} is a part of {before.pictures:,} pictures, and this one of {job.division.pictures:,} that are "
+            "not all the same. Parts are opened together once all have been made of the same pictures."
+        )
+    return job
 
 
 def _survey_entry(name: str, recursive: bool) -> Discovery:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -79,7 +80,9 @@ def embed(
         raise SettingError(
             "--color-by, --table, --center-by and --projection change the map; name its file with --plot."
         )
-    files = inputs.find_images(paths, files_from, recursive, part, exclude=exclude, since=since)
+    found = inputs.survey_inputs(paths, files_from, recursive, exclude=exclude, since=since)
+    job = inputs.divide(found, part, target, console)
+    files = job.paths
 
     from shamisa_cli.cli.reporters.text import counted
     from shamisa_cli.core.models.loading import load_model
@@ -97,7 +100,7 @@ def embed(
             loaded.encoder,
             files,
             target,
-            feature_source(loaded, view),
+            replace(feature_source(loaded, view), division=job.record),
             jobs=jobs,
             max_pixels=max_pixels,
             result_cache=feature_cache(known, loaded, view),

@@ -172,8 +172,9 @@ def score(
         skip_unreadable=skip_unreadable,
         strict=strict,
     )
-    found = inputs.survey_inputs(paths, files_from, recursive, part, exclude=exclude, since=since)
-    files = found.paths
+    found = inputs.survey_inputs(paths, files_from, recursive, exclude=exclude, since=since)
+    job = inputs.divide(found, part, target, console)
+    files = job.paths
 
     from shamisa_cli.core.culling.groups import GroupSettings, group_records
     from shamisa_cli.core.models.loading import load_model
@@ -192,7 +193,14 @@ def score(
     if chosen == TABLE and target is not None:
         with console.progress("Scoring", len(files)) as advance:
             result = score_to_file(
-                loaded, files, target, view_size=view, jobs=jobs, max_pixels=max_pixels, advance=advance
+                loaded,
+                files,
+                target,
+                view_size=view,
+                jobs=jobs,
+                max_pixels=max_pixels,
+                division=job.record,
+                advance=advance,
             )
         records = apply_gate(read_scores(target), gated.gate)
         for _ in tally.watch(records, lambda _pictures: None):

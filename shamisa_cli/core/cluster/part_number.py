@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import PurePath
 
 from shamisa_cli.core.errors import SettingError
 
@@ -74,18 +74,3 @@ def require_count(names: Iterable[str], count: int, folder: object) -> None:
                 f"{folder} holds {name}, one of {shard.count:,} parts, and this job has {count:,}. "
                 "Use another folder, or the same number of parts."
             )
-
-
-def require_only_part(table: Path, shard: PartNumber) -> None:
-    """Check that the table this part would replace holds no images of other parts.
-
-    Raises:
-        SettingError: it holds an image of another part.
-    """
-    from shamisa_cli.core.scoring.feature_table import stored_paths
-
-    if not all(shard.contains(PurePath(path)) for path in stored_paths(table)):
-        raise SettingError(
-            f"{table} holds pictures of parts other than {shard.index}/{shard.count}, which would be lost.",
-            remedy="folder-of-parts",
-        )

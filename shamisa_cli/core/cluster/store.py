@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from shamisa_cli.core.atomic import replacing
+from shamisa_cli.core.cluster.division import read_division
 from shamisa_cli.core.cluster.part_number import PartNumber
 from shamisa_cli.core.cluster.retrying import as_os_errors, with_retries
 from shamisa_cli.core.cluster.sources import SCHEME, file_system
@@ -103,16 +104,30 @@ class Store:
                 f"The parts in {self.address} were made by different models or settings. Run the whole job again "
                 "with one model and the same settings, into this folder or another."
             )
+        if len({self._pictures_of(name) for name in self.names}) > 1:
+            raise ModelError(
+                f"The parts in {self.address} are of different pictures, or divided in different ways. Run all parts "
+                "again with the same pictures, or into another folder."
+            )
         return pads.dataset(paths, filesystem=files, format="parquet")
 
     def _made_by(self, name: str) -> str:
         """Model and settings that made a part, as text; without the model's name, since its folder may be renamed."""
+        described = {key: value for key, value in self._source(name).items() if key not in (*NAMES, "division")}
+        return json.dumps(described, sort_keys=True)
+
+    def _pictures_of(self, name: str) -> tuple[int, str] | None:
+        """Number and digest of the pictures of all parts, as a part records them; None for parts of a job on Ray."""
+        division = read_division(self._source(name))
+        return None if division is None else (division.pictures, division.keys)
+
+    def _source(self, name: str) -> dict[str, Any]:
         footer = self.footer(name)
         if footer is None:
             raise ModelError(f"The part {name} in {self.address} is damaged. Run it again.")
         text = (footer.schema.to_arrow_schema().metadata or {}).get(METADATA_KEY.encode(), b"{}")
-        described = {key: value for key, value in json.loads(text).items() if key not in NAMES}
-        return json.dumps(described, sort_keys=True)
+        source: dict[str, Any] = json.loads(text)
+        return source
 
     def _parsed(self, name: str, fetch: Callable[[BinaryIO], bytes], parse: Callable[[Any], T]) -> T | None:
         """Fetch bytes of a part, with retries, and parse them once; None for a missing or damaged part."""

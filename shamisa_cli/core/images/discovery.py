@@ -32,10 +32,12 @@ class Discovery:
     Attributes:
         paths: the files, as `discover` orders them.
         left_out: suffix → number of files in folders of a kind that this installation cannot read.
+        folders: path → the folder that was named and holds it; absent for files that were named themselves.
     """
 
     paths: list[Path]
     left_out: dict[str, int]
+    folders: dict[Path, Path] = field(default_factory=dict)
 
 
 def discover(inputs: Sequence[str | Path], *, recursive: bool = True) -> list[Path]:
@@ -70,6 +72,7 @@ def survey(inputs: Sequence[str | Path], *, recursive: bool = True, keep_missing
     """
     search = _Search(recursive)
     found: dict[str, Path] = {}
+    folders: dict[Path, Path] = {}
     problems: list[InputNotFoundError] = []
     for named in [os.fspath(each) for each in inputs]:
         try:
@@ -81,13 +84,15 @@ def survey(inputs: Sequence[str | Path], *, recursive: bool = True, keep_missing
             paths = [Path(named)]
         for path in paths:
             found.setdefault(search.real_path(path), path)
+        if os.path.isdir(named):
+            folders = dict.fromkeys(paths, Path(named)) | folders
     if len(problems) == len(inputs):
         raise (
             problems[0]
             if problems
             else InputNotFoundError("No input was named; give at least one picture, folder or pattern.")
         )
-    return Discovery(list(found.values()), count_suffixes(list(search.left_out.values())))
+    return Discovery(list(found.values()), count_suffixes(list(search.left_out.values())), folders)
 
 
 def read_list(stream: BinaryIO) -> list[str]:

@@ -35,6 +35,7 @@ class ScoreSource:
         preprocessing: JSON values, `view_size` included.
         details: SHA-256 over what the other columns of a table depend on (intervals, defects, the library and the kind
             of device); "" in baselines, which hold rounded scores alone.
+        division: for a table that is one part of several, the record of which; see `core.cluster.division`.
     """
 
     name: str
@@ -42,6 +43,7 @@ class ScoreSource:
     regressor: str
     preprocessing: Mapping[str, Any]
     details: str = ""
+    division: Mapping[str, Any] | None = None
 
     @classmethod
     def of_model(cls, model: ModelIdentity, encoder_digest: str, probe: Probe) -> ScoreSource:

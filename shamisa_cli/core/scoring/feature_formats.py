@@ -68,6 +68,7 @@ class FeatureSource:
         encoder_digest: SHA-256 in hex over all that features depend on, the graph included; "" in tables that older
             versions wrote, which match no model.
         computed_by: library and kind of device, such as "onnx on cpu".
+        division: for a table that is one part of several, the record of which; see `core.cluster.division`.
     """
 
     encoder_fingerprint: str
@@ -75,6 +76,7 @@ class FeatureSource:
     preprocessing: Mapping[str, Any]
     encoder_digest: str = ""
     computed_by: str = ""
+    division: Mapping[str, Any] | None = None
 
     def matches(self, other: FeatureSource) -> bool:
         """Whether both produce the same features for the same image, but for rounding."""
@@ -98,6 +100,7 @@ class FeatureSource:
                 "encoder_digest": self.encoder_digest,
                 "computed_by": self.computed_by,
             }
+            | ({} if self.division is None else {"division": self.division})
         )
 
     @classmethod
@@ -185,11 +188,10 @@ def _read_parquet(path: Path) -> _Contents:
     return stamps, features, origin
 
 
-def _paths_in_parquet(path: Path) -> list[str]:
+def _source_of_parquet(path: Path) -> str:
     import pyarrow.parquet as pq
 
-    names: list[str] = pq.read_table(path, columns=["path"], partitioning=None)["path"].to_pylist()
-    return names
+    return str(pq.read_schema(path).metadata[METADATA_KEY.encode()].decode())
 
 
 def _write_npz(
@@ -219,10 +221,9 @@ def _read_npz(path: Path) -> _Contents:
         return stamps, archive["features"], origin
 
 
-def _paths_in_npz(path: Path) -> list[str]:
+def _source_of_npz(path: Path) -> str:
     with np.load(path, allow_pickle=False) as archive:
-        names: list[str] = archive["paths"].tolist()
-        return names
+        return str(archive[METADATA_KEY])
 
 
 def _write_safetensors(
@@ -260,13 +261,12 @@ def _read_safetensors(path: Path) -> _Contents:
         raise ValueError(error) from error
 
 
-def _paths_in_safetensors(path: Path) -> list[str]:
+def _source_of_safetensors(path: Path) -> str:
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="numpy") as file:
-            names: list[str] = json.loads((file.metadata() or {})["paths"])
-            return names
+            return str((file.metadata() or {})[METADATA_KEY])
     except SafetensorError as error:
         raise ValueError(error) from error
 
@@ -275,11 +275,11 @@ def _paths_in_safetensors(path: Path) -> list[str]:
 class _Format:
     write: Callable[[Path, Sequence[FileStamp], int, Iterable[Features], FeatureSource], None]
     read: Callable[[Path], _Contents]
-    paths: Callable[[Path], list[str]]
+    source: Callable[[Path], str]
 
 
 _FORMATS = {
-    ".parquet": _Format(_write_parquet, _read_parquet, _paths_in_parquet),
-    ".npz": _Format(_write_npz, _read_npz, _paths_in_npz),
-    ".safetensors": _Format(_write_safetensors, _read_safetensors, _paths_in_safetensors),
+    ".parquet": _Format(_write_parquet, _read_parquet, _source_of_parquet),
+    ".npz": _Format(_write_npz, _read_npz, _source_of_npz),
+    ".safetensors": _Format(_write_safetensors, _read_safetensors, _source_of_safetensors),
 }

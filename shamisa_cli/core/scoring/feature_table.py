@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +15,6 @@ from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.errors import ModelError, SettingError
 from shamisa_cli.core.extras import require_pyarrow
 from shamisa_cli.core.scoring.feature_formats import _FORMATS, READ_ERRORS, FeatureSource, FileStamp, _foreign
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
@@ -94,13 +92,14 @@ def load_features(path: Path) -> FeatureTable:
     return FeatureTable(stamps, features, origin)
 
 
-def stored_paths(table: Path) -> list[str]:
-    """Paths in a table of features or, in Parquet, of scores; none if there is no such table."""
+def stored_source(table: Path) -> dict[str, Any]:
+    """The record of what made a table of features or, in Parquet, of scores; empty if there is no such table."""
     kept = _FORMATS.get(table.suffix.lower())
     try:
-        return kept.paths(table) if kept is not None and table.is_file() else []
+        record = json.loads(kept.source(table)) if kept is not None and table.is_file() else {}
     except READ_ERRORS:
-        return []
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
 # --- formats -----------------------------------------------------------------------------------------

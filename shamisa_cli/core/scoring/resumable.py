@@ -11,11 +11,11 @@ import shutil
 import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -189,6 +189,7 @@ def score_to_file(
     view_size: ViewSize = "model",
     jobs: int | None = None,
     max_pixels: int = DEFAULT_MAX_PIXELS,
+    division: Mapping[str, Any] | None = None,
     advance: Callable[[int], None] = lambda _pictures: None,
     rows_per_part: int = ROWS_PER_PART,
 ) -> JobResult:
@@ -198,6 +199,7 @@ def score_to_file(
     of change are the same. Images that could not be read are tried again.
 
     Args:
+        division: recorded in the table, if it is one part of several; see `core.cluster.division`.
         advance: called with the number of images that were just completed.
         rows_per_part: rows in a part, the most that is lost when the run is killed.
 
@@ -209,7 +211,7 @@ def score_to_file(
     require_pyarrow()
     import pyarrow as pa
 
-    scorer = score_source(model, view_size)
+    scorer = replace(score_source(model, view_size), division=division)
     schema = scores_schema(scorer)
     parts = parts_folder(target)
     kept = pa.concat_tables([finished_rows(file, scorer) for file in (target, *sorted(parts.glob("*.parquet")))])

@@ -34,7 +34,11 @@ def scores_schema(scorer: ScoreSource) -> pa.Schema:
 
     types = {"text": pa.string(), "number": pa.float64(), "whole": pa.int64(), "severity": pa.float32()}
     columns = {column.name: types[column.kind] for column in COLUMNS} | {"size": pa.int64(), "mtime": pa.int64()}
-    return pa.schema(columns, metadata={METADATA_KEY: json.dumps(asdict(scorer))})
+    return pa.schema(columns, metadata={METADATA_KEY: json.dumps(_without_none(asdict(scorer)))})
+
+
+def _without_none(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if value is not None}
 
 
 def scores_table(rows: Sequence[tuple[FileStamp, ImageRecord]], schema: pa.Schema) -> pa.Table:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shamisa_cli.core.cluster.part_number import PartNumber, require_count, require_only_part
+from shamisa_cli.core.cluster.division import require_only_part
+from shamisa_cli.core.cluster.part_number import PartNumber, require_count
 from shamisa_cli.core.errors import SettingError
 
 names = st.text(st.characters(exclude_characters="\0"), min_size=1)
