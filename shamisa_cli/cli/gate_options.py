@@ -105,6 +105,17 @@ class RunGate:
         if self.baseline is not None and not self.updates:
             self.baseline.require(_scorer(run, model))
 
+    def tell_changed_names(self, scores: Mapping[str, float], console: Console) -> None:
+        """Say how many images (path → 0…100) the baseline does not have, and how many of its own are gone."""
+        if self.baseline is None or self.updates:
+            return
+        new, gone = self.baseline.changed_names(scores)
+        if new or gone:
+            console.hint(
+                f"Against {self.baseline.file}: {new:,} new, {gone:,} gone. New or renamed pictures have no earlier "
+                "score and cannot fail by a drop; --update-baseline writes them."
+            )
+
     def keep(self, scores: Mapping[str, float], run: Run, model: Model, console: Console) -> None:
         """Write the scores (path → 0…100) into the baseline and report it, if requested."""
         if self.baseline is None or not self.updates:

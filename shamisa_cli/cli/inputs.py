@@ -148,14 +148,15 @@ def survey_inputs(
     *,
     exclude: Sequence[str] | None = None,
     since: str | None = None,
+    allow_empty: bool = False,
 ) -> Discovery:
     """Find the files of PATHS, then of lists (- and --files-from), each file once.
 
     A name that stands for nothing is kept, and its row will hold the error. What folders hold of kinds that cannot be
-    read is said on stderr. `exclude` and `since` are --exclude and --since.
+    read is said on stderr. `exclude`, `since` and `allow_empty` are --exclude, --since and --allow-empty.
 
     Raises:
-        InputNotFoundError: no image was found, or none is left.
+        InputNotFoundError: no image was found, or none is left, unless that is allowed.
         SettingError: --exclude or --since cannot be used.
     """
     from shamisa_cli.core.images.discovery import Discovery, survey
@@ -172,10 +173,10 @@ def survey_inputs(
             raise
         surveys[:0] = [Discovery([Path(name) for name in named], {})]
     found = [path for each in surveys for path in each.paths]
-    if not found:
+    if not found and not (allow_empty and (paths or files_from)):
         raise InputNotFoundError(NOTHING_NAMED)
     kept = conditions.select(found)
-    if not kept:
+    if not kept and not allow_empty:
         raise InputNotFoundError(f"No picture is left: --exclude and --since leave out all {len(found):,} of them.")
     left_out = dict(sum((Counter(each.left_out) for each in surveys), Counter[str]()))
     if left_out:

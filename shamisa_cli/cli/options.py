@@ -91,6 +91,15 @@ Since = Annotated[
         help="Leave out files last changed before a date, such as 2026-05-01 or 2026-05-01T18:30.",
     ),
 ]
+AllowEmpty = Annotated[
+    bool,
+    typer.Option(
+        "--allow-empty",
+        rich_help_panel=PICTURES,
+        show_default="off",
+        help="Succeed where a list is empty, or --exclude and --since leave nothing: in CI, when no picture changed.",
+    ),
+]
 ShardText = Annotated[
     str | None,
     typer.Option(

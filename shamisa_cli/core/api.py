@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -13,7 +14,7 @@ from shamisa_cli.core.arrays import Features
 from shamisa_cli.core.culling.cull import cull_files
 from shamisa_cli.core.culling.decisions import CullRule, Decision
 from shamisa_cli.core.culling.groups import GroupSettings, group_records
-from shamisa_cli.core.errors import InputNotFoundError
+from shamisa_cli.core.errors import InputNotFoundError, SettingError
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, decode
 from shamisa_cli.core.images.discovery import discover
 from shamisa_cli.core.machine import available_cpus
@@ -258,7 +259,15 @@ def _comparer(model: str | Comparer | None) -> Comparer:
 
 
 def _many(paths: Paths) -> list[str | Path]:
-    return [paths] if isinstance(paths, str | Path) else list(paths)
+    """The paths. Raises SettingError for pixels in their place."""
+    named = [paths] if isinstance(paths, str | Path) or not isinstance(paths, Iterable) else list(paths)
+    for each in named:
+        if not isinstance(each, str | os.PathLike):
+            raise SettingError(
+                f"Files are scored by their names, and {type(each).__name__} is none. Save pixels first, for example "
+                "with Image.fromarray(pixels).save('picture.png'), and name the file; tensors: TensorScorer."
+            )
+    return named
 
 
 def _loaded(model: str | Model | None) -> Model:

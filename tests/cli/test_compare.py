@@ -57,7 +57,7 @@ def test_json_has_everything_and_a_swap_flips_its_signs(run: Run, pictures: Path
     blurred, same = document["comparisons"]
     assert list(blurred) == [
         "path", "reference", "score", "difference", "direction", "like_jpeg_quality", "groups", "axes", "overall",
-        "width", "height", "bytes", "reference_bytes", "saving", "shift", "status",
+        "width", "height", "bytes", "reference_bytes", "saving", "shift", "over_white", "status",
         "error",
     ]  # fmt: skip
     assert blurred["bytes"] == (pictures / "blurred.jpg").stat().st_size

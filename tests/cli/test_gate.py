@@ -9,7 +9,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from helpers.program import ENVIRONMENT
+from helpers.pictures import save_noise
+from helpers.program import ENVIRONMENT, run_here
 
 pytestmark = pytest.mark.slow  # every test starts processes that import torch
 
@@ -164,3 +165,28 @@ def test_the_action_hands_its_inputs_on_and_none_of_them_is_run(  # type: ignore
     hostile = run(paths="--help\n$(touch ran); touch ran\n", min_score="0")
     assert hostile.returncode == 2
     assert not os.path.exists(project / "ran")  # noqa: PTH110
+
+
+def test_a_renamed_picture_is_said_to_be_new_and_gone(tiny_model: Path, tmp_path: Path) -> None:
+    save_noise(tmp_path / "site", [(64, 64)] * 3, blur=1)
+    baseline = ["--baseline", tmp_path / "quality.json", "--model", tiny_model]
+    assert run_here("score", tmp_path / "site", *baseline, "--update-baseline").returncode == 0
+    same = run_here("score", tmp_path / "site", *baseline, "--max-drop", "5")
+    assert "gone" not in same.stderr
+    first = sorted((tmp_path / "site").iterdir())[0]
+    first.rename(first.with_name("renamed.png"))
+    done = run_here("score", tmp_path / "site", *baseline, "--max-drop", "5")
+    assert done.returncode == 0, done.stderr
+    assert "quality.json: 1 new, 1 gone." in done.stderr
+
+
+@pytest.mark.parametrize("form", ["text", "json", "jsonl", "csv", "junit", "github", "sarif"])
+def test_a_job_in_which_no_picture_changed_succeeds_if_that_is_allowed(tiny_model: Path, form: str) -> None:
+    command = ["score", "-", "--min-score", "40", "--model", tiny_model, "-f", form]
+    refused = run_here(*command, input="")
+    assert refused.returncode == 2
+    allowed = run_here(*command, "--allow-empty", input="")
+    assert allowed.returncode == 0, allowed.stderr
+    assert "0 pictures scored" in allowed.stderr
+    assert run_here(*command, "--allow-empty", "missing.jpg", input="").returncode in (2, 3)
+    assert run_here("score", "--allow-empty", "--model", tiny_model).returncode == 2

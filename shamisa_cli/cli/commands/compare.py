@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 RESULTS = "Results"
 LOWEST, HIGHEST = -100, 100
-
 Format = StrEnum("Format", [*COMPARISON_REPORTERS, "svg"])  # type: ignore[misc]  # mypy wants a literal
 Pairs = Sequence[tuple[Path, Path]]
 

@@ -119,6 +119,7 @@ def score(
     recursive: options.Recursive = True,
     exclude: options.Exclude = None,
     since: options.Since = None,
+    allow_empty: options.AllowEmpty = False,
     view_size: options.ViewSizeText = "model",
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
     max_memory: options.MaxMemory = None,
@@ -172,7 +173,7 @@ def score(
         skip_unreadable=skip_unreadable,
         strict=strict,
     )
-    found = inputs.survey_inputs(paths, files_from, recursive, exclude=exclude, since=since)
+    found = inputs.survey_inputs(paths, files_from, recursive, exclude=exclude, since=since, allow_empty=allow_empty)
     job = inputs.divide(found, part, target, console)
     files = job.paths
 
@@ -246,6 +247,7 @@ def score(
                 _write_page(html, collected, run, thumbnails)
             cached = 0 if known is None else known.hits
     gated.keep(tally.scores, run, loaded, console)
+    gated.tell_changed_names(tally.scores, console)
     if run.gated and (target is not None or not reporter.concludes):
         console.hint(f"{gate_summary(tally.statuses, gated=True)}.")
     places = {"results": target, "report": html, "maps": maps}

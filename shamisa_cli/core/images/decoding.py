@@ -39,7 +39,8 @@ _PILLOW_CANNOT = ("unsupported", "not supported", "cannot handle", "unknown pixe
 """Words by which Pillow's messages tell an unsupported variant from damage."""
 
 _OPAQUE = 255
-_TRANSPARENT = "has transparent parts, which are laid over white"
+TRANSPARENT = "has transparent parts, which are laid over white"
+"""The warning about them."""
 
 _LARGE = 50_000_000
 """Pixels of a PNG from which on it is decoded in strips."""
@@ -190,7 +191,7 @@ def _flat_in_strips(image: Image.Image, factor: int) -> _Flat:
 
     flat = image.reduced(factor, flatten)
     box = (0.0, 0.0, image.width / factor, image.height / factor)
-    return flat, image.size, box, (*found, _TRANSPARENT) if transparent else tuple(found)
+    return flat, image.size, box, (*found, TRANSPARENT) if transparent else tuple(found)
 
 
 def _strip_factor(image: Image.Image, view_size: int | None) -> int:
@@ -217,7 +218,7 @@ def _oddities(image: Image.Image) -> tuple[str, ...]:
     """Phrases on a loaded image."""
     found = list(getattr(image, "warnings", ()))
     if image.has_transparency_data and _lowest_alpha(image) < _OPAQUE:
-        found.append(_TRANSPARENT)
+        found.append(TRANSPARENT)
     if getattr(image, "is_animated", False) and image.tell() == 0:  # else a thumbnail came first
         found.append("has several pictures or pages, of which only one is read")
     return tuple(found)

@@ -21,6 +21,11 @@ from shamisa_cli.core.images.kinds import count_suffixes, describe_left_out, is_
 
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _HEAD_BYTES = 256
+SYSTEM_FOLDERS = frozenset((
+    "@eadir", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "system volume information", "lost+found",
+    "__macosx", "found.000", "thumbnails.lrdata", "previews.lrdata",
+))  # fmt: skip
+"""Folders, in lower case, that drives and systems fill with thumbnails and deleted files; read only where named."""
 _SMALLEST_PICTURE = 64
 """Bytes; a shorter list that begins as a picture does names a file that is called so."""
 
@@ -46,9 +51,9 @@ def discover(inputs: Sequence[str | Path], *, recursive: bool = True) -> list[Pa
     - A file is kept whatever its suffix; decoding it will report any error.
     - A folder stands for its files with a suffix of `readable_suffixes`, and with `recursive` those of its
       subfolders after them, in natural order ("img2" before "img10"). Hidden files and folders (names
-      that start with a dot) are left out. Links to folders are followed, each real folder once, so
-      loops end. A folder that may not be listed is kept as a path itself, and so is a link that leads nowhere
-      and has such a suffix or none; decoding will report the error.
+      that start with a dot) are left out, and so are `SYSTEM_FOLDERS`. Links to folders are followed,
+      each real folder once, so loops end. A folder that may not be listed is kept as a path itself, and so is a link
+      that leads nowhere and has such a suffix or none; decoding will report the error.
     - A pattern (`*`, `?`, `[…]`, and `**` for any depth) stands for its matches, as in a shell. A file or
       folder whose name is the pattern itself takes precedence.
 
@@ -230,8 +235,9 @@ def _visible_names(folder: Path, wanted: Callable[[os.DirEntry[str]], bool]) -> 
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder of the user's."""
     try:
-        return entry.is_dir()
+        return entry.is_dir() and entry.name.lower() not in SYSTEM_FOLDERS
     except OSError:
         return False
 
@@ -267,7 +273,7 @@ def _matches_below(folder: Path, parts: tuple[str, ...]) -> Iterator[Path]:
             yield folder
             return
         for name in candidates:
-            hidden = name.startswith(".") and not first.startswith(".")
+            hidden = (name.startswith(".") and not first.startswith(".")) or name.lower() in SYSTEM_FOLDERS
             if not hidden and fnmatch.fnmatch(name, first) and (not rest or os.path.isdir(folder / name)):
                 yield from _matches_below(folder / name, rest)
 

@@ -14,7 +14,7 @@ from PIL import Image
 from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.errors import SettingError, item_error
 from shamisa_cli.core.groups import GROUPS
-from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, decode
+from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, TRANSPARENT, decode
 from shamisa_cli.core.records import NOT_A_NUMBER, ErrorRecord
 from shamisa_cli.core.relational.alignment import find_shift, overlap
 from shamisa_cli.core.relational.judgement import Comparer
@@ -131,6 +131,7 @@ def _compared(
         height=candidate.height,
         file_bytes=candidate.file_bytes,
         reference_bytes=reference.file_bytes,
+        over_white=reference.over_white or candidate.over_white,
         maps=None if drawn is None else drawn | {DIFFERENCE: judgement.local},
     )
 
@@ -162,6 +163,7 @@ class ComparedImage:
         pixels: (H, W, 3) uint8, sRGB.
         width, height: of the original, in pixels.
         file_bytes: size of the file; None for an array.
+        over_white: parts of it are transparent, and were laid over white.
     """
 
     name: str
@@ -169,6 +171,7 @@ class ComparedImage:
     width: int
     height: int
     file_bytes: int | None = None
+    over_white: bool = False
 
 
 class DifferentSizeError(SettingError):
@@ -184,7 +187,10 @@ def read_image(source: ImageSource, name: str, *, max_pixels: int = DEFAULT_MAX_
     """
     if isinstance(source, Path):
         picture = decode(source, max_pixels=max_pixels)
-        return ComparedImage(name, picture.pixels, picture.width, picture.height, source.stat().st_size)
+        over_white = TRANSPARENT in picture.warnings
+        return ComparedImage(
+            name, picture.pixels, picture.width, picture.height, source.stat().st_size, over_white=over_white
+        )
     if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3 or source.size == 0:
         raise SettingError(
             f"{name} is an array of {source.dtype} {source.shape}; sRGB pixels (H, W, 3) of uint8 are needed."

@@ -22,6 +22,12 @@ def changes(candidate: Candidate) -> list[tuple[str, float]]:
 
 def describe(candidate: Candidate) -> str:
     """The result in words: "slightly worse: more noise, difference 8.5, like JPEG quality 92"."""
+    if candidate.over_white and candidate.difference:
+        return f"{_described(candidate)} (transparent parts over white)"
+    return _described(candidate)
+
+
+def _described(candidate: Candidate) -> str:
     if candidate.shift is None:
         return _judged(candidate)
     right, down = candidate.shift
@@ -33,7 +39,7 @@ def _judged(candidate: Candidate) -> str:
     if difference is None:
         return "not compared"
     if difference == 0:
-        return "identical"
+        return "identical over white; their transparency may differ" if candidate.over_white else "identical"
     size = f"difference {difference:.{1 if difference < SLIGHT else 0}f}"
     like = f"{size}, like JPEG quality {candidate.like_jpeg_quality}"
     if candidate.verdict == "same":

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,6 +82,14 @@ class Baseline:
     def score_of(self, path: str) -> float | None:
         """The earlier score of the image at `path`; None for a new one."""
         return self.scores.get(self._name(path))
+
+    def changed_names(self, paths: Iterable[str]) -> tuple[int, int]:
+        """How many images at `paths` have no earlier score, and how many with one are not there any more.
+
+        An image that was renamed counts as both.
+        """
+        new = sum(self._name(path) not in self.scores for path in paths)
+        return new, sum(not (self.file.parent / name).exists() for name in self.scores)
 
     def require(self, scorer: ScoreSource) -> None:
         """Check that the scores are from a matching source. Raises ModelError if they are not."""

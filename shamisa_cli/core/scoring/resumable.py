@@ -1,6 +1,6 @@
 """Embedding and scoring of long lists into one file; a killed run can be resumed.
 
-Every few hundred images a part, itself a small table, is written into `.<target>.parts`. At the end the parts are
+Every 32 images a part, itself a small table, is written into `.<target>.parts`. At the end the parts are
 merged into the target and removed. A later run reuses rows of the target and of parts if the model, the
 preprocessing, and the file's path, size and time of change are the same.
 """
@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from shamisa_cli.core.models.loading import Model
     from shamisa_cli.core.scoring.result_cache import FeatureCache
 
-ROWS_PER_PART = 256
+ROWS_PER_PART = 32
+"""The most pictures whose results are lost when a run is killed."""
 
 T = TypeVar("T")
 

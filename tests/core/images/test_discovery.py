@@ -214,3 +214,15 @@ def test_a_link_that_leads_nowhere_is_kept_if_it_may_be_a_picture(tmp_path: Path
     (tmp_path / "e").symlink_to("gone")
     (tmp_path / "f.txt").symlink_to("gone.txt")
     assert names_under(tmp_path, discover([tmp_path])) == ["a.jpg", "b.jpg", "c.jpg", "e"]
+
+
+@pytest.mark.parametrize("system", ["@eaDir", "#recycle", "$RECYCLE.BIN", "__MACOSX", "System Volume Information"])
+def test_folders_of_drives_and_systems_are_read_only_where_they_are_named(tmp_path: Path, system: str) -> None:
+    thumbnail = tmp_path / "shoot" / system / "IMG_1.jpg" / "THUMB.jpg"
+    thumbnail.parent.mkdir(parents=True)
+    for path in (thumbnail, tmp_path / "shoot" / "IMG_1.jpg"):
+        path.write_bytes(b"x")
+    assert discover([tmp_path]) == [tmp_path / "shoot" / "IMG_1.jpg"]
+    assert discover([tmp_path / "shoot" / "*"]) == [tmp_path / "shoot" / "IMG_1.jpg"]
+    assert discover([tmp_path / "**" / "*.jpg"]) == [tmp_path / "shoot" / "IMG_1.jpg"]
+    assert discover([tmp_path / "shoot" / system]) == [thumbnail]

@@ -222,3 +222,19 @@ def test_the_result_is_said_in_words(
         axes={},
     )
     assert (candidate.verdict, describe(candidate)) == (verdict, words)
+
+
+def test_pictures_that_differ_only_in_transparency_are_not_called_identical(model: Comparer, tmp_path: Path) -> None:
+    empty = Image.new("RGBA", (96, 64), (255, 255, 255, 0))
+    empty.save(tmp_path / "empty.png")
+    logo = empty.copy()
+    logo.paste((255, 255, 255, 255), (20, 20, 60, 50))
+    logo.save(tmp_path / "logo.png")
+    Image.new("RGB", (96, 64), "white").save(tmp_path / "opaque.png")
+    for reference, version in (("empty", "logo"), ("logo", "empty"), ("opaque", "logo")):
+        found = shamisa_cli.compare(tmp_path / f"{reference}.png", tmp_path / f"{version}.png", model)
+        (candidate,) = found.candidates
+        assert (candidate.difference, candidate.over_white) == (0, True)
+        assert describe(candidate) == "identical over white; their transparency may differ"
+    (same,) = shamisa_cli.compare(tmp_path / "opaque.png", tmp_path / "opaque.png", model).candidates
+    assert describe(same) == "identical"
