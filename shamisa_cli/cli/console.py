@@ -25,8 +25,10 @@ ENCODING = {"encoding": "utf-8", "errors": "backslashreplace", "newline": ""}
 
 
 def printable(text: str) -> str:
-    """`text` on one line, with everything that could steer a terminal shown as a backslash escape."""
-    return "".join(_escaped(character) if _steers(character) else character for character in text)
+    """`text` on one line, with everything that could steer a terminal or a CI runner shown as a backslash escape."""
+    shown = "".join(_escaped(character) if steers(character) else character for character in text)
+    shown = shown.replace("##[", r"#\x23[")  # a command of CI runners wherever it stands
+    return rf"\x3a{shown[1:]}" if shown.startswith("::") else shown  # one at the beginning of a line
 
 
 class Console:
@@ -140,7 +142,8 @@ def require_file_name(output: Path, option: str) -> None:
         raise SettingError(f"{output} is not a regular file; {option} must name a file.")
 
 
-def _steers(character: str) -> bool:
+def steers(character: str) -> bool:
+    """Whether a character could steer a terminal: control characters, line separators, changes of direction."""
     return unicodedata.category(character) in CONTROL_CATEGORIES or ord(character) in BIDI_OVERRIDES
 
 

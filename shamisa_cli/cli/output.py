@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
@@ -12,8 +13,10 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from shamisa_cli.cli.console import printable
+from shamisa_cli.cli.console import printable, steers
 
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+"""Beginnings of cells that spreadsheets compute, those of East Asian keyboards included."""
 NO_WIDTH = 100_000
 """Columns of a pipe: nothing is shortened or wrapped there."""
 
@@ -46,11 +49,48 @@ def write_facts(rows: Sequence[tuple[str, str]], stream: TextIO) -> None:
 
 def write_json(document: Mapping[str, Any], stream: TextIO) -> None:
     """Write one JSON document, indented. Raises ValueError for a number that JSON does not have."""
-    json.dump(document, stream, indent=2, ensure_ascii=False, allow_nan=False)
+    for piece in json.JSONEncoder(indent=2, ensure_ascii=False, allow_nan=False).iterencode(document):
+        stream.write(_inert_json(piece))
     stream.write("\n")
 
 
 def write_json_line(record: Mapping[str, Any], stream: TextIO) -> None:
     """Write one JSON object on a line, at once, for whoever waits for it. Raises ValueError as `write_json` does."""
-    stream.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
+    stream.write(_inert_json(json.dumps(record, ensure_ascii=False, allow_nan=False)) + "\n")
     stream.flush()
+
+
+def _inert_json(text: str) -> str:
+    """JSON that reads as the same, without what could steer a terminal or a CI runner."""
+    shown = text.replace("##[", r"#\u0023[")
+    if shown.isascii() and "\x7f" not in shown:
+        return shown
+    return "".join(
+        f"\\u{ord(each):04x}" if each not in "\n\r" and steers(each) and not "\ud800" <= each <= "\udfff" else each
+        for each in shown
+    )
+
+
+class CsvTable:
+    """Rows of CSV (RFC 4180) in which no cell is a formula for a spreadsheet.
+
+    A text that begins with one of `FORMULA_STARTS` gets an apostrophe before it, and so does one that has apostrophes
+    before such a character: whoever reads it takes one apostrophe away. A first cell that begins with `::`, a command
+    for CI runners, is quoted. On a terminal, control characters are shown as escapes.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._shown = printable if stream.isatty() else str
+        self._plain = csv.writer(stream, lineterminator="\n")
+        self._quoted = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+
+    def writerow(self, row: Sequence[object]) -> None:
+        """Write one row; None is an empty field."""
+        cells = [self._shown(_no_formula(cell)) if isinstance(cell, str) else cell for cell in row]
+        is_command = bool(cells) and str(cells[0]).lstrip().startswith("::")
+        (self._quoted if is_command else self._plain).writerow(["" if cell is None else cell for cell in cells])
+
+
+def _no_formula(text: str) -> str:
+    return f"'{text}" if text.lstrip("'").startswith(FORMULA_STARTS) else text

@@ -270,7 +270,7 @@ def _per_cent(text: str | None) -> float | None:
 
 def _print_paths(decisions: Sequence[Decision], print0: bool, output: Path | None, console: Console) -> None:
     end = "\0" if print0 else "\n"
-    text = "".join(f"{decision.record.path}{end}" for decision in decisions)
+    text = "".join(f"{_as_no_option(decision.record.path)}{end}" for decision in decisions)
     if output is None:
         sys.stdout.flush()
         sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
@@ -278,3 +278,8 @@ def _print_paths(decisions: Sequence[Decision], print0: bool, output: Path | Non
         return
     with console.results(output) as stream:
         stream.write(text)
+
+
+def _as_no_option(path: str) -> str:
+    """A name of the same file that is no option of a program and no command of a CI runner."""
+    return f"./{path}" if path.startswith(("-", ":")) else path

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from typing import TextIO
 
+from shamisa_cli.cli.output import CsvTable
 from shamisa_cli.cli.reporters.base import Reporter
 from shamisa_cli.core.records import ImageRecord, Run
 from shamisa_cli.core.scoring.score_columns import COLUMNS, GROUP_COLUMNS, score_row
@@ -13,7 +13,7 @@ from shamisa_cli.core.scoring.score_columns import COLUMNS, GROUP_COLUMNS, score
 
 def write_csv(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> None:
     """Write the column names, then each record as it arrives; unknown values are empty fields."""
-    table = csv.writer(stream, lineterminator="\n")
+    table = CsvTable(stream)
     names = [column.name for column in (*COLUMNS, *(GROUP_COLUMNS if run.grouped else ()))]
     table.writerow(names)
     for record in records:

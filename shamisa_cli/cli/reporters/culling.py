@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from rich.text import Text
 
 from shamisa_cli.cli.console import printable
-from shamisa_cli.cli.output import plain_table, print_block, rich_on, write_json
+from shamisa_cli.cli.output import CsvTable, plain_table, print_block, rich_on, write_json
 from shamisa_cli.cli.reporters.distribution import quality_style
 from shamisa_cli.cli.reporters.text import counted, shortened
 from shamisa_cli.core.records import SCHEMA
@@ -80,7 +79,7 @@ def write_decisions_json(decisions: Sequence[Decision], rule: CullRule, stream: 
 
 def write_decisions_csv(decisions: Sequence[Decision], rule: CullRule, stream: TextIO) -> None:  # noqa: ARG001
     """Write the decision, its reason and the stars, then the columns of `score`."""
-    table = csv.writer(stream, lineterminator="\n")
+    table = CsvTable(stream)
     names = [column.name for column in (*COLUMNS, *GROUP_COLUMNS)]
     table.writerow(["verdict", "reason", "stars", *names])
     for decision in decisions:

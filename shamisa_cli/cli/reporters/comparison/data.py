@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from typing import TextIO
 
-from shamisa_cli.cli.output import write_json, write_json_line
+from shamisa_cli.cli.output import CsvTable, write_json, write_json_line
 from shamisa_cli.cli.reporters.base import ComparisonRun
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.records import ErrorRecord
@@ -34,7 +33,7 @@ def write_comparison_jsonl(candidates: Iterable[Candidate], run: ComparisonRun, 
 
 def write_comparison_csv(candidates: Iterable[Candidate], run: ComparisonRun, stream: TextIO) -> None:  # noqa: ARG001
     """Write one row per candidate, as they arrive; unknown values are empty fields."""
-    table = csv.writer(stream, lineterminator="\n")
+    table = CsvTable(stream)
     table.writerow(COMPARISON_COLUMNS)
     for one in candidates:
         groups, axes = one.groups or {}, one.axes or {}
@@ -59,7 +58,7 @@ def write_ranking_jsonl(ranking: Ranking, stream: TextIO) -> None:
 
 def write_ranking_csv(ranking: Ranking, stream: TextIO) -> None:
     """Write one row per image, in the order of the ranking."""
-    table = csv.writer(stream, lineterminator="\n")
+    table = CsvTable(stream)
     table.writerow(RANKING_COLUMNS)
     for one in ranking.pictures:
         table.writerow([one.rank, one.path, one.score, one.width, one.height, one.status, *_error(one.error)])

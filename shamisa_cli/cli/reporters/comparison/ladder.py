@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, TextIO
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 from rich.text import Text
 
 from shamisa_cli.cli.console import printable
-from shamisa_cli.cli.output import plain_table, print_block, rich_on, write_json
+from shamisa_cli.cli.output import CsvTable, plain_table, print_block, rich_on, write_json
 from shamisa_cli.core.records import SCHEMA
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ def write_ladder_json(ladders: Sequence[Ladder], name: str, target: float, strea
 
 def write_ladder_csv(ladders: Sequence[Ladder], name: str, target: float, stream: TextIO) -> None:  # noqa: ARG001
     """Write one row per step."""
-    table = csv.writer(stream, lineterminator="\n")
+    table = CsvTable(stream)
     table.writerow(["codec", "quality", "bytes", "score", "difference", "chosen"])
     for ladder in ladders:
         for step in ladder.steps:
