@@ -28,7 +28,7 @@ def printable(text: str) -> str:
     """`text` on one line, with everything that could steer a terminal or a CI runner shown as a backslash escape."""
     shown = "".join(_escaped(character) if steers(character) else character for character in text)
     shown = shown.replace("##[", r"#\x23[")  # a command of CI runners wherever it stands
-    return rf"\x3a{shown[1:]}" if shown.startswith("::") else shown  # one at the beginning of a line
+    return shown.replace(":", r"\x3a", 1) if shown.lstrip().startswith("::") else shown  # one at the start of a line
 
 
 class Console:

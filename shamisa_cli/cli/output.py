@@ -89,7 +89,10 @@ class CsvTable:
         """Write one row; None is an empty field."""
         cells = [self._shown(_no_formula(cell)) if isinstance(cell, str) else cell for cell in row]
         is_command = bool(cells) and str(cells[0]).lstrip().startswith("::")
-        (self._quoted if is_command else self._plain).writerow(["" if cell is None else cell for cell in cells])
+        has_return = any("\r" in cell for cell in cells if isinstance(cell, str))  # which Python's writer leaves bare
+        (self._quoted if is_command or has_return else self._plain).writerow(
+            ["" if cell is None else cell for cell in cells]
+        )
 
 
 def _no_formula(text: str) -> str:

@@ -79,7 +79,8 @@ def test_hostile_names_survive_json_and_csv() -> None:
     lines = written("jsonl", pictures).encode("utf-8", "backslashreplace").decode().splitlines()
     assert [json.loads(line)["path"] for line in lines] == NASTY
     rows = list(csv.DictReader(io.StringIO(written("csv", pictures), newline="")))
-    assert [row["path"] for row in rows] == NASTY
+    read = [row["path"] for row in rows]  # an apostrophe keeps a formula from being one
+    assert [path[1:] if path.startswith(("'=", "'+", "'-", "'@", "'\t")) else path for path in read] == NASTY
     assert {row["score"] for row in rows} == {"50.0"}
 
 
