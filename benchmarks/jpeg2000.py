@@ -33,7 +33,7 @@ from shamisa_cli.core.distortions.registry import get_operator
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.images import discover
 from shamisa_cli.core.models.folder import ModelFolder
-from shamisa_cli.core.models.resolver import resolve
+from shamisa_cli.core.models.resolver import DEFAULT_MODEL, resolve
 from shamisa_cli.core.networks.model_folders import load_encoder
 from shamisa_cli.core.training.pretraining.batches import BatchSettings, BatchStream
 
@@ -97,7 +97,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     print(hardware(torch.device("cpu")))
-    encoder = load_encoder(ModelFolder.open(resolve("shamisa-mobilenetv2"), EncoderConfig))
+    encoder = load_encoder(ModelFolder.open(resolve(DEFAULT_MODEL), EncoderConfig))
     pairs = inputs(discover([Path(options.photos)]), options.pictures)
     crops = np.stack([crop for crop, _ in pairs])
 

@@ -19,6 +19,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from shamisa_cli.core.models.resolver import DEFAULT_MODEL, FAST_MODEL
+
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -39,7 +41,7 @@ def originals() -> list[Path]:
 
 def gmad(versions: Path, folder: Path) -> Image.Image:
     """The pairs by which the two bundled models are most unlike."""
-    models = ("--model", "shamisa-mobilenetv2", "--gmad", "shamisa-mobilenetv2-fast")
+    models = ("--model", DEFAULT_MODEL, "--gmad", FAST_MODEL)
     python("-m", "shamisa_cli", "evaluate", versions, *models, "--gmad-figure", folder / "gmad.png")
     with Image.open(folder / "gmad.png") as drawn:
         return drawn.convert("RGB").resize(

@@ -12,6 +12,7 @@ import pytest
 from helpers.program import Program
 
 import shamisa_cli
+from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 
 HEAVY = ("torch", "torchvision", "numpy", "PIL", "matplotlib", "pyarrow", "scipy", "sklearn", "huggingface_hub")
 
@@ -94,7 +95,7 @@ def imported_by(*arguments: str) -> set[str]:
     return {line.rpartition("|")[2].strip() for line in shown.stderr.splitlines()}
 
 
-@pytest.mark.parametrize("arguments", [["models", "list"], ["models", "show", "shamisa-mobilenetv2"], ["config"]])
+@pytest.mark.parametrize("arguments", [["models", "list"], ["models", "show", DEFAULT_MODEL], ["config"]])
 def test_what_reads_models_and_settings_does_not_wait_for_torch(arguments: list[str]) -> None:
     imported = imported_by(*arguments)
     assert "shamisa_cli.cli.app" in imported

@@ -16,6 +16,7 @@ from helpers.program import ENVIRONMENT
 from PIL import Image, ImageFilter
 
 from shamisa_cli.core.groups import GROUPS
+from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 from shamisa_cli.core.relational.records import AXES, ENDS
 
 pytestmark = pytest.mark.slow  # every test starts processes that import torch
@@ -142,7 +143,7 @@ def test_the_gate_fails_what_is_under_the_bar(run: Run, pictures: Path) -> None:
 
 def test_bars_for_scores_are_no_bars_for_comparisons(run: Run, pictures: Path, relational_folder: Path) -> None:
     (pictures / ".git").mkdir()
-    (pictures / "shamisa.toml").write_text("model = 'shamisa-mobilenetv2'\n[gate]\nmin-score = 40\n")
+    (pictures / "shamisa.toml").write_text(f"model = '{DEFAULT_MODEL}'\n[gate]\nmin-score = 40\n")
     assert run("compare", "original.png", "dark.png").returncode == 0
     (pictures / "shamisa.toml").write_text(
         f"relational-model = '{relational_folder}'\nresize = true\n[gate]\nmin-relational-score = 99\n"
@@ -200,7 +201,7 @@ def test_maps_are_drawn_in_a_folder_for_each_candidate(run: Run, pictures: Path)
         (("original.png", "gone.png"), "'gone.png' does not exist"),
         (("original.png",), "Name at least one version of original.png"),
         (("original.png", "dark.png", "--maps", "dark.png"), "--maps must name a folder"),
-        (("original.png", "dark.png", "--model", "shamisa-mobilenetv2"), "is not a relational model"),
+        (("original.png", "dark.png", "--model", DEFAULT_MODEL), "is not a relational model"),
         (("original.png", "dark.png", "--model", "nothing-like-it"), "There is no model"),
     ],
 )

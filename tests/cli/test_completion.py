@@ -20,8 +20,8 @@ ask shamisa mod
 ask shamisa models pu
 ask shamisa score --min-s
 ask shamisa score --format cs
-ask shamisa score --model shamisa-mobile
-ask shamisa models show shamisa-mobile
+ask shamisa score --model shamisa-li
+ask shamisa models show shamisa-li
 """
 
 
@@ -37,6 +37,6 @@ def test_commands_options_choices_and_bundled_models_are_completed(tmp_path: Pat
         "pull push",
         "--min-score",
         "csv",
-        "shamisa-mobilenetv2 shamisa-mobilenetv2-fast",
-        "shamisa-mobilenetv2 shamisa-mobilenetv2-fast",
+        "shamisa-lite0 shamisa-lite2",
+        "shamisa-lite0 shamisa-lite2",
     ]

@@ -12,8 +12,9 @@ import pytest
 from helpers.program import Program
 
 from shamisa_cli.core.culling.xmp import read_rating
+from shamisa_cli.core.models.resolver import FAST_MODEL
 
-FAST = ("--model", "shamisa-mobilenetv2-fast")
+FAST = ("--model", FAST_MODEL)
 NAMES = ("cat.jpg", "cat_white-noise.jpg", "coffee.jpg", "coffee_JPEG.jpg")
 
 

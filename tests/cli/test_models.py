@@ -11,6 +11,8 @@ import pytest
 from helpers.loopback_hub import TOKEN, LoopbackHub
 from helpers.program import ENVIRONMENT, Finished, Program
 
+from shamisa_cli.core.models.resolver import DEFAULT_MODEL
+
 CARD = """---
 license: mit
 tags: [camera]
@@ -64,7 +66,7 @@ def test_list_names_the_bundled_model_with_its_figures_and_asks_nothing(models: 
     asked = len(hub.requests)
     shown = models("list")
     assert (shown.returncode, shown.stderr) == (0, "")
-    assert "shamisa-mobilenetv2" in shown.stdout
+    assert DEFAULT_MODEL in shown.stdout
     assert "SRCC 0.8" in shown.stdout
     assert len(hub.requests) == asked
 
@@ -280,7 +282,7 @@ def test_a_hub_that_falls_silent_holds_no_push(models: Program, hub: LoopbackHub
     [
         (("show", "nonsense"), "There is no model or probe 'nonsense'"),
         (("show", "hf:lab/nowhere"), "does not exist on the Hub"),
-        (("pull", "shamisa-mobilenetv2"), "is not the name of a model on the Hub"),
+        (("pull", DEFAULT_MODEL), "is not the name of a model on the Hub"),
         (("pull", "hf:org/broken"), "answered HTTP 500"),
         (("push", "nowhere", "hf:lab/x"), "There is no model or probe 'nowhere'"),
     ],

@@ -101,7 +101,7 @@ run unknown-model shamisa score few --model nothing
 # --- settings ----------------------------------------------------------------------------------------------------
 mkdir project
 cat >project/shamisa.toml <<'SETTINGS'
-model = "shamisa-mobilenetv2-fast"
+model = "shamisa-lite0"
 [gate]
 min-score = 30
 [[gate.rules]]
@@ -125,7 +125,7 @@ if light; then
     run score-unreadable shamisa score broken
     run score-unreadable-json shamisa score broken -f json --skip-unreadable
     run score-sorted shamisa score few --format csv --sort score
-    run score-fast shamisa score few -f json --model shamisa-mobilenetv2-fast --view-size 200
+    run score-fast shamisa score few -f json --model shamisa-lite0 --view-size 200
     run score-html shamisa score few broken --html page.html
     run score-cached env SHAMISA_CACHE=1 "$python" -m shamisa_cli score few -f json --cache-dir cache
     run score-cached-again env SHAMISA_CACHE=1 "$python" -m shamisa_cli score few -f json --cache-dir cache
@@ -149,7 +149,7 @@ if light; then
     # models
     run models-list shamisa models list
     run models-list-json shamisa models list --json
-    for model in shamisa-mobilenetv2 shamisa-mobilenetv2-fast shamisa-relational; do
+    for model in shamisa-lite2 shamisa-lite0 shamisa-relational; do
         run "models-show-$model" shamisa models show $model
         run "models-show-$model-json" shamisa models show $model --json
     done
@@ -161,9 +161,9 @@ if torch; then
     run score-torch shamisa score few --runtime torch -f json
     run score-maps shamisa score few --html page-maps.html --maps maps
     run fit-probe-ordinal shamisa fit-probe --mos mos.csv -o probe-ordinal --ordinal few
-    cp -rp "$root/program/weights/shamisa-mobilenetv2-fast" copy
+    cp -rp "$root/program/weights/shamisa-lite0" copy
     run fit-defects shamisa fit-defects --model copy --data few --versions 4
-    run models-derive shamisa models derive shamisa-mobilenetv2 -o derived --view-size 160 --stages 3-10
+    run models-derive shamisa models derive shamisa-lite2 -o derived --view-size 160 --stages 3-10
     run models-export shamisa models export derived --json
     run compare-text shamisa compare photos/cat.jpg photos/cat_white-noise.jpg --maps cm
     run compare-json shamisa compare photos/cat.jpg photos/cat_white-noise.jpg photos/coffee.jpg -f json
@@ -183,7 +183,7 @@ import shamisa_cli as shamisa
 
 print(sorted({"JobSettings", "ShamisaScore", "TensorScorer", "compare", "embed", "load_model", "open_parts", "rank",
               "run_on_ray", "score", "score_map", "__version__"} - set(dir(shamisa))))
-model = shamisa.load_model("shamisa-mobilenetv2-fast")
+model = shamisa.load_model("shamisa-lite0")
 for record in shamisa.score(["few"], model=model):
     print(record.path, record.score, record.interval, record.defects)
 for record in shamisa.score(["broken"], model=model):

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from helpers.program import ENVIRONMENT
 
+from shamisa_cli.core.models.resolver import DEFAULT_MODEL
+
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -31,7 +33,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "fit-probe": ("fit-probe", "--mos", "mos.csv", "--splits", "2", "-o", "probe", "--no-cache"),
     "evaluate": ("evaluate", "--mos", "mos.csv", "-f", "json", "--no-cache"),
     "list": ("models", "list", "--json"),
-    "show": ("models", "show", "shamisa-mobilenetv2"),
+    "show": ("models", "show", DEFAULT_MODEL),
     "config": ("config",),
 }
 DIFFERS = ("README.md", "probe.json")

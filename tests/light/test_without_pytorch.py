@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from shamisa_cli.core.models.resolver import DEFAULT_MODEL
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 HIDDEN = ("torch", "torchvision", "timm", "matplotlib", "pyarrow", "pandas", "onnx", "pathspec")
 ROOMS = ("distortions", "graphs", "networks", "training")
@@ -75,7 +77,7 @@ def test_commands_that_need_no_pytorch_do_their_work(tmp_path: Path) -> None:
         "features": ["embed", str(photos), "-o", str(tmp_path / "f.parquet")],
         "evaluate": ["evaluate", "--mos", str(table), "--probe", str(tmp_path / "probe")],
         "list": ["models", "list"],
-        "show": ["models", "show", "shamisa-mobilenetv2"],
+        "show": ["models", "show", DEFAULT_MODEL],
         "cache": ["cache", "info"],
         "config": ["config"],
         "maps": ["score", str(photos / "cat.jpg"), "--maps", str(tmp_path / "maps")],
@@ -92,19 +94,19 @@ def test_commands_that_need_no_pytorch_do_their_work(tmp_path: Path) -> None:
         "fit-defects": [
             "fit-defects",
             "--model",
-            str(REPOSITORY / "weights/shamisa-mobilenetv2"),
+            str(REPOSITORY / "weights" / DEFAULT_MODEL),
             "--data",
             str(photos),
         ],
         "fit-direction": [
             "fit-direction",
             "--model",
-            str(REPOSITORY / "weights/shamisa-mobilenetv2"),
+            str(REPOSITORY / "weights" / DEFAULT_MODEL),
             "--data",
             str(photos),
         ],
-        "derive": ["models", "derive", "shamisa-mobilenetv2", "-o", str(tmp_path / "d"), "--view-size", "256"],
-        "export": ["models", "export", str(REPOSITORY / "weights" / "shamisa-mobilenetv2")],
+        "derive": ["models", "derive", DEFAULT_MODEL, "-o", str(tmp_path / "d"), "--view-size", "256"],
+        "export": ["models", "export", str(REPOSITORY / "weights" / DEFAULT_MODEL)],
     }
 
     results = {name: python(RUN, arguments, tmp_path) for name, arguments in commands.items()}

@@ -14,9 +14,13 @@ from shamisa_cli.core.models.manifest import MODEL_MANIFEST, RELATIONAL_MANIFEST
 
 Source = Literal["bundled", "hub", "folder"]
 
-DEFAULT_MODEL = "shamisa-mobilenetv2"
+DEFAULT_MODEL = "shamisa-lite2"
 DEFAULT_RELATIONAL = "shamisa-relational"
 """Default models: the one that scores single images, and the one that compares two."""
+FAST_MODEL = "shamisa-lite0"
+"""Bundled model that scores many files in less time."""
+REMOVED = {"shamisa-mobilenetv2": DEFAULT_MODEL, "shamisa-mobilenetv2-fast": FAST_MODEL}
+"""Bundled models of earlier versions, and the successor of each."""
 
 HOW_TO_NAME = "A folder is named by its path, a model on the Hugging Face Hub as hf:org/name or hf:org/name@revision."
 
@@ -97,6 +101,11 @@ def _existing(name: str) -> Path | None:
 
 
 def _unknown(name: str, known: list[str]) -> str:
+    if name in REMOVED:
+        return (
+            f"The model {name} is no longer included. Use its successor {REMOVED[name]}. Scores of the two differ: "
+            "check the minimum of a gate, and write baselines and probes anew."
+        )
     listing = f"Bundled models: {', '.join(known)}." if known else "This installation has no bundled models."
     close = difflib.get_close_matches(name, known, n=1)
     guess = f" Did you mean {close[0]}?" if close else ""

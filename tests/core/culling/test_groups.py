@@ -15,6 +15,7 @@ from PIL import Image, ImageFilter
 import shamisa_cli as shamisa
 from shamisa_cli.core.culling.groups import GroupSettings, group_records
 from shamisa_cli.core.images.capture_time import capture_time, read_capture_time
+from shamisa_cli.core.models.resolver import FAST_MODEL
 from shamisa_cli.core.records import ImageRecord
 from shamisa_cli.core.scoring.cache import Cache
 from shamisa_cli.core.scoring.pipeline import score_files
@@ -108,7 +109,7 @@ def test_versions_of_a_photograph_are_grouped_and_other_photographs_are_not(
             photo.save(tmp_path / f"{name}.png")
             width, height = photo.size
             photo.crop((4, 6, width, height)).filter(ImageFilter.GaussianBlur(0.5)).save(tmp_path / f"{name}-2.jpg")
-    model = shamisa.load_model("shamisa-mobilenetv2-fast")
+    model = shamisa.load_model(FAST_MODEL)
     files = shamisa.discover([tmp_path])
     with Cache(tmp_path / "cache") as cache:
         first, second = (

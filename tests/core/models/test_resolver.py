@@ -9,7 +9,7 @@ import pytest
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models import resolver
 from shamisa_cli.core.models.hub import HubName
-from shamisa_cli.core.models.resolver import bundled, resolve
+from shamisa_cli.core.models.resolver import REMOVED, bundled, resolve
 
 
 @pytest.fixture
@@ -57,6 +57,18 @@ def test_an_unknown_name_gets_a_guess_the_list_and_the_ways_to_name_one(weights:
         resolve("qwertz")
     assert "Did you mean" not in str(caught.value)
     assert weights.is_dir()
+
+
+@pytest.mark.parametrize("name", sorted(REMOVED))
+def test_the_name_of_a_removed_model_leads_to_its_successor_which_is_bundled(name: str) -> None:
+    assert REMOVED[name] in bundled()
+    with pytest.raises(ModelError, match=f"{name} is no longer included. Use its successor {REMOVED[name]}"):
+        resolve(name)
+
+
+def test_a_folder_with_the_name_of_a_removed_model_is_still_found(weights: Path) -> None:
+    (weights.parent / "shamisa-mobilenetv2").mkdir()
+    assert resolve("shamisa-mobilenetv2").source == "folder"
 
 
 @pytest.mark.parametrize("name", ["", "no/such/folder", "../weights/x", "x" * 10_000, "\0", "~nobody-here/model"])

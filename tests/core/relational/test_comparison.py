@@ -14,6 +14,7 @@ import shamisa_cli
 from shamisa_cli.core.errors import ImageError, InputNotFoundError, ModelError, SettingError
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.models.loading import load_relational_model
+from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 from shamisa_cli.core.records import ModelIdentity
 from shamisa_cli.core.relational import records
 from shamisa_cli.core.relational.judgement import Comparer
@@ -140,7 +141,7 @@ def test_what_cannot_be_done_at_all_raises(model: Comparer, versions: Path, tmp_
     with pytest.raises(InputNotFoundError):
         shamisa_cli.rank([versions / "dark.png"], model)
     with pytest.raises(ModelError, match="relational"):
-        shamisa_cli.compare(versions / "dark.png", versions / "dark.png", "shamisa-mobilenetv2")
+        shamisa_cli.compare(versions / "dark.png", versions / "dark.png", DEFAULT_MODEL)
 
 
 def test_a_relational_model_does_not_score_and_says_what_it_does(relational_folder: Path) -> None:
