@@ -30,8 +30,8 @@ from shamisa_cli.core.scoring.scorer import require_probe
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
-PADDING = 16
-"""Pixels by which a picture is continued by reflection. With more, the fold shows (benchmarks/map_frame.py)."""
+PADDING = 64
+"""Pixels by which a picture is continued by reflection; more costs more and changes less (benchmarks/map_frame.py)."""
 STD_EPSILON = 1e-6
 """Added to a variance before its square root, as in the encoder (core/networks/features.py)."""
 LEAST_NORM = 1e-12
