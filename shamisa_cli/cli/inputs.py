@@ -73,9 +73,16 @@ def format_of(output: Path | None, known: Collection[str]) -> str:
 
 def limit_memory(megabytes: int | None) -> None:
     """Let pictures that are being decoded take so many megabytes together; None takes the default."""
-    from shamisa_cli.core.images.budget import DECODING, MEGABYTE
+    from shamisa_cli.core.images.budget import DECODING
 
-    DECODING.set_limit(None if megabytes is None else megabytes * MEGABYTE)
+    DECODING.set_limit(bytes_of(megabytes))
+
+
+def bytes_of(megabytes: int | None) -> int | None:
+    """--max-memory in bytes; None where it is not given."""
+    from shamisa_cli.core.images.budget import MEGABYTE
+
+    return None if megabytes is None else megabytes * MEGABYTE
 
 
 def view_size(text: str) -> ViewSize:

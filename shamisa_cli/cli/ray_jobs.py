@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from shamisa_cli.core.cluster.row_makers import Kind
 
 MEANT = {
-    "paths", "output", "files_from", "recursive", "view_size", "max_pixels", "skip_unreadable", "model", "probe",
-    "offline", "device", "runtime", "jobs", "ray",
+    "paths", "output", "files_from", "recursive", "view_size", "max_pixels", "max_memory", "skip_unreadable", "model",
+    "probe", "offline", "device", "runtime", "jobs", "ray",
 }  # fmt: skip
 """Options that apply with --ray. Others are refused on the command line, and ignored as settings."""
 
@@ -53,6 +53,7 @@ def run_ray_job(context: typer.Context, kind: Kind, address: str) -> None:
         device=given["device"],
         runtime=given["runtime"],
         offline=given["offline"],
+        max_memory=inputs.bytes_of(given["max_memory"]),
     )
     console = Console()
     done = run_on_ray(

@@ -26,6 +26,7 @@ from shamisa_cli.core.cluster.row_makers import JobSettings
 from shamisa_cli.core.cluster.sources import SCHEME, find_sources
 from shamisa_cli.core.cluster.store import Store
 from shamisa_cli.core.errors import ModelError, SettingError, ShamisaError
+from shamisa_cli.core.images.budget import DECODING
 from shamisa_cli.core.records import JobResult
 from shamisa_cli.core.scoring.feature_formats import portable
 from shamisa_cli.core.sole_writer import writes
@@ -132,6 +133,7 @@ class _Worker:
             raise ModelError(
                 f"The model {settings.model} on this machine differs from the one where the job was started."
             )
+        DECODING.set_limit(settings.max_memory)
         self._store = store
         self._max_pixels = settings.max_pixels
         self._readers = readers

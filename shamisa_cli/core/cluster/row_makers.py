@@ -110,6 +110,7 @@ class JobSettings:
         model, probe: names, as for `load_model`; a folder must be there on every machine.
         view_size, max_pixels: as for `score_files`.
         device, runtime, offline: as for `load_model`.
+        max_memory: bytes that pictures may take together while each worker decodes them; None: see `MemoryBudget`.
     """
 
     kind: Kind
@@ -120,6 +121,7 @@ class JobSettings:
     device: str = "auto"
     runtime: RuntimeChoice = "auto"
     offline: bool = False
+    max_memory: int | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections import Counter
@@ -22,6 +23,8 @@ from shamisa_cli.core.cluster.row_makers import FeatureRows, JobSettings, Kind, 
 from shamisa_cli.core.cluster.sources import Sources, find_sources
 from shamisa_cli.core.cluster.store import Store, open_parts
 from shamisa_cli.core.errors import ModelError, ShamisaError
+from shamisa_cli.core.images import decoding
+from shamisa_cli.core.images.budget import MemoryBudget
 from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.records import JobResult, ModelIdentity
 from shamisa_cli.core.scoring.feature_formats import FileStamp
@@ -338,3 +341,19 @@ def test_reading_ahead_changes_nothing(model: Model, photos: Path, tmp_path: Pat
     write_part(part, maker, stores[0])
     write_part(part, maker, stores[1], readers=readers)
     assert stores[1].read(part.name).equals(stores[0].read(part.name))  # type: ignore[union-attr]
+
+
+def test_a_worker_decodes_within_the_memory_of_its_job(
+    tiny_model: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budget = MemoryBudget()
+    for module in (ray_job, decoding):
+        monkeypatch.setattr(module, "DECODING", budget)
+    settings = JobSettings("scores", str(tiny_model), device="cpu", max_memory=1000)
+    made_by = settings.maker(settings.loaded()).schema.metadata
+    worker = _Worker(settings, Store(str(tmp_path / "out")), made_by, 1)
+    (part,) = split_into_parts(find_sources([photos]), 1)
+    done = json.loads(worker({"part": part.to_json()})["done"])
+    assert budget.limit == 1000
+    assert done["unreadable"] == done["rows"] == 13
+    assert any("more than the 0 MB that pictures may take together" in error for error in done["errors"])
