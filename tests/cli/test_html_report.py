@@ -47,9 +47,9 @@ def test_thumbnails_stand_in_the_order_of_the_records_and_maps_only_where_drawn(
     without, drawn = block(page_of(SOME), "pictures"), block(page_of(SOME, maps=True), "pictures")
     assert isinstance(without, list)
     assert isinstance(drawn, list)
-    assert [thumbnail is not None for thumbnail, _ in without] == [True, True, True, False]
-    assert all(picture_map is None for _, picture_map in without)
-    assert [picture_map is not None for _, picture_map in drawn] == [True, True, True, False]
+    assert [thumbnail is not None for thumbnail, *_ in without] == [True, True, True, False]
+    assert all(picture_map is None for _, picture_map, _ in without)
+    assert [picture_map is not None for _, picture_map, _ in drawn] == [True, True, True, False]
 
 
 def test_no_file_name_leaves_the_block_of_data() -> None:

@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from helpers.chromium import Page, chromium
 from helpers.report_pages import HOSTILE, MANY, SETTLED, opened, page_of, record
 
 from shamisa_cli.core.culling.xmp import read_rating
+from shamisa_cli.core.full_size.record import AtFullSize
 from shamisa_cli.core.records import GroupPlace
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("many processes")]
@@ -138,6 +140,39 @@ def test_pictures_are_filtered_by_folder_group_and_mark(browser: Page, tmp_path:
     assert len(page.run(NAMES)) == 6
     assert chosen(control("marked"), "keep") == ["0.jpg"]
     assert chosen(control("marked"), "none") == [f"{number}.jpg" for number in range(1, 6)]
+
+
+def test_pictures_whose_score_is_unreliable_are_filtered(browser: Page, tmp_path: Path) -> None:
+    small = replace(SHOOT[1], width=100, height=80)
+    page = grid(browser, tmp_path, page_of([SHOOT[0], small]))
+    for value, expected in (("low", ["1.jpg"]), ("ok", ["0.jpg"]), ("", ["0.jpg", "1.jpg"])):
+        page.run(f"(box => (box.value = '{value}', box.dispatchEvent(new Event('input'))))"
+                 "(document.querySelector('#reliability'))")  # fmt: skip
+        page.run(SETTLED)
+        assert page.run(NAMES) == expected
+    assert opened(browser, tmp_path, page_of(SHOOT)).run("document.querySelector('#reliability-label').hidden")
+
+
+def test_the_large_view_shows_the_sharpest_part_at_its_own_size(browser: Page, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (128, 128), dtype=np.uint8)
+    look = AtFullSize(2.1, 0.0, 0.3, (10, 20, 128, 128), pixels)
+    page = grid(browser, tmp_path, page_of([replace(SHOOT[0], at_full_size=look), SHOOT[1]]))
+    page.run("document.querySelector('.tile').focus()")
+    page.press("Enter")
+    page.run(SETTLED)
+    tile = "document.querySelector('.tile-100 img')"
+    assert page.run(f"{tile}.decode().then(() => {tile}.clientWidth)") == 128
+    assert "focus 2.1" in page.run("document.querySelector('.tile-100 figcaption').textContent")
+    page.press("ArrowRight")
+    assert page.run(tile) is None
+
+
+def test_thumbnails_beside_the_page_are_shown(browser: Page, tmp_path: Path) -> None:
+    page = grid(browser, tmp_path, page_of(SHOOT, folder=tmp_path / "ré port-pictures"))
+    loaded = "Promise.all([...document.querySelectorAll('.tile img')].map(image => image.decode())).then(() => 'all')"
+    assert page.run(loaded) == "all"
+    assert all("-pictures/" in address for address in page.requests[1:])
+    assert page.complaints == []
 
 
 def test_only_tiles_near_the_window_exist(browser: Page, tmp_path: Path) -> None:

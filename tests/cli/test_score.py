@@ -145,7 +145,7 @@ def test_a_page_holds_every_picture_beside_the_usual_output(
     assert [Path(picture["path"]).name for picture in data["pictures"]] == [
         "0.jpg", "1.jpg", "2.jpg", "3.jpg", "broken.jpg",
     ]  # fmt: skip
-    assert [[bool(part) for part in pair] for pair in pictures] == [[True, True]] * 4 + [[False, False]]
+    assert [[bool(part) for part in each[:2]] for each in pictures] == [[True, True]] * 4 + [[False, False]]
     assert list(page.parent.iterdir()) == [page]
 
 

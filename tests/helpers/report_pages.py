@@ -38,7 +38,9 @@ def unreadable(path: str) -> ImageRecord:
     return ImageRecord(path, status="error", error=ErrorRecord("damaged", f"{path}: the file is damaged."))
 
 
-def page_of(records: list[ImageRecord], *, gate: Gate | None = None, maps: bool = False) -> str:
+def page_of(
+    records: list[ImageRecord], *, gate: Gate | None = None, maps: bool = False, folder: Path | None = None
+) -> str:
     judged = [record if gate is None else gate.apply(record) for record in records]
     stream = io.StringIO()
     with Thumbnails() as thumbnails:
@@ -49,9 +51,8 @@ def page_of(records: list[ImageRecord], *, gate: Gate | None = None, maps: bool 
             thumbnails.add(each, pixels)
             if maps:
                 thumbnails.add_map(each, pixels, ScoreMap(np.zeros((48, 64)), 60.0))
-        write_html(
-            judged, Run(ModelIdentity("tiny", "0123", {"view_size": 512}), gated=gate is not None), thumbnails, stream
-        )
+        run = Run(ModelIdentity("tiny", "0123", {"view_size": 512}), gated=gate is not None)
+        write_html(judged, run, thumbnails, stream, folder)
     return stream.getvalue()
 
 

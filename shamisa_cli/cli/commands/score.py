@@ -2,46 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import closing, nullcontext
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from shamisa_cli.cli import destinations, gate_options, inputs, options, ray_jobs, selection_options
+from shamisa_cli.cli.commands.scoring_run import ScoringRun, Shown, Sort
 from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.destinations import TABLE
 from shamisa_cli.cli.errors import exit_code
 from shamisa_cli.cli.reporters import REPORTERS
 from shamisa_cli.cli.reporters.text import TEXT
-from shamisa_cli.cli.run_tally import RunTally
 from shamisa_cli.cli.settings import was_typed
-from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
-from shamisa_cli.core.records import ImageRecord, Run, summarise
-from shamisa_cli.core.scoring.gate import apply_gate, gate_summary
+from shamisa_cli.core.scoring.gate import gate_summary
 from shamisa_cli.core.scoring.selection import Selection
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    from shamisa_cli.core.models.loading import Model
-    from shamisa_cli.core.scoring.pipeline import Watch
-    from shamisa_cli.core.scoring.thumbnails import Thumbnails
 
 RESULTS = "Results"
 Format = StrEnum("Format", [*REPORTERS, TABLE])  # type: ignore[misc]  # mypy wants a literal; the table is the one list
-
-
-class Sort(StrEnum):
-    """Orders of the results."""
-
-    SCORE = "score"
-    PATH = "path"
 
 
 def score(
@@ -161,7 +142,6 @@ def score(
         changed = was_typed(context, "sort") or selection.limits or groups
         destinations.check_table(target, pictures=html is not None or maps is not None, changed=changed)
     reporter = REPORTERS.get(chosen, TEXT)
-    order = sort or (Sort.SCORE if reporter.worst_first else None)
     view = inputs.view_size(view_size)
     gated = gate_options.open_gate(
         context,
@@ -175,77 +155,32 @@ def score(
     )
     found = inputs.survey_inputs(paths, files_from, recursive, exclude=exclude, since=since, allow_empty=allow_empty)
     job = inputs.divide(found, part, target, console)
-    files = job.paths
 
-    from shamisa_cli.core.culling.groups import GroupSettings, group_records
+    from shamisa_cli.core.culling.groups import GroupSettings
     from shamisa_cli.core.models.loading import load_model
-    from shamisa_cli.core.scoring.pipeline import describe_run, score_files
-    from shamisa_cli.core.scoring.resumable import score_to_file
-    from shamisa_cli.core.scoring.score_table import read_scores
-    from shamisa_cli.core.scoring.thumbnails import Thumbnails
+    from shamisa_cli.core.scoring.pipeline import describe_run
 
-    wanted = GroupSettings(duplicate=similarity, gap=burst_gap) if groups else None
     loaded = load_model(model, probe=probe, offline=offline, device=device, runtime=runtime.value, on_demand=cache)
     run = describe_run(loaded, view, gated=gated.gate.judges, left_out=found.left_out)
     gated.require_same(run, loaded)
     run = replace(run, grouped=groups)
-    tally = RunTally()
+    work = ScoringRun(loaded, job.paths, run, gated.gate, console, view, jobs, max_pixels)
     cached = reused = 0
     if chosen == TABLE and target is not None:
-        with console.progress("Scoring", len(files)) as advance:
-            result = score_to_file(
-                loaded,
-                files,
-                target,
-                view_size=view,
-                jobs=jobs,
-                max_pixels=max_pixels,
-                division=job.record,
-                advance=advance,
-            )
-        records = apply_gate(read_scores(target), gated.gate)
-        for _ in tally.watch(records, lambda _pictures: None):
-            pass
-        console.warn_of_unreadable(tally.messages)
-        reused = result.reused
+        reused = work.write_table(target, job.record)
     else:
-        thumbnails = None if html is None else Thumbnails()
-        watch = _watch(loaded, files, maps, thumbnails)
-        collected: list[ImageRecord] = []
-        shows = not quiet or format is not None or target is not None
-        streams = reporter.streams and order is None and wanted is None and not selection.limits
-        with (
-            inputs.open_cache(cache, cache_dir, cache_size, console) as known,
-            closing(
-                score_files(
-                    loaded,
-                    files,
-                    jobs=jobs,
-                    view_size=view,
-                    max_pixels=max_pixels,
-                    watch=watch,
-                    cache=known,
-                    sketches=groups,
-                )
-            ) as scored,
-            closing(apply_gate(scored, gated.gate)) as records,
-            thumbnails or nullcontext(),
-            console.results(target) as stream,
-            console.progress("Scoring", len(files), beside_results=streams and target is None) as advance,
-        ):
-            watched = tally.watch(records, advance)
-            if streams:
-                reporter.write(watched if thumbnails is None else _kept(watched, collected), run, stream)
-            else:
-                collected += watched
-                collected = collected if wanted is None else group_records(collected, wanted)
-                run = replace(run, summary=summarise(collected)) if selection.limits else run
-                if shows:
-                    best_first = sort is None and selection.top is not None and selection.bottom is None
-                    reporter.write(_arranged(selection.select(collected), order, best_first), run, stream)
-            if html is not None and thumbnails is not None:
-                _write_page(html, collected, run, thumbnails)
+        shown = Shown(
+            reporter,
+            order=sort or (Sort.SCORE if reporter.worst_first else None),
+            best_first=sort is None and top is not None and bottom is None,
+            selection=selection,
+            groups=GroupSettings(duplicate=similarity, gap=burst_gap) if groups else None,
+            nothing=quiet and format is None and target is None,
+        )
+        with inputs.open_cache(cache, cache_dir, cache_size, console) as known:
+            work.report(shown, target, html=html, maps=maps, cache=known)
             cached = 0 if known is None else known.hits
+    tally = work.tally
     gated.keep(tally.scores, run, loaded, console)
     gated.tell_changed_names(tally.scores, console)
     if run.gated and (target is not None or not reporter.concludes):
@@ -254,41 +189,3 @@ def score(
     console.hint(tally.line(cached=cached, reused=reused, left_out=run.left_out, places=places))
     failed, unreadable = tally.statuses["failed"], tally.statuses["unreadable"]
     raise typer.Exit(exit_code(failed=failed, unreadable=unreadable, skip_unreadable=skip_unreadable))
-
-
-def _watch(model: Model, files: list[Path], maps: Path | None, thumbnails: Thumbnails | None) -> Watch | None:
-    """Combine what uses an image while its pixels are in memory: thumbnails and maps; None without either."""
-    from shamisa_cli.core.scoring.heatmap import MapWriter
-
-    watches: list[Watch] = [] if thumbnails is None else [thumbnails.add]
-    if maps is not None:
-        watches.append(MapWriter(model, maps, files, watch=None if thumbnails is None else thumbnails.add_map))
-
-    def watch(record: ImageRecord, pixels: npt.NDArray[np.uint8]) -> None:
-        for each in watches:
-            each(record, pixels)
-
-    return watch if watches else None
-
-
-def _write_page(html: Path, records: list[ImageRecord], run: Run, thumbnails: Thumbnails) -> None:
-    from shamisa_cli.cli.reporters.html import write_html
-
-    with replacing(html) as temporary, temporary.open("w", encoding="utf-8", newline="") as page:
-        write_html(records, run, thumbnails, page)
-
-
-def _kept(records: Iterable[ImageRecord], into: list[ImageRecord]) -> Iterator[ImageRecord]:
-    for record in records:
-        into.append(record)
-        yield record
-
-
-def _arranged(records: Iterable[ImageRecord], order: Sort | None, best_first: bool) -> Iterable[ImageRecord]:
-    if best_first and order is Sort.SCORE:
-        return sorted(records, key=lambda record: (-(record.score or 0.0), record.path))
-    if order is None:
-        return records
-    if order is Sort.PATH:
-        return sorted(records, key=lambda record: record.path)
-    return sorted(records, key=lambda record: (record.score is None, record.score or 0.0, record.path))

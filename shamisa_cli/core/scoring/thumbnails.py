@@ -1,11 +1,15 @@
-"""Thumbnails of the images of a run and of their maps, kept on disk until a report uses them."""
+"""Thumbnails of images, of their maps and sharpest parts, kept on disk until a report uses them."""
 
 from __future__ import annotations
 
 import io
+import re
 import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from types import TracebackType
 
+import numpy as np
 from PIL import Image
 
 from shamisa_cli.core.arrays import Pixels
@@ -17,27 +21,34 @@ THUMBNAIL_SIDE = 256
 """Long side in pixels: sharp in a table on a dense screen, sufficient when opened, and some 7 kB."""
 MAP_SIDE = 384
 QUALITY = 60
+TILE_QUALITY = 80
+
+MOST_INLINE_BYTES = 64_000_000
+"""Thumbnails of more are better written beside a page than into it: a browser reads the whole page first."""
+
+KINDS = THUMBNAIL, MAP, TILE = "thumbnail", "map", "tile"
+FILE_NAMES = {THUMBNAIL: "{}.webp", MAP: "{}-map.webp", TILE: "{}-100.webp"}
+OWN_FILE = re.compile(r"\d+(-map|-100)?\.webp")
 
 
-def encode_thumbnail(pixels: Pixels, long_side: int) -> bytes:
+def encode_thumbnail(pixels: Pixels, long_side: int, quality: int = QUALITY) -> bytes:
     """Encode pixels (H, W, 3) as WebP, reduced to `long_side` and never enlarged."""
     picture = Image.fromarray(pixels)
     picture.thumbnail((long_side, long_side), Image.Resampling.BICUBIC, reducing_gap=3.0)
     file = io.BytesIO()
-    picture.save(file, format="WEBP", quality=QUALITY)
+    picture.save(file, format="WEBP", quality=quality)
     return file.getvalue()
 
 
 class Thumbnails:
-    """WebP thumbnails of scored images and of their maps, in one temporary file that is deleted on closing.
+    """WebP thumbnails of scored images, their maps and sharpest parts, in one temporary file deleted on closing.
 
     `add` is a `Watch` for `score_files`, `add_map` a `MapWatch` for `MapWriter`. Memory holds only their offsets.
     """
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115  it lives as long as this object
-        self._thumbnails: dict[str, tuple[int, int]] = {}
-        self._maps: dict[str, tuple[int, int]] = {}
+        self._places: dict[tuple[str, str], tuple[int, int]] = {}
 
     def __enter__(self) -> Thumbnails:
         return self
@@ -50,32 +61,55 @@ class Thumbnails:
     @property
     def has_maps(self) -> bool:
         """Whether any map was added."""
-        return bool(self._maps)
+        return any(kind == MAP for _, kind in self._places)
+
+    @property
+    def total_bytes(self) -> int:
+        """Size of all thumbnails together."""
+        return sum(length for _, length in self._places.values())
 
     def add(self, record: ImageRecord, pixels: Pixels) -> None:
-        """Store the thumbnail of an image."""
-        self._thumbnails[record.path] = self._kept(encode_thumbnail(pixels, THUMBNAIL_SIDE))
+        """Store the thumbnail of an image, and its sharpest part at 100 % if that is in memory."""
+        self._keep(record, THUMBNAIL, encode_thumbnail(pixels, THUMBNAIL_SIDE))
+        if record.at_full_size is not None and record.at_full_size.pixels is not None:
+            tile = np.repeat(record.at_full_size.pixels[..., None], 3, axis=2)
+            self._keep(record, TILE, encode_thumbnail(tile, max(tile.shape), TILE_QUALITY))
 
     def add_map(self, record: ImageRecord, pixels: Pixels, score_map: ScoreMap) -> None:
         """Store the thumbnail of an image's map, without frame and legend."""
-        self._maps[record.path] = self._kept(encode_thumbnail(overlay(pixels, score_map), MAP_SIDE))
+        self._keep(record, MAP, encode_thumbnail(overlay(pixels, score_map), MAP_SIDE))
 
-    def thumbnail(self, path: str) -> bytes | None:
-        """The thumbnail of a record's image; None if none was added."""
-        return self._read(self._thumbnails.get(path))
-
-    def map(self, path: str) -> bytes | None:
-        """The map of a record's image; None if none was added."""
-        return self._read(self._maps.get(path))
-
-    def _kept(self, content: bytes) -> tuple[int, int]:
-        start = self._file.seek(0, io.SEEK_END)
-        self._file.write(content)
-        return start, len(content)
-
-    def _read(self, place: tuple[int, int] | None) -> bytes | None:
-        if place is None:
+    def read(self, path: str, kind: str) -> bytes | None:
+        """The thumbnail of this kind of a record's image, as a WebP file; None if none was added."""
+        if (path, kind) not in self._places:
             return None
-        start, length = place
+        start, length = self._places[path, kind]
         self._file.seek(start)
         return self._file.read(length)
+
+    def _keep(self, record: ImageRecord, kind: str, content: bytes) -> None:
+        self._places[record.path, kind] = (self._file.seek(0, io.SEEK_END), len(content))
+        self._file.write(content)
+
+
+def write_beside(thumbnails: Thumbnails, paths: Iterable[str], folder: Path) -> Iterator[list[str | None]]:
+    """Write the thumbnails of each record's image into a folder; yield the names of its files in the order of `KINDS`.
+
+    Files that an earlier call left in the folder are removed first.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    folder.mkdir(exist_ok=True)
+    for old in folder.iterdir():
+        if OWN_FILE.fullmatch(old.name):
+            old.unlink()
+    for number, path in enumerate(paths):
+        yield [_written(thumbnails.read(path, kind), folder / FILE_NAMES[kind].format(number)) for kind in KINDS]
+
+
+def _written(content: bytes | None, file: Path) -> str | None:
+    if content is None:
+        return None
+    file.write_bytes(content)
+    return file.name

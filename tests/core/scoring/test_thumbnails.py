@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from shamisa_cli.core.full_size.record import AtFullSize
 from shamisa_cli.core.records import ImageRecord
 from shamisa_cli.core.scoring.score_map import ScoreMap
-from shamisa_cli.core.scoring.thumbnails import MAP_SIDE, THUMBNAIL_SIDE, Thumbnails, encode_thumbnail
+from shamisa_cli.core.scoring.thumbnails import (
+    MAP,
+    MAP_SIDE,
+    THUMBNAIL,
+    THUMBNAIL_SIDE,
+    TILE,
+    Thumbnails,
+    encode_thumbnail,
+    write_beside,
+)
 
 
 def picture(height: int, width: int, value: int = 100) -> np.ndarray:
@@ -40,12 +51,39 @@ def test_each_picture_gets_back_its_own_thumbnail_and_map() -> None:
                 thumbnails.add_map(record, picture(300, 400), ScoreMap(lost, 50.0))
         assert thumbnails.has_maps
         for number, record in reversed(list(enumerate(records))):
-            grey = np.asarray(shown(thumbnails.thumbnail(record.path)))
+            grey = np.asarray(shown(thumbnails.read(record.path, THUMBNAIL)))
             assert abs(float(grey.mean()) - 10 * number) < 4
-            assert (thumbnails.map(record.path) is not None) == bool(number % 2)
-        seen = shown(thumbnails.map("1.jpg"))
+            assert (thumbnails.read(record.path, MAP) is not None) == bool(number % 2)
+        seen = shown(thumbnails.read("1.jpg", MAP))
         assert max(seen.size) == MAP_SIDE
         red, green, blue = np.asarray(seen).reshape(-1, 3).mean(axis=0)
         assert red > green + 20
         assert red > blue + 20
-        assert thumbnails.thumbnail("unknown.jpg") is None
+        assert thumbnails.read("unknown.jpg", THUMBNAIL) is None
+
+
+def sharp(path: str) -> ImageRecord:
+    look = AtFullSize(0.5, 0.0, 0.0, (10, 20, 128, 128), np.full((128, 128), 90, dtype=np.uint8))
+    return ImageRecord(path, 50.0, at_full_size=look)
+
+
+def test_the_sharpest_part_is_kept_at_its_own_size() -> None:
+    with Thumbnails() as thumbnails:
+        thumbnails.add(sharp("a.jpg"), picture(300, 400))
+        seen = shown(thumbnails.read("a.jpg", TILE))
+        assert seen.size == (128, 128)
+        assert abs(float(np.asarray(seen).mean()) - 90) < 2
+
+
+def test_a_folder_beside_holds_what_is_there_and_nothing_of_an_earlier_page(tmp_path: Path) -> None:
+    folder = tmp_path / "page-pictures"
+    with Thumbnails() as thumbnails:
+        for number in range(5):
+            thumbnails.add(ImageRecord(f"{number}.jpg", 50.0), picture(30, 40, 10 * number))
+        thumbnails.add(sharp("5.jpg"), picture(30, 40))
+        assert len(list(write_beside(thumbnails, [f"{number}.jpg" for number in range(6)], folder))) == 6
+        (folder / "mine.webp").write_bytes(b"mine")
+        names = list(write_beside(thumbnails, ["3.jpg", "unreadable.jpg", "5.jpg"], folder))
+    assert names == [["0.webp", None, None], [None, None, None], ["2.webp", None, "2-100.webp"]]
+    assert sorted(file.name for file in folder.iterdir()) == ["0.webp", "2-100.webp", "2.webp", "mine.webp"]
+    assert abs(float(np.asarray(shown((folder / "0.webp").read_bytes())).mean()) - 30) < 4

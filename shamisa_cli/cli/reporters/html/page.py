@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any, TextIO
+from urllib.parse import quote
 
 from shamisa_cli.cli.console import printable
-from shamisa_cli.cli.reporters.html.parts import as_base64, json_block, part, policy
+from shamisa_cli.cli.reporters.html.parts import as_address, json_block, part, policy
 from shamisa_cli.core.full_size.record import MEASURES
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.records import ImageRecord, Run, summarise
@@ -23,24 +25,33 @@ PLACE_OF_PICTURES = "$pictures"
 DECIMALS = 3
 
 
-def write_html(records: Sequence[ImageRecord], run: Run, thumbnails: Thumbnails, stream: TextIO) -> None:
+def write_html(
+    records: Sequence[ImageRecord], run: Run, thumbnails: Thumbnails, stream: TextIO, folder: Path | None = None
+) -> None:
     """Write the page of all records; its sorting is stable, so equals stay in this order.
 
     Untrusted text (names of files, messages) is in a block of JSON that is parsed neither as HTML nor as JavaScript;
     the page's script inserts it as text. The policy in the head allows this script and this style, by their
     hashes, and no requests.
+
+    Args:
+        records: in the order of the page.
+        run: the run they belong to.
+        thumbnails: of their images.
+        stream: receives the page.
+        folder: beside the page, receives the thumbnails, which the page then names; None: the page contains them.
     """
     style = "\n\n".join((part("theme.css"), part("report.css")))
     script = "\n\n".join((part("report.js"), part("review.js")))
     before, after = part("report.html").split(PLACE_OF_PICTURES)
     stream.write(
         Template(before).substitute(
-            policy=policy(style, script),
+            policy=policy(style, script, beside=folder is not None),
             style=style,
             data=json_block(_document(records, run, thumbnails.has_maps)),
         )
     )
-    _write_pictures(records, thumbnails, stream)
+    _write_pictures(_addresses([record.path for record in records], thumbnails, folder), stream)
     stream.write(Template(after).substitute(script=script))
 
 
@@ -84,12 +95,24 @@ def _at_full_size(record: ImageRecord) -> str:
     return ", ".join(f"{name} {severity:.1f}" for name, severity in measured.items() if severity is not None)
 
 
-def _write_pictures(records: Sequence[ImageRecord], thumbnails: Thumbnails, stream: TextIO) -> None:
-    """A JSON array of [thumbnail, map] for each record, base64 or null, one after the other: they may be many."""
+def _addresses(paths: Sequence[str], thumbnails: Thumbnails, folder: Path | None) -> Iterator[list[str | None]]:
+    """For each image the addresses of its thumbnails, in the order of `KINDS`: data, or files in the folder."""
+    from shamisa_cli.core.scoring.thumbnails import KINDS, write_beside
+
+    if folder is None:
+        for path in paths:
+            yield [as_address(thumbnails.read(path, kind)) for kind in KINDS]
+        return
+    place = quote(folder.name.encode("utf-8", "surrogateescape"))
+    for names in write_beside(thumbnails, paths, folder):
+        yield [None if name is None else f"{place}/{name}" for name in names]
+
+
+def _write_pictures(addresses: Iterable[list[str | None]], stream: TextIO) -> None:
+    """A JSON array of them, one image after the other: they may be many."""
     stream.write("[")
-    for index, record in enumerate(records):
-        pair = [as_base64(thumbnails.thumbnail(record.path)), as_base64(thumbnails.map(record.path))]
-        stream.write(("," if index else "") + "\n" + json.dumps(pair, separators=(",", ":")))
+    for index, each in enumerate(addresses):
+        stream.write(("," if index else "") + "\n" + json.dumps(each, separators=(",", ":")))
     stream.write("\n]")
 
 

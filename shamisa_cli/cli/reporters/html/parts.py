@@ -17,10 +17,14 @@ def part(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8").strip()
 
 
-def policy(style: str, script: str) -> str:
-    """A Content-Security-Policy that allows this style, this script and inline images, but no requests."""
+def policy(style: str, script: str, *, beside: bool = False) -> str:
+    """A Content-Security-Policy that allows this style, this script and inline images, but no requests.
+
+    With `beside`, images may also be files beside the page.
+    """
+    images = "data: file: 'self'" if beside else "data:"
     return (
-        f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; "
+        f"default-src 'none'; img-src {images}; style-src {_hash(style)}; script-src {_hash(script)}; "
         "base-uri 'none'; form-action 'none'"
     )
 
@@ -33,6 +37,11 @@ def json_block(document: Any) -> str:
 def as_base64(content: bytes | None) -> str | None:
     """Bytes as base64, for JSON and data: addresses."""
     return None if content is None else base64.b64encode(content).decode("ascii")
+
+
+def as_address(content: bytes | None) -> str | None:
+    """A WebP file as a data: address."""
+    return None if content is None else f"data:image/webp;base64,{as_base64(content)}"
 
 
 def _hash(content: str) -> str:

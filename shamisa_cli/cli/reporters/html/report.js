@@ -51,8 +51,7 @@ const report = { filters: [], afterArranging: [], afterFilling: [] };
       small = JSON.parse(byId("pictures").textContent);
       byId("pictures").remove();
     }
-    const content = small[picture.index][kind];
-    return content && `data:image/webp;base64,${content}`;
+    return small[picture.index][kind];
   }
 
   const state = { text: "", from: "", to: "", standing: "", defect: "", severity: "1", sort: "score", descends: false };
@@ -290,6 +289,12 @@ const report = { filters: [], afterArranging: [], afterFilling: [] };
     if (map) {
       const legend = "Red lowers the score, blue raises it, relative to an average picture";
       made.push(figure(map, `Map of where ${picture.path} gains and loses points`, legend));
+    }
+    const tile = source(picture, 2);
+    if (tile) {
+      const seen = figure(tile, `The sharpest part of ${picture.path} at 100 %`, picture.atFullSize && `At 100 %, the sharpest part: ${picture.atFullSize} (of 4)`);
+      seen.className = "tile-100";
+      made.push(seen);
     }
     return made.filter(Boolean);
   }

@@ -237,13 +237,14 @@
 
   // Filters
 
-  const chosen = { folder: "", group: "", marked: "" };
+  const chosen = { folder: "", group: "", reliability: "", marked: "" };
   report.filters.push((picture) => !chosen.folder || picture.path.slice(0, slashOf(picture.path)) === chosen.folder);
   report.filters.push(({ group }) => {
     if (!chosen.group) return true;
     if (!group || group.size < 2) return false;
     return chosen.group === "several" || group.best === (chosen.group === "best");
   });
+  report.filters.push((picture) => !chosen.reliability || (picture.doubts ? "low" : "ok") === chosen.reliability);
   report.filters.push((picture) => {
     const { verdict, stars } = markOf(picture);
     if (chosen.marked === "stars") return Boolean(stars);
@@ -258,6 +259,7 @@
     const folders = [...new Set(data.pictures.map(({ path }) => path.slice(0, slashOf(path))))].sort();
     for (const folder of folders) byId("folder").append(new Option(folder || "(this one)", folder));
     byId("folder-label").hidden = folders.length < 2;
+    byId("reliability-label").hidden = !data.pictures.some(({ doubts }) => doubts);
     byId("group-label").hidden = !data.pictures.some(({ group }) => group && group.size > 1);
   }
 
