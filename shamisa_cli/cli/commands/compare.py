@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -13,23 +11,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shamisa_cli.cli import inputs, options
+from shamisa_cli.cli.commands.comparison_run import copies_for, drawing, report_comparisons
 from shamisa_cli.cli.commands.ladder import run_ladder
-from shamisa_cli.cli.console import Console, check_output
+from shamisa_cli.cli.console import check_output
 from shamisa_cli.cli.errors import exit_code, told
 from shamisa_cli.cli.pair_inputs import find_pairs
-from shamisa_cli.cli.reporters.base import ComparisonReporter, ComparisonRun
+from shamisa_cli.cli.reporters.base import ComparisonRun
 from shamisa_cli.cli.reporters.comparison import COMPARISON_REPORTERS
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.resolver import DEFAULT_RELATIONAL
-from shamisa_cli.core.relational.folder_pairs import describe_unpaired
 from shamisa_cli.core.relational.gate import ComparisonGate
 from shamisa_cli.core.relational.records import Candidate
 
 if TYPE_CHECKING:
-    from shamisa_cli.core.arrays import Pixels
     from shamisa_cli.core.relational.comparison import Watch
     from shamisa_cli.core.relational.judgement import Comparer
-    from shamisa_cli.core.relational.page_images import ComparisonImages
 
 RESULTS = "Results"
 LOWEST, HIGHEST = -100, 100
@@ -193,13 +189,13 @@ def compare(
 
     keep_freed_memory()
     loaded = load_relational_model(model, offline=offline, device=device)
-    with _images(reporter) as images:
-        watch = _watches(maps, images, found.pairs)
+    with copies_for(reporter) as images:
+        watch = drawing(maps, images, found.pairs)
         compared = _compared(
             loaded, reference, found.pairs, watch, resize=resize, original=original, max_pixels=max_pixels
         )
         run = ComparisonRun(loaded.identity, gate, found.added, found.removed, images)
-        statuses = _report(compared, run, reporter, output, len(found.pairs))
+        statuses = report_comparisons(compared, run, reporter, output, len(found.pairs))
     failed = statuses["failed"] + (len(found.added) + len(found.removed) if strict_pairs else 0)
     raise typer.Exit(exit_code(failed=failed, unreadable=statuses["error"], skip_unreadable=skip_unreadable))
 
@@ -238,63 +234,3 @@ def _compared(
             loaded, side, sources, resize=resize, original=original, maps=drawn, max_pixels=max_pixels, watch=watch
         )
     return (replace(record, maps=None, error=told(record.error)) for record in records)
-
-
-def _images(reporter: ComparisonReporter) -> AbstractContextManager[ComparisonImages | None]:
-    """Copies of the pictures, for a format that shows them."""
-    if not reporter.illustrated:
-        return nullcontext()
-    from shamisa_cli.core.relational.page_images import ComparisonImages
-
-    return ComparisonImages()
-
-
-def _watches(maps: Path | None, images: ComparisonImages | None, pairs: Pairs) -> Watch | None:
-    """Maps and copies, drawn one after the other of each comparison; None if neither is wanted."""
-    if maps is None:
-        return images
-    from shamisa_cli.core.relational.figures import ComparisonMapWriter
-
-    draw = ComparisonMapWriter(maps, [candidate for _, candidate in pairs])
-
-    def both(candidate: Candidate, first: Pixels, second: Pixels) -> None:
-        draw(candidate, first, second)
-        if images is not None:
-            images(candidate, first, second)
-
-    return both
-
-
-def _report(
-    compared: Generator[Candidate, None, None],
-    run: ComparisonRun,
-    reporter: ComparisonReporter,
-    output: Path | None,
-    count: int,
-) -> Counter[str]:
-    """Judge and write the candidates as they arrive, then say what failed and what has no partner; their statuses."""
-    console = Console()
-    statuses: Counter[str] = Counter()
-    beside = reporter.streams and output is None
-    with (
-        closing(run.gate.apply(compared)) as records,
-        console.results(output) as stream,
-        console.progress("Comparing", count, beside_results=beside) as advance,
-    ):
-        reporter.write(_watched(records, statuses, advance), run, stream)
-    if run.gate.judges:
-        unread = f", {statuses['error']:,} not compared" if statuses["error"] else ""
-        console.hint(f"{statuses['failed']:,} of {statuses.total():,} {run.gate}{unread}.")
-    for phrase in (describe_unpaired(run.added, "added"), describe_unpaired(run.removed, "removed")):
-        if phrase:
-            console.hint(f"{phrase}.")
-    return statuses
-
-
-def _watched(
-    records: Iterator[Candidate], statuses: Counter[str], advance: Callable[[int], None]
-) -> Iterator[Candidate]:
-    for record in records:
-        statuses[record.status] += 1
-        advance(1)
-        yield record

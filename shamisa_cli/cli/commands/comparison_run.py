@@ -1,0 +1,79 @@
+"""Results of `shamisa compare`: judged, drawn and written as they arrive."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shamisa_cli.cli.console import Console
+from shamisa_cli.cli.reporters.base import ComparisonReporter, ComparisonRun
+from shamisa_cli.core.relational.folder_pairs import describe_unpaired
+from shamisa_cli.core.relational.records import Candidate
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.arrays import Pixels
+    from shamisa_cli.core.relational.comparison import Watch
+    from shamisa_cli.core.relational.page_images import ComparisonImages
+
+
+def copies_for(reporter: ComparisonReporter) -> AbstractContextManager[ComparisonImages | None]:
+    """Copies of the pictures, for a format that shows them."""
+    if not reporter.illustrated:
+        return nullcontext()
+    from shamisa_cli.core.relational.page_images import ComparisonImages
+
+    return ComparisonImages()
+
+
+def drawing(maps: Path | None, images: ComparisonImages | None, pairs: Sequence[tuple[Path, Path]]) -> Watch | None:
+    """Maps and copies, drawn one after the other of each comparison; None if neither is wanted."""
+    if maps is None:
+        return images
+    from shamisa_cli.core.relational.figures import ComparisonMapWriter
+
+    draw = ComparisonMapWriter(maps, [candidate for _, candidate in pairs])
+
+    def both(candidate: Candidate, first: Pixels, second: Pixels) -> None:
+        draw(candidate, first, second)
+        if images is not None:
+            images(candidate, first, second)
+
+    return both
+
+
+def report_comparisons(
+    compared: Generator[Candidate, None, None],
+    run: ComparisonRun,
+    reporter: ComparisonReporter,
+    output: Path | None,
+    count: int,
+) -> Counter[str]:
+    """Judge and write the candidates as they arrive, then say what failed and what has no partner; their statuses."""
+    console = Console()
+    statuses: Counter[str] = Counter()
+    beside = reporter.streams and output is None
+    with (
+        closing(run.gate.apply(compared)) as records,
+        console.results(output) as stream,
+        console.progress("Comparing", count, beside_results=beside) as advance,
+    ):
+        reporter.write(_watched(records, statuses, advance), run, stream)
+    if run.gate.judges:
+        unread = f", {statuses['error']:,} not compared" if statuses["error"] else ""
+        console.hint(f"{statuses['failed']:,} of {statuses.total():,} {run.gate}{unread}.")
+    for phrase in (describe_unpaired(run.added, "added"), describe_unpaired(run.removed, "removed")):
+        if phrase:
+            console.hint(f"{phrase}.")
+    return statuses
+
+
+def _watched(
+    records: Iterator[Candidate], statuses: Counter[str], advance: Callable[[int], None]
+) -> Iterator[Candidate]:
+    for record in records:
+        statuses[record.status] += 1
+        advance(1)
+        yield record
