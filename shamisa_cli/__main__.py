@@ -1,6 +1,6 @@
 """`python -m shamisa_cli` is `shamisa`; torchrun starts training this way."""
 
-from shamisa_cli.cli.app import main
+from shamisa_cli.cli.app import run
 
 if __name__ == "__main__":
-    main()
+    run()

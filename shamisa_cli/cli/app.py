@@ -25,6 +25,7 @@ from shamisa_cli.cli.commands.rank import rank
 from shamisa_cli.cli.commands.score import score
 from shamisa_cli.cli.commands.serve import serve
 from shamisa_cli.cli.commands.train import train
+from shamisa_cli.cli.ends import run_to_its_end
 from shamisa_cli.cli.errors import with_exit_code
 from shamisa_cli.cli.overwriting import without_overwriting
 from shamisa_cli.cli.settings import load_settings
@@ -69,6 +70,11 @@ def build_app(*, debug: bool = False) -> typer.Typer:
             commands.command(command_name)(with_exit_code(without_overwriting(command), debug=debug))
         app.add_typer(commands, name=name)
     return app
+
+
+def run() -> None:
+    """Be the program: as `main`, with signals and closed streams answered for the whole process."""
+    run_to_its_end(main)
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import typer
 
 from shamisa_cli.cli.console import Console
+from shamisa_cli.cli.ends import ENDED_BY_SIGNAL, Ended
 from shamisa_cli.core.errors import Remedy, ShamisaError
 from shamisa_cli.core.records import ErrorRecord
 
@@ -102,7 +103,7 @@ def _explain(error: BaseException) -> int:
     console = Console()
     if isinstance(error, KeyboardInterrupt):
         console.error("interrupted; no partial output was written.")
-        return INTERRUPTED
+        return ENDED_BY_SIGNAL + error.number if isinstance(error, Ended) else INTERRUPTED
     console.error(_sentence(error))
     return TOOL_ERROR
 

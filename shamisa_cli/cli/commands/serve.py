@@ -11,6 +11,7 @@ from types import FrameType
 
 from shamisa_cli.cli import inputs, options
 from shamisa_cli.cli.console import Console
+from shamisa_cli.cli.ends import ENDED_BY_SIGNAL, end_within_grace
 from shamisa_cli.cli.errors import told
 from shamisa_cli.cli.output import write_json_line
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
@@ -70,7 +71,8 @@ def serve(
 def _ending_on_sigterm() -> Iterator[None]:
     """Context in which SIGTERM acts like the end of the input."""
 
-    def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    def end(number: int, _frame: FrameType | None) -> None:
+        end_within_grace(ENDED_BY_SIGNAL + number)
         raise Terminated
 
     before = signal.signal(signal.SIGTERM, end)

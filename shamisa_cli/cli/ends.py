@@ -1,0 +1,85 @@
+"""The ends of a run: signals, closed streams and a reader that has gone, in one place around all commands."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+"""Signals that end a run; Windows lacks the last."""
+ENDED_BY_SIGNAL = 128
+"""Shells report a program that a signal ended by this and the signal's number."""
+GRACE_SECONDS = 10.0
+"""Time to clean up, or to give a last answer to a client that may not be reading, before the process ends at once."""
+
+
+class Ended(KeyboardInterrupt):
+    """A signal asked the program to end.
+
+    Attributes:
+        number: the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+def end_within_grace(code: int) -> None:
+    """Leave the process with this code if it is still there after `GRACE_SECONDS`."""
+    watchdog = threading.Timer(GRACE_SECONDS, os._exit, [code])
+    watchdog.daemon = True
+    watchdog.start()
+
+
+def run_to_its_end(program: Callable[[], None]) -> None:
+    """Run the program. After a signal or a closed pipe, what it began is cleaned up and no thread is waited for."""
+    try:
+        with _caught_signals():
+            program()
+    except SystemExit as end:
+        if isinstance(end.code, int) and end.code > ENDED_BY_SIGNAL:
+            _leave(end.code)
+        raise
+    except Ended as end:
+        _leave(ENDED_BY_SIGNAL + end.number)
+    except OSError as error:  # in what the parser itself prints, such as help
+        with suppress(OSError):
+            print(f"error: stdout: {error.strerror}.", file=sys.stderr)
+        _leave(2)
+
+
+def _leave(code: int) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(code)
+
+
+@contextmanager
+def _caught_signals() -> Iterator[None]:
+    process = os.getpid()
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        if os.getpid() != process:  # a worker that was forked ends as any process does
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        end_within_grace(ENDED_BY_SIGNAL + number)
+        raise Ended(number)
+
+    before = {}
+    for name in SIGNALS:
+        number = getattr(signal, name, None)
+        # A signal that was ignored from the start stays so: nohup, or a shell's job in the background.
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            before[number] = signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
