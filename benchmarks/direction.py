@@ -82,11 +82,16 @@ def versions_and_pairs(pixels: Pixels, place: int) -> tuple[list[Pixels], list[P
     return made, pairs
 
 
-def measure(path: Path, place: int, model: Model) -> dict[str, NDArray[Any]]:
-    """What a direction is told of each pair of versions of a photograph, and the difference of the two."""
+def middle(path: Path) -> Pixels:
+    """The middle of a photograph, of one window."""
     pixels = read(path)
     top, left = (max(0, side - WINDOW) // 2 // ALIGNED * ALIGNED for side in pixels.shape[:2])
-    made, pairs = versions_and_pairs(np.ascontiguousarray(pixels[top : top + WINDOW, left : left + WINDOW]), place)
+    return np.ascontiguousarray(pixels[top : top + WINDOW, left : left + WINDOW])
+
+
+def measure(path: Path, place: int, model: Model) -> dict[str, NDArray[Any]]:
+    """What a direction is told of each pair of versions of a photograph, and the difference of the two."""
+    made, pairs = versions_and_pairs(middle(path), place)
     bands = [all_bands(version) for version in made]
     odd, even = zip(*(pair_statistics(bands[pair.first], bands[pair.second]) for pair in pairs), strict=True)
     return {

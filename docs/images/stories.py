@@ -1,0 +1,100 @@
+"""Make the pictures of the three stories in docs/compare.md, and print what `compare` says of them.
+
+    python docs/images/stories.py [--model FOLDER]
+
+The photographs are those of examples/photos. A codec: the ladder of a photograph reduced to 480 pixels
+(`story-codec.svg`). A filter: noise taken away mildly and strongly (`story-filter.jpg`). A retouch: a dark picture with
+a cast, corrected and overdone (`story-retouch.jpg`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+import shamisa_cli
+from shamisa_cli.core.models.loading import load_relational_model
+from shamisa_cli.core.models.resolver import DEFAULT_MODEL
+from shamisa_cli.core.relational.wording import describe
+
+HERE = Path(__file__).resolve().parent
+PHOTOS = HERE.parent.parent / "examples" / "photos"
+CAPTION, PANEL = 46, 320
+
+Pixels = NDArray[np.uint8]
+
+
+def photo(name: str) -> Pixels:
+    return np.asarray(Image.open(PHOTOS / f"{name}.jpg").convert("RGB"))
+
+
+def levels(values: NDArray[np.floating]) -> Pixels:
+    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+
+
+def filtering() -> list[tuple[str, Pixels]]:
+    """Noise of σ 14, and two medians of it."""
+    clean = photo("coffee")
+    noisy = levels(clean + np.random.default_rng(0).normal(0, 14, clean.shape))
+    picture = Image.fromarray(noisy)
+    versions = [(f"median {size}", np.asarray(picture.filter(ImageFilter.MedianFilter(size)))) for size in (3, 9)]
+    return [("noisy", noisy), *versions]
+
+
+def retouching() -> list[tuple[str, Pixels]]:
+    """A stop and a half too dark and too blue; corrected; and corrected twice as far."""
+    clean = photo("flower")
+    gains = 2.0 ** np.array([-1.8, -1.5, -1.2])
+    made = {name: _in_linear_light(clean, gains**power) for name, power in (("dark", 1.0), ("over", -1.0))}
+    corrected = _in_linear_light(made["dark"], gains**-0.9)
+    return [("too dark, too blue", made["dark"]), ("corrected", corrected), ("overdone", made["over"])]
+
+
+def _in_linear_light(pixels: Pixels, gains: NDArray[np.floating]) -> Pixels:
+    return levels(np.clip((pixels / 255) ** 2.2 * gains, 0, 1) ** (1 / 2.2) * 255)
+
+
+def drawn(versions: list[tuple[str, Pixels]], lines: list[str]) -> Image.Image:
+    """The middle of each version beside each other, with its name and what was said of it below."""
+    sheet = Image.new("RGB", ((PANEL + 8) * len(versions) - 8, PANEL + CAPTION), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
+    for place, ((name, pixels), line) in enumerate(zip(versions, lines, strict=True)):
+        height, width = pixels.shape[:2]
+        top, left = (height - PANEL) // 2, (width - PANEL) // 2
+        x = place * (PANEL + 8)
+        sheet.paste(Image.fromarray(pixels[top : top + PANEL, left : left + PANEL]), (x, 0))
+        draw.text((x, PANEL + 4), name, "black", font)
+        draw.text((x, PANEL + 22), line, "#444444", font)
+    return sheet
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="whose direction is asked")
+    options = parser.parse_args()
+    comparer = load_relational_model(scorer=options.model)
+    for name, versions in (("filter", filtering()), ("retouch", retouching())):
+        (_, first), *others = versions
+        found = shamisa_cli.compare(first, [pixels for _, pixels in others], comparer, maps=False)
+        said = [f"{one.score:+.1f}  {describe(one).split(',')[0]}" for one in found.candidates]
+        for (title, _), one in zip(others, found.candidates, strict=True):
+            print(f"{name}: {title}: {one.score:+.1f}, direction {one.direction:+.2f}; {describe(one)}")
+        drawn(versions, ["", *said]).save(HERE / f"story-{name}.jpg", quality=85)
+    with tempfile.TemporaryDirectory() as folder:
+        original = Path(folder) / "flower.png"
+        Image.fromarray(photo("flower")).resize((480, 320), Image.Resampling.LANCZOS).save(original)
+        ladder = [sys.executable, "-m", "shamisa_cli", "compare", str(original), "--ladder", "jpeg,webp,avif"]
+        shown = subprocess.run([*ladder, "--target", "-10"], check=True, capture_output=True, text=True)
+        print(shown.stdout)
+        subprocess.run([*ladder, "--target", "-10", "-o", str(HERE / "story-codec.svg")], check=True)
+
+
+if __name__ == "__main__":
+    main()
