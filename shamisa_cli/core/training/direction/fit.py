@@ -26,6 +26,8 @@ COLUMNS = 4096
 DOUBT = 0.02
 """Chance, in the objective, that an order that is called certain is not."""
 SLOPES = np.geomspace(0.1, 3, 60)
+DRAWS, CAUTION = 400, 0.1
+"""Draws of the photographs for the calibration, and the quantile of their factors that is taken."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def fit_direction(
     layers = _mean_network(members)
     with torch.no_grad():
         evidence = _evidence(shared, told, layers).numpy().astype(np.float64)
-    slope = _slope(evidence[calibrated], pairs.better[calibrated], pairs.weight[calibrated])
+    slope = _slope(pairs, evidence, calibrated)
     even_weights, odd_weights, bias, out = (layer.numpy().astype(np.float64) for layer in layers)
     fitted = replace(
         head,
@@ -224,7 +226,14 @@ def _evidence(shared: Tensor, told: Tensor, layers: Sequence[Tensor]) -> Tensor:
     return (torch.tanh(common + apart) - torch.tanh(common - apart)) @ out
 
 
-def _slope(evidence: NDArray[np.float64], better: NDArray[np.float32], weight: NDArray[np.float32]) -> float:
-    """The factor of the evidence by which held-out orders are likeliest."""
-    losses = [float((np.logaddexp(0, -slope * evidence * better) * weight).sum()) for slope in SLOPES]
-    return float(SLOPES[int(np.argmin(losses))])
+def _slope(pairs: DirectionPairs, evidence: NDArray[np.float64], used: NDArray[np.bool_]) -> float:
+    """The factor of the evidence by which the orders of the photographs used are likeliest, with caution.
+
+    Photographs are drawn with replacement, and of the factors of all draws a low one is taken: with few photographs it
+    is not known well, and to be too sure is the worse error.
+    """
+    losses = np.logaddexp(0, -np.outer(SLOPES, evidence[used] * pairs.better[used])) * pairs.weight[used]
+    photos, place = np.unique(pairs.photo[used], return_inverse=True)
+    of_photos = np.stack([np.bincount(place, row, len(photos)) for row in losses])
+    drawn = np.random.default_rng(0).multinomial(len(photos), np.full(len(photos), 1 / len(photos)), DRAWS)
+    return float(np.quantile(SLOPES[np.argmin(of_photos @ drawn.T, axis=0)], CAUTION))
