@@ -1,6 +1,6 @@
 """Is a worse version called worse, and a repair better? On photographs that nothing was fitted on.
 
-    python benchmarks/direction.py FOLDERS... [--count 20] [--model FOLDER] [--store DIR] [--plot FILE.svg]
+    python benchmarks/direction.py FOLDERS... [--count 20] [--first N] [--model FOLDER] [--store DIR] [--plot FILE]
 
 Give lossless photographs; the middle 448 × 448 pixels of each are used, all that a direction sees of a pair. Prints, of
 six ladders of ten strengths: versions called better than the original by more than a point, and steps in the wrong
@@ -200,6 +200,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="+")
     parser.add_argument("--count", type=int, default=20)
+    parser.add_argument("--first", type=int, help="judge only so many of them")
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--store", type=Path)
     parser.add_argument("--plot", type=Path)
@@ -209,7 +210,7 @@ def main() -> None:
     if head is None:
         parser.error(f"{options.model} has no direction.")
     rows: list[Row] = []
-    for place, path in enumerate(photographs(options.folders, options.count)):
+    for place, path in enumerate(photographs(options.folders, options.count)[: options.first]):
         rows += judged(measured(path, place, model, options.store), head)
         print(f"# {place + 1} {path.name}", flush=True)
     print("\n".join(report(rows)))
