@@ -32,6 +32,7 @@ LAYERS = (
         "core.sole_writer",
     ),
     ("core.full_size",),
+    ("core.remarks",),
     ("core.images", "core.records", "core.map_images"),
     ("core.encoder",),
     ("core.probe",),

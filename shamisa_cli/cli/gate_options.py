@@ -65,6 +65,16 @@ MaxFaults = Annotated[
         help="Worst focus, noise or compression allowed at 100 %, from 0 to 4, such as focus=2; may be repeated.",
     ),
 ]
+Forbidden = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--forbid",
+        metavar="REMARK",
+        rich_help_panel=GATE,
+        show_default="none",
+        help="Fail pictures with this remark, such as underexposed or 'motion blur'; may be repeated.",
+    ),
+]
 Strict = Annotated[
     bool,
     typer.Option(
@@ -136,6 +146,7 @@ def open_gate(
     min_score: float | None,
     max_drop: float | None,
     max_faults: list[str] | None,
+    forbid: list[str] | None,
     baseline: Path | None,
     update: bool,
     skip_unreadable: bool,
@@ -152,6 +163,7 @@ def open_gate(
         min_score=min_score,
         max_drop=max_drop,
         max_faults=dict(_fault_limit(text) for text in max_faults or ()),
+        forbid=tuple(forbid or ()),
         rules=configuration.rules,
         folder=configuration.rules_folder,
         baseline=None if update else before,

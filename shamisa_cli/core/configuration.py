@@ -18,7 +18,7 @@ PYPROJECT = "pyproject.toml"
 OWN_FILE = "shamisa.toml"
 RULES = "gate.rules"
 FAULT_KEYS = {f"max-{measure}": measure for measure in MEASURES}
-RULE_KEYS = ("files", "level", "min-score", "max-drop", *FAULT_KEYS)
+RULE_KEYS = ("files", "level", "min-score", "max-drop", *FAULT_KEYS, "forbid")
 MOST_BYTES = 1_000_000
 """How much of another user's file is looked at."""
 
@@ -168,7 +168,10 @@ def _rule(table: Any, where: str) -> Rule:
     )
     faults = {name: _number(table[key], f"{where}.{key}", 4) for key, name in FAULT_KEYS.items() if key in table}
     worst = {name: value for name, value in faults.items() if value is not None}
-    return Rule(tuple(patterns), level, low, drop, worst)
+    forbid = table.get("forbid", [])
+    if not isinstance(forbid, list) or not all(isinstance(one, str) for one in forbid):
+        raise SettingError(f"{where}.forbid is {forbid!r}; it should be a list of remarks.")
+    return Rule(tuple(patterns), level, low, drop, worst, tuple(forbid))
 
 
 def _number(value: Any, where: str, most: float | None) -> float | None:

@@ -18,7 +18,14 @@ NOT_JUDGED = "not-judged"
 
 Status = Literal["ok", "failed", "error"]
 FindingRule = Literal[
-    "min-score", "max-drop", "max-difference", "max-focus", "max-noise", "max-compression", "unreadable"
+    "min-score",
+    "max-drop",
+    "max-difference",
+    "max-focus",
+    "max-noise",
+    "max-compression",
+    "forbidden",
+    "unreadable",
 ]
 
 
@@ -102,6 +109,7 @@ class ImageRecord:
         findings: conditions of the gate that it does not meet.
         warnings: phrases on what is odd about the file, each going on from its name.
         at_full_size: faults at 100 %; None where there was no look at them.
+        remarks: in a photographer's words, each one of `REMARKS` (`core/remarks/remark.py`).
         group: its place in its group; None if groups were not requested.
         sketch: short form of its features, by which groups are found (`core/scoring/sketches.py`); None if it was not
             requested. Not part of the JSON.
@@ -119,6 +127,7 @@ class ImageRecord:
     findings: tuple[GateFinding, ...] = ()
     warnings: tuple[str, ...] = ()
     at_full_size: AtFullSize | None = None
+    remarks: tuple[str, ...] = ()
     group: GroupPlace | None = None
     sketch: bytes | None = field(default=None, repr=False)
 
@@ -145,6 +154,7 @@ class ImageRecord:
             "reliability": self.reliability,
             "reliability_reasons": list(self.reliability_reasons),
             "at_100_percent": None if self.at_full_size is None else self.at_full_size.to_json(),
+            "remarks": list(self.remarks),
             "status": self.status,
             "error": None if self.error is None else self.error.to_json(),
             "findings": [finding.to_json() for finding in self.findings],

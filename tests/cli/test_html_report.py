@@ -34,7 +34,7 @@ def test_the_page_holds_what_was_found_out_about_each_picture() -> None:
     assert pictures[0] == {
         "path": "b/2.jpg", "score": 70.0, "interval": [58.0, 75.0], "mos": 3.8, "size": [640, 480],
         "defects": [1.2, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1], "standing": "passed", "group": None,
-        "messages": [], "atFullSize": "", "doubts": "",
+        "messages": [], "atFullSize": "", "remarks": [], "doubts": "",
     }  # fmt: skip
     assert pictures[1]["standing"] == "failed"
     assert pictures[1]["messages"] == ["scores 20.0, below the minimum of 30"]

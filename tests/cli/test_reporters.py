@@ -16,6 +16,7 @@ from shamisa_cli.cli.options import MAX_PIXELS
 from shamisa_cli.cli.reporters import REPORTERS
 from shamisa_cli.cli.reporters.distribution import quality_style
 from shamisa_cli.cli.reporters.text import shortened
+from shamisa_cli.core.full_size.record import AtFullSize
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
 from shamisa_cli.core.records import ErrorRecord, GroupPlace, ImageRecord, ModelIdentity, Run
 from shamisa_cli.core.scoring.gate import Gate, Rule
@@ -204,6 +205,16 @@ def test_the_strongest_defects_worth_naming_stand_in_the_table() -> None:
     assert "blur 2.1, noise 0.8" in lines[2]
     assert "colour" not in lines[2]
     assert "blur" not in lines[3]
+
+
+def test_remarks_stand_in_the_table_and_replace_the_groups_they_speak_of() -> None:
+    severities = {"blur": 2.14, "colour": 3.0, "brightness": 3.0}
+    remarks = ("black and white", "low key", "blocky")
+    looked = AtFullSize(0.0, 0.0, 2.2, None)
+    lines = written("text", [ImageRecord("a.jpg", 40.0, 2.5, defects=severities, at_full_size=looked, remarks=remarks)])
+    assert "black and white, low key, blur 2.1, blocks at 100 % 2.2" in lines
+    row = written("csv", [ImageRecord("a.jpg", 40.0, remarks=remarks)]).splitlines()[1]
+    assert "black and white; low key; blocky" in row
 
 
 def test_a_narrow_terminal_leaves_defects_out_before_names_become_unreadable(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,6 +40,7 @@ def test_json_of_a_picture_has_every_promised_key_in_order() -> None:
         ("path", "a.jpg"), ("score", 50.0), ("interval", [45.0, 55.0]), ("mos", 3.0), ("width", 640),
         ("height", 480), ("defects", {"blur": 1.5}), ("reliability", "ok"), ("reliability_reasons", []),
         ("at_100_percent", None),
+        ("remarks", []),
         ("status", "ok"), ("error", None), ("findings", []),
         ("warnings", []),
     ]  # fmt: skip

@@ -103,8 +103,9 @@ def _rules(configuration: Configuration) -> EffectiveSetting:
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
-    limits = {"level": rule.level, "min-score": rule.min_score, "max-drop": rule.max_drop}
+    limits: dict[str, Any] = {"level": rule.level, "min-score": rule.min_score, "max-drop": rule.max_drop}
     limits |= {f"max-{name}": worst for name, worst in rule.max_faults.items()}
+    limits |= {"forbid": list(rule.forbid) or None}
     return {"files": list(rule.files)} | {name: value for name, value in limits.items() if value is not None}
 
 

@@ -17,6 +17,7 @@ from shamisa_cli.cli.output import plain_table, print_block, rich_on
 from shamisa_cli.cli.reporters.base import Reporter
 from shamisa_cli.cli.reporters.distribution import histogram, quality_style, sparkline
 from shamisa_cli.core.records import ErrorRecord, ImageRecord, Run, Summary, summarise
+from shamisa_cli.core.remarks.remark import ABOUT, BLOCKY, NOISY
 from shamisa_cli.core.scoring.gate import describe_findings, gate_status, gate_summary, worst_first
 
 
@@ -47,6 +48,8 @@ NOTABLE_DEFECT = 0.5
 NAMED_DEFECTS = 2
 NOTABLE_AT_FULL_SIZE = 1.5
 """Least severity of a fault at 100 % that is named: at 100 % few photographs are faultless."""
+MEASURED_AT_FULL_SIZE = (NOISY, BLOCKY)
+"""Remarks that are named with their severity at 100 %."""
 HISTOGRAM_FROM = 5
 """Number of scored images from which a distribution is shown."""
 MARKS = {"passed": ("  ", ""), "warned": ("! ", "bold yellow"), "failed": ("✗ ", "bold red"), "unreadable": ("  ", "")}
@@ -174,13 +177,16 @@ def _bar(score: float, style: str) -> Text:
 
 
 def _defects(record: ImageRecord) -> str:
-    """The strongest defects worth naming, with their severities: "blur 2.1, noise 0.8"; then those at 100 %."""
-    found = sorted((record.defects or {}).items(), key=lambda defect: -defect[1])[:NAMED_DEFECTS]
+    """Doubts, remarks, the strongest defects that no remark speaks of ("blur 2.1"), and those at 100 %."""
+    said = {ABOUT[remark] for remark in record.remarks}
+    unsaid = [defect for defect in (record.defects or {}).items() if defect[0] not in said]
+    found = sorted(unsaid, key=lambda defect: -defect[1])[:NAMED_DEFECTS]
     found = [defect for defect in found if defect[1] >= NOTABLE_DEFECT]
     at_full_size = record.at_full_size.phrases if record.at_full_size else []
     found += [fault for fault in at_full_size if fault[1] >= NOTABLE_AT_FULL_SIZE]
     named = [f"{name} {severity:.1f}" for name, severity in found]
-    return ", ".join([f"? {reason}" for reason in record.reliability_reasons] + named)
+    remarks = [remark for remark in record.remarks if remark not in MEASURED_AT_FULL_SIZE]
+    return ", ".join([*(f"? {reason}" for reason in record.reliability_reasons), *remarks, *named])
 
 
 def _group(record: ImageRecord) -> str:

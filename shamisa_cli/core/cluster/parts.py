@@ -176,9 +176,9 @@ def _embedding(encoder: Embedder, path: str, found: DecodedImage | ImageError) -
     if isinstance(found, ImageError):
         return Embedding(path, error=found)
     try:
-        return Embedding(
-            path, embedded(encoder, path, found.pixels), found.width, found.height, warnings=found.warnings
-        )
+        features = embedded(encoder, path, found.pixels)
+        seen = (found.warnings, found.at_full_size, found.remarks)
+        return Embedding(path, features, found.width, found.height, None, *seen)
     except Exception as error:
         return Embedding(path, error=item_error(path, error))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from shamisa_cli.core.full_size.focus import WIDEST, Plane, edge_widths
+from shamisa_cli.core.full_size.motion import lost_along_one_direction
 from shamisa_cli.core.full_size.record import AtFullSize
 from shamisa_cli.core.full_size.survey import BLOCK, Luma, Map, Survey, survey_pixels
 
@@ -61,6 +62,7 @@ def look_at_pixels(luma: Luma) -> AtFullSize | None:
         noise=severity(noise, FAINT_NOISE, NOISE_PER_STEP),
         compression=severity(survey.grid, FAINT_GRID, GRID_PER_STEP),
         tile=(left, top, right - left, bottom - top),
+        motion=lost_along_one_direction([_reduced(luma[box[1] : box[3], box[0] : box[2]], 1) for box in boxes]),
         pixels=luma[top:bottom, left:right].copy(),
     )
 

@@ -19,6 +19,8 @@ class AtFullSize:
         tile: left, top, width and height of the sharpest part, in pixels of the upright original; None if
             it was not stored.
         pixels: that part, grey (height, width) uint8, while the image is in memory; None afterwards.
+        motion: how much more detail one direction has lost than the one across it, in octaves of energy; None if it was
+            not measured.
     """
 
     focus: float | None
@@ -26,6 +28,7 @@ class AtFullSize:
     compression: float
     tile: tuple[int, int, int, int] | None
     pixels: Any = field(default=None, repr=False, compare=False)
+    motion: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values."""
@@ -34,13 +37,14 @@ class AtFullSize:
             "noise": self.noise,
             "compression": self.compression,
             "tile": None if self.tile is None else list(self.tile),
+            "motion": self.motion,
         }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> AtFullSize:
         """Read what `to_json` wrote."""
         tile = None if data["tile"] is None else tuple(data["tile"])
-        return cls(data["focus"], data["noise"], data["compression"], tile)
+        return cls(data["focus"], data["noise"], data["compression"], tile, motion=data["motion"])
 
     @property
     def phrases(self) -> list[tuple[str, float]]:

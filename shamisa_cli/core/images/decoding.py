@@ -28,9 +28,10 @@ from shamisa_cli.core.images.luma import full_luma
 from shamisa_cli.core.images.orientation import SIDEWAYS, orientation_of, turned, turned_array
 from shamisa_cli.core.images.png import PngFile
 from shamisa_cli.core.images.raw import SENSOR_SIZE
+from shamisa_cli.core.remarks.remark import remarks_on
 
-READING = 3
-"""Number of the way pictures are read; to be raised with every change of pixels or warnings, so that caches notice."""
+READING = 4
+"""Number of the way pictures are read; raised with every change of pixels, warnings or remarks, for caches."""
 
 DEFAULT_MAX_PIXELS = 300_000_000
 """The largest camera sensors have 150 megapixels; decoding this many may take some 4 GB."""
@@ -67,6 +68,7 @@ class DecodedImage:
         warnings: phrases on what is odd about the file, each going on from its name.
         at_full_size: faults at 100 %; None if not asked for, or for pictures below 128 pixels in a direction and RAW
             files that had to be developed at half size.
+        remarks: see `ImageRecord`; none if there was no look.
     """
 
     pixels: np.ndarray
@@ -74,6 +76,7 @@ class DecodedImage:
     height: int
     warnings: tuple[str, ...] = ()
     at_full_size: AtFullSize | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def read_file(path: Path, most: int) -> bytes | None:
@@ -165,7 +168,9 @@ def _decoded(image: Image.Image, view_size: int | None, factor: int, look: FullL
     if look is not None and SENSOR_SIZE not in image.info:
         luma = look(flat, original)
         at_full_size = None if luma is None else look_at_pixels(turned_array(luma, orientation))
-    return DecodedImage(np.array(upright), width, height, warnings, at_full_size)
+    pixels = np.array(upright)
+    remarks = () if look is None else remarks_on(pixels, at_full_size, max(width, height))
+    return DecodedImage(pixels, width, height, warnings, at_full_size, remarks)
 
 
 _Flat = tuple[Image.Image, tuple[int, int], _Box | None, tuple[str, ...]]

@@ -15,6 +15,7 @@ from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.full_size.record import MEASURES
 from shamisa_cli.core.patterns import Pattern, matches, read_pattern
 from shamisa_cli.core.records import NOT_JUDGED, ErrorRecord, FindingRule, GateFinding, ImageRecord
+from shamisa_cli.core.remarks.remark import require_remarks
 from shamisa_cli.core.scoring.baseline import DECIMALS, Baseline
 
 Level = Literal["off", "warn", "error"]
@@ -32,7 +33,7 @@ class Rule:
     Attributes:
         files: patterns as in a .gitignore file, relative to the folder of the gate.
         level: "off": not checked; "warn": reported and passed; "error": reported and failed.
-        min_score, max_drop, max_faults: as in `Gate`.
+        min_score, max_drop, max_faults, forbid: as in `Gate`; remarks are forbidden besides those of the gate.
 
     Raises:
         SettingError: a pattern cannot be used.
@@ -43,6 +44,7 @@ class Rule:
     min_score: float | None = None
     max_drop: float | None = None
     max_faults: Mapping[str, float] = field(default_factory=dict)
+    forbid: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         try:
@@ -61,12 +63,14 @@ class Rule:
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits that apply to one image: minimum score 0…100, largest drop in points, worst faults at 100 %."""
+    """Limits that apply to one image: minimum score 0…100, largest drop in points, worst faults at 100 %, and
+    forbidden remarks."""
 
     level: Level
     min_score: float | None
     max_drop: float | None
     max_faults: Mapping[str, float]
+    forbid: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ class Gate:
         min_score: minimum score, 0…100; None: no minimum.
         max_drop: largest drop of a score below that of the baseline, in points; None: no limit.
         max_faults: worst severity 0…4 allowed at 100 %, for some of "focus", "noise" and "compression".
+        forbid: remarks with which an image fails, such as "underexposed".
         rules: exceptions for some files. All that match apply; later ones take precedence.
         folder: folder that the patterns of the rules are relative to.
         baseline: earlier scores; None: drops are not checked.
@@ -84,12 +89,13 @@ class Gate:
         strict: whether images whose score cannot be relied on are not judged: they count as unreadable.
 
     Raises:
-        SettingError: a minimum is not within 0…100, or a limit is negative or not a number.
+        SettingError: a minimum is not within 0…100, a limit is negative or not a number, or there is no such remark.
     """
 
     min_score: float | None = None
     max_drop: float | None = None
     max_faults: Mapping[str, float] = field(default_factory=dict)
+    forbid: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
     folder: Path = Path()
     baseline: Baseline | None = None
@@ -98,6 +104,7 @@ class Gate:
 
     def __post_init__(self) -> None:
         for limits in self._all:
+            require_remarks(limits.forbid)
             if limits.min_score is not None and not 0 <= limits.min_score <= 100:
                 raise SettingError(f"The minimum score is {limits.min_score:g}; it must be from 0 to 100.")
             if limits.max_drop is not None and not limits.max_drop >= 0:
@@ -110,7 +117,7 @@ class Gate:
     @property
     def judges(self) -> bool:
         """Whether any score could fail."""
-        bars = any(limits.min_score is not None or limits.max_faults for limits in self._all)
+        bars = any(limits.min_score is not None or limits.max_faults or limits.forbid for limits in self._all)
         return bars or (self.baseline is not None and self.limits_drops)
 
     @property
@@ -120,7 +127,7 @@ class Gate:
 
     def limits(self, path: str) -> Limits:
         """Limits for the image at `path`, after all rules that match it."""
-        found = Limits("error", self.min_score, self.max_drop, self.max_faults)
+        found = Limits("error", self.min_score, self.max_drop, self.max_faults, self.forbid)
         relative = _relative(path, self.folder) if self.rules else path
         for rule in self.rules:
             if rule.matches(relative):
@@ -129,6 +136,7 @@ class Gate:
                     found.min_score if rule.min_score is None else rule.min_score,
                     found.max_drop if rule.max_drop is None else rule.max_drop,
                     {**found.max_faults, **rule.max_faults},
+                    (*found.forbid, *rule.forbid),
                 )
         return found
 
@@ -143,6 +151,7 @@ class Gate:
         messages: dict[FindingRule, str | None] = {
             "min-score": minimum_score_message(record.score, limits.min_score),
             "max-drop": self._dropped(record, limits.max_drop),
+            "forbidden": remarks_message(record, limits.forbid),
         }
         for name, worst in limits.max_faults.items():
             messages[FAULT_RULES[name]] = fault_message(record, name, worst)
@@ -237,6 +246,12 @@ def fault_message(record: ImageRecord, name: str, worst: float) -> str | None:
     if severity is None or severity <= worst:
         return None
     return f"has a {name} fault of {_apart(severity, worst)} at 100 %, above the limit of {worst:g}"
+
+
+def remarks_message(record: ImageRecord, forbidden: tuple[str, ...]) -> str | None:
+    """Message about the forbidden remarks of an image; None if it has none."""
+    found = [remark for remark in record.remarks if remark in forbidden]
+    return f"shows {' and '.join(found)}, which the gate forbids" if found else None
 
 
 def _apart(value: float, limit: float) -> str:

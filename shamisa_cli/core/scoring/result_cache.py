@@ -58,13 +58,14 @@ class FeatureCache:
         start = _HEAD.size + said
         noted = json.loads(value[_HEAD.size : start])
         features = np.frombuffer(value[start:], "<f4").astype(np.float32)
-        return Embedding(path, features, width, height, None, tuple(noted["warnings"]), _look(noted))
+        return Embedding(path, features, width, height, None, *_seen(noted))
 
     def put(self, content: bytes, finding: Embedding) -> None:
         """Store an embedding."""
         if finding.features is not None:
             look = None if finding.at_full_size is None else finding.at_full_size.to_json()
-            noted = json.dumps({"warnings": finding.warnings, AT_FULL_SIZE: look}).encode()
+            seen = {"warnings": finding.warnings, AT_FULL_SIZE: look, "remarks": finding.remarks}
+            noted = json.dumps(seen).encode()
             head = _HEAD.pack(finding.width or 0, finding.height or 0, len(noted))
             features = finding.features.astype("<f4").tobytes()
             self.cache.put("features", _key(self.context, content), head + noted + features)
@@ -144,24 +145,28 @@ def score_cache(
 def _record(value: bytes, path: Path) -> ImageRecord:
     known = json.loads(value)
     interval = known["interval"]
+    warnings, at_full_size, remarks = _seen(known)
     return ImageRecord(
         str(path),
         **{name: known[name] for name in _KEPT},
         interval=None if interval is None else (interval[0], interval[1]),
         defects=known["defects"],
-        warnings=tuple(known["warnings"]),
-        at_full_size=_look(known),
+        warnings=warnings,
+        at_full_size=at_full_size,
+        remarks=remarks,
         sketch=None if known.get("sketch") is None else base64.b64decode(known["sketch"]),
     )
 
 
-def _look(noted: Mapping[str, Any]) -> AtFullSize | None:
-    return None if noted[AT_FULL_SIZE] is None else AtFullSize.from_json(noted[AT_FULL_SIZE])
+def _seen(noted: Mapping[str, Any]) -> tuple[tuple[str, ...], AtFullSize | None, tuple[str, ...]]:
+    """Warnings, faults at 100 % and remarks."""
+    look = None if noted[AT_FULL_SIZE] is None else AtFullSize.from_json(noted[AT_FULL_SIZE])
+    return tuple(noted["warnings"]), look, tuple(noted["remarks"])
 
 
 def _value(record: ImageRecord) -> bytes:
     whole = record.to_json()
-    known = {name: whole[name] for name in (*_KEPT, "interval", "defects", "warnings", AT_FULL_SIZE)}
+    known = {name: whole[name] for name in (*_KEPT, "interval", "defects", "warnings", AT_FULL_SIZE, "remarks")}
     if record.sketch is not None:
         known["sketch"] = base64.b64encode(record.sketch).decode()
     # JSON's numbers are written so that they are read back exactly.

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 DEFECT = "defect_"
+REMARK_SEPARATOR = "; "
 
 Kind = Literal["text", "number", "whole", "severity"]
 
@@ -42,6 +43,7 @@ SCORE_COLUMNS = (
     Column("error_kind", "text"),
     Column("error", "text"),
     *(Column(f"{measure}_at_100", "severity") for measure in MEASURES),
+    Column("remarks", "text"),
 )
 DEFECT_COLUMNS = tuple(Column(f"{DEFECT}{group}", "severity") for group in GROUPS)
 
@@ -90,6 +92,7 @@ def score_row(record: ImageRecord) -> dict[str, Any]:
         "error": record.error.message if record.error else None,
         **{f"{DEFECT}{group}": severity for group, severity in (record.defects or {}).items()},
         **{f"{measure}_at_100": getattr(record.at_full_size, measure, None) for measure in MEASURES},
+        "remarks": None if record.score is None else REMARK_SEPARATOR.join(record.remarks),
         **_group_values(record),
     }
 
@@ -118,6 +121,7 @@ def score_record(row: Mapping[str, Any]) -> ImageRecord:
         status=row["status"],
         error=error,
         at_full_size=_look(row),
+        remarks=tuple(row["remarks"].split(REMARK_SEPARATOR)) if row["remarks"] else (),
     )
 
 

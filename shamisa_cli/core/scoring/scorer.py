@@ -48,7 +48,7 @@ class Embedding:
         features: (D,) float32; None if the file could not be read.
         width, height: size of the upright original in pixels; None if the file could not be read.
         error: why the file could not be read; None otherwise.
-        warnings, at_full_size: see `ImageRecord`.
+        warnings, at_full_size, remarks: see `ImageRecord`.
     """
 
     path: Path | str
@@ -58,6 +58,7 @@ class Embedding:
     error: ImageError | None = None
     warnings: tuple[str, ...] = ()
     at_full_size: AtFullSize | None = None
+    remarks: tuple[str, ...] = ()
 
 
 Result = TypeVar("Result", Embedding, ImageRecord)
@@ -153,7 +154,8 @@ class FileScorer(Generic[Result]):
 
 
 def _embedding(path: Path, features: Features, picture: DecodedImage) -> Embedding:
-    return Embedding(path, features, picture.width, picture.height, None, picture.warnings, picture.at_full_size)
+    seen = (picture.warnings, picture.at_full_size, picture.remarks)
+    return Embedding(path, features, picture.width, picture.height, None, *seen)
 
 
 def effective_view_size(encoder: Embedder, view_size: ViewSize) -> int | None:
@@ -201,6 +203,7 @@ def image_record(model: Model, embedding: Embedding, *, sketches: bool = False) 
         interval=probe.score_interval(float(position[0])),
         defects=_defects(model.defects, embedding.features),
         at_full_size=embedding.at_full_size,
+        remarks=embedding.remarks,
         sketch=sketch(embedding.features, probe) if sketches else None,
     )
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,18 @@ def test_impossible_limits_are_refused(limits: dict[str, float]) -> None:
         Gate(**limits)
     with pytest.raises(SettingError):
         Gate(rules=(Rule(("*.jpg",), **limits),))
+
+
+def test_remarks_can_be_forbidden_for_all_and_more_for_some_files(tmp_path: Path) -> None:
+    gate = Gate(forbid=("underexposed",), rules=(Rule(("shop/*",), forbid=("warm cast",)),), folder=tmp_path)
+    dark = ImageRecord(str(tmp_path / "a.jpg"), 90.0, remarks=("underexposed", "warm cast"))
+    assert [finding.message for finding in gate.apply(dark).findings] == ["shows underexposed, which the gate forbids"]
+    warm = ImageRecord(str(tmp_path / "shop" / "a.jpg"), 90.0, remarks=("warm cast",))
+    assert gate.apply(warm).status == "failed"
+    assert gate.apply(replace(warm, path=str(tmp_path / "b.jpg"))).status == "ok"
+    assert gate.judges
+    with pytest.raises(SettingError, match="no remark 'dark'; it can be black and white, low key"):
+        Gate(forbid=("dark",))
 
 
 def test_faults_at_100_percent_can_be_limited_for_all_and_for_some_files(tmp_path: Path) -> None:

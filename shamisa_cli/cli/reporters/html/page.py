@@ -81,6 +81,7 @@ def _picture(record: ImageRecord) -> dict[str, Any]:
         "size": [record.width, record.height] if record.width and record.height else None,
         "defects": None if record.defects is None else [_rounded(record.defects.get(name)) for name in GROUPS],
         "atFullSize": _at_full_size(record),
+        "remarks": list(record.remarks),
         "doubts": ", ".join(record.reliability_reasons),
         "standing": gate_status(record),
         "group": None if record.group is None else record.group.to_json(),

@@ -36,7 +36,7 @@ const report = { filters: [], afterArranging: [], afterFilling: [] };
 
   data.pictures.forEach((picture, index) => {
     picture.index = index;
-    picture.searched = picture.path.toLowerCase();
+    picture.searched = `${picture.path} ${picture.remarks.join(" ")}`.toLowerCase();
   });
   // Comparing names is slow, comparing their places in order is not.
   const collator = new Intl.Collator("en", { numeric: true });
@@ -99,7 +99,7 @@ const report = { filters: [], afterArranging: [], afterFilling: [] };
     thumbnail.firstElementChild.setAttribute("aria-label", `Details of ${picture.path}`);
     const slash = Math.max(picture.path.lastIndexOf("/"), picture.path.lastIndexOf("\\")) + 1;
     name.children[0].textContent = picture.path.slice(slash);
-    name.children[1].textContent = [picture.path.slice(0, slash), picture.size && picture.size.join("×")]
+    name.children[1].textContent = [picture.path.slice(0, slash), picture.size && picture.size.join("×"), picture.remarks.join(", ")]
       .filter(Boolean)
       .join("  ");
     const standing = data.gated && picture.standing !== "passed" ? `${STANDINGS[picture.standing]}: ` : "";
@@ -317,6 +317,7 @@ const report = { filters: [], afterArranging: [], afterFilling: [] };
       ["Interval", range],
       ["Predicted human score", picture.mos?.toFixed(2)],
       ["Size", picture.size?.join(" × ")],
+      ["Remarks", picture.remarks.join(", ")],
       ["At 100 %, of 4", picture.atFullSize],
       ["Low reliability", picture.doubts],
       ["Result", data.gated && STANDINGS[picture.standing]],

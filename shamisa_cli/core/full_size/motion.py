@@ -1,0 +1,42 @@
+"""Whether detail is lost along one direction, as by motion, or along all, as out of focus."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from shamisa_cli.core.full_size.focus import Plane
+
+DIRECTIONS = ((0, 1), (1, 2), (1, 1), (2, 1), (1, 0), (2, -1), (1, -1), (1, -2))
+"""Steps in rows and columns; each is at right angles to the one four places on."""
+SHORT, LONG = 2.0, 16.0
+"""Pixels, about: fine detail, which a blur removes, and coarse structure, which remains."""
+LEAST_ENERGY = 0.5
+"""Grey levels squared, added to both, so that noise and nothing do not count."""
+
+
+def lost_along_one_direction(tiles: Sequence[Plane]) -> float | None:
+    """Octaves by which fine detail, relative to coarse structure, is weaker along one direction than across it.
+
+    Args:
+        tiles: luma (H, W), of 64 pixels and more; None comes back for none.
+    """
+    if not tiles:
+        return None
+    energies = np.array(
+        [[[_energy(tile, step, lag) for lag in (SHORT, LONG)] for step in DIRECTIONS] for tile in tiles]
+    )
+    fine, coarse = energies.mean(axis=0).T + LEAST_ENERGY
+    kept = np.log2(fine / coarse)
+    return round(float(np.max(np.roll(kept, len(DIRECTIONS) // 2) - kept)), 2)
+
+
+def _energy(tile: Plane, step: tuple[int, int], lag: float) -> float:
+    """Mean squared difference of pixels about `lag` pixels apart."""
+    times = max(1, round(lag / float(np.hypot(*step))))
+    down, across = step[0] * times, step[1] * times
+    height, width = tile.shape
+    first = tile[: height - down, max(0, -across) : width - max(0, across)]
+    second = tile[down:, max(0, across) : width - max(0, -across)]
+    return float(np.mean(np.square(first - second)))

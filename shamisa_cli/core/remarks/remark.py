@@ -1,0 +1,117 @@
+"""Remarks on an image from its tones and its faults at 100 %, each beyond a threshold that few good images reach."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from shamisa_cli.core.arrays import Pixels
+from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.full_size.record import AtFullSize
+from shamisa_cli.core.remarks.tones import Tones, tones_of
+
+BLACK_AND_WHITE, LOW_KEY = "black and white", "low key"
+UNDEREXPOSED, OVEREXPOSED = "underexposed", "overexposed"
+LOW_CONTRAST, HARSH_CONTRAST = "low contrast", "harsh contrast"
+DESATURATED, OVERSATURATED = "desaturated", "oversaturated"
+WARM, COOL, GREEN, MAGENTA = "warm cast", "cool cast", "green cast", "magenta cast"
+MOTION_BLUR, OUT_OF_FOCUS = "motion blur", "out of focus"
+NOISY, BLOCKY = "noisy", "blocky"
+
+ABOUT = {
+    BLACK_AND_WHITE: "colour",
+    LOW_KEY: "brightness",
+    UNDEREXPOSED: "brightness",
+    OVEREXPOSED: "brightness",
+    LOW_CONTRAST: "contrast",
+    HARSH_CONTRAST: "contrast",
+    DESATURATED: "colour",
+    OVERSATURATED: "colour",
+    WARM: "colour",
+    COOL: "colour",
+    GREEN: "colour",
+    MAGENTA: "colour",
+    MOTION_BLUR: "blur",
+    OUT_OF_FOCUS: "blur",
+    NOISY: "noise",
+    BLOCKY: "compression",
+}
+"""Every remark, in the order in which they are given, and the group of distortions that it speaks of.
+
+The first two are no faults: without colour, and dark with lights in it, as at night.
+"""
+REMARKS = tuple(ABOUT)
+
+DARKEST_LIGHTS, LIGHTEST = 126.0, 0.93
+LEAST_RANGE, MOST_RANGE = 147.0, 227.5
+LEAST_VIVID, MOST_VIVID = 0.17, 0.993
+WARMEST, COOLEST, GREENEST, MOST_MAGENTA = 0.24, 0.082, 0.038, 0.074
+LEAST_BLOCKS = 1.75
+"""Beyond are at most 4 % of the best tenth of BIQ2021's training photographs (`benchmarks/remarks.py`)."""
+WITHOUT_COLOUR = 0.01
+"""Share of pixels with colour in a black-and-white image, at most."""
+DARK_MEDIAN, BRIGHT_LIGHTS = 40.0, 190.0
+"""Luma of a low-key image: its median is below, its brightest 0.2 % above."""
+SOFT, SLIGHTLY_SOFT, ONE_DIRECTION = 1.0, 0.3, 0.95
+"""Severity of focus that is remarked on; that is enough if detail is lost along one direction, by so many octaves."""
+LARGE = 1600
+"""Pixels on the long side; texture fills every pixel of smaller images, which reads as noise."""
+NOISE, NOISE_OF_SMALL = 1.5, 3.2
+
+
+def require_remarks(names: Iterable[str]) -> None:
+    """Raise SettingError for a name that is no remark."""
+    for name in names:
+        if name not in ABOUT:
+            raise SettingError(f"There is no remark {name!r}; it can be {', '.join(REMARKS)}.")
+
+
+def remarks_on(pixels: Pixels, at_full_size: AtFullSize | None, long_side: int) -> tuple[str, ...]:
+    """Remarks on an image, in the order of `REMARKS`.
+
+    Args:
+        pixels: (H, W, 3), sRGB, as scored.
+        at_full_size: faults at 100 %; None where there was no look at them.
+        long_side: of the original, in pixels.
+    """
+    tones = tones_of(pixels)
+    held = {**_exposure(tones), **_contrast(tones), **_colour(tones)}
+    if at_full_size is not None:
+        held |= _sharpness(at_full_size) | _artefacts(at_full_size, long_side)
+    return tuple(remark for remark in REMARKS if held.get(remark, False))
+
+
+def _exposure(tones: Tones) -> dict[str, bool]:
+    low_key = tones.quantile(0.5) < DARK_MEDIAN and tones.quantile(0.998) > BRIGHT_LIGHTS
+    return {
+        LOW_KEY: low_key,
+        UNDEREXPOSED: tones.lights < DARKEST_LIGHTS and not low_key,
+        OVEREXPOSED: tones.lightness > LIGHTEST,
+    }
+
+
+def _contrast(tones: Tones) -> dict[str, bool]:
+    return {LOW_CONTRAST: tones.whole_range < LEAST_RANGE, HARSH_CONTRAST: tones.range > MOST_RANGE}
+
+
+def _colour(tones: Tones) -> dict[str, bool]:
+    if tones.coloured < WITHOUT_COLOUR:
+        return {BLACK_AND_WHITE: True}
+    return {
+        DESATURATED: tones.vivid < LEAST_VIVID,
+        OVERSATURATED: tones.vivid > MOST_VIVID,
+        WARM: tones.warmth > WARMEST,
+        COOL: tones.warmth < -COOLEST,
+        GREEN: tones.greenness > GREENEST,
+        MAGENTA: tones.greenness < -MOST_MAGENTA,
+    }
+
+
+def _sharpness(look: AtFullSize) -> dict[str, bool]:
+    softness, motion = look.focus or 0.0, look.motion or 0.0
+    moved = softness >= SLIGHTLY_SOFT and motion >= ONE_DIRECTION
+    return {MOTION_BLUR: moved, OUT_OF_FOCUS: softness >= SOFT and not moved}
+
+
+def _artefacts(look: AtFullSize, long_side: int) -> dict[str, bool]:
+    most = NOISE if long_side >= LARGE else NOISE_OF_SMALL
+    return {NOISY: look.noise >= most, BLOCKY: look.compression >= LEAST_BLOCKS}

@@ -1,0 +1,117 @@
+"""Remarks name what was done to a photograph, and its direction; a good one has none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from PIL import Image, ImageDraw, ImageEnhance
+from scipy.ndimage import convolve, gaussian_filter, rotate
+
+from shamisa_cli.core.full_size.record import AtFullSize
+from shamisa_cli.core.images import decode
+from shamisa_cli.core.remarks.remark import ABOUT, REMARKS, remarks_on
+from shamisa_cli.core.remarks.tones import tones_of
+
+Picture = np.ndarray
+
+
+def scene() -> Picture:
+    """Coloured blocks of many tones and moderate saturation, grey on average."""
+    generator = np.random.default_rng(5)
+    grey = generator.uniform(15, 225, (16, 16, 1))
+    colour = generator.normal(0, 22, (16, 16, 3))
+    colour -= colour.mean(axis=(0, 1, 2)) + colour.mean(axis=2, keepdims=True)
+    return np.clip(grey + colour, 0, 255).astype(np.uint8).repeat(20, axis=0).repeat(20, axis=1)
+
+
+def linear(picture: Picture, *gains: float) -> Picture:
+    brightened = (picture / 255.0) ** 2.2 * np.array(gains)
+    return (np.clip(brightened, 0, 1) ** (1 / 2.2) * 255).astype(np.uint8)
+
+
+def contrast(picture: Picture, factor: float) -> Picture:
+    return np.clip((picture - 120.0) * factor + 120, 0, 255).astype(np.uint8)
+
+
+def saturation(picture: Picture, factor: float) -> Picture:
+    return np.asarray(ImageEnhance.Color(Image.fromarray(picture)).enhance(factor))
+
+
+def test_a_balanced_picture_has_no_remark() -> None:
+    assert remarks_on(scene(), None, 320) == ()
+
+
+@pytest.mark.parametrize(
+    ("remark", "cause"),
+    [
+        ("underexposed", lambda picture: linear(picture, 0.12)),
+        ("overexposed", lambda picture: linear(picture, 6)),
+        ("low contrast", lambda picture: contrast(picture, 0.4)),
+        ("harsh contrast", lambda picture: contrast(picture, 2.5)),
+        ("desaturated", lambda picture: saturation(picture, 0.1)),
+        ("oversaturated", lambda picture: saturation(picture, 8)),
+        ("warm cast", lambda picture: linear(picture, 1.5, 1, 0.6)),
+        ("cool cast", lambda picture: linear(picture, 0.6, 1, 1.5)),
+        ("green cast", lambda picture: linear(picture, 0.8, 1.25, 0.8)),
+        ("magenta cast", lambda picture: linear(picture, 1.2, 0.75, 1.2)),
+        ("black and white", lambda picture: saturation(picture, 0)),
+    ],
+)
+def test_what_was_done_to_a_picture_is_named(remark: str, cause: Callable[[Picture], Picture]) -> None:
+    assert remark in remarks_on(cause(scene()), None, 320)
+
+
+def test_black_and_white_is_no_fault_of_colour() -> None:
+    found = remarks_on(saturation(scene(), 0), None, 320)
+    assert [remark for remark in found if ABOUT[remark] == "colour"] == ["black and white"]
+
+
+def test_a_night_with_lights_is_low_key_and_not_underexposed() -> None:
+    night = scene() // 12
+    night[40:80, 100:160] = 240
+    assert [remark for remark in remarks_on(night, None, 320) if ABOUT[remark] == "brightness"] == ["low key"]
+
+
+def discs() -> Picture:
+    """Edges in every direction."""
+    generator = np.random.default_rng(2)
+    image = Image.new("L", (1280, 1280), 120)
+    draw = ImageDraw.Draw(image)
+    for _ in range(250):
+        x, y, size = generator.integers((0, 0, 20), (1280, 1280, 90)).tolist()
+        draw.ellipse((x, y, x + size, y + size), fill=int(generator.integers(30, 220)))
+    return np.asarray(image.resize((640, 640), Image.Resampling.BOX), float)
+
+
+@pytest.mark.parametrize("turn", [0, 45, 70])
+def test_motion_is_told_from_missed_focus_in_any_direction(tmp_path: Path, turn: float) -> None:
+    path = np.zeros((15, 15))
+    path[7, 1:14] = 1
+    path = rotate(path, turn, reshape=False, order=1)
+    moved = convolve(discs(), path / path.sum())
+    defocused = gaussian_filter(discs(), 2.5)
+    found = []
+    for name, luma in (("moved", moved), ("defocused", defocused), ("sharp", discs())):
+        Image.fromarray(np.clip(luma, 0, 255).astype(np.uint8)).save(tmp_path / f"{name}.png")
+        remarks = decode(tmp_path / f"{name}.png", look=True).remarks
+        found.append([remark for remark in remarks if ABOUT[remark] == "blur"])
+    assert found == [["motion blur"], ["out of focus"], []]
+
+
+def test_noise_and_blocks_at_100_percent_are_named() -> None:
+    look = AtFullSize(0.0, 2.0, 2.5, None)
+    assert remarks_on(scene(), look, 4000) == ("noisy", "blocky")
+    assert remarks_on(scene(), look, 500) == ("blocky",)
+
+
+@given(arrays(np.uint8, st.tuples(st.integers(1, 6), st.integers(1, 6), st.just(3))))
+def test_any_picture_gets_known_remarks_in_order_and_finite_measures(pixels: Picture) -> None:
+    found = remarks_on(pixels, None, 6)
+    assert list(found) == [remark for remark in REMARKS if remark in found]
+    assert np.isfinite([tones_of(pixels).warmth, tones_of(pixels).greenness, tones_of(pixels).lightness]).all()
