@@ -71,7 +71,7 @@ def with_exit_code(command: Callable[..., None], *, debug: bool) -> Callable[...
         except (Exception, KeyboardInterrupt) as error:
             if debug:
                 traceback.print_exc()
-            raise typer.Exit(_explain(error)) from None
+            raise typer.Exit(_explain(error, kwargs)) from None
 
     return run
 
@@ -95,17 +95,30 @@ def told(error: ErrorRecord | None) -> ErrorRecord | None:
     return error and replace(error, message=with_remedy(error.message, error.remedy), remedy=None)
 
 
-def _explain(error: BaseException) -> int:
+def _explain(error: BaseException, given: Mapping[str, Any]) -> int:
+    """Say on stderr what ended a command that was given these options; its exit code."""
     if isinstance(error, BrokenPipeError):
         # Python flushes stdout once more at its end, and would complain there.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
     console = Console()
     if isinstance(error, KeyboardInterrupt):
-        console.error("interrupted; no partial output was written.")
+        console.error(f"interrupted; no partial output was written.{_kept(given)}")
         return ENDED_BY_SIGNAL + error.number if isinstance(error, Ended) else INTERRUPTED
     console.error(_sentence(error))
     return TOOL_ERROR
+
+
+def _kept(given: Mapping[str, Any]) -> str:
+    """Where the results are that an interrupted command had computed; empty if it has no cache."""
+    if not given.get("cache") or given.get("ray") is not None:
+        return ""
+    from shamisa_cli.core.scoring.cache import default_folder
+
+    folder = given.get("cache_dir") or default_folder()
+    if folder is None:
+        return ""
+    return f" What was computed is in the cache, {folder}: run the same command again to continue."
 
 
 def _sentence(error: BaseException) -> str:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pickle
 import re
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -90,6 +91,22 @@ def test_a_bug_says_that_it_is_one_and_how_to_see_more(capsys: pytest.CaptureFix
 def test_debug_shows_where_it_happened(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(SettingError("Wrong."), debug=True) == 2
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_an_interruption_names_the_cache_of_a_command_that_has_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def command(**_given: object) -> None:
+        raise KeyboardInterrupt
+
+    for given, named in (
+        ({"cache": True, "cache_dir": tmp_path}, True),
+        ({"cache": False, "cache_dir": tmp_path}, False),
+        ({"output": tmp_path}, False),
+    ):
+        with pytest.raises(typer.Exit):
+            with_exit_code(command, debug=False)(**given)
+        assert (f"in the cache, {tmp_path}: run the same command" in capsys.readouterr().err) == named
 
 
 def test_an_interruption_is_130() -> None:

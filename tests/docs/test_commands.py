@@ -3,36 +3,16 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.documented_commands import COMMANDS, PAGES, REPOSITORY
 from typer.main import get_command
 
 from shamisa_cli.cli.app import build_app
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
-BLOCK = re.compile(r"```(?:sh|console)\n(.*?)```", re.DOTALL)
 LINK = re.compile(r"\]\(([^)#\s]+)(#[^)]*)?\)")
-
-
-def typed(page: Path) -> list[list[str]]:
-    """Words after `shamisa` of each command line on a page."""
-    found = []
-    for block in BLOCK.findall(page.read_text(encoding="utf-8")):
-        for line in block.replace("\\\n", " ").splitlines():
-            words = shlex.split(line.removeprefix("$ "), comments=True) if "shamisa " in line else []
-            for at, word in enumerate(words):
-                if word == "shamisa" and (at == 0 or words[at - 1] in ("|", "&&", "bin/shamisa")):
-                    rest = words[at + 1 :]
-                    ends = [index for index, each in enumerate(rest) if each in ("|", "&&", "||", ";", ">")]
-                    found.append(rest[: min(ends, default=len(rest))])
-    return found
-
-
-COMMANDS = [(page, words) for page in PAGES for words in typed(page)]
 
 
 def test_there_are_command_lines() -> None:
