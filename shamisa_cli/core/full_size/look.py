@@ -23,12 +23,17 @@ FOR_FOCUS = 3
 
 MID_TONES = (20, 235)
 """Blocks outside are clipped, and hide their noise."""
-FLATTEST = 0.1
+FLATTEST = 0.02
 """Quantile of the blocks' activity that is taken for noise."""
+NEARLY_FLATTEST = 0.1
+EVEN = 0.7
+"""Least ratio of the two quantiles where blotches are noise: noise is everywhere alike, and detail is not."""
 DEVIATION = 2 * math.sqrt(2 / math.pi)
 """Mean absolute diagonal difference of white noise with deviation 1."""
-BLOTCHES = 1.6
-"""Weight of noise in the image reduced by two, where white noise has half its deviation and denoised noise more."""
+WHITE_REDUCED, TEXTURE_REDUCED = 0.5, 1.45
+"""What is left of the deviation of white noise, and of fine texture, in the image reduced by two."""
+BLOTCHES, MOST_BLOTCHES = 1.6, 4.0
+"""Weight of blotches, and the most they count: stronger ones are gravel or grass, which no denoising leaves."""
 
 SHARP_WIDTH, WIDTHS_PER_STEP = 0.9, 2 ** (1 / 1.5)
 FAINT_NOISE, NOISE_PER_STEP = 1.0, 2.0
@@ -80,8 +85,16 @@ def noise_deviation(survey: Survey) -> float:
     usable = (survey.mean > low) & (survey.mean < high)
     if np.count_nonzero(usable) < usable.size // 50 + 1:
         usable[:] = True
-    fine, coarse = (float(np.quantile(each[usable], FLATTEST)) / DEVIATION for each in (survey.fine, survey.coarse))
-    return max(fine, BLOTCHES * coarse)
+    fine = float(np.quantile(survey.fine[usable], FLATTEST)) / DEVIATION
+    coarse, more = np.quantile(survey.coarse[usable], [FLATTEST, NEARLY_FLATTEST]) / DEVIATION
+    blotches = min(BLOTCHES * float(coarse), MOST_BLOTCHES) if coarse > EVEN * more else 0.0
+    return max(_white(fine, float(coarse)), blotches)
+
+
+def _white(fine: float, coarse: float) -> float:
+    """Deviation of the white part of what wavers by `fine`, and by `coarse` in the image reduced by two."""
+    white = (TEXTURE_REDUCED * fine) ** 2 - coarse**2
+    return math.sqrt(max(0.0, white / (TEXTURE_REDUCED**2 - WHITE_REDUCED**2)))
 
 
 def tile_centres(activity: Map) -> list[tuple[int, int]]:

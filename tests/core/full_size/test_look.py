@@ -53,6 +53,13 @@ def test_a_sharp_clean_picture_has_no_fault() -> None:
     assert (found.focus, found.noise, found.compression) == (0, 0, 0)
 
 
+def test_texture_that_fills_the_picture_is_hardly_taken_for_noise() -> None:
+    random = np.random.default_rng(1).normal(0, 1, (640, 900))
+    texture = gaussian_filter(random, 0.7)
+    found = look(120 + 14 * texture / texture.std())
+    assert found.noise <= 2.0 < look(120 + 14 * random).noise
+
+
 @pytest.mark.parametrize(
     ("measure", "cause", "strengths", "least"),
     [
