@@ -17,8 +17,8 @@ PAIRS = {
     if path.stem != "deep_field"
 }
 
-NOT_SEEN = "deep_field_JPEG-2000"
-"""Compression that smooths the grain of a sky, which the scores of the default model take for better."""
+MISJUDGED = {"gravel_impulse-noise", "temple_darken"}
+"""What the direction that ships takes for better: impulses on gravel, and a darker temple."""
 
 pytestmark = pytest.mark.skipif(not PAIRS, reason="the example photographs are not here")
 
@@ -28,7 +28,7 @@ def test_spoiled_examples_are_worse_than_their_originals() -> None:
     assert len(PAIRS) == 12
     for original, spoiled in PAIRS.items():
         (candidate,) = shamisa_cli.compare(original, [spoiled]).candidates
-        assert candidate.score < -10 or spoiled.stem == NOT_SEEN, spoiled.name
+        assert candidate.score < -10 or spoiled.stem in MISJUDGED, spoiled.name
 
 
 def test_the_map_points_to_the_half_that_was_spoiled_and_says_how() -> None:
