@@ -18,10 +18,15 @@ One thread, which libraries want to know before they are imported: the tests the
 other threads are rounded otherwise.
 """
 
+import hypothesis  # noqa: E402
 from helpers.loopback_hub import LoopbackHub, serving  # noqa: E402
 from helpers.models import save_tiny_model  # noqa: E402
 
 from shamisa_cli.core.machine import available_cpus  # noqa: E402
+
+hypothesis.settings.register_profile("loaded machine", deadline=None)
+hypothesis.settings.load_profile("loaded machine")
+"""A slow moment of the machine is no fault of the program."""
 
 TESTS = Path(__file__).resolve().parent
 REPOSITORY = TESTS.parent

@@ -161,8 +161,8 @@ class OneFails:
     def judge(self, a: Pixels, b: Pixels) -> Judgement:
         return self._next().judge(a, b)
 
-    def relate(self, a: Pixels, b: Pixels) -> PairResult:
-        return self._next().relate(a, b)
+    def relate(self, a: Pixels, b: Pixels, *, maps: bool = True) -> PairResult:
+        return self._next().relate(a, b, maps=maps)
 
 
 @pytest.fixture(scope="module")

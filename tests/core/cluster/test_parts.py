@@ -27,7 +27,6 @@ from shamisa_cli.core.images import decoding
 from shamisa_cli.core.images.budget import MemoryBudget
 from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.records import JobResult, ModelIdentity
-from shamisa_cli.core.scoring.feature_formats import FileStamp
 from shamisa_cli.core.scoring.feature_table import load_features
 from shamisa_cli.core.scoring.pipeline import embed_files, score_files
 
@@ -262,9 +261,16 @@ def test_a_part_that_cannot_be_made_stops_no_other(
         readers=2,
     )
     first, *others = split_into_parts(find_sources([photos]), 3)
-    monkeypatch.setattr(retrying, "FIRST_WAIT", 0)
-    cut = Part(first.name, (FileStamp(str(photos), 1, 1), *first.sources))  # a folder, which cannot be read
-    answers = [worker({"part": part.to_json()}) for part in (cut, *others)]
+    really = ray_job.write_part
+
+    def full(part: Part, *given: Any, **settings: Any) -> JobResult:
+        if part.name == first.name:
+            raise OSError(28, "No space left on device")
+        return really(part, *given, **settings)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(ray_job, "write_part", full)
+        answers = [worker({"part": part.to_json()}) for part in (first, *others)]
     advanced: list[int] = []
     with pytest.raises(ShamisaError, match=rf"^1 of 3 parts were not written; the first: {first.name}: .*run the job"):
         _gathered(answers, store, advanced.append)
