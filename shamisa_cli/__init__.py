@@ -48,13 +48,14 @@ if TYPE_CHECKING:
     from shamisa_cli.core.fitting.defects import FittedDefects, fit_defects
     from shamisa_cli.core.fitting.direction import FittedDirection, fit_direction
     from shamisa_cli.core.fitting.evaluation import ModelEvaluation, evaluate
-    from shamisa_cli.core.fitting.probe import FittedProbe, ProbeSettings, fit_probe
+    from shamisa_cli.core.fitting.probe import FittedProbe, fit_probe
     from shamisa_cli.core.fitting.protocols import (
         CrossEvaluation,
         ProtocolEvaluation,
         evaluate_across,
         evaluate_by_protocol,
     )
+    from shamisa_cli.core.fitting.recipe import ProbeSettings
     from shamisa_cli.core.images.decoding import DecodedImage, decode
     from shamisa_cli.core.images.discovery import discover
     from shamisa_cli.core.images.kinds import IMAGE_SUFFIXES
