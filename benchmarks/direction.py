@@ -30,9 +30,11 @@ from shamisa_cli.core.models.loading import Model, load_model
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 from shamisa_cli.core.relational.difference.difference import difference
 from shamisa_cli.core.relational.direction.direction import ALIGNED, WINDOW
-from shamisa_cli.core.relational.direction.head import DirectionHead, Seen
+from shamisa_cli.core.relational.direction.head import DirectionHead
 from shamisa_cli.core.relational.direction.image_statistics import image_statistics
 from shamisa_cli.core.relational.direction.pair_statistics import all_bands, pair_statistics
+from shamisa_cli.core.training.direction.fit import chances
+from shamisa_cli.core.training.direction.pairs import DirectionPairs
 from shamisa_cli.core.training.direction.repairs import REPAIRS
 from shamisa_cli.core.training.direction.versions import operated
 
@@ -139,11 +141,14 @@ class Row:
 
 
 def judged(found: dict[str, NDArray[Any]], head: DirectionHead) -> Iterator[Row]:
-    seen = [Seen(x.astype(np.float32), s) for x, s in zip(found["features"], found["statistics"], strict=True)]
-    for place, (first, second, better) in enumerate(found["places"]):
-        p = head.better(seen[first], seen[second], found["odd"][place], found["even"][place])
-        test, name = found["pairs"][place]
-        yield Row(str(test), str(name), int(better), p, float(found["difference"][place]))
+    first, second, better = found["places"].T
+    nothing = np.zeros(len(better))
+    pairs = DirectionPairs(
+        found["features"], found["statistics"], first, second, better, nothing, nothing, found["odd"], found["even"]
+    )
+    rows = zip(found["pairs"], better, chances(head, pairs), found["difference"], strict=True)
+    for (test, name), order, direction, apart in rows:
+        yield Row(str(test), str(name), int(order), float(direction), float(apart))
 
 
 def report(rows: list[Row]) -> Iterator[str]:

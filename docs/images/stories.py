@@ -1,18 +1,14 @@
-"""Make the pictures of the three stories in docs/compare.md, and print what `compare` says of them.
+"""Make the pictures of two stories in docs/compare.md, and print what `compare` says of them.
 
     python docs/images/stories.py [--model FOLDER]
 
-The photographs are those of examples/photos. A codec: the ladder of a photograph reduced to 480 pixels
-(`story-codec.svg`). A filter: noise taken away mildly and strongly (`story-filter.jpg`). A retouch: a dark picture with
-a cast, corrected and overdone (`story-retouch.jpg`).
+The photographs are those of examples/photos. A filter: noise taken away mildly and strongly (`story-filter.jpg`). A
+retouch: a dark picture with a cast, corrected and overdone (`story-retouch.jpg`).
 """
 
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -87,13 +83,6 @@ def main() -> None:
         for (title, _), one in zip(others, found.candidates, strict=True):
             print(f"{name}: {title}: {one.score:+.1f}, direction {one.direction:+.2f}; {describe(one)}")
         drawn(versions, ["", *said]).save(HERE / f"story-{name}.jpg", quality=85)
-    with tempfile.TemporaryDirectory() as folder:
-        original = Path(folder) / "flower.png"
-        Image.fromarray(photo("flower")).resize((480, 320), Image.Resampling.LANCZOS).save(original)
-        ladder = [sys.executable, "-m", "shamisa_cli", "compare", str(original), "--ladder", "jpeg,webp,avif"]
-        shown = subprocess.run([*ladder, "--target", "-10"], check=True, capture_output=True, text=True)
-        print(shown.stdout)
-        subprocess.run([*ladder, "--target", "-10", "-o", str(HERE / "story-codec.svg")], check=True)
 
 
 if __name__ == "__main__":

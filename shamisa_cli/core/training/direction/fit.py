@@ -94,6 +94,15 @@ def fit_direction(
     return Fitted(fitted, used, calibrated, reported, np.tanh(evidence * slope / 2))
 
 
+def chances(head: DirectionHead, pairs: DirectionPairs) -> NDArray[np.float64]:
+    """`DirectionHead.better` of each pair, (m,)."""
+    even, odd = _inputs(head, pairs)
+    common = np.clip((even - head.even_mean) / head.even_scale, -LIMIT, LIMIT) @ head.even_weights + head.bias
+    apart = np.clip(odd / head.odd_scale, -LIMIT, LIMIT) @ head.odd_weights
+    evidence: NDArray[np.float64] = (np.tanh(common + apart) - np.tanh(common - apart)) @ head.out
+    return np.tanh(evidence * head.slope[0] / 2)
+
+
 def _left_out(photo: NDArray[np.int64], rng: np.random.Generator) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which pairs are for the calibration, and which for the report: whole photographs, at least one each."""
     photos = rng.permutation(np.unique(photo))

@@ -12,6 +12,7 @@ from PIL import Image
 from shamisa_cli.core.arrays import FeatureVector, Pixels
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.relational.direction import image_statistics, pair_statistics
+from shamisa_cli.core.relational.direction.head import Seen
 from shamisa_cli.core.training.direction import fit
 from shamisa_cli.core.training.direction.material import make_pairs
 from shamisa_cli.core.training.direction.pairs import DirectionPairs
@@ -60,6 +61,13 @@ def test_photographs_are_for_the_fit_the_calibration_or_the_report_and_chances_h
     assert sum(map(len, sets)) == PHOTOS
     right = (found.chances * pairs.better > 0)[found.reported]
     assert right.mean() > 0.75
+    assert fit.chances(found.head, pairs) == pytest.approx(found.chances, abs=1e-3)
+    of_one = found.head.better(
+        *(Seen(pairs.features[place], pairs.statistics[place]) for place in (pairs.first[0], pairs.second[0])),
+        pairs.odd[0],
+        pairs.even[0],
+    )
+    assert of_one == pytest.approx(found.chances[0], abs=1e-3)
     said = (1 + np.abs(found.chances[found.reported]).mean()) / 2
     assert said == pytest.approx(right.mean(), abs=0.12)
 
