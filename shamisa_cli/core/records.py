@@ -108,6 +108,7 @@ class ImageRecord:
         error: why there is no score; None otherwise.
         findings: conditions of the gate that it does not meet.
         warnings: phrases on what is odd about the file, each going on from its name.
+        familiar: whether the picture is like those the probe was fitted on, as far as the model can tell.
         at_full_size: faults at 100 %; None where there was no look at them.
         remarks: in a photographer's words, each one of `REMARKS` (`core/remarks/remark.py`).
         group: its place in its group; None if groups were not requested.
@@ -126,6 +127,7 @@ class ImageRecord:
     error: ErrorRecord | None = None
     findings: tuple[GateFinding, ...] = ()
     warnings: tuple[str, ...] = ()
+    familiar: bool = True
     at_full_size: AtFullSize | None = None
     remarks: tuple[str, ...] = ()
     group: GroupPlace | None = None
@@ -134,7 +136,7 @@ class ImageRecord:
     @property
     def reliability_reasons(self) -> tuple[str, ...]:
         """Reasons why the score cannot be relied on, such as "low resolution"; none for most."""
-        return reliability_reasons(self.width, self.height)
+        return reliability_reasons(self.width, self.height, familiar=self.familiar)
 
     @property
     def reliability(self) -> Literal["ok", "low"]:
@@ -171,16 +173,19 @@ class ModelIdentity:
         name, revision: of the model.
         preprocessing: JSON values of the preprocessing that was used, `view_size` included; None for a model that
             compares.
+        interval_level: share of people's scores, 0…1, that the intervals should hold; None for a model without them.
     """
 
     name: str
     revision: str
     preprocessing: Mapping[str, Any] | None = None
+    interval_level: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values."""
         said = {} if self.preprocessing is None else {"preprocessing": dict(self.preprocessing)}
-        return {"name": self.name, "revision": self.revision, **said}
+        level = {} if self.interval_level is None else {"interval_level": self.interval_level}
+        return {"name": self.name, "revision": self.revision, **said, **level}
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from shamisa_cli.core.arrays import AnyFeatures
 from shamisa_cli.core.errors import ImageError, ModelError, SettingError
 from shamisa_cli.core.extras import missing_figure
 from shamisa_cli.core.fitting.doubts import doubts, runs_against
+from shamisa_cli.core.fitting.limits import with_limits
 from shamisa_cli.core.fitting.progress import Progress, no_progress
 from shamisa_cli.core.fitting.protocols import require_reading
 from shamisa_cli.core.fitting.recipe import ProbeSettings, probe_recipe
@@ -23,7 +24,7 @@ from shamisa_cli.core.models.manifest import MODEL_MANIFEST, PROBE_MANIFEST
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 from shamisa_cli.core.probe.card import SCATTER_NAME, CardDetails, probe_card, save_scatter
 from shamisa_cli.core.probe.cross_dataset import SPACING, usual_logistic
-from shamisa_cli.core.probe.intervals import Coverage, calibrate, measure_coverage
+from shamisa_cli.core.probe.intervals import Coverage, measure_coverage
 from shamisa_cli.core.probe.mos_table import MosTable, match_rows, read_mos_table
 from shamisa_cli.core.probe.paper_protocol import fit_crops, run_paper_protocol
 from shamisa_cli.core.probe.protocol import (
@@ -141,12 +142,13 @@ def fit_probe(
     with progress("Fitting", chosen.splits) as advance:
         result, ridge, scale = _fit(rows, table, chosen, scale_of, logistic, recipe, advance)
         positions = scale.position(table.mos)
-        interval = calibrate(*result.held_out_pairs(positions), chosen.interval)
-        probe = Probe.from_ridge(ridge, scale=scale, encoder_fingerprint=loaded.encoder_fingerprint, interval=interval)
+        probe = Probe.from_ridge(ridge, scale=scale, encoder_fingerprint=loaded.encoder_fingerprint)
+        probe = with_limits(probe, rows, positions, result, recipe.sessions, chosen)
     coverage = measure_coverage(
-        [(split.rows, split.position) for split in result.splits],
+        [split.held_out for split in result.splits],
         positions,
         groups=table.groups,
+        sessions=recipe.sessions,
         level=chosen.interval,
         seed=chosen.seed,
     )

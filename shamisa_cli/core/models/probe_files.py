@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.groups import Group
-from shamisa_cli.core.models import manifest
+from shamisa_cli.core.models import manifest, probe_parts
 from shamisa_cli.core.models.manifest import (
     CARD,
     DEFECTS_MANIFEST,
@@ -21,10 +21,9 @@ from shamisa_cli.core.models.manifest import (
     PROBE_WEIGHTS,
     FolderFiles,
 )
+from shamisa_cli.core.models.probe_parts import LIKENESS_VECTOR, WHITENING
 from shamisa_cli.core.probe.defects import DefectProbe
-from shamisa_cli.core.probe.intervals import Interval
-from shamisa_cli.core.probe.ridge import Probe, SessionOffset
-from shamisa_cli.core.probe.scale import MosScale
+from shamisa_cli.core.probe.ridge import Probe
 
 FILES = (
     PROBE_MANIFEST,
@@ -39,7 +38,6 @@ FILES = (
 PROBE_KIND = "bounded-linear"
 PROBE_VECTORS = ("weights", "feature_mean", "feature_scale")
 OFFSET_VECTOR = "offset_weights"
-OFFSET_NUMBERS = ("bias", "low", "high", "share")
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
@@ -67,6 +65,10 @@ def write_probe(folder: Path, probe: Probe, *, trained_on: str, card: str | None
     vectors = {key: np.ascontiguousarray(getattr(probe, key), dtype=np.float64) for key in PROBE_VECTORS}
     if probe.offset:
         vectors[OFFSET_VECTOR] = np.ascontiguousarray(probe.offset.weights, dtype=np.float64)
+    if probe.likeness:
+        vectors[LIKENESS_VECTOR] = np.ascontiguousarray(probe.likeness.weights, dtype=np.float32)
+    if probe.familiarity:
+        vectors[WHITENING] = np.ascontiguousarray(probe.familiarity.whitening, dtype=np.float64)
     names = [PROBE_WEIGHTS, *([] if card is None else [CARD]), PROBE_MANIFEST]
     with manifest.replacing_together(folder, names) as (weights_path, *card_path, manifest_path):
         save_file(vectors, weights_path)
@@ -82,9 +84,11 @@ def write_probe(folder: Path, probe: Probe, *, trained_on: str, card: str | None
             "alpha": float(probe.alpha),
             "bias": float(probe.bias),
             "clip": None if probe.clip is None else float(probe.clip),
-            "offset": probe.offset and {key: float(getattr(probe.offset, key)) for key in OFFSET_NUMBERS},
+            "offset": probe.offset and {key: float(getattr(probe.offset, key)) for key in probe_parts.OFFSET_NUMBERS},
             "trained_on": trained_on,
-            "interval": _interval_entries(probe.interval),
+            "interval": probe_parts.interval_entries(probe.interval),
+            "sessions": probe_parts.session_entries(probe),
+            "familiarity": probe_parts.familiarity_entries(probe.familiarity),
             "files": {PROBE_WEIGHTS: manifest.sha256_of(weights_path)},
         }
         _probe(folder, entries, vectors)
@@ -130,24 +134,32 @@ def _probe(folder: Path, entries: Mapping[str, Any], vectors: Mapping[str, npt.N
     numbers = {key: manifest.read_number(path, entries, key) for key in ("alpha", "bias")}
     weights_path = folder / PROBE_WEIGHTS
     offset = entries.get("offset")
-    expected = PROBE_VECTORS if offset is None else (*PROBE_VECTORS, OFFSET_VECTOR)
+    sessions, familiarity = entries.get("sessions"), entries.get("familiarity")
+    parts = ((OFFSET_VECTOR, offset), (LIKENESS_VECTOR, sessions), (WHITENING, familiarity))
+    expected = (*PROBE_VECTORS, *(key for key, said in parts if said is not None))
     if set(vectors) != set(expected):
         raise ModelError(f"{weights_path} must hold {', '.join(expected)}; it holds {', '.join(sorted(vectors))}.")
     for key, vector in vectors.items():
-        if vector.dtype != np.float64 or not vector.size:
-            raise ModelError(f"{weights_path}: {key!r} is {vector.dtype} {vector.shape}; float64 numbers are needed.")
+        precision = np.dtype(np.float32 if key == LIKENESS_VECTOR else np.float64)
+        if vector.dtype != precision or not vector.size:
+            raise ModelError(
+                f"{weights_path}: {key!r} is {vector.dtype} {vector.shape}; {precision} numbers are needed."
+            )
     try:
         return Probe(
             weights=vectors["weights"],
             bias=numbers["bias"],
             feature_mean=vectors["feature_mean"],
             feature_scale=vectors["feature_scale"],
-            scale=_scale(path, entries.get("scale")),
+            scale=probe_parts.read_scale(path, entries.get("scale")),
             alpha=numbers["alpha"],
             clip=None if entries.get("clip") is None else manifest.read_number(path, entries, "clip"),
-            offset=None if offset is None else _offset(path, offset, vectors[OFFSET_VECTOR]),
+            offset=None if offset is None else probe_parts.read_offset(path, offset, vectors[OFFSET_VECTOR]),
             encoder_fingerprint=fingerprint,
-            interval=_interval(path, entries.get("interval")),
+            interval=probe_parts.read_interval(path, entries.get("interval")),
+            likeness=None if sessions is None else probe_parts.read_likeness(path, sessions, vectors),
+            session_intervals=() if sessions is None else probe_parts.read_session_intervals(path, sessions),
+            familiarity=None if familiarity is None else probe_parts.read_familiarity(path, familiarity, vectors),
         )
     except ModelError as error:
         raise ModelError(f"{folder}: {error} Fit the probe again.") from error
@@ -157,51 +169,6 @@ def _unknown_kind(path: Path, kind: object, known: str, what: str) -> str:
     if kind in EARLIER_KINDS:
         return f"{path} was written by an earlier release of shamisa, whose probes cannot be read. Fit {what} again."
     return f"{path} is of kind {kind!r}, and {known!r} is known. Upgrade shamisa."
-
-
-def _offset(path: Path, entries: Any, weights: npt.NDArray[np.float64]) -> SessionOffset:
-    if not isinstance(entries, dict):
-        raise ModelError(f"{path}: 'offset' must be an object or null.")
-    return SessionOffset(weights, **{key: manifest.read_number(path, entries, key) for key in OFFSET_NUMBERS})
-
-
-def _scale(path: Path, entries: Any) -> MosScale:
-    if not isinstance(entries, dict):
-        raise ModelError(f"{path}: 'scale' must be an object with positions and scores.")
-    return MosScale(_numbers(path, entries, "positions"), _numbers(path, entries, "scores"))
-
-
-def _interval_entries(interval: Interval | None) -> dict[str, Any] | None:
-    if interval is None:
-        return None
-    return {
-        "level": float(interval.level),
-        "at": [float(value) for value in interval.at],
-        "spread": [float(value) for value in interval.spread],
-        "below": float(interval.below),
-        "above": float(interval.above),
-    }
-
-
-def _interval(path: Path, entries: Any) -> Interval | None:
-    if entries is None:  # also in probes from before there were intervals
-        return None
-    if not isinstance(entries, dict):
-        raise ModelError(f"{path}: 'interval' must be an object or null.")
-    return Interval(
-        level=manifest.read_number(path, entries, "level"),
-        at=_numbers(path, entries, "at"),
-        spread=_numbers(path, entries, "spread"),
-        below=manifest.read_number(path, entries, "below"),
-        above=manifest.read_number(path, entries, "above"),
-    )
-
-
-def _numbers(path: Path, entries: Mapping[str, Any], key: str) -> npt.NDArray[np.float64]:
-    values = entries.get(key)
-    if not isinstance(values, list):
-        raise ModelError(f"{path}: {key!r} must be a list of numbers.")
-    return np.array([manifest.read_number(path, {key: value}, key) for value in values], dtype=np.float64)
 
 
 def holds_defects(folder: Path) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from shamisa_cli.core.arrays import Vector
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.probe.defects import FOLDS, MOST_OPERATORS, DefectAccuracy
+from shamisa_cli.core.probe.familiarity import FLAGGED
 from shamisa_cli.core.probe.intervals import Coverage
 from shamisa_cli.core.probe.protocol import FIGURES, ProtocolResult, Spread
 from shamisa_cli.core.probe.recipe import Recipe
@@ -70,7 +71,7 @@ A linear (ridge) probe, bounded in every feature, from the features of a frozen 
 | features | {len(probe.weights)} {_rows_of(details)} |
 | alpha | {probe.alpha:.4g} ({_alphas(result, details)}) |
 | encoder | `{probe.encoder_fingerprint[:12]}` (the probe is refused with any other) |
-{_recipe_rows(result, probe, details)}{_interval_row(probe, details.coverage)}
+{_recipe_rows(result, probe, details)}{_interval_row(probe, details.coverage)}{_familiarity_row(probe)}
 {mark}# How well it predicts
 
 {len(result.splits)} random splits of {disjoint}: 70 % to fit, 10 % to choose alpha, 20 % to report, each picture in
@@ -149,7 +150,24 @@ def _interval_row(probe: Probe, coverage: Coverage | None) -> str:
     return (
         f"| interval | {probe.interval.level:.0%} split-conformal, {POINTS * coverage.width:.0f} points wide "
         f"on average; calibrated on half of each split's held-out pictures it holds {coverage.share:.1%} of the "
-        f"human scores of the other half ({coverage.lowest:.1%} … {coverage.highest:.1%} over the splits) |\n"
+        f"human scores of the other half ({coverage.lowest:.1%} … {coverage.highest:.1%} over the splits)"
+        f"{_by_session(coverage)} |\n"
+    )
+
+
+def _by_session(coverage: Coverage) -> str:
+    if not coverage.by_session:
+        return ""
+    shares = ", ".join(f"{share:.1%} in {_inline(name)}" for name, share in coverage.by_session.items())
+    return f"; by session: {shares}"
+
+
+def _familiarity_row(probe: Probe) -> str:
+    if probe.familiarity is None:
+        return ""
+    return (
+        f"| familiarity | pictures unlike those fitted on get the reliability low; {FLAGGED:.2%} of pictures like them "
+        f"do too |\n"
     )
 
 

@@ -2,14 +2,16 @@
 
 Residuals are divided by their usual size at that prediction, since people agree more on very good and very bad
 images than on those between (normalised residuals: Lei et al., JASA 2018, section 5.2). The two tails have
-separate quantiles.
+separate quantiles. Where rating sessions agree to different degrees, images like each of them have an interval of their
+own, chosen so that it holds for each session's images, also for those that look like another session's
+(group-conditional coverage).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,10 @@ LEVEL = 0.9
 KNOTS = 6
 ROWS_PER_KNOT = 50
 """The spread is measured in up to six equally filled ranges of predictions, with at least this many rows each."""
+
+ROUNDS = 30
+HIGHEST_LEVEL = 0.99
+"""Levels of sessions' own intervals are raised at most so far, in so many rounds."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +57,29 @@ class Interval:
         if not ((np.diff(self.at) > 0).all() and (self.spread > 0).all() and self.below + self.above >= 0):
             raise ModelError("The interval is damaged: its predictions must rise and its spread be above 0.")
 
-    def around(self, positions: Vector) -> tuple[Vector, Vector]:
-        """The lower and upper ends for predicted positions of any shape."""
-        spread = np.interp(positions, self.at, self.spread)
+    def around(self, positions: Vector, factor: float = 1.0) -> tuple[Vector, Vector]:
+        """The lower and upper ends for predicted positions of any shape, `factor` times as far away as usual."""
+        spread = factor * np.interp(positions, self.at, self.spread)
         return positions - self.below * spread, positions + self.above * spread
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Predictions for rows of a table by a fit that had not seen them.
+
+    Attributes:
+        rows: (m,) their numbers in the table.
+        position: (m,) predicted positions.
+        likely: (m,) number of the rating session that each image is most like; 0 without sessions.
+    """
+
+    rows: NDArray[np.int64]
+    position: Vector
+    likely: NDArray[np.int64]
+
+    def part(self, chosen: NDArray[np.bool_]) -> HeldOut:
+        """Some of the rows."""
+        return HeldOut(self.rows[chosen], self.position[chosen], self.likely[chosen])
 
 
 @dataclass(frozen=True)
@@ -65,12 +90,14 @@ class Coverage:
         share: of human scores inside, mean over the splits.
         lowest, highest: of the splits.
         width: the mean length of an interval, in positions.
+        by_session: the share inside for each rating session, by name; empty without sessions.
     """
 
     share: float
     lowest: float
     highest: float
     width: float
+    by_session: Mapping[str, float] = field(default_factory=dict)
 
 
 def calibrate(prediction: Vector, truth: Vector, level: float = LEVEL) -> Interval | None:
@@ -87,42 +114,96 @@ def calibrate(prediction: Vector, truth: Vector, level: float = LEVEL) -> Interv
     return Interval(level, at, spread, below=float(-ordered[-rank]), above=float(ordered[rank - 1]))
 
 
+def calibrate_sessions(
+    held_out: HeldOut, truth: Vector, sessions: NDArray[np.int64], level: float = LEVEL
+) -> tuple[Interval, ...]:
+    """Calibrate an interval for images like each of K sessions; empty where a session has too few images.
+
+    Each is calibrated on the session's own images that look like it. Its level is raised until the intervals hold
+    `level` of that session's scores, those of images that look like another session's included.
+
+    Args:
+        held_out: m predictions.
+        truth, sessions: (n,) positions of the human scores, and numbers 0…K−1 of their sessions, of the whole table.
+        level: of the scores of each session to hold.
+    """
+    own, target = sessions[held_out.rows], truth[held_out.rows]
+    count = int(sessions.max()) + 1
+    levels = np.full(count, level)
+    found: tuple[Interval, ...] = ()
+    for _ in range(ROUNDS):
+        cells = [
+            calibrate(held_out.position[cell], target[cell], float(levels[number]))
+            for number, cell in enumerate((own == number) & (held_out.likely == number) for number in range(count))
+        ]
+        found = tuple(cell for cell in cells if cell is not None)
+        if len(found) < count:
+            return ()
+        inside = _inside(found, held_out, target)[0]
+        missing = np.array([level - inside[own == number].mean() for number in range(count)])
+        if (np.abs(missing) < 1 / len(own)).all():
+            break
+        levels = np.clip(levels + missing / 2, 0.5, HIGHEST_LEVEL)
+    return tuple(replace(cell, level=level) for cell in found)
+
+
 def measure_coverage(
-    splits: Sequence[tuple[NDArray[np.int64], Vector]],
+    splits: Sequence[HeldOut],
     truth: Vector,
     *,
     groups: Sequence[str] | None = None,
+    sessions: Sequence[str] | None = None,
     level: float = LEVEL,
     seed: int = 0,
 ) -> Coverage | None:
     """Calibrate on a random half of each split's held-out rows, count on the other half, and the other way round.
 
     Args:
-        splits: rows (m,) of the table and their predictions (m,) by a fit that had not seen them.
+        splits: predictions of each.
         truth: (n,) positions of the human scores.
         groups: (n,) names; rows of one group stay in one half.
+        sessions: (n,) names of rating sessions; they get intervals of their own.
         level: of the interval.
         seed: of the halves.
 
     Returns None when a half is too small for the level.
     """
     members = np.arange(len(truth)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    names, numbers = np.unique(np.asarray(sessions or ["all"] * len(truth)), return_inverse=True)
     generator = np.random.default_rng(seed)
-    shares: list[float] = []
-    widths: list[float] = []
-    for rows, prediction in splits:
-        units = generator.permutation(np.unique(members[rows]))
-        first = np.isin(members[rows], units[: len(units) // 2])
+    counted: list[tuple[NDArray[np.int64], NDArray[np.bool_], Vector]] = []
+    for split in splits:
+        units = generator.permutation(np.unique(members[split.rows]))
+        first = np.isin(members[split.rows], units[: len(units) // 2])
         for half in (first, ~first):
-            interval = calibrate(prediction[half], truth[rows[half]], level)
-            if interval is None:
+            calibrated = _calibrated(split.part(half), truth, numbers if sessions else None, level)
+            if not calibrated:
                 return None
-            low, high = interval.around(prediction[~half])
-            held_out = truth[rows[~half]]
-            shares.append(float(np.mean((low <= held_out) & (held_out <= high))))
-            widths.append(float(np.mean(high - low)))
-    by_split = np.array(shares).reshape(-1, 2).mean(axis=1)
-    return Coverage(float(by_split.mean()), float(by_split.min()), float(by_split.max()), float(np.mean(widths)))
+            other = split.part(~half)
+            counted.append((other.rows, *_inside(calibrated, other, truth[other.rows])))
+    by_split = np.array([inside.mean() for _, inside, _ in counted]).reshape(-1, 2).mean(axis=1)
+    rows = numbers[np.concatenate([rows for rows, _, _ in counted])]
+    inside = np.concatenate([inside for _, inside, _ in counted])
+    width = float(np.mean([widths.mean() for _, _, widths in counted]))
+    own = {str(name): float(inside[rows == number].mean()) for number, name in enumerate(names)} if sessions else {}
+    return Coverage(float(by_split.mean()), float(by_split.min()), float(by_split.max()), width, own)
+
+
+def _calibrated(
+    held_out: HeldOut, truth: Vector, sessions: NDArray[np.int64] | None, level: float
+) -> tuple[Interval, ...]:
+    """An interval for each session if there are enough images, else one for all; empty with too few for that."""
+    own = () if sessions is None else calibrate_sessions(held_out, truth, sessions, level)
+    common = calibrate(held_out.position, truth[held_out.rows], level)
+    return own or (() if common is None else (common,))
+
+
+def _inside(intervals: Sequence[Interval], held_out: HeldOut, target: Vector) -> tuple[NDArray[np.bool_], Vector]:
+    """Whether each of the true positions (m,) is inside, and how wide its interval is; one interval is for all."""
+    ends = np.array([interval.around(held_out.position) for interval in intervals])
+    chosen = held_out.likely if len(intervals) > 1 else np.zeros_like(held_out.likely)
+    low, high = ends[chosen, :, np.arange(len(chosen))].T
+    return (low <= target) & (target <= high), high - low
 
 
 def _usual_distance(prediction: Vector, distance: Vector) -> tuple[Vector, Vector]:

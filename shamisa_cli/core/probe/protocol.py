@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from shamisa_cli.core.arrays import AnyFeatures, Vector
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.probe.intervals import HeldOut
 from shamisa_cli.core.probe.metrics import Agreement, agreement, logistic_mapping, relative_spread
 from shamisa_cli.core.probe.ordinal import OrdinalPairs
 from shamisa_cli.core.probe.penalty import choose_alpha, cross_validated_alpha
@@ -59,6 +60,7 @@ class SplitResult:
         position: (m,) their predicted positions.
         prediction: (m,) the same on the human scale, before any mapping.
         subsets: agreement on the test rows of each subset, by name; empty where the table names none.
+        likely: (m,) as in `HeldOut`; None without sessions.
     """
 
     alpha: float
@@ -69,6 +71,13 @@ class SplitResult:
     prediction: Vector
     pairs_in_order: float = float("nan")
     """Share, 0…1, of ordinal pairs of held-out photographs that are in the right order; nan without pairs."""
+    likely: Indices | None = None
+
+    @property
+    def held_out(self) -> HeldOut:
+        """The predictions for the test rows."""
+        likely = np.zeros_like(self.rows) if self.likely is None else self.likely
+        return HeldOut(self.rows, self.position, likely)
 
 
 @dataclass(frozen=True)
@@ -115,6 +124,12 @@ class ProtocolResult:
         """Held-out rows and their predictions; a row occurs once for each split that held it out."""
         rows = np.concatenate([split.rows for split in self.splits])
         return rows, np.concatenate([split.prediction for split in self.splits])
+
+    @property
+    def all_held_out(self) -> HeldOut:
+        """The held-out predictions of all splits together, as in `held_out`."""
+        parts = [split.held_out for split in self.splits]
+        return HeldOut(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(HeldOut)))
 
     def held_out_spread(self, positions: Vector) -> float:
         """`relative_spread` of the held-out predictions to the true positions (n,) of the table's rows."""
@@ -197,7 +212,8 @@ def run_protocol(
         names = None if subsets is None else [subsets[row] for row in split.test]
         overall, by_subset = agreements(prediction, mos[split.test], subsets=names, logistic=logistic)
         advance(1)
-        return SplitResult(ridge.alpha, overall, by_subset, split.test, position, prediction, ordering)
+        likely = None if ridge.likeness is None else ridge.sessions_of(features[split.test])
+        return SplitResult(ridge.alpha, overall, by_subset, split.test, position, prediction, ordering, likely)
 
     drawn = random_splits(len(mos), splits=splits, seed=seed, groups=groups)
     return ProtocolResult(tuple(report(split) for split in drawn))

@@ -5,45 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shamisa_cli.core.arrays import AnyFeatures, Matrix, Vector
 from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.probe.familiarity import Familiarity
 from shamisa_cli.core.probe.intervals import Interval
 from shamisa_cli.core.probe.pseudo import PseudoLabels
 from shamisa_cli.core.probe.scale import MosScale
 from shamisa_cli.core.probe.scaling import Scaling, standardised
+from shamisa_cli.core.probe.session_parts import SessionLikeness, SessionOffset
 
 POINTS = 100.0
 """The best score."""
 
 ALPHAS_PER_FEATURE = np.logspace(-4, 4, 33)
 """Candidate penalties, as multiples of the feature length D, the mean squared norm of standardised features."""
-
-
-@dataclass(frozen=True)
-class SessionOffset:
-    """The part of a prediction that an image's likeness to one of several rating sessions explains.
-
-    Attributes:
-        weights: (D,) for standardised features.
-        bias: the offset at the mean features, before it is bounded.
-        low, high: the least and the greatest offset of the sessions fitted on.
-        share: 0…1, how much of the offset counts.
-    """
-
-    weights: Vector
-    bias: float
-    low: float
-    high: float
-    share: float
-
-    def raw(self, row: Vector) -> float:
-        """The offset of a row (D,) of standardised features, not bounded."""
-        return self.bias + float(np.sum(row * self.weights))
-
-    def of(self, row: Vector) -> float:
-        """The addition to the prediction of a row (D,) of standardised features."""
-        return self.share * min(max(self.raw(row), self.low), self.high)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +34,7 @@ class Ridge:
         clip: bound of standardised features on both sides, so that nothing is extrapolated; None for no bound.
         alpha: the penalty on the squared norm of the weights, against the sum of squared errors.
         offset: added to the linear part where scores of several sessions were fitted; else None.
+        likeness: which of those sessions an image is most like.
     """
 
     weights: Vector
@@ -66,6 +44,7 @@ class Ridge:
     alpha: float
     clip: float | None = None
     offset: SessionOffset | None = None
+    likeness: SessionLikeness | None = None
 
     @property
     def base(self) -> float:
@@ -81,6 +60,12 @@ class Ridge:
             raise ModelError(f"The probe reads {len(self.weights)} features per picture, and got {features.shape}.")
         # Row by row, with NumPy's own sum: a score must not depend on the other images of a batch.
         return np.array([self._position(self._standardised(row)) for row in features], dtype=np.float64)
+
+    def sessions_of(self, features: AnyFeatures) -> NDArray[np.int64]:
+        """Numbers (n,) of the rating sessions that images are most like, by features (n, D); 0 without sessions."""
+        if self.likeness is None:
+            return np.zeros(len(features), dtype=np.int64)
+        return np.array([self.likeness.nearest(self._standardised(row)) for row in features], dtype=np.int64)
 
     def slopes(self, features: AnyFeatures) -> tuple[Vector, float]:
         """Weights (D,) and a constant with which this one image's prediction is constant + Σ weights · features.
@@ -110,10 +95,12 @@ class Probe(Ridge):
     It predicts positions, whichever way the human scale runs.
 
     Attributes:
-        weights, bias, feature_mean, feature_scale, alpha, clip, offset: as in `Ridge`, float64.
+        weights, bias, feature_mean, feature_scale, alpha, clip, offset, likeness: as in `Ridge`, float64.
         scale: from positions, which the weights predict, to the human scores that were fitted.
         encoder_fingerprint: names the encoder and preprocessing the features came from.
         interval: prediction interval of human scores; None if it was not measured.
+        session_intervals: one for images like each of the sessions of `likeness`, in its place; empty if not measured.
+        familiarity: what is usual among the pictures fitted on; None if it was not measured.
 
     Raises ModelError when the parts are inconsistent or not finite.
     """
@@ -121,6 +108,8 @@ class Probe(Ridge):
     scale: MosScale
     encoder_fingerprint: str
     interval: Interval | None = None
+    session_intervals: tuple[Interval, ...] = ()
+    familiarity: Familiarity | None = None
 
     def __post_init__(self) -> None:
         vectors = [self.weights, self.feature_mean, self.feature_scale]
@@ -138,6 +127,13 @@ class Probe(Ridge):
             raise ModelError("The probe is damaged: the bound of its features must be above 0.")
         if self.offset and not (self.offset.low <= self.offset.high and 0 <= self.offset.share <= 1):
             raise ModelError("The probe is damaged: the bounds or the share of its session offset are out of range.")
+        if self.likeness and self.likeness.weights.shape[1] != len(self.weights):
+            raise ModelError("The probe is damaged: its likeness to sessions is for another number of features.")
+        sessions = 0 if self.likeness is None else len(self.likeness.names)
+        if len(self.session_intervals) not in (0, sessions):
+            raise ModelError("The probe is damaged: it needs an interval for each of its sessions, or none.")
+        if self.familiarity is not None and self.familiarity.widths.sum() != len(self.weights):
+            raise ModelError("The probe is damaged: its check of familiarity is for another number of features.")
 
     @classmethod
     def from_ridge(
@@ -156,11 +152,30 @@ class Probe(Ridge):
         """Scores of positions of any shape: times 100 and clipped to 0…100."""
         return np.clip(POINTS * np.asarray(positions, dtype=np.float64), 0, POINTS)
 
-    def score_interval(self, position: float) -> tuple[float, float] | None:
-        """Lower and upper end, 0…100, of the prediction interval at these positions; None without an interval."""
-        if self.interval is None:
+    def knows(self, features: AnyFeatures) -> bool:
+        """Whether an image's features (D,) are like those fitted on; True where that was not measured."""
+        if self.familiarity is None:
+            return True
+        return self.familiarity.knows(features, self.feature_mean, self.feature_scale)
+
+    def interval_for(self, features: AnyFeatures) -> Interval | None:
+        """The interval for an image with these features (D,); None without one."""
+        if not self.session_intervals:
+            return self.interval
+        return self.session_intervals[int(self.sessions_of(features[None, :])[0])]
+
+    def score_interval(self, position: float, features: AnyFeatures, factor: float = 1.0) -> tuple[float, float] | None:
+        """Lower and upper end, 0…100, of an image's prediction interval; None without an interval.
+
+        Args:
+            position: predicted for the image.
+            features: (D,), of the image.
+            factor: by how much the interval is stretched on both sides.
+        """
+        interval = self.interval_for(features)
+        if interval is None:
             return None
-        low, high = (float(end) for end in self.score(np.array(self.interval.around(np.array(position)))))
+        low, high = (float(end) for end in self.score(np.array(interval.around(np.array(position), factor))))
         return low, high
 
 

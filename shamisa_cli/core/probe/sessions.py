@@ -3,7 +3,7 @@
 Sessions differ in what people were shown and so in what a mark means: at equal quality one session's marks are lower
 than another's. One part of the regressor learns quality, from differences inside sessions; the other learns which
 session an image looks like, from the sessions' offsets. The second part is bounded by the offsets there were, and
-counted in part.
+counted in part. Which session an image is most like, of which marks agree more in some, also decides its interval.
 """
 
 from __future__ import annotations
@@ -15,13 +15,16 @@ import numpy as np
 
 from shamisa_cli.core.arrays import AnyFeatures, Features, Matrix, Vector
 from shamisa_cli.core.probe.pseudo import PseudoLabels
-from shamisa_cli.core.probe.ridge import Ridge, SessionOffset
+from shamisa_cli.core.probe.ridge import Ridge
 from shamisa_cli.core.probe.scaling import Scaling
+from shamisa_cli.core.probe.session_parts import SessionLikeness, SessionOffset
 
 SHARE = 0.85
 PENALTY = 1.0
 OFFSET_PENALTY = 0.2
 CHUNK = 1000
+
+_LEAST = 1e-9
 
 INVARIANCE = 0.1
 """Weight of the pseudo-labels in the fit of the offset, which degradation must not change."""
@@ -52,7 +55,8 @@ def fit_by_session(
     """Fit quality with an intercept per session, then the intercepts themselves.
 
     Quality minimises Σ(y − b_session − w·x)² + λΣ(target − w·(x_version − x_original))² + α‖w‖²; the offset minimises
-    Σ(b_session − c − v·x)² + μΣ(v·(x_version − x_original))² + β‖v‖². Both in the dual form, from one Gram matrix.
+    Σ(b_session − c − v·x)² + μΣ(v·(x_version − x_original))² + β‖v‖², and so does the likeness to each session, with
+    1 for its own images and 0 for others in place of b. All in the dual form, from one Gram matrix.
 
     Args:
         features, quality: (n, D) and (n,); higher is better.
@@ -65,23 +69,27 @@ def fit_by_session(
     gram = (system @ system.T).astype(np.float64)
     count = len(quality)
     norm = float(np.diag(gram)[:count].mean())
-    members = np.unique(np.asarray(sessions), return_inverse=True)[1]
+    names, members = np.unique(np.asarray(sessions), return_inverse=True)
     changes = np.zeros(0) if pseudo is None else pseudo.targets
     weight = 0.0 if pseudo is None else pseudo.settings.weight
 
     alpha = settings.penalty * norm
     centred = quality - _means(quality, members)[members]
-    weights = _solve(system, gram, members, np.concatenate([centred, changes]), weight, alpha)
+    weights = _solve(system, gram, members, np.concatenate([centred, changes])[:, None], weight, alpha)[:, 0]
     inside = system[:count] @ weights
     intercepts = _means(quality - inside, members) - quality.mean()
 
     everyone = np.zeros(count, dtype=np.int64)
     offsets = intercepts[members]
-    targets = np.concatenate([offsets - offsets.mean(), np.zeros(len(changes))])
-    direction = _solve(
+    own = np.eye(len(names))[members]
+    likely = (own - own.mean(axis=0)) / np.maximum(own.std(axis=0), _LEAST)
+    targets = np.column_stack([offsets - offsets.mean(), likely])
+    targets = np.concatenate([targets, np.zeros((len(changes), targets.shape[1]))])
+    directions = _solve(
         system, gram, everyone, targets, INVARIANCE if len(changes) else 0.0, settings.offset_penalty * norm
     )
-    bias = float(np.mean(offsets - system[:count] @ direction))
+    middle = system[:count].mean(axis=0, dtype=np.float64) @ directions
+    bias = float(np.mean(offsets)) - float(middle[0])
     return Ridge(
         weights=weights * scaling.balance,
         bias=float(quality.mean()),
@@ -90,11 +98,16 @@ def fit_by_session(
         clip=scaling.clip,
         alpha=alpha,
         offset=SessionOffset(
-            weights=direction * scaling.balance,
+            weights=directions[:, 0] * scaling.balance,
             bias=bias,
             low=float(intercepts.min()),
             high=float(intercepts.max()),
             share=settings.share,
+        ),
+        likeness=SessionLikeness(
+            names=tuple(str(name) for name in names),
+            weights=(directions[:, 1:].T * scaling.balance).astype(np.float32),
+            bias=-middle[1:],
         ),
     )
 
@@ -114,8 +127,8 @@ def _means(values: Vector, members: np.ndarray) -> Vector:
     return np.bincount(members, values) / np.bincount(members)
 
 
-def _solve(system: Features, gram: Matrix, members: np.ndarray, targets: Vector, weight: float, alpha: float) -> Vector:
-    """Weights (D,) for rows that are centred within their groups; rows beyond `members` are weighted, not centred."""
+def _solve(system: Features, gram: Matrix, members: np.ndarray, targets: Matrix, weight: float, alpha: float) -> Matrix:
+    """Weights (D, t) for targets (m, t); rows are centred within their groups, those beyond `members` are weighted."""
     from scipy.linalg import cho_factor, cho_solve
 
     count = len(members)
@@ -127,9 +140,10 @@ def _solve(system: Features, gram: Matrix, members: np.ndarray, targets: Vector,
     inner *= root
     inner *= root[:, None]
     inner[np.diag_indices_from(inner)] += alpha
+    root = root[:, None]
     coefficients = root * cho_solve(cho_factor(inner, lower=True, overwrite_a=True), root * targets)
-    coefficients[:count] -= _means(coefficients[:count], members)[members]
-    solution: Vector = (system.T @ coefficients.astype(np.float32)).astype(np.float64)
+    _centre(coefficients, members)
+    solution: Matrix = (system.T @ coefficients.astype(np.float32)).astype(np.float64)
     return solution
 
 

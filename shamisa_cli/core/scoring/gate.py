@@ -268,6 +268,6 @@ def not_judged(record: ImageRecord) -> ImageRecord:
     """The record without its score, and an error instead, if the score cannot be relied on; otherwise the same."""
     if record.score is None or record.reliability == "ok":
         return record
-    message = f"{record.path} is not judged: {' and '.join(record.reliability_reasons)} make its score unreliable."
+    message = f"{record.path} is not judged, since its score is unreliable: {', '.join(record.reliability_reasons)}."
     error = ErrorRecord(NOT_JUDGED, message)
     return replace(record, score=None, mos=None, interval=None, defects=None, status="error", error=error)

@@ -126,7 +126,9 @@ def describe_run(
     model: Model, view_size: ViewSize, *, gated: bool = False, left_out: Mapping[str, int] | None = None
 ) -> Run:
     """The properties shared by the records of `score_files` under the same settings; `left_out` as in `Run`."""
-    identity = ModelIdentity(model.name, model.revision, preprocessing_used(model.encoder, view_size))
+    interval = model.probe.interval if model.probe else None
+    level = None if interval is None else interval.level
+    identity = ModelIdentity(model.name, model.revision, preprocessing_used(model.encoder, view_size), level)
     return Run(identity, gated, left_out=left_out or {})
 
 

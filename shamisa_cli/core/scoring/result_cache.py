@@ -152,6 +152,7 @@ def _record(value: bytes, path: Path) -> ImageRecord:
         interval=None if interval is None else (interval[0], interval[1]),
         defects=known["defects"],
         warnings=warnings,
+        familiar=known["familiar"],
         at_full_size=at_full_size,
         remarks=remarks,
         sketch=None if known.get("sketch") is None else base64.b64decode(known["sketch"]),
@@ -167,6 +168,7 @@ def _seen(noted: Mapping[str, Any]) -> tuple[tuple[str, ...], AtFullSize | None,
 def _value(record: ImageRecord) -> bytes:
     whole = record.to_json()
     known = {name: whole[name] for name in (*_KEPT, "interval", "defects", "warnings", AT_FULL_SIZE, "remarks")}
+    known["familiar"] = record.familiar
     if record.sketch is not None:
         known["sketch"] = base64.b64encode(record.sketch).decode()
     # JSON's numbers are written so that they are read back exactly.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from shamisa_cli.core.full_size.record import MEASURES, AtFullSize
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.records import ErrorRecord, ImageRecord
+from shamisa_cli.core.reliability import reliability_reasons
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -106,6 +107,11 @@ def _group_values(record: ImageRecord) -> dict[str, int]:
     )
 
 
+def _familiar(row: Mapping[str, Any]) -> bool:
+    """A low reliability that the picture's size does not explain comes from its kind."""
+    return row["reliability"] != "low" or bool(reliability_reasons(row["width"], row["height"]))
+
+
 def score_record(row: Mapping[str, Any]) -> ImageRecord:
     """The record that `score_row` made a row of, but for its findings and the tile at 100 %; with every column."""
     error = None if row["error_kind"] is None else ErrorRecord(row["error_kind"], row["error"])
@@ -120,6 +126,7 @@ def score_record(row: Mapping[str, Any]) -> ImageRecord:
         defects=None if defects[GROUPS[0]] is None else defects,
         status=row["status"],
         error=error,
+        familiar=_familiar(row),
         at_full_size=_look(row),
         remarks=tuple(row["remarks"].split(REMARK_SEPARATOR)) if row["remarks"] else (),
     )

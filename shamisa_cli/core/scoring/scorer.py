@@ -21,6 +21,7 @@ from shamisa_cli.core.full_size.record import AtFullSize
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.images.decoding import DecodedImage, decode, read_file
 from shamisa_cli.core.records import NOT_A_NUMBER, ErrorRecord, ImageRecord
+from shamisa_cli.core.reliability import UNRELIABLE_STRETCH
 from shamisa_cli.core.scoring.sketches import sketch
 
 if TYPE_CHECKING:
@@ -196,11 +197,13 @@ def image_record(model: Model, embedding: Embedding, *, sketches: bool = False) 
             NOT_A_NUMBER, f"{path}: the model's result is not a finite number; the model's files may be damaged."
         )
         return replace(record, status="error", error=error)
+    record = replace(record, familiar=probe.knows(embedding.features))
+    stretch = UNRELIABLE_STRETCH if record.reliability == "low" else 1.0
     return replace(
         record,
         score=float(probe.score(position)[0]),
         mos=float(probe.scale.mos(np.clip(position, 0, 1))[0]),
-        interval=probe.score_interval(float(position[0])),
+        interval=probe.score_interval(float(position[0]), embedding.features, stretch),
         defects=_defects(model.defects, embedding.features),
         at_full_size=embedding.at_full_size,
         remarks=embedding.remarks,

@@ -20,8 +20,10 @@ from shamisa_cli.core.models.loading import load_model
 from shamisa_cli.core.models.probe_files import read_defects, read_probe
 from shamisa_cli.core.networks.model_folders import save_encoder
 from shamisa_cli.core.probe.defects import DefectProbe
+from shamisa_cli.core.probe.familiarity import Familiarity
 from shamisa_cli.core.probe.intervals import Interval
 from shamisa_cli.core.probe.ridge import Probe
+from shamisa_cli.core.probe.session_parts import SessionLikeness
 
 LENGTH = 2 * (16 + 1280)
 INTERVAL = Interval(0.9, np.array([1.5, 0.1 + 3]), np.array([0.1 + 0.2, 1.0]), 2.0, 1 / 3)
@@ -108,6 +110,35 @@ def test_an_interval_survives_the_disk_to_the_last_digit(probe: Probe, tmp_path:
     assert (found.level, found.below, found.above) == (0.9, 2.0, 1 / 3)
 
 
+def test_sessions_and_familiarity_survive_the_disk(
+    probe: Probe, tmp_path: Path, edit_json: Callable[..., None]
+) -> None:
+    rng = np.random.default_rng(3)
+    length = len(probe.weights)
+    likeness = SessionLikeness(("a", "b"), rng.normal(size=(2, length)).astype(np.float32), rng.normal(size=2))
+    familiarity = Familiarity(np.array([length - 5, 5]), rng.normal(size=2), rng.normal(size=(2, 2)), 3.3)
+    whole = replace(
+        probe,
+        interval=INTERVAL,
+        likeness=likeness,
+        session_intervals=(INTERVAL, replace(INTERVAL, above=9.0)),
+        familiarity=familiarity,
+    )
+    save_probe(tmp_path, whole)
+    found = read_probe(tmp_path)
+    for features in rng.normal(size=(20, length)).astype(np.float32):
+        assert found.knows(features) == whole.knows(features)
+        assert found.score_interval(0.4, features) == whole.score_interval(0.4, features)
+    assert {found.sessions_of(rng.normal(size=(40, length)).astype(np.float32))[0] for _ in range(20)} == {0, 1}
+    for key, said in (("sessions", "sessions"), ("familiarity", "familiarity")):
+        entries = json.loads((tmp_path / "probe.json").read_text())[key]
+        edit_json(tmp_path / "probe.json", **{key: [1]})
+        with pytest.raises(ModelError, match=said):
+            read_probe(tmp_path)
+        edit_json(tmp_path / "probe.json", **{key: entries})
+    assert read_probe(tmp_path).session_intervals[1].above == 9.0
+
+
 def test_a_probe_from_before_there_were_intervals_still_loads(
     probe: Probe, tmp_path: Path, edit_json: Callable[..., None]
 ) -> None:
@@ -135,8 +166,8 @@ def test_an_interval_that_makes_no_sense_is_refused(
 def test_an_interval_of_a_score_rises_and_stays_on_the_scale(probe: Probe) -> None:
     wide = replace(probe, interval=INTERVAL)
     for position in (-1.0, 0.0, 0.4, 1.0, 2.0):
-        ends = wide.score_interval(position)
+        ends = wide.score_interval(position, np.zeros(LENGTH, np.float32))
         assert ends is not None
         low, high = ends
         assert 0 <= low <= wide.score(np.array(position)) <= high <= 100
-    assert replace(probe, interval=None).score_interval(0.5) is None
+    assert replace(probe, interval=None).score_interval(0.5, np.zeros(LENGTH, np.float32)) is None

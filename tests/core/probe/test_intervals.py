@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from shamisa_cli.core.errors import ModelError
-from shamisa_cli.core.probe.intervals import Interval, calibrate, measure_coverage
+from shamisa_cli.core.probe.intervals import HeldOut, Interval, calibrate, calibrate_sessions, measure_coverage
 
 
 def drawn(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -14,6 +14,10 @@ def drawn(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     generator = np.random.default_rng(seed)
     prediction = generator.uniform(0, 10, count)
     return prediction, prediction + (0.2 + 0.1 * prediction) * (generator.exponential(1, count) - 1)
+
+
+def held_out(rows: np.ndarray, prediction: np.ndarray, likely: np.ndarray | None = None) -> HeldOut:
+    return HeldOut(rows, prediction, np.zeros(len(rows), dtype=np.int64) if likely is None else likely)
 
 
 @pytest.mark.parametrize("level", [0.8, 0.9, 0.95])
@@ -41,7 +45,7 @@ def test_too_few_pictures_give_no_interval() -> None:
     assert calibrate(*drawn(18), 0.9) is None
     assert calibrate(*drawn(19), 0.9) is not None
     rows = np.arange(30)
-    assert measure_coverage([(rows, drawn(30)[0])], drawn(30)[1], level=0.9) is None
+    assert measure_coverage([held_out(rows, drawn(30)[0])], drawn(30)[1], level=0.9) is None
 
 
 def test_predictions_without_error_give_an_interval_of_no_width() -> None:
@@ -53,7 +57,9 @@ def test_predictions_without_error_give_an_interval_of_no_width() -> None:
 
 def test_coverage_is_counted_on_pictures_that_were_not_calibrated_on() -> None:
     prediction, mos = drawn(6000)
-    splits = [(rows, prediction[rows]) for rows in np.array_split(np.random.default_rng(0).permutation(6000), 5)]
+    splits = [
+        held_out(rows, prediction[rows]) for rows in np.array_split(np.random.default_rng(0).permutation(6000), 5)
+    ]
     found = measure_coverage(splits, mos, level=0.9)
     assert found is not None
     assert found.lowest < found.share < found.highest
@@ -64,7 +70,7 @@ def test_a_group_is_never_in_both_halves() -> None:
     # Four groups that err by a constant of their own: a half that holds two of them says nothing of the others.
     groups = [f"scene {number % 4}" for number in range(400)]
     mos = np.array([float(number % 4) * 100 for number in range(400)])
-    splits = [(np.arange(400), np.zeros(400))]
+    splits = [held_out(np.arange(400), np.zeros(400))]
     together = measure_coverage(splits, mos, level=0.9)
     apart = measure_coverage(splits, mos, groups=groups, level=0.9)
     assert together is not None
@@ -80,3 +86,51 @@ def test_an_impossible_interval_is_refused(changes: dict[str, object]) -> None:
     parts = {"level": 0.9, "at": np.array([1.0]), "spread": np.array([1.0]), "below": 1.0, "above": 1.0}
     with pytest.raises(ModelError, match="interval is damaged"):
         Interval(**(parts | changes))  # type: ignore[arg-type]
+
+
+def sessions_of_three(count: int = 12_000, seed: int = 0) -> tuple[HeldOut, np.ndarray, np.ndarray]:
+    """Marks of three sessions, which agree to different degrees; some of the pictures look like another session."""
+    rng = np.random.default_rng(seed)
+    session = rng.integers(0, 3, count)
+    position = rng.uniform(0, 1, count)
+    truth = position + np.array([0.03, 0.2, 0.06])[session] * rng.normal(size=count)
+    likely = np.where(rng.random(count) < 0.08, rng.integers(0, 3, count), session)
+    return HeldOut(np.arange(count), position, likely), truth, session
+
+
+def test_the_interval_holds_for_each_session_though_some_pictures_look_like_those_of_another() -> None:
+    intervals = calibrate_sessions(*sessions_of_three())
+    assert [interval.level for interval in intervals] == [0.9] * 3
+    new, truth, session = sessions_of_three(seed=1)
+    ends = np.array([interval.around(new.position) for interval in intervals])
+    low, high = ends[new.likely, :, np.arange(len(truth))].T
+    inside = (low <= truth) & (truth <= high)
+    for number in range(3):
+        assert inside[session == number].mean() == pytest.approx(0.9, abs=0.015)
+    one = calibrate(new.position, truth)
+    assert one is not None
+    assert (high - low).mean() < np.subtract(*one.around(new.position)[::-1]).mean()
+
+
+def test_coverage_is_told_for_each_session() -> None:
+    split, truth, session = sessions_of_three()
+    names = [("phone", "street", "studio")[number] for number in session]
+    found = measure_coverage([split], truth, sessions=names)
+    assert found is not None
+    assert set(found.by_session) == {"street", "studio", "phone"}
+    assert all(share == pytest.approx(0.9, abs=0.03) for share in found.by_session.values())
+    assert not measure_coverage([split], truth).by_session  # type: ignore[union-attr]
+
+
+def test_a_session_with_few_pictures_leaves_one_interval_for_all() -> None:
+    split, truth, session = sessions_of_three(3000)
+    session[:] = np.where(np.arange(3000) < 10, 2, session % 2)
+    assert calibrate_sessions(split, truth, session) == ()
+    found = measure_coverage([split], truth, sessions=[str(number) for number in session])
+    assert found is not None
+    assert found.share == pytest.approx(0.9, abs=0.03)
+
+
+def test_a_stretched_interval_reaches_further_on_both_sides() -> None:
+    interval = Interval(0.9, np.array([0.5]), np.array([0.1]), 1.0, 2.0)
+    assert interval.around(np.array(0.5), 2.0) == (pytest.approx(0.3), pytest.approx(0.9))

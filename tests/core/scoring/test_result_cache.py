@@ -12,11 +12,13 @@ import pytest
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.probe.defects import DefectProbe
+from shamisa_cli.core.probe.familiarity import Familiarity
 from shamisa_cli.core.probe.intervals import Interval
 from shamisa_cli.core.records import ImageRecord
 from shamisa_cli.core.scoring import result_cache
 from shamisa_cli.core.scoring.cache import Cache
 from shamisa_cli.core.scoring.pipeline import embed_files, feature_cache, score_files
+from shamisa_cli.core.scoring.score_columns import COLUMNS, score_record, score_row
 
 
 class Counting:
@@ -68,6 +70,17 @@ def test_a_second_run_embeds_nothing_and_gives_the_same_records(
     before = uses(model)
     assert scored(model, photos, cache) == plain
     assert uses(model) == before
+
+
+def test_doubts_about_the_kind_of_picture_come_back(counting: Model, photos: list[Path], cache: Cache) -> None:
+    assert counting.probe is not None
+    length = counting.encoder.feature_length
+    strange = Familiarity(np.array([length]), np.full(1, 50.0), np.eye(1), 1.0)
+    model = replace(counting, probe=replace(counting.probe, familiarity=strange))
+    first = scored(model, photos, cache)
+    assert {record.reliability_reasons[-1] for record in first} == {"unlike the photographs it was fitted on"}
+    assert scored(model, photos, cache) == first
+    assert score_record(dict.fromkeys(column.name for column in COLUMNS) | score_row(first[0])).reliability == "low"
 
 
 def test_a_picture_is_known_by_its_content_whatever_its_name(counting: Model, photos: list[Path], cache: Cache) -> None:

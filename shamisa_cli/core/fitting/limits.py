@@ -1,0 +1,48 @@
+"""How far a probe can be trusted: the interval around its scores, and the kind of picture it knows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from shamisa_cli.core.arrays import AnyFeatures, Vector
+from shamisa_cli.core.fitting.recipe import ProbeSettings
+from shamisa_cli.core.probe.familiarity import fit_familiarity
+from shamisa_cli.core.probe.intervals import Interval, calibrate, calibrate_sessions
+from shamisa_cli.core.probe.protocol import ProtocolResult
+from shamisa_cli.core.probe.ridge import Probe
+
+
+def with_limits(
+    probe: Probe,
+    rows: AnyFeatures,
+    positions: Vector,
+    result: ProtocolResult,
+    sessions: Sequence[str] | None,
+    settings: ProbeSettings,
+) -> Probe:
+    """The probe with intervals from held-out predictions, and with what is usual among the pictures fitted on.
+
+    Args:
+        probe: fitted on the whole table.
+        rows: (n, R, D), features of the R crops of each picture; familiarity is learned from whole pictures alone.
+        positions: (n,) of the human scores.
+        result: of the splits.
+        sessions: (n,) names of the rating sessions, or None.
+        settings: the level of the intervals, and the seed.
+    """
+    own: tuple[Interval, ...] = ()
+    if sessions is not None and probe.likeness is not None:
+        numbers = np.unique(np.asarray(sessions), return_inverse=True)[1]
+        own = calibrate_sessions(result.all_held_out, positions, numbers, settings.interval)
+    whole = rows.shape[1] == 1
+    return replace(
+        probe,
+        interval=calibrate(*result.held_out_pairs(positions), settings.interval),
+        session_intervals=own,
+        familiarity=fit_familiarity(rows[:, 0], probe.feature_mean, probe.feature_scale, seed=settings.seed)
+        if whole
+        else None,
+    )
