@@ -82,7 +82,7 @@ Strict = Annotated[
         envvar="SHAMISA_STRICT",
         rich_help_panel=GATE,
         show_default="off",
-        help="Do not judge pictures with an unreliable score (small, narrow, no photographs); they count as unreadable.",
+        help="Do not judge pictures with an unreliable score (small, narrow, no photograph); they count as unreadable.",
     ),
 ]
 UpdateBaseline = Annotated[
