@@ -100,7 +100,8 @@ def chances(head: DirectionHead, pairs: DirectionPairs) -> NDArray[np.float64]:
     common = np.clip((even - head.even_mean) / head.even_scale, -LIMIT, LIMIT) @ head.even_weights + head.bias
     apart = np.clip(odd / head.odd_scale, -LIMIT, LIMIT) @ head.odd_weights
     evidence: NDArray[np.float64] = (np.tanh(common + apart) - np.tanh(common - apart)) @ head.out
-    return np.tanh(evidence * head.slope[0] / 2)
+    found: NDArray[np.float64] = np.tanh(evidence * head.slope[0] / 2)
+    return found
 
 
 def _left_out(photo: NDArray[np.int64], rng: np.random.Generator) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
