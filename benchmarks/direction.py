@@ -28,8 +28,9 @@ from shamisa_cli.core.distortions.registry import OPERATORS
 from shamisa_cli.core.models.direction_files import read_direction
 from shamisa_cli.core.models.loading import Model, load_model
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
+from shamisa_cli.core.probe.ridge import Probe
 from shamisa_cli.core.relational.difference.difference import difference
-from shamisa_cli.core.relational.direction.direction import ALIGNED, WINDOW
+from shamisa_cli.core.relational.direction.direction import ALIGNED, WINDOW, with_scores
 from shamisa_cli.core.relational.direction.head import DirectionHead
 from shamisa_cli.core.relational.direction.image_statistics import image_statistics
 from shamisa_cli.core.relational.direction.pair_statistics import all_bands, pair_statistics
@@ -140,13 +141,18 @@ class Row:
         return self.score * self.better > 0
 
 
-def judged(found: dict[str, NDArray[Any]], head: DirectionHead) -> Iterator[Row]:
+def judged(found: dict[str, NDArray[Any]], head: DirectionHead, probe: Probe | None) -> Iterator[Row]:
     first, second, better = found["places"].T
     nothing = np.zeros(len(better))
     pairs = DirectionPairs(
         found["features"], found["statistics"], first, second, better, nothing, nothing, found["odd"], found["even"]
     )
-    rows = zip(found["pairs"], better, chances(head, pairs), found["difference"], strict=True)
+    directions = list(chances(head, pairs))
+    if probe is not None:
+        scores = 100 * probe.predict(found["features"].astype(np.float32))
+        points = scores[second] - scores[first]
+        directions = [with_scores(float(p), float(by)) for p, by in zip(directions, points, strict=True)]
+    rows = zip(found["pairs"], better, directions, found["difference"], strict=True)
     for (test, name), order, direction, apart in rows:
         yield Row(str(test), str(name), int(order), float(direction), float(apart))
 
@@ -216,7 +222,7 @@ def main() -> None:
         parser.error(f"{options.model} has no direction.")
     rows: list[Row] = []
     for place, path in enumerate(photographs(options.folders, options.count)[: options.first]):
-        rows += judged(measured(path, place, model, options.store), head)
+        rows += judged(measured(path, place, model, options.store), head, model.probe)
         print(f"# {place + 1} {path.name}", flush=True)
     print("\n".join(report(rows)))
     if options.plot is not None:

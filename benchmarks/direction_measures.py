@@ -56,7 +56,7 @@ def main() -> None:
     right: dict[tuple[str, str], list[bool]] = defaultdict(list)
     agreement: dict[str, list[float]] = defaultdict(list)
     for place, path in enumerate(photographs(options.folders, 20)[: options.count]):
-        rows = list(judged(measured(path, place, model, options.store), head))
+        rows = list(judged(measured(path, place, model, options.store), head, model.probe))
         made, pairs = versions_and_pairs(middle(path), place)
         wanted = {number for pair in pairs if pair.test in TESTS for number in (pair.first, pair.second)}
         original, versions = tensor(made[0]), {number: tensor(made[number]) for number in sorted(wanted)}

@@ -135,7 +135,8 @@ def test_the_action_hands_its_inputs_on_and_none_of_them_is_run(  # type: ignore
 ) -> None:
     yaml = pytest.importorskip("yaml")
     action = yaml.safe_load((Path(__file__).resolve().parents[2] / "action.yml").read_text())
-    install, check = action["runs"]["steps"]
+    cache, install, check = action["runs"]["steps"]
+    assert "run" not in cache
     assert "${{" not in install["run"] + check["run"]
 
     def run(**inputs: str) -> subprocess.CompletedProcess[str]:

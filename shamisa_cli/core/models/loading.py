@@ -154,7 +154,7 @@ def load_direction(model: Model) -> Direction:
     head = None if model.folder is None else read_direction(model.folder.files)
     if head is not None:
         require_same_encoder(head, model.encoder_fingerprint, f"the encoder of {model.name}")
-        return LearnedDirection(model.encoder, head)
+        return LearnedDirection(model.encoder, head, model.probe)
     if model.probe is None:
         raise ModelError(
             f"The model {model.name} cannot tell which of two images is better: it has neither a direction nor a "

@@ -52,7 +52,8 @@ class Selection:
         else:
             worst = sorted(within, key=lambda index: within[index] or 0.0)
             best = sorted(within, key=lambda index: -(within[index] or 0.0))
-            chosen = {*worst[: self.bottom or 0], *best[: self.top or 0]}
+            chosen = set(worst[: self.bottom or 0])
+            chosen.update([index for index in best if index not in chosen][: self.top or 0])
         return [record for index, record in enumerate(records) if index in chosen]
 
     def _within(self, score: float | None) -> bool:

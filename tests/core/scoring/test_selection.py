@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import shamisa_cli as shamisa
@@ -19,6 +19,7 @@ def pictures(scores: list[float]) -> list[ImageRecord]:
 
 
 @given(SCORES, st.integers(0, 25), st.integers(0, 25))
+@example([0.0, 0.0], 1, 1)
 def test_the_best_and_the_worst_are_those_at_the_ends(scores: list[float], top: int, bottom: int) -> None:
     found = [record.score for record in Selection(top=top, bottom=bottom).select(pictures(scores))]
     ordered = sorted(scores)

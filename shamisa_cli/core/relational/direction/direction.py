@@ -26,6 +26,10 @@ ALIGNED = 16
 """Windows begin at multiples of this, so that blocks of JPEG lie in them as in the image."""
 POINTS = 3.0
 """Difference of two no-reference scores that counts as fairly sure (tanh 1 = .76)."""
+CERTAIN = 1 - 1e-9
+SHARE, MOST = 0.3, 2.0
+"""Share of the scores in what a learned direction says, and the most they can say: they know kinds of pictures that
+the network has not seen, and know less about slight changes and repairs."""
 
 
 LocalMap = npt.NDArray[np.float32]
@@ -64,10 +68,11 @@ class ScoreDirection:
 
 @dataclass(frozen=True)
 class LearnedDirection:
-    """The odd network on the window where two images differ most."""
+    """The odd network on the window where two images differ most, together with the no-reference scores of it."""
 
     encoder: Embedder
     head: DirectionHead
+    probe: Probe | None = None
 
     def better(self, a: Pixels, b: Pixels, local: LocalMap) -> float:
         """See `Direction`."""
@@ -77,7 +82,17 @@ class LearnedDirection:
             Seen(features, image_statistics(view))
             for features, view in zip(_embedded(self.encoder, views), views, strict=True)
         )
-        return self.head.better(first, second, *pair_statistics(all_bands(views[0]), all_bands(views[1])))
+        learned = self.head.better(first, second, *pair_statistics(all_bands(views[0]), all_bands(views[1])))
+        if self.probe is None:
+            return learned
+        before, after = (100 * float(each) for each in self.probe.predict(np.stack([first.features, second.features])))
+        return with_scores(learned, after - before)
+
+
+def with_scores(learned: float, points: float) -> float:
+    """A learned direction and a difference of no-reference scores as two witnesses: their log-odds add; odd."""
+    said = math.atanh(max(-CERTAIN, min(CERTAIN, learned)))
+    return math.tanh(said + max(-MOST, min(MOST, SHARE * points / POINTS)))
 
 
 def most_changed(local: LocalMap, shape: tuple[int, ...]) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models.direction_files import read_direction, write_direction
 from shamisa_cli.core.relational.direction import image_statistics, pair_statistics
-from shamisa_cli.core.relational.direction.direction import WINDOW, most_changed
+from shamisa_cli.core.relational.direction.direction import WINDOW, most_changed, with_scores
 from shamisa_cli.core.relational.direction.head import DirectionHead, Seen
 from shamisa_cli.core.relational.direction.pair_statistics import all_bands
 
@@ -137,3 +137,18 @@ def test_a_direction_comes_back_from_its_files_and_a_damaged_one_is_refused(tmp_
         replace(head, bias=np.ones(HIDDEN + 1))
     with pytest.raises(ModelError, match="not finite"):
         replace(head, slope=np.array([np.nan]))
+
+
+@given(st.floats(-1, 1), st.floats(-100, 100))
+def test_scores_and_what_was_learned_are_two_witnesses(learned: float, points: float) -> None:
+    together = with_scores(learned, points)
+    assert with_scores(-learned, -points) == -together
+    assert abs(together) <= 1
+    assert with_scores(learned, 0) == pytest.approx(learned, abs=1e-6)
+    if learned * points > 0:
+        assert abs(together) >= min(abs(learned), 1 - 1e-6) - 1e-6
+
+
+def test_scores_far_apart_overrule_a_direction_that_is_hardly_sure() -> None:
+    assert with_scores(0.8, -19) < -0.5 < 0.2 < with_scores(0.8, -8)
+    assert with_scores(0.99, -1) > 0.9
