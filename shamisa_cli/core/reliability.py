@@ -4,7 +4,8 @@ from __future__ import annotations
 
 LOW_RESOLUTION = "low resolution"
 EXTREME_SHAPE = "extreme shape"
-UNFAMILIAR = "unlike the photographs it was fitted on"
+UNFAMILIAR = "unfamiliar picture"
+"""Unlike the photographs that the probe was fitted on."""
 
 LEAST_LONG_SIDE = 224
 """Pixels; smaller pictures show too little to judge, and the features were made for crops of this size."""

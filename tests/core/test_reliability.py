@@ -31,9 +31,9 @@ def test_small_and_narrow_pictures_are_marked(size: tuple[int, int], reasons: li
 def test_pictures_of_a_kind_that_the_model_does_not_know_are_marked() -> None:
     document = ImageRecord("page.png", 80.0, width=800, height=600, familiar=False).to_json()
     assert document["reliability"] == "low"
-    assert document["reliability_reasons"] == ["unlike the photographs it was fitted on"]
+    assert document["reliability_reasons"] == ["unfamiliar picture"]
     small = ImageRecord("icon.png", 80.0, width=48, height=48, familiar=False)
-    assert small.reliability_reasons == ("low resolution", "unlike the photographs it was fitted on")
+    assert small.reliability_reasons == ("low resolution", "unfamiliar picture")
 
 
 def test_strict_judges_no_picture_whose_score_is_unreliable() -> None:

@@ -42,6 +42,8 @@ BAR_CELLS = 20
 GAP = 3
 """Spaces between two columns of the table."""
 SHORTEST_PATH = 16
+LEAST_DEFECTS = 30
+"""Characters that defects get before the names of pictures are shortened."""
 GROUP = "Group"
 NOTABLE_DEFECT = 0.5
 """Least severity, of 4, of a defect that is named."""
@@ -116,12 +118,14 @@ def _table_and_note(scored: Sequence[ImageRecord], run: Run, console: Console, r
 
 def _table(rows: Sequence[ImageRecord | None], run: Run, console: Console) -> Table:
     sizes = max(len(_size(row)) for row in rows if row is not None)
-    defects = max(len(_defects(row)) for row in rows if row is not None)
+    defects = max(len(", ".join(_defects(row))) for row in rows if row is not None)
+    paths = max(len(row.path) for row in rows if row is not None)
     groups = max(len(_group(row)) for row in rows if row is not None)
     room = console.width - SCORE_CELLS - 2 * GAP
     room -= max(groups, len(GROUP)) + GAP if groups else 0
     with_sizes = room - sizes >= SHORTEST_PATH
     room -= sizes if with_sizes else -GAP
+    defects = min(defects, max(LEAST_DEFECTS, room - paths - 2 * GAP - BAR_CELLS))
     with_defects = defects > 0 and room - defects - GAP >= SHORTEST_PATH
     room -= defects + GAP if with_defects else 0
     with_bars = room - BAR_CELLS - GAP >= SHORTEST_PATH
@@ -138,7 +142,7 @@ def _table(rows: Sequence[ImageRecord | None], run: Run, console: Console) -> Ta
         table.add_column(GROUP, no_wrap=True)
     if with_sizes:
         table.add_column("Size", justify="right", style="dim", no_wrap=True)
-    shown = _Columns(room, with_bars, with_defects, groups > 0, with_sizes)
+    shown = _Columns(room, with_bars, defects if with_defects else 0, groups > 0, with_sizes)
     for row in rows:
         table.add_row(*(_cells(row, run, shown) if row is not None else [" ⋮"]))
     return table
@@ -146,11 +150,11 @@ def _table(rows: Sequence[ImageRecord | None], run: Run, console: Console) -> Ta
 
 @dataclass(frozen=True)
 class _Columns:
-    """Columns that there is room for; `path` is the width of the names."""
+    """Columns that there is room for; `path` is the width of the names, `defects` that of the defects or 0."""
 
     path: int
     bars: bool
-    defects: bool
+    defects: int
     groups: bool
     sizes: bool
 
@@ -162,7 +166,7 @@ def _cells(record: ImageRecord, run: Run, columns: _Columns) -> list[Text]:
     style = quality_style(record.score)
     further = (
         (columns.bars, _bar(record.score, style)),
-        (columns.defects, Text(_defects(record))),
+        (columns.defects > 0, Text(_fitting(_defects(record), columns.defects))),
         (columns.groups, Text(_group(record))),
         (columns.sizes, Text(_size(record))),
     )
@@ -176,8 +180,21 @@ def _bar(score: float, style: str) -> Text:
     return Text.assemble(("━" * full + "╸" * half, style), ("─" * rest, "bright_black"))
 
 
-def _defects(record: ImageRecord) -> str:
-    """Doubts, remarks, the strongest defects that no remark speaks of ("blur 2.1"), and those at 100 %."""
+def _fitting(phrases: Sequence[str], width: int) -> str:
+    """As many phrases as fit into `width` characters, and "…" for the others."""
+    text = ", ".join(phrases)
+    shown = len(phrases)
+    while len(text) > width and shown:
+        shown -= 1
+        text = ", ".join([*phrases[:shown], "…"])
+    return text
+
+
+def _defects(record: ImageRecord) -> list[str]:
+    """Remarks, the strongest defects that no remark speaks of ("blur 2.1"), those at 100 %, and doubts.
+
+    A question mark comes first where the score cannot be relied on.
+    """
     said = {ABOUT[remark] for remark in record.remarks}
     unsaid = [defect for defect in (record.defects or {}).items() if defect[0] not in said]
     found = sorted(unsaid, key=lambda defect: -defect[1])[:NAMED_DEFECTS]
@@ -186,7 +203,8 @@ def _defects(record: ImageRecord) -> str:
     found += [fault for fault in at_full_size if fault[1] >= NOTABLE_AT_FULL_SIZE]
     named = [f"{name} {severity:.1f}" for name, severity in found]
     remarks = [remark for remark in record.remarks if remark not in MEASURED_AT_FULL_SIZE]
-    return ", ".join([*(f"? {reason}" for reason in record.reliability_reasons), *remarks, *named])
+    phrases = [*remarks, *named, *record.reliability_reasons]
+    return [f"? {phrases[0]}", *phrases[1:]] if record.reliability_reasons else phrases
 
 
 def _group(record: ImageRecord) -> str:

@@ -78,7 +78,7 @@ def test_doubts_about_the_kind_of_picture_come_back(counting: Model, photos: lis
     strange = Familiarity(np.array([length]), np.full(1, 50.0), np.eye(1), 1.0)
     model = replace(counting, probe=replace(counting.probe, familiarity=strange))
     first = scored(model, photos, cache)
-    assert {record.reliability_reasons[-1] for record in first} == {"unlike the photographs it was fitted on"}
+    assert {record.reliability_reasons[-1] for record in first} == {"unfamiliar picture"}
     assert scored(model, photos, cache) == first
     assert score_record(dict.fromkeys(column.name for column in COLUMNS) | score_row(first[0])).reliability == "low"
 
