@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.full_size.record import AtFullSize
-from shamisa_cli.core.remarks.tones import Tones, tones_of
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.arrays import Pixels
+    from shamisa_cli.core.remarks.tones import Tones
 
 BLACK_AND_WHITE, LOW_KEY = "black and white", "low key"
 UNDEREXPOSED, OVEREXPOSED = "underexposed", "overexposed"
@@ -73,6 +76,8 @@ def remarks_on(pixels: Pixels, at_full_size: AtFullSize | None, long_side: int) 
         at_full_size: faults at 100 %; None where there was no look at them.
         long_side: of the original, in pixels.
     """
+    from shamisa_cli.core.remarks.tones import tones_of
+
     tones = tones_of(pixels)
     held = {**_exposure(tones), **_contrast(tones), **_colour(tones)}
     if at_full_size is not None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from shamisa_cli.core.encoder.embedder import Embedder
     from shamisa_cli.core.models.loading import Model
 
-FORMULAS = 2
+FORMULAS = 3
 """Raised by one whenever the same features and the same probes give other records: scores, intervals or severities."""
 
 
