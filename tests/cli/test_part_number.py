@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from shamisa_cli.core.cluster.store import open_parts
+from shamisa_cli.core.scoring.resumable import ROWS_PER_PART
 
 pytestmark = pytest.mark.slow  # every test starts processes
 
@@ -93,7 +94,7 @@ def test_a_shard_that_is_killed_again_and_again_comes_to_its_end_with_every_pict
     done = shamisa(*command[3:])
     assert done.returncode == 0, done.stderr
     assert "1,204 pictures" in done.stderr
-    assert int(done.stderr.split(" (")[1].split(" ")[0]) >= 3 * 256
+    assert int(done.stderr.split(" (")[1].split(" ")[0]) >= 3 * ROWS_PER_PART
     assert Counter(pq.read_table(target)["path"].to_pylist()) == Counter(str(path) for path in photos.iterdir())
     assert list(out.iterdir()) == [target]
 

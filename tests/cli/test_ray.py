@@ -38,7 +38,7 @@ def test_ray_gives_the_rows_that_one_process_gives(process, tiny_model: Path, ph
     done = process(*job, timeout=WITH_RAY)
     assert done.returncode == 3, done.stderr
     assert done.stdout == ""
-    assert "broken.jpg is not a picture" in done.stderr
+    assert "broken.jpg is a text" in done.stderr
     assert f"{tmp_path / 'gone.jpg'} does not exist, or was removed" in done.stderr
     assert "Wrote 8 pictures in 7 parts" in done.stderr
     scores, expected = by_path(open_parts(out).to_table()), by_path(pq.read_table(alone))
