@@ -48,21 +48,12 @@ def read_direction(folder: Path | FolderFiles) -> DirectionHead | None:
     Raises:
         ModelError: it is incomplete, was altered, or was written by a newer version.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
     files = FolderFiles.of(folder)
     folder = files.path
     if not manifest.exists(folder / DIRECTION_MANIFEST):
         return None
     entries = files.read(DIRECTION_MANIFEST, DIRECTION_WEIGHTS)
-    try:
-        parts = load_file(folder / DIRECTION_WEIGHTS)
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
-        raise ModelError(
-            f"{folder / DIRECTION_WEIGHTS} is not a complete safetensors file ({error}). Download or copy the folder "
-            "again."
-        ) from error
+    parts = files.arrays(DIRECTION_WEIGHTS)
     return _head(folder, entries, parts)
 
 

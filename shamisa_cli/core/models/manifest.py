@@ -153,6 +153,23 @@ class FolderFiles:
             self._digests[name] = sha256_of(self.path / name)
         return self._digests[name]
 
+    def arrays(self, name: str) -> dict[str, Any]:
+        """Read the NumPy arrays of a safetensors file in the folder.
+
+        Raises:
+            ModelError: it is not a complete safetensors file, or holds types that NumPy does not know.
+        """
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        path = self.path / name
+        try:
+            return load_file(path)
+        except (SafetensorError, OSError, ValueError, KeyError) as error:
+            raise ModelError(
+                f"{path} is not a complete safetensors file ({error}). Download or copy the folder again."
+            ) from error
+
     def read(self, name: str, required: str) -> dict[str, Any]:
         """Read a manifest, and check every weights file that it lists against its SHA-256.
 

@@ -105,9 +105,6 @@ def read_probe(folder: Path | FolderFiles) -> Probe:
         ModelError: it is missing, incomplete, was altered, was written by a newer version, or its tensors
             are not finite vectors of one length.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
     files = FolderFiles.of(folder)
     folder = files.path
     if not holds_probe(folder):
@@ -115,12 +112,7 @@ def read_probe(folder: Path | FolderFiles) -> Probe:
             f"There is no probe in {folder}: it has no {PROBE_MANIFEST}. Name another folder, or fit a probe."
         )
     entries = files.read(PROBE_MANIFEST, PROBE_WEIGHTS)
-    try:
-        vectors = load_file(folder / PROBE_WEIGHTS)
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
-        raise ModelError(
-            f"{folder / PROBE_WEIGHTS} is not a complete safetensors file ({error}). Download or copy the folder again."
-        ) from error
+    vectors = files.arrays(PROBE_WEIGHTS)
     return _probe(folder, entries, vectors)
 
 
@@ -204,21 +196,12 @@ def read_defects(folder: Path | FolderFiles) -> DefectProbe | None:
     Raises:
         ModelError: it is incomplete, was altered, or was written by a newer version.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
     files = FolderFiles.of(folder)
     folder = files.path
     if not holds_defects(folder):
         return None
     entries = files.read(DEFECTS_MANIFEST, DEFECTS_WEIGHTS)
-    try:
-        parts = load_file(folder / DEFECTS_WEIGHTS)
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
-        raise ModelError(
-            f"{folder / DEFECTS_WEIGHTS} is not a complete safetensors file ({error}). Download or copy the folder "
-            "again."
-        ) from error
+    parts = files.arrays(DEFECTS_WEIGHTS)
     return _defects(folder, entries, parts)
 
 
