@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-import shamisa_cli
 from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.models.loading import load_direction, load_model
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL, bundled_folders
@@ -18,7 +17,7 @@ from shamisa_cli.core.relational.difference.difference import difference
 from shamisa_cli.core.relational.direction.direction import Direction
 
 FOLDER = bundled_folders()[DEFAULT_MODEL]
-PHOTO = Path(shamisa_cli.__file__).parents[1] / "examples" / "photos" / "cat.jpg"
+PHOTO = Path(__file__).parents[4] / "examples" / "photos" / "cat.jpg"
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not (FOLDER / "direction.json").exists(), reason="the default model has no direction"),
