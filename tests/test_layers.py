@@ -88,6 +88,7 @@ COMMAND_LINE = ("typer", "click", "rich")
 TYPED_COMMAND = r"`shamisa [^`]*`"
 """A model's card may say what to type."""
 LONGEST = 300
+LONGEST_FUNCTION = 60
 
 
 @dataclass(frozen=True)
@@ -284,6 +285,17 @@ def long_modules() -> Iterator[tuple[str, str]]:
             yield f"{name} is too long", f"{name} has {count} lines"
 
 
+def long_functions() -> Iterator[tuple[str, str]]:
+    """Functions whose bodies are long, without docstrings: options of Typer are signatures, and are not counted."""
+    for name, tree in files().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                body = node.body[ast.get_docstring(node) is not None :]
+                count = (node.end_lineno or 0) - body[0].lineno + 1 if body else 0
+                if count > LONGEST_FUNCTION:
+                    yield f"{name}.{node.name} is too long", f"{name}.{node.name} has {count} lines"
+
+
 def lazy_names() -> Iterator[tuple[str, str]]:
     found: dict[str, set[str]] = {}
     for node in files()[""].body:
@@ -304,6 +316,7 @@ RULES = {
     "training has no circle": training_cycles,
     "no docstring begins with What": docstrings_that_begin_with_what,
     "modules are short": long_modules,
+    "functions are short": long_functions,
     "public names are lazy": lazy_names,
 }
 

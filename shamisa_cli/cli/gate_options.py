@@ -11,10 +11,11 @@ import typer
 
 from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.options import GATE
+from shamisa_cli.cli.run_tally import RunTally
 from shamisa_cli.cli.settings import configuration_of
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.scoring.baseline import Baseline, ScoreSource, read_baseline
-from shamisa_cli.core.scoring.gate import Gate
+from shamisa_cli.core.scoring.gate import Gate, gate_summary
 
 if TYPE_CHECKING:
     from shamisa_cli.core.models.loading import Model
@@ -115,7 +116,14 @@ class RunGate:
         if self.baseline is not None and not self.updates:
             self.baseline.require(_scorer(run, model))
 
-    def tell_changed_names(self, scores: Mapping[str, float], console: Console) -> None:
+    def conclude(self, tally: RunTally, run: Run, model: Model, console: Console, *, said: bool) -> None:
+        """Keep the baseline, and say what the gate found unless a reporter has said it."""
+        self._keep(tally.scores, run, model, console)
+        self._tell_changed_names(tally.scores, console)
+        if run.gated and not said:
+            console.hint(f"{gate_summary(tally.statuses, gated=True)}.")
+
+    def _tell_changed_names(self, scores: Mapping[str, float], console: Console) -> None:
         """Say how many images (path → 0…100) the baseline does not have, and how many of its own are gone."""
         if self.baseline is None or self.updates:
             return
@@ -126,7 +134,7 @@ class RunGate:
                 "score and cannot fail by a drop; --update-baseline writes them."
             )
 
-    def keep(self, scores: Mapping[str, float], run: Run, model: Model, console: Console) -> None:
+    def _keep(self, scores: Mapping[str, float], run: Run, model: Model, console: Console) -> None:
         """Write the scores (path → 0…100) into the baseline and report it, if requested."""
         if self.baseline is None or not self.updates:
             return

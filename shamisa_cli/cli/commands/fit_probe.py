@@ -19,6 +19,7 @@ from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 
 if TYPE_CHECKING:
+    from shamisa_cli.core.fitting.probe import FittedProbe
     from shamisa_cli.core.probe.intervals import Coverage
     from shamisa_cli.core.probe.protocol import ProtocolResult
 
@@ -232,6 +233,19 @@ def fit_probe(
             command=command_text(context, "fit-probe"),
             progress=console.progress,
         )
+    _report(console, fitted, protocol)
+    console.hint(f"The probe is in {output}. Use it with: {_use(model, output)}")
+    raise typer.Exit(exit_code(failed=0, unreadable=len(fitted.errors), skip_unreadable=skip_unreadable))
+
+
+def _use(model: str, probe: Path) -> str:
+    """The command that scores with the probe."""
+    with_model = "" if model == DEFAULT_MODEL else f"--model {shlex.quote(model)} "
+    return f"shamisa score {with_model}--probe {shlex.quote(str(probe))}"
+
+
+def _report(console: Console, fitted: FittedProbe, protocol: mos_options.ProtocolName) -> None:
+    """Print how well the probe predicts, and what to mind."""
     mos_options.warn_of_unreadable(console, [(str(error.path), str(error)) for error in fitted.errors])
     mos_options.warn_of_doubts(console, fitted.warnings, reversed=fitted.reversed)
     grouped = fitted.table.groups is not None
@@ -239,10 +253,6 @@ def fit_probe(
     with console.results(None) as stream:
         rows = mos_options.protocol_rows(fitted.result, fitted.table)
         mos_options.write_figures(stream, rows, note + _measured(fitted.result, fitted.coverage))
-    with_model = "" if model == DEFAULT_MODEL else f"--model {shlex.quote(model)} "
-    command = f"shamisa score {with_model}--probe {shlex.quote(str(output))}"
-    console.hint(f"The probe is in {output}. Use it with: {command}")
-    raise typer.Exit(exit_code(failed=0, unreadable=len(fitted.errors), skip_unreadable=skip_unreadable))
 
 
 def _range(text: str) -> tuple[float, float]:

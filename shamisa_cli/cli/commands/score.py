@@ -18,7 +18,6 @@ from shamisa_cli.cli.reporters import REPORTERS
 from shamisa_cli.cli.reporters.text import TEXT
 from shamisa_cli.cli.settings import was_typed
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
-from shamisa_cli.core.scoring.gate import gate_summary
 from shamisa_cli.core.scoring.selection import Selection
 
 RESULTS = "Results"
@@ -183,10 +182,7 @@ def score(
             work.report(shown, target, html=html, maps=maps, cache=known)
             cached = 0 if known is None else known.hits
     tally = work.tally
-    gated.keep(tally.scores, run, loaded, console)
-    gated.tell_changed_names(tally.scores, console)
-    if run.gated and (target is not None or not reporter.concludes):
-        console.hint(f"{gate_summary(tally.statuses, gated=True)}.")
+    gated.conclude(tally, run, loaded, console, said=target is None and reporter.concludes)
     places = {"results": target, "report": html, "maps": maps}
     console.hint(tally.line(cached=cached, reused=reused, left_out=run.left_out, places=places))
     failed, unreadable = tally.statuses["failed"], tally.statuses["unreadable"]

@@ -7,7 +7,7 @@ import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -203,13 +203,11 @@ def train(
         _write_preview(preview, task or TaskName.SHAMISA, data, seed or 0)
     if output is None:
         return
-
     if output.is_file():
         raise SettingError(f"{output} is a file; --output must name the folder of a run.")
-    changes: dict[str, Any] = {"architecture": backbone, "init": init, "steps": steps, "seed": seed}
-    changes = {name: value for name, value in changes.items() if value is not None}
-    if real_share is not None:
-        changes["batch"] = {"real_share": real_share}
+    batch = None if real_share is None else {"real_share": real_share}
+    typed = {"architecture": backbone, "init": init, "steps": steps, "seed": seed, "batch": batch}
+    changes = {name: value for name, value in typed.items() if value is not None}
 
     from shamisa_cli.cli.training_display import training_progress
 

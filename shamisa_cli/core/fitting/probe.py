@@ -117,13 +117,7 @@ def fit_probe(
     if folder is not None:
         require_probe_folder(folder)
     table = mos if isinstance(mos, MosTable) else read_mos_table(Path(mos))
-    beside = features is not None or ordinal or pseudo or table.sessions or chosen.spacing == "even"
-    if chosen.protocol == "paper" and beside:
-        raise SettingError(
-            "Stored features, degraded photographs, sessions and even spacing are not part of the paper's protocol."
-        )
-    if ordinal and (pseudo or table.sessions):
-        raise SettingError("Degraded pairs are not fitted together with pseudo-labels or sessions; leave one out.")
+    _require_consistent(chosen, table, stored=features is not None, ordinal=bool(ordinal), pseudo=bool(pseudo))
     # Whatever can be found wrong is found before the images are embedded, which may take hours.
     scale_of = _scale_of(chosen, table)
     logistic = usual_logistic(chosen.protocol, table.groups) if chosen.logistic is None else chosen.logistic
@@ -179,6 +173,17 @@ def require_probe_folder(folder: Path) -> None:
     known = any((folder / name).exists() for name in (MODEL_MANIFEST, PROBE_MANIFEST))
     if folder.is_dir() and not known and any(folder.iterdir()):
         raise SettingError(f"The folder {folder} holds other things than a probe. Name a new one.")
+
+
+def _require_consistent(settings: ProbeSettings, table: MosTable, *, stored: bool, ordinal: bool, pseudo: bool) -> None:
+    """Raise SettingError where choices contradict each other."""
+    sessions = table.sessions is not None
+    if settings.protocol == "paper" and (stored or ordinal or pseudo or sessions or settings.spacing == "even"):
+        raise SettingError(
+            "Stored features, degraded photographs, sessions and even spacing are not part of the paper's protocol."
+        )
+    if ordinal and (pseudo or sessions):
+        raise SettingError("Degraded pairs are not fitted together with pseudo-labels or sessions; leave one out.")
 
 
 def stored_features(model: Model, table: MosTable, file: Path) -> AnyFeatures:
