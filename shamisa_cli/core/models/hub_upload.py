@@ -95,15 +95,10 @@ def _contents(folder: Path) -> dict[str, Path | bytes]:
 
 
 def _check_safetensors(path: Path) -> None:
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
-    try:
-        with safe_open(path, framework="numpy"):
-            pass
-    except (SafetensorError, OSError) as error:
-        raise ModelError(
-            f"{path} is not a complete safetensors file ({error}). Download or copy the folder again."
-        ) from error
+    with manifest.safetensors_errors(path), safe_open(path, framework="numpy"):
+        pass
 
 
 def _completed_card(folder: Path) -> str:

@@ -127,6 +127,19 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return dict(entries)
 
 
+@contextmanager
+def safetensors_errors(path: Path) -> Iterator[None]:
+    """Context in which a safetensors file that is damaged, or holds unknown types, raises ModelError."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"{path} is not a complete safetensors file ({error}). Download or copy the folder again."
+        ) from error
+
+
 class FolderFiles:
     """The files of a model or probe folder; each is hashed at most once, on first use.
 
@@ -159,16 +172,11 @@ class FolderFiles:
         Raises:
             ModelError: it is not a complete safetensors file, or holds types that NumPy does not know.
         """
-        from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
         path = self.path / name
-        try:
+        with safetensors_errors(path):
             return load_file(path)
-        except (SafetensorError, OSError, ValueError, KeyError) as error:
-            raise ModelError(
-                f"{path} is not a complete safetensors file ({error}). Download or copy the folder again."
-            ) from error
 
     def read(self, name: str, required: str) -> dict[str, Any]:
         """Read a manifest, and check every weights file that it lists against its SHA-256.

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -225,12 +224,8 @@ def _save(
 
 
 def _read_weights(path: Path) -> dict[str, Tensor]:
-    try:
+    with manifest.safetensors_errors(path):
         return load_file(path)
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
-        raise ModelError(
-            f"{path} is not a complete safetensors file ({error}). Download or copy the folder again."
-        ) from error
 
 
 def _require_finite(name: str, value: Tensor, what: str, then: str) -> None:
