@@ -29,6 +29,12 @@ def needs_pytorch(feature: str) -> Iterator[None]:
         raise
 
 
+def require_pytorch(feature: str) -> None:
+    """Refuse before any work what needs PyTorch, without importing it. Raises SettingError where it is not installed."""
+    if find_spec("torch") is None:
+        raise SettingError(_missing(feature, "PyTorch", "train"))
+
+
 def require_pyarrow(feature: str = "a Parquet file") -> None:
     """Refuse before any work what needs the package pyarrow. Raises SettingError where it is not installed."""
     if find_spec("pyarrow") is None:

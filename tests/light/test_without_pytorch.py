@@ -90,6 +90,7 @@ def test_commands_that_need_no_pytorch_do_their_work(tmp_path: Path) -> None:
         ],
         "rank": ["rank", str(photos / "cat.jpg"), str(photos / "cat_white-noise.jpg")],
         "train": ["train", "--data", str(photos), "-o", str(tmp_path / "run")],
+        "train-alone": ["train"],
         "torch": ["score", str(photos / "cat.jpg"), "--runtime", "torch"],
         "fit-defects": [
             "fit-defects",
@@ -125,7 +126,7 @@ def test_commands_that_need_no_pytorch_do_their_work(tmp_path: Path) -> None:
         "rank",
     ):
         assert results[name].returncode == 0, (name, results[name].stderr)
-    for name in ("train", "torch", "fit-defects", "fit-direction", "derive", "export"):
+    for name in ("train", "train-alone", "torch", "fit-defects", "fit-direction", "derive", "export"):
         code, said = results[name].returncode, results[name].stderr
         assert code == 2, (name, said)
         assert said.strip().endswith("needs PyTorch. Install it with: pip install 'shamisa[train]'."), (name, said)

@@ -15,7 +15,7 @@ from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.interrupts import request_stop_on_signals
 from shamisa_cli.cli.options import RUNNING, Device, DeviceName
 from shamisa_cli.core.errors import SettingError
-from shamisa_cli.core.extras import needs_pytorch
+from shamisa_cli.core.extras import needs_pytorch, require_pytorch
 
 DATA = "Photographs"
 SETTINGS = "Settings"
@@ -192,6 +192,7 @@ def train(
 
     On N GPUs: torchrun --nproc-per-node N -m shamisa_cli train ...; each process adds its own crops to a batch.
     """
+    require_pytorch("training")
     if output is None and preview is None:
         raise typer.BadParameter("Name the run's folder, as -o RUN.", param_hint="--output")
     if keep_every % checkpoint_every:
