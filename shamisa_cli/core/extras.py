@@ -30,7 +30,7 @@ def needs_pytorch(feature: str) -> Iterator[None]:
 
 
 def require_pytorch(feature: str) -> None:
-    """Refuse before any work what needs PyTorch, without importing it. Raises SettingError where it is not installed."""
+    """Refuse before any work what needs PyTorch. Raises SettingError where it is not installed."""
     if find_spec("torch") is None:
         raise SettingError(_missing(feature, "PyTorch", "train"))
 
