@@ -6,6 +6,8 @@ gives σ = σ₀ / √(R² - 1), whatever the edge's contrast (Zhuo and Sim, Pat
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -26,6 +28,12 @@ DOMINANT = 1.5
 """An edge counts for a direction if its slope there is this many times the slope across."""
 
 
+MARGIN = 2
+"""Pixels at a tile's border that are not measured."""
+TAPS = np.exp(-(np.arange(-4, 5, dtype=np.float64) ** 2) / (2 * REBLUR**2))
+TAPS = (TAPS / TAPS.sum()).astype(np.float32)
+
+
 def edge_widths(tile: Plane, noise: float) -> tuple[float | None, float | None]:
     """Blur σ in pixels of the sharper edges of a tile (H, W), across columns and across rows; None with few edges.
 
@@ -33,21 +41,49 @@ def edge_widths(tile: Plane, noise: float) -> tuple[float | None, float | None]:
         tile: luma.
         noise: deviation of the noise, in grey levels.
     """
-    from scipy.ndimage import gaussian_filter
-
-    blurred = gaussian_filter(tile, REBLUR, mode="nearest")
     least = max(LEAST_SLOPE, SLOPES_OF_NOISE * noise)
-    return _widths(tile, blurred, least), _widths(tile.T, blurred.T, least)
+    blurred = _blurred(_blurred(tile, 0), 1)
+    slopes, again = ([_slopes(plane, axis) for axis in (1, 0)] for plane in (tile, blurred))
+    return _width(slopes[0], slopes[1], again[0], least, 1), _width(slopes[1], slopes[0], again[1], least, 0)
 
 
-def _widths(tile: Plane, blurred: Plane, least: float) -> float | None:
-    slope = np.abs(np.gradient(tile, axis=1))[2:-2, 2:-2]
-    across = np.abs(np.gradient(tile, axis=0))[2:-2, 2:-2]
-    again = np.abs(np.gradient(blurred, axis=1))[2:-2, 2:-2]
+def _blurred(tile: Plane, axis: int) -> Plane:
+    """The tile (H, W) through `TAPS` along an axis, its border repeated."""
+    reach, side = len(TAPS) // 2, tile.shape[axis]
+    around = np.pad(tile, [(reach, reach) if each == axis else (0, 0) for each in (0, 1)], mode="edge")
+    blurred: Plane = TAPS[reach] * tile
+    for away in range(1, reach + 1):
+        pair = _part(around, axis, reach - away, side) + _part(around, axis, reach + away, side)
+        pair *= TAPS[reach + away]
+        blurred += pair
+    return blurred
+
+
+def _slopes(plane: Plane, axis: int) -> Plane:
+    """Absolute slope of a plane (H, W) along an axis, without its margin."""
+    inside = plane[:, MARGIN:-MARGIN] if axis == 0 else plane[MARGIN:-MARGIN]
+    count = plane.shape[axis] - 2 * MARGIN
+    slope: Plane = _part(inside, axis, MARGIN + 1, count) - _part(inside, axis, MARGIN - 1, count)
+    np.abs(slope, out=slope)
+    slope *= 0.5
+    return slope
+
+
+def _width(slope: Plane, across: Plane, again: Plane, least: float, axis: int) -> float | None:
     edges = (slope > least) & (slope > DOMINANT * across)
-    edges[:, 1:-1] &= (slope[:, 1:-1] >= slope[:, :-2]) & (slope[:, 1:-1] >= slope[:, 2:])
+    count = slope.shape[axis]
+    rises = _part(slope, axis, 1, count - 1) >= _part(slope, axis, 0, count - 1)
+    falls = _part(slope, axis, 0, count - 1) >= _part(slope, axis, 1, count - 1)
+    inner = _part(edges, axis, 1, count - 2)
+    inner &= _part(rises, axis, 0, count - 2)
+    inner &= _part(falls, axis, 1, count - 2)
     if np.count_nonzero(edges) < LEAST_EDGES:
         return None
     ratio = slope[edges] / np.maximum(again[edges], 1e-3)
     sharp = float(np.quantile(ratio, 1 - SHARP_SHARE))
     return float(REBLUR / np.sqrt(max(sharp * sharp - 1, 1e-3)))
+
+
+def _part(plane: npt.NDArray[Any], axis: int, start: int, count: int) -> npt.NDArray[Any]:
+    """`count` rows (axis 0) or columns (axis 1) of a plane, as a view."""
+    return plane[start : start + count] if axis == 0 else plane[:, start : start + count]

@@ -134,7 +134,12 @@ def _measured(luma: Luma, box: tuple[int, int, int, int], noise: float) -> _Tile
 
 
 def _reduced(pixels: Luma, factor: int) -> Plane:
-    height, width = (side // factor for side in pixels.shape)
-    whole = pixels[: height * factor, : width * factor].reshape(height, factor, width, factor)
-    reduced: Plane = whole.mean(axis=(1, 3), dtype=np.float32)
+    """Means of squares of `factor` pixels, a power of two."""
+    if factor == 1:
+        return pixels.astype(np.float32)
+    finer = _reduced(pixels, factor // 2)
+    height, width = (side // 2 * 2 for side in finer.shape)
+    columns = finer[:height:2, :width] + finer[1:height:2, :width]
+    reduced: Plane = columns[:, ::2] + columns[:, 1::2]
+    reduced *= 0.25
     return reduced

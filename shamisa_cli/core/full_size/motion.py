@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from shamisa_cli.core.full_size.focus import Plane
+
+Tiles = npt.NDArray[np.float32]
 
 DIRECTIONS = ((0, 1), (1, 2), (1, 1), (2, 1), (1, 0), (2, -1), (1, -1), (1, -2))
 """Steps in rows and columns; each is at right angles to the one four places on."""
@@ -20,23 +23,22 @@ def lost_along_one_direction(tiles: Sequence[Plane]) -> float | None:
     """Octaves by which fine detail, relative to coarse structure, is weaker along one direction than across it.
 
     Args:
-        tiles: luma (H, W), of 64 pixels and more; None comes back for none.
+        tiles: luma (H, W), of one size, of 64 pixels and more; None comes back for none.
     """
     if not tiles:
         return None
-    energies = np.array(
-        [[[_energy(tile, step, lag) for lag in (SHORT, LONG)] for step in DIRECTIONS] for tile in tiles]
-    )
-    fine, coarse = energies.mean(axis=0).T + LEAST_ENERGY
+    stack = np.stack(tiles)
+    energies = np.array([[_energy(stack, step, lag) for lag in (SHORT, LONG)] for step in DIRECTIONS])
+    fine, coarse = energies.T + LEAST_ENERGY
     kept = np.log2(fine / coarse)
     return round(float(np.max(np.roll(kept, len(DIRECTIONS) // 2) - kept)), 2)
 
 
-def _energy(tile: Plane, step: tuple[int, int], lag: float) -> float:
-    """Mean squared difference of pixels about `lag` pixels apart."""
+def _energy(tiles: Tiles, step: tuple[int, int], lag: float) -> float:
+    """Mean squared difference of pixels about `lag` pixels apart, in tiles (n, H, W)."""
     times = max(1, round(lag / float(np.hypot(*step))))
     down, across = step[0] * times, step[1] * times
-    height, width = tile.shape
-    first = tile[: height - down, max(0, -across) : width - max(0, across)]
-    second = tile[down:, max(0, across) : width - max(0, -across)]
-    return float(np.mean(np.square(first - second)))
+    height, width = tiles.shape[1:]
+    first = tiles[:, : height - down, max(0, -across) : width - max(0, across)]
+    steps = (first - tiles[:, down:, max(0, across) : width - max(0, -across)]).reshape(-1)
+    return float(np.einsum("i,i", steps, steps)) / len(steps)

@@ -56,7 +56,7 @@ def survey_pixels(luma: Luma) -> Survey | None:
         mean[row] = _block_means(full, columns)
         steps = np.diff(strip, axis=1)
         fine[row] = _block_means(np.abs(np.diff(steps, axis=0)), columns)
-        across += np.minimum(np.abs(steps[:BLOCK:2]), CLIPPED_STEP).sum(axis=0)
+        across += np.minimum(np.abs(steps[:BLOCK:2]), CLIPPED_STEP).sum(axis=0, dtype=np.int16)
         vertical = np.minimum(np.abs(np.diff(strip, axis=0)), CLIPPED_STEP).sum(axis=1)
         down[top : top + len(vertical)] = vertical
         half = full[::2, : columns * BLOCK : 2] + full[1::2, : columns * BLOCK : 2]
@@ -69,8 +69,11 @@ def survey_pixels(luma: Luma) -> Survey | None:
 
 
 def _block_means(values: npt.NDArray[np.int16], columns: int, side: int = BLOCK) -> npt.NDArray[np.float64]:
-    """Mean (columns,) of each block of a strip, which may lack a last row or column of pixels."""
-    sums = values.sum(axis=0, dtype=np.int32)
+    """Mean (columns,) of each block of a strip, which may lack a last row or column of pixels.
+
+    A column's sum fits into 16 bits: 32 rows of at most 510, or 16 of at most 2040.
+    """
+    sums = values.sum(axis=0, dtype=np.int16).astype(np.int32)
     starts = np.arange(columns) * side
     widths = np.minimum(starts + side, len(sums)) - starts
     totals: npt.NDArray[np.float64] = np.add.reduceat(sums[: columns * side], starts) / (widths * len(values))

@@ -22,7 +22,13 @@ CLIPPED = 250
 GREY_LEVELS = 4.0
 """Largest difference between the channels of a pixel without colour."""
 
-Values = npt.NDArray[np.float32]
+NEARLY_BLACK = 20
+"""The saturation of pixels whose channels are at most this is not counted."""
+SIXTH_POWERS = (np.arange(256) / 255) ** NORM
+"""Of each value of a channel."""
+
+Planes = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -73,41 +79,57 @@ class Tones:
 def tones_of(pixels: Pixels) -> Tones:
     """Measure an image (H, W, 3), sRGB."""
     stride = max(1, round((pixels.shape[0] * pixels.shape[1] / SAMPLES) ** 0.5))
-    sampled = pixels[::stride, ::stride]
-    values = sampled.astype(np.float32)
-    luma = values @ LUMA
-    largest, smallest = sampled.max(axis=2), sampled.min(axis=2)
-    chroma = (largest - smallest).astype(np.float32)
-    seen = largest > 20
-    saturation = (chroma / np.maximum(largest, 1))[seen] if seen.any() else np.zeros(1, np.float32)
-    warmth, greenness = _light(values, largest)
+    planes = np.ascontiguousarray(pixels[::stride, ::stride].transpose(2, 0, 1))
+    red, green, blue = planes
+    luma = LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
+    largest = np.maximum(np.maximum(red, green), blue)
+    chroma = largest - np.minimum(np.minimum(red, green), blue)
+    seen = largest > NEARLY_BLACK
+    saturation = chroma[seen].astype(np.float32) / largest[seen] if seen.any() else np.zeros(1, np.float32)
+    warmth, greenness = _light(planes, largest < CLIPPED)
     return Tones(
-        quantiles=tuple(np.quantile(luma, QUANTILES).tolist()),
-        white=float((luma > WHITE).mean()),
+        quantiles=_quantiles(luma),
+        white=np.count_nonzero(luma > WHITE) / luma.size,
         vivid=float(np.quantile(saturation, 0.9)),
-        coloured=float((chroma > GREY_LEVELS).mean()),
+        coloured=np.count_nonzero(chroma > GREY_LEVELS) / chroma.size,
         warmth=warmth,
         greenness=greenness,
     )
 
 
-def _light(values: Values, largest: npt.NDArray[np.uint8]) -> tuple[float, float]:
+def _quantiles(luma: npt.NDArray[np.float32]) -> tuple[float, ...]:
+    """Those at `QUANTILES`, from a sort: NumPy's own partition takes ten times as long for so many."""
+    ordered = np.sort(luma, axis=None)
+    places = np.array(QUANTILES) * (len(ordered) - 1)
+    before = places.astype(np.int64)
+    after = np.minimum(before + 1, len(ordered) - 1)
+    values = ordered[before] + (places - before) * (ordered[after] - ordered[before])
+    return tuple(values.tolist())
+
+
+def _light(planes: Planes, usable: Mask) -> tuple[float, float]:
     """Warmth and greenness on which two estimates of the light's colour agree: the weaker of the two, 0 if they differ.
 
     One takes the image to be grey on average, the other its edges (grey edge; van de Weijer et al., 2007).
+
+    Args:
+        planes: red, green and blue, (3, H, W).
+        usable: (H, W), the pixels that are not clipped.
     """
-    usable = largest < CLIPPED
-    plain = _balance(values[usable]) if usable.any() else (0.0, 0.0)
-    steps = np.abs(values[1:, 1:] - values[:-1, :-1])
-    inside = usable[1:, 1:] & usable[:-1, :-1]
-    edges = _balance(steps[inside]) if inside.any() else (0.0, 0.0)
+    ahead, behind = planes[:, 1:, 1:], planes[:, :-1, :-1]
+    steps = np.maximum(ahead, behind) - np.minimum(ahead, behind)
+    plain, edges = _balance(planes, usable), _balance(steps, usable[1:, 1:] & usable[:-1, :-1])
     return _agreed(plain[0], edges[0]), _agreed(plain[1], edges[1])
 
 
-def _balance(values: Values) -> tuple[float, float]:
-    squared = np.square(values / 255)
-    norms = (squared * squared * squared).reshape(-1, 3).mean(axis=0, dtype=np.float64) ** (1 / NORM)
-    red, green, blue = np.maximum(norms, 1e-3).tolist()
+def _balance(planes: Planes, usable: Mask) -> tuple[float, float]:
+    """Warmth and greenness of the norms of three planes; 0 where no pixel is usable."""
+    count = np.count_nonzero(usable)
+    if not count:
+        return 0.0, 0.0
+    counts = [np.bincount(plane[usable], minlength=256) for plane in planes]
+    norms = [float(each @ SIXTH_POWERS / count) ** (1 / NORM) for each in counts]
+    red, green, blue = (max(norm, 1e-3) for norm in norms)
     return float(np.log2(red / blue)), float(np.log2(green / np.sqrt(red * blue)))
 
 
