@@ -17,6 +17,9 @@ from shamisa_cli.core.training.random_crops import random_crop, readable_photos,
 from shamisa_cli.core.training.relational.consensus import consensus
 from shamisa_cli.core.training.relational.ordered_sets import OrderedSet, draw_ordered_set
 
+AGREED = 1.0
+"""Points by which the consensus with the photograph must fall for an order to be certain: compression hides noise,
+blur hides blocks, and darkness hides anything."""
 SHIFT = 1
 """Distance in pixels by which versions of a set are sometimes displaced."""
 
@@ -58,7 +61,7 @@ class RelationalBatch:
         pictures: (B, V, 3, H, W) float32, sRGB 0…1; the first version of each set is the best.
         targets: (B, V, 8, H/8, W/8), as in `OrderedSet`.
         damage: (B, V, 1, H/8, W/8), likewise.
-        worse: (B, V, V) boolean, likewise.
+        worse: (B, V, V) boolean, likewise, where the consensus with the photograph agrees.
         quality: (B, V) consensus of each version with the first, −100…0.
         step: the training step it belongs to.
     """
@@ -105,18 +108,19 @@ def draw_batch(
         SettingError: the package that computes the consensus is not installed.
     """
     margin = STRIDE // 2
-    pictures, drawn = [], []
+    pictures, drawn, worse = [], [], []
     for index in range(settings.sets):
         (photo,) = readable_photos(pools[index % len(pools)], 1, rng)
         scale = float(rng.uniform(settings.smallest, 1))
         crop = stack_crops([random_crop(photo, scale, settings.crop + 2 * margin, rng)])[0].float() / 255
         drawn.append(draw_ordered_set(crop, settings.versions, rng, left_out=frozenset(settings.left_out)))
+        worse.append(drawn[-1].worse & _further(crop, drawn[-1], margin))
         pictures.append(_cut(drawn[-1].pictures, margin, settings.crop, rng, rng.uniform() < settings.shifted))
     return RelationalBatch(
         torch.stack(pictures),
         torch.stack([_between(found.targets) for found in drawn]),
         torch.stack([_between(found.damage) for found in drawn]),
-        torch.stack([found.worse for found in drawn]),
+        torch.stack(worse),
         torch.stack([_quality(found, margin) for found in drawn]),
         step,
     )
@@ -135,6 +139,14 @@ def _cut(versions: Tensor, margin: int, size: int, rng: np.random.Generator, shi
 def _between(maps: Tensor) -> Tensor:
     """Maps of an image → maps of its middle, half a position further in: (V, K, h, w) → (V, K, h − 1, w − 1)."""
     return F.avg_pool2d(maps, 2, stride=1)
+
+
+def _further(photo: Tensor, found: OrderedSet, margin: int) -> Tensor:
+    """(V, V) boolean: where [i, j], version j is further from the photograph (3, H, W) than i, by the consensus."""
+    inside = (..., slice(margin, -margin), slice(margin, -margin))
+    versions = found.pictures[inside].contiguous()
+    near = consensus(photo[inside].expand_as(versions).contiguous(), versions)
+    return near[:, None] - near[None, :] > AGREED
 
 
 def _quality(found: OrderedSet, margin: int) -> Tensor:

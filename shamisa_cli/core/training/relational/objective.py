@@ -33,7 +33,8 @@ class RelationalCoefficients:
         score: scores against the consensus.
         amount: amount of change, whichever image is better, against the consensus with the first version.
         direction: the overall map against the sign of the damage, where an image is damaged more.
-        order: pairs whose second version is certainly worse, and each version with the best.
+        order: pairs whose second version is certainly worse.
+        ranking: each version among all of its set that are certainly worse.
     """
 
     dense: float = 1.0
@@ -41,6 +42,7 @@ class RelationalCoefficients:
     amount: float = 3.0
     direction: float = 0.5
     order: float = 0.3
+    ranking: float = 0.3
 
 
 def relational_loss(
@@ -62,13 +64,13 @@ def relational_loss(
     targets, damage, quality = batch.targets.flatten(0, 1), batch.damage.flatten(0, 1), batch.quality.flatten()
     from_best = (first == 0).repeat(sets).to(device)
     worse = batch.worse[:, first, second].flatten()
-    against_best = torch.cat([scores.new_zeros(sets, 1), scores[from_best].view(sets, -1)], dim=1).flatten()
     terms = {
         "dense": dense_loss(related.maps[:, :-1], targets[right] - targets[left]),
         "score": score_loss(scores, quality[right] - quality[left]),
         "amount": score_loss(-change_points(related)[from_best], quality[right][from_best]),
         "direction": direction_loss(related, damage[right] - damage[left]),
-        "order": order_loss(scores, worse) + order_loss(against_best[right] - against_best[left], worse),
+        "order": order_loss(scores, worse),
+        "ranking": ranking_loss(places(scores.view(sets, -1), versions), batch.worse.to(device)),
     }
     total = sum((getattr(coefficients, name) * term for name, term in terms.items()), start=scores.new_zeros(()))
     return {"total": total, **terms}
@@ -110,6 +112,30 @@ def order_loss(scores: Tensor, certain: Tensor) -> Tensor:
     `certain` (N,) marks these pairs.
     """
     return (F.softplus(scores / ORDER_SCALE) * certain).sum() / certain.sum().clamp_min(1)
+
+
+def places(scores: Tensor, versions: int) -> Tensor:
+    """Scores (B, V·(V − 1)/2) of all pairs → (B, V) places on the least-squares scale that `rank` gives, in points."""
+    first, second = (index.to(scores.device) for index in pair_indices(versions))
+    empty = scores.new_zeros(len(scores), versions)
+    return (empty.index_add(1, second, scores) - empty.index_add(1, first, scores)) / versions
+
+
+def ranking_loss(ranks: Tensor, worse: Tensor) -> Tensor:
+    """Listwise contrastive loss: how little each version stands out from all that are certainly worse; a scalar.
+
+    The cross-entropy of choosing the better one out of the list, as in ListMLE (F. Xia et al., ICML 2008), where only a
+    part of the order is known.
+
+    Args:
+        ranks: (B, V), in points.
+        worse: (B, V, V) boolean; worse[·, i, j] means that j is certainly worse than i.
+    """
+    scaled = ranks / ORDER_SCALE
+    listed = worse | torch.eye(worse.shape[-1], dtype=torch.bool, device=worse.device)
+    against = scaled[:, None, :].expand(worse.shape).masked_fill(~listed, -torch.inf)
+    ranked = worse.any(dim=-1)
+    return ((against.logsumexp(dim=-1) - scaled) * ranked).sum() / ranked.sum().clamp_min(1)
 
 
 def pair_indices(versions: int) -> tuple[Tensor, Tensor]:

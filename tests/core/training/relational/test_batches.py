@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image
 
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.training.relational import batches
 from shamisa_cli.core.training.relational.batches import SetSettings, draw_batch
+from shamisa_cli.core.training.relational.ordered_sets import OrderedSet, draw_ordered_set
 
 
 @pytest.fixture
@@ -62,6 +66,27 @@ def test_shifted_versions_are_a_pixel_apart_at_most(photos: list[Path]) -> None:
     inner, best = batch.pictures[0, 0, :, 1:-1, 1:-1], still.pictures[0, 0]
     places = [best[:, 1 + y : 63 + y, 1 + x : 63 + x] for y in (-1, 0, 1) for x in (-1, 0, 1)]
     assert min(float((inner - place).abs().max()) for place in places) < 1e-6
+
+
+def test_an_order_is_certain_only_where_the_versions_lie_further_and_further_from_the_photograph(
+    photos: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A blur hides noise, so a noisy photograph that is blurred too is not certainly the worse one."""
+    found: list[OrderedSet] = []
+
+    def hiding(picture: torch.Tensor, versions: int, rng: np.random.Generator, **_: object) -> OrderedSet:
+        noise = torch.from_numpy(rng.normal(0, 0.3, picture.shape)).float()
+        noisy = (picture + noise).clamp(0, 1)
+        hidden = F.avg_pool2d(noisy[None], 3, stride=1, padding=1, count_include_pad=False)[0]
+        gone = torch.full_like(picture, 0.5)
+        made = draw_ordered_set(picture, versions, rng, kind="ladder")
+        found.append(replace(made, pictures=torch.stack([noisy, hidden, gone])))
+        return found[-1]
+
+    monkeypatch.setattr(batches, "draw_ordered_set", hiding)
+    batch = draw_batch([photos], SetSettings(sets=1, versions=3, crop=64, shifted=0.0), np.random.default_rng(0))
+    assert bool(found[0].worse[0, 1])
+    assert batch.worse[0].nonzero().tolist() == [[0, 2], [1, 2]]
 
 
 @pytest.mark.parametrize("wrong", [{"sets": 0}, {"versions": 1}, {"crop": 100}, {"crop": 32}, {"smallest": 0.0}])

@@ -18,6 +18,8 @@ from shamisa_cli.core.training.relational.objective import (
     direction_loss,
     order_loss,
     pair_indices,
+    places,
+    ranking_loss,
     relational_loss,
     score_loss,
 )
@@ -65,6 +67,22 @@ def test_a_certain_order_costs_little_when_it_is_kept() -> None:
     assert float(order_loss(torch.tensor([3.0]), torch.tensor([False]))) == 0
 
 
+def test_scores_of_all_pairs_give_back_the_scale_that_they_came_from() -> None:
+    scale = torch.tensor([[10.0, -20.0, 4.0, 6.0], [3.0, 1.0, 0.0, -4.0]])
+    first, second = pair_indices(4)
+    assert torch.allclose(places(scale[:, second] - scale[:, first], 4), scale)
+
+
+def test_a_list_in_order_costs_little_and_versions_of_unknown_order_cost_nothing() -> None:
+    worse = torch.tensor([[[False, True, True], [False, False, False], [False, False, False]]])
+    kept, broken = (ranking_loss(torch.tensor([ranks]), worse) for ranks in ([80.0, 0.0, 0.0], [0.0, 80.0, 80.0]))
+    assert float(kept) < 0.01
+    assert float(broken) == pytest.approx(8 + math.log(2), abs=0.01)
+    among_others = (ranking_loss(torch.tensor([[0.0, -9.0 + by, -9.0 - by]]), worse) for by in (0.0, 1e-3))
+    assert float(next(among_others)) == pytest.approx(float(next(among_others)), abs=1e-5)
+    assert float(ranking_loss(torch.tensor([[5.0, 1.0, 2.0]]), torch.zeros_like(worse))) == 0
+
+
 def test_the_overall_map_points_to_the_damage() -> None:
     amount = torch.ones(1, 1, 40, 80)
     damage = torch.cat([torch.full((1, 1, 40, 40), 2.0), torch.full((1, 1, 40, 40), -2.0)], dim=3)
@@ -102,7 +120,7 @@ def test_training_on_one_batch_learns_it() -> None:
     losses = []
     for _ in range(60):
         terms = relational_loss(model, batch, RelationalCoefficients())
-        assert terms.keys() == {"total", "dense", "score", "amount", "direction", "order"}
+        assert terms.keys() == {"total", "dense", "score", "amount", "direction", "order", "ranking"}
         losses.append(float(terms["total"]))
         optimiser.zero_grad()
         terms["total"].backward()
