@@ -126,7 +126,7 @@ def output_file(output: Path, shard: PartNumber | None) -> Path:
 
 def named_paths(paths: Sequence[str] | None, files_from: Path | None) -> tuple[list[str], list[str]]:
     """Split what is named into PATHS and the entries of lists (- and --files-from)."""
-    from shamisa_cli.core.images.discovery import read_list
+    from shamisa_cli.core.images.name_lists import read_list
 
     paths = paths or []
     listed = read_list(sys.stdin.buffer) if STDIN in paths else []
@@ -166,7 +166,7 @@ def survey_inputs(
         InputNotFoundError: no image was found, or none is left, unless that is allowed.
         SettingError: --exclude or --since cannot be used.
     """
-    from shamisa_cli.core.images.discovery import Discovery, survey
+    from shamisa_cli.core.images.discovery import Discovery, each_once, survey
     from shamisa_cli.core.images.filters import FileFilter, read_date
     from shamisa_cli.core.images.kinds import describe_left_out
 
@@ -185,12 +185,11 @@ def survey_inputs(
     kept = conditions.select(found)
     if not kept and not allow_empty:
         raise InputNotFoundError(f"No picture is left: --exclude and --since leave out all {len(found):,} of them.")
-    left_out = dict(sum((Counter(each.left_out) for each in surveys), Counter[str]()))
+    left_out = dict(sum((Counter(each.left_out) for each in surveys if each.left_out), Counter[str]()))
     if left_out:
         Console().hint(describe_left_out(left_out))
-    files = kept if len(surveys) == 1 else _each_once(kept)
-    folders = {path: folder for each in reversed(surveys) for path, folder in each.folders.items()}
-    return Discovery(files, left_out, folders)
+    files = kept if len(surveys) == 1 else each_once(kept)
+    return Discovery(files, left_out, tuple(folder for each in surveys for folder in each.folders))
 
 
 def divide(found: Discovery, shard: PartNumber | None, target: Path | None, console: Console) -> SharedJob:
@@ -223,7 +222,3 @@ def _survey_entry(name: str, recursive: bool) -> Discovery:
         return survey([name], recursive=recursive) if is_folder else Discovery([Path(name)], {})
     except InputNotFoundError:
         return Discovery([Path(name)], {})
-
-
-def _each_once(paths: Sequence[Path]) -> list[Path]:
-    return list({os.path.realpath(path): path for path in reversed(paths)}.values())[::-1]

@@ -58,7 +58,7 @@ class SharedJob:
         return None if self.division is None else asdict(self.division)
 
 
-def picture_keys(paths: Sequence[Path], folders: Mapping[Path, Path]) -> list[str]:
+def picture_keys(paths: Sequence[Path], folders: Sequence[Path]) -> list[str]:
     """Names by which pictures are divided: the same for `photos`, `./photos` and `/data/photos`.
 
     A picture of a folder that was named is called by its path below that folder, others by their path below the common
@@ -66,14 +66,19 @@ def picture_keys(paths: Sequence[Path], folders: Mapping[Path, Path]) -> list[st
 
     Args:
         paths: the pictures.
-        folders: picture → the folder it was found in; absent if it was named itself.
+        folders: the folders that were named; the first that holds a picture counts.
     """
-    single = {path: Path(os.path.abspath(path)) for path in paths if path not in folders}  # noqa: PTH100  links stay
-    common = os.path.commonpath([path.parent for path in single.values()]) if single else ""
-    return [
-        (single[path].relative_to(common) if path in single else path.relative_to(folders[path])).as_posix()
-        for path in paths
-    ]
+    below = [_below_first(path, folders) for path in paths]
+    single = [Path(os.path.abspath(path)) for path, name in zip(paths, below, strict=True) if name is None]  # noqa: PTH100  links stay
+    common = os.path.commonpath([path.parent for path in single]) if single else ""
+    alone = iter(single)
+    return [(next(alone).relative_to(common) if name is None else name).as_posix() for name in below]
+
+
+def _below_first(path: Path, folders: Sequence[Path]) -> Path | None:
+    """The path below the first of the folders that holds it, as they are written; None if none does."""
+    names = (path.relative_to(folder) for folder in folders if path.is_relative_to(folder))
+    return next((name for name in names if ".." not in name.parts), None)
 
 
 def recorded(table: Path) -> Division | None:

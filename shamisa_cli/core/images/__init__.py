@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from shamisa_cli.core.images.decoding import DecodedImage, decode
-from shamisa_cli.core.images.discovery import discover, read_list
+from shamisa_cli.core.images.discovery import discover
+from shamisa_cli.core.images.name_lists import read_list
 
 __all__ = ["DecodedImage", "decode", "discover", "read_list"]

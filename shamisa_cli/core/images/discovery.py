@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import codecs
 import fnmatch
 import os
 import re
@@ -13,21 +12,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
 from shamisa_cli.core.errors import InputNotFoundError
-from shamisa_cli.core.images.formats import is_picture
 from shamisa_cli.core.images.kinds import count_suffixes, describe_left_out, is_left_out, readable_suffixes
 
-_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_HEAD_BYTES = 256
+_DIGITS = re.compile(r"(\d+)")
+_ONE_DIGIT = str.maketrans("123456789", "000000000")
 SYSTEM_FOLDERS = frozenset((
     "@eadir", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "system volume information", "lost+found",
     "__macosx", "found.000", "thumbnails.lrdata", "previews.lrdata",
 ))  # fmt: skip
 """Folders, in lower case, that drives and systems fill with thumbnails and deleted files; read only where named."""
-_SMALLEST_PICTURE = 64
-"""Bytes; a shorter list that begins as a picture does names a file that is called so."""
+Located = tuple[str, Path]
+"""A file's real path, without links, and its path as it was named or found."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +34,12 @@ class Discovery:
     Attributes:
         paths: the files, as `discover` orders them.
         left_out: suffix → number of files in folders of a kind that this installation cannot read.
-        folders: path → the folder that was named and holds it; absent for files that were named themselves.
+        folders: the folders that were named, in that order.
     """
 
     paths: list[Path]
     left_out: dict[str, int]
-    folders: dict[Path, Path] = field(default_factory=dict)
+    folders: tuple[Path, ...] = ()
 
 
 def discover(inputs: Sequence[str | Path], *, recursive: bool = True) -> list[Path]:
@@ -77,71 +74,39 @@ def survey(inputs: Sequence[str | Path], *, recursive: bool = True, keep_missing
     """
     search = _Search(recursive)
     found: dict[str, Path] = {}
-    folders: dict[Path, Path] = {}
     problems: list[InputNotFoundError] = []
-    for named in [os.fspath(each) for each in inputs]:
+    names = [os.fspath(each) for each in inputs]
+    for named in names:
         try:
-            paths = search.named(named)
+            files = search.named(named)
         except InputNotFoundError as error:
             problems.append(error)
             if not keep_missing:
                 raise
-            paths = [Path(named)]
-        for path in paths:
-            found.setdefault(search.real_path(path), path)
-        if os.path.isdir(named):
-            folders = dict.fromkeys(paths, Path(named)) | folders
+            files = [search.located(Path(named))]
+        for real, path in files:
+            found.setdefault(real, path)
     if len(problems) == len(inputs):
         raise (
             problems[0]
             if problems
             else InputNotFoundError("No input was named; give at least one picture, folder or pattern.")
         )
+    folders = tuple(Path(named) for named in names if os.path.isdir(named))
     return Discovery(list(found.values()), count_suffixes(list(search.left_out.values())), folders)
 
 
-def read_list(stream: BinaryIO) -> list[str]:
-    """Read the names in a list: NUL separated if it contains a NUL, else one per line.
-
-    Empty entries are left out; bytes that are not text in the file system's encoding are kept the way
-    `os.fsdecode` does, so that every file name can be listed. UTF-16 with a byte order mark is decoded.
-
-    Raises:
-        InputNotFoundError: the list is a picture, or in an encoding that would be taken for other names.
-    """
-    data = stream.read()
-    if len(data) >= _SMALLEST_PICTURE and is_picture(data[:_HEAD_BYTES]):
-        raise InputNotFoundError(
-            "A list of names was expected, and this is a picture itself. Save it in a file and name that."
-        )
-    if data.startswith(_UTF16_MARKS):
-        return _utf16_names(data)
-    data = data.removeprefix(codecs.BOM_UTF8)
-    if _looks_like_utf16(data):
-        raise InputNotFoundError("The list of names seems to be UTF-16 without a byte order mark. Save it as UTF-8.")
-    names = data.split(b"\0") if b"\0" in data else [line.removesuffix(b"\r") for line in data.split(b"\n")]
-    return [os.fsdecode(name) for name in names if name]
-
-
-def _utf16_names(data: bytes) -> list[str]:
-    try:
-        return [name for name in data.decode("utf-16").splitlines() if name]
-    except UnicodeDecodeError:
-        raise InputNotFoundError(
-            "The list of names begins as UTF-16 and does not go on as such. Save it as UTF-8."
-        ) from None
-
-
-def _looks_like_utf16(data: bytes) -> bool:
-    """Whether NULs divide lines nearly everywhere into single bytes, as they do in Western text in UTF-16."""
-    pieces = [len(piece) for piece in data.split(b"\0") if piece]
-    return b"\n" in data and len(pieces) > 8 and sum(length <= 2 for length in pieces) > 0.9 * len(pieces)
+def each_once(paths: Sequence[Path]) -> list[Path]:
+    """The files in the order given, each real file once, by the first of its names."""
+    located = _Search(recursive=False).located
+    return list(dict(map(located, reversed(paths))).values())[::-1]
 
 
 def natural_key(name: str) -> tuple[list[str | int], str]:
     """Sorting key under which runs of digits compare as numbers, and letters without regard to case."""
-    pieces = re.split(r"(\d+)", name.casefold())
-    return [int(piece) if position % 2 else piece for position, piece in enumerate(pieces)], name
+    pieces: list[str | int] = list(_DIGITS.split(name.casefold()))
+    pieces[1::2] = map(int, pieces[1::2])
+    return pieces, name
 
 
 @dataclass(frozen=True)
@@ -158,58 +123,67 @@ class _Search:
     left_out: dict[str, str] = field(default_factory=dict)
     real_folders: dict[Path, str] = field(default_factory=dict)
 
-    def real_path(self, path: Path) -> str:
-        """The real path of a file; that of its folder is found out once."""
+    def located(self, path: Path) -> Located:
+        """A file with its real path; that of its folder is found out once."""
         if os.path.islink(path):  # noqa: PTH114
-            return os.path.realpath(path)
-        folder = path.parent
-        if folder not in self.real_folders:
-            self.real_folders[folder] = os.path.realpath(folder)
-        return os.path.join(self.real_folders[folder], path.name)  # noqa: PTH118
+            return os.path.realpath(path), path
+        return os.path.join(self._real_folder(path.parent), path.name), path  # noqa: PTH118
 
-    def named(self, name: str) -> list[Path]:
+    def named(self, name: str) -> list[Located]:
         """Files that a name stands for. Raises InputNotFoundError if there is none."""
         if os.path.isdir(name):
-            paths = list(self._pictures_in(Path(name)))
+            files = list(self._pictures_in(Path(name)))
             nothing = (
                 f"No picture was found in the folder {name}: it has none"
                 f"{'' if self.recursive else ' itself (its subfolders were left out)'}, or may not be listed."
             )
         elif os.path.exists(name):
-            return [Path(name)]
+            return [self.located(Path(name))]
         elif _is_address(name):
-            paths = []
+            files = []
             nothing = f"{name} is an address on the web, which is not read. Download the picture, and name its file."
         elif _is_pattern(name):
-            paths = [path for match in _matches(Path(name)) for path in self._expanded(match)]
+            files = [file for match in _matches(Path(name)) for file in self._expanded(match)]
             nothing = f"The pattern {name} matches no file, and no folder with a picture in it."
         else:
-            paths = []
+            files = []
             nothing = f"{name!r} does not exist, or may not be reached. Check the spelling and the folder."
-        if not paths:
+        if not files:
             left_out = describe_left_out(count_suffixes(list(self.left_out.values())))
             raise InputNotFoundError(f"{nothing} L{left_out[1:]}." if left_out else nothing)
-        return paths
+        return files
 
-    def _expanded(self, match: Path) -> list[Path]:
+    def _real_folder(self, folder: Path) -> str:
+        if folder not in self.real_folders:
+            self.real_folders[folder] = os.path.realpath(folder)
+        return self.real_folders[folder]
+
+    def _expanded(self, match: Path) -> list[Located]:
         if os.path.isdir(match):
             return list(self._pictures_in(match))
-        return [match]
+        return [self.located(match)]
 
-    def _pictures_in(self, folder: Path) -> Iterator[Path]:
+    def _pictures_in(self, folder: Path) -> Iterator[Located]:
+        """Files of a folder, with few calls of the system for each: a folder may hold 100,000."""
         readable = readable_suffixes()
         for place in _folders(folder) if self.recursive else [folder]:
             try:
-                names = _visible_names(place, _may_be_file)
+                entries = _visible_entries(place, _may_be_file)
             except OSError:
-                yield place
+                yield self.located(place)
                 continue
-            for name in names:
-                suffix = os.path.splitext(name)[1]  # noqa: PTH122
-                if suffix.lower() in readable or (not suffix and not os.path.exists(place / name)):
-                    yield place / name
-                elif is_left_out(suffix):
-                    self.left_out.setdefault(self.real_path(place / name), suffix)
+            real_place = self._real_folder(place)
+            for entry in entries:
+                suffix = os.path.splitext(entry.name)[1]  # noqa: PTH122
+                is_read = suffix.lower() in readable or (not suffix and not os.path.exists(entry.path))
+                if not is_read and not is_left_out(suffix):
+                    continue
+                path = place / entry.name
+                real = os.path.realpath(path) if entry.is_symlink() else f"{real_place}{os.sep}{entry.name}"
+                if is_read:
+                    yield real, path
+                else:
+                    self.left_out.setdefault(real, suffix)
 
 
 def _folders(root: Path) -> Iterator[Path]:
@@ -224,14 +198,17 @@ def _folders(root: Path) -> Iterator[Path]:
         visited.add(real)
         yield folder
         with suppress(OSError):  # whoever looks for files in it meets the same error
-            waiting.extend(folder / name for name in reversed(_visible_names(folder, _is_folder)))
+            waiting.extend(folder / entry.name for entry in reversed(_visible_entries(folder, _is_folder)))
 
 
-def _visible_names(folder: Path, wanted: Callable[[os.DirEntry[str]], bool]) -> list[str]:
-    """Names of entries of a folder, in natural order. Raises OSError if it may not be listed."""
+def _visible_entries(folder: Path, wanted: Callable[[os.DirEntry[str]], bool]) -> list[os.DirEntry[str]]:
+    """Entries of a folder, in natural order of their names. Raises OSError if it may not be listed."""
     with os.scandir(folder) as entries:
-        names = [entry.name for entry in entries if not entry.name.startswith(".") and wanted(entry)]
-    return sorted(names, key=natural_key)
+        found = [entry for entry in entries if not entry.name.startswith(".") and wanted(entry)]
+    shapes = {entry.name.translate(_ONE_DIGIT) for entry in found}
+    if len(shapes) == 1:  # digits stand at the same places, as in the names of a camera, so text compares as numbers do
+        return sorted(found, key=lambda entry: entry.name)
+    return sorted(found, key=lambda entry: natural_key(entry.name))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -36,6 +36,8 @@ class FileFilter:
 
     def select(self, paths: Iterable[Path]) -> list[Path]:
         """The files that meet the conditions, in the order given; those whose time is unknown are kept."""
+        if not self.exclude and self.since is None:
+            return list(paths)
         since = None if self.since is None else self.since.timestamp()
         return [path for path in paths if not self._excluded(path) and (since is None or _changed(path, since))]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,14 @@ def test_a_folder_gives_its_pictures_in_the_order_a_person_counts(tmp_path: Path
     fill(tmp_path, "img10.jpg", "img2.jpg", "IMG1.JPG", "notes.txt", "b/9.png", "b/10.png", "a.webp")
     found = discover([tmp_path])
     assert names_under(tmp_path, found) == ["a.webp", "IMG1.JPG", "img2.jpg", "img10.jpg", "b/9.png", "b/10.png"]
+
+
+@given(st.sets(st.text("aAÄ ٣0129.", min_size=1, max_size=6), min_size=1, max_size=12))
+def test_the_order_is_that_of_numbers_in_names_whatever_their_form(stems: set[str]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = fill(Path(name), *(f"x{stem}.jpg" for stem in stems))
+        found = [path.name for path in discover([folder])]
+        assert found == sorted((entry.name for entry in folder.iterdir()), key=discovery.natural_key)
 
 
 def test_subfolders_are_left_out_when_asked(tmp_path: Path) -> None:
