@@ -123,13 +123,13 @@ def fit_probe(
             metavar="DIR",
             rich_help_panel=PSEUDO,
             show_default="none",
-            help="Pristine photographs: the probe also learns how much worse full-reference measures find degraded and "
-            "compressed versions of them. May be given several times.",
+            help="Pristine photographs: the probe also learns how much worse full-reference measures find degraded, "
+            "compressed and smaller versions of them. May be given several times.",
         ),
     ] = None,
     pseudo_photos: Annotated[
         int, typer.Option(min=1, rich_help_panel=PSEUDO, help="Photographs to read, drawn at random, at most.")
-    ] = 80,
+    ] = 320,
     pseudo_weight: Annotated[
         float,
         typer.Option(min=0.001, rich_help_panel=PSEUDO, help="Weight of each version relative to a human score."),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from shamisa_cli.core.arrays import AnyFeatures, Matrix, Vector
 from shamisa_cli.core.probe.scaling import Scaling
 
+PHOTOS, VERSIONS = 320, 12
 WEIGHT = 0.1
 DROP = 0.4
 LEAST_DROP = 0.1
@@ -24,14 +25,16 @@ class PseudoSettings:
     """How versions of pristine photographs enter a fit.
 
     Attributes:
-        photos: the largest number of photographs that are read.
+        photos: the largest number of photographs that are read. More of them help more than more versions of each.
         weight: of each version, relative to a human score; above 0.
         drop: by how much the most degraded version should be placed below its original, in positions of 0…1.
+        versions: of each photograph at its size, beside smaller copies.
     """
 
-    photos: int = 80
+    photos: int = PHOTOS
     weight: float = WEIGHT
     drop: float = DROP
+    versions: int = VERSIONS
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.networks.backbones import build_backbone
 from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.probe.defects import DefectAccuracy, DefectProbe
-from shamisa_cli.core.training.probes.defects import defect_kinds, fit_defects
+from shamisa_cli.core.training.probes.defects import ALPHAS_PER_FEATURE, defect_kinds, fit_defects
 from shamisa_cli.core.training.probes.degraded import DegradedPhotos, degrade_and_embed
 
 PHOTOS, VERSIONS = 20, 20
@@ -84,6 +84,19 @@ def test_what_is_told_of_a_picture_does_not_depend_on_its_company(
     alone = np.concatenate([probe.severities(pictures.features[row : row + 1]) for row in range(9)])
     np.testing.assert_array_equal(together, alone)
     assert probe.severities(pictures.features[:0]).shape == (0, 7)
+
+
+def test_the_penalty_is_the_one_with_the_least_error(
+    pictures: DegradedPhotos, fitted: tuple[DefectProbe, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors, probes = [], []
+    for alpha in ALPHAS_PER_FEATURE:
+        monkeypatch.setattr("shamisa_cli.core.training.probes.defects.ALPHAS_PER_FEATURE", np.array([alpha]))
+        probe, accuracies = fit_defects(pictures, "ab" * 32)
+        errors.append(np.mean([accuracy.mae for accuracy in accuracies]))
+        probes.append(probe)
+    assert max(errors) > 1.2 * min(errors)
+    np.testing.assert_allclose(fitted[0].weights, probes[int(np.argmin(errors))].weights)
 
 
 def test_accuracy_is_that_on_photographs_left_out() -> None:

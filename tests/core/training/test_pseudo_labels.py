@@ -14,7 +14,7 @@ from shamisa_cli.core.models.loading import load_model
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 from shamisa_cli.core.probe.pseudo import PseudoSettings
 from shamisa_cli.core.relational.difference.difference import difference
-from shamisa_cli.core.training.probes.pseudo_labels import pseudo_labels, versions_of
+from shamisa_cli.core.training.probes.pseudo_labels import KINDS, SMALLER, pseudo_labels, smaller_copies, versions_of
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +29,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 def test_versions_are_of_one_size_differ_and_come_again_with_the_same_seed(photos: list[Path]) -> None:
     pixels = decode(photos[0]).pixels
-    first, again = (list(versions_of(pixels, np.random.default_rng(4))) for _ in range(2))
-    assert len(first) == 38
+    first, again = (list(versions_of(pixels, 100, np.random.default_rng(4))) for _ in range(2))
+    assert len(first) == len(KINDS) == 38
     assert all(version.shape == pixels.shape and version.dtype == np.uint8 for version in first)
     assert sum(bool((version != pixels).any()) for version in first) >= 34
     assert all(np.array_equal(one, other) for one, other in zip(first, again, strict=True))
@@ -38,13 +38,25 @@ def test_versions_are_of_one_size_differ_and_come_again_with_the_same_seed(photo
 
 def test_ranks_follow_the_difference_and_unreadable_photographs_are_left_out(photos: list[Path]) -> None:
     encoder = load_model(DEFAULT_MODEL).encoder
-    labels = pseudo_labels(encoder, photos, PseudoSettings(photos=4), seed=1)
+    labels = pseudo_labels(encoder, photos, PseudoSettings(photos=4, versions=9), seed=1)
     assert set(labels.photo.tolist()) == {0, 1, 2}
-    assert len(labels) == 3 * 38
+    assert len(labels) == 3 * (9 + SMALLER)
     pixels = decode(photos[0]).pixels
-    changes = [difference(pixels, version).value for version in versions_of(pixels, np.random.default_rng([1, 0]))]
+    rng = np.random.default_rng([1, 0])
+    made = list(versions_of(pixels, 9, rng)) + [enlarged for _, enlarged in smaller_copies(pixels, 512, rng)]
+    changes = [difference(pixels, version).value for version in made]
     np.testing.assert_array_equal(np.argsort(changes), np.argsort(labels.rank[labels.photo == 0]))
     assert labels.targets.max() < 0
+
+
+def test_smaller_copies_are_read_small_and_measured_at_the_size_of_the_photograph(photos: list[Path]) -> None:
+    pixels = decode(photos[0]).pixels
+    copies = [pair for seed in range(8) for pair in smaller_copies(pixels, 512, np.random.default_rng(seed))]
+    for small, enlarged in copies:
+        assert 40 <= max(small.shape) <= 0.75 * max(pixels.shape)
+        assert enlarged.shape == pixels.shape
+    by_side = sorted(copies, key=lambda pair: pair[0].shape)
+    assert difference(pixels, by_side[0][1]).value > difference(pixels, by_side[-1][1]).value
 
 
 def test_no_readable_photograph_is_an_error(photos: list[Path]) -> None:

@@ -55,9 +55,9 @@ def fit_defects(
 ) -> tuple[DefectProbe, tuple[DefectAccuracy, ...]]:
     """Fit ridge regressions of each kind's severity, which is 0 where it was not applied.
 
-    Penalty, floor and accuracies come from five-fold cross-validation over photographs: the penalty has the highest
-    mean rank correlation, the floor is the 90 % quantile of predictions for versions without the group. The probe
-    itself is then fitted on all images.
+    Penalty, floor and accuracies come from five-fold cross-validation over photographs: the floor is the 90 % quantile
+    of predictions for versions without the group, the penalty has the least squared error of the severities above it.
+    The probe itself is then fitted on all images.
 
     Args:
         pictures: from `degrade_and_embed`, of at least five photographs.
@@ -80,9 +80,10 @@ def fit_defects(
         for place, estimate in enumerate(estimates):
             readings[place, inside] = strongest(estimate, groups)
         advance(1)
-    merits = [_mean_srcc(reading, np.nan_to_num(truth)) for reading in readings]
-    best = int(np.argmax(merits))
-    floor = np.array([_floor(readings[best][np.isnan(truth[:, g]), g]) for g in range(len(GROUPS))])
+    floors = [_floors(reading, truth) for reading in readings]
+    severities = [above_floor(reading, floor) for reading, floor in zip(readings, floors, strict=True)]
+    # Not by rank correlation: a large penalty may order severities well and read all of them too low.
+    best = int(np.argmin([np.square(severity - np.nan_to_num(truth)).mean() for severity in severities]))
 
     path = ridge_path(pictures.features, targets[:, 0])
     fits = [path.towards(target).at(float(alphas[best])) for target in targets.T]
@@ -93,11 +94,11 @@ def fit_defects(
         bias=np.array([fit.bias for fit in fits]),
         feature_mean=path.scaling.mean,
         feature_scale=path.scaling.scale,
-        floor=floor,
+        floor=floors[best],
         encoder_fingerprint=encoder_fingerprint,
         clip=path.scaling.clip,
     )
-    return probe, _accuracies(above_floor(readings[best], floor), truth)
+    return probe, _accuracies(severities[best], truth)
 
 
 def _folds(photo: NDArray[np.int64], seed: int) -> Iterator[NDArray[np.bool_]]:
@@ -113,8 +114,9 @@ def _estimates(path: RidgePath, targets: Matrix, features: AnyFeatures, alphas: 
     return np.stack([path.towards(target).predictions(features, alphas).T for target in targets.T], axis=2)
 
 
-def _mean_srcc(readings: Matrix, truth: Matrix) -> float:
-    return float(np.nanmean([srcc(reading, severity) for reading, severity in zip(readings.T, truth.T, strict=True)]))
+def _floors(readings: Matrix, truth: Matrix) -> Vector:
+    """(7,) floors of predictions (n, 7), from the versions without each group: nan in the severities (n, 7)."""
+    return np.array([_floor(reading[np.isnan(own)]) for reading, own in zip(readings.T, truth.T, strict=True)])
 
 
 def _floor(readings: Vector) -> float:

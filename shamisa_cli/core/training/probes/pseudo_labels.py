@@ -1,4 +1,4 @@
-"""Versions of pristine photographs by the engine, codecs and faults of cameras, marked by measures (ours)."""
+"""Versions of pristine photographs by the engine, codecs, cameras and scaling, marked by measures (ours)."""
 
 from __future__ import annotations
 
@@ -35,10 +35,16 @@ FILES_AND_FAULTS = (
     "Gaussian noise",
     "reduced",
 )
-PAIRS = 4
-"""Versions that go through operators of two groups."""
+PAIR = "two operators"
+"""Of two groups, one after the other."""
+KINDS = (*OPERATORS, *FILES_AND_FAULTS, *(PAIR,) * 4)
+"""What versions are drawn from."""
 LEAST_SEVERITY = 0.5
 MOST_IN_PAIRS = 3.0
+SMALLER = 2
+"""Copies of a photograph with fewer pixels, beside its versions."""
+LEAST_SIDE, MOST_OF_VIEW = 40, 0.75
+"""Long side of the smallest copy in pixels, and of the largest as a share of the encoder's view."""
 
 
 def pseudo_labels(
@@ -54,7 +60,7 @@ def pseudo_labels(
     Args:
         encoder: reads originals and versions, at its view size.
         photos: pristine photographs, of which `settings.photos` are drawn; those that cannot be read are skipped.
-        settings: how many photographs, and what their versions weigh.
+        settings: how many photographs and versions, and what they weigh.
         seed: decides which photographs and which versions.
         advance: called with 1 after each photograph.
 
@@ -70,11 +76,13 @@ def pseudo_labels(
             continue
         finally:
             advance(1)
+        rng = np.random.default_rng([seed, place])
         original = encoder.embed(_viewed(pixels, encoder))
-        for version in versions_of(pixels, np.random.default_rng([seed, place])):
+        made = [(version, version) for version in versions_of(pixels, settings.versions, rng)]
+        for version, enlarged in made + list(smaller_copies(pixels, _view_of(encoder), rng)):
             originals.append(original)
             versions.append(encoder.embed(_viewed(version, encoder)))
-            changes.append(difference(pixels, version).value)
+            changes.append(difference(pixels, enlarged).value)
             shown.append(place)
     if not shown:
         raise SettingError("None of the photographs for pseudo-labels can be read; name a folder of good ones.")
@@ -82,25 +90,54 @@ def pseudo_labels(
     return PseudoLabels(np.stack(versions), np.stack(originals), rank, np.array(shown, dtype=np.int64), settings)
 
 
-def versions_of(pixels: Pixels, rng: np.random.Generator) -> Iterator[Pixels]:
-    """Every operator once, files and faults of cameras, and pairs of operators, each at a random strength."""
-    for name in OPERATORS:
-        yield operated(pixels, name, float(rng.uniform(LEAST_SEVERITY, MAX_SEVERITY)), rng)
-    for name in FILES_AND_FAULTS:
-        yield DAMAGES[name](pixels, float(rng.uniform()), rng)
-    for _ in range(PAIRS):
-        version = pixels
-        for group in rng.permutation(len(GROUPS))[:2]:
-            candidates = BY_GROUP[GROUPS[group]]
-            name = candidates[int(rng.integers(len(candidates)))].name
-            version = operated(version, name, float(rng.uniform(LEAST_SEVERITY, MOST_IN_PAIRS)), rng)
-        yield version
+def versions_of(pixels: Pixels, count: int, rng: np.random.Generator) -> Iterator[Pixels]:
+    """Up to `count` versions of an image (H, W, 3), each of another of `KINDS`, at random strengths."""
+    for kind in rng.choice(len(KINDS), min(count, len(KINDS)), replace=False).tolist():
+        yield _version(pixels, KINDS[kind], rng)
+
+
+def smaller_copies(pixels: Pixels, view: int, rng: np.random.Generator) -> Iterator[tuple[Pixels, Pixels]]:
+    """Copies of an image (H, W, 3) with fewer pixels, each also enlarged again: as it is read, and as it is measured.
+
+    Args:
+        pixels: the image.
+        view: long side in pixels of what the encoder reads of large images.
+        rng: decides the sizes.
+    """
+    height, width = pixels.shape[:2]
+    picture = Image.fromarray(pixels)
+    most = MOST_OF_VIEW * min(view, max(height, width))
+    for _ in range(SMALLER):
+        side = LEAST_SIDE * max(1.0, most / LEAST_SIDE) ** float(rng.uniform())
+        copy = picture.resize(_reduced_size(height, width, round(side)), Image.Resampling.BICUBIC)
+        yield np.asarray(copy), np.asarray(copy.resize((width, height), Image.Resampling.BICUBIC))
+
+
+def _version(pixels: Pixels, kind: str, rng: np.random.Generator) -> Pixels:
+    if kind in OPERATORS:
+        return operated(pixels, kind, float(rng.uniform(LEAST_SEVERITY, MAX_SEVERITY)), rng)
+    if kind in DAMAGES:
+        return DAMAGES[kind](pixels, float(rng.uniform()), rng)
+    for group in rng.permutation(len(GROUPS))[:2]:
+        candidates = BY_GROUP[GROUPS[group]]
+        name = candidates[int(rng.integers(len(candidates)))].name
+        pixels = operated(pixels, name, float(rng.uniform(LEAST_SEVERITY, MOST_IN_PAIRS)), rng)
+    return pixels
+
+
+def _view_of(encoder: Embedder) -> int:
+    return min(SIZE, encoder.config.preprocessing.view_size or SIZE)
 
 
 def _viewed(pixels: Pixels, encoder: Embedder) -> Pixels:
     """The image at the size that the encoder reads."""
-    size, (height, width) = encoder.config.preprocessing.view_size, pixels.shape[:2]
-    if size is None or max(height, width) <= size:
+    size, (height, width) = _view_of(encoder), pixels.shape[:2]
+    if max(height, width) <= size:
         return pixels
-    reduced = (max(1, round(width * size / max(height, width))), max(1, round(height * size / max(height, width))))
-    return np.asarray(Image.fromarray(pixels).resize(reduced, Image.Resampling.BICUBIC))
+    return np.asarray(Image.fromarray(pixels).resize(_reduced_size(height, width, size), Image.Resampling.BICUBIC))
+
+
+def _reduced_size(height: int, width: int, side: int) -> tuple[int, int]:
+    """Width and height of an image whose long side has `side` pixels."""
+    factor = side / max(height, width)
+    return max(1, round(width * factor)), max(1, round(height * factor))
