@@ -306,6 +306,15 @@ def lazy_names() -> Iterator[tuple[str, str]]:
         yield f"{name} is in one of __all__ and _HOMES", name
 
 
+def repository_of_an_installed_package() -> Iterator[tuple[str, str]]:
+    """Tests that look beside the package for files of the repository: where it is installed, there are none."""
+    for path in sorted((REPOSITORY / "tests").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and node.attr == "__file__" and ast.unparse(node).startswith("shamisa"):
+                name = path.relative_to(REPOSITORY).as_posix()
+                yield f"{name} asks where the package is", f"{name} (line {node.lineno})"
+
+
 RULES = {
     "a package imports only those above it": upward_imports,
     "a PyTorch room is entered through the door": room_imports,
@@ -318,6 +327,7 @@ RULES = {
     "modules are short": long_modules,
     "functions are short": long_functions,
     "public names are lazy": lazy_names,
+    "tests find the repository from their own place": repository_of_an_installed_package,
 }
 
 

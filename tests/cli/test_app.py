@@ -102,6 +102,13 @@ def test_what_reads_models_and_settings_does_not_wait_for_torch(arguments: list[
     assert "torch" not in imported
 
 
+def test_the_first_score_waits_for_no_library_that_it_does_not_use(example_photos: Path) -> None:
+    imported = imported_by("score", str(example_photos / "cat.jpg"), "--no-cache")
+    assert {"numpy", "onnxruntime", "PIL.Image"} <= imported
+    unused = {"scipy", "sklearn", "joblib", "huggingface_hub", "matplotlib", "pandas", "pyarrow", "torch"}
+    assert imported & unused == set()
+
+
 @pytest.mark.parametrize("command", ["score", "embed", "evaluate"])
 def test_scoring_on_a_cpu_imports_onnxruntime_and_never_torch(command: str, photos: Path, tmp_path: Path) -> None:
     for number in range(4, 12):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from shamisa_cli.core.encoder.embedder import Embedder
 from shamisa_cli.core.encoder.spec import EncoderConfig
@@ -18,10 +19,12 @@ from shamisa_cli.core.probe.defects import DefectProbe
 from shamisa_cli.core.probe.ridge import Probe
 from shamisa_cli.core.records import ModelIdentity
 from shamisa_cli.core.relational.config import RelationalConfig
-from shamisa_cli.core.relational.direction.direction import Direction, LearnedDirection, ScoreDirection
-from shamisa_cli.core.relational.judgement import RelationalNetworks
-from shamisa_cli.core.relational.pair_comparer import PairComparer
 from shamisa_cli.core.relational.records import GRAPHS
+
+if TYPE_CHECKING:  # scoring would wait .3 s for SciPy, which comparing needs
+    from shamisa_cli.core.relational.direction.direction import Direction
+    from shamisa_cli.core.relational.judgement import RelationalNetworks
+    from shamisa_cli.core.relational.pair_comparer import PairComparer
 
 
 @dataclass(frozen=True)
@@ -141,8 +144,10 @@ def load_relational_model(
         ModelError: a name leads nowhere, a folder is damaged or holds no such model, or the device is not there.
         SettingError: the runtime is not known, not installed, or not for the device.
     """
+    from shamisa_cli.core.relational.pair_comparer import PairComparer
+
     networks = load_relational_networks(name, offline=offline, device=device, runtime=runtime)
-    return PairComparer(networks, load_direction(load_model(scorer, offline=offline, device=device)))
+    return PairComparer(networks, load_direction(load_model(scorer, offline=offline, device=device, runtime=runtime)))
 
 
 def load_direction(model: Model) -> Direction:
@@ -151,6 +156,8 @@ def load_direction(model: Model) -> Direction:
     Raises:
         ModelError: the direction is damaged or was fitted on another encoder, or the model has neither.
     """
+    from shamisa_cli.core.relational.direction.direction import LearnedDirection, ScoreDirection
+
     head = None if model.folder is None else read_direction(model.folder.files)
     if head is not None:
         require_same_encoder(head, model.encoder_fingerprint, f"the encoder of {model.name}")
