@@ -36,13 +36,14 @@ class Console:
 
     Args:
         quiet: print no hints, warnings and progress bars; errors are printed always.
+        discard: print no results on stdout either; those for a file are written.
 
     Attributes:
         stderr: rich on stderr, which prints text as it is.
     """
 
-    def __init__(self, *, quiet: bool = False) -> None:
-        self._quiet = quiet
+    def __init__(self, *, quiet: bool = False, discard: bool = False) -> None:
+        self._quiet, self._discard = quiet, discard
         self.stderr = RichConsole(stderr=True, highlight=False, markup=False, emoji=False)
 
     def hint(self, text: str) -> None:
@@ -76,6 +77,9 @@ class Console:
     @contextmanager
     def results(self, output: Path | None) -> Iterator[TextIO]:
         """Open the stream for the result: stdout, or a file that appears once it is complete."""
+        if output is None and self._discard:
+            yield io.StringIO()
+            return
         if output is None:
             stream = io.TextIOWrapper(sys.stdout.buffer, **ENCODING)  # type: ignore[arg-type]
             try:

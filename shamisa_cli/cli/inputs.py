@@ -54,6 +54,11 @@ def open_cache(
     return Cache(folder.expanduser(), limit=megabytes * MEGABYTE, warn=warn)
 
 
+def cache_hits(cache: Cache | None) -> int:
+    """Number of images whose results were in the cache."""
+    return 0 if cache is None else cache.hits
+
+
 def format_of(output: Path | None, known: Collection[str]) -> str:
     """The format that the name of an output file asks for; "text" on stdout, or if it has no suffix.
 
@@ -140,18 +145,17 @@ def find_images(
     paths: Sequence[str] | None,
     files_from: Path | None,
     recursive: bool,
-    *,
-    exclude: Sequence[str] | None = None,
-    since: str | None = None,
+    console: Console,
 ) -> list[Path]:
     """The files of `survey_inputs`."""
-    return survey_inputs(paths, files_from, recursive, exclude=exclude, since=since).paths
+    return survey_inputs(paths, files_from, recursive, console).paths
 
 
 def survey_inputs(
     paths: Sequence[str] | None,
     files_from: Path | None,
     recursive: bool,
+    console: Console,
     *,
     exclude: Sequence[str] | None = None,
     since: str | None = None,
@@ -160,7 +164,7 @@ def survey_inputs(
     """Find the files of PATHS, then of lists (- and --files-from), each file once.
 
     A name that stands for nothing is kept, and its row will hold the error. What folders hold of kinds that cannot be
-    read is said on stderr. `exclude`, `since` and `allow_empty` are --exclude, --since and --allow-empty.
+    read is said on `console`. `exclude`, `since` and `allow_empty` are --exclude, --since and --allow-empty.
 
     Raises:
         InputNotFoundError: no image was found, or none is left, unless that is allowed.
@@ -187,7 +191,7 @@ def survey_inputs(
         raise InputNotFoundError(f"No picture is left: --exclude and --since leave out all {len(found):,} of them.")
     left_out = dict(sum((Counter(each.left_out) for each in surveys if each.left_out), Counter[str]()))
     if left_out:
-        Console().hint(describe_left_out(left_out))
+        console.hint(describe_left_out(left_out))
     files = kept if len(surveys) == 1 else each_once(kept)
     return Discovery(files, left_out, tuple(folder for each in surveys for folder in each.folders))
 

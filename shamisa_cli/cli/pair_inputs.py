@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shamisa_cli.cli import inputs
+from shamisa_cli.cli.console import Console
 from shamisa_cli.core.errors import InputNotFoundError, SettingError
 from shamisa_cli.core.relational.folder_pairs import FolderPairs, pair_folders
 
 
 def find_pairs(
-    reference: Path, candidates: Sequence[str] | None, files_from: Path | None, recursive: bool
+    reference: Path, candidates: Sequence[str] | None, files_from: Path | None, recursive: bool, console: Console
 ) -> FolderPairs:
     """Pair one reference with all its versions, or the pictures of two folders by name.
 
@@ -27,15 +28,16 @@ def find_pairs(
             raise InputNotFoundError(
                 f"Name at least one version of {reference} to compare with it; or try codecs on it with --ladder."
             )
-        versions = inputs.find_images(candidates, files_from, recursive)
+        versions = inputs.find_images(candidates, files_from, recursive, console)
         return FolderPairs(tuple((reference, path) for path in versions))
     if files_from is not None or not candidates or not all(Path(folder).is_dir() for folder in candidates):
         raise SettingError(f"REF {reference} is a folder, so the candidates must be folders too.")
 
-    originals = inputs.find_images([str(reference)], None, recursive)
+    originals = inputs.find_images([str(reference)], None, recursive, console)
     found = FolderPairs()
     for folder in map(Path, candidates):
-        found += pair_folders(originals, reference, inputs.find_images([str(folder)], None, recursive), folder)
+        versions = inputs.find_images([str(folder)], None, recursive, console)
+        found += pair_folders(originals, reference, versions, folder)
     found = _with_unreachable(found)
     if not found.pairs:
         raise InputNotFoundError(

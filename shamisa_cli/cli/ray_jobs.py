@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import typer
 from shamisa_cli.cli import inputs
 from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.errors import exit_code
+from shamisa_cli.cli.run_tally import closing_line
 from shamisa_cli.cli.settings import was_typed
 from shamisa_cli.core.errors import InputNotFoundError, SettingError
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 MEANT = {
     "paths", "output", "files_from", "recursive", "view_size", "max_pixels", "max_memory", "skip_unreadable", "model",
-    "probe", "offline", "device", "runtime", "jobs", "ray",
+    "probe", "offline", "device", "runtime", "jobs", "quiet", "ray",
 }  # fmt: skip
 """Options that apply with --ray. Others are refused on the command line, and ignored as settings."""
 
@@ -55,7 +57,7 @@ def run_ray_job(context: typer.Context, kind: Kind, address: str) -> None:
         offline=given["offline"],
         max_memory=inputs.bytes_of(given["max_memory"]),
     )
-    console = Console()
+    console, started = Console(quiet=given["quiet"]), time.monotonic()
     done = run_on_ray(
         settings,
         named,
@@ -67,10 +69,12 @@ def run_ray_job(context: typer.Context, kind: Kind, address: str) -> None:
         progress=lambda parts: console.progress("Parts", parts),
     )
     console.warn_of_unreadable(done.errors, done.unreadable)
-    console.hint(
-        f"Wrote {done.rows:,} pictures in {done.parts:,} parts to {output} "
-        f"({done.reused:,} reused from an earlier run)."
-    )
+    counts = {"unreadable": done.unreadable, "reused from an earlier run": done.reused}
+    verb = "embedded" if kind == "features" else "scored"
+    places = {f"{done.parts:,} parts": output}
+    total = done.rows if kind == "scores" else done.rows + done.unreadable
+    scored = total - done.unreadable
+    console.hint(closing_line(verb, scored, total, counts, since=started, places=places))
     raise typer.Exit(exit_code(failed=0, unreadable=done.unreadable, skip_unreadable=given["skip_unreadable"]))
 
 

@@ -1,4 +1,4 @@
-"""The counts of a run of `score`, taken while records pass, and the line about them at its end."""
+"""The counts of a run, and the line about them with which every run over pictures ends."""
 
 from __future__ import annotations
 
@@ -44,32 +44,49 @@ class RunTally:
             yield record
 
     def line(self, *, cached: int, reused: int, left_out: Mapping[str, int], places: Mapping[str, Path | None]) -> str:
-        """One line: how many were scored, unreadable, left out and cached, how long it took, where the results are.
+        """The closing line of the run.
 
         Args:
             cached, reused: numbers of images whose results were cached, and in the file of an earlier run.
             left_out: kind → number of files in folders that were not tried.
-            places: kind of result → file or folder; None for one that was not written.
+            places: as in `closing_line`.
         """
-        scored = len(self.scores)
-        total = self.statuses.total()
-        said = f"{scored:,} of {total:,} pictures scored" if scored < total else f"{pictures(scored)} scored"
         counts = {
             "unreadable": self.statuses["unreadable"],
             "from the cache": cached,
             "reused from an earlier run": reused,
             "left out": sum(left_out.values()),
         }
-        notes = [f"{count:,} {what}" for what, count in counts.items() if count]
-        said += f" ({', '.join(notes)})" if notes else ""
-        said += f" in {duration(time.monotonic() - self.started)}"
-        written = [f"{kind} in {place}" for kind, place in places.items() if place is not None]
-        return f"{said}; {', '.join(written)}." if written else f"{said}."
+        done = "scored", len(self.scores), self.statuses.total()
+        return closing_line(*done, counts, since=self.started, places=places)
 
 
-def pictures(count: int) -> str:
-    """A number of pictures, such as "1 picture"."""
-    return f"{count:,} picture" + ("" if count == 1 else "s")
+def closing_line(
+    verb: str,
+    done: int,
+    total: int,
+    counts: Mapping[str, int],
+    *,
+    since: float,
+    places: Mapping[str, Path | None],
+    noun: str = "picture",
+) -> str:
+    """One line: how many images were done, unreadable, left out and cached, how long it took, where the results are.
+
+    Args:
+        verb: what was done, such as "scored".
+        done, total: numbers of images, called by `noun`.
+        counts: what else is to be said → number of images; zeros are not said.
+        since: reading of the monotonic clock at the start, in seconds.
+        places: kind of result → file or folder; None for one that was not written.
+    """
+    all_of_them = f"{total:,} {noun}" + ("" if total == 1 else "s")
+    said = f"{done:,} of {all_of_them} {verb}" if done < total else f"{all_of_them} {verb}"
+    notes = [f"{count:,} {what}" for what, count in counts.items() if count]
+    said += f" ({', '.join(notes)})" if notes else ""
+    said += f" in {duration(time.monotonic() - since)}"
+    written = [f"{kind} in {place}" for kind, place in places.items() if place is not None]
+    return f"{said}; {', '.join(written)}." if written else f"{said}."
 
 
 def duration(seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 from enum import StrEnum
@@ -11,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shamisa_cli.cli import inputs, options
-from shamisa_cli.cli.commands.comparison_run import copies_for, drawing, report_comparisons
+from shamisa_cli.cli.commands.comparison_run import comparison_line, copies_for, drawing, report_comparisons
 from shamisa_cli.cli.commands.ladder import run_ladder
-from shamisa_cli.cli.console import check_output
+from shamisa_cli.cli.console import Console, check_output
 from shamisa_cli.cli.errors import exit_code, told
 from shamisa_cli.cli.pair_inputs import find_pairs
 from shamisa_cli.cli.reporters.base import ComparisonRun
@@ -153,6 +154,7 @@ def compare(
     model: options.RelationalName = DEFAULT_RELATIONAL,
     offline: options.Offline = False,
     device: options.DeviceName = options.Device.AUTO,
+    quiet: options.Quiet = False,
 ) -> None:
     """Compare versions of a picture with the original: what changed, where, and which is better.
 
@@ -169,20 +171,23 @@ def compare(
     2  error: unknown option, REF cannot be read, no picture with a partner, no such model
     3  some candidates could not be compared (unreadable, or a different size), and none failed (see --skip-unreadable)
     """
+    started = time.monotonic()
     inputs.limit_memory(max_memory)
     check_destinations(output, maps)
+    console = Console(quiet=quiet, discard=quiet and format is None and output is None)
     if ladder is not None:
         if candidates or reference.is_dir():
             raise SettingError("--ladder takes one picture and no candidates.")
         run_ladder(
-            reference, ladder, target, format, output, max_pixels, name=model, offline=offline, device=device.value
-        )
+            reference, ladder, target, format, output, max_pixels, console,
+            name=model, offline=offline, device=device.value,
+        )  # fmt: skip
         return
     gate = ComparisonGate(min_score, max_difference, skip_unreadable)
     if format == "svg":
         raise SettingError("--format svg goes with --ladder.")
     reporter = COMPARISON_REPORTERS[format or inputs.format_of(output, COMPARISON_REPORTERS)]
-    found = find_pairs(reference, candidates, files_from, recursive)
+    found = find_pairs(reference, candidates, files_from, recursive, console)
 
     from shamisa_cli.core.machine import keep_freed_memory
     from shamisa_cli.core.models.loading import load_relational_model
@@ -195,7 +200,8 @@ def compare(
             loaded, reference, found.pairs, watch, resize=resize, original=original, max_pixels=max_pixels
         )
         run = ComparisonRun(loaded.identity, gate, found.added, found.removed, images)
-        statuses = report_comparisons(compared, run, reporter, output, len(found.pairs))
+        statuses = report_comparisons(compared, run, reporter, output, len(found.pairs), console)
+    console.hint(comparison_line(statuses, found, since=started, places={"results": output, "maps": maps}))
     failed = statuses["failed"] + (len(found.added) + len(found.removed) if strict_pairs else 0)
     raise typer.Exit(exit_code(failed=failed, unreadable=statuses["error"], skip_unreadable=skip_unreadable))
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.reporters.base import ComparisonReporter, ComparisonRun
-from shamisa_cli.core.relational.folder_pairs import describe_unpaired
+from shamisa_cli.cli.run_tally import closing_line
+from shamisa_cli.core.relational.folder_pairs import FolderPairs, describe_unpaired
 from shamisa_cli.core.relational.records import Candidate
 
 if TYPE_CHECKING:
@@ -50,9 +51,9 @@ def report_comparisons(
     reporter: ComparisonReporter,
     output: Path | None,
     count: int,
+    console: Console,
 ) -> Counter[str]:
     """Judge and write the candidates as they arrive, then say what failed and what has no partner; their statuses."""
-    console = Console()
     statuses: Counter[str] = Counter()
     beside = reporter.streams and output is None
     with (
@@ -68,6 +69,16 @@ def report_comparisons(
         if phrase:
             console.hint(f"{phrase}.")
     return statuses
+
+
+def comparison_line(
+    statuses: Counter[str], found: FolderPairs, *, since: float, places: Mapping[str, Path | None]
+) -> str:
+    """The closing line of a run of comparisons; the arguments are as in `closing_line`."""
+    failed = statuses["error"]
+    counts = {"not compared": failed, "without a partner": len(found.added) + len(found.removed)}
+    total = statuses.total()
+    return closing_line("compared", total - failed, total, counts, since=since, places=places)
 
 
 def _watched(

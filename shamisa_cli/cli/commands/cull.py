@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +15,7 @@ from shamisa_cli.cli import cull_actions, inputs, options, selection_options
 from shamisa_cli.cli.console import Console, check_output
 from shamisa_cli.cli.errors import exit_code
 from shamisa_cli.cli.reporters.culling import WRITERS
+from shamisa_cli.cli.run_tally import closing_line
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 
@@ -177,6 +179,7 @@ def cull(
     device: options.DeviceName = options.Device.AUTO,
     runtime: options.RuntimeName = options.Runtime.AUTO,
     jobs: options.Jobs = None,
+    quiet: options.Quiet = False,
     cache: options.UseCache = True,
     cache_dir: options.CacheFolder = None,
     cache_size: options.CacheSize = options.CACHE_MEGABYTES,
@@ -193,7 +196,8 @@ def cull(
     3  some pictures could not be read, rated, moved or copied (see --skip-unreadable)
     """
     inputs.limit_memory(max_memory)
-    console = Console()
+    started = time.monotonic()
+    console = Console(quiet=quiet, discard=quiet and format is None and output is None)
     if undo is not None:
         _require_alone(undo, paths, files_from)
         raise typer.Exit(cull_actions.undo_transfers(undo, apply, console))
@@ -204,7 +208,7 @@ def cull(
     if output is not None:
         check_output(output)
     chosen = "text" if list_ is not None else format or inputs.format_of(output, WRITERS)
-    files = inputs.find_images(paths, files_from, recursive, exclude=exclude, since=since)
+    found = inputs.survey_inputs(paths, files_from, recursive, console, exclude=exclude, since=since)
 
     from shamisa_cli.core.culling.cull import cull_files
     from shamisa_cli.core.culling.groups import GroupSettings
@@ -214,10 +218,10 @@ def cull(
     loaded = load_model(model, probe=probe, offline=offline, device=device, runtime=runtime.value, on_demand=cache)
     with (
         inputs.open_cache(cache, cache_dir, cache_size, console) as known,
-        console.progress("Scoring", len(files)) as advance,
+        console.progress("Scoring", len(found.paths)) as advance,
     ):
         decisions = cull_files(
-            loaded, files, rule, groups=groups, jobs=jobs, view_size=inputs.view_size(view_size),
+            loaded, found.paths, rule, groups=groups, jobs=jobs, view_size=inputs.view_size(view_size),
             max_pixels=max_pixels, cache=known, advance=advance,
         )  # fmt: skip
     unreadable = [decision for decision in decisions if decision.verdict == "unreadable"]
@@ -234,6 +238,14 @@ def cull(
         else:
             verdicts = rule != CullRule()
             problems = cull_actions.rate(decisions, stars, verdicts, adobe_names, overwrite, apply, console)
+    counts = {
+        "unreadable": len(unreadable),
+        "from the cache": inputs.cache_hits(known),
+        "left out": sum(found.left_out.values()),
+    }
+    places = {"decisions" if list_ is None else "paths": output}
+    scored = len(decisions) - len(unreadable)
+    console.hint(closing_line("scored", scored, len(decisions), counts, since=started, places=places))
     raise typer.Exit(
         exit_code(failed=0, unreadable=len(unreadable), skip_unreadable=skip_unreadable)
         or exit_code(failed=0, unreadable=problems, skip_unreadable=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ from shamisa_cli.cli import inputs, options, ray_jobs
 from shamisa_cli.cli.console import Console, check_output
 from shamisa_cli.cli.errors import exit_code
 from shamisa_cli.cli.reporters import embedding_map
+from shamisa_cli.cli.run_tally import closing_line
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 
@@ -42,6 +44,7 @@ def embed(
     device: options.DeviceName = options.Device.AUTO,
     runtime: options.RuntimeName = options.Runtime.AUTO,
     jobs: options.Jobs = None,
+    quiet: options.Quiet = False,
     ray: options.RayAddress = None,
     cache: options.UseCache = True,
     cache_dir: options.CacheFolder = None,
@@ -67,7 +70,7 @@ def embed(
     inputs.limit_memory(max_memory)
     if ray is not None:
         ray_jobs.run_ray_job(context, "features", ray)
-    console = Console()
+    console, started = Console(quiet=quiet), time.monotonic()
     part = inputs.part_number(shard)
     target = inputs.output_file(Path(output), part)
     check_output(target)
@@ -80,11 +83,10 @@ def embed(
         raise SettingError(
             "--color-by, --table, --center-by and --projection change the map; name its file with --plot."
         )
-    found = inputs.survey_inputs(paths, files_from, recursive, exclude=exclude, since=since)
+    found = inputs.survey_inputs(paths, files_from, recursive, console, exclude=exclude, since=since)
     job = inputs.divide(found, part, target, console)
     files = job.paths
 
-    from shamisa_cli.cli.reporters.text import counted
     from shamisa_cli.core.models.loading import load_model
     from shamisa_cli.core.scoring.feature_table import check_format
     from shamisa_cli.core.scoring.pipeline import feature_cache
@@ -107,10 +109,14 @@ def embed(
             advance=advance,
         )
     console.warn_of_unreadable(collected.errors)
-    console.hint(
-        f"Wrote {counted(collected.rows, 'picture')} with {loaded.encoder.feature_length:,} features each to {target} "
-        f"({collected.reused:,} reused from an earlier run)."
-    )
     if drawing is not None:
         embedding_map.draw_map(drawing, loaded, target, files, view, jobs=jobs, console=console)
+    counts = {
+        "unreadable": collected.unreadable,
+        "from the cache": inputs.cache_hits(known),
+        "reused from an earlier run": collected.reused,
+        "left out": sum(found.left_out.values()),
+    }
+    places = {f"{loaded.encoder.feature_length:,} features of each": target}
+    console.hint(closing_line("embedded", collected.rows, len(files), counts, since=started, places=places))
     raise typer.Exit(exit_code(failed=0, unreadable=collected.unreadable, skip_unreadable=skip_unreadable))

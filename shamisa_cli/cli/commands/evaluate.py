@@ -118,6 +118,7 @@ def evaluate(
     device: options.DeviceName = options.Device.AUTO,
     runtime: options.RuntimeName = options.Runtime.AUTO,
     jobs: options.Jobs = None,
+    quiet: options.Quiet = False,
     cache: options.UseCache = True,
     cache_dir: options.CacheFolder = None,
     cache_size: options.CacheSize = options.CACHE_MEGABYTES,
@@ -137,7 +138,7 @@ def evaluate(
 
     Exit codes: 0 success; 2 error; 3 some pictures could not be read.
     """
-    console = Console()
+    console = Console(quiet=quiet, discard=quiet and format is None and output is None)
     if output is not None:
         check_output(output)
     chosen = format or modes.Format(format_of(output, list(modes.Format)))

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shamisa_cli.cli import mos_options, options
 from shamisa_cli.cli.console import Console
-from shamisa_cli.cli.inputs import find_images, open_cache
+from shamisa_cli.cli.inputs import cache_hits, find_images, open_cache
 from shamisa_cli.cli.output import write_json
 from shamisa_cli.cli.reporters.agreement import checkpoints, protocol
 from shamisa_cli.cli.reporters.agreement import cross as cross_tables
 from shamisa_cli.cli.reporters.agreement import gmad as gmad_pairs
 from shamisa_cli.cli.reporters.agreement import model as model_report
+from shamisa_cli.cli.run_tally import closing_line
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -35,7 +37,7 @@ class Format(StrEnum):
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """The model to load, and how and where it computes."""
+    """The model to load, how and where it computes, and when the command began, by the monotonic clock."""
 
     name: str
     probe: str | None
@@ -47,6 +49,7 @@ class ModelOptions:
     cache_dir: Path | None
     cache_size: int
     console: Console
+    started: float = field(default_factory=time.monotonic)
 
     def load(self, name: str | None = None, *, on_demand: bool = False) -> Model:
         """The model, or another one by its name."""
@@ -64,6 +67,14 @@ class ModelOptions:
     def open_cache(self) -> AbstractContextManager[Cache | None]:
         """The cache, where it is used."""
         return open_cache(self.cached, self.cache_dir, self.cache_size, self.console)
+
+    def conclude(self, read: int, unreadable: int, cache: Cache | None, output: Path | None) -> None:
+        """Print the closing line of the run: numbers of images, and where the results are."""
+        counts = {"unreadable": unreadable, "from the cache": cache_hits(cache)}
+        line = closing_line(
+            "evaluated", read, read + unreadable, counts, since=self.started, places={"results": output}
+        )
+        self.console.hint(line)
 
 
 @dataclass(frozen=True)
@@ -105,6 +116,7 @@ def fit_anew(
             write_json(report.document, stream)
         else:
             report.write(stream)
+    loading.conclude(report.pictures, len(report.errors), known, output)
     return len(report.errors)
 
 
@@ -136,6 +148,8 @@ def judge_checkpoints(
             checkpoints.write_json(stream, run, table.file, steps)
         else:
             checkpoints.write_table(stream, steps)
+    read = steps[-1].pictures
+    loading.conclude(read, min(limit or len(table), len(table)) - read, None, output)
 
 
 def judge_as_it_is(
@@ -152,7 +166,7 @@ def judge_as_it_is(
     from shamisa_cli.core.probe.mos_table import MIN_ROWS
 
     console = loading.console
-    pictures = find_images(inputs, None, recursive=True) if table is None else table.paths
+    pictures = find_images(inputs, None, True, console) if table is None else table.paths
     loaded = loading.load(on_demand=True)
     rival = None if competition is None else loading.load(competition.rival, on_demand=True)
     found = None
@@ -185,4 +199,5 @@ def judge_as_it_is(
                 mos_options.write_figures(stream, figures, model_report.note(loaded, agreement.logistic))
             if found is not None:
                 gmad_pairs.write_gmad(stream, found)
-    return sum(record.mos is None for record in records)
+    loading.conclude(len(records) - len(unreadable), len(unreadable), known, output)
+    return len(unreadable)

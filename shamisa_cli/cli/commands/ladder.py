@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from shamisa_cli.cli import inputs
 from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.reporters.comparison.ladder import LADDER_WRITERS
+from shamisa_cli.cli.run_tally import closing_line
 from shamisa_cli.core.errors import SettingError
 
 STEPS = 15
@@ -20,6 +22,7 @@ def run_ladder(
     format: str | None,
     output: Path | None,
     max_pixels: int,
+    console: Console,
     **model: str | bool,
 ) -> None:
     """Climb the ladder of each codec for one picture and write the result; `model` goes to `load_relational_model`.
@@ -32,6 +35,7 @@ def run_ladder(
     from shamisa_cli.core.models.loading import load_relational_model
     from shamisa_cli.core.relational.ladder import climb, require_codecs
 
+    started = time.monotonic()
     chosen = format or inputs.format_of(output, LADDER_WRITERS)
     if chosen not in LADDER_WRITERS:
         raise SettingError(f"A ladder has no format {chosen}. Use one of {', '.join(LADDER_WRITERS)}.")
@@ -39,8 +43,9 @@ def run_ladder(
     require_codecs(names)
     original = decode(reference, max_pixels=max_pixels).pixels
     comparer = load_relational_model(**model)  # type: ignore[arg-type]
-    console = Console()
     with console.progress("Encoding", STEPS * len(names)) as advance:
         ladders = [climb(comparer, original, name, target, advance=advance) for name in names]
     with console.results(output) as stream:
         LADDER_WRITERS[chosen](ladders, str(reference), target, stream)
+    tried = sum(len(each.steps) for each in ladders)
+    console.hint(closing_line("compared", tried, tried, {}, since=started, places={"results": output}, noun="version"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from enum import StrEnum
 from math import comb
@@ -15,6 +16,7 @@ from shamisa_cli.cli.commands.compare import check_destinations
 from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.errors import exit_code, told
 from shamisa_cli.cli.reporters.comparison import RANKING_WRITERS
+from shamisa_cli.cli.run_tally import closing_line
 from shamisa_cli.core.errors import InputNotFoundError
 from shamisa_cli.core.models.resolver import DEFAULT_RELATIONAL
 
@@ -55,6 +57,7 @@ def rank(
     model: options.RelationalName = DEFAULT_RELATIONAL,
     offline: options.Offline = False,
     device: options.DeviceName = options.Device.AUTO,
+    quiet: options.Quiet = False,
 ) -> None:
     """Order versions of one picture from best to worst, without an original.
 
@@ -68,10 +71,12 @@ def rank(
     3  some pictures could not be ranked (unreadable, or a different size); see --skip-unreadable
     """
     inputs.limit_memory(max_memory)
-    console = Console()
+    started = time.monotonic()
+    console = Console(quiet=quiet, discard=quiet and format is None and output is None)
     check_destinations(output)
     write = RANKING_WRITERS[format or inputs.format_of(output, RANKING_WRITERS)]
-    files = inputs.find_images(paths, files_from, recursive)
+    found = inputs.survey_inputs(paths, files_from, recursive, console)
+    files = found.paths
     if len(files) < 2:
         raise InputNotFoundError("Ranking needs at least two pictures.")
 
@@ -93,4 +98,7 @@ def rank(
     with console.results(output) as stream:
         write(replace(ranking, pictures=pictures), stream)
     errors = sum(picture.error is not None for picture in pictures)
+    counts = {"not ranked": errors, "left out": sum(found.left_out.values())}
+    places = {"results": output}
+    console.hint(closing_line("ranked", len(pictures) - errors, len(pictures), counts, since=started, places=places))
     raise typer.Exit(exit_code(failed=0, unreadable=errors, skip_unreadable=skip_unreadable))

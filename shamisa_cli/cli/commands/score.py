@@ -132,7 +132,7 @@ def score(
     inputs.limit_memory(max_memory)
     if ray is not None:
         ray_jobs.run_ray_job(context, "scores", ray)
-    console = Console(quiet=quiet)
+    console = Console(quiet=quiet, discard=quiet and format is None and output is None)
     part = inputs.part_number(shard)
     target = None if output is None else inputs.output_file(Path(output), part)
     destinations.check(output, target, format, html, maps)
@@ -154,7 +154,9 @@ def score(
         skip_unreadable=skip_unreadable,
         strict=strict,
     )
-    found = inputs.survey_inputs(paths, files_from, recursive, exclude=exclude, since=since, allow_empty=allow_empty)
+    found = inputs.survey_inputs(
+        paths, files_from, recursive, console, exclude=exclude, since=since, allow_empty=allow_empty
+    )
     job = inputs.divide(found, part, target, console)
 
     from shamisa_cli.core.culling.groups import GroupSettings
@@ -176,11 +178,10 @@ def score(
             best_first=sort is None and top is not None and bottom is None,
             selection=selection,
             groups=GroupSettings(duplicate=similarity, gap=burst_gap) if groups else None,
-            nothing=quiet and format is None and target is None,
         )
         with inputs.open_cache(cache, cache_dir, cache_size, console) as known:
             work.report(shown, target, html=html, maps=maps, cache=known)
-            cached = 0 if known is None else known.hits
+            cached = inputs.cache_hits(known)
     tally = work.tally
     gated.conclude(tally, run, loaded, console, said=target is None and reporter.concludes)
     places = {"results": target, "report": html, "maps": maps}

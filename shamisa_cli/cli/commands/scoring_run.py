@@ -46,7 +46,6 @@ class Shown:
         best_first: whether the highest score comes first rather than the lowest.
         selection: limits on what is written.
         groups: settings of groups of similar pictures; None: no groups.
-        nothing: whether nothing is written.
     """
 
     reporter: Reporter
@@ -54,7 +53,6 @@ class Shown:
     best_first: bool = False
     selection: Selection = field(default_factory=Selection)
     groups: GroupSettings | None = None
-    nothing: bool = False
 
     @property
     def streams(self) -> bool:
@@ -165,9 +163,8 @@ class ScoringRun:
             collected += watched
             if shown.groups is not None:
                 collected = group_records(collected, shown.groups)
-            if not shown.nothing:
-                summary = summarise(collected) if shown.selection.limits else self.run.summary
-                shown.reporter.write(shown.arranged(collected), replace(self.run, summary=summary), stream)
+            summary = summarise(collected) if shown.selection.limits else self.run.summary
+            shown.reporter.write(shown.arranged(collected), replace(self.run, summary=summary), stream)
         return collected
 
 

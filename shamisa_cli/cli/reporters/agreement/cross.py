@@ -114,6 +114,7 @@ def _across(
     return Report(
         _cross_document(model, paths, settings, run),
         lambda stream: _write_cross(stream, run, _cross_note(model, settings, run)),
+        sum(map(len, run.tables.values())),
         run.errors,
     )
 

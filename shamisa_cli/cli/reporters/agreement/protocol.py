@@ -65,11 +65,13 @@ class Report:
     Attributes:
         document: the results as JSON values.
         write: writes the results as a table to a text stream.
+        pictures: number of images that were read.
         errors: one for each image that could not be read.
     """
 
     document: Mapping[str, Any]
     write: Callable[[TextIO], None]
+    pictures: int
     errors: Sequence[ImageError]
 
 
@@ -100,6 +102,7 @@ def report_one(
     return Report(
         _run_document(model, file, settings, run),
         lambda stream: mos_options.write_figures(stream, rows, note),
+        len(run.table),
         run.errors,
     )
 
