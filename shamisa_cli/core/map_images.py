@@ -35,11 +35,20 @@ MAX_NAME_BYTES = 200
 """Largest length of a file name; file systems allow 255, and a temporary name is longer."""
 
 
-def tinted(grey: Map, strength: Map, ends: tuple[Colour, Colour] = (LOSES, GAINS)) -> Pixels:
-    """Levels (H, W, 3) tinted by strengths (H, W): fully with one of `ends` at −1, with the other at 1, and beyond."""
-    opacity = np.clip(np.abs(strength), 0, 1)[..., None] * STRONGEST
-    colour = np.where(strength[..., None] < 0, np.array(ends[0], dtype=np.float64), np.array(ends[1], dtype=np.float64))
-    return np.asarray((1 - opacity) * grey + opacity * colour).round().astype(np.uint8)
+def tinted(
+    grey: NDArray[np.floating], strength: NDArray[np.floating], ends: tuple[Colour, Colour] = (LOSES, GAINS)
+) -> Pixels:
+    """Grey levels (H, W) tinted by strengths (H, W): fully with one of `ends` at −1, with the other at 1, and beyond.
+
+    Gives (H, W, 3).
+    """
+    opacity = np.clip(np.abs(strength), 0, 1).astype(np.float32) * np.float32(STRONGEST)
+    rest = grey.astype(np.float32) * (1 - opacity) + np.float32(0.5)
+    losing = strength < 0
+    tint = np.empty((*grey.shape, 3), np.uint8)
+    for channel, (low, high) in enumerate(zip(*ends, strict=True)):
+        tint[..., channel] = rest + opacity * np.where(losing, np.float32(low), np.float32(high))
+    return tint
 
 
 def clipped(pen: ImageDraw.ImageDraw, text: str, size: int, room: float) -> str:

@@ -73,8 +73,7 @@ def overlay(pixels: Pixels, values: npt.NDArray[np.float32], name: str) -> Pixel
     small = _at_most(pixels, MAX_LONG_SIDE)
     height, width = small.shape[:2]
     spread = Image.fromarray(values).resize((width, height), Image.Resampling.BILINEAR)
-    grey = np.repeat(small.mean(axis=2, keepdims=True), 3, axis=2)
-    return tinted(grey, np.asarray(spread, dtype=np.float64) / FULL_INTENSITY, ends_of(name))
+    return tinted(small.mean(axis=2), np.asarray(spread, dtype=np.float64) / FULL_INTENSITY, ends_of(name))
 
 
 def ends_of(name: str) -> tuple[Colour, Colour]:
@@ -187,9 +186,7 @@ def _draw_legend(sheet: Image.Image, left: int, top: int, name: str) -> None:
     """Draw the legend of the map `name`: its colour ramp and what its ends mean."""
     length, thickness = LEGEND_BAR
     pen = ImageDraw.Draw(sheet)
-    ramp = tinted(
-        np.full((thickness, length, 3), 128.0), np.tile(np.linspace(-1, 1, length), (thickness, 1)), ends_of(name)
-    )
+    ramp = tinted(np.full(LEGEND_BAR[::-1], 128.0), np.tile(np.linspace(-1, 1, length), (thickness, 1)), ends_of(name))
     sheet.paste(Image.fromarray(ramp), (left, top))
     for share, value, anchor in ((0.0, -FULL_INTENSITY, "la"), (0.5, 0.0, "ma"), (1.0, FULL_INTENSITY, "ra")):
         text = _signed(value, 0) if value else "0"

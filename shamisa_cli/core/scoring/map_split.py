@@ -9,7 +9,7 @@ the picture continued by reflection and cut to the picture, and the rest of its 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,22 +35,22 @@ PADDING = 64
 STD_EPSILON = 1e-6
 """Added to a variance before its square root, as in the encoder (core/networks/features.py)."""
 LEAST_NORM = 1e-12
+CHUNK = 2**16
+"""Values of a map that are handled at a time: what fits into a core's cache."""
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A feature map and the part of the picture that it is about.
+    """The cells of a feature map that are about a part of the picture.
 
     Attributes:
-        centred: (C, h·w) float32, the values less their mean.
-        shape: h and w.
-        rows, columns: edges of the part's pixels, in cells of the map: (H + 1,) and (W + 1,), in −1…h + 1 and −1…w + 1.
+        values: (C, h, w) float32.
+        rows, columns: edges of the part's pixels, in cells: (H + 1,) and (W + 1,), in −1…h + 1 and −1…w + 1.
         box: the part's top, left, height and width in pixels of the picture.
         means, deviations: (C,) over the cells.
     """
 
-    centred: NDArray[np.float32]
-    shape: tuple[int, int]
+    values: NDArray[np.float32]
     rows: Vector
     columns: Vector
     box: Box
@@ -78,9 +78,8 @@ def split_model_score(model: Model, pixels: Pixels, score: float | None = None) 
     padded = np.pad(pixels, ((padding, padding), (padding, padding), (0, 0)), mode="reflect")
     size = (padded.shape[0], padded.shape[1])
     with _blas().limit(limits=1, user_api="blas"):  # idle threads would wait for work by computing
-        parts = placed(_feature_maps(model, padded), spec, size)
-        points = sum_of_shares(parts, slopes(probe, features_of(parts, spec)), spec, size)
-    points = points[padding : padding + height, padding : padding + width]
+        parts = placed(_feature_maps(model, padded), spec, size, padding)
+        points = sum_of_shares(parts, slopes(probe, features_of(parts, spec)), spec, (height, width))
     return ScoreMap(points + (score - float(points.sum())) / points.size, POINTS * probe.base)
 
 
@@ -106,13 +105,16 @@ def _feature_maps(model: Model, pixels: Pixels) -> Iterable[FeatureMap]:
     return model_feature_maps(model, pixels)
 
 
-def placed(maps: Iterable[FeatureMap], spec: FeatureSpec, size: tuple[int, int]) -> list[list[Placed]]:
+def placed(
+    maps: Iterable[FeatureMap], spec: FeatureSpec, size: tuple[int, int], padding: int = 0
+) -> list[list[Placed]]:
     """Each of the maps, scale by scale, with its place in the picture: one for each crop, or one for the whole.
 
     Args:
-        maps: of the picture.
+        maps: of what was read.
         spec: the encoder's features.
-        size: H and W of the picture.
+        size: H and W of what was read.
+        padding: pixels of it on each side that are not the picture; only where the whole picture is read.
     """
     found = []
     for index, feature_map in enumerate(maps):
@@ -120,25 +122,65 @@ def placed(maps: Iterable[FeatureMap], spec: FeatureSpec, size: tuple[int, int])
         boxes = feature_boxes(*copy, spec)
         found.append(
             [
-                _placed(values, feature_map.grid, box, box_in_picture(box, copy, size))
+                _placed(values, feature_map.grid, box, box_in_picture(box, copy, size), padding)
                 for values, box in zip(feature_map.values, boxes, strict=True)
             ]
         )
     return found
 
 
-def _placed(values: NDArray[np.float32], grid: Grid, box: Box, inside: Box) -> Placed:
-    """One map of a box of a copy, which is `inside` the picture."""
+def _placed(values: NDArray[np.float32], grid: Grid, box: Box, inside: Box, padding: int) -> Placed:
+    """One map of a box of a copy, which is `inside` what was read."""
     edges = [
         np.clip((np.linspace(0, read, side + 1) - grid.centre) / grid.stride + 0.5, -1, cells + 1)
         for read, side, cells in zip(box[2:], inside[2:], values.shape[1:], strict=True)
     ]
-    centred = values.reshape(len(values), -1)
-    weights = np.full(centred.shape[1], 1 / centred.shape[1], np.float32)
-    means = centred @ weights
-    centred = centred - means[:, None]
-    deviations = np.sqrt(np.square(centred) @ weights + np.float32(STD_EPSILON))
-    return Placed(centred, (values.shape[1], values.shape[2]), edges[0], edges[1], inside, means, deviations)
+    (first_row, last_row, rows), (first_column, last_column, columns) = (
+        _within(along[padding : len(along) - padding], cells)
+        for along, cells in zip(edges, values.shape[1:], strict=True)
+    )
+    about = values[:, first_row:last_row, first_column:last_column]
+    top, left, height, width = inside
+    means, deviations = _moments(about)
+    return Placed(about, rows, columns, (top, left, height - 2 * padding, width - 2 * padding), means, deviations)
+
+
+def _within(edges: Vector, cells: int) -> tuple[int, int, Vector]:
+    """First and last of the cells between these edges, and the edges counted from the first."""
+    first, last = max(0, int(edges[0])), min(cells, int(np.ceil(edges[-1])))
+    return first, last, np.clip(edges - first, -1, last - first + 1)
+
+
+def _moments(values: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and deviation (C,) of each channel, counted from its first value, so that no digits cancel."""
+    start = np.ascontiguousarray(values[:, 0, 0])
+    sums, squares = np.zeros(len(values)), np.zeros(len(values))
+    for _, chunk in _chunks(values, start):
+        ones = np.ones(chunk.shape[1], np.float32)
+        sums += chunk @ ones
+        squares += np.square(chunk, out=chunk) @ ones
+    cells = values.shape[1] * values.shape[2]
+    means = sums / cells
+    variances = np.maximum(squares / cells - np.square(means), 0)
+    return (start + means).astype(np.float32), np.sqrt(variances + STD_EPSILON).astype(np.float32)
+
+
+def _chunks(values: NDArray[np.float32], centres: NDArray[np.float32]) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """Values less the centre of their channel, (C, rows · w): some rows at a time, and which cells they are.
+
+    Few enough for the processor's cache; each is overwritten by the next.
+    """
+    channels, height, width = values.shape
+    rows = max(1, CHUNK // (channels * width))
+    room = np.empty((channels, rows, width), np.float32)
+    for first in range(0, height, rows):
+        some = values[:, first : first + rows]
+        count = some.shape[1]
+        chunk = room if count == rows else np.empty((channels, count, width), np.float32)
+        chunk[...] = some
+        flat = chunk.reshape(channels, -1)
+        flat -= centres[:, None]
+        yield slice(first * width, (first + count) * width), flat
 
 
 def features_of(parts: Sequence[Sequence[Placed]], spec: FeatureSpec) -> Vector:
@@ -163,7 +205,7 @@ def sum_of_shares(parts: Sequence[Sequence[Placed]], weights: Vector, spec: Feat
             of_moments[moment] = weights[start : start + channels] / len(of_crops)
             start += channels
         for part in of_crops:
-            key = (part.shape, part.box, part.rows[0], part.rows[-1], part.columns[0], part.columns[-1])
+            key = (part.values.shape[1:], part.box, part.rows[0], part.rows[-1], part.columns[0], part.columns[-1])
             shares = _shares(part, of_moments)
             on_grids[key] = (part, shares + on_grids[key][1] if key in on_grids else shares)
     total = np.zeros(size)
@@ -180,14 +222,18 @@ def _drawn(shares: Map, part: Placed) -> Map:
 
 def _shares(part: Placed, weights: Mapping[Moment, Vector]) -> Map:
     """(h, w): what each cell of the map contributes to the weighted sum."""
-    shares: Map = np.zeros(part.shape[0] * part.shape[1])
+    cells = part.values.shape[1] * part.values.shape[2]
+    linear, squared = (np.zeros(len(part.means)) for _ in range(2))
     if "mean" in weights:
-        block = weights["mean"] / (_norm(part.means) * shares.size)
-        shares += block.astype(np.float32) @ part.centred + float(block @ part.means)
+        linear = weights["mean"] / (_norm(part.means) * cells)
     if "std" in weights:
-        block = weights["std"] / (_norm(part.deviations) * shares.size * part.deviations)
-        shares += block.astype(np.float32) @ np.square(part.centred) + STD_EPSILON * float(block.sum())
-    return shares.reshape(part.shape)
+        squared = weights["std"] / (_norm(part.deviations) * cells * part.deviations)
+    shares: Map = np.full(cells, float(linear @ part.means) + STD_EPSILON * float(squared.sum()))
+    linear, squared = linear.astype(np.float32), squared.astype(np.float32)
+    for where, chunk in _chunks(part.values, part.means):
+        shares[where] += linear @ chunk
+        shares[where] += squared @ np.square(chunk, out=chunk)
+    return shares.reshape(part.values.shape[1:])
 
 
 def _norm(values: NDArray[np.float32]) -> float:
