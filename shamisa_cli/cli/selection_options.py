@@ -9,7 +9,7 @@ import typer
 GROUPS = "Groups"
 SELECTION = "Selection"
 
-SIMILARITY, BURST_GAP = 0.8, 2.0
+SIMILARITY, BURST_GAP = 0.85, 2.0
 """As in core/culling/groups."""
 
 Similarity = Annotated[

@@ -32,7 +32,7 @@ class GroupSettings:
         SettingError: a value is out of its range.
     """
 
-    duplicate: float = 0.8
+    duplicate: float = 0.85
     burst: float = 0.4
     gap: float = 2.0
 
