@@ -40,5 +40,5 @@ def _energy(tiles: Tiles, step: tuple[int, int], lag: float) -> float:
     down, across = step[0] * times, step[1] * times
     height, width = tiles.shape[1:]
     first = tiles[:, : height - down, max(0, -across) : width - max(0, across)]
-    steps = (first - tiles[:, down:, max(0, across) : width - max(0, -across)]).reshape(-1)
-    return float(np.einsum("i,i", steps, steps)) / len(steps)
+    steps = np.subtract(first, tiles[:, down:, max(0, across) : width - max(0, -across)])
+    return float(np.einsum("ijk,ijk", steps, steps)) / steps.size

@@ -46,38 +46,52 @@ def survey_pixels(luma: Luma) -> Survey | None:
     rows, columns = luma.shape[0] // BLOCK, luma.shape[1] // BLOCK
     if min(rows, columns) < 4:
         return None
-    mean, fine, coarse = (np.empty((rows, columns), np.float32) for _ in range(3))
+    width = columns * BLOCK
+    mean, fine, coarse = (np.empty((rows, length), np.int16) for length in (width, luma.shape[1] - 1, width // 2 - 1))
     across = np.zeros(luma.shape[1] - 1)
+    most = np.full(luma.shape[1], CLIPPED_STEP, np.int16)  # a row: NumPy takes four times as long for a scalar
     down = np.zeros(rows * BLOCK)
     for row in range(rows):
         top = row * BLOCK
         strip = luma[top : top + BLOCK + 1].astype(np.int16)
-        full = strip[:BLOCK]
-        mean[row] = _block_means(full, columns)
-        steps = np.diff(strip, axis=1)
-        fine[row] = _block_means(np.abs(np.diff(steps, axis=0)), columns)
-        across += np.minimum(np.abs(steps[:BLOCK:2]), CLIPPED_STEP).sum(axis=0, dtype=np.int16)
-        vertical = np.minimum(np.abs(np.diff(strip, axis=0)), CLIPPED_STEP).sum(axis=1)
+        full = strip[:BLOCK, :width]
+        # A column's sum fits into 16 bits: 32 rows of at most 510, or 16 of at most 2040.
+        full.sum(axis=0, dtype=np.int16, out=mean[row])
+        steps = strip[:, 1:] - strip[:, :-1]
+        np.abs(steps[1:] - steps[:-1]).sum(axis=0, dtype=np.int16, out=fine[row])
+        across += np.minimum(np.abs(steps[:BLOCK:2]), most[1:]).sum(axis=0, dtype=np.int16)
+        vertical = np.minimum(np.abs(strip[1:] - strip[:-1]), most).sum(axis=1)
         down[top : top + len(vertical)] = vertical
-        half = full[::2, : columns * BLOCK : 2] + full[1::2, : columns * BLOCK : 2]
-        half += full[::2, 1 : columns * BLOCK : 2] + full[1::2, 1 : columns * BLOCK : 2]
-        coarse[row] = _block_means(np.abs(np.diff(np.diff(half, axis=1), axis=0)), columns, BLOCK // 2) / 4
+        pairs = full[::2] + full[1::2]
+        half = pairs[:, ::2] + pairs[:, 1::2]
+        steps = half[:, 1:] - half[:, :-1]
+        np.abs(steps[1:] - steps[:-1]).sum(axis=0, dtype=np.int16, out=coarse[row])
     across /= rows * BLOCK / 2
     down /= luma.shape[1]
     grid = (_grid_strength(across) + _grid_strength(down[: len(down) - 1])) / 2
-    return Survey(mean, fine, coarse, grid)
+    last = min(BLOCK, luma.shape[0] - (rows - 1) * BLOCK - 1)
+    return Survey(
+        _block_means(mean, columns, np.full(rows, BLOCK)),
+        _block_means(fine, columns, np.array([BLOCK] * (rows - 1) + [last])),
+        _block_means(coarse, columns, np.full(rows, 4 * (BLOCK // 2 - 1)), BLOCK // 2),
+        grid,
+    )
 
 
-def _block_means(values: npt.NDArray[np.int16], columns: int, side: int = BLOCK) -> npt.NDArray[np.float64]:
-    """Mean (columns,) of each block of a strip, which may lack a last row or column of pixels.
+def _block_means(sums: npt.NDArray[np.int16], columns: int, heights: npt.NDArray[np.int64], side: int = BLOCK) -> Map:
+    """Means (rows, columns) of blocks, from the sums (rows, W) of their columns of pixels, of which the last may lack.
 
-    A column's sum fits into 16 bits: 32 rows of at most 510, or 16 of at most 2040.
+    Args:
+        sums: of `heights` (rows,) pixels each, or of four times as many where a sum is of four pixels.
+        columns: number of blocks.
+        heights: see there.
+        side: width of a block in pixels.
     """
-    sums = values.sum(axis=0, dtype=np.int16).astype(np.int32)
     starts = np.arange(columns) * side
-    widths = np.minimum(starts + side, len(sums)) - starts
-    totals: npt.NDArray[np.float64] = np.add.reduceat(sums[: columns * side], starts) / (widths * len(values))
-    return totals
+    widths = np.minimum(starts + side, sums.shape[1]) - starts
+    totals = np.add.reduceat(sums[:, : columns * side].astype(np.int32), starts, axis=1)
+    means: Map = (totals / (widths * heights[:, None])).astype(np.float32)
+    return means
 
 
 def _grid_strength(steps: Vector) -> float:
