@@ -1,7 +1,7 @@
 """Remarks, measured: how often good photographs get one, and whether a fault gets its own.
 
     python benchmarks/remarks.py --best mos.csv PICTURES
-    python benchmarks/remarks.py --causes PHOTOS...
+    python benchmarks/remarks.py --causes PHOTOS... [--only REMARK]...
 
 The first prints, for each remark, the share of the best tenth of rated photographs that get it; the thresholds were
 set on rows 1, 3, 5… of these, so 2, 4, 6… are reported apart. The second spoils photographs in known ways. Printed
@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from scipy.ndimage import gaussian_filter, rotate
 from scipy.signal import fftconvolve
 from sklearn.metrics import roc_auc_score
@@ -70,6 +72,33 @@ def _focus(_tones: Tones, look: AtFullSize | None) -> float:
     return (look.focus or 0.0) if look else 0.0
 
 
+def noisy(deviation: float, denoising: float) -> Cause:
+    """Noise of a deviation in grey levels, and a Gaussian filter of this σ in pixels over it."""
+
+    def apply(pixels: np.ndarray) -> np.ndarray:
+        noise = np.random.default_rng(0).normal(0, deviation, pixels.shape)
+        return to_levels(gaussian_filter(pixels + noise, (denoising, denoising, 0)))
+
+    return apply
+
+
+def coded(quality: int) -> Cause:
+    def apply(pixels: np.ndarray) -> np.ndarray:
+        stream = io.BytesIO()
+        Image.fromarray(pixels).save(stream, "JPEG", quality=quality)
+        return np.asarray(Image.open(stream))
+
+    return apply
+
+
+def _noise(_tones: Tones, look: AtFullSize | None) -> float:
+    return look.noise if look else 0.0
+
+
+def _blocks(_tones: Tones, look: AtFullSize | None) -> float:
+    return look.compression if look else 0.0
+
+
 def _motion(_tones: Tones, look: AtFullSize | None) -> float:
     return (look.motion or 0.0) if look else 0.0
 
@@ -87,8 +116,10 @@ KINDS: dict[str, tuple[str, Measure]] = {
     "magenta cast": ("green cast", lambda tones, _: -tones.greenness),
     "motion blur": ("out of focus", _motion),
     "out of focus": ("motion blur", _focus),
+    "noisy": ("", _noise),
+    "blocky": ("", _blocks),
 }
-"""Remark → its opposite and its measure."""
+"""Remark → its opposite, if it has one, and its measure."""
 
 CAUSES: dict[str, dict[str, Cause]] = {
     "underexposed": {
@@ -121,6 +152,13 @@ CAUSES: dict[str, dict[str, Cause]] = {
     "magenta cast": {"slight": gained(0.2, -0.2, 0.2), "strong": gained(0.4, -0.4, 0.4)},
     "motion blur": {"9 pixels, 30°": moved(9, 30), "15 pixels, 100°": moved(15, 100)},
     "out of focus": {"σ 2": defocused(2), "σ 3.5": defocused(3.5)},
+    "noisy": {
+        "8 levels": noisy(8, 0),
+        "16 levels": noisy(16, 0),
+        "16 levels, denoised": noisy(16, 0.6),
+        "32 levels, denoised": noisy(32, 0.6),
+    },
+    "blocky": {"JPEG 30": coded(30), "JPEG 10": coded(10)},
 }
 
 
@@ -140,11 +178,11 @@ def false_alarms(table: Path, folder: Path) -> None:
     print(f"no remark: {sum(not remarks for remarks in found) / len(found):.1%}")
 
 
-def causes(photos: list[Path]) -> None:
+def causes(photos: list[Path], names: Sequence[str]) -> None:
     pictures = [np.ascontiguousarray(decode(path, view_size=512).pixels) for path in photos]
     before = [seen(pixels) for pixels in pictures]
-    for remark, ways in CAUSES.items():
-        opposite, measure = KINDS[remark]
+    for remark in names:
+        ways, (opposite, measure) = CAUSES[remark], KINDS[remark]
         share = np.mean([remark in remarks for _, _, remarks in before])
         for way, cause in ways.items():
             after = [seen(np.ascontiguousarray(cause(pixels))) for pixels in pictures]
@@ -161,12 +199,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--best", nargs=2, type=Path, metavar=("TABLE", "FOLDER"))
     parser.add_argument("--causes", nargs="+", type=Path, metavar="PHOTOS")
+    parser.add_argument("--only", action="append", choices=CAUSES)
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.best:
         false_alarms(*options.best)
     if options.causes:
-        causes(list(discover(options.causes)))
+        causes(list(discover(options.causes)), options.only or list(CAUSES))
 
 
 if __name__ == "__main__":

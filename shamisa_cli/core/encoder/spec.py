@@ -62,7 +62,7 @@ class Preprocessing:
 
     Attributes:
         view_size: long side in pixels to which larger images are reduced (antialiased bicubic); smaller
-            ones are never enlarged. None keeps every pixel.
+            ones are never enlarged, and those beyond 4:1 are reduced less. None keeps every pixel.
         mean, std: per-channel normalisation of sRGB values in 0…1.
         version: increased whenever the same settings would give different pixels.
     """

@@ -26,14 +26,14 @@ MID_TONES = (20, 235)
 FLATTEST = 0.02
 """Quantile of the blocks' activity that is taken for noise."""
 NEARLY_FLATTEST = 0.1
-EVEN = 0.7
-"""Least ratio of the two quantiles where blotches are noise: noise is everywhere alike, and detail is not."""
+UNEVEN, EVEN = 0.3, 0.75
+"""Ratios of the two quantiles where blotches are no noise, and are: noise is everywhere alike, and detail is not."""
 DEVIATION = 2 * math.sqrt(2 / math.pi)
 """Mean absolute diagonal difference of white noise with deviation 1."""
 WHITE_REDUCED, TEXTURE_REDUCED = 0.5, 1.45
 """What is left of the deviation of white noise, and of fine texture, in the image reduced by two."""
-BLOTCHES, MOST_BLOTCHES = 1.6, 4.0
-"""Weight of blotches, and the most they count: stronger ones are gravel or grass, which no denoising leaves."""
+BLOTCHES, MANY_BLOTCHES, GROWTH_BEYOND = 1.6, 4.0, 0.25
+"""Weight of blotches, and the deviation beyond which they count by this power alone: most of those are gravel."""
 
 SHARP_WIDTH, WIDTHS_PER_STEP = 0.9, 2 ** (1 / 1.5)
 FAINT_NOISE, NOISE_PER_STEP = 1.0, 2.0
@@ -87,14 +87,21 @@ def noise_deviation(survey: Survey) -> float:
         usable[:] = True
     fine = float(np.quantile(survey.fine[usable], FLATTEST)) / DEVIATION
     coarse, more = np.quantile(survey.coarse[usable], [FLATTEST, NEARLY_FLATTEST]) / DEVIATION
-    blotches = min(BLOTCHES * float(coarse), MOST_BLOTCHES) if coarse > EVEN * more else 0.0
-    return max(_white(fine, float(coarse)), blotches)
+    return math.hypot(_white(fine, float(coarse)), _blotches(float(coarse), float(more)))
 
 
 def _white(fine: float, coarse: float) -> float:
     """Deviation of the white part of what wavers by `fine`, and by `coarse` in the image reduced by two."""
     white = (TEXTURE_REDUCED * fine) ** 2 - coarse**2
     return math.sqrt(max(0.0, white / (TEXTURE_REDUCED**2 - WHITE_REDUCED**2)))
+
+
+def _blotches(coarse: float, more: float) -> float:
+    """Deviation that the blotches stand for which waver by `coarse` in the flattest parts, and by `more` in others."""
+    deviation = BLOTCHES * coarse
+    if deviation > MANY_BLOTCHES:
+        deviation = MANY_BLOTCHES * (deviation / MANY_BLOTCHES) ** GROWTH_BEYOND
+    return deviation * min(1.0, max(0.0, (coarse / max(more, 1e-6) - UNEVEN) / (EVEN - UNEVEN)))
 
 
 def tile_centres(activity: Map) -> list[tuple[int, int]]:

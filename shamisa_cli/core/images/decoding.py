@@ -28,9 +28,10 @@ from shamisa_cli.core.images.luma import full_luma
 from shamisa_cli.core.images.orientation import SIDEWAYS, orientation_of, turned, turned_array
 from shamisa_cli.core.images.png import PngFile
 from shamisa_cli.core.images.raw import SENSOR_SIZE
+from shamisa_cli.core.images.view import reduced_size
 from shamisa_cli.core.remarks.remark import remarks_on
 
-READING = 4
+READING = 5
 """Number of the way pictures are read; raised with every change of pixels, warnings or remarks, for caches."""
 
 DEFAULT_MAX_PIXELS = 300_000_000
@@ -102,7 +103,8 @@ def decode(
         content: the file's bytes, where they have been read; None opens the file. With them, `path` may be any
             address: it is for messages.
         view_size: if given, the long side of the result is the smaller of it and the original's,
-            reduced with an antialiased bicubic filter; the short side is rounded, at least 1.
+            reduced with an antialiased bicubic filter; the short side is rounded, at least 1. Of pictures
+            beyond 4:1 the short side is a quarter of it, where the original's is longer (see `reduced_size`).
             JPEGs are then decoded at a reduced scale, no smaller than twice the view, which is
             several times faster and changes pixels by less than one grey level on average.
         max_pixels: pictures with more pixels are refused from their header, before decoding.
@@ -154,7 +156,7 @@ def _read(path: Path | str, stream: BinaryIO, view_size: int | None, max_pixels:
 def _decoded(image: Image.Image, view_size: int | None, factor: int, look: FullLuma | None) -> DecodedImage:
     code_points = getattr(image, "cicp", None)
     flat, original, box, warnings = _flat_in_strips(image, factor) if factor > 1 else _flat(image, view_size)
-    view = _view(original, view_size)
+    view = reduced_size(original, view_size)
     reduced = flat if view == original else flat.resize(view, Image.Resampling.BICUBIC, box=box)
     orientation = orientation_of(image)
     upright = turned(to_srgb(reduced, image.info.get("icc_profile"), code_points), orientation)
@@ -213,7 +215,7 @@ def _bytes_needed(image: Image.Image, view_size: int | None, factor: int) -> int
     if factor > 1:
         return _STRIP_NEED + _BYTES_PER_PIXEL * pixels // factor**2
     if isinstance(image, JpegImagePlugin.JpegImageFile):
-        wanted = _DRAFT_MARGIN * max(_view(image.size, view_size))
+        wanted = _DRAFT_MARGIN * max(reduced_size(image.size, view_size))
         scale = next((scale for scale in (8, 4, 2) if max(image.size) // scale >= wanted), 1)
         pixels //= scale**2
     return (_BYTES_PER_PIXEL if image.mode in _PLAIN_MODES else _BYTES_PER_ODD_PIXEL) * pixels
@@ -246,18 +248,10 @@ def _load(image: Image.Image, view_size: int | None) -> tuple[tuple[int, int], _
         image.load()
         return image.size, None  # known only now, since a TIFF is turned upright while loading
     whole = image.size
-    width, height = _view(whole, view_size)
+    width, height = reduced_size(whole, view_size)
     drafted = image.draft(None, (_DRAFT_MARGIN * width, _DRAFT_MARGIN * height))
     image.load()
     return whole, drafted[1] if drafted else None
-
-
-def _view(size: tuple[int, int], view_size: int | None) -> tuple[int, int]:
-    long_side = max(size)
-    if view_size is None or long_side <= view_size:
-        return size
-    width, height = (max(1, round(side * view_size / long_side)) for side in size)
-    return width, height
 
 
 def _check_pixels(path: Path | str, size: tuple[int, int], max_pixels: int) -> None:

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.images.view import reduced_size
 from shamisa_cli.core.models.loading import Model, load_model
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 from shamisa_cli.core.networks.features import extract
@@ -89,10 +90,9 @@ class TensorScorer(nn.Module):
 
     def _viewed(self, pixels: Tensor) -> Tensor:
         height, width = pixels.shape[2:]
-        long_side = max(height, width)
-        if self.view_size is None or long_side <= self.view_size:
+        size = reduced_size((height, width), self.view_size)
+        if size == (height, width):
             return pixels
-        size = [max(1, round(side * self.view_size / long_side)) for side in (height, width)]
         return F.interpolate(pixels, size=size, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
 
 

@@ -105,7 +105,7 @@ def test_motion_is_told_from_missed_focus_in_any_direction(tmp_path: Path, turn:
 
 
 def test_noise_and_blocks_at_100_percent_are_named() -> None:
-    look = AtFullSize(0.0, 2.0, 2.5, None)
+    look = AtFullSize(0.0, 1.8, 2.5, None)
     assert remarks_on(scene(), look, 4000) == ("noisy", "blocky")
     assert remarks_on(scene(), look, 500) == ("blocky",)
 

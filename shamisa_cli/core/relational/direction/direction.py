@@ -14,6 +14,7 @@ from PIL import Image
 from shamisa_cli.core.arrays import FeatureVector, Pixels
 from shamisa_cli.core.encoder.embedder import Embedder
 from shamisa_cli.core.encoder.spec import SMALLEST_VIEW
+from shamisa_cli.core.images.view import reduced_size
 from shamisa_cli.core.probe.ridge import Probe
 from shamisa_cli.core.relational.difference.difference import STRIDE
 from shamisa_cli.core.relational.direction.head import DirectionHead, Seen
@@ -123,10 +124,10 @@ def _embedded(encoder: Embedder, views: list[Pixels]) -> list[FeatureVector]:
 
 def _view(pixels: Pixels, size: int | None) -> Pixels:
     height, width = pixels.shape[:2]
-    if size is None or max(height, width) <= size:
+    new = reduced_size((width, height), size)
+    if new == (width, height):
         return pixels
-    new = tuple(max(1, round(side * size / max(height, width))) for side in (width, height))
-    return np.asarray(Image.fromarray(pixels).resize((new[0], new[1]), Image.Resampling.BICUBIC, reducing_gap=3.0))
+    return np.asarray(Image.fromarray(pixels).resize(new, Image.Resampling.BICUBIC, reducing_gap=3.0))
 
 
 def _at_least(side: int, pixels: Pixels) -> Pixels:
