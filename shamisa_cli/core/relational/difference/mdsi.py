@@ -64,7 +64,8 @@ def _colours_apart(h_a: Plane, m_a: Plane, h_b: Plane, m_b: Plane) -> Plane:
 def _deviation(change: Plane) -> float:
     """Mean deviation of (1 − change)^q around its mean, to the power o; complex where change > 1."""
     beyond = change > 1
-    lost = -np.expm1(np.float32(POWER) * np.log1p(-np.where(beyond, np.float32(0), change)))
+    with np.errstate(divide="ignore"):  # a change of exactly 1 loses all
+        lost = -np.expm1(np.float32(POWER) * np.log1p(-np.where(beyond, np.float32(0), change)))
     if beyond.any():
         turned = (change[beyond] - 1).astype(np.complex128) ** POWER * np.exp(1j * np.pi * POWER)
         lost = lost.astype(np.complex128)

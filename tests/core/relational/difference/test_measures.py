@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.relational.difference import planes
 from shamisa_cli.core.relational.difference.gmsd import ms_gmsd
 from shamisa_cli.core.relational.difference.haarpsi import haarpsi
-from shamisa_cli.core.relational.difference.mdsi import mdsi
+from shamisa_cli.core.relational.difference.mdsi import POWER, _deviation, mdsi
 from shamisa_cli.core.relational.difference.measurement import Measurement
 from shamisa_cli.core.relational.difference.vsi import vsi
 
@@ -87,6 +88,15 @@ def test_the_measures_agree_with_piq(name: str, kind: str, pair: Callable[..., t
 
     a, b = pair(name, kind, 256)
     assert vsi(a, b).similarity == pytest.approx(float(piq.vsi(tensor(a), tensor(b))), abs=EXACT)
+
+
+def test_a_change_that_loses_all_of_a_place_is_no_warning() -> None:
+    change = np.array([[0, 1], [1, 0.5]], dtype=np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        lost = 1 - (1 - np.asarray(change, dtype=np.float64)) ** POWER
+        wanted = np.abs(lost - lost.mean()).mean() ** POWER
+        assert _deviation(change) == pytest.approx(wanted, rel=1e-6)
 
 
 GOLDEN = {
