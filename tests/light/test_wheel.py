@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import venv
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from helpers.packages import REPOSITORY, build_wheel, need_an_index
 from helpers.program import ENVIRONMENT
 
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 PHOTOS = REPOSITORY / "examples" / "photos"
 LARGEST_WHEEL = 60_000_000
 LARGEST_ENVIRONMENT = 420_000_000
@@ -42,25 +43,20 @@ DIFFERS = ("README.md", "probe.json")
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(folder), str(REPOSITORY)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"a wheel cannot be built here: {done.stderr[-200:]}")
-    (built,) = folder.glob("*.whl")
-    return built
+    need_an_index()
+    return build_wheel(REPOSITORY, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
-def light(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def light(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with a fresh environment, which holds the wheel and the base dependencies."""
     folder = tmp_path_factory.mktemp("light") / "venv"
     venv.create(folder, with_pip=True)
     command = [str(folder / "bin" / "pip"), "install", "--quiet", "--no-compile", str(wheel)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"packages cannot be installed here: {done.stderr[-200:]}")
-    return folder
+    assert done.returncode == 0, done.stderr
+    yield folder
+    shutil.rmtree(folder)  # 400 MB
 
 
 def timeless(text: str) -> str:
