@@ -20,8 +20,6 @@ LEAST_SLOPE = 5.0
 SLOPES_OF_NOISE = 6.0
 """Edges must rise this many times the noise's deviation per pixel."""
 LEAST_EDGES = 24
-SHARP_SHARE = 0.5
-"""Quantile of the widths of a tile's edges that is taken for the tile."""
 WIDEST = 2.2
 """Pixels; the ratio hardly differs from 1 beyond, and the image is reduced by two and measured again."""
 DOMINANT = 1.5
@@ -90,8 +88,9 @@ def _width(slope: Plane, across: Plane, again: Plane, least: float, axis: int) -
     inner &= _part(falls, axis, 1, count - 2)
     if np.count_nonzero(edges) < LEAST_EDGES:
         return None
-    ratio = slope[edges] / np.maximum(again[edges], 1e-3)
-    sharp = float(np.quantile(ratio, 1 - SHARP_SHARE))
+    # The median, from a sort: NumPy's own takes many times as long for so few values.
+    ratio = np.sort(slope[edges] / np.maximum(again[edges], 1e-3))
+    sharp = float(ratio[(len(ratio) - 1) // 2] + ratio[len(ratio) // 2]) / 2
     return float(REBLUR / np.sqrt(max(sharp * sharp - 1, 1e-3)))
 
 
