@@ -19,6 +19,7 @@ PACKAGE = REPOSITORY / "shamisa_cli"
 
 LAYERS = (
     ("core.errors", "_version"),
+    ("core.home",),
     (
         "core.arrays",
         "core.atomic",

@@ -13,7 +13,8 @@ from typing import TextIO
 from rich.console import Console as RichConsole
 from rich.text import Text
 
-from shamisa_cli.core.atomic import replacing
+from shamisa_cli.cli.ends import discard
+from shamisa_cli.core.atomic import naming, replacing
 from shamisa_cli.core.errors import SettingError
 
 MAX_WARNINGS = 20
@@ -48,9 +49,8 @@ class Console:
 
     def hint(self, text: str) -> None:
         """Print a hint on stderr."""
-        if self._quiet:
-            return
-        self.stderr.print(printable(text), style="dim", soft_wrap=True)
+        if not self._quiet:
+            self._say(Text(printable(text), "dim"))
 
     def warn(self, text: str) -> None:
         """Print a warning on stderr, about a problem that does not stop the command."""
@@ -83,10 +83,11 @@ class Console:
         if output is None:
             stream = io.TextIOWrapper(sys.stdout.buffer, **ENCODING)  # type: ignore[arg-type]
             try:
-                yield stream
-                stream.flush()
+                with naming("stdout"):
+                    yield stream
+                    stream.flush()
             finally:
-                with suppress(BrokenPipeError):
+                with suppress(OSError):  # the first error was said
                     stream.detach()
             return
         check_output(output)
@@ -117,7 +118,15 @@ class Console:
             yield advance
 
     def _line(self, label: str, style: str, text: str) -> None:
-        self.stderr.print(Text.assemble((label, style), printable(text)), soft_wrap=True)
+        self._say(Text.assemble((label, style), printable(text)))
+
+    def _say(self, text: Text) -> None:
+        try:
+            self.stderr.print(text, soft_wrap=True)
+        except BrokenPipeError:
+            raise
+        except OSError:  # what is said beside the results must not end them, as on a full disk
+            discard(sys.stderr)
 
 
 def check_output(output: Path, option: str = "--output") -> None:

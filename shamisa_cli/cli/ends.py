@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -9,11 +10,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import TextIO
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 """Signals that end a run; Windows lacks the last."""
 ENDED_BY_SIGNAL = 128
 """Shells report a program that a signal ended by this and the signal's number."""
+PIPE_CLOSED = 141
+"""Exit code that shells report for a program whose reader closed the pipe."""
 GRACE_SECONDS = 10.0
 """Time to clean up, or to give a last answer to a client that may not be reading, before the process ends at once."""
 
@@ -37,12 +41,21 @@ def end_within_grace(code: int) -> None:
     watchdog.start()
 
 
+def discard(stream: TextIO) -> None:
+    """Let what else is written to stdout or stderr, also what waits in its buffer, go nowhere."""
+    with suppress(OSError, ValueError):  # a stream in memory has no descriptor
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def run_to_its_end(program: Callable[[], None]) -> None:
     """Run the program. After a signal or a closed pipe, what it began is cleaned up and no thread is waited for."""
+    _open_closed_streams()
     try:
         with _caught_signals():
             program()
     except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # rich and the parser leave with 1
+            _leave(PIPE_CLOSED)
         if isinstance(end.code, int) and end.code > ENDED_BY_SIGNAL:
             _leave(end.code)
         raise
@@ -50,8 +63,20 @@ def run_to_its_end(program: Callable[[], None]) -> None:
         _leave(ENDED_BY_SIGNAL + end.number)
     except OSError as error:  # in what the parser itself prints, such as help
         with suppress(OSError):
-            print(f"error: stdout: {error.strerror}.", file=sys.stderr)
+            said = "stdout is closed" if error.errno == errno.EBADF else f"stdout: {error.strerror}"
+            print(f"error: {said}.", file=sys.stderr)
         _leave(2)
+
+
+def _open_closed_streams() -> None:
+    """Give stdin, stdout and stderr, where they are closed, a descriptor again, else a file gets its number.
+
+    It fails as a closed one does; only what is said on a closed stderr is dropped.
+    """
+    for number, (name, access) in enumerate((("stdin", os.O_WRONLY), ("stdout", os.O_RDONLY), ("stderr", os.O_WRONLY))):
+        if getattr(sys, name) is None:
+            os.open(os.devnull, access)  # takes the lowest number that is free
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", errors="backslashreplace"))  # noqa: SIM115, PTH123
 
 
 def _leave(code: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import sys
@@ -13,7 +14,7 @@ from typing import Any
 import typer
 
 from shamisa_cli.cli.console import Console
-from shamisa_cli.cli.ends import ENDED_BY_SIGNAL, Ended
+from shamisa_cli.cli.ends import ENDED_BY_SIGNAL, PIPE_CLOSED, Ended, discard
 from shamisa_cli.core.errors import Remedy, ShamisaError
 from shamisa_cli.core.records import ErrorRecord
 
@@ -22,8 +23,6 @@ GATE_FAILED = 1
 TOOL_ERROR = 2
 UNREADABLE = 3
 INTERRUPTED = 130
-PIPE_CLOSED = 141
-"""Exit code that shells report for a program whose reader closed the pipe."""
 
 ANSWERS = (typer.Exit, typer.Abort, typer.BadParameter)
 """Exceptions that control Typer; they are not errors of the program."""
@@ -97,9 +96,9 @@ def told(error: ErrorRecord | None) -> ErrorRecord | None:
 
 def _explain(error: BaseException, given: Mapping[str, Any]) -> int:
     """Say on stderr what ended a command that was given these options; its exit code."""
+    if isinstance(error, OSError) and error.filename in (None, "stdout"):
+        discard(sys.stdout)  # Python flushes it once more at its end, and would complain there
     if isinstance(error, BrokenPipeError):
-        # Python flushes stdout once more at its end, and would complain there.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
     console = Console()
     if isinstance(error, KeyboardInterrupt):
@@ -126,6 +125,8 @@ def _sentence(error: BaseException) -> str:
         return " ".join(with_remedy(str(error), error.remedy, error.about).split("\n"))
     if isinstance(error, MemoryError):
         return "there is not enough memory. Try fewer --jobs, a smaller --view-size or a smaller --max-pixels."
+    if isinstance(error, OSError) and error.errno == errno.EBADF and error.filename:
+        return f"{error.filename} is closed."
     if isinstance(error, OSError) and error.strerror:
         where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
         return f"{where}{error.strerror}."

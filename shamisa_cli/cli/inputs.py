@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shamisa_cli.cli.console import Console
+from shamisa_cli.core.atomic import naming
 from shamisa_cli.core.cluster.part_number import PartNumber, require_count
 from shamisa_cli.core.errors import InputNotFoundError, SettingError
+from shamisa_cli.core.home import expanded
 
 if TYPE_CHECKING:
     from shamisa_cli.core.cluster.division import SharedJob
@@ -51,7 +53,7 @@ def open_cache(
     def warn(text: str) -> None:
         console.warn(f"{text.removesuffix('.')}, --no-cache turns it off.")
 
-    return Cache(folder.expanduser(), limit=megabytes * MEGABYTE, warn=warn)
+    return Cache(expanded(folder), limit=megabytes * MEGABYTE, warn=warn)
 
 
 def cache_hits(cache: Cache | None) -> int:
@@ -134,7 +136,10 @@ def named_paths(paths: Sequence[str] | None, files_from: Path | None) -> tuple[l
     from shamisa_cli.core.images.name_lists import read_list
 
     paths = paths or []
-    listed = read_list(sys.stdin.buffer) if STDIN in paths else []
+    listed = []
+    if STDIN in paths:
+        with naming("stdin"):
+            listed = read_list(sys.stdin.buffer)
     if files_from is not None:
         with files_from.open("rb") as stream:
             listed += read_list(stream)

@@ -15,6 +15,8 @@ import typer
 from shamisa_cli.cli.console import Console
 from shamisa_cli.core.configuration import Configuration, FileSetting, read_configuration
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.home import expanded
+from shamisa_cli.core.overrides import shown
 
 PREFIX = "SHAMISA_"
 SETTINGS = {
@@ -135,7 +137,7 @@ def _variable_of(option: Any) -> str:
 def _usable(setting: Setting, configured: FileSetting, context: typer.Context) -> Any:
     """The value, validated by the option."""
     value = configured.value
-    where = f"{configured.file}: {setting.name} is {value!r}"
+    where = f"{configured.file}: {setting.name} is {shown(value)}"
     if setting.option.is_flag:
         if not isinstance(value, bool):
             raise SettingError(f"{where}; it must be true or false.")
@@ -145,7 +147,7 @@ def _usable(setting: Setting, configured: FileSetting, context: typer.Context) -
     text = str(value)
     in_files_folder = setting.name in FILES or (setting.name in MODELS and text.startswith("."))
     if in_files_folder:
-        text = str(configured.file.parent / Path(text).expanduser())
+        text = str(configured.file.parent / expanded(text))
     try:
         setting.option.process_value(context, text)
     except typer.BadParameter as error:

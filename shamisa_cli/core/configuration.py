@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,8 +10,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.errors import PARSE_ERRORS, SettingError
 from shamisa_cli.core.full_size.record import MEASURES
+from shamisa_cli.core.overrides import shown
 from shamisa_cli.core.ownership import folders_to_search, is_own
 from shamisa_cli.core.scoring.gate import LEVELS, Rule
 
@@ -116,7 +118,7 @@ def _has_settings(file: Path) -> bool:
 def _parsed(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except PARSE_ERRORS as error:
         raise SettingError(f"{file} is not valid TOML: {error}.") from None
 
 
@@ -126,7 +128,7 @@ def _own_part(document: Mapping[str, Any], file: Path) -> Mapping[str, Any] | No
     tools = document.get("tool", {})
     table = tools.get("shamisa") if isinstance(tools, Mapping) else None
     if table is not None and not isinstance(table, Mapping):
-        raise SettingError(f"{file}: tool.shamisa is {table!r}; it should be a table of settings.")
+        raise SettingError(f"{file}: tool.shamisa is {shown(table)}; it should be a table of settings.")
     return table
 
 
@@ -139,30 +141,30 @@ def _flat(table: Mapping[str, Any], known: Collection[str], file: Path, where: s
         elif name in known:
             yield name, value
         elif name in tables:
-            raise SettingError(f"{file}: {name} is {value!r}; it should be a table of settings.")
+            raise SettingError(f"{file}: {name} is {shown(value)}; it should be a table of settings.")
         else:
             raise SettingError(f"{file}: there is no setting {name!r}{suggestion(name, known)}")
 
 
 def _rules(value: Any, file: Path) -> tuple[Rule, ...]:
     if not isinstance(value, list):
-        raise SettingError(f"{file}: {RULES} is {value!r}; each rule is a table, [[tool.shamisa.gate.rules]].")
+        raise SettingError(f"{file}: {RULES} is {shown(value)}; each rule is a table, [[tool.shamisa.gate.rules]].")
     return tuple(_rule(table, f"{file}: {RULES}[{number}]") for number, table in enumerate(value, start=1))
 
 
 def _rule(table: Any, where: str) -> Rule:
     if not isinstance(table, Mapping):
-        raise SettingError(f"{where} is {table!r}; it should be a table with {', '.join(RULE_KEYS)}.")
+        raise SettingError(f"{where} is {shown(table)}; it should be a table with {', '.join(RULE_KEYS)}.")
     for key in table:
         if key not in RULE_KEYS:
             raise SettingError(f"{where}: there is no setting {key!r}{suggestion(key, RULE_KEYS)}")
     level = table.get("level")
     if level is not None and level not in LEVELS:
-        raise SettingError(f"{where}.level is {level!r}; it can be {', '.join(LEVELS)}.")
+        raise SettingError(f"{where}.level is {shown(level)}; it can be {', '.join(LEVELS)}.")
     files = table.get("files")
     patterns = [files] if isinstance(files, str) else files
     if not isinstance(patterns, list) or not patterns or not all(isinstance(one, str) and one for one in patterns):
-        raise SettingError(f"{where}.files is {files!r}; it should be a pattern, or a list of patterns.")
+        raise SettingError(f"{where}.files is {shown(files)}; it should be a pattern, or a list of patterns.")
     low, drop = (
         _number(table.get(key), f"{where}.{key}", most) for key, most in (("min-score", 100), ("max-drop", None))
     )
@@ -170,7 +172,7 @@ def _rule(table: Any, where: str) -> Rule:
     worst = {name: value for name, value in faults.items() if value is not None}
     forbid = table.get("forbid", [])
     if not isinstance(forbid, list) or not all(isinstance(one, str) for one in forbid):
-        raise SettingError(f"{where}.forbid is {forbid!r}; it should be a list of remarks.")
+        raise SettingError(f"{where}.forbid is {shown(forbid)}; it should be a list of remarks.")
     return Rule(tuple(patterns), level, low, drop, worst, tuple(forbid))
 
 
@@ -178,8 +180,8 @@ def _number(value: Any, where: str, most: float | None) -> float | None:
     if value is None:
         return None
     plain = isinstance(value, int | float) and not isinstance(value, bool)
-    if not plain or not 0 <= value <= (float("inf") if most is None else most):
+    if not plain or not 0 <= value <= (sys.float_info.max if most is None else most):
         raise SettingError(
-            f"{where} is {value!r}; it should be a number {'from 0' if most is None else f'from 0 to {most}'}."
+            f"{where} is {shown(value)}; it should be a number {'from 0' if most is None else f'from 0 to {most}'}."
         )
     return float(value)

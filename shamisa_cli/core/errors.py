@@ -26,6 +26,10 @@ Remedy = Literal[
 """Names of remedies that are options of the command line; it alone knows their sentences (cli/errors.py)."""
 
 
+PARSE_ERRORS = (ValueError, RecursionError, OverflowError)
+"""Errors of the parsers of JSON and TOML, and of numbers: invalid, nested too deeply, or too large for a float."""
+
+
 class ShamisaError(Exception):
     """Base class of this library's errors; the text is a sentence for people.
 

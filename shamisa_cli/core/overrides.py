@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import math
+import reprlib
+import sys
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields, is_dataclass, replace
@@ -12,6 +13,14 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 from shamisa_cli.core.errors import SettingError
 
 Record = TypeVar("Record")
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 100
+
+
+def shown(value: object) -> str:
+    """A value of a settings file as text for messages; deep or long ones are shortened."""
+    return _SHORT.repr(value)
 
 
 def with_overrides(record: Record, changes: Mapping[str, Any], *, where: str = "") -> Record:
@@ -81,19 +90,20 @@ def _checked(value: Any, hint: Any, name: str) -> Any:
         return _checked_union(value, arguments, name)
     if origin is Literal:
         if value not in arguments:
-            raise SettingError(f"{name} is {value!r}; it can be {', '.join(map(repr, arguments))}.")
+            raise SettingError(f"{name} is {shown(value)}; it can be {', '.join(map(repr, arguments))}.")
         return value
     if origin is tuple and isinstance(value, list | tuple):
         kinds = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else arguments
         if len(kinds) != len(value):
             raise SettingError(f"{name} has {len(value)} values; it takes {len(kinds)}.")
         return tuple(_checked(item, kind, name) for item, kind in zip(value, kinds, strict=True))
-    if hint is float and isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if hint is float and is_number and abs(value) <= sys.float_info.max:
         return float(value)
     plain = isinstance(hint, type) and hint is not float and isinstance(value, hint)
     if plain and not (hint is int and isinstance(value, bool)):
         return value
-    raise SettingError(f"{name} is {value!r}; it should be {_in_words(hint)}.")
+    raise SettingError(f"{name} is {shown(value)}; it should be {_in_words(hint)}.")
 
 
 def _checked_union(value: Any, kinds: tuple[Any, ...], name: str) -> Any:
@@ -102,7 +112,7 @@ def _checked_union(value: Any, kinds: tuple[Any, ...], name: str) -> Any:
             return _checked(value, kind, name)
         except SettingError:
             continue
-    raise SettingError(f"{name} is {value!r}; it should be {' or '.join(map(_in_words, kinds))}.")
+    raise SettingError(f"{name} is {shown(value)}; it should be {' or '.join(map(_in_words, kinds))}.")
 
 
 def _in_words(hint: Any) -> str:

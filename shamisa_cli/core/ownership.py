@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from pathlib import Path
 
+from shamisa_cli.core.home import expanded
+
 PROJECT_ROOT = ".git"
 """Name in the root of a project; files in folders above it are ignored."""
 ROOT_USER = 0
@@ -35,7 +37,7 @@ def is_own(path: Path, safe: Iterable[str] = ()) -> bool:
     """
     if not hasattr(os, "geteuid"):
         return True
-    if any(place == ANYWHERE or path.is_relative_to(Path(place).expanduser().absolute()) for place in safe if place):
+    if any(place == ANYWHERE or path.is_relative_to(expanded(place).absolute()) for place in safe if place):
         return True
     owners = {path.lstat().st_uid, path.stat().st_uid}
     return owners <= {os.geteuid(), ROOT_USER}

@@ -74,8 +74,9 @@ def _locked(target: Path, lock: Path) -> int | None:
             os.close(descriptor)
             return None
         if _is(descriptor, lock):
-            os.ftruncate(descriptor, 0)
-            os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+            with suppress(OSError):  # on a full disk the lock is nameless
+                os.ftruncate(descriptor, 0)
+                os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
             return descriptor
         os.close(descriptor)  # its holder removed it meanwhile
 

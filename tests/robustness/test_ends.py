@@ -60,9 +60,43 @@ def test_help_on_a_full_device_is_a_sentence() -> None:
     assert b"No space left" in run.stderr
 
 
-def test_a_reader_that_has_gone_is_141() -> None:
+def in_shell(arguments: str, redirection: str) -> subprocess.CompletedProcess[str]:
+    """Run the program with its streams redirected as a shell does, and without a word of its own on a closed stream."""
+    command = ["bash", "-c", f"exec {' '.join(PROGRAM)} {arguments} {redirection}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert "bug" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+    return done
+
+
+@pytest.mark.parametrize("redirection", [">&-", "<&- >&-", ">/dev/full", ">&- 2>&-"])
+def test_results_that_cannot_be_written_are_a_sentence(redirection: str) -> None:
+    done = in_shell("config", redirection)
+    assert done.returncode == 2
+    assert "2>&-" in redirection or "stdout" in done.stderr
+
+
+@pytest.mark.parametrize("redirection", ["<&-", "2>&-", "2>/dev/full"])
+def test_a_stream_that_is_not_needed_may_be_closed(tiny_model: Path, tmp_path: Path, redirection: str) -> None:
+    save_noise(tmp_path / "photos", [(60, 40)])
+    done = in_shell(f"score '{tmp_path / 'photos'}' --model '{tiny_model}' -f csv", redirection)
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) == 2
+
+
+@pytest.mark.parametrize("arguments", ["serve --model MODEL", "score -"])
+def test_a_closed_stdin_is_said_where_it_is_read(tiny_model: Path, arguments: str) -> None:
+    done = in_shell(arguments.replace("MODEL", f"'{tiny_model}'"), "<&-")
+    assert done.returncode == 2
+    assert "is closed" in done.stderr
+
+
+@pytest.mark.parametrize("shape", ["csv", "text"])
+def test_a_reader_that_has_gone_is_141(shape: str) -> None:
     photos = Path(__file__).resolve().parents[2] / "examples" / "photos"
-    command = f"{' '.join(PROGRAM)} score '{photos}' -f csv --no-cache | head -c 1 >/dev/null; echo ${{PIPESTATUS[0]}}"
+    run_shape = f"score '{photos}' -f {shape} --no-cache"
+    command = f"{' '.join(PROGRAM)} {run_shape} | head -c 1 >/dev/null; echo ${{PIPESTATUS[0]}}"
     run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120, check=False)
     assert run.stdout.strip() == "141"
     assert "Traceback" not in run.stderr

@@ -12,6 +12,7 @@ from shamisa_cli.cli.command_group import CommandGroup
 from shamisa_cli.cli.console import Console, printable
 from shamisa_cli.cli.output import write_json
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.home import expanded
 
 MEGABYTE = 1_000_000
 
@@ -55,7 +56,7 @@ def _folder(cache_dir: Path | None) -> Path:
     folder = cache_dir or default_folder()
     if folder is None:
         raise SettingError("There is no home folder for the cache. Name a folder with --cache-dir.")
-    return folder.expanduser()
+    return expanded(folder)
 
 
 CACHE = CommandGroup(help="Show or clear the cache of results.", commands={"info": info, "clear": clear})

@@ -16,6 +16,7 @@ from shamisa_cli.cli.console import Console, check_output
 from shamisa_cli.cli.errors import exit_code
 from shamisa_cli.cli.reporters.culling import WRITERS
 from shamisa_cli.cli.run_tally import closing_line
+from shamisa_cli.core.atomic import naming
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 
@@ -284,9 +285,10 @@ def _print_paths(decisions: Sequence[Decision], print0: bool, output: Path | Non
     end = "\0" if print0 else "\n"
     text = "".join(f"{_as_no_option(decision.record.path)}{end}" for decision in decisions)
     if output is None:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
-        sys.stdout.buffer.flush()
+        with naming("stdout"):
+            sys.stdout.flush()
+            sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
+            sys.stdout.buffer.flush()
         return
     with console.results(output) as stream:
         stream.write(text)

@@ -26,6 +26,7 @@ from shamisa_cli.core.cluster.row_makers import JobSettings
 from shamisa_cli.core.cluster.sources import SCHEME, find_sources
 from shamisa_cli.core.cluster.store import Store
 from shamisa_cli.core.errors import ModelError, SettingError, ShamisaError
+from shamisa_cli.core.home import expanded
 from shamisa_cli.core.images.budget import DECODING
 from shamisa_cli.core.records import JobResult
 from shamisa_cli.core.scoring.feature_formats import portable
@@ -209,7 +210,7 @@ def _silent(dataset: Any) -> Iterator[None]:
 
 
 def _whole(output: str | Path) -> str:
-    return str(output) if SCHEME in str(output) else str(Path(output).expanduser().absolute())
+    return str(output) if SCHEME in str(output) else str(expanded(output).absolute())
 
 
 def _count(store: Store, pictures: int, workers: int, pictures_per_part: int) -> int:

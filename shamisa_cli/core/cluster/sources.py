@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 from shamisa_cli.core.cluster.retrying import DAMAGE, as_os_errors
 from shamisa_cli.core.errors import ImageError, InputNotFoundError, SettingError
+from shamisa_cli.core.home import expanded
 from shamisa_cli.core.images.discovery import discover
 from shamisa_cli.core.images.kinds import readable_suffixes
 from shamisa_cli.core.scoring.feature_formats import FileStamp, portable
@@ -190,11 +191,18 @@ def _stamps_at(name: str, recursive: bool) -> list[FileStamp]:
     return stamps
 
 
+def _place(name: str) -> Path:
+    try:
+        return expanded(name)
+    except SettingError:
+        return Path(name)  # reading it will give the error
+
+
 def _stamps_in_list(name: str, recursive: bool) -> list[FileStamp]:
     try:
         return _stamps_at(name, recursive)
     except InputNotFoundError:
-        path = Path(name).expanduser()
+        path = _place(name)
         if SCHEME not in name and path.is_dir():
             raise
         return [FileStamp(name, 0, 0) if SCHEME in name else _stamp_or_name(path)]
@@ -210,7 +218,7 @@ def _stamp_or_name(path: Path) -> FileStamp:
 
 
 def _local(name: str, recursive: bool) -> list[FileStamp]:
-    path = Path(name).expanduser()
+    path = _place(name)
     tars = [path] if is_tar(name) and path.is_file() else _tars_in(path, recursive)
     try:
         pictures = [] if path in tars else discover([path], recursive=recursive)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal, TextIO
 
 from shamisa_cli.core.culling.xmp import SUFFIX
-from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.errors import PARSE_ERRORS, SettingError
 
 JOURNAL = "shamisa-journal.jsonl"
 NO_LINKS = {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS}
@@ -106,7 +106,7 @@ def read_journal(file: Path) -> list[Transfer]:
         return [_transfer(entry) for entry in entries]
     except (FileNotFoundError, NotADirectoryError):
         raise SettingError(f"{file} does not exist: nothing was moved or copied to that folder.") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (*PARSE_ERRORS, KeyError, TypeError) as error:
         raise SettingError(f"{file} is not a journal ({error}). Move the files back by hand.") from None
 
 

@@ -16,7 +16,7 @@ from shamisa_cli.core.arrays import Features, FeatureVector, Pixels
 from shamisa_cli.core.encoder.embedder import Runtime
 from shamisa_cli.core.encoder.feature_maps import FeatureMap, Grid
 from shamisa_cli.core.encoder.spec import EncoderConfig
-from shamisa_cli.core.errors import ModelError, SettingError
+from shamisa_cli.core.errors import PARSE_ERRORS, ModelError, SettingError
 from shamisa_cli.core.machine import available_cpus
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class OnnxEncoder:
         try:
             listed = json.loads(self._session.get_modelmeta().custom_metadata_map[MAPS])
             return [(str(name), Grid(float(stride), float(centre))) for name, stride, centre in listed]
-        except (KeyError, ValueError, TypeError) as error:
+        except (KeyError, *PARSE_ERRORS, TypeError) as error:
             raise ModelError(
                 f"{self.graph} does not list its feature maps. Export it again with: "
                 f"shamisa models export {self.graph.parent}"

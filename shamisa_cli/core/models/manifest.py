@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from shamisa_cli.core.atomic import replacing
-from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.errors import PARSE_ERRORS, ModelError
 from shamisa_cli.core.relational.records import GRAPHS as RELATIONAL_GRAPHS
 
 LIBRARY_NAME = "shamisa"
@@ -115,7 +115,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
         raise ModelError(f"{path} is larger than {MAX_MANIFEST_BYTES} bytes, so it is not a file of a shamisa model.")
     try:
         entries = json.loads(content, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
+    except PARSE_ERRORS as error:
         raise ModelError(f"{path} is not JSON ({error}). Download or copy the folder again.") from error
     schema = entries.get("schema") if isinstance(entries, dict) else None
     if not isinstance(schema, int) or isinstance(schema, bool):

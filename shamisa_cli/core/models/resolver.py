@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 import shamisa_cli
-from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.errors import ModelError, SettingError
+from shamisa_cli.core.home import expanded
 from shamisa_cli.core.models import hub
 from shamisa_cli.core.models.manifest import MODEL_MANIFEST, RELATIONAL_MANIFEST, FolderFiles
 
@@ -94,9 +95,9 @@ def bundled_folders() -> dict[str, Path]:
 
 def _existing(name: str) -> Path | None:
     try:
-        path = Path(name).expanduser()
+        path = expanded(name)
         return path if name and path.exists() else None
-    except (OSError, RuntimeError):  # a name no path can have, an unknown user's home, no permission to look
+    except (OSError, SettingError):  # a name no path can have, an unknown user's home, no permission to look
         return None
 
 

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shamisa_cli.core.errors import PARSE_ERRORS
+
 RECORDS_FILE = "benchmark.jsonl"
 
 
@@ -80,7 +82,7 @@ def read_agreements(path: Path, benchmark: str | None = None) -> list[StepAgreem
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
         try:
             agreement = StepAgreement.from_json(json.loads(line))
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (KeyError, TypeError, *PARSE_ERRORS, AttributeError):
             continue
         if benchmark in (None, agreement.benchmark):
             found.setdefault((agreement.benchmark, agreement.step), agreement)

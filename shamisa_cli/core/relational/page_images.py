@@ -6,11 +6,13 @@ import hashlib
 import io
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from types import TracebackType
 
 from PIL import Image
 
 from shamisa_cli.core.arrays import Pixels
+from shamisa_cli.core.atomic import naming
 from shamisa_cli.core.relational.figures import difference_map, overlay
 from shamisa_cli.core.relational.records import DIFFERENCE, OVERALL, Candidate
 
@@ -39,7 +41,8 @@ class ComparisonImages:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        with suppress(OSError):  # what could not be written was said then
+            self._file.close()
 
     def __call__(self, candidate: Candidate, reference: Pixels, pixels: Pixels) -> None:
         """Keep copies of one comparison."""
@@ -67,8 +70,10 @@ class ComparisonImages:
         digest = hashlib.sha256(content).digest()
         if digest not in self._numbers:
             self._numbers[digest] = len(self._spans)
-            self._spans.append((self._file.seek(0, io.SEEK_END), len(content)))
-            self._file.write(content)
+            with naming(tempfile.gettempdir()):
+                self._spans.append((self._file.seek(0, io.SEEK_END), len(content)))
+                self._file.write(content)
+                self._file.flush()
         return self._numbers[digest]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shamisa_cli.core.atomic import replacing
-from shamisa_cli.core.errors import ModelError, SettingError
+from shamisa_cli.core.errors import PARSE_ERRORS, ModelError, SettingError
 
 if TYPE_CHECKING:
     from shamisa_cli.core.probe.ridge import Probe
@@ -163,7 +163,7 @@ def read_baseline(file: Path) -> Baseline:
         return Baseline(file, {str(name): _score(name, score) for name, score in scores.items()}, scorer)
     except FileNotFoundError:
         return Baseline(file, {})
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (*PARSE_ERRORS, KeyError, TypeError, AttributeError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise SettingError(
             f"{file} is not a baseline ({reason}). Name another file, or delete it.", remedy="new-baseline"

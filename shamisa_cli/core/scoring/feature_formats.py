@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shamisa_cli.core.arrays import Features
-from shamisa_cli.core.errors import ModelError, SettingError
+from shamisa_cli.core.errors import PARSE_ERRORS, ModelError, SettingError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,7 +23,9 @@ METADATA_KEY = "shamisa"
 MAX_SAFETENSORS_HEADER = 100_000_000
 """Largest header in bytes; the format's readers refuse a longer one."""
 
-READ_ERRORS = (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, NotImplementedError, zipfile.BadZipFile)
+READ_ERRORS = (
+    OSError, *PARSE_ERRORS, KeyError, TypeError, EOFError, MemoryError, NotImplementedError, zipfile.BadZipFile,
+)  # fmt: skip
 """Errors that readers raise for damaged files and for files of other formats."""
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shamisa_cli.core.atomic import replacing
-from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.errors import PARSE_ERRORS, ModelError
 from shamisa_cli.core.records import ImageRecord
 from shamisa_cli.core.scoring.baseline import ScoreSource
 from shamisa_cli.core.scoring.feature_formats import METADATA_KEY, FileStamp
@@ -60,7 +60,7 @@ def is_from(scorer: ScoreSource, metadata: Mapping[bytes, bytes] | None) -> bool
     """Whether the rows of a table with this metadata were made as those of `scorer` are."""
     try:
         return ScoreSource(**json.loads((metadata or {})[METADATA_KEY.encode()])).made_alike(scorer)
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, *PARSE_ERRORS, TypeError):
         return False
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from queue import Queue
 from typing import Any, BinaryIO, NoReturn
 
+from shamisa_cli.core.atomic import naming
+from shamisa_cli.core.errors import PARSE_ERRORS
 from shamisa_cli.core.records import BAD_REQUEST, ErrorRecord, ImageRecord
 from shamisa_cli.core.scoring.scorer import FileScorer, ReadFile
 
@@ -57,20 +59,25 @@ _Looking = Future[ReadFile[ImageRecord]]
 
 def read_requests(stream: BinaryIO) -> Iterator[Request]:
     """Yield the requests on a stream, to its end; a line that is too long is skipped and never held in memory."""
-    while line := stream.readline(LONGEST_LINE + 1):
+    while line := _line(stream, LONGEST_LINE + 1):
         if len(line) > LONGEST_LINE:
             while line and not line.endswith(b"\n"):
-                line = stream.readline(LONGEST_LINE)
+                line = _line(stream, LONGEST_LINE)
             yield Request(error=f"The request is longer than {LONGEST_LINE:,} bytes.")
         elif line.strip():
             yield parse_request(line)
+
+
+def _line(stream: BinaryIO, most: int) -> bytes:
+    with naming("the stream of requests"):
+        return stream.readline(most)
 
 
 def parse_request(line: bytes) -> Request:
     """Parse one line of input. Never raises for a bad line: the request holds the error."""
     try:
         asked = json.loads(line, parse_constant=_no_json, parse_float=_finite)
-    except (ValueError, RecursionError) as error:
+    except PARSE_ERRORS as error:
         return Request(error=f"The request is not valid JSON ({str(error) or 'too deeply nested'}).")
     if not isinstance(asked, dict):
         return Request(error='The request is not a JSON object; it must be like {"path": "a.jpg", "id": 1}.')

@@ -6,6 +6,7 @@ import io
 import re
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -13,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from shamisa_cli.core.arrays import Pixels
+from shamisa_cli.core.atomic import naming
 from shamisa_cli.core.records import ImageRecord
 from shamisa_cli.core.scoring.heatmap import overlay
 from shamisa_cli.core.scoring.score_map import ScoreMap
@@ -56,7 +58,8 @@ class Thumbnails:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        with suppress(OSError):  # what could not be written was said then
+            self._file.close()
 
     @property
     def has_maps(self) -> bool:
@@ -88,8 +91,10 @@ class Thumbnails:
         return self._file.read(length)
 
     def _keep(self, record: ImageRecord, kind: str, content: bytes) -> None:
-        self._places[record.path, kind] = (self._file.seek(0, io.SEEK_END), len(content))
-        self._file.write(content)
+        with naming(tempfile.gettempdir()):
+            self._places[record.path, kind] = (self._file.seek(0, io.SEEK_END), len(content))
+            self._file.write(content)
+            self._file.flush()
 
 
 def write_beside(thumbnails: Thumbnails, paths: Iterable[str], folder: Path) -> Iterator[list[str | None]]:

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from shamisa_cli.core.errors import TrainingError
+from shamisa_cli.core.errors import PARSE_ERRORS, TrainingError
 
 SCHEMA = 1
 TENSORS_FILE = "state.safetensors"
@@ -111,7 +111,7 @@ class CheckpointStore:
                 raise TrainingError(f"The checkpoint {folder} is damaged: its checksum does not match.")
             numbers = {str(name): float(value) for name, value in record["numbers"].items()}
             return Checkpoint(int(record["step"]), load_file(folder / TENSORS_FILE), numbers)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+        except (OSError, *PARSE_ERRORS, KeyError, TypeError, AttributeError, SafetensorError) as error:
             raise TrainingError(f"The checkpoint {folder} cannot be read: {error}.") from error
 
     def _path(self, step: int) -> Path:

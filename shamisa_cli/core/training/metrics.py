@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Protocol, TextIO
 
 from shamisa_cli.core.atomic import replacing
+from shamisa_cli.core.errors import PARSE_ERRORS
 
 
 class Metrics(Protocol):
@@ -87,7 +88,7 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     for text in path.read_text(encoding="utf-8").splitlines():
         try:
             line = json.loads(text)
-        except ValueError:
+        except PARSE_ERRORS:
             continue
         if isinstance(line, dict) and isinstance(line.get("step"), int):
             lines.append(line)

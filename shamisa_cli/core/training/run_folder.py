@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from shamisa_cli.core.atomic import replacing
-from shamisa_cli.core.errors import SettingError, TrainingError
+from shamisa_cli.core.errors import PARSE_ERRORS, SettingError, TrainingError
 from shamisa_cli.core.overrides import differences, with_overrides
 from shamisa_cli.core.training.checkpoints import CheckpointStore
 from shamisa_cli.core.training.settings import Settings, defaults
@@ -130,7 +130,7 @@ class RunFolder:
             )
         try:
             return RunRecord.from_json(json.loads(self.record.read_text(encoding="utf-8")))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, TrainingError, SettingError) as error:
+        except (OSError, *PARSE_ERRORS, KeyError, TypeError, AttributeError, TrainingError, SettingError) as error:
             raise TrainingError(f"The record of the run, {self.record}, cannot be used: {error}") from error
 
     def check_new(self) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from shamisa_cli.core.encoder.spec import FeatureSpec, is_architecture, unknown_architecture
-from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.errors import PARSE_ERRORS, SettingError
 from shamisa_cli.core.graphs.relation_graph import RelationSettings
 from shamisa_cli.core.overrides import with_overrides
 from shamisa_cli.core.training.ablations import former_ablation
@@ -216,7 +216,7 @@ def read_config_file(path: Path) -> dict[str, Any]:
         raise SettingError(f"{path} is neither a .toml nor a .json file; settings come as one of the two.")
     try:
         settings: Any = parse(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+    except (OSError, *PARSE_ERRORS) as error:
         raise SettingError(f"The settings in {path} cannot be read: {error}.") from error
     if not isinstance(settings, dict):
         raise SettingError(f'{path} holds no table of settings; write one like {{"steps": 1000}}.')

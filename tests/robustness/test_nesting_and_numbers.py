@@ -1,0 +1,101 @@
+"""Deep nesting, numbers of hundreds of digits and unknown home folders are refused by a sentence."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from helpers.pictures import save_noise
+from helpers.program import run_here as shamisa
+
+LONG, LONGER = "9" * 400, "9" * 5000
+"""More than a float holds, and more than Python reads."""
+DEEP = "[" * 100_000
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    save_noise(tmp_path / "photos", [(80, 60)] * 2)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def refused(*command: str | Path) -> str:
+    done = shamisa(*command)
+    assert done.returncode in (1, 2), done.stderr
+    assert "bug" not in done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"a = {DEEP}",
+        "gate = " + "{a = " * 100_000,
+        f"jobs = {LONGER}",
+        f'[[gate.rules]]\nfiles = "*"\nmax-drop = {LONG}',
+        f'[[gate.rules]]\nfiles = "*"\nmin-score = {LONG}',
+        "[[gate.rules]]\nfiles = " + "[" * 200 + "]" * 200,
+        'cache = true\ncache-dir = "~no-such-user/cache"',
+        'model = "~no-such-user/model"',
+    ],
+    ids=lambda text: text[:30],
+)
+def test_settings(place: Path, text: str) -> None:
+    (place / "shamisa.toml").write_text(text)
+    said = refused("score", "photos")
+    assert "shamisa.toml" in said or "~no-such-user" in said
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize("option", ["--max-pixels", "--max-memory", "--view-size", "--jobs", "--min-score"])
+@pytest.mark.parametrize("value", [LONGER, "1e400", f"-{LONG}", "nan", "~no-such-user/x", ""])
+def test_options(tiny_model: Path, option: str, value: str) -> None:
+    refused("score", "photos", "--model", tiny_model, option, value)
+
+
+@pytest.mark.usefixtures("place")
+def test_home_folders_of_nobody() -> None:
+    for command in (["cache", "info", "--cache-dir"], ["score", "photos", "--model"], ["score"]):
+        assert "~no-such-user" in refused(*command, "~no-such-user/x")
+
+
+@pytest.mark.parametrize("number", [LONG, LONGER, "1e400", DEEP])
+def test_baselines(tiny_model: Path, place: Path, number: str) -> None:
+    run = ("score", "photos", "--model", tiny_model, "--baseline", "base.json")
+    assert shamisa(*run, "--update-baseline").returncode == 0
+    document = json.loads((place / "base.json").read_text())
+    document["scores"][next(iter(document["scores"]))] = "NUMBER"
+    (place / "base.json").write_text(json.dumps(document).replace('"NUMBER"', number))
+    assert "is not a baseline" in refused(*run)
+
+
+@pytest.mark.parametrize("number", [LONG, LONGER, "1e400", "nan"])
+def test_ratings(tiny_model: Path, place: Path, number: str) -> None:
+    (place / "mos.csv").write_text(f"image,mos\nphotos/0.jpg,1\nphotos/1.jpg,{number}\n")
+    assert "mos.csv, line 3" in refused("evaluate", "--mos", "mos.csv", "--model", tiny_model)
+
+
+@pytest.mark.parametrize("name", ["config.json", "probe.json"])
+@pytest.mark.parametrize("text", [DEEP, f'{{"schema": {LONG}}}', f'{{"schema": {LONGER}}}', '{"schema": 1e400}'])
+def test_models(tiny_model: Path, place: Path, name: str, text: str) -> None:
+    model = place / "model"
+    model.mkdir()
+    for path in tiny_model.iterdir():
+        (model / path.name).write_bytes(path.read_bytes())
+    (model / name).write_text(text)
+    assert name in refused("score", "photos", "--model", model)
+
+
+@pytest.mark.parametrize("text", [DEEP, f'{{"action": "move", "from": {LONGER}, "to": "/x"}}'])
+def test_journals(place: Path, text: str) -> None:
+    (place / "shamisa-journal.jsonl").write_text(text + "\n")
+    assert "is not a journal" in refused("cull", "--undo", ".")
+
+
+@pytest.mark.parametrize("text", [DEEP, f'{{"steps": {LONGER}}}', f'{{"retention": {LONG}}}', '{"retention": 1e400}'])
+def test_settings_of_training(place: Path, text: str) -> None:
+    (place / "settings.json").write_text(text)
+    refused("train", "--data", "photos", "--config", "settings.json", "-o", "run")
