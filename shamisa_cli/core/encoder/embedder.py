@@ -12,9 +12,16 @@ from typing import Literal, Protocol, get_args
 from shamisa_cli.core.arrays import Features, FeatureVector, Pixels
 from shamisa_cli.core.encoder.spec import SMALLEST_VIEW, EncoderConfig, copy_size
 from shamisa_cli.core.errors import ImageError
+from shamisa_cli.core.images.budget import DECODING, MEGABYTE
 
 Runtime = Literal["torch", "onnx"]
 RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
+
+
+LARGE = 2_000_000
+"""Pixels above which an image is computed alone on all processors: several at once would need gigabytes."""
+BYTES_PER_PIXEL = 320
+"""Memory of a network for each pixel it reads, most of it in the first stages; 24 megapixels took 7.6 GB."""
 
 
 class Embedder(Protocol):
@@ -59,8 +66,10 @@ def embedded(encoder: Embedder, path: Path | str, pixels: Pixels) -> FeatureVect
         (D,) float32.
 
     Raises:
-        ImageError: "unsupported", if the encoder fails on an image that it reads at less than 32 pixels.
+        ImageError: "unsupported", if the encoder fails on an image that it reads at less than 32 pixels; "too-large",
+            if the network would need more memory than it may take.
     """
+    _require_memory(path, pixels)
     try:
         return encoder.embed(pixels)
     except MemoryError:
@@ -77,6 +86,20 @@ def embedded(encoder: Embedder, path: Path | str, pixels: Pixels) -> FeatureVect
             f"it takes pictures from {math.ceil(SMALLEST_VIEW / smallest)} pixels on. Enlarge the picture, or leave "
             "it out.",
         ) from error
+
+
+def _require_memory(path: Path | str, pixels: Pixels) -> None:
+    height, width = pixels.shape[:2]
+    needed = BYTES_PER_PIXEL * height * width
+    if height * width <= LARGE or needed <= DECODING.alone:
+        return
+    raise ImageError(
+        path,
+        "too-large",
+        f"{path} would take some {needed / MEGABYTE:,.0f} MB to compute at {width}×{height} pixels, more than the "
+        f"{DECODING.alone / MEGABYTE:,.0f} MB there may be used.",
+        "need-less-memory",
+    )
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from shamisa_cli.core.arrays import Features, FeatureVector, Pixels
-from shamisa_cli.core.encoder.embedder import Runtime
+from shamisa_cli.core.encoder.embedder import LARGE, Runtime
 from shamisa_cli.core.encoder.feature_maps import FeatureMap, Grid
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import PARSE_ERRORS, ModelError, SettingError
@@ -21,9 +21,6 @@ from shamisa_cli.core.machine import available_cpus
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
-
-LARGE = 2_000_000
-"""Pixels above which an image is computed alone on all processors: several at once would need gigabytes."""
 
 FEATURES = "features"
 CROPS = "crops"

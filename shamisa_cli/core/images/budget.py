@@ -10,6 +10,7 @@ from pathlib import Path
 
 MEGABYTE = 1_000_000
 SHARE_OF_FREE = 0.25
+SHARE_ALONE = 0.75
 _LEAST = 256 * 2**20
 """Bytes; a default below this would refuse photographs on a busy machine."""
 _CGROUP = Path("/sys/fs/cgroup")
@@ -24,6 +25,7 @@ class MemoryBudget:
 
     def __init__(self, limit: int | None = None) -> None:
         self._limit = limit
+        self._chosen = limit is not None
         self._used = 0
         self._changed = threading.Condition()
 
@@ -38,7 +40,13 @@ class MemoryBudget:
         """Change the limit, in bytes, or take the default; pictures that are being decoded go on."""
         with self._changed:
             self._limit = limit
+            self._chosen = limit is not None
             self._changed.notify_all()
+
+    @property
+    def alone(self) -> int:
+        """Bytes that one picture may take while it is computed alone: the limit if set, else most that is free."""
+        return self.limit if self._chosen else int(SHARE_ALONE * free_memory())
 
     def fits(self, needed: int) -> bool:
         """Whether so many bytes are within the limit, whatever is in use now."""

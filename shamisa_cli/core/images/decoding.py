@@ -21,6 +21,7 @@ from shamisa_cli.core.errors import ImageError
 from shamisa_cli.core.full_size.look import look_at_pixels
 from shamisa_cli.core.full_size.record import AtFullSize
 from shamisa_cli.core.images.budget import DECODING, MEGABYTE
+from shamisa_cli.core.images.clock import SlowPictureError
 from shamisa_cli.core.images.code_points import HDR
 from shamisa_cli.core.images.colour import to_8_bit, to_srgb
 from shamisa_cli.core.images.formats import open_image
@@ -274,6 +275,8 @@ def _explained(path: Path | str, error: Exception) -> ImageError:
         return ImageError(path, "missing", f"{path} does not exist. Check the spelling and the folder.")
     if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # EINVAL: an impossible offset in it
         return ImageError(path, "unreadable", f"{path} cannot be read: {error.strerror}.")
+    if isinstance(error, SlowPictureError):
+        return ImageError(path, "too-large", f"{path} {error}.")
     if isinstance(error, MemoryError | Image.DecompressionBombError):
         return ImageError(path, "too-large", f"{path} is too large to decode on this machine ({reason}).")
     if any(words in reason.lower() for words in _PILLOW_CANNOT):

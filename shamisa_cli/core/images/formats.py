@@ -7,6 +7,7 @@ Readers are called directly rather than through `Image.open`: that one tries eve
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -107,9 +108,10 @@ def _largest(path: Path | str, stream: BinaryIO, image: TiffFile, max_pixels: in
     if not image.tag_v2.get(SUBFILE_TYPE, 0) & REDUCED_COPY:
         return image
     sizes: dict[int, int] = {}
-    for frame in range(min(image.n_frames, _MOST_FRAMES)):
-        image.seek(frame)
-        sizes[frame] = image.width * image.height
+    with suppress(EOFError):
+        for frame in range(_MOST_FRAMES):
+            image.seek(frame)
+            sizes[frame] = image.width * image.height
     image.seek(max(sizes, key=lambda frame: sizes[frame]))
     return image
 

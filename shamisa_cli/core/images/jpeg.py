@@ -9,8 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 from PIL import JpegImagePlugin
+
+from shamisa_cli.core.images.clock import DecodeClock
 
 MAX_SCANS = 100
 """Progressive files have some ten scans; each costs a pass over the whole picture."""
@@ -60,8 +63,13 @@ class Structure:
 class JpegFile(JpegImagePlugin.JpegImageFile):
     """Pillow's reader, feeding its decoder scan by scan; `warnings` is complete once the picture is loaded."""
 
+    def __init__(self, stream: BinaryIO) -> None:
+        super().__init__(stream)
+        self._clock = DecodeClock(self.width * self.height)
+
     def load_read(self, read_bytes: int) -> bytes:
         """The next bytes for the decoder. Raises OSError where pixels are missing, or there are too many scans."""
+        self._clock.check()
         del read_bytes  # a whole scan at a time: the decoder starts a row again whenever its bytes run out
         if not hasattr(self, "_feed"):
             self._feed = self._pieces()

@@ -9,8 +9,11 @@ from typing import BinaryIO
 
 from PIL import Image, PngImagePlugin
 
+from shamisa_cli.core.images.clock import DecodeClock
 from shamisa_cli.core.images.png_strips import can_be_split, reduced
 
+MAX_CHUNKS = 500_000
+"""Usual chunks of pixels have 8 kB or more."""
 MAX_PROFILE_BYTES = 16_000_000
 """Larger colour profiles are left out; those of printers have some two megabytes."""
 
@@ -37,15 +40,25 @@ class PngFile(PngImagePlugin.PngImageFile):
         self._exif_data = b""
         self._pixels: list[memoryview] = []
         super().__init__(BytesIO(b"".join(self._kept(stream.read()))))
+        self._clock = DecodeClock(self.width * self.height)
         if self._profile is not None:
             self.info["icc_profile"] = self._profile
+
+    def load_read(self, read_bytes: int) -> bytes:
+        """The next bytes for the decoder."""
+        self._clock.check()
+        return super().load_read(read_bytes)
 
     def _kept(self, data: bytes) -> Iterator[bytes]:
         """The signature and the chunks to read; what follows the last whole chunk stays as it is."""
         yield _SIGNATURE
         damaged = False
         place = len(_SIGNATURE)
+        chunks = 0
         while place + 12 <= len(data):
+            chunks += 1
+            if chunks > MAX_CHUNKS:
+                raise OSError(f"it has more than {MAX_CHUNKS:,} chunks")
             length, kind = int.from_bytes(data[place : place + 4]), data[place + 4 : place + 8]
             end = place + 12 + length
             if end > len(data):
@@ -73,7 +86,12 @@ class PngFile(PngImagePlugin.PngImageFile):
 
     def reduced(self, factor: int, flatten: Callable[[Image.Image], Image.Image]) -> Image.Image:
         """The pixels averaged over squares of `factor`, in little memory; see `png_strips.reduced`."""
-        return reduced(self._header, self._palette, self._pixels, factor, flatten)
+
+        def timely(strip: Image.Image) -> Image.Image:
+            self._clock.check()
+            return flatten(strip)
+
+        return reduced(self._header, self._palette, self._pixels, factor, timely)
 
     def _remember(self, kind: bytes, data: bytes, place: int, end: int) -> None:
         if kind == b"IHDR":

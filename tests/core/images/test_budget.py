@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from shamisa_cli.core.encoder import embedder
 from shamisa_cli.core.errors import ImageError
 from shamisa_cli.core.images import decode, decoding
 from shamisa_cli.core.images.budget import MemoryBudget, free_memory
@@ -132,3 +133,26 @@ def test_a_picture_that_needs_more_than_the_budget_is_refused_from_its_header(mo
 def test_the_default_is_a_share_of_what_is_free():
     assert 50 * 2**20 < free_memory() < 2**45
     assert MemoryBudget().limit <= max(0.3 * free_memory(), 256 * 2**20)
+
+
+def test_a_network_refuses_a_picture_that_would_take_more_memory_than_it_may(monkeypatch):
+    budget = MemoryBudget(500_000_000)
+    monkeypatch.setattr(embedder, "DECODING", budget)
+    pixels = np.zeros((1000, 2100, 3), np.uint8)
+
+    class Encoder:
+        def embed(self, _pixels: np.ndarray) -> np.ndarray:
+            return np.ones(3)
+
+    with pytest.raises(ImageError, match=r"a.png would take some 672 MB to compute at 2100×1000 pixels") as refused:
+        embedder.embedded(Encoder(), "a.png", pixels)
+    assert refused.value.kind == "too-large"
+    budget.set_limit(700_000_000)
+    assert embedder.embedded(Encoder(), "a.png", pixels).shape == (3,)
+    budget.set_limit(1_000_000)
+    assert embedder.embedded(Encoder(), "a.png", pixels[:900]).shape == (3,)  # usual views are not asked
+
+
+def test_without_a_limit_a_network_may_take_most_of_what_is_free():
+    assert 0.4 * free_memory() < MemoryBudget().alone < free_memory()
+    assert MemoryBudget(5).alone == 5
