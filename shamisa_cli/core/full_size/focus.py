@@ -39,10 +39,10 @@ def edge_widths(tile: Plane, noise: float) -> tuple[float | None, float | None]:
         tile: luma.
         noise: deviation of the noise, in grey levels.
     """
-    least = max(LEAST_SLOPE, SLOPES_OF_NOISE * noise)
+    least = 2 * max(LEAST_SLOPE, SLOPES_OF_NOISE * noise)
     blurred = _blurred(_blurred(tile, 0), 1)
-    slopes, again = ([_slopes(plane, axis) for axis in (1, 0)] for plane in (tile, blurred))
-    return _width(slopes[0], slopes[1], again[0], least, 1), _width(slopes[1], slopes[0], again[1], least, 0)
+    rises, again = ([_rises(plane, axis) for axis in (1, 0)] for plane in (tile, blurred))
+    return _width(rises[0], rises[1], again[0], least, 1), _width(rises[1], rises[0], again[1], least, 0)
 
 
 def _blurred(tile: Plane, axis: int) -> Plane:
@@ -68,28 +68,26 @@ def _bordered(tile: Plane, reach: int, axis: int) -> Plane:
     return around
 
 
-def _slopes(plane: Plane, axis: int) -> Plane:
-    """Absolute slope of a plane (H, W) along an axis, without its margin."""
+def _rises(plane: Plane, axis: int) -> Plane:
+    """By how much a plane (H, W) rises or falls over two pixels along an axis: twice its slope, without its margin."""
     inside = plane[:, MARGIN:-MARGIN] if axis == 0 else plane[MARGIN:-MARGIN]
     count = plane.shape[axis] - 2 * MARGIN
-    slope: Plane = _part(inside, axis, MARGIN + 1, count) - _part(inside, axis, MARGIN - 1, count)
-    np.abs(slope, out=slope)
-    slope *= 0.5
-    return slope
+    rise: Plane = _part(inside, axis, MARGIN + 1, count) - _part(inside, axis, MARGIN - 1, count)
+    return np.abs(rise, out=rise)
 
 
-def _width(slope: Plane, across: Plane, again: Plane, least: float, axis: int) -> float | None:
-    edges = (slope > least) & (slope > DOMINANT * across)
-    count = slope.shape[axis]
-    rises = _part(slope, axis, 1, count - 1) >= _part(slope, axis, 0, count - 1)
-    falls = _part(slope, axis, 0, count - 1) >= _part(slope, axis, 1, count - 1)
+def _width(rise: Plane, across: Plane, again: Plane, least: float, axis: int) -> float | None:
+    edges = (rise > least) & (rise > DOMINANT * across)
+    count = rise.shape[axis]
+    climbs = _part(rise, axis, 1, count - 1) >= _part(rise, axis, 0, count - 1)
+    falls = _part(rise, axis, 0, count - 1) >= _part(rise, axis, 1, count - 1)
     inner = _part(edges, axis, 1, count - 2)
-    inner &= _part(rises, axis, 0, count - 2)
+    inner &= _part(climbs, axis, 0, count - 2)
     inner &= _part(falls, axis, 1, count - 2)
     if np.count_nonzero(edges) < LEAST_EDGES:
         return None
     # The median, from a sort: NumPy's own takes many times as long for so few values.
-    ratio = np.sort(slope[edges] / np.maximum(again[edges], 1e-3))
+    ratio = np.sort(rise[edges] / np.maximum(again[edges], 2e-3))
     sharp = float(ratio[(len(ratio) - 1) // 2] + ratio[len(ratio) // 2]) / 2
     return float(REBLUR / np.sqrt(max(sharp * sharp - 1, 1e-3)))
 

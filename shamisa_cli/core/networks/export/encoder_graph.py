@@ -26,7 +26,6 @@ from shamisa_cli.core.networks.export.graph_builder import GraphBuilder
 from shamisa_cli.core.networks.features import STD_EPSILON, wanted_stages
 from shamisa_cli.core.networks.layers import NormAct, PaddedConv2d
 
-_LEAST_NORM = 1e-12  # as in torch.nn.functional.normalize
 _CUBIC = -0.5  # parameter of torch's antialiased bicubic filter
 
 
@@ -269,5 +268,5 @@ _MOMENTS = {"mean": _mean, "std": _deviation}
 
 
 def _unit_norm(graph: GraphBuilder, block: str) -> str:
-    norm = graph.add("ReduceL2", block, graph.constant([1], np.int64), keepdims=1)
-    return graph.add("Div", block, graph.add("Max", norm, graph.constant(_LEAST_NORM)))
+    # As torch.nn.functional.normalize, which leaves a block of zeros as it is.
+    return graph.add("LpNormalization", block, axis=1, p=2)
