@@ -122,7 +122,7 @@ class Console:
 
     def _say(self, text: Text) -> None:
         try:
-            self.stderr.print(text, soft_wrap=True)
+            self.stderr.print(text, soft_wrap=not self.stderr.is_terminal)  # lines end between words there
         except BrokenPipeError:
             raise
         except OSError:  # what is said beside the results must not end them, as on a full disk

@@ -13,7 +13,8 @@ import typer
 from rich.text import Text
 
 from shamisa_cli.cli.console import Console, printable
-from shamisa_cli.cli.output import plain_table, print_block, rich_on
+from shamisa_cli.cli.fitted_table import GAP, Column, fitted_table
+from shamisa_cli.cli.output import print_block, rich_on
 
 if TYPE_CHECKING:
     from shamisa_cli.core.probe.mos_table import MosTable
@@ -23,6 +24,8 @@ HUMAN_SCORES = "Human scores"
 PROTOCOL = "Protocol"
 FIGURE_NAMES = ("SRCC", "PLCC", "KRCC", "RMSE")
 UNDEFINED = "–"
+SHORTEST_NAME = 12
+"""Columns of a terminal for the name of a subset."""
 
 MOS_HELP = "CSV file with column names in its first line; pictures are named relative to its folder."
 MosFile = Annotated[Path, typer.Option("--mos", metavar="FILE", rich_help_panel=HUMAN_SCORES, help=MOS_HELP)]
@@ -92,16 +95,24 @@ class ProtocolName(StrEnum):
 
 
 def write_figures(stream: TextIO, rows: Sequence[Sequence[str]], note: str) -> None:
-    """Write a table of agreement for people; each row is a name, the number of images, and the four figures."""
+    """Write a table of agreement for people; each row is a name, the number of images, and the four figures.
+
+    Where a terminal has no room for a table, the figures of each row are below each other.
+    """
     console = rich_on(stream)
-    table = plain_table()
-    table.add_column(" Pictures", overflow="fold")
-    for heading in ("Count", *FIGURE_NAMES):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for name, *cells in rows:
-        table.add_row(Text(f" {printable(name)}"), *cells)
-    print_block(console, table)
-    console.print(Text(f"\n {printable(note)}", "dim"), soft_wrap=True)
+    names = [f" {printable(name)}" for name, *_ in rows]
+    figures = zip(("Count", *FIGURE_NAMES), zip(*(cells for _, *cells in rows), strict=True), strict=True)
+    columns = [Column(heading, cells, justify="right") for heading, cells in figures]
+    rest = sum(column.widest + GAP for column in columns)
+    if console.width - rest >= SHORTEST_NAME:
+        print_block(console, fitted_table([Column(" Pictures", names, least=SHORTEST_NAME), *columns], console.width))
+    else:
+        for row, name in enumerate(names):
+            count, *others = (column.cells[row] for column in columns)
+            console.print(Text.assemble((name, "bold"), f": {count} pictures"))
+            for heading, cell in zip(FIGURE_NAMES, others, strict=True):
+                console.print(Text(f"   {heading}  {cell}"))
+    console.print(Text(f"\n {printable(note)}", "dim"), soft_wrap=not console.is_terminal)
 
 
 def protocol_rows(result: ProtocolResult, table: MosTable) -> list[list[str]]:

@@ -12,10 +12,10 @@ import pytest
 from rich.cells import cell_len
 
 from shamisa_cli.cli.console import printable
+from shamisa_cli.cli.fitted_table import shortened
 from shamisa_cli.cli.options import MAX_PIXELS
 from shamisa_cli.cli.reporters import REPORTERS
 from shamisa_cli.cli.reporters.distribution import quality_style
-from shamisa_cli.cli.reporters.text import shortened
 from shamisa_cli.core.full_size.record import AtFullSize
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
 from shamisa_cli.core.records import ErrorRecord, GroupPlace, ImageRecord, ModelIdentity, Run

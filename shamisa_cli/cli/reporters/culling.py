@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, TextIO
 from rich.text import Text
 
 from shamisa_cli.cli.console import printable
-from shamisa_cli.cli.output import CsvTable, plain_table, print_block, rich_on, write_json
+from shamisa_cli.cli.fitted_table import Column, fitted_table
+from shamisa_cli.cli.output import CsvTable, print_block, rich_on, write_json
 from shamisa_cli.cli.reporters.distribution import quality_style
-from shamisa_cli.cli.reporters.text import counted, shortened
+from shamisa_cli.cli.reporters.text import counted
 from shamisa_cli.core.records import SCHEMA
 from shamisa_cli.core.scoring.score_columns import COLUMNS, GROUP_COLUMNS, score_row
 
@@ -18,9 +19,7 @@ if TYPE_CHECKING:
     from shamisa_cli.core.culling.decisions import CullRule, Decision
 
 STYLES = {"keep": "bold green", "reject": "bold red", "unreadable": "bold yellow"}
-FIXED_CELLS = 34
-"""Columns of a row besides the path and the reason."""
-SHORTEST_PATH, LONGEST_REASON = 16, 40
+SHORTEST_PATH, LEAST_REASON = 16, 28
 
 Writer = Callable[[Sequence["Decision"], "CullRule", TextIO], None]
 
@@ -28,27 +27,19 @@ Writer = Callable[[Sequence["Decision"], "CullRule", TextIO], None]
 def write_decisions_text(decisions: Sequence[Decision], rule: CullRule, stream: TextIO) -> None:  # noqa: ARG001
     """Write one line per image, groups together and the best of each first, then the totals."""
     console = rich_on(stream)
-    room = max(SHORTEST_PATH, console.width - FIXED_CELLS)
-    with_reasons = room - LONGEST_REASON >= SHORTEST_PATH
-    room -= LONGEST_REASON if with_reasons else 0
-    table = plain_table()
-    table.add_column(" Decision", no_wrap=True)
-    table.add_column("Score", justify="right", no_wrap=True)
-    table.add_column("Stars", no_wrap=True)
-    table.add_column("Picture", no_wrap=True)
-    if with_reasons:
-        table.add_column("Reason", no_wrap=True, style="dim")
-    for decision in sorted(decisions, key=_place):
-        record = decision.record
-        score = Text("" if record.score is None else f"{record.score:.1f}", quality_style(record.score or 0.0))
-        table.add_row(
-            Text(f" {decision.verdict}", STYLES[decision.verdict]),
-            score,
-            "★" * (decision.stars or 0),
-            shortened(printable(record.path), room),
-            *([shortened(printable(decision.reason), LONGEST_REASON)] if with_reasons else []),
-        )
-    print_block(console, table)
+    ordered = sorted(decisions, key=_place)
+    scores = [
+        Text("" if each.record.score is None else f"{each.record.score:.1f}", quality_style(each.record.score or 0.0))
+        for each in ordered
+    ]
+    columns = (
+        Column(" Decision", [Text(f" {each.verdict}", STYLES[each.verdict]) for each in ordered]),
+        Column("Score", scores, justify="right"),
+        Column("Stars", ["★" * (each.stars or 0) for each in ordered], importance=2),
+        Column("Picture", [printable(each.record.path) for each in ordered], least=SHORTEST_PATH),
+        Column("Reason", [printable(each.reason) for each in ordered], "left", "dim", LEAST_REASON, importance=1),
+    )
+    print_block(console, fitted_table(columns, console.width))
     console.print()
     console.print(_totals(decisions), soft_wrap=not console.is_terminal)
 

@@ -6,33 +6,31 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from shamisa_cli.cli.console import printable
-from shamisa_cli.cli.output import plain_table, print_block, rich_on
+from shamisa_cli.cli.fitted_table import Column, fitted_table
+from shamisa_cli.cli.output import print_block, rich_on
 
 if TYPE_CHECKING:
     from shamisa_cli.core.models.card import Metric
     from shamisa_cli.core.models.catalogue import ModelDescription, ModelEntry
 
 SHORT_HASH = 12
-WIDEST_NAME = 32
-"""Width up to which a name is never wrapped."""
+WIDEST_NAME = 28
+"""Width up to which a name is not shortened."""
+LEAST_METRICS = 24
 
 
 def write_models(entries: Sequence[ModelEntry], stream: TextIO) -> None:
     """Write a table of models, one in each row."""
     console = rich_on(stream)
-    table = plain_table()
-    longest = max((len(entry.name) for entry in entries), default=0)
-    table.add_column(" Model", overflow="fold", min_width=1 + min(longest, WIDEST_NAME))
-    table.add_column("Revision", no_wrap=True)
-    table.add_column("What", no_wrap=True)
-    table.add_column("Size", justify="right", no_wrap=True)
-    table.add_column("Metrics", overflow="fold")
-    for entry in entries:
-        figures = "damaged" if entry.error else "; ".join(_figures(entry.metrics))
-        table.add_row(
-            f" {printable(entry.name)}", entry.revision[:SHORT_HASH], _parts(entry), megabytes(entry.size), figures
-        )
-    print_block(console, table)
+    figures = ["damaged" if entry.error else "; ".join(_figures(entry.metrics)) for entry in entries]
+    columns = (
+        Column(" Model", [f" {printable(entry.name)}" for entry in entries], least=WIDEST_NAME),
+        Column("Revision", [entry.revision[:SHORT_HASH] for entry in entries], importance=3),
+        Column("What", [_parts(entry) for entry in entries], importance=2),
+        Column("Size", [megabytes(entry.size) for entry in entries], justify="right"),
+        Column("Metrics", figures, least=LEAST_METRICS, wraps=True, importance=1),
+    )
+    print_block(console, fitted_table(columns, console.width))
 
 
 def model_facts(described: ModelDescription) -> list[tuple[str, str]]:

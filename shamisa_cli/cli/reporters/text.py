@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TextIO
 
-from rich.cells import cell_len, chop_cells
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from shamisa_cli.cli.console import printable
+from shamisa_cli.cli.fitted_table import GAP, shortened
 from shamisa_cli.cli.output import plain_table, print_block, rich_on
 from shamisa_cli.cli.reporters.base import Reporter
 from shamisa_cli.cli.reporters.distribution import histogram, quality_style, sparkline
@@ -39,8 +39,6 @@ MAX_PROBLEMS = 20
 
 SCORE_CELLS = 5
 BAR_CELLS = 20
-GAP = 3
-"""Spaces between two columns of the table."""
 SHORTEST_PATH = 16
 LEAST_DEFECTS = 30
 """Characters that defects get before the names of pictures are shortened."""
@@ -64,16 +62,6 @@ def write_text(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> None
     console = rich_on(stream)
     for block in _blocks(records, run, console):
         print_block(console, block)
-
-
-def shortened(text: str, cells: int) -> str:
-    """Shorten `text` to at most `cells` columns by an ellipsis in the middle, nearer to the start."""
-    if cell_len(text) <= cells:
-        return text
-    head = (cells - 1) // 3
-    start = chop_cells(text, head)[0] if head else ""
-    end = chop_cells(text[::-1], cells - 1 - head)[0][::-1]
-    return f"{start}…{end}"
 
 
 def _blocks(records: Sequence[ImageRecord], run: Run, console: Console) -> Iterable[RenderableType]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 KILOBYTE = 1000
 SVG = "http://www.w3.org/2000/svg"
 CURVE_CELLS = 30
+OTHER_CELLS = 36
+"""Width of the columns beside the curve, and of the mark of the chosen step."""
 WIDTH, HEIGHT, MARGIN = 720, 440, 60
 COLOURS = ("#1964be", "#b3202f", "#1d6b34")
 
@@ -39,9 +41,10 @@ def write_ladder_text(ladders: Sequence[Ladder], name: str, target: float, strea
         table = plain_table()
         for heading in (" Quality", "Size", "Score"):
             table.add_column(heading, justify="right", no_wrap=True)
-        table.add_column("")
+        table.add_column("", no_wrap=True)
+        cells = max(1, min(CURVE_CELLS, console.width - OTHER_CELLS))
         for step in ladder.steps:
-            bar = "━" * round(CURVE_CELLS * (1 + step.score / 100))
+            bar = "━" * round(cells * (1 + step.score / 100))
             mark = " ◂" if step == ladder.chosen else ""
             table.add_row(f" {step.quality}", _size(step.file_bytes), f"{step.score:.1f}", bar + mark)
         print_block(console, table)

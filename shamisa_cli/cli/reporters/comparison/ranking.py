@@ -7,15 +7,14 @@ from typing import TextIO
 from rich.text import Text
 
 from shamisa_cli.cli.console import printable
-from shamisa_cli.cli.output import plain_table, print_block, rich_on
+from shamisa_cli.cli.fitted_table import Column, fitted_table
+from shamisa_cli.cli.output import print_block, rich_on
 from shamisa_cli.cli.reporters.comparison.bars import diverging_bar, score_style, signed
-from shamisa_cli.cli.reporters.text import counted, shortened, unreadable_table
+from shamisa_cli.cli.reporters.text import counted, unreadable_table
 from shamisa_cli.core.relational.records import Ranking
 
 BAR_CELLS = 10
 SCORE_RANGE = 100.0
-REST = 2 * BAR_CELLS + 1 + 28
-"""Width of all columns but the names."""
 SHORTEST_PATH = 16
 
 
@@ -24,31 +23,26 @@ def write_ranking_text(ranking: Ranking, stream: TextIO) -> None:
     console = rich_on(stream)
     ranked = [picture for picture in ranking.pictures if picture.score is not None]
     unread = [picture for picture in ranking.pictures if picture.score is None]
-    room = max(SHORTEST_PATH, console.width - REST)
-    table = plain_table()
-    table.add_column(" #", justify="right")
-    table.add_column("Picture", no_wrap=True)
-    table.add_column("Score", justify="right", no_wrap=True)
-    table.add_column("worse    better", justify="center", no_wrap=True)
-    table.add_column("Size", justify="right", style="dim", no_wrap=True)
-    for picture in ranked:
-        assert picture.score is not None
-        style = score_style(picture.score)
-        table.add_row(
-            f" {picture.rank}",
-            shortened(printable(picture.path), room),
-            Text(signed(picture.score), f"bold {style}"),
-            diverging_bar(picture.score, SCORE_RANGE, BAR_CELLS, style),
-            f"{picture.width}×{picture.height}",
-        )
+    scores = [(picture.score or 0.0, score_style(picture.score or 0.0)) for picture in ranked]
+    columns = (
+        Column(" #", [f" {picture.rank}" for picture in ranked], justify="right"),
+        Column("Picture", [printable(picture.path) for picture in ranked], least=SHORTEST_PATH),
+        Column("Score", [Text(signed(score), f"bold {style}") for score, style in scores], justify="right"),
+        Column("worse    better", [_bar(score, style) for score, style in scores], justify="center", importance=2),
+        Column("Size", [f"{picture.width}×{picture.height}" for picture in ranked], "right", "dim", importance=1),
+    )
     if ranked:
-        print_block(console, table)
+        print_block(console, fitted_table(columns, console.width))
         console.print(Text(f"\n {_agreement(ranking)}", "bold" if ranking.contradictions else ""))
     if unread:
         console.print("")
         for block in unreadable_table(unread, console, "ranked"):
             print_block(console, block)
     console.print(Text(f"\n {printable(ranking.model.name)} ({printable(ranking.model.revision)})", "dim"))
+
+
+def _bar(score: float, style: str) -> Text:
+    return diverging_bar(score, SCORE_RANGE, BAR_CELLS, style)
 
 
 def _agreement(ranking: Ranking) -> str:

@@ -6,14 +6,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TextIO
 
 from rich.console import Console, JustifyMethod, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from shamisa_cli.cli.console import printable
-from shamisa_cli.cli.output import plain_table, print_block, rich_on
+from shamisa_cli.cli.fitted_table import Column, fitted_table, shortened
+from shamisa_cli.cli.output import print_block, rich_on
 from shamisa_cli.cli.reporters.base import ComparisonRun
 from shamisa_cli.cli.reporters.comparison.bars import BETTER, FAINT, NEUTRAL, WORSE, diverging_bar, score_style, signed
-from shamisa_cli.cli.reporters.text import FIRST_ROWS, LAST_ROWS, MAX_ROWS, counted, shortened, unreadable_table
+from shamisa_cli.cli.reporters.text import FIRST_ROWS, LAST_ROWS, MAX_ROWS, counted, unreadable_table
 from shamisa_cli.core.records import ModelIdentity
 from shamisa_cli.core.relational.records import ENDS, FAULTS, Candidate, comparison_summary
 from shamisa_cli.core.relational.wording import NOTABLE, changes, describe
@@ -25,10 +27,14 @@ BAR_CELLS = 10
 SCORE_CELLS = 10
 SCORE_RANGE = 100.0
 NAMED_CHANGES = 3
-WIDEST_CHANGES = 44
+LEAST_CHANGES = 28
+"""Columns of a terminal for the words on what changed."""
 SCALES = (1.0, 2.0, 4.0, 8.0)
 """Possible ranges of the bars, in intensity; all bars of one run share a range."""
 SHORTEST_PATH = 16
+AGAINST = "  against  "
+WITH_BOTH_ENDS, WITH_BARS = 79, 58
+"""Columns of a terminal from which changes are shown with words for both ends, and with bars."""
 
 Row = tuple[str, str, float, str, str]
 """Words for the two ends, a signed value, and the colours of the two ends."""
@@ -69,18 +75,28 @@ def _blocks(candidates: Sequence[Candidate], model: ModelIdentity, console: Cons
 
 def _detail(candidate: Candidate, full: float, console: Console) -> Iterator[RenderableType]:
     assert candidate.score is not None
-    head = f"{signed(candidate.score):>6} "
-    room = max(2 * SHORTEST_PATH, console.width - len(head) - 12)
-    names = (shortened(printable(name), room // 2) for name in (candidate.path, candidate.reference))
-    path, reference = names
     style = score_style(candidate.score)
-    yield Text.assemble((f" {head}", f"bold {style}"), "  ", (path, "bold"), ("  against  ", "dim"), (reference, "dim"))
-    yield Text(f"         {describe(candidate)}", style)
+    head = Text.assemble((f" {signed(candidate.score):>6} ", f"bold {style}"), "  ")
+    in_one_line = console.width >= len(head) + len(AGAINST) + 2 * SHORTEST_PATH
+    room = (console.width - len(head) - len(AGAINST)) // 2 if in_one_line else console.width - len(head) - 8
+    path, reference = (shortened(printable(name), room) for name in (candidate.path, candidate.reference))
+    between = AGAINST if in_one_line else f"\n{' ' * len(head)}against "
+    yield head + Text.assemble((path, "bold"), (between, "dim"), (reference, "dim"))
+    said = Text(describe(candidate), style)
+    yield Padding(said, (0, 0, 0, len(head)), expand=False) if console.is_terminal else Text(" " * len(head)) + said
     yield ""
+    yield _changes_table(candidate, full, console.width)
+    yield ""
+
+
+def _changes_table(candidate: Candidate, full: float, width: int) -> Table:
+    """A row for each change: the words for both ends with a bar between them; less of that on a narrow terminal."""
+    both, with_bars = width >= WITH_BOTH_ENDS, width >= WITH_BARS
     table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
-    justifications: tuple[JustifyMethod, ...] = ("right", "left", "left", "right")
-    for justify in justifications:
-        table.add_column(justify=justify, no_wrap=True)
+    ends: tuple[JustifyMethod, ...] = ("right", "left", "left", "right")
+    for justify, shown in zip(ends, (both, with_bars, True, True), strict=True):
+        if shown:
+            table.add_column(justify=justify, no_wrap=True)
     for index, (low, high, value, low_style, high_style) in enumerate(_rows(candidate)):
         if index == len(FAULTS):
             table.add_row()
@@ -90,9 +106,13 @@ def _detail(candidate: Candidate, full: float, console: Console) -> Iterator[Ren
             Text(word, style if said and notable else "dim") for word, said in ((low, value < 0), (high, value > 0))
         ]
         number = Text(f"{signed(value, 2):>5}", f"bold {style}" if notable else "dim")
-        table.add_row(Text("   ") + words[0], diverging_bar(value, full, BAR_CELLS, style), words[1], number)
-    yield table
-    yield ""
+        bar = diverging_bar(value, full, BAR_CELLS, style)
+        if both:
+            table.add_row(Text("   ") + words[0], bar, words[1], number)
+        else:
+            shown = [bar, words[value >= 0]] if with_bars else [words[value >= 0]]
+            table.add_row(Text("   ") + shown[0], *shown[1:], number)
+    return table
 
 
 def _rows(candidate: Candidate) -> list[Row]:
@@ -122,26 +142,25 @@ def _table_and_note(compared: Sequence[Candidate], console: Console) -> Iterator
 
 def _table(rows: Sequence[Candidate | None], console: Console) -> Table:
     said = [_said(row) if row is not None else "" for row in rows]
-    room = console.width - 7 - 2 * SCORE_CELLS - 1 - min(WIDEST_CHANGES, max(map(len, said))) - 18
-    room, with_bars = (room, True) if room >= SHORTEST_PATH else (max(SHORTEST_PATH, room + 2 * SCORE_CELLS + 4), False)
-    table = plain_table()
-    table.add_column(" Candidate", no_wrap=True)
-    table.add_column("Score", justify="right", no_wrap=True)
-    table.add_column("Differs", justify="right", no_wrap=True)
-    if with_bars:
-        table.add_column("worse    better", justify="center", no_wrap=True)
-    table.add_column("What changed", no_wrap=True)
-    for row, words in zip(rows, said, strict=True):
-        if row is None:
-            table.add_row(" ⋮")
-            continue
-        assert row.score is not None
-        style = score_style(row.score)
-        bar = [diverging_bar(row.score, SCORE_RANGE, SCORE_CELLS, style)] if with_bars else []
-        mark = ("✗ ", "bold red") if row.status == "failed" else ""
-        path = Text.assemble(" ", mark, shortened(printable(row.path), room - 3))
-        table.add_row(path, Text(signed(row.score), f"bold {style}"), f"{row.difference:.1f}", *bar, Text(words))
-    return table
+    marks = ["✗ " if row is not None and row.status == "failed" else "" for row in rows]
+    names = [" ⋮" if row is None else f" {mark}{printable(row.path)}" for row, mark in zip(rows, marks, strict=True)]
+    scores = [None if row is None else row.score for row in rows]
+    columns = (
+        Column(" Candidate", names, least=SHORTEST_PATH),
+        Column("Score", [_score(score) for score in scores], justify="right"),
+        Column("Differs", ["" if row is None else f"{row.difference:.1f}" for row in rows], justify="right"),
+        Column("worse    better", [_bar(score) for score in scores], justify="center", importance=1),
+        Column("What changed", said, least=LEAST_CHANGES, wraps=True, importance=2),
+    )
+    return fitted_table(columns, console.width)
+
+
+def _score(score: float | None) -> Text:
+    return Text("") if score is None else Text(signed(score), f"bold {score_style(score)}")
+
+
+def _bar(score: float | None) -> Text:
+    return Text("") if score is None else diverging_bar(score, SCORE_RANGE, SCORE_CELLS, score_style(score))
 
 
 def _said(candidate: Candidate) -> str:

@@ -1,0 +1,182 @@
+"""Output on terminals of 120, 80, 60 and 40 columns: nothing is too wide, and no number is cut or wrapped."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console as RichConsole
+
+from shamisa_cli.cli import mos_options
+from shamisa_cli.cli.console import Console
+from shamisa_cli.cli.fitted_table import Column, fitted_table
+from shamisa_cli.cli.reporters import REPORTERS
+from shamisa_cli.cli.reporters.base import ComparisonRun
+from shamisa_cli.cli.reporters.comparison import COMPARISON_REPORTERS, RANKING_WRITERS
+from shamisa_cli.cli.reporters.comparison.ladder import write_ladder_text
+from shamisa_cli.cli.reporters.culling import write_decisions_text
+from shamisa_cli.cli.reporters.model_facts import write_models
+from shamisa_cli.core.culling.decisions import CullRule, Decision
+from shamisa_cli.core.groups import GROUPS
+from shamisa_cli.core.models.card import Metric
+from shamisa_cli.core.models.catalogue import ModelEntry
+from shamisa_cli.core.records import ErrorRecord, ImageRecord, ModelIdentity, Run
+from shamisa_cli.core.relational.ladder import Ladder, LadderStep
+from shamisa_cli.core.relational.records import AXES, Candidate, Ranked, Ranking
+
+Write = Callable[[TextIO], None]
+
+NAMES = (
+    "cat.jpg",
+    "holiday/a long name of a photograph by the sea.jpg",
+    "fotoğraflar/گربه/猫の写真ながい名前.jpg",
+)
+MODEL = ModelIdentity("tiny", "abcdef", {"view_size": 512})
+ERROR = ErrorRecord("truncated", "holiday/torn.jpg ends early: some of its lines are missing.")
+SCORES = (18.4, 52.9, 97.3)
+
+
+def scored() -> list[ImageRecord]:
+    defects = {"blur": 2.1, "noise": 1.6}
+    pairs = zip(NAMES, SCORES, strict=True)
+    found = [ImageRecord(name, score, 3.0, width=6000, height=4000, defects=defects) for name, score in pairs]
+    return [*found, ImageRecord("holiday/torn.jpg", status="error", error=ERROR)]
+
+
+def candidates(count: int) -> list[Candidate]:
+    groups = {name: number - 2.55 for number, name in enumerate(GROUPS)}
+    axes = dict.fromkeys(AXES, 0.37)
+    return [
+        Candidate(
+            NAMES[number % 3], f"originals/{NAMES[number % 3]}", -SCORES[number % 3], 75.4, -0.9, 17, groups, axes, 1.5,
+            width=640, height=480, status="failed",
+        )
+        for number in range(count)
+    ]  # fmt: skip
+
+
+def decisions(stream: TextIO) -> None:
+    verdicts = ("keep", "reject", "reject", "unreadable")
+    reasons = ("", "group 12 has a better picture", "below 30", ERROR.message)
+    rows = zip(scored(), verdicts, reasons, (5, 3, 1, None), strict=True)
+    write_decisions_text([Decision(record, *rest) for record, *rest in rows], CullRule(below=30), stream)
+
+
+def ranking(stream: TextIO) -> None:
+    ranked = [Ranked(name, 1 + at, 60.5 - 40 * at, 640, 480) for at, name in enumerate(NAMES)]
+    scores = ((0.0, -9.0, -9.0), (9.0, 0.0, -9.0), (9.0, 9.0, 0.0))
+    RANKING_WRITERS["text"](Ranking((*ranked, Ranked("holiday/torn.jpg", error=ERROR)), scores, MODEL), stream)
+
+
+def models(stream: TextIO) -> None:
+    metrics = tuple(Metric(name, 0.8659, "BIQ") for name in mos_options.FIGURE_NAMES)
+    entry = ModelEntry("shamisa-lite2", "bundled", "0123456789abcdef", True, True, False, 29_100_000, metrics, Path())
+    write_models([entry], stream)
+
+
+def agreement(stream: TextIO) -> None:
+    figures = [
+        mos_options.figure_with_interval(value, (value - 0.05, value + 0.05)) for value in (0.81, 0.82, 0.83, 0.84)
+    ]
+    rows = [["all", "10,000", *figures], ["a long name of a subset", "5,000", *figures]]
+    mos_options.write_figures(stream, rows, "tiny (abcdef); PLCC and RMSE after a logistic mapping")
+
+
+def ladder(stream: TextIO) -> None:
+    steps = tuple(LadderStep(quality, quality * 1234, quality - 95.5, 95.5 - quality) for quality in (1, 50, 95))
+    write_ladder_text([Ladder("jpeg", steps, steps[2])], NAMES[1], -10, stream)
+
+
+OUTPUTS: dict[str, Write] = {
+    "score": partial(REPORTERS["text"].write, scored(), Run(MODEL)),
+    "cull": decisions,
+    "compare": partial(COMPARISON_REPORTERS["text"].write, candidates(2), ComparisonRun(MODEL)),
+    "compare many": partial(COMPARISON_REPORTERS["text"].write, candidates(6), ComparisonRun(MODEL)),
+    "ladder": ladder,
+    "rank": ranking,
+    "models list": models,
+    "evaluate": agreement,
+}
+ESSENTIAL = {
+    "score": [f"{score}" for score in SCORES],
+    "cull": [f"{score}" for score in SCORES],
+    "compare": [f"−{SCORES[0]}", f"−{SCORES[1]}", "+2.45", "−2.55"],
+    "compare many": [f"−{score}" for score in SCORES],
+    "ladder": ["−94.5", "1", "50", "95"],
+    "rank": ["+60.5", "+20.5", "−19.5"],
+    "models list": ["29.1"],
+    "evaluate": ["10,000", "0.810", "0.760", "0.860", "0.840"],
+}
+"""Numbers that every width shows."""
+
+
+class Screen(io.StringIO):
+    """A terminal, or a pipe."""
+
+    def __init__(self, terminal: bool = True) -> None:
+        super().__init__()
+        self.terminal = terminal
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+def numbers(text: str) -> set[str]:
+    """Numbers in a text, signs and separators included."""
+    return set(re.findall(r"[+−-]?\d+(?:[.,]\d+)*", text))
+
+
+@pytest.mark.parametrize("width", [120, 80, 60, 40])
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_it_fits_and_every_number_is_whole(monkeypatch: pytest.MonkeyPatch, name: str, width: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    screen, pipe = Screen(), Screen(terminal=False)
+    OUTPUTS[name](screen)
+    OUTPUTS[name](pipe)
+    lines = plain(screen.getvalue()).splitlines()
+    assert max(map(cell_len, lines)) <= width
+    assert numbers("\n".join(lines)) <= numbers(pipe.getvalue())
+    assert set(ESSENTIAL[name]) <= {number.replace("-", "−") for number in numbers("\n".join(lines))}
+
+
+@pytest.mark.parametrize("width", [120, 80, 60, 40])
+def test_messages_are_wrapped_between_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    said = "1,234 of 10,000 pictures scored (8,766 unreadable, 1,200 from the cache) in 12 min 30 s; report in a.html."
+    console = Console()
+    for print_it in (console.hint, console.warn, console.error):
+        print_it(said)
+        lines = plain(capsys.readouterr().err).splitlines()
+        assert max(map(cell_len, lines)) <= width
+        assert " ".join(line.strip() for line in lines).endswith(said)
+
+
+@given(
+    st.lists(st.tuples(st.text("aあ1", max_size=30), st.booleans()), min_size=1, max_size=4),
+    st.integers(24, 200),
+)
+def test_a_table_is_never_wider_than_asked_where_its_names_can_be_shortened(
+    texts: list[tuple[str, bool]], width: int
+) -> None:
+    columns = [
+        Column("x", [text], least=3, importance=at if droppable else None) for at, (text, droppable) in enumerate(texts)
+    ]
+    stream = io.StringIO()
+    RichConsole(file=stream, width=250).print(fitted_table(columns, width))
+    assert max(cell_len(line.rstrip()) for line in stream.getvalue().splitlines()) <= width
