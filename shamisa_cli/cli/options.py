@@ -139,7 +139,8 @@ MaxMemory = Annotated[
         envvar="SHAMISA_MAX_MEMORY",
         rich_help_panel=PICTURES,
         show_default="a quarter of what is free",
-        help="Decode at once only what fits into so many megabytes; refuse a picture that never does.",
+        help="Memory for pictures that are decoded at the same time, in megabytes; a picture that needs more is "
+        "refused.",
     ),
 ]
 SkipUnreadable = Annotated[
@@ -270,7 +271,7 @@ CacheSize = Annotated[
         min=1,
         envvar="SHAMISA_CACHE_SIZE",
         rich_help_panel=CACHE,
-        help="Largest size of the cache: a scored picture takes about 0.5 kB, one with its features 135 kB. "
+        help="Largest size of the cache: a scored picture takes about 0.5 kB, one with its features 100 kB. "
         "The least recently used entries are removed first, features before scores.",
     ),
 ]

@@ -105,14 +105,15 @@ def compare(
             rich_help_panel=options.GATE,
             show_default="none",
             help="Largest difference, from 0 to 100; exit code 1 if a candidate differs more, whichever is better. "
-            "Nobody sees less than 3; JPEG of quality 95, 90, 75 and 20 makes 5, 10, 20 and 50.",
+            "Below 3 a change is not visible; JPEG at quality 95, 90, 75 and 20 differs by about 5, 10, 20 and 50.",
         ),
     ] = None,
     original: Annotated[
         bool,
         typer.Option(
             "--original",
-            help="REF is the original: in doubt a change is damage. Swapping the files does not flip the score then.",
+            help="REF is the original: in doubt, a change counts as damage, and swapping the files does not flip the "
+            "score.",
         ),
     ] = False,
     ladder: Annotated[
@@ -122,8 +123,8 @@ def compare(
             metavar="CODECS",
             rich_help_panel="Ladder",
             show_default="off",
-            help="Encode REF at many qualities of each codec (jpeg,webp,avif), without candidates, and find "
-            "the smallest that scores --target or more. Formats: text, json, csv, and svg (-o curve.svg), a plot.",
+            help="Encode REF at many qualities of each codec (jpeg,webp,avif), without candidates, and find the "
+            "lowest quality that scores --target or more. Formats: text, json, csv, and svg (-o curve.svg), a plot.",
         ),
     ] = None,
     target: Annotated[
@@ -133,7 +134,7 @@ def compare(
             min=LOWEST,
             max=0,
             rich_help_panel="Ladder",
-            help="Score that a codec's result must reach. -5 is hardly seen, -10 is like JPEG of quality 90.",
+            help="Score that a codec's result must reach. -5 is hardly visible, -10 is like JPEG at quality 90.",
         ),
     ] = -10,
     strict_pairs: Annotated[

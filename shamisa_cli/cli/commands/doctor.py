@@ -15,7 +15,7 @@ def doctor(
 ) -> None:
     """Show versions, the extras that are installed, the libraries that compute, and the image formats that are read.
 
-    Include this in reports of problems. Exit codes: 0 success; 2 error, also if a package of the base is missing.
+    Include this in reports of problems. Exit codes: 0 success; 2 error, or a required package is missing.
     """
     from shamisa_cli.core.installation import describe_installation
 

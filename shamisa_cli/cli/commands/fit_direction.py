@@ -38,8 +38,8 @@ def fit_direction(
             "--store",
             metavar="DIR",
             show_default="none",
-            help="Keep what was measured of each photograph there (about 3 MB each); a later fit measures only new "
-            "ones.",
+            help="Folder for the measurements of each photograph (about 3 MB each); a later fit measures only new "
+            "photographs.",
         ),
     ] = None,
     device: options.DeviceName = options.Device.AUTO,

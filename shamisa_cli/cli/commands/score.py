@@ -125,7 +125,7 @@ def score(
 
     Exit codes:
     0  success
-    1  a picture failed the gate: it scores below --min-score, or fell by more than --max-drop
+    1  a picture failed the gate: --min-score, --max-drop, --max-fault, --forbid or a rule
     2  error: unknown option, no input found, no such model
     3  some pictures could not be read, and none failed the gate (see --skip-unreadable)
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 LEAST_SHARE = 4
-"""The short side is not reduced below the view size divided by this, since nobody sees blur in a strip of 28 pixels."""
+"""The short side is not reduced below the view size divided by this, since a strip of 28 pixels hides blur."""
 LONGEST = 8
 """… unless the long side would be longer than so many times the view size."""
 

@@ -97,7 +97,7 @@ class Candidate:
         reference: the reference, named the same way.
         score: −100…100, direction times difference; negative: worse than the reference. None when it could not be
             compared.
-        difference: 0…100, how visible the change is; 0 only for identical pixels, under 3 nobody sees it.
+        difference: 0…100, how visible the change is; 0 only for identical pixels, below 3 it is not visible.
         direction: −1…1, how sure it is that the candidate is the better (positive) or the worse one.
         like_jpeg_quality: the JPEG quality 1…100 that would change a photograph as much.
         groups: mean signed intensity of each group of distortions over the image; positive: blurrier, brighter,
@@ -137,7 +137,7 @@ class Candidate:
 
     @property
     def verdict(self) -> Verdict | None:
-        """The result in a word: "same" where nobody sees a change, "unclear" where it is not sure which is better."""
+        """The result in a word: "same" where no change is visible, "unclear" where it is not sure which is better."""
         if self.difference is None or self.direction is None:
             return None
         if self.difference < UNSEEN:

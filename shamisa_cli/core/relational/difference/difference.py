@@ -44,7 +44,7 @@ class Difference:
     """How far two images are apart, whichever is the better.
 
     Attributes:
-        value: 0…100. 0: identical pixels; under 3: nobody sees it; 5, 10, 20 and 50: like a JPEG of quality 95, 90, 75
+        value: 0…100. 0: identical pixels; below 3: not visible; 5, 10, 20 and 50: like a JPEG of quality 95, 90, 75
             and 20; near 100: another picture.
         measures: the same by each measure alone.
         local: (⌈H/8⌉, ⌈W/8⌉) float32, where it is; the mean of the map is `value`.
