@@ -11,7 +11,7 @@ from typing import Any, TextIO
 from shamisa_cli.cli.console import printable
 from shamisa_cli.cli.reporters.base import ComparisonRun
 from shamisa_cli.cli.reporters.html.page import PLACE_OF_PICTURES
-from shamisa_cli.cli.reporters.html.parts import as_base64, json_block, part, policy
+from shamisa_cli.cli.reporters.html.parts import as_base64, head, json_block, part
 from shamisa_cli.core.relational.records import ENDS, Candidate, comparison_summary
 from shamisa_cli.core.relational.wording import describe
 
@@ -27,7 +27,7 @@ def write_comparison_page(candidates: Iterable[Candidate], run: ComparisonRun, s
     style, script = "\n\n".join((part("theme.css"), part("comparison.css"))), part("comparison.js")
     before, after = part("comparison.html").split(PLACE_OF_PICTURES)
     data = json_block(_document(listed, run))
-    stream.write(Template(before).substitute(policy=policy(style, script), style=style, data=data))
+    stream.write(head("Pictures compared", style, script) + Template(before).substitute(data=data))
     stream.write("[")
     for index, copy in enumerate(run.images or ()):
         stream.write(("," if index else "") + "\n" + json.dumps(as_base64(copy)))

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from shamisa_cli.cli.console import printable
 from shamisa_cli.cli.reporters.html.page import PLACE_OF_PICTURES
-from shamisa_cli.cli.reporters.html.parts import as_base64, json_block, part, policy
+from shamisa_cli.cli.reporters.html.parts import as_base64, head, json_block, part
 from shamisa_cli.cli.reporters.text import counted
 from shamisa_cli.core.records import ModelIdentity
 from shamisa_cli.core.scoring.embedding_map import Colouring, EmbeddingMap, value_counts
@@ -30,9 +30,8 @@ def write_map(found: EmbeddingMap, model: ModelIdentity, thumbnails: Mapping[str
     """
     style, script = "\n\n".join((part("theme.css"), part("map.css"))), part("map.js")
     before, after = part("map.html").split(PLACE_OF_PICTURES)
-    stream.write(
-        Template(before).substitute(policy=policy(style, script), style=style, data=json_block(_document(found, model)))
-    )
+    data = json_block(_document(found, model))
+    stream.write(head("Map of pictures", style, script) + Template(before).substitute(data=data))
     stream.write("[")
     for index, path in enumerate(found.paths):
         stream.write(("," if index else "") + "\n" + json.dumps(as_base64(thumbnails.get(path))))

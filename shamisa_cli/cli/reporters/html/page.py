@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from urllib.parse import quote
 
 from shamisa_cli.cli.console import printable
-from shamisa_cli.cli.reporters.html.parts import as_address, json_block, part, policy
+from shamisa_cli.cli.reporters.html.parts import as_address, head, json_block, part
 from shamisa_cli.core.full_size.record import MEASURES
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.records import ImageRecord, Run, summarise
@@ -44,13 +44,8 @@ def write_html(
     style = "\n\n".join((part("theme.css"), part("report.css")))
     script = "\n\n".join((part("report.js"), part("review.js")))
     before, after = part("report.html").split(PLACE_OF_PICTURES)
-    stream.write(
-        Template(before).substitute(
-            policy=policy(style, script, beside=folder is not None),
-            style=style,
-            data=json_block(_document(records, run, thumbnails.has_maps)),
-        )
-    )
+    stream.write(head("Picture quality", style, script, beside=folder is not None))
+    stream.write(Template(before).substitute(data=json_block(_document(records, run, thumbnails.has_maps))))
     _write_pictures(_addresses([record.path for record in records], thumbnails, folder), stream)
     stream.write(Template(after).substitute(script=script))
 

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from importlib.resources import files
+from string import Template
 from typing import Any
 
 NOT_IN_SCRIPTS = {ord(character): f"\\u{ord(character):04x}" for character in "<>&"}
@@ -17,11 +18,17 @@ def part(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8").strip()
 
 
-def policy(style: str, script: str, *, beside: bool = False) -> str:
-    """A Content-Security-Policy that allows this style, this script and inline images, but no requests.
+def head(title: str, style: str, script: str, *, beside: bool = False) -> str:
+    """The beginning of a page up to its body: its policy, its title (HTML), and its style.
 
     With `beside`, images may also be files beside the page.
     """
+    values = {"title": title, "style": style, "policy": _policy(style, script, beside)}
+    return Template(part("head.html")).substitute(values) + "\n"
+
+
+def _policy(style: str, script: str, beside: bool) -> str:
+    """A Content-Security-Policy that allows this style, this script and inline images, but no requests."""
     images = "data: file: 'self'" if beside else "data:"
     return (
         f"default-src 'none'; img-src {images}; style-src {_hash(style)}; script-src {_hash(script)}; "
