@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from shamisa_cli.core.encoder.spec import Moment
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,10 @@ class FeatureMap:
     Attributes:
         values: (R, C, h, w) float32; R crops, or 1 where the whole picture is read.
         grid: of its cells.
+        pooled: (C,) float32 for each moment that the features have of it, of unit norm; None where they were not
+            computed with it, or are those of several crops.
     """
 
     values: NDArray[np.float32]
     grid: Grid
+    pooled: Mapping[Moment, NDArray[np.float32]] | None = None

@@ -15,7 +15,7 @@ import numpy as np
 from shamisa_cli.core.arrays import Features, FeatureVector, Pixels
 from shamisa_cli.core.encoder.embedder import LARGE, Runtime
 from shamisa_cli.core.encoder.feature_maps import FeatureMap, Grid
-from shamisa_cli.core.encoder.spec import EncoderConfig
+from shamisa_cli.core.encoder.spec import EncoderConfig, Moment
 from shamisa_cli.core.errors import PARSE_ERRORS, ModelError, SettingError
 from shamisa_cli.core.machine import available_cpus
 
@@ -98,10 +98,18 @@ class OnnxEncoder:
 
         names = [name for name, _ in self._maps]
         path_only = onnxruntime.RunOptions()
-        path_only.only_execute_path_to_fetches = True  # no pooling
-        values = self._map_session.run(names, {"pixels": np.ascontiguousarray(pixels)}, path_only)
-        for (_, grid), feature_map in zip(self._maps, values, strict=True):
-            yield FeatureMap(feature_map, grid)
+        path_only.only_execute_path_to_fetches = True  # no pooling of crops
+        asked = names if self.config.features.crops else [FEATURES, *names]
+        values = self._map_session.run(asked, {"pixels": np.ascontiguousarray(pixels)}, path_only)
+        features, maps = (None, values) if asked is names else (values[0], values[1:])
+        for (_, grid), feature_map in zip(self._maps, maps, strict=True):
+            pooled: dict[Moment, FeatureVector] | None = None
+            if features is not None:
+                moments = self.config.features.moments
+                blocks = np.split(features[: len(moments) * feature_map.shape[1]], len(moments))
+                features = features[len(moments) * feature_map.shape[1] :]
+                pooled = dict(zip(moments, blocks, strict=True))
+            yield FeatureMap(feature_map, grid, pooled)
 
     @cached_property
     def _maps(self) -> list[tuple[str, Grid]]:

@@ -58,7 +58,7 @@ SOFT, SLIGHTLY_SOFT, ONE_DIRECTION = 1.0, 0.3, 0.95
 """Severity of focus that is remarked on; that is enough if detail is lost along one direction, by so many octaves."""
 LARGE = 1600
 """Pixels on the long side; texture fills every pixel of smaller images, which reads as noise."""
-NOISE, NOISE_OF_SMALL = 1.5, 2.0
+NOISE, NOISE_OF_SMALL = 1.5, 2.2
 
 
 def require_remarks(names: Iterable[str]) -> None:

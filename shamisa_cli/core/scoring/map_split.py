@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from shamisa_cli.core.arrays import Pixels, Vector
 from shamisa_cli.core.encoder.embedder import LazyEncoder
-from shamisa_cli.core.encoder.feature_maps import FeatureMap, Grid
+from shamisa_cli.core.encoder.feature_maps import FeatureMap
 from shamisa_cli.core.encoder.onnx_encoder import OnnxEncoder
 from shamisa_cli.core.encoder.spec import Box, FeatureSpec, Moment, box_in_picture, copy_size, feature_boxes
 from shamisa_cli.core.extras import needs_pytorch
@@ -30,7 +30,7 @@ from shamisa_cli.core.scoring.scorer import require_probe
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
-PADDING = 64
+PADDING = 80
 """Pixels by which a picture is continued by reflection; more costs more and changes less (benchmarks/map_frame.py)."""
 STD_EPSILON = 1e-6
 """Added to a variance before its square root, as in the encoder (core/networks/features.py)."""
@@ -47,7 +47,8 @@ class Placed:
         values: (C, h, w) float32.
         rows, columns: edges of the part's pixels, in cells: (H + 1,) and (W + 1,), in −1…h + 1 and −1…w + 1.
         box: the part's top, left, height and width in pixels of the picture.
-        means, deviations: (C,) over the cells.
+        means, deviations: (C,) over all cells of the map.
+        cells: their number.
     """
 
     values: NDArray[np.float32]
@@ -56,6 +57,7 @@ class Placed:
     box: Box
     means: NDArray[np.float32]
     deviations: NDArray[np.float32]
+    cells: int
 
 
 def split_model_score(model: Model, pixels: Pixels, score: float | None = None) -> ScoreMap:
@@ -122,15 +124,16 @@ def placed(
         boxes = feature_boxes(*copy, spec)
         found.append(
             [
-                _placed(values, feature_map.grid, box, box_in_picture(box, copy, size), padding)
+                _placed(values, feature_map, box, box_in_picture(box, copy, size), padding)
                 for values, box in zip(feature_map.values, boxes, strict=True)
             ]
         )
     return found
 
 
-def _placed(values: NDArray[np.float32], grid: Grid, box: Box, inside: Box, padding: int) -> Placed:
+def _placed(values: NDArray[np.float32], among: FeatureMap, box: Box, inside: Box, padding: int) -> Placed:
     """One map of a box of a copy, which is `inside` what was read."""
+    grid = among.grid
     edges = [
         np.clip((np.linspace(0, read, side + 1) - grid.centre) / grid.stride + 0.5, -1, cells + 1)
         for read, side, cells in zip(box[2:], inside[2:], values.shape[1:], strict=True)
@@ -141,8 +144,10 @@ def _placed(values: NDArray[np.float32], grid: Grid, box: Box, inside: Box, padd
     )
     about = values[:, first_row:last_row, first_column:last_column]
     top, left, height, width = inside
-    means, deviations = _moments(about)
-    return Placed(about, rows, columns, (top, left, height - 2 * padding, width - 2 * padding), means, deviations)
+    means, deviations = _moments(values) if among.pooled is None else _unscaled(values, among.pooled)
+    return Placed(
+        about, rows, columns, (top, left, height - 2 * padding, width - 2 * padding), means, deviations, values[0].size
+    )
 
 
 def _within(edges: Vector, cells: int) -> tuple[int, int, Vector]:
@@ -163,6 +168,18 @@ def _moments(values: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[
     means = sums / cells
     variances = np.maximum(squares / cells - np.square(means), 0)
     return (start + means).astype(np.float32), np.sqrt(variances + STD_EPSILON).astype(np.float32)
+
+
+def _unscaled(
+    values: NDArray[np.float32], pooled: Mapping[Moment, NDArray[np.float32]]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and deviation (C,) of each channel from those of unit norm: one channel tells the norm of all."""
+    if len(pooled) < 2 or not all(unit.any() for unit in pooled.values()):
+        return _moments(values)
+    mean, std = pooled["mean"], pooled["std"]
+    channels = [int(np.argmax(np.abs(unit))) for unit in (mean, std)]
+    norms = [_moments(values[channel : channel + 1])[place][0] for place, channel in enumerate(channels)]
+    return mean * (norms[0] / mean[channels[0]]), std * (norms[1] / std[channels[1]])
 
 
 def _chunks(values: NDArray[np.float32], centres: NDArray[np.float32]) -> Iterator[tuple[slice, NDArray[np.float32]]]:
@@ -222,13 +239,12 @@ def _drawn(shares: Map, part: Placed) -> Map:
 
 def _shares(part: Placed, weights: Mapping[Moment, Vector]) -> Map:
     """(h, w): what each cell of the map contributes to the weighted sum."""
-    cells = part.values.shape[1] * part.values.shape[2]
     linear, squared = (np.zeros(len(part.means)) for _ in range(2))
     if "mean" in weights:
-        linear = weights["mean"] / (_norm(part.means) * cells)
+        linear = weights["mean"] / (_norm(part.means) * part.cells)
     if "std" in weights:
-        squared = weights["std"] / (_norm(part.deviations) * cells * part.deviations)
-    shares: Map = np.full(cells, float(linear @ part.means) + STD_EPSILON * float(squared.sum()))
+        squared = weights["std"] / (_norm(part.deviations) * part.cells * part.deviations)
+    shares: Map = np.full(part.values[0].size, float(linear @ part.means) + STD_EPSILON * float(squared.sum()))
     linear, squared = linear.astype(np.float32), squared.astype(np.float32)
     for where, chunk in _chunks(part.values, part.means):
         shares[where] += linear @ chunk

@@ -151,3 +151,13 @@ def test_a_graph_without_a_list_of_maps_says_how_to_get_one(
     assert not model.encoder.lists_maps
     with pytest.raises(ModelError, match="shamisa models export"):
         list(model.encoder.feature_maps(decode(photos[0], view_size=64).pixels))
+
+
+def test_pooled_features_tell_the_moments_of_each_map(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = shamisa.load_model()
+    pixels = np.random.default_rng(3).integers(0, 256, (96, 128, 3), dtype=np.uint8)
+    pixels[:, :40] = 128  # channels that hardly vary there
+    quick = split_model_score(model, pixels).local
+    monkeypatch.setattr(map_split, "_unscaled", lambda values, _pooled: map_split._moments(values))
+    counted = split_model_score(model, pixels).local
+    assert np.abs(quick - counted).max() <= 1e-4 * np.ptp(counted)
