@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shamisa_cli.cli.console import Console
+from shamisa_cli.cli.console import Console, steers
 from shamisa_cli.cli.errors import exit_code
+from shamisa_cli.core.atomic import naming
+from shamisa_cli.core.errors import SettingError
 
 if TYPE_CHECKING:
     from shamisa_cli.core.culling.decisions import Decision
@@ -86,3 +89,38 @@ def _conclude(said: str, problems: Sequence[str], apply: bool, console: Console)
     console.warn_of_unreadable(problems)
     console.hint(f"{said}." if apply else f"{said}. Nothing was changed; add --apply to do it.")
     return len(problems)
+
+
+def print_paths(decisions: Sequence[Decision], print0: bool, output: Path | None, console: Console) -> None:
+    """Write the paths of decisions, one per line or, with `print0`, each with a NUL after it.
+
+    Raises:
+        SettingError: a name holds a line break; or, on stdout, a command of CI runners or what steers a terminal.
+    """
+    paths = [_as_no_option(decision.record.path) for decision in decisions]
+    if not print0:
+        _require_listable(paths, is_terminal=output is None and sys.stdout.isatty(), is_stdout=output is None)
+    text = "".join(f"{path}\0" if print0 else f"{path}\n" for path in paths)
+    if output is None:
+        with naming("stdout"):
+            sys.stdout.flush()
+            sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
+            sys.stdout.buffer.flush()
+        return
+    with console.results(output) as stream:
+        stream.write(text)
+
+
+def _require_listable(paths: Sequence[str], *, is_terminal: bool, is_stdout: bool) -> None:
+    for path in paths:
+        breaks = "\n" in path or "\r" in path
+        if breaks or (is_stdout and "##[" in path) or (is_terminal and any(map(steers, path))):
+            raise SettingError(
+                f"{path} has a name that cannot stand in a list of lines: it holds a line break, ##[ or a control "
+                "character. List the names with --print0."
+            )
+
+
+def _as_no_option(path: str) -> str:
+    """A name of the same file that is no option of a program and no command of a CI runner."""
+    return f"./{path}" if path.lstrip().startswith(("-", ":")) else path

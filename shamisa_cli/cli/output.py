@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
@@ -17,6 +18,8 @@ from shamisa_cli.cli.console import printable, steers
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 """Beginnings of cells that spreadsheets compute, those of East Asian keyboards included."""
+_COMMAND_OF_CI = re.compile(r"(##(?='*\[)|[\n\r]\s*(?='*::))")
+"""Where an apostrophe is put so that a CI runner sees no command."""
 NO_WIDTH = 100_000
 """Columns of a pipe: nothing is shortened or wrapped there."""
 
@@ -75,7 +78,8 @@ class CsvTable:
     """Rows of CSV (RFC 4180) in which no cell is a formula for a spreadsheet.
 
     A text that begins with one of `FORMULA_STARTS` gets an apostrophe before it, and so does one that has apostrophes
-    before such a character: whoever reads it takes one apostrophe away. A first cell that begins with `::`, a command
+    before such a character: whoever reads it takes one apostrophe away. The commands of CI runners `##[` anywhere, and
+    `::` after a line break, are parted in the same way: `##'[`. A first cell that begins with `::`, a command
     for CI runners, is quoted. On a terminal, control characters are shown as escapes.
     """
 
@@ -87,7 +91,7 @@ class CsvTable:
 
     def writerow(self, row: Sequence[object]) -> None:
         """Write one row; None is an empty field."""
-        cells = [self._shown(_no_formula(cell)) if isinstance(cell, str) else cell for cell in row]
+        cells = [self._shown(_inert_cell(cell)) if isinstance(cell, str) else cell for cell in row]
         is_command = bool(cells) and str(cells[0]).lstrip().startswith("::")
         has_return = any("\r" in cell for cell in cells if isinstance(cell, str))  # which Python's writer leaves bare
         (self._quoted if is_command or has_return else self._plain).writerow(
@@ -95,5 +99,6 @@ class CsvTable:
         )
 
 
-def _no_formula(text: str) -> str:
-    return f"'{text}" if text.lstrip("'").startswith(FORMULA_STARTS) else text
+def _inert_cell(text: str) -> str:
+    broken = _COMMAND_OF_CI.sub(r"\1'", text)
+    return f"'{broken}" if broken.lstrip("'").startswith(FORMULA_STARTS) else broken

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from hypothesis import strategies as st
 
 from shamisa_cli.cli.console import printable, steers
 from shamisa_cli.cli.output import FORMULA_STARTS, CsvTable, write_json, write_json_line
+from shamisa_cli.cli.reporters.github import GITHUB
+from shamisa_cli.core.records import ErrorRecord, ImageRecord, ModelIdentity, Run
 
 NAMES = [
     "=1+1.jpg",
@@ -30,15 +33,21 @@ NAMES = [
 
 
 def unquoted(cell: str) -> str:
-    """Take away the apostrophe as the documentation says."""
+    """Take away the apostrophes as the documentation says."""
+    cell = re.sub(r"##'('*\[)", r"##\1", cell)
+    cell = re.sub(r"([\n\r]\s*)'('*::)", r"\1\2", cell)
     return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(FORMULA_STARTS) else cell
 
 
-@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=4))
+ODD_TEXT = st.text(st.characters(exclude_categories=["Cs"])) | st.text(st.sampled_from("#['\n\r :=a"))
+
+
+@given(st.lists(ODD_TEXT, min_size=1, max_size=4))
 def test_csv_has_no_formula_and_reads_as_written(cells: list[str]) -> None:
     stream = io.StringIO(newline="")
     CsvTable(stream).writerow(cells)
     text = stream.getvalue()
+    assert not re.search(r"##\[|[\n\r]\s*::", text)
     assert not text.lstrip().startswith("::")
     (read,) = csv.reader(io.StringIO(text, newline="")) if cells != [""] else ([""],)
     assert not any(cell.startswith(FORMULA_STARTS) for cell in read)
@@ -75,4 +84,27 @@ def test_names_of_pictures_are_inert_in_every_format(
     assert done.returncode == 3, done.stderr
     for line in (done.stdout + done.stderr).splitlines():
         assert not line.lstrip().startswith("::")
-        assert form == "csv" or ("##[" not in line and "\x9b" not in line)
+        assert "##[" not in line
+        assert form == "csv" or "\x9b" not in line
+
+
+@pytest.mark.parametrize("name", ["##[error]x.jpg", "a\n::error::x.jpg", "a\rx.jpg"])
+def test_a_list_of_lines_has_no_name_that_breaks_it(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    save_noise(tmp_path / "p", [(64, 64)])[0].rename(tmp_path / "p" / name)
+    monkeypatch.chdir(tmp_path / "p")
+    run = ("cull", ".", "--keep-best", "100", "--list", "kept", "--model", tiny_model)
+    done = shamisa(*run)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "--print0" in done.stderr
+    assert shamisa(*run, "--print0").stdout.removesuffix("\0").replace("\r", "\n") == name.replace("\r", "\n")
+
+
+def test_annotations_hold_nothing_that_steers() -> None:
+    record = ImageRecord("a\x1b[2J##[x.jpg", status="error", error=ErrorRecord("missing", "a\x1b##[x is gone."))
+    stream = io.StringIO()
+    GITHUB.write([record], Run(ModelIdentity("m", "r", {})), stream)
+    assert "\x1b" not in stream.getvalue()
+    assert "##[" not in stream.getvalue()

@@ -68,6 +68,14 @@ def test_a_map_that_cannot_be_written_is_its_pictures_row_alone(tiny_model: Path
     assert sum(score is None for score in scores) == 1
 
 
+def test_odd_names_are_drawn_in_maps(tiny_model: Path, photos: Path, tmp_path: Path) -> None:
+    for path, name in zip(sorted(photos.iterdir()), ["a\nb.jpg", "c\x1b[2J.jpg", "d\udcff.jpg"], strict=True):
+        path.rename(photos / name)
+    done = shamisa("score", photos, "--model", tiny_model, "-f", "csv", "--maps", tmp_path / "maps")
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "maps").iterdir())) == 3
+
+
 @pytest.mark.parametrize("name", ["x" * 300 + ".jpg", "a\nb.jpg", "photos/../../" + "y" * 5000, "nul\0.jpg"])
 def test_a_name_that_no_file_can_have_is_one_row_of_a_list(
     tiny_model: Path, photos: Path, tmp_path: Path, name: str

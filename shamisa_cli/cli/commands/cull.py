@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 from enum import StrEnum
@@ -16,12 +15,11 @@ from shamisa_cli.cli.console import Console, check_output
 from shamisa_cli.cli.errors import exit_code
 from shamisa_cli.cli.reporters.culling import WRITERS
 from shamisa_cli.cli.run_tally import closing_line
-from shamisa_cli.core.atomic import naming
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    from shamisa_cli.core.culling.decisions import CullRule, Decision
+    from shamisa_cli.core.culling.decisions import CullRule
 
 RULES = "What to keep"
 ACTIONS = "What to do"
@@ -228,7 +226,7 @@ def cull(
     unreadable = [decision for decision in decisions if decision.verdict == "unreadable"]
     if list_ is not None:
         verdict = "keep" if list_ is Listed.KEPT else "reject"
-        _print_paths([each for each in decisions if each.verdict == verdict], print0, output, console)
+        cull_actions.print_paths([each for each in decisions if each.verdict == verdict], print0, output, console)
         console.warn_of_unreadable([decision.reason for decision in unreadable])
         problems = 0
     else:
@@ -279,21 +277,3 @@ def _per_cent(text: str | None) -> float | None:
         return float(text.strip().removesuffix("%"))
     except ValueError:
         raise SettingError(f"--keep-best is {text!r}; it takes a percentage, such as 30%.") from None
-
-
-def _print_paths(decisions: Sequence[Decision], print0: bool, output: Path | None, console: Console) -> None:
-    end = "\0" if print0 else "\n"
-    text = "".join(f"{_as_no_option(decision.record.path)}{end}" for decision in decisions)
-    if output is None:
-        with naming("stdout"):
-            sys.stdout.flush()
-            sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
-            sys.stdout.buffer.flush()
-        return
-    with console.results(output) as stream:
-        stream.write(text)
-
-
-def _as_no_option(path: str) -> str:
-    """A name of the same file that is no option of a program and no command of a CI runner."""
-    return f"./{path}" if path.startswith(("-", ":")) else path

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PIL import ExifTags
 
+from shamisa_cli.core.images.decoder_warnings import collected
 from shamisa_cli.core.images.formats import open_image
 
 FORMAT = "%Y:%m:%d %H:%M:%S"
@@ -21,7 +22,7 @@ def capture_time(path: Path) -> datetime | None:
     try:
         if not path.is_file():
             return None
-        with path.open("rb") as stream, open_image(path, stream) as image:
+        with collected(), path.open("rb") as stream, open_image(path, stream) as image:
             exif = image.getexif().get_ifd(ExifTags.IFD.Exif)
         return read_capture_time(exif.get(ExifTags.Base.DateTimeOriginal), exif.get(ExifTags.Base.SubsecTimeOriginal))
     except Exception:  # damaged files make Pillow raise many types

@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -24,6 +24,7 @@ from shamisa_cli.core.images.budget import DECODING, MEGABYTE
 from shamisa_cli.core.images.clock import SlowPictureError
 from shamisa_cli.core.images.code_points import HDR
 from shamisa_cli.core.images.colour import to_8_bit, to_srgb
+from shamisa_cli.core.images.decoder_warnings import collected
 from shamisa_cli.core.images.formats import open_image
 from shamisa_cli.core.images.luma import full_luma
 from shamisa_cli.core.images.orientation import SIDEWAYS, orientation_of, turned, turned_array
@@ -32,7 +33,7 @@ from shamisa_cli.core.images.raw import SENSOR_SIZE
 from shamisa_cli.core.images.view import reduced_size
 from shamisa_cli.core.remarks.remark import remarks_on
 
-READING = 5
+READING = 6
 """Number of the way pictures are read; raised with every change of pixels, warnings or remarks, for caches."""
 
 DEFAULT_MAX_PIXELS = 300_000_000
@@ -114,8 +115,13 @@ def decode(
     Raises:
         ImageError: the file cannot be decoded. No other error is raised, whatever its content.
     """
-    with _explaining(path), _open_regular(Path(path)) if content is None else BytesIO(content) as stream:
-        return _read(path, stream, view_size, max_pixels, look)
+    with (
+        collected() as said,
+        _explaining(path),
+        _open_regular(Path(path)) if content is None else BytesIO(content) as stream,
+    ):
+        picture = _read(path, stream, view_size, max_pixels, look)
+    return replace(picture, warnings=(*picture.warnings, *said)) if said else picture
 
 
 @contextmanager
@@ -142,7 +148,7 @@ def _read(path: Path | str, stream: BinaryIO, view_size: int | None, max_pixels:
     image = open_image(path, stream, max_pixels)
     _check_pixels(path, image.size, max_pixels)
     factor = _strip_factor(image, view_size)
-    needed = _bytes_needed(image, view_size, factor)
+    needed = _bytes_needed(image, view_size, factor, look)
     if not DECODING.fits(needed):
         raise ImageError(
             path,
@@ -210,16 +216,19 @@ def _strip_factor(image: Image.Image, view_size: int | None) -> int:
     return max(image.size) // (_STRIP_MARGIN * view_size)
 
 
-def _bytes_needed(image: Image.Image, view_size: int | None, factor: int) -> int:
+def _bytes_needed(image: Image.Image, view_size: int | None, factor: int, look: bool) -> int:
     """An upper estimate of the memory that decoding takes at once."""
     pixels = image.width * image.height
     if factor > 1:
         return _STRIP_NEED + _BYTES_PER_PIXEL * pixels // factor**2
-    if isinstance(image, JpegImagePlugin.JpegImageFile):
-        wanted = _DRAFT_MARGIN * max(reduced_size(image.size, view_size))
-        scale = next((scale for scale in (8, 4, 2) if max(image.size) // scale >= wanted), 1)
-        pixels //= scale**2
-    return (_BYTES_PER_PIXEL if image.mode in _PLAIN_MODES else _BYTES_PER_ODD_PIXEL) * pixels
+    per_pixel = _BYTES_PER_PIXEL if image.mode in _PLAIN_MODES else _BYTES_PER_ODD_PIXEL
+    if not isinstance(image, JpegImagePlugin.JpegImageFile):
+        return per_pixel * pixels
+    wanted = _DRAFT_MARGIN * max(reduced_size(image.size, view_size))
+    scale = next((scale for scale in (8, 4, 2) if max(image.size) // scale >= wanted), 1)
+    # Progressive files are held as coefficients of two bytes, whatever the scale; the look needs the luma of all.
+    whole = 2 * len(image.getbands()) * ("progressive" in image.info) + look
+    return per_pixel * pixels // scale**2 + whole * pixels
 
 
 def _oddities(image: Image.Image) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from shamisa_cli.core.errors import ImageError
-from shamisa_cli.core.images import decode
+from shamisa_cli.core.images import decode, decoding
+from shamisa_cli.core.images.budget import MemoryBudget
 from shamisa_cli.core.images.jpeg import MAX_SCANS
 
 END = b"\xff\xd9"
@@ -218,3 +220,35 @@ def test_a_profile_of_greys_serves_pictures_with_alpha_too(tmp_path: Path):
     expected = decode(tmp_path / "grey.png").pixels
     np.testing.assert_array_equal(decode(tmp_path / "faint.png").pixels, expected)
     assert np.abs(expected.astype(int) - np.asarray(grey)[..., None]).mean() > 20
+
+
+def with_a_tag_beyond_its_end() -> bytes:
+    exif = Image.Exif()
+    exif[0x010E] = "hello there"
+    data = jpeg(exif=exif.tobytes())
+    return data.replace(struct.pack(">HHI", 0x010E, 2, 12), struct.pack(">HHI", 0x010E, 2, 5000))
+
+
+def test_what_pillow_warns_of_is_said_of_each_picture_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    odd = with_a_tag_beyond_its_end()
+    for _ in range(2):
+        (warning,) = read(odd, look=True).warnings
+        assert "its decoder could not use" in warning
+        assert "270" in warning
+    assert read(jpeg()).warnings == ()
+    assert capsys.readouterr().err == ""
+
+
+def test_what_pillow_warns_of_is_kept_apart_in_threads() -> None:
+    files = [with_a_tag_beyond_its_end(), jpeg()] * 20
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda data: len(read(data).warnings), files))
+    assert found == [1, 0] * 20
+
+
+def test_a_progressive_picture_counts_with_all_its_coefficients(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "DECODING", MemoryBudget(100_000))
+    large = picture(400, 300)
+    assert read(jpeg(large, progressive=False), view_size=20).width == 400
+    with pytest.raises(ImageError, match="needs some"):
+        read(jpeg(large, progressive=True), view_size=20)
