@@ -52,7 +52,7 @@ def tinted(
 
 
 def clipped(pen: ImageDraw.ImageDraw, text: str, size: int, room: float) -> str:
-    """`text` if it fits into this width in pixels, else its end; what cannot be drawn on one line is a question mark."""
+    """`text` if it fits into this width in pixels, else its end; what cannot be drawn is a question mark."""
     text = "".join(character if character.isprintable() else "?" for character in text)
     shown = text if len(text) <= MAX_TITLE else "…" + text[1 - MAX_TITLE :]
     while len(shown) > 1 and pen.textlength(shown, font=font(size)) > room:
