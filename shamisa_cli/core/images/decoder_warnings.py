@@ -22,7 +22,8 @@ def collected() -> Iterator[list[str]]:
     """Context that yields a list, to which this thread's warnings of Pillow are added as phrases, each once."""
     _install()
     before = getattr(_thread, "phrases", None)
-    _thread.phrases = phrases = []
+    phrases: list[str] = []
+    _thread.phrases = phrases
     try:
         yield phrases
     finally:
