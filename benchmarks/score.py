@@ -260,6 +260,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3, help="of which the fastest counts")
     parser.add_argument("--others", action="store_true")
     parser.add_argument("--only-others", action="store_true", help="the last table alone")
+    parser.add_argument("--only-account", action="store_true", help="the table of where the time goes alone")
     parser.add_argument("--beside", nargs="*", default=[], metavar="MODEL", help="further models in the last table")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -268,9 +269,10 @@ def main() -> None:
             "12 megapixels": make_pictures(Path(folder), arguments.large, LARGE),
         }
         print(f"{available_cpus()} processors; load {os.getloadavg()[0]:.1f}\n", flush=True)
-        if not arguments.only_others:
+        if not (arguments.only_others or arguments.only_account):
             program_table(sets, arguments.model, arguments.runs)
             second_run(Path(folder), arguments.model, arguments.runs)
+        if not arguments.only_others:
             account_table(sets, arguments.model)
         if arguments.others or arguments.only_others:
             models = [arguments.model, *arguments.beside]

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from helpers.packages import REPOSITORY, build_wheel, need_an_index
+from helpers.loopback_hub import TOKEN, LoopbackHub
+from helpers.packages import OF_A_NEW_ENVIRONMENT, REPOSITORY, build_wheel, need_an_index
 from helpers.program import ENVIRONMENT
 
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
@@ -36,7 +37,20 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "list": ("models", "list", "--json"),
     "show": ("models", "show", DEFAULT_MODEL),
     "config": ("config",),
+    "cull": ("cull", "{photos}", "--best-of-groups", "--keep-best", "30%", "--list", "rejected"),
+    "serve": ("serve", "--no-cache"),
+    "cache": ("cache", "clear"),
 }
+REQUESTS = "".join(f'{{"path": "{PHOTOS / name}"}}\n' for name in ("cat.jpg", "coffee_JPEG.jpg", "gone.jpg"))
+"""What `serve` is asked on stdin."""
+FROM_PYTHON = """
+import sys
+import shamisa_cli as shamisa
+cat, noisy = (f"{sys.argv[1]}/{name}.jpg" for name in ("cat", "cat_white-noise"))
+print([record.to_json() for record in shamisa.score([cat, noisy])])
+print(shamisa.embed(cat).sum(), shamisa.score_map(cat).points.sum())
+print(shamisa.compare(cat, noisy).to_json(), shamisa.rank([cat, noisy]).to_json())
+"""
 DIFFERS = ("README.md", "probe.json")
 """Files that may name the time or the folder, or leave out a figure that needs the extra train."""
 
@@ -76,12 +90,13 @@ def results(program: list[str], folder: Path, **more: str) -> dict[str, object]:
     (folder / "mos.csv").write_text(
         "image,mos\n" + "".join(f"{name},{1 + place % 7}\n" for place, name in enumerate(names))
     )
-    environment = {name: value for name, value in ENVIRONMENT.items() if name != "PYTHONPATH"}
-    environment |= {"HOME": str(folder / "home"), **more}
+    environment = {**OF_A_NEW_ENVIRONMENT, "HOME": str(folder / "home"), **more}
     found: dict[str, object] = {}
     for name, words in COMMANDS.items():
         command = [*program, *(word.format(photos=PHOTOS) for word in words)]
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(
+            command, cwd=folder, env=environment, input=REQUESTS, capture_output=True, text=True, timeout=300
+        )
         found[name] = (done.returncode, timeless(done.stdout))
         assert "this is a bug" not in done.stderr, (name, done.stderr)
     files = (path for path in sorted(folder.rglob("*")) if path.is_file() and "home" not in path.parts)
@@ -101,6 +116,32 @@ def test_every_light_command_prints_and_writes_what_the_full_environment_does(li
     assert of_light.keys() == of_full.keys()
     for name, written in of_light.items():
         assert written == of_full[name], name
+
+
+def test_python_says_what_it_says_in_the_full_environment(light: Path) -> None:
+    said = [
+        subprocess.run([program, "-c", FROM_PYTHON, PHOTOS], env=variables, capture_output=True, check=True).stdout
+        for program, variables in (
+            (light / "bin" / "python", OF_A_NEW_ENVIRONMENT),
+            (sys.executable, {**ENVIRONMENT, "PYTHONPATH": str(REPOSITORY)}),
+        )
+    ]
+    assert said[0] == said[1]
+    assert said[0].count(b"\n") == 3
+
+
+def test_models_come_from_the_hub_and_go_there(light: Path, hub: LoopbackHub, tiny_model: Path, tmp_path: Path) -> None:
+    variables = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path), "HF_HUB_DISABLE_XET": "1", "HF_TOKEN": TOKEN}
+    hub.publish("lab/camera", tiny_model)
+    for words in (
+        ("models", "pull", "hf:lab/camera"),
+        ("score", str(PHOTOS / "cat.jpg"), "--model", "hf:lab/camera", "--offline", "--no-cache"),
+        ("models", "push", str(tiny_model), "hf:lab/mine"),
+    ):
+        command = [str(light / "bin" / "shamisa"), *words]
+        done = subprocess.run(command, env={**OF_A_NEW_ENVIRONMENT, **variables}, capture_output=True, text=True)
+        assert done.returncode == 0, (words, done.stderr)
+    assert "encoder.onnx" in hub.head("lab/mine")
 
 
 def test_training_says_in_one_sentence_what_it_needs(light: Path, tmp_path: Path) -> None:
