@@ -60,8 +60,10 @@ def test_the_pixels_sum_to_the_score(model: Model, photos: list[Path]) -> None:
 def test_a_score_outside_the_scale_is_clipped_and_its_map_is_not(model: Model, photos: list[Path]) -> None:
     assert model.probe is not None
     beyond = replace(model, probe=replace(model.probe, bias=2.0))
+    assert beyond.probe is not None
     (record,) = score_files(beyond, photos[:1])
     assert record.score == 100
+    assert record.mos == beyond.probe.scale.mos(np.ones(1))[0]  # no rating beyond the human scale
     assert shamisa.score_map(photos[0], beyond).score > 150
 
 
