@@ -7,12 +7,15 @@ The human scores of `evaluate` are invented; its cells are as wide as those of r
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 
 from make import HERE, REPOSITORY, terminal_picture
 
 WIDTHS = (120, 80, 60, 40)
+FIXED_LENGTH = re.compile(r' textLength="[^"]*"(?=[^>]*>[^<]*mos\.csv)')
+"""The length of a text that was replaced by a shorter one."""
 CAT, NOISY_CAT, DARK = (f"examples/photos/{name}.jpg" for name in ("cat", "cat_white-noise", "temple_darken"))
 
 
@@ -41,4 +44,4 @@ if __name__ == "__main__":
         write_table(table)
         for columns in WIDTHS:
             picture = terminal_picture(*commands(table), columns=columns).replace(str(table), "mos.csv")
-            (HERE / f"widths-{columns}.svg").write_text(picture, encoding="utf-8")
+            (HERE / f"widths-{columns}.svg").write_text(FIXED_LENGTH.sub("", picture), encoding="utf-8")
