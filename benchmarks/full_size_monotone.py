@@ -4,9 +4,9 @@
 
 Each photograph, its middle 12 megapixels if it has more, is spoiled at its own resolution at five strengths and judged
 as a file would be. FILE gets one line of JSON for each photograph and cause; what it has already is not computed again.
-Printed are, for each cause, the median over photographs of the rank correlation of strength with the score, with the
-worst fault at 100 %, its sign turned, and with the one of the two that follows better: -1 is a verdict that worsens
-with each step.
+Printed are, for each cause, the medians over photographs of the rank correlation of strength with the score, and with
+focus, noise and compression at 100 %, their sign turned: -1 is a verdict that worsens with each step. The verdict is
+the least of the four medians.
 """
 
 from __future__ import annotations
@@ -111,20 +111,18 @@ def verdict(model: Model, content: bytes) -> dict[str, Any]:
     return {"score": record.score, **faults, "defects": record.defects, "remarks": record.remarks}
 
 
-def correlation(values: Sequence[float]) -> float:
-    """Rank correlation with strength; 0 for values that do not change."""
-    return 0.0 if np.ptp(values) == 0 else float(spearmanr(range(len(values)), values)[0])
+def correlation(values: Sequence[float | None]) -> float:
+    """Rank correlation with strength; 0 for values that do not change, or are known at fewer than three strengths."""
+    known = [(strength, value) for strength, value in enumerate(values) if value is not None]
+    if len(known) < 3 or len({value for _, value in known}) == 1:
+        return 0.0
+    return float(spearmanr(*zip(*known, strict=True))[0])
 
 
-def worst_fault(seen: dict[str, Any]) -> float:
-    return max(seen[measure] or 0.0 for measure in MEASURES)
-
-
-def follows(steps: Sequence[dict[str, Any]]) -> tuple[float, float, float]:
-    """How the score, the faults at 100 % and the better of the two follow the strength of a cause."""
+def follows(steps: Sequence[dict[str, Any]]) -> tuple[float, ...]:
+    """How the score and each fault at 100 % follow the strength of a cause: -1 is worse with each step."""
     score = correlation([step["score"] for step in steps])
-    fault = -correlation([worst_fault(step) for step in steps])
-    return score, fault, min(score, fault)
+    return score, *(-correlation([step[measure] for step in steps]) for measure in MEASURES)
 
 
 def middle_of(path: Path, megapixels: float) -> Image.Image:
@@ -158,8 +156,9 @@ def report(lines: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
     for name in names:
         table = np.array([follows(line["steps"]) for line in lines if line["cause"] == name])
         if len(table):
-            score, fault, either = np.median(table, axis=0)
-            print(f"{name}: score {score:.2f}, at 100 % {fault:.2f}, verdict {either:.2f} ({len(table)} photographs)")
+            middle = np.median(table, axis=0)
+            shown = ", ".join(f"{what} {value:.2f}" for what, value in zip(("score", *MEASURES), middle, strict=True))
+            print(f"{name}: {shown}; verdict {middle.min():.2f} ({len(table)} photographs)")
 
 
 def main() -> None:
