@@ -25,6 +25,7 @@ from shamisa_cli.core.images.clock import SlowPictureError
 from shamisa_cli.core.images.code_points import HDR
 from shamisa_cli.core.images.colour import to_8_bit, to_srgb
 from shamisa_cli.core.images.decoder_warnings import collected
+from shamisa_cli.core.images.discovery import wrong_with_folder
 from shamisa_cli.core.images.formats import open_image
 from shamisa_cli.core.images.luma import full_luma
 from shamisa_cli.core.images.orientation import SIDEWAYS, orientation_of, turned, turned_array
@@ -138,7 +139,7 @@ def _open_regular(path: Path) -> BinaryIO:
     mode = path.stat().st_mode  # before opening: opening a pipe would wait for a writer
     if stat.S_ISDIR(mode):
         os.scandir(path).close()  # raises if that is what is wrong with it
-        raise ImageError(path, "unreadable", f"{path} is a folder, where a picture was expected.")
+        raise ImageError(path, "unreadable", wrong_with_folder(path))
     if not stat.S_ISREG(mode):
         raise ImageError(path, "unreadable", f"{path} is not a regular file but a device, pipe or socket.")
     return path.open("rb")

@@ -102,6 +102,15 @@ def each_once(paths: Sequence[Path]) -> list[Path]:
     return list(dict(map(located, reversed(paths))).values())[::-1]
 
 
+def wrong_with_folder(folder: Path) -> str:
+    """Sentence on a folder that was read as a picture: that it holds none, or that a picture was expected."""
+    try:
+        discover([folder])
+    except InputNotFoundError as error:
+        return str(error)
+    return f"{folder} is a folder, where a picture was expected."
+
+
 def natural_key(name: str) -> tuple[list[str | int], str]:
     """Sorting key under which runs of digits compare as numbers, and letters without regard to case."""
     pieces: list[str | int] = list(_DIGITS.split(name.casefold()))

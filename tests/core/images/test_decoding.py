@@ -187,3 +187,15 @@ def test_the_limit_on_pixels_is_ours_and_not_the_one_of_the_host_program(
             warnings.simplefilter("error")
             assert decode(path).width == 60
         assert limit == Image.MAX_IMAGE_PIXELS
+
+
+def test_a_folder_among_pictures_says_what_it_lacks(tmp_path: Path) -> None:
+    """Someone who named a folder without pictures did not take it for a picture."""
+    with pytest.raises(ImageError, match=f"^No picture was found in the folder {tmp_path}: "):
+        decode(tmp_path)
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(ImageError, match=r"^No picture was found in the folder "):
+        decode(tmp_path)
+    save(tmp_path / "a.png", scenery())
+    with pytest.raises(ImageError, match="is a folder, where a picture was expected"):
+        decode(tmp_path)
