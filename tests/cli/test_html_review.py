@@ -167,12 +167,25 @@ def test_the_large_view_shows_the_sharpest_part_at_its_own_size(browser: Page, t
     assert page.run(tile) is None
 
 
+LOADED = """new Promise(done => { const look = () => [...document.querySelectorAll('.tile img')].every(
+image => image.complete && image.naturalWidth) ? done('all') : setTimeout(look, 50); look() })"""
+FAST = """new Promise(done => { let frame = 0; const step = () => { scrollBy(0, 600);
+if (++frame < 60) requestAnimationFrame(step); else done(scrollY) }; step() })"""
+
+
 def test_thumbnails_beside_the_page_are_shown(browser: Page, tmp_path: Path) -> None:
     page = grid(browser, tmp_path, page_of(SHOOT, folder=tmp_path / "ré port-pictures"))
-    loaded = "Promise.all([...document.querySelectorAll('.tile img')].map(image => image.decode())).then(() => 'all')"
-    assert page.run(loaded) == "all"
+    assert page.run(LOADED) == "all"
     assert all("-pictures/" in address for address in page.requests[1:])
     assert page.complaints == []
+
+
+def test_a_fast_scroll_does_not_read_what_it_passes(browser: Page, tmp_path: Path) -> None:
+    page = grid(browser, tmp_path, page_of(MANY * 4, folder=tmp_path / "pictures"))
+    assert page.run(FAST) > 3000
+    assert page.run(LOADED) == "all"
+    read = {address for address in page.requests if "pictures/" in address}
+    assert 0 < len(read) < len(MANY) * 3
 
 
 def test_only_tiles_near_the_window_exist(browser: Page, tmp_path: Path) -> None:

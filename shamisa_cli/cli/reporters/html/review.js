@@ -92,11 +92,48 @@
     block.replaceChildren();
   }
 
+  // Files beside the page are read where scrolling is slow or rests: a fast scroll would read thousands that are not seen.
+  const SLOW = 200; // pixels between two events
+  const REST = 120; // milliseconds
+  const waiting = new Map(); // image → its address
+  let timer = 0;
+  let lastTop = 0;
+
+  function load(image, address) {
+    if (address.startsWith("data:")) image.src = address;
+    else {
+      waiting.set(image, address);
+      rest();
+    }
+    return image;
+  }
+
+  function rest() {
+    clearTimeout(timer);
+    timer = setTimeout(loadWaiting, REST);
+  }
+
+  function loadWaiting() {
+    for (const [image, address] of waiting) if (image.isConnected) image.src = address;
+    waiting.clear();
+  }
+
+  addEventListener(
+    "scroll",
+    () => {
+      const moved = Math.abs(scrollY - lastTop);
+      lastTop = scrollY;
+      if (moved < SLOW) loadWaiting();
+      else rest();
+    },
+    { passive: true },
+  );
+
   function tile(picture) {
     const made = element("div", "", { role: "option", tabindex: "-1", "aria-selected": "false", class: "tile" });
     made.dataset.index = picture.index;
     const address = picture.score === null ? null : source(picture, 0);
-    if (address) made.append(Object.assign(element("img", "", { alt: "", decoding: "async" }), { src: address }));
+    if (address) made.append(load(element("img", "", { alt: "", decoding: "async" }), address));
     else made.append(element("i", "no picture"));
     const caption = element("span", "", { class: "caption" });
     caption.append(element("b", picture.score === null ? "–" : number(picture.score)), element("bdi", picture.path.slice(slashOf(picture.path))));
