@@ -5,9 +5,9 @@
 Give lossless photographs; the middle 448 × 448 pixels of each are used, all that a direction sees of a pair. Prints, of
 six ladders of ten strengths: versions called better than the original by more than a point, and steps in the wrong
 order; of the engine's operators at severities 1 to 4 (half of the operators for each photograph): the share called
-worse; of repairs, and of too much of them: the share called better, and worse; one grey level; how often each chance is
-right. What is measured of a photograph is kept in --store (about 9 MB each), so another head of the same encoder is
-judged in seconds.
+worse; of repairs that bring the photograph nearer, and of too much of them: the share called better, and worse; one
+grey level; how often each chance is right. What is measured of a photograph is kept in --store (about 9 MB each), so
+another head of the same encoder is judged in seconds.
 """
 
 from __future__ import annotations
@@ -30,16 +30,17 @@ from shamisa_cli.core.models.loading import Model, load_model
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 from shamisa_cli.core.probe.ridge import Probe
 from shamisa_cli.core.relational.difference.difference import difference
+from shamisa_cli.core.relational.direction.bands import layers
 from shamisa_cli.core.relational.direction.direction import ALIGNED, WINDOW, with_scores
 from shamisa_cli.core.relational.direction.head import DirectionHead
 from shamisa_cli.core.relational.direction.image_statistics import image_statistics
-from shamisa_cli.core.relational.direction.pair_statistics import all_bands, pair_statistics
+from shamisa_cli.core.relational.direction.pair_statistics import pair_statistics
 from shamisa_cli.core.training.direction.fit import chances
 from shamisa_cli.core.training.direction.pairs import DirectionPairs
 from shamisa_cli.core.training.direction.repairs import REPAIRS
 from shamisa_cli.core.training.direction.versions import operated
 
-VERSION = 1
+VERSION = 2
 SEVERITIES = (1, 2, 3, 4)
 EDGES = (0, 0.2, 0.5, 0.8, 0.95, 1.01)
 CERTAIN = ("ladder", "operator", "repaired", "overdone", "repair and original")
@@ -76,13 +77,22 @@ def versions_and_pairs(pixels: Pixels, place: int) -> tuple[list[Pixels], list[P
     for name, repair in REPAIRS.items():
         found = repair(pixels, rng)
         damaged, repaired, overdone = (added(version) for version in (found.damaged, found.repaired, found.overdone))
-        pairs.append(Pair("repaired", name, damaged, repaired, 1))
-        pairs.append(Pair("overdone", name, damaged, overdone, -1))
+        if nearer(pixels, repaired=made[repaired], damaged=made[damaged]):
+            pairs.append(Pair("repaired", name, damaged, repaired, 1))
+        if nearer(pixels, repaired=made[damaged], damaged=made[overdone]):
+            pairs.append(Pair("overdone", name, damaged, overdone, -1))
         pairs.append(Pair("repair and original", name, 0, repaired, -1))
     for step in (-1, 1):
         level = np.clip(pixels.astype(int) + step, 0, 255).astype(np.uint8)
         pairs.append(Pair("one grey level", "", 0, added(level), 0))
     return made, pairs
+
+
+def nearer(original: Pixels, *, repaired: Pixels, damaged: Pixels) -> bool:
+    """Whether difference and squared error both say so: a filter takes detail too, and not every one repairs."""
+    errors = [np.square(original.astype(float) - pixels).mean() for pixels in (repaired, damaged)]
+    apart = [difference(original, pixels).value for pixels in (repaired, damaged)]
+    return bool(errors[0] < errors[1] and apart[0] < apart[1])
 
 
 def middle(path: Path) -> Pixels:
@@ -95,8 +105,8 @@ def middle(path: Path) -> Pixels:
 def measure(path: Path, place: int, model: Model) -> dict[str, NDArray[Any]]:
     """What a direction is told of each pair of versions of a photograph, and the difference of the two."""
     made, pairs = versions_and_pairs(middle(path), place)
-    bands = [all_bands(version) for version in made]
-    odd, even = zip(*(pair_statistics(bands[pair.first], bands[pair.second]) for pair in pairs), strict=True)
+    planes = [layers(version) for version in made]
+    odd, even = zip(*(pair_statistics(planes[pair.first], planes[pair.second]) for pair in pairs), strict=True)
     return {
         "features": np.stack([model.encoder.embed(version) for version in made]).astype(np.float16),
         "statistics": np.stack([image_statistics(version) for version in made]),

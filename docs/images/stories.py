@@ -1,14 +1,16 @@
-"""Make the pictures of two stories in docs/compare.md, and print what `compare` says of them.
+"""Make the pictures of three stories in docs/compare.md, and print what `compare` says of them.
 
     python docs/images/stories.py [--model FOLDER]
 
-The photographs are those of examples/photos. A filter: noise taken away mildly and strongly (`story-filter.jpg`). A
-retouch: a dark picture with a cast, corrected and overdone (`story-retouch.jpg`).
+The photographs are those of examples/photos. A codec: the smallest file of each that scores at least −10, and what
+that quality does to its middle (`story-codec.jpg`). A filter: noise taken away mildly and strongly
+(`story-filter.jpg`). A retouch: a dark picture with a cast, corrected and overdone (`story-retouch.jpg`).
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +20,14 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 import shamisa_cli
 from shamisa_cli.core.models.loading import load_relational_model
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
+from shamisa_cli.core.relational.judgement import Comparer
+from shamisa_cli.core.relational.ladder import CODECS, climb
 from shamisa_cli.core.relational.wording import describe
 
 HERE = Path(__file__).resolve().parent
 PHOTOS = HERE.parent.parent / "examples" / "photos"
 CAPTION, PANEL = 46, 320
+TARGET, ENLARGED = -10.0, 3
 
 Pixels = NDArray[np.uint8]
 
@@ -57,6 +62,25 @@ def _in_linear_light(pixels: Pixels, gains: NDArray[np.floating]) -> Pixels:
     return levels(np.clip((pixels / 255) ** 2.2 * gains, 0, 1) ** (1 / 2.2) * 255)
 
 
+def coded(comparer: Comparer) -> tuple[list[tuple[str, Pixels]], list[str]]:
+    """A photograph reduced by half, so that it is clean, and its smallest file of each codec that is good enough."""
+    picture = Image.fromarray(photo("flower"))
+    picture = picture.resize((picture.width // 2, picture.height // 2), Image.Resampling.LANCZOS)
+    original = np.asarray(picture)
+    stream = io.BytesIO()
+    picture.save(stream, "PNG")
+    versions, lines = [("original", original)], [f"PNG, {len(stream.getvalue()) / 1000:.0f} kB"]
+    for codec, (kind, _) in CODECS.items():
+        step = climb(comparer, original, codec, TARGET).chosen
+        if step is not None:
+            stream = io.BytesIO()
+            picture.save(stream, kind, quality=step.quality)
+            versions.append((f"{kind} of quality {step.quality}", np.asarray(Image.open(stream).convert("RGB"))))
+            lines.append(f"{step.file_bytes / 1000:.0f} kB, {step.score:+.1f}")
+            print(f"codec: {versions[-1][0]}: {lines[-1]}")
+    return [(name, pixels.repeat(ENLARGED, axis=0).repeat(ENLARGED, axis=1)) for name, pixels in versions], lines
+
+
 def drawn(versions: list[tuple[str, Pixels]], lines: list[str]) -> Image.Image:
     """The middle of each version beside each other, with its name and what was said of it below."""
     sheet = Image.new("RGB", ((PANEL + 8) * len(versions) - 8, PANEL + CAPTION), "white")
@@ -76,6 +100,7 @@ def main() -> None:
     parser.add_argument("--model", default=DEFAULT_MODEL, help="whose direction is asked")
     options = parser.parse_args()
     comparer = load_relational_model(scorer=options.model)
+    drawn(*coded(comparer)).save(HERE / "story-codec.jpg", quality=90)
     for name, versions in (("filter", filtering()), ("retouch", retouching())):
         (_, first), *others = versions
         found = shamisa_cli.compare(first, [pixels for _, pixels in others], comparer, maps=False)

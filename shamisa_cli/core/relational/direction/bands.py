@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,36 @@ Plane = NDArray[np.float32]
 BLOCK = 8
 LEAST_SIDE = 16
 """Sides from which a plane can be halved once more."""
+
+
+LUMA_BANDS, CHROMA_BANDS = 4, 2
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Planes of one image, in levels.
+
+    Attributes:
+        luma: (H, W).
+        chroma: Cb and Cr, each (H, W).
+        bands: `LUMA_BANDS` of luma from fine to coarse, then `CHROMA_BANDS` of Cb and of Cr.
+    """
+
+    luma: Plane = field(repr=False)
+    chroma: tuple[Plane, Plane] = field(repr=False)
+    bands: tuple[Plane, ...] = field(repr=False)
+
+    @functools.cached_property
+    def energies(self) -> tuple[Plane, ...]:
+        """Mean square of each band in each block."""
+        return tuple(per_block(band * band) for band in self.bands)
+
+
+def layers(pixels: Pixels) -> Layers:
+    """The planes of sRGB (H, W, 3) uint8."""
+    luma, blue, red = colour_planes(pixels)
+    counts = ((luma, LUMA_BANDS), (blue, CHROMA_BANDS), (red, CHROMA_BANDS))
+    return Layers(luma, (blue, red), tuple(band for plane, count in counts for band in bands(plane, count)))
 
 
 def colour_planes(pixels: Pixels) -> tuple[Plane, Plane, Plane]:
@@ -51,6 +83,12 @@ def halved(plane: Plane) -> Plane:
     return means
 
 
+def fitted(values: Plane, shape: tuple[int, ...]) -> Plane:
+    """The nearest values on a grid of another size."""
+    rows, columns = (np.arange(new) * old // new for new, old in zip(shape, values.shape, strict=True))
+    return values[np.ix_(rows, columns)]
+
+
 def per_block(plane: Plane) -> Plane:
     """Means (⌊H/8⌋, ⌊W/8⌋) of blocks; of a plane smaller than a block (1, 1)."""
     height, width = (side // BLOCK * BLOCK for side in plane.shape)
@@ -59,3 +97,22 @@ def per_block(plane: Plane) -> Plane:
         return mean
     means: Plane = plane[:height, :width].reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK).mean(axis=(1, 3))
     return means
+
+
+def centred(plane: Plane) -> Plane:
+    """A plane less the mean of each block, cut to whole blocks; one smaller than a block less its mean."""
+    height, width = (side // BLOCK * BLOCK for side in plane.shape)
+    if not height or not width:
+        return np.asarray(plane - plane.mean(), dtype=np.float32)
+    tiles = plane[:height, :width].reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK)
+    centred: Plane = (tiles - tiles.mean(axis=(1, 3), keepdims=True)).reshape(height, width)
+    return centred
+
+
+def autocorrelation(plane: Plane, down: int, right: int) -> float:
+    """Likeness in −1…1 of a plane of mean 0 with itself, moved by some pixels."""
+    height, width = plane.shape
+    if height <= down or width <= right:
+        return 0.0
+    product = plane[down:, right:] * plane[: height - down, : width - right]
+    return float(product.mean()) / (float(np.square(plane).mean()) + 0.02)

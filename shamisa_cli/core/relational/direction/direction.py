@@ -17,9 +17,10 @@ from shamisa_cli.core.encoder.spec import SMALLEST_VIEW
 from shamisa_cli.core.images.view import reduced_size
 from shamisa_cli.core.probe.ridge import Probe
 from shamisa_cli.core.relational.difference.difference import STRIDE
+from shamisa_cli.core.relational.direction.bands import layers
 from shamisa_cli.core.relational.direction.head import DirectionHead, Seen
 from shamisa_cli.core.relational.direction.image_statistics import image_statistics
-from shamisa_cli.core.relational.direction.pair_statistics import all_bands, pair_statistics
+from shamisa_cli.core.relational.direction.pair_statistics import pair_statistics
 
 WINDOW = 448
 """Side in pixels of the part that the head sees: where two images differ most."""
@@ -83,7 +84,7 @@ class LearnedDirection:
             Seen(features, image_statistics(view))
             for features, view in zip(_embedded(self.encoder, views), views, strict=True)
         )
-        learned = self.head.better(first, second, *pair_statistics(all_bands(views[0]), all_bands(views[1])))
+        learned = self.head.better(first, second, *pair_statistics(layers(views[0]), layers(views[1])))
         if self.probe is None:
             return learned
         before, after = (100 * float(each) for each in self.probe.predict(np.stack([first.features, second.features])))

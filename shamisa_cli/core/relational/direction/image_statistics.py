@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shamisa_cli.core.arrays import Pixels
-from shamisa_cli.core.relational.direction.bands import Plane, bands, colour_planes, per_block
+from shamisa_cli.core.relational.direction.bands import Plane, autocorrelation, bands, centred, colour_planes, per_block
 
 BLOCK = 8
 """Side of JPEG's blocks in pixels."""
@@ -27,6 +27,10 @@ ZERO = 0.6
 """Coefficients up to this size count as quantised to zero."""
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Of the blocks, ordered by their contrast in a band."""
+ALONE = 16.0
+"""Levels by which an isolated pixel differs from all its neighbours."""
+PLAIN = 0.3
+"""Share of the blocks, those of the least contrast, where neighbours are alike unless there is noise."""
 LITTLE = 0.05
 """Levels, added to a contrast before its logarithm: rounding to 8 bits leaves as much."""
 
@@ -37,7 +41,7 @@ def image_statistics(pixels: Pixels) -> NDArray[np.float32]:
     Contrasts and steps are logarithms; shares lie in 0…1; tone and colour are in units of the full range.
     """
     luma, *chroma = colour_planes(pixels)
-    parts = [_jpeg_traces(luma), _contrasts(luma, chroma), _tone(pixels, luma, chroma)]
+    parts = [_jpeg_traces(luma), _contrasts(luma, chroma), _tone(pixels, luma, chroma), _grain(luma)]
     return np.concatenate(parts).astype(np.float32)
 
 
@@ -141,6 +145,25 @@ def _gaps(levels: NDArray[np.generic]) -> tuple[float, float]:
     inner, beside = shares[1:-1], (shares[:-2] + shares[2:]) / 2
     empty = (inner < 0.2 * beside) & (beside > 0.001)
     return float(np.abs(inner - beside).sum()), float(5 * empty.mean())
+
+
+def _grain(luma: Plane) -> NDArray[np.float64]:
+    """Logs of the mean distance to the nearest of four neighbours and of the share of isolated pixels, and how alike
+    neighbours are in plain blocks, one and two pixels apart (4,)."""
+    if min(luma.shape) < 3:
+        return np.zeros(4)
+    inside = luma[1:-1, 1:-1]
+    sides = (luma[:-2, 1:-1], luma[2:, 1:-1], luma[1:-1, :-2], luma[1:-1, 2:])
+    nearest = functools.reduce(np.minimum, (np.abs(inside - side) for side in sides))
+    detail = centred(luma)
+    energy = per_block(detail * detail)
+    height, width = (length // side for length, side in zip(detail.shape, energy.shape, strict=True))
+    plain = np.kron(energy <= np.quantile(energy, PLAIN), np.ones((height, width), dtype=np.float32))
+    alike = [
+        sum(autocorrelation(detail * plain, *lag) for lag in lags) for lags in (((0, 1), (1, 0)), ((0, 2), (2, 0)))
+    ]
+    alone = float((nearest > ALONE).mean())
+    return np.array([np.log(float(nearest.mean()) + LITTLE), np.log(alone + 1e-5), *alike])
 
 
 @functools.cache

@@ -6,62 +6,55 @@ was added to a, −1 if detail was taken away from it, more than 1 if it was amp
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
-from shamisa_cli.core.arrays import Pixels
-from shamisa_cli.core.relational.direction.bands import Plane, bands, colour_planes, per_block
+from shamisa_cli.core.relational.direction import change_statistics
+from shamisa_cli.core.relational.direction.bands import CHROMA_BANDS, LUMA_BANDS, Layers, Plane, fitted, per_block
 
-LUMA_BANDS, CHROMA_BANDS = 4, 2
 PARTS = 3
 """Thirds of the blocks, from the plainest to the busiest."""
 LITTLE = 0.02
 """Square levels, added to the energy of a change: less cannot be told from rounding."""
 
-COUNT = (LUMA_BANDS + 2 * CHROMA_BANDS) * PARTS
+BANDS = LUMA_BANDS + 2 * CHROMA_BANDS
+ODD = 4 * BANDS * PARTS + change_statistics.ODD
+EVEN = 2 * BANDS * PARTS + change_statistics.EVEN
 """Number of the odd and of the even statistics."""
 
 
-def all_bands(pixels: Pixels) -> list[Plane]:
-    """The bands of detail of an image, sRGB (H, W, 3) uint8, that `pair_statistics` takes."""
-    counts = (LUMA_BANDS, CHROMA_BANDS, CHROMA_BANDS)
-    return [band for plane, count in zip(colour_planes(pixels), counts, strict=True) for band in bands(plane, count)]
-
-
-def pair_statistics(a: Sequence[Plane], b: Sequence[Plane]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Odd statistics (`COUNT`,) in −1…1, which change their sign when a and b are swapped, and even ones (`COUNT`,).
+def pair_statistics(a: Layers, b: Layers) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Odd statistics (`ODD`,), which change their sign when a and b are swapped, and even ones (`EVEN`,), which do not.
 
     Args:
-        a, b: `all_bands` of two images of one size.
+        a, b: `layers` of two images of one size.
     """
-    activity = per_block(a[1] * a[1] + b[1] * b[1])
+    of_bands, of_change = _of_bands(a, b), change_statistics.change_statistics(a, b)
+    odd, even = (np.concatenate(parts) for parts in zip(of_bands, of_change, strict=True))
+    return odd, even
+
+
+def _of_bands(a: Layers, b: Layers) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Of each band in each third of its blocks, from the plainest to the busiest.
+
+    Odd: how much more energy b has, in units of the change and as a logarithm, and the parts of the latter that the
+    images have in common (amplified detail) and have not (noise). Even: the change, and how unlike they are.
+    """
+    activity = a.energies[2] + b.energies[2]
     odd: list[float] = []
     even: list[float] = []
-    for band_a, band_b in zip(a, b, strict=True):
-        change = band_b - band_a
-        # The sum is formed alike in both orders, so that its product with the change only flips the sign.
-        gain, energy = per_block(change * (band_a + band_b)), per_block(change * change)
-        for part in _parts(activity, gain.shape):
-            more, changed = float(gain[part].mean()), float(energy[part].mean())
-            ratio = more / (changed + LITTLE)
-            odd.append(ratio / (1 + abs(ratio)))
-            even.append(float(np.log(changed + LITTLE)))
+    for place, (first, second) in enumerate(zip(a.bands, b.bands, strict=True)):
+        energies = a.energies[place], b.energies[place], per_block(np.square(second - first))
+        for part in _parts(activity, energies[0].shape):
+            before, after, changed = (float(energy.ravel()[part].mean()) + LITTLE for energy in energies)
+            ratio, more = (after - before) / changed, float(np.log(after) - np.log(before))
+            alike = min(((before + after - changed) / 2) ** 2 / (before * after), 1.0)
+            odd += [ratio / (1 + abs(ratio)), more, more * alike, more * (1 - alike)]
+            even += [float(np.log(changed)), float(np.log(1.001 - alike))]
     return np.array(odd, dtype=np.float32), np.array(even, dtype=np.float32)
 
 
-def _parts(activity: Plane, shape: tuple[int, ...]) -> list[NDArray[np.bool_]]:
-    """Thirds of the blocks of a band by their activity; a third may be empty of none but tiny images."""
-    here = _at(activity, shape)
-    order = np.argsort(here, axis=None, kind="stable")
-    rank = np.empty(here.size, dtype=np.int64)
-    rank[order] = np.arange(here.size)
-    third = (rank * PARTS // here.size).reshape(here.shape)
-    return [third == part if (third == part).any() else np.ones_like(third, dtype=bool) for part in range(PARTS)]
-
-
-def _at(values: Plane, shape: tuple[int, ...]) -> Plane:
-    """The nearest values on a grid of another size."""
-    rows, columns = (np.arange(new) * old // new for new, old in zip(shape, values.shape, strict=True))
-    return values[np.ix_(rows, columns)]
+def _parts(activity: Plane, shape: tuple[int, ...]) -> list[NDArray[np.int64]]:
+    """Places of the thirds of the blocks of a band, by their activity; of all blocks if there are fewer than three."""
+    order = np.argsort(fitted(activity, shape), axis=None, kind="stable")
+    return [part if len(part) else order for part in np.array_split(order, PARTS)]

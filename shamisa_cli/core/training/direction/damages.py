@@ -133,6 +133,12 @@ def exposed(pixels: Pixels, stops: float) -> Pixels:
     return to_levels(np.clip(linear, 0, 1) ** (1 / GAMMA) * 255)
 
 
+def gamma_changed(pixels: Pixels, stops: float) -> Pixels:
+    """Lightness changed by a power, so that black and white stay: the middle grey by about this many stops."""
+    levels = np.arange(256) / 255
+    return to_levels(levels ** (2 ** (-stops / GAMMA)) * 255)[pixels]
+
+
 def balanced(pixels: Pixels, gains: NDArray[np.float64]) -> Pixels:
     """Channels multiplied in linear light, with the lightness kept on the whole."""
     linear = (pixels.astype(np.float32) / 255) ** GAMMA * gains.astype(np.float32)

@@ -15,15 +15,18 @@ from shamisa_cli.core.errors import ImageError, SettingError
 from shamisa_cli.core.images.decoding import decode
 from shamisa_cli.core.models.manifest import sha256_of
 from shamisa_cli.core.relational.difference.difference import difference
-from shamisa_cli.core.relational.direction.direction import ALIGNED, WINDOW
+from shamisa_cli.core.relational.direction.bands import layers
+from shamisa_cli.core.relational.direction.direction import ALIGNED
 from shamisa_cli.core.relational.direction.image_statistics import image_statistics
-from shamisa_cli.core.relational.direction.pair_statistics import all_bands, pair_statistics
+from shamisa_cli.core.relational.direction.pair_statistics import pair_statistics
 from shamisa_cli.core.training.direction.pairs import DirectionPairs, joined, read_pairs, write_pairs
 from shamisa_cli.core.training.direction.versions import Version, versions
 
-VERSION = 2
+VERSION = 3
 """Of how versions are made and measured: what another version stored is measured again."""
-PLAIN_PAIRS, CROSS_PAIRS = 150, 50
+TAUGHT = 320
+"""Side in pixels of the parts that are learned from: smaller than what is judged, so that there can be more of them."""
+PLAIN_PAIRS, CROSS_PAIRS = 150, 30
 """Most pairs of a photograph: of a version with the photograph, its parent or the same kind; of different kinds."""
 VISIBLE = 0.3
 """Difference from the photograph, from which a version counts as worse than it."""
@@ -94,19 +97,22 @@ def _name(content: str, fingerprint: str, seed: int) -> str:
 
 
 def _window(pixels: Pixels, rng: np.random.Generator) -> Pixels:
-    """A random part of the photograph, of at most `WINDOW` pixels a side."""
-    top, left = (int(rng.integers(0, max(0, side - WINDOW) // ALIGNED + 1)) * ALIGNED for side in pixels.shape[:2])
-    return np.ascontiguousarray(pixels[top : top + WINDOW, left : left + WINDOW])
+    """A random part of the photograph, of at most `TAUGHT` pixels a side."""
+    top, left = (int(rng.integers(0, max(0, side - TAUGHT) // ALIGNED + 1)) * ALIGNED for side in pixels.shape[:2])
+    return np.ascontiguousarray(pixels[top : top + TAUGHT, left : left + TAUGHT])
 
 
 def _orders(made: Sequence[Version], rng: np.random.Generator) -> Iterator[Order]:
-    """Orders that are certain: by how the versions were made, and because the difference from the photograph agrees."""
+    """Orders that are certain: by how the versions were made, and because the difference from the photograph agrees.
+
+    A repair that leads further away is damage: light noise is often less of a loss than what a filter takes with it.
+    """
     apart = [0.0, *(difference(made[0].pixels, version.pixels).value for version in made[1:])]
     plain = [Order(0, place, -1) for place in range(1, len(made)) if apart[place] > VISIBLE]
     for place, version in enumerate(made):
         further = apart[place] - apart[max(0, version.parent)]
-        if version.role == "repaired" and further < 0:
-            plain.append(Order(version.parent, place, 1, REPAIR_WEIGHT))
+        if version.role == "repaired" and (further < 0 or further > FURTHER):
+            plain.append(Order(version.parent, place, 1 if further < 0 else -1, REPAIR_WEIGHT))
         if version.role == "overdone" and further > FURTHER:
             plain.append(Order(version.parent, place, -1, REPAIR_WEIGHT))
         if version.role == "again" and further > FURTHER:
@@ -127,8 +133,8 @@ def _orders(made: Sequence[Version], rng: np.random.Generator) -> Iterator[Order
 def _measured(encoder: Embedder, made: Sequence[Version], rng: np.random.Generator) -> DirectionPairs:
     """The pairs of one photograph."""
     orders = list(_orders(made, rng))
-    bands = {place: all_bands(made[place].pixels) for order in orders for place in (order.first, order.second)}
-    odd, even = zip(*(pair_statistics(bands[order.first], bands[order.second]) for order in orders), strict=True)
+    planes = {place: layers(made[place].pixels) for order in orders for place in (order.first, order.second)}
+    odd, even = zip(*(pair_statistics(planes[order.first], planes[order.second]) for order in orders), strict=True)
     return DirectionPairs(
         features=np.stack([encoder.embed(version.pixels) for version in made]).astype(np.float16),
         statistics=np.stack([image_statistics(version.pixels) for version in made]),

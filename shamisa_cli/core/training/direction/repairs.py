@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageFilter
 from scipy.ndimage import gaussian_filter
+from scipy.signal import wiener
 
 from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.training.direction import damages
@@ -24,21 +25,35 @@ class Repair:
 
 
 def denoising(pixels: Pixels, rng: np.random.Generator) -> Repair:
-    """Noise, then a filter that leaves edges, a small median or a slight blur."""
+    """Noise, then one of `_denoised`, and far too strong a median or blur."""
     make = damages.sensor_noise if rng.random() < 0.6 else damages.gaussian_noise
-    noisy = make(pixels, float(rng.uniform(0.35, 0.95)), rng)
-    sigma = max(2.0, noise_level(noisy))
-    kind = rng.integers(4)
-    if kind == 0:
-        mild = np.asarray(Image.fromarray(noisy).filter(ImageFilter.MedianFilter(3)))
-    elif kind == 1:
-        mild = damages.soft(noisy, float(rng.uniform(0.15, 0.4)), rng)
-    else:
-        mild = bilateral(noisy, sigma * float(rng.uniform(1.2, 2.2)), 2 + int(kind == 3))
+    noisy = make(pixels, float(rng.uniform(0.4, 1)), rng)
+    mild = _denoised(noisy, rng)
     strong = damages.over_smoothed(noisy, float(rng.uniform(0.6, 1)), rng)
     if rng.random() < 0.5:
         strong = damages.soft(noisy, float(rng.uniform(0.75, 1)), rng)
     return Repair(noisy, mild, strong)
+
+
+def _denoised(noisy: Pixels, rng: np.random.Generator) -> Pixels:
+    """By a filter that leaves edges, a small median, a slight blur, Wiener's filter, or one of the colours only."""
+    sigma = max(2.0, noise_level(noisy))
+    kind = rng.integers(6)
+    if kind == 0:
+        return np.asarray(Image.fromarray(noisy).filter(ImageFilter.MedianFilter(3)))
+    if kind == 1:
+        return damages.soft(noisy, float(rng.uniform(0.15, 0.4)), rng)
+    if kind == 2:
+        # SciPy divides by the variance of each place, which may be 0.
+        with np.errstate(all="ignore"):
+            planes = [wiener(noisy[..., at].astype(np.float64), 5, sigma**2) for at in range(3)]
+        return to_levels(np.where(np.isfinite(found := np.stack(planes, axis=-1)), found, noisy))
+    if kind == 3:
+        luma, *chroma = np.moveaxis(np.asarray(Image.fromarray(noisy).convert("YCbCr")), -1, 0)
+        width = float(rng.uniform(1.5, 4))
+        planes = [luma, *(gaussian_filter(plane.astype(np.float32), width) for plane in chroma)]
+        return np.asarray(Image.fromarray(to_levels(np.stack(planes, axis=-1)), "YCbCr").convert("RGB"))
+    return bilateral(noisy, sigma * float(rng.uniform(1.2, 2.2)), int(kind) - 2)
 
 
 def sharpening(pixels: Pixels, rng: np.random.Generator) -> Repair:
@@ -66,11 +81,12 @@ def deblocking(pixels: Pixels, rng: np.random.Generator) -> Repair:
 
 
 def exposing(pixels: Pixels, rng: np.random.Generator) -> Repair:
-    """A wrong exposure, mostly corrected, and corrected far beyond."""
+    """A wrong exposure or gamma, mostly corrected, and corrected far beyond."""
     stops = float(rng.uniform(0.7, 2)) * (1 if rng.random() < 0.4 else -1)
-    wrong = damages.exposed(pixels, stops)
-    overdone = damages.exposed(wrong, -stops - np.sign(stops) * float(rng.uniform(1.5, 2.5)) * max(1.0, abs(stops)))
-    return Repair(wrong, damages.exposed(wrong, -stops * float(rng.uniform(0.5, 1.05))), overdone)
+    change = damages.exposed if rng.random() < 0.6 else damages.gamma_changed
+    wrong = change(pixels, stops)
+    overdone = change(wrong, -stops - np.sign(stops) * float(rng.uniform(1.5, 2.5)) * max(1.0, abs(stops)))
+    return Repair(wrong, change(wrong, -stops * float(rng.uniform(0.5, 1.05))), overdone)
 
 
 def contrasting(pixels: Pixels, rng: np.random.Generator) -> Repair:

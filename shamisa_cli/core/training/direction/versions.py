@@ -17,14 +17,15 @@ from shamisa_cli.core.training.direction.damages import DAMAGES
 from shamisa_cli.core.training.direction.repairs import REPAIRS
 
 MILD = 0.45
-"""Strength up to which files and noise are drawn half of the time: what people meet first."""
-OPERATED = 10
-"""How many of the engine's operators are drawn for a photograph."""
-AGAIN = 5
-"""How many versions are degraded once more."""
+"""Strength up to which damages are drawn half of the time: what people meet first."""
+FAINT = 0.25
+"""Strength up to which each file format is drawn once: where a loss is easily taken for a gain."""
+OPERATED, DAMAGED, REPAIRED, AGAIN = 10, 5, 2, 2
+"""How many of the engine's operators, of the damages that are no files and of the repairs beside `DENOISING` are drawn
+for a photograph, and how many versions are degraded once more: photographs teach more than versions do."""
 FILES = ("JPEG file", "WebP", "AVIF")
-"""Damages that are drawn at several strengths."""
-STRENGTHS = 3
+DENOISING = "denoising"
+"""The repair that every photograph has: it is the one that most looks like damage."""
 
 
 @dataclass(frozen=True)
@@ -47,16 +48,17 @@ class Version:
 
 
 def versions(pixels: Pixels, rng: np.random.Generator) -> list[Version]:
-    """The photograph itself, then versions by some of the operators, and by every file format, damage and repair."""
+    """The photograph itself, then files of every format, and some operators, damages and repairs."""
     made = [Version(pixels, "original", "original", parent=-1)]
     made += _by_operators(pixels, rng)
     made += _by_damages(pixels, rng)
-    for kind, repair in REPAIRS.items():
-        found = repair(pixels, rng)
+    others = [kind for kind in REPAIRS if kind != DENOISING]
+    for kind in (DENOISING, *rng.choice(others, REPAIRED, replace=False)):
+        found = REPAIRS[kind](pixels, rng)
         place = len(made)
         made.append(Version(found.damaged, f"for {kind}", "damaged"))
-        made.append(Version(found.repaired, kind, "repaired", parent=place))
-        made.append(Version(found.overdone, kind, "overdone", parent=place))
+        made.append(Version(found.repaired, str(kind), "repaired", parent=place))
+        made.append(Version(found.overdone, str(kind), "overdone", parent=place))
     candidates = [place for place, version in enumerate(made) if version.role in ("damaged", "repaired")]
     for place in rng.choice(candidates, AGAIN, replace=False):
         made.append(_again(made[place], int(place), rng))
@@ -70,10 +72,10 @@ def _by_operators(pixels: Pixels, rng: np.random.Generator) -> Iterator[Version]
 
 
 def _by_damages(pixels: Pixels, rng: np.random.Generator) -> Iterator[Version]:
-    for kind, damage in DAMAGES.items():
-        for _ in range(STRENGTHS if kind in FILES else 1):
-            strength = float(rng.uniform(0, MILD if rng.random() < 0.5 else 1))
-            yield Version(damage(pixels, strength, rng), kind, "damaged", strength)
+    others = rng.choice([kind for kind in DAMAGES if kind not in FILES], DAMAGED, replace=False)
+    for kind, most in [*((kind, FAINT) for kind in FILES), *((str(kind), 1.0) for kind in (*FILES, *others))]:
+        strength = float(rng.uniform(0, min(most, MILD) if rng.random() < 0.5 else most))
+        yield Version(DAMAGES[kind](pixels, strength, rng), kind, "damaged", strength)
 
 
 def _again(version: Version, place: int, rng: np.random.Generator) -> Version:

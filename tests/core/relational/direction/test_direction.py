@@ -15,10 +15,10 @@ from PIL import Image, ImageFilter
 from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models.direction_files import read_direction, write_direction
-from shamisa_cli.core.relational.direction import image_statistics, pair_statistics
+from shamisa_cli.core.relational.direction import change_statistics, image_statistics, pair_statistics
+from shamisa_cli.core.relational.direction.bands import layers
 from shamisa_cli.core.relational.direction.direction import WINDOW, most_changed, with_scores
 from shamisa_cli.core.relational.direction.head import DirectionHead, Seen
-from shamisa_cli.core.relational.direction.pair_statistics import all_bands
 
 FEATURES, PARTS, HIDDEN = 12, 3, 5
 
@@ -46,7 +46,7 @@ def saved_as_jpeg(pixels: Pixels, quality: int) -> Pixels:
 def random_head(seed: int = 0) -> DirectionHead:
     rng = np.random.default_rng(seed)
     own = image_statistics.count()
-    even, odd = PARTS + own + pair_statistics.COUNT, 2 * (PARTS + own) + pair_statistics.COUNT
+    even, odd = PARTS + own + pair_statistics.EVEN, 2 * (PARTS + own) + pair_statistics.ODD
     drawn = rng.standard_normal
     return DirectionHead(
         drawn(FEATURES),
@@ -77,11 +77,11 @@ def test_swapping_the_images_flips_the_direction_exactly(seed: int) -> None:
         for pixels in (first, second)
     )
     head = random_head(seed)
-    forth = head.better(a, b, *pair_statistics.pair_statistics(all_bands(first), all_bands(second)))
-    back = head.better(b, a, *pair_statistics.pair_statistics(all_bands(second), all_bands(first)))
+    forth = head.better(a, b, *pair_statistics.pair_statistics(layers(first), layers(second)))
+    back = head.better(b, a, *pair_statistics.pair_statistics(layers(second), layers(first)))
     assert forth == -back
     assert -1 <= forth <= 1
-    assert head.better(a, a, *pair_statistics.pair_statistics(all_bands(first), all_bands(first))) == 0
+    assert head.better(a, a, *pair_statistics.pair_statistics(layers(first), layers(first))) == 0
 
 
 def test_every_quality_of_jpeg_leaves_its_steps_in_the_blocks(photo: Pixels) -> None:
@@ -94,19 +94,38 @@ def test_the_sign_of_a_little_change_shows_as_that_of_a_large_one(photo: Pixels)
     noise = np.random.default_rng(0).standard_normal(photo.shape)
     for sigma in (2, 10):
         noisy = np.clip(photo + sigma * noise, 0, 255).round().astype(np.uint8)
-        odd, _ = pair_statistics.pair_statistics(all_bands(photo), all_bands(noisy))
-        assert (odd[:3] > 0.3).all()
+        odd, _ = pair_statistics.pair_statistics(layers(photo), layers(noisy))
+        assert (odd[:12:4] > 0.3).all()
     for radius in (0.5, 3):
         soft = np.asarray(Image.fromarray(photo).filter(ImageFilter.GaussianBlur(radius)))
-        odd, _ = pair_statistics.pair_statistics(all_bands(photo), all_bands(soft))
-        assert (odd[:3] < -0.3).all()
+        odd, _ = pair_statistics.pair_statistics(layers(photo), layers(soft))
+        assert (odd[:12:4] < -0.3).all()
+
+
+def test_noise_and_detail_that_are_taken_away_look_different(photo: Pixels) -> None:
+    """What a blur takes from a clean photograph lies along edges and is alike in all colours; noise is neither."""
+    noisy = np.clip(photo + 8 * np.random.default_rng(0).standard_normal(photo.shape), 0, 255).round().astype(np.uint8)
+    soft = np.asarray(Image.fromarray(photo).filter(ImageFilter.GaussianBlur(1)))
+    _, noise = change_statistics.change_statistics(layers(noisy), layers(photo))
+    _, detail = change_statistics.change_statistics(layers(photo), layers(soft))
+    spread, edges = 6, 11
+    assert noise[spread] < 0.7 * detail[spread]
+    assert noise[edges] < detail[edges]
+
+
+def test_isolated_pixels_are_counted(photo: Pixels) -> None:
+    salted = photo.copy()
+    salted[::16, ::16] = 255
+    isolated = image_statistics.count() - 3
+    before, after = (image_statistics.image_statistics(pixels)[isolated] for pixels in (photo, salted))
+    assert after > before + 2
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 300), (16, 16), (449, 8)])
 def test_images_of_any_size_have_statistics(size: tuple[int, int]) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
     statistics = image_statistics.image_statistics(pixels)
-    odd, even = pair_statistics.pair_statistics(all_bands(pixels), all_bands(pixels[::-1]))
+    odd, even = pair_statistics.pair_statistics(layers(pixels), layers(pixels[::-1]))
     assert statistics.shape == (image_statistics.count(),)
     assert np.isfinite(np.concatenate([statistics, odd, even])).all()
 

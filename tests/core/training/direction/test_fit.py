@@ -43,10 +43,10 @@ def pairs_of(seed: int) -> DirectionPairs:
     photo = np.broadcast_to(np.arange(PHOTOS)[:, None], first.shape)[apart]
     first, second = first[apart], second[apart]
     better = np.sign(features[second, 0] - features[first, 0]) * np.where(rng.random(len(first)) < 0.1, -1, 1)
-    nothing = np.zeros((len(first), pair_statistics.COUNT), np.float32)
+    odd, even = (np.zeros((len(first), count), np.float32) for count in (pair_statistics.ODD, pair_statistics.EVEN))
     own = np.zeros((len(features), image_statistics.count()), np.float32)
     one = np.ones(len(first), np.float32)
-    return DirectionPairs(features, own, first, second, better.astype(np.float32), one, photo, nothing, nothing)
+    return DirectionPairs(features, own, first, second, better.astype(np.float32), one, photo, odd, even)
 
 
 def test_photographs_are_for_the_fit_the_calibration_or_the_report_and_chances_hold(
