@@ -150,7 +150,9 @@ def check_output(output: Path, option: str = "--output") -> None:
 
 
 def require_file_name(output: Path, option: str) -> None:
-    """Raise SettingError if `output` is a folder or a device."""
+    """Raise SettingError if `output` is a folder, a device or "-"."""
+    if str(output) == "-":
+        raise SettingError(f"{option} - names no file. Results go to standard output where {option} is left out.")
     if output.exists() and not output.is_file():
         raise SettingError(f"{output} is not a regular file; {option} must name a file.")
 

@@ -207,6 +207,8 @@ def _size(record: ImageRecord) -> str:
 
 def _summary_line(summary: Summary, distribution: Text | None = None) -> Text:
     line = Text(f" {counted(summary.count, 'picture')}", "bold")
+    if summary.errors:
+        line.append(f", {summary.count - summary.errors:,} scored")
     if distribution is not None:
         line.append("  ").append_text(distribution)
     numbers = {

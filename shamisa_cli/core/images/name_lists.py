@@ -27,7 +27,8 @@ def read_list(stream: BinaryIO) -> list[str]:
     data = stream.read()
     if len(data) >= _SMALLEST_PICTURE and is_picture(data[:_HEAD_BYTES]):
         raise InputNotFoundError(
-            "A list of names was expected, and this is a picture itself. Save it in a file and name that."
+            "A list of names was expected, and this is a picture itself. Name its file in place of the list; what "
+            "comes on stdin is saved first."
         )
     if data.startswith(_UTF16_MARKS):
         return _utf16_names(data)

@@ -163,6 +163,10 @@ def read_baseline(file: Path) -> Baseline:
         return Baseline(file, {str(name): _score(name, score) for name, score in scores.items()}, scorer)
     except FileNotFoundError:
         return Baseline(file, {})
+    except IsADirectoryError:
+        raise SettingError(f"{file} is a folder, and a baseline is a file. Name one, such as quality.json.") from None
+    except UnicodeDecodeError:
+        raise SettingError(f"{file} is not text, so it is not a baseline. Name another file.") from None
     except (*PARSE_ERRORS, KeyError, TypeError, AttributeError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise SettingError(

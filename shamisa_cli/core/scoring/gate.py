@@ -251,7 +251,8 @@ def fault_message(record: ImageRecord, name: str, worst: float) -> str | None:
 def remarks_message(record: ImageRecord, forbidden: tuple[str, ...]) -> str | None:
     """Message about the forbidden remarks of an image; None if it has none."""
     found = [remark for remark in record.remarks if remark in forbidden]
-    return f"shows {' and '.join(found)}, which the gate forbids" if found else None
+    kind = "remark" if len(found) == 1 else "remarks"
+    return f"has the {kind} {' and '.join(found)}, which the gate forbids" if found else None
 
 
 def _apart(value: float, limit: float) -> str:

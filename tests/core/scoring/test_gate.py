@@ -116,7 +116,9 @@ def test_impossible_limits_are_refused(limits: dict[str, float]) -> None:
 def test_remarks_can_be_forbidden_for_all_and_more_for_some_files(tmp_path: Path) -> None:
     gate = Gate(forbid=("underexposed",), rules=(Rule(("shop/*",), forbid=("warm cast",)),), folder=tmp_path)
     dark = ImageRecord(str(tmp_path / "a.jpg"), 90.0, remarks=("underexposed", "warm cast"))
-    assert [finding.message for finding in gate.apply(dark).findings] == ["shows underexposed, which the gate forbids"]
+    assert [finding.message for finding in gate.apply(dark).findings] == [
+        "has the remark underexposed, which the gate forbids"
+    ]
     warm = ImageRecord(str(tmp_path / "shop" / "a.jpg"), 90.0, remarks=("warm cast",))
     assert gate.apply(warm).status == "failed"
     assert gate.apply(replace(warm, path=str(tmp_path / "b.jpg"))).status == "ok"

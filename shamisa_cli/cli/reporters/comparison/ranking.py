@@ -47,6 +47,8 @@ def _bar(score: float, style: str) -> Text:
 
 def _agreement(ranking: Ranking) -> str:
     said = f"{counted(ranking.pairs, 'pair')} compared"
+    if not ranking.pairs:
+        return "no pair could be compared, so nothing is ranked"
     against = ranking.contradictions
     return (
         f"{said}, {against:,} of them contradict this order" if against else f"{said}, all consistent with this order"
