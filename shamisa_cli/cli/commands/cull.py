@@ -262,7 +262,7 @@ def _check(rule: CullRule, stars: bool, actions: Sequence[object | None], print0
         raise SettingError("--move-to, --copy-to and --list cannot be combined; use one of them.")
     if stars and any(action is not None for action in actions):
         raise SettingError(
-            "--stars writes ratings, which --move-to, --copy-to and --list do not. Rate first, then move in a second run."
+            "--stars writes ratings; --move-to, --copy-to and --list do not. Rate first, then move in a second run."
         )
     if print0 and actions[-1] is None:
         raise SettingError("--print0 goes with --list.")
