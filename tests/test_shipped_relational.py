@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import shamisa_cli
 from shamisa_cli.core.images import decode
@@ -47,3 +48,16 @@ def test_swapping_a_pair_flips_its_sign_and_equals_are_zero() -> None:
     (back,) = shamisa_cli.compare(spoiled, [original]).candidates
     assert forth[0].score == -back.score
     assert forth[1].score == 0
+
+
+def test_files_rewritten_without_loss_are_the_same_pictures(tmp_path: Path) -> None:
+    cat, spoiled = (decode(EXAMPLES / name).pixels[:96, :128] for name in ("cat.jpg", "cat_white-noise.jpg"))
+    written: dict[str, Path] = {}
+    for name, pixels in (("cat", cat), ("spoiled", spoiled)):
+        for suffix, options in (("png", {}), ("webp", {"lossless": True, "exact": True})):
+            written[f"{name}.{suffix}"] = tmp_path / f"{name}.{suffix}"
+            Image.fromarray(pixels).save(tmp_path / f"{name}.{suffix}", **options)
+    same, changed = shamisa_cli.compare(written["cat.png"], [written["cat.webp"], written["spoiled.png"]]).candidates
+    assert (same.score, same.difference) == (0, 0)
+    (again,) = shamisa_cli.compare(written["cat.webp"], [written["spoiled.webp"]]).candidates
+    assert (again.score, again.difference, again.direction) == (changed.score, changed.difference, changed.direction)
