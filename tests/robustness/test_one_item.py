@@ -20,7 +20,7 @@ from shamisa_cli.core.models.loading import load_model, load_relational_model
 from shamisa_cli.core.relational import comparison, ranking
 from shamisa_cli.core.relational.judgement import Comparer, Judgement, PairResult
 from shamisa_cli.core.relational.records import Candidate
-from shamisa_cli.core.scoring import pipeline, resumable, scorer
+from shamisa_cli.core.scoring import heatmap, pipeline, resumable, scorer, thumbnails
 from shamisa_cli.core.scoring.feature_table import load_features
 
 STAGES = ("read_file", "decode", "embedded")
@@ -232,3 +232,43 @@ def test_a_picture_at_which_something_goes_wrong_is_one_row_of_a_part(
     done = parts.write_part(part, ScoreRows(load_model(str(tiny_model)), "model"), Store(str(tmp_path / "out")))
     assert (done.rows, done.unreadable) == (3, 1)
     assert bad.name in done.errors[0]
+
+
+@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("command", ["evaluate", "fit-probe"])
+def test_a_rated_picture_at_which_something_goes_wrong_is_left_out_by_name(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, stage: str, error: Exception
+) -> None:
+    files = save_noise(tmp_path / "photos", [(60, 40)] * 12, blur=0.3)
+    (tmp_path / "mos.csv").write_text("image,mos\n" + "".join(f"photos/{path.name},{path.stem}\n" for path in files))
+    monkeypatch.setattr(scorer, stage, raising_for(files[1], getattr(scorer, stage), error))
+    more = ["-o", tmp_path / "probe"] if command == "fit-probe" else ["-f", "json"]
+    cached = ("--cache", "--cache-dir", tmp_path / "cache")
+    run = (command, "--mos", tmp_path / "mos.csv", "--model", tiny_model, *cached, *more)
+    done = shamisa(*run)
+    assert done.returncode == 3, done.stderr
+    assert files[1].name in done.stderr
+    assert "Traceback" not in done.stderr
+    assert shamisa(*run, "--skip-unreadable").returncode == 0
+
+
+@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("stage", ["page", "maps"])
+def test_what_is_drawn_of_a_picture_is_its_row_alone(
+    tiny_model: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, error: Exception
+) -> None:
+    owner, name = (thumbnails.Thumbnails, "add") if stage == "page" else (heatmap.MapWriter, "__call__")
+    original, calls = getattr(owner, name), []
+
+    def raising(*arguments: object) -> object:
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise error
+        return original(*arguments)
+
+    monkeypatch.setattr(owner, name, raising)
+    more = ["--html", tmp_path / "page.html"] if stage == "page" else ["--maps", tmp_path / "maps"]
+    done = shamisa("score", photos, "--model", tiny_model, "-f", "json", *more)
+    assert done.returncode == 3, done.stderr
+    assert sum(image["score"] is None for image in json.loads(done.stdout)["images"]) == 1
