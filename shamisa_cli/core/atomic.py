@@ -37,7 +37,7 @@ def replacing(target: Path) -> Iterator[Path]:
     """
     with naming(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        _remove_left_over(target.parent)
+        _remove_left_over(target.parent.absolute())
         suffix = target.suffix if len(target.suffix) <= _LONGEST_SUFFIX else ""
         temporary = target.with_name(f"{TEMPORARY}{uuid.uuid4().hex[:12]}{suffix}")
         lock = None
