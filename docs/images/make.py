@@ -23,7 +23,7 @@ from rich.text import Text
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
-COLUMNS = 100
+COLUMNS = 124
 SHEET_ROWS = 5
 ROW_HEIGHT, HEADER_HEIGHT = 166, 44
 PAIR_ROWS = 6
