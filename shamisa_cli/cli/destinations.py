@@ -17,10 +17,10 @@ def check(output: str | None, target: Path | None, format: str | None, html: Pat
         if target != Path(output or "") and format not in (None, TABLE):
             raise SettingError(f"{output} is a folder of parts ({TABLE}). Leave out --format, or name a file.")
         check_output(target)
-        if target.suffix.lower() in (".html", ".htm") and format is None:
-            raise SettingError(f"--output writes no page. Name it with --html {target}.")
     if html is not None:
         _check_page(html, target)
+    if target is not None and target.suffix.lower() in (".html", ".htm") and format is None:
+        raise SettingError(f"--output writes no page. Name it with --html {target}.")
     if maps is not None and maps.exists() and not maps.is_dir():
         raise SettingError(f"{maps} is a file; --maps must name a folder.")
 

@@ -81,10 +81,15 @@ def _error_number(error: Exception) -> int | None:
 
 
 @cache
+def is_left_over(name: str) -> bool:
+    """Whether a file of this name is being written, or was when its run was killed."""
+    return _LEFT_OVER.fullmatch(name) is not None
+
+
 def _remove_left_over(folder: Path) -> None:
     """Remove temporary files of runs that were killed; once for each folder. Those that are being written stay."""
     with suppress(OSError):
-        for path in [Path(entry) for entry in os.scandir(folder) if _LEFT_OVER.fullmatch(entry.name)]:
+        for path in [Path(entry) for entry in os.scandir(folder) if is_left_over(entry.name)]:
             with suppress(OSError):
                 descriptor = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
                 try:

@@ -40,7 +40,8 @@ def test_ray_gives_the_rows_that_one_process_gives(process, tiny_model: Path, ph
     assert done.stdout == ""
     assert "broken.jpg is a text" in done.stderr
     assert f"{tmp_path / 'gone.jpg'} does not exist, or was removed" in done.stderr
-    assert "Wrote 8 pictures in 7 parts" in done.stderr
+    assert "6 of 8 pictures scored (2 unreadable)" in done.stderr
+    assert "; 7 parts in " in done.stderr
     scores, expected = by_path(open_parts(out).to_table()), by_path(pq.read_table(alone))
     assert {path: scores[path] for path in expected} == expected
     inside = [f"tar://inside/{number}.jpg::{tmp_path / 'more.tar'}" for number in (0, 1)]

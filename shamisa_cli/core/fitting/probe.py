@@ -20,7 +20,7 @@ from shamisa_cli.core.fitting.recipe import ProbeSettings, probe_recipe
 from shamisa_cli.core.models.card import Metric, replace_section, write_metadata
 from shamisa_cli.core.models.folder import save_probe
 from shamisa_cli.core.models.loading import Model, load_model
-from shamisa_cli.core.models.manifest import MODEL_MANIFEST, PROBE_MANIFEST
+from shamisa_cli.core.models.manifest import MODEL_MANIFEST, PROBE_MANIFEST, is_unfinished
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 from shamisa_cli.core.probe.card import SCATTER_NAME, CardDetails, probe_card, save_scatter
 from shamisa_cli.core.probe.cross_dataset import SPACING, usual_logistic
@@ -171,7 +171,7 @@ def require_probe_folder(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise SettingError(f"{folder} is a file; a probe takes the name of a folder.")
     known = any((folder / name).exists() for name in (MODEL_MANIFEST, PROBE_MANIFEST))
-    if folder.is_dir() and not known and any(folder.iterdir()):
+    if folder.is_dir() and not known and not is_unfinished(folder, beside=(SCATTER_NAME,)):
         raise SettingError(f"The folder {folder} holds other things than a probe. Name a new one.")
 
 
