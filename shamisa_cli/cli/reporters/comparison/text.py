@@ -110,8 +110,8 @@ def _changes_table(candidate: Candidate, full: float, width: int) -> Table:
         if both:
             table.add_row(Text("   ") + words[0], bar, words[1], number)
         else:
-            shown = [bar, words[value >= 0]] if with_bars else [words[value >= 0]]
-            table.add_row(Text("   ") + shown[0], *shown[1:], number)
+            cells = [bar, words[value >= 0]] if with_bars else [words[value >= 0]]
+            table.add_row(Text("   ") + cells[0], *cells[1:], number)
     return table
 
 
