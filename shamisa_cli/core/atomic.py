@@ -80,16 +80,16 @@ def _error_number(error: Exception) -> int | None:
     return None if said is None else int(said[1])
 
 
+def is_free(folder: Path) -> bool:
+    """Whether a folder is empty, but for what killed runs left."""
+    return all(_LEFT_OVER.fullmatch(path.name) for path in folder.iterdir())
+
+
 @cache
-def is_left_over(name: str) -> bool:
-    """Whether a file of this name is being written, or was when its run was killed."""
-    return _LEFT_OVER.fullmatch(name) is not None
-
-
 def _remove_left_over(folder: Path) -> None:
     """Remove temporary files of runs that were killed; once for each folder. Those that are being written stay."""
     with suppress(OSError):
-        for path in [Path(entry) for entry in os.scandir(folder) if is_left_over(entry.name)]:
+        for path in [Path(entry) for entry in os.scandir(folder) if _LEFT_OVER.fullmatch(entry.name)]:
             with suppress(OSError):
                 descriptor = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
                 try:

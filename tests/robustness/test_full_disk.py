@@ -14,7 +14,7 @@ from helpers.program import run_here as shamisa
 from safetensors import SafetensorError
 
 from shamisa_cli.core import atomic
-from shamisa_cli.core.atomic import TEMPORARY, replacing
+from shamisa_cli.core.atomic import TEMPORARY, is_free, replacing
 
 WRITING: Sequence[tuple[str, ...]] = (
     ("score", "photos", "-o", "out.csv"),
@@ -101,6 +101,14 @@ def test_what_a_killed_run_left_is_removed_by_the_next_and_what_is_being_written
         with replacing(tmp_path / "b.csv") as second:
             second.write_text("2")
     assert {path.name for path in tmp_path.iterdir()} == {mine.name, "a.csv", "b.csv"}
+
+
+def test_a_folder_is_free_but_for_what_killed_runs_left(tmp_path: Path) -> None:
+    assert is_free(tmp_path)
+    (tmp_path / f"{TEMPORARY}0123456789ab.json").touch()
+    assert is_free(tmp_path)
+    (tmp_path / "README.md").touch()
+    assert not is_free(tmp_path)
 
 
 def test_a_long_name_can_be_written(tmp_path: Path) -> None:

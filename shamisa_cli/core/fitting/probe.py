@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shamisa_cli.core.arrays import AnyFeatures
+from shamisa_cli.core.atomic import is_free
 from shamisa_cli.core.errors import ImageError, ModelError, SettingError
 from shamisa_cli.core.extras import missing_figure
 from shamisa_cli.core.fitting.doubts import doubts, runs_against
@@ -20,7 +21,7 @@ from shamisa_cli.core.fitting.recipe import ProbeSettings, probe_recipe
 from shamisa_cli.core.models.card import Metric, replace_section, write_metadata
 from shamisa_cli.core.models.folder import save_probe
 from shamisa_cli.core.models.loading import Model, load_model
-from shamisa_cli.core.models.manifest import MODEL_MANIFEST, PROBE_MANIFEST, is_unfinished
+from shamisa_cli.core.models.manifest import MODEL_MANIFEST, PROBE_MANIFEST
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 from shamisa_cli.core.probe.card import SCATTER_NAME, CardDetails, probe_card, save_scatter
 from shamisa_cli.core.probe.cross_dataset import SPACING, usual_logistic
@@ -171,7 +172,7 @@ def require_probe_folder(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise SettingError(f"{folder} is a file; a probe takes the name of a folder.")
     known = any((folder / name).exists() for name in (MODEL_MANIFEST, PROBE_MANIFEST))
-    if folder.is_dir() and not known and not is_unfinished(folder, beside=(SCATTER_NAME,)):
+    if folder.is_dir() and not known and not is_free(folder):
         raise SettingError(f"The folder {folder} holds other things than a probe. Name a new one.")
 
 
@@ -242,11 +243,6 @@ def _write(
     folder: Path, probe: Probe, result: ProtocolResult, table: MosTable, details: CardDetails
 ) -> tuple[str, ...]:
     """Scatter plot, probe, card and its metadata; what of the last could not be written."""
-    not_drawn = missing_figure("the scatter plot")
-    if not_drawn is None:
-        save_scatter(folder / SCATTER_NAME, result, table.mos, data_name=details.data_name)
-    else:
-        (folder / SCATTER_NAME).unlink(missing_ok=True)
     trained_on = f"{len(table)} pictures of {details.data_name}"
     if (folder / MODEL_MANIFEST).exists():
         # The README.md there is the model's card, of which the probe's is a section.
@@ -254,6 +250,12 @@ def _write(
         replace_section(folder, "probe", probe_card(result, probe, details, level=2))
     else:
         save_probe(folder, probe, trained_on=trained_on, card=probe_card(result, probe, details))
+    # After the probe: a run that is killed between them leaves a folder that is known to be a probe's.
+    not_drawn = missing_figure("the scatter plot")
+    if not_drawn is None:
+        save_scatter(folder / SCATTER_NAME, result, table.mos, data_name=details.data_name)
+    else:
+        (folder / SCATTER_NAME).unlink(missing_ok=True)
     medians = {name.upper(): result.spread(name).median for name in FIGURES}
     metrics = [
         Metric(name, round(value, 4), details.data_name) for name, value in medians.items() if math.isfinite(value)

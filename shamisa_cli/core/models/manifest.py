@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from shamisa_cli.core.atomic import is_left_over, replacing
+from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.errors import PARSE_ERRORS, ModelError
 from shamisa_cli.core.relational.records import GRAPHS as RELATIONAL_GRAPHS
 
@@ -125,18 +125,6 @@ def read_manifest(path: Path) -> dict[str, Any]:
             f"{path} has schema {schema}, but this program reads schema {SCHEMA}. Upgrade shamisa to read it."
         )
     return dict(entries)
-
-
-def is_unfinished(folder: Path, *, beside: Sequence[str] = ()) -> bool:
-    """Whether a folder holds nothing but parts of a model or probe whose manifest, written last, is missing.
-
-    Args:
-        folder: it exists; an empty one is unfinished too.
-        beside: names of other files that are written before the manifest.
-    """
-    names = {path.name for path in folder.iterdir()}
-    manifests = {manifest for manifest, _ in LISTS}
-    return not names & manifests and all(name in FOLDER_FILES or name in beside or is_left_over(name) for name in names)
 
 
 @contextmanager

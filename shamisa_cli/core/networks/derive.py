@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from shamisa_cli.core.atomic import is_free
 from shamisa_cli.core.encoder.spec import PAPER_FEATURES, EncoderConfig, FeatureSpec, Preprocessing
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.folder import ModelFolder
-from shamisa_cli.core.models.manifest import is_unfinished
 from shamisa_cli.core.networks.features import feature_length
 from shamisa_cli.core.networks.model_folders import load_encoder, save_encoder
 from shamisa_cli.core.sole_writer import writes
@@ -44,7 +44,7 @@ def derive(
     """
     if paper and (view_size, stages, scales) != ("model", None, None):
         raise SettingError("The paper's protocol fixes the size, stages and scales at which pictures are read.")
-    if folder.exists() and not (folder.is_dir() and is_unfinished(folder)):
+    if folder.exists() and not (folder.is_dir() and is_free(folder)):
         raise SettingError(f"{folder} is not an empty folder, and nothing is overwritten. Name a new one.")
     model = ModelFolder.open(source, EncoderConfig)
     encoder = load_encoder(model)

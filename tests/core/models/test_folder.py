@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocessing
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models.folder import ModelFolder, model_fingerprint, save_probe
-from shamisa_cli.core.models.manifest import is_unfinished
 from shamisa_cli.core.models.probe_files import read_probe
 from shamisa_cli.core.networks.model_folders import load_encoder, save_encoder
 from shamisa_cli.core.probe.ridge import Probe
@@ -516,15 +515,3 @@ def test_the_fingerprint_is_the_hash_of_what_is_documented() -> None:
 def test_a_model_may_not_ask_for_thousands_of_readings_of_a_picture(lists):
     with pytest.raises(ModelError, match="at most"):
         FeatureSpec(**lists)
-
-
-def test_a_folder_without_its_manifest_can_be_written_again(tmp_path: Path) -> None:
-    assert is_unfinished(tmp_path)
-    (tmp_path / "encoder.safetensors").touch()
-    (tmp_path / ".shamisa-0123456789ab.json").touch()
-    assert is_unfinished(tmp_path)
-    (tmp_path / "scatter.png").touch()
-    assert not is_unfinished(tmp_path)
-    assert is_unfinished(tmp_path, beside=("scatter.png",))
-    (tmp_path / "config.json").touch()
-    assert not is_unfinished(tmp_path, beside=("scatter.png",))
