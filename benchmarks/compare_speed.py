@@ -9,10 +9,9 @@ comparison (the quickest of the runs; the first loads the networks) and the peak
 from __future__ import annotations
 
 import argparse
-import resource
-import time
+from functools import partial
 
-import numpy as np
+from difference_speed import time_pairs
 
 from shamisa_cli.core.machine import available_cpus
 from shamisa_cli.core.models.loading import load_relational_model
@@ -30,18 +29,7 @@ def main() -> None:
     options = parser.parse_args()
     comparer = load_relational_model(scorer=options.model)
     print(f"{available_cpus()} processors; {'with' if options.maps else 'without'} maps")
-    for size in options.sizes:
-        height, width = (int(side) for side in size.split("x"))
-        image = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
-        other = image ^ 3
-        walls, processors = [], []
-        for _ in range(options.runs):
-            wall, processor = time.perf_counter(), time.process_time()
-            comparer.relate(image, other, maps=options.maps)
-            walls.append(time.perf_counter() - wall)
-            processors.append(time.process_time() - processor)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
-        print(f"{size:>10}: {min(walls):.2f} s, {min(processors):.2f} s of the processor; peak {peak} MiB")
+    time_pairs(options.sizes, options.runs, partial(comparer.relate, maps=options.maps))
 
 
 if __name__ == "__main__":

@@ -11,9 +11,11 @@ from __future__ import annotations
 import argparse
 import resource
 import time
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.relational.difference.difference import difference
 
 
@@ -24,14 +26,19 @@ def main() -> None:
     )
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
-    for size in options.sizes:
+    time_pairs(options.sizes, options.runs, difference)
+
+
+def time_pairs(sizes: Sequence[str], runs: int, compare: Callable[[Pixels, Pixels], object]) -> None:
+    """Print for each size ("HEIGHTxWIDTH") the shortest of so many runs of `compare`, and the memory at its peak."""
+    for size in sizes:
         height, width = (int(side) for side in size.split("x"))
         image = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
         other = image ^ 3
         walls, processors = [], []
-        for _ in range(options.runs):
+        for _ in range(runs):
             wall, processor = time.perf_counter(), time.process_time()
-            difference(image, other)
+            compare(image, other)
             walls.append(time.perf_counter() - wall)
             processors.append(time.process_time() - processor)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
