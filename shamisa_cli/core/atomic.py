@@ -11,8 +11,6 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
-from safetensors import SafetensorError
-
 if sys.platform != "win32":
     import fcntl
 
@@ -74,6 +72,8 @@ def naming(target: Path | str) -> Iterator[None]:
 
 
 def _error_number(error: Exception) -> int | None:
+    from safetensors import SafetensorError
+
     if isinstance(error, OSError) and error.errno:
         return error.errno
     said = _FOREIGN_ERROR.search(str(error)) if isinstance(error, OSError | SafetensorError) else None
