@@ -37,11 +37,11 @@ def change_statistics(a: Layers, b: Layers) -> tuple[NDArray[np.float32], NDArra
 def _traits(a: Layers, b: Layers) -> NDArray[np.float64]:
     """Traits of the change, whatever its sign (`TRAITS`,)."""
     change = centred(b.luma - a.luma)
-    energy = per_block(change * change)
+    square = change * change
+    energy = per_block(square)
     share = np.log(energy + LITTLE)
     activity = fitted(a.energies[2] + b.energies[2], energy.shape)
     lightness = per_block(a.luma + b.luma)
-    square = change * change
     total = float(square.mean()) + LITTLE
     peaks = float(np.log(((square * square).mean() + LITTLE**2) / total**2))
     colours = [centred(after - before) for before, after in zip(a.chroma, b.chroma, strict=True)]
@@ -91,10 +91,10 @@ def _slopes(plane: Plane, axis: int) -> Plane:
 
 
 def _blockiness(change: Plane) -> float:
-    """Log of how much larger the change's steps are across the edges of JPEG's blocks than beside them."""
+    """Log of how much larger the change is along the edges of JPEG's blocks than everywhere."""
     across, beside = 0.0, 0.0
     for plane in (change, change.T):
-        # Blocks were centred, which makes steps at their edges; values at both sides of an edge are compared instead.
+        # Blocks were centred, which makes steps at their edges: so sizes are compared, not steps.
         sizes = np.abs(plane).mean(axis=0)
         across += float(sizes[::BLOCK].mean() + sizes[BLOCK - 1 :: BLOCK].mean()) if len(sizes) >= BLOCK else 0.0
         beside += float(sizes.mean()) * 2
