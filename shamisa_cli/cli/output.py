@@ -102,3 +102,8 @@ class CsvTable:
 def _inert_cell(text: str) -> str:
     broken = _COMMAND_OF_CI.sub(r"\1'", text)
     return f"'{broken}" if broken.lstrip("'").startswith(FORMULA_STARTS) else broken
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun, such as "1 picture" and "1,200 pictures"."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")

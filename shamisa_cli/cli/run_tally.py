@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from shamisa_cli.cli.output import counted
 from shamisa_cli.core.records import ImageRecord
 from shamisa_cli.core.scoring.gate import GateStatus, gate_status
 
@@ -80,7 +81,7 @@ def closing_line(
         since: reading of the monotonic clock at the start, in seconds.
         places: kind of result → file or folder; None for one that was not written.
     """
-    all_of_them = f"{total:,} {noun}" + ("" if total == 1 else "s")
+    all_of_them = counted(total, noun)
     said = f"{done:,} of {all_of_them} {verb}" if done < total else f"{all_of_them} {verb}"
     notes = [f"{count:,} {what}" for what, count in counts.items() if count]
     said += f" ({', '.join(notes)})" if notes else ""

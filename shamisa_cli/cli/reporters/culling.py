@@ -9,9 +9,8 @@ from rich.text import Text
 
 from shamisa_cli.cli.console import printable
 from shamisa_cli.cli.fitted_table import Column, fitted_table
-from shamisa_cli.cli.output import CsvTable, print_block, rich_on, write_json
+from shamisa_cli.cli.output import CsvTable, counted, print_block, rich_on, write_json
 from shamisa_cli.cli.reporters.distribution import quality_style
-from shamisa_cli.cli.reporters.text import counted
 from shamisa_cli.core.records import SCHEMA
 from shamisa_cli.core.scoring.score_columns import COLUMNS, GROUP_COLUMNS, score_row
 

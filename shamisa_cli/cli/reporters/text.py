@@ -13,7 +13,7 @@ from rich.text import Text
 
 from shamisa_cli.cli.console import printable
 from shamisa_cli.cli.fitted_table import GAP, shortened
-from shamisa_cli.cli.output import plain_table, print_block, rich_on
+from shamisa_cli.cli.output import counted, plain_table, print_block, rich_on
 from shamisa_cli.cli.reporters.base import Reporter
 from shamisa_cli.cli.reporters.distribution import histogram, quality_style, sparkline
 from shamisa_cli.core.records import ErrorRecord, ImageRecord, Run, Summary, summarise
@@ -268,11 +268,6 @@ def _model_line(run: Run) -> Text:
     view_size = (run.model.preprocessing or {}).get("view_size")
     view = "scored at full size" if view_size is None else f"scaled down to {view_size} px"
     return Text(f"\n {printable(run.model.name)} ({printable(run.model.revision)}), pictures {view}", "dim")
-
-
-def counted(count: int, noun: str) -> str:
-    """A number with its noun, such as "1 picture" and "1,200 pictures"."""
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 TEXT = Reporter(write_text, worst_first=True, concludes=True)

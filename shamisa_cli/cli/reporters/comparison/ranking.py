@@ -8,9 +8,9 @@ from rich.text import Text
 
 from shamisa_cli.cli.console import printable
 from shamisa_cli.cli.fitted_table import Column, fitted_table
-from shamisa_cli.cli.output import print_block, rich_on
+from shamisa_cli.cli.output import counted, print_block, rich_on
 from shamisa_cli.cli.reporters.comparison.bars import diverging_bar, score_style, signed
-from shamisa_cli.cli.reporters.text import counted, unreadable_table
+from shamisa_cli.cli.reporters.text import unreadable_table
 from shamisa_cli.core.relational.records import Ranking
 
 BAR_CELLS = 10

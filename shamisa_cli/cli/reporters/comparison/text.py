@@ -12,10 +12,10 @@ from rich.text import Text
 
 from shamisa_cli.cli.console import printable
 from shamisa_cli.cli.fitted_table import Column, fitted_table, shortened
-from shamisa_cli.cli.output import print_block, rich_on
+from shamisa_cli.cli.output import counted, print_block, rich_on
 from shamisa_cli.cli.reporters.base import ComparisonRun
 from shamisa_cli.cli.reporters.comparison.bars import BETTER, FAINT, NEUTRAL, WORSE, diverging_bar, score_style, signed
-from shamisa_cli.cli.reporters.text import FIRST_ROWS, LAST_ROWS, MAX_ROWS, counted, unreadable_table
+from shamisa_cli.cli.reporters.text import FIRST_ROWS, LAST_ROWS, MAX_ROWS, unreadable_table
 from shamisa_cli.core.records import ModelIdentity
 from shamisa_cli.core.relational.records import ENDS, FAULTS, Candidate, comparison_summary
 from shamisa_cli.core.relational.wording import NOTABLE, changes, describe

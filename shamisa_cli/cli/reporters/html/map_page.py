@@ -9,9 +9,9 @@ from string import Template
 from typing import Any, TextIO
 
 from shamisa_cli.cli.console import printable
+from shamisa_cli.cli.output import counted
 from shamisa_cli.cli.reporters.html.page import PLACE_OF_PICTURES
 from shamisa_cli.cli.reporters.html.parts import as_base64, head, json_block, part
-from shamisa_cli.cli.reporters.text import counted
 from shamisa_cli.core.records import ModelIdentity
 from shamisa_cli.core.scoring.embedding_map import Colouring, EmbeddingMap, value_counts
 
