@@ -61,10 +61,10 @@ def pages() -> dict[str, str]:
 
 
 def _commands() -> Iterator[tuple[str, Callable[..., None]]]:
-    for name, function in app.COMMANDS.items():
-        yield f"shamisa {name}", function
-    for group_name, group in app.GROUPS.items():
-        for name, function in group.commands.items():
+    for name in app.COMMANDS:
+        yield f"shamisa {name}", app.command(name)
+    for group_name in app.GROUPS:
+        for name, function in app.group(group_name).commands.items():
             yield f"shamisa {group_name} {name}", function
 
 

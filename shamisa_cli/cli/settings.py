@@ -4,7 +4,7 @@ give its default, the variable takes precedence over them, and the command line 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -82,26 +82,23 @@ def known_settings(program: Any) -> dict[str, Setting]:
     return found
 
 
-def load_settings(context: typer.Context) -> None:
+def load_settings(context: typer.Context, whole: Callable[[], Any]) -> None:
     """Read the files, check them, and make their values the defaults of the commands.
+
+    Args:
+        context: of the program, which may know no more than the command that it runs.
+        whole: makes the program with all its commands, whose options check the values; called if there are any.
 
     Raises:
         SettingError: a name or value in a file cannot be used.
     """
-    program: Any = context.command
-    known = known_settings(program)
     safe = os.environ.get(SAFE_FOLDERS, "").split(os.pathsep)
-    configuration = read_configuration(Path.cwd(), known, safe)
+    configuration = read_configuration(Path.cwd(), SETTINGS.values(), safe)
     _warn_of_ignored(configuration)
-    usable = {
-        name: _usable(known[name], configured, context)
-        for name, configured in configuration.values.items()
-        if name in known
-    }
     context.obj = configuration
-    context.default_map = _defaults(program, usable)
-    variables = {setting.variable for setting in known.values()}
-    _warn_of_unknown_variables(variables | {SAFE_FOLDERS} | {_variable_of(option) for option in program.params})
+    if configuration.values:
+        context.default_map = _default_map(whole(), configuration, context)
+    _warn_of_unknown_variables({*SETTINGS, SAFE_FOLDERS, *map(_variable_of, context.command.params)})
 
 
 def configuration_of(context: typer.Context) -> Configuration:
@@ -114,6 +111,16 @@ def was_typed(context: typer.Context, name: str) -> bool:
     """Whether the option was given on the command line; a setting, in contrast, is ignored where it does not apply."""
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
+
+
+def _default_map(program: Any, configuration: Configuration, context: typer.Context) -> dict[str, Any]:
+    known = known_settings(program)
+    usable = {
+        name: _usable(known[name], configured, context)
+        for name, configured in configuration.values.items()
+        if name in known
+    }
+    return _defaults(program, usable)
 
 
 def _defaults(command: Any, usable: dict[str, Any]) -> dict[str, Any]:

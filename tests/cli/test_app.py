@@ -7,11 +7,14 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.program import Program
+from typer.main import get_command
 
 import shamisa_cli
+from shamisa_cli.cli.app import COMMANDS, GROUPS, build_app
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 
 HEAVY = ("torch", "torchvision", "numpy", "PIL", "matplotlib", "pyarrow", "scipy", "sklearn", "huggingface_hub")
@@ -107,6 +110,19 @@ def test_the_first_score_waits_for_no_library_that_it_does_not_use(example_photo
     assert {"numpy", "onnxruntime", "PIL.Image"} <= imported
     unused = {"scipy", "sklearn", "joblib", "huggingface_hub", "matplotlib", "pandas", "pyarrow", "torch"}
     assert imported & unused == set()
+
+
+def test_a_command_does_not_wait_for_the_others() -> None:
+    assert {"shamisa_cli.cli.commands.cache", "shamisa_cli.cli.commands.train"} & imported_by("doctor") == set()
+    assert not any(module.startswith("shamisa_cli.cli.commands.") for module in imported_by("--help"))
+
+
+def test_the_list_of_commands_has_the_first_sentence_of_the_help_of_each() -> None:
+    whole: Any = get_command(build_app())
+    listed: Any = get_command(build_app(()))
+    summaries = {name: command.get_short_help_str(200) for name, command in whole.commands.items()}
+    assert summaries == {name: command.get_short_help_str(200) for name, command in listed.commands.items()}
+    assert summaries == COMMANDS | GROUPS
 
 
 @pytest.mark.parametrize("command", ["score", "embed", "evaluate"])

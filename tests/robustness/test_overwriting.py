@@ -12,7 +12,7 @@ from helpers.pictures import save_noise
 from helpers.program import run_here as shamisa
 from PIL import Image
 
-from shamisa_cli.cli.app import COMMANDS, GROUPS
+from shamisa_cli.cli import app
 from shamisa_cli.cli.overwriting import OUTPUTS
 from shamisa_cli.core.images.drawings import write_drawing
 
@@ -122,7 +122,8 @@ def test_a_drawing_is_replaced_by_a_drawing(tmp_path: Path) -> None:
 
 
 def test_every_option_with_a_file_is_known_to_be_read_or_written() -> None:
-    commands = [*COMMANDS.values(), *(command for group in GROUPS.values() for command in group.commands.values())]
+    grouped = [command for name in app.GROUPS for command in app.group(name).commands.values()]
+    commands = [*map(app.command, app.COMMANDS), *grouped]
     for command in commands:
         hints = get_type_hints(command, include_extras=True)
         for name in inspect.signature(command).parameters:
