@@ -151,9 +151,11 @@ def find_images(
     files_from: Path | None,
     recursive: bool,
     console: Console,
+    *,
+    allow_empty: bool = False,
 ) -> list[Path]:
     """The files of `survey_inputs`."""
-    return survey_inputs(paths, files_from, recursive, console).paths
+    return survey_inputs(paths, files_from, recursive, console, allow_empty=allow_empty).paths
 
 
 def survey_inputs(
@@ -181,9 +183,10 @@ def survey_inputs(
 
     conditions = FileFilter(tuple(exclude or ()), None if since is None else read_date(since))
     named, listed = named_paths(paths, files_from)
-    surveys = [_survey_entry(name, recursive) for name in listed]
+    surveys = [_survey_entry(name, recursive, allow_empty) for name in listed]
     try:
-        surveys[:0] = [survey(named, recursive=recursive, keep_missing=True)] if named else []
+        if named:
+            surveys[:0] = [survey(named, recursive=recursive, keep_missing=True, allow_empty=allow_empty)]
     except InputNotFoundError:
         if not listed:
             raise
@@ -222,12 +225,14 @@ def divide(found: Discovery, shard: PartNumber | None, target: Path | None, cons
     return job
 
 
-def _survey_entry(name: str, recursive: bool) -> Discovery:
+def _survey_entry(name: str, recursive: bool, allow_empty: bool) -> Discovery:
     """The images of an entry of a list; a folder without any is kept as a path too."""
     from shamisa_cli.core.images.discovery import Discovery, survey
 
     try:
         is_folder = os.path.isdir(name)  # noqa: PTH112  Path's own test raises for a name that is too long
-        return survey([name], recursive=recursive) if is_folder else Discovery([Path(name)], {})
+        if not is_folder:
+            return Discovery([Path(name)], {})
+        return survey([name], recursive=recursive, allow_empty=allow_empty)
     except InputNotFoundError:
         return Discovery([Path(name)], {})

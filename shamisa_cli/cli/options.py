@@ -97,7 +97,8 @@ AllowEmpty = Annotated[
         "--allow-empty",
         rich_help_panel=PICTURES,
         show_default="off",
-        help="Succeed where a list is empty, or --exclude and --since leave nothing: in CI, when no picture changed.",
+        help="Succeed where there is nothing to do, as in CI when no picture changed: a list or folder is empty, no "
+        "picture has a partner, or --exclude and --since leave none.",
     ),
 ]
 ShardText = Annotated[

@@ -13,12 +13,18 @@ from shamisa_cli.core.relational.folder_pairs import FolderPairs, pair_folders
 
 
 def find_pairs(
-    reference: Path, candidates: Sequence[str] | None, files_from: Path | None, recursive: bool, console: Console
+    reference: Path,
+    candidates: Sequence[str] | None,
+    files_from: Path | None,
+    recursive: bool,
+    console: Console,
+    *,
+    allow_empty: bool = False,
 ) -> FolderPairs:
     """Pair one reference with all its versions, or the pictures of two folders by name.
 
     Raises:
-        InputNotFoundError: there is no reference, no version, or no pair.
+        InputNotFoundError: there is no reference; or no version or no pair, unless `allow_empty`.
         SettingError: only some of the inputs are folders.
     """
     if not reference.exists():
@@ -28,18 +34,18 @@ def find_pairs(
             raise InputNotFoundError(
                 f"Name at least one version of {reference} to compare with it; or try codecs on it with --ladder."
             )
-        versions = inputs.find_images(candidates, files_from, recursive, console)
+        versions = inputs.find_images(candidates, files_from, recursive, console, allow_empty=allow_empty)
         return FolderPairs(tuple((reference, path) for path in versions))
     if files_from is not None or not candidates or not all(Path(folder).is_dir() for folder in candidates):
         raise SettingError(f"REF {reference} is a folder, so the candidates must be folders too.")
 
-    originals = inputs.find_images([str(reference)], None, recursive, console)
+    originals = inputs.find_images([str(reference)], None, recursive, console, allow_empty=allow_empty)
     found = FolderPairs()
     for folder in map(Path, candidates):
-        versions = inputs.find_images([str(folder)], None, recursive, console)
+        versions = inputs.find_images([str(folder)], None, recursive, console, allow_empty=allow_empty)
         found += pair_folders(originals, reference, versions, folder)
     found = _with_unreachable(found)
-    if not found.pairs:
+    if not found.pairs and not allow_empty:
         raise InputNotFoundError(
             f"No picture of {reference} has a partner. Partners have the same path below the two folders; the suffix "
             "may differ where no other picture has that name."

@@ -149,6 +149,7 @@ def compare(
     resize: options.Resize = False,
     files_from: options.FilesFrom = None,
     recursive: options.Recursive = True,
+    allow_empty: options.AllowEmpty = False,
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
     max_memory: options.MaxMemory = None,
     skip_unreadable: options.SkipUnreadable = False,
@@ -188,7 +189,7 @@ def compare(
     if format == "svg":
         raise SettingError("--format svg goes with --ladder.")
     reporter = COMPARISON_REPORTERS[format or inputs.format_of(output, COMPARISON_REPORTERS)]
-    found = find_pairs(reference, candidates, files_from, recursive, console)
+    found = find_pairs(reference, candidates, files_from, recursive, console, allow_empty=allow_empty)
 
     from shamisa_cli.core.machine import keep_freed_memory
     from shamisa_cli.core.models.loading import load_relational_model

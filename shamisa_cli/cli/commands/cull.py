@@ -168,6 +168,7 @@ def cull(
     recursive: options.Recursive = True,
     exclude: options.Exclude = None,
     since: options.Since = None,
+    allow_empty: options.AllowEmpty = False,
     view_size: options.ViewSizeText = "model",
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
     max_memory: options.MaxMemory = None,
@@ -207,7 +208,9 @@ def cull(
     if output is not None:
         check_output(output)
     chosen = "text" if list_ is not None else format or inputs.format_of(output, WRITERS)
-    found = inputs.survey_inputs(paths, files_from, recursive, console, exclude=exclude, since=since)
+    found = inputs.survey_inputs(
+        paths, files_from, recursive, console, exclude=exclude, since=since, allow_empty=allow_empty
+    )
 
     from shamisa_cli.core.culling.cull import cull_files
     from shamisa_cli.core.culling.groups import GroupSettings

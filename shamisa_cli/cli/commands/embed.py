@@ -35,6 +35,7 @@ def embed(
     recursive: options.Recursive = True,
     exclude: options.Exclude = None,
     since: options.Since = None,
+    allow_empty: options.AllowEmpty = False,
     view_size: options.ViewSizeText = "model",
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
     max_memory: options.MaxMemory = None,
@@ -83,7 +84,9 @@ def embed(
         raise SettingError(
             "--color-by, --table, --center-by and --projection change the map; name its file with --plot."
         )
-    found = inputs.survey_inputs(paths, files_from, recursive, console, exclude=exclude, since=since)
+    found = inputs.survey_inputs(
+        paths, files_from, recursive, console, exclude=exclude, since=since, allow_empty=allow_empty
+    )
     job = inputs.divide(found, part, target, console)
     files = job.paths
 
@@ -109,7 +112,7 @@ def embed(
             advance=advance,
         )
     console.warn_of_unreadable(collected.errors)
-    if drawing is not None:
+    if drawing is not None and files:
         embedding_map.draw_map(drawing, loaded, target, files, view, jobs=jobs, console=console)
     counts = {
         "unreadable": collected.unreadable,

@@ -51,6 +51,7 @@ def rank(
     resize: options.Resize = False,
     files_from: options.FilesFrom = None,
     recursive: options.Recursive = True,
+    allow_empty: options.AllowEmpty = False,
     max_pixels: options.MaxPixels = options.MAX_PIXELS,
     max_memory: options.MaxMemory = None,
     skip_unreadable: options.SkipUnreadable = False,
@@ -75,9 +76,9 @@ def rank(
     console = Console(quiet=quiet, discard=quiet and format is None and output is None)
     check_destinations(output)
     write = RANKING_WRITERS[format or inputs.format_of(output, RANKING_WRITERS)]
-    found = inputs.survey_inputs(paths, files_from, recursive, console)
+    found = inputs.survey_inputs(paths, files_from, recursive, console, allow_empty=allow_empty)
     files = found.paths
-    if len(files) < 2:
+    if len(files) < 2 and (files or not allow_empty):
         raise InputNotFoundError("Ranking needs at least two pictures.")
 
     from shamisa_cli.core.machine import keep_freed_memory

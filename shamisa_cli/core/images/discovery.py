@@ -61,18 +61,21 @@ def discover(inputs: Sequence[str | Path], *, recursive: bool = True) -> list[Pa
     return survey(inputs, recursive=recursive).paths
 
 
-def survey(inputs: Sequence[str | Path], *, recursive: bool = True, keep_missing: bool = False) -> Discovery:
+def survey(
+    inputs: Sequence[str | Path], *, recursive: bool = True, keep_missing: bool = False, allow_empty: bool = False
+) -> Discovery:
     """Find files as `discover` does, and count what folders hold of kinds that this installation cannot read.
 
     Args:
         inputs: files, folders and patterns.
         recursive: whether folders are read with all their folders.
         keep_missing: keep a name that stands for nothing among names that do as a path, which decoding will report.
+        allow_empty: let a folder without any picture, also of kinds that are left out, stand for none.
 
     Raises:
         InputNotFoundError: as for `discover`; with `keep_missing`, only if no name stands for anything.
     """
-    search = _Search(recursive)
+    search = _Search(recursive, allow_empty)
     found: dict[str, Path] = {}
     problems: list[InputNotFoundError] = []
     names = [os.fspath(each) for each in inputs]
@@ -124,11 +127,13 @@ class _Search:
 
     Attributes:
         recursive: whether folders are read with all their folders.
+        allow_empty: whether a folder may hold nothing.
         left_out: real path → suffix of each file that was left out.
         real_folders: folder → its real path.
     """
 
     recursive: bool
+    allow_empty: bool = False
     left_out: dict[str, str] = field(default_factory=dict)
     real_folders: dict[Path, str] = field(default_factory=dict)
 
@@ -141,7 +146,10 @@ class _Search:
     def named(self, name: str) -> list[Located]:
         """Files that a name stands for. Raises InputNotFoundError if there is none."""
         if os.path.isdir(name):
+            passed_over = len(self.left_out)
             files = list(self._pictures_in(Path(name)))
+            if not files and self.allow_empty and len(self.left_out) == passed_over:
+                return []
             nothing = (
                 f"No picture was found in the folder {name}: it has none"
                 f"{'' if self.recursive else ' itself (its subfolders were left out)'}, or may not be listed."
