@@ -155,7 +155,7 @@ def find_images(
     allow_empty: bool = False,
 ) -> list[Path]:
     """The files of `survey_inputs`."""
-    return survey_inputs(paths, files_from, recursive, console, allow_empty=allow_empty).paths
+    return list(survey_inputs(paths, files_from, recursive, console, allow_empty=allow_empty).paths)
 
 
 def survey_inputs(
@@ -191,7 +191,7 @@ def survey_inputs(
         if not listed:
             raise
         surveys[:0] = [Discovery([Path(name) for name in named], {})]
-    found = [path for each in surveys for path in each.paths]
+    found = surveys[0].paths if len(surveys) == 1 else [path for each in surveys for path in each.paths]
     if not found and not (allow_empty and (paths or files_from)):
         raise InputNotFoundError(NOTHING_NAMED)
     kept = conditions.select(found)

@@ -88,7 +88,7 @@ def embed(
         paths, files_from, recursive, console, exclude=exclude, since=since, allow_empty=allow_empty
     )
     job = inputs.divide(found, part, target, console)
-    files = job.paths
+    files = list(job.paths)
 
     from shamisa_cli.core.models.loading import load_model
     from shamisa_cli.core.scoring.feature_table import check_format

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -83,7 +83,7 @@ class ScoringRun:
     """
 
     model: Model
-    files: list[Path]
+    files: Sequence[Path]
     run: Run
     gate: Gate
     console: Console
@@ -103,7 +103,7 @@ class ScoringRun:
         with self.console.progress("Scoring", len(self.files)) as advance:
             result = score_to_file(
                 self.model,
-                self.files,
+                list(self.files),
                 target,
                 view_size=self.view_size,
                 jobs=self.jobs,
@@ -168,7 +168,7 @@ class ScoringRun:
         return collected
 
 
-def _watch(model: Model, files: list[Path], maps: Path | None, thumbnails: Thumbnails | None) -> Watch | None:
+def _watch(model: Model, files: Sequence[Path], maps: Path | None, thumbnails: Thumbnails | None) -> Watch | None:
     """Combine what uses an image while its pixels are in memory: thumbnails and maps; None without either."""
     from shamisa_cli.core.scoring.heatmap import MapWriter
 

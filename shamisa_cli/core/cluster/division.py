@@ -42,7 +42,7 @@ class SharedJob:
         division: the record for its table; None if there are no parts.
     """
 
-    paths: list[Path]
+    paths: Sequence[Path]
     division: Division | None
 
     @classmethod

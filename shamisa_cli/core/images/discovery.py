@@ -8,13 +8,14 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 
 from shamisa_cli.core.errors import InputNotFoundError
 from shamisa_cli.core.images.kinds import count_suffixes, describe_left_out, is_left_out, readable_suffixes
+from shamisa_cli.core.images.path_list import PathList
 
 _DIGITS = re.compile(r"(\d+)")
 _ONE_DIGIT = str.maketrans("123456789", "000000000")
@@ -23,8 +24,10 @@ SYSTEM_FOLDERS = frozenset((
     "__macosx", "found.000", "thumbnails.lrdata", "previews.lrdata",
 ))  # fmt: skip
 """Folders, in lower case, that drives and systems fill with thumbnails and deleted files; read only where named."""
-Located = tuple[str, Path]
+Located = tuple[str, str]
 """A file's real path, without links, and its path as it was named or found."""
+Listed = tuple[Path, list[os.DirEntry[str]] | None]
+"""A folder, and what it holds that is not hidden; None if it may not be listed."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Discovery:
         folders: the folders that were named, in that order.
     """
 
-    paths: list[Path]
+    paths: Sequence[Path]
     left_out: dict[str, int]
     folders: tuple[Path, ...] = ()
 
@@ -58,7 +61,7 @@ def discover(inputs: Sequence[str | Path], *, recursive: bool = True) -> list[Pa
         InputNotFoundError: something named does not exist, a pattern matches nothing, a folder or the
             folders a pattern matches hold no picture, or nothing was named at all.
     """
-    return survey(inputs, recursive=recursive).paths
+    return list(survey(inputs, recursive=recursive).paths)
 
 
 def survey(
@@ -76,7 +79,7 @@ def survey(
         InputNotFoundError: as for `discover`; with `keep_missing`, only if no name stands for anything.
     """
     search = _Search(recursive, allow_empty)
-    found: dict[str, Path] = {}
+    found: dict[str, str] = {}
     problems: list[InputNotFoundError] = []
     names = [os.fspath(each) for each in inputs]
     for named in names:
@@ -96,13 +99,13 @@ def survey(
             else InputNotFoundError("No input was named; give at least one picture, folder or pattern.")
         )
     folders = tuple(Path(named) for named in names if os.path.isdir(named))
-    return Discovery(list(found.values()), count_suffixes(list(search.left_out.values())), folders)
+    return Discovery(PathList(list(found.values())), count_suffixes(list(search.left_out.values())), folders)
 
 
 def each_once(paths: Sequence[Path]) -> list[Path]:
     """The files in the order given, each real file once, by the first of its names."""
     located = _Search(recursive=False).located
-    return list(dict(map(located, reversed(paths))).values())[::-1]
+    return list(map(Path, dict(map(located, reversed(paths))).values()))[::-1]
 
 
 def wrong_with_folder(folder: Path) -> str:
@@ -140,8 +143,8 @@ class _Search:
     def located(self, path: Path) -> Located:
         """A file with its real path; that of its folder is found out once."""
         if os.path.islink(path):  # noqa: PTH114
-            return os.path.realpath(path), path
-        return os.path.join(self._real_folder(path.parent), path.name), path  # noqa: PTH118
+            return os.path.realpath(path), str(path)
+        return os.path.join(self._real_folder(path.parent), path.name), str(path)  # noqa: PTH118
 
     def named(self, name: str) -> list[Located]:
         """Files that a name stands for. Raises InputNotFoundError if there is none."""
@@ -182,29 +185,20 @@ class _Search:
 
     def _pictures_in(self, folder: Path) -> Iterator[Located]:
         """Files of a folder, with few calls of the system for each: a folder may hold 100,000."""
-        readable = readable_suffixes()
-        for place in _folders(folder) if self.recursive else [folder]:
-            try:
-                entries = _visible_entries(place, _may_be_file)
-            except OSError:
+        for place, entries in _walk(folder, deep=self.recursive):
+            if entries is None:
                 yield self.located(place)
                 continue
-            real_place = self._real_folder(place)
-            for entry in entries:
-                suffix = os.path.splitext(entry.name)[1]  # noqa: PTH122
-                is_read = suffix.lower() in readable or (not suffix and not os.path.exists(entry.path))
-                if not is_read and not is_left_out(suffix):
-                    continue
-                path = place / entry.name
-                real = os.path.realpath(path) if entry.is_symlink() else f"{real_place}{os.sep}{entry.name}"
-                if is_read:
-                    yield real, path
-                else:
-                    self.left_out.setdefault(real, suffix)
+            before = "" if place == Path() else os.path.join(place, "")  # noqa: PTH118
+            real_before = os.path.join(self._real_folder(place), "")  # noqa: PTH118
+            for entry in _naturally_sorted(filter(_is_picture, entries)):
+                yield _real_path(entry, real_before), before + entry.name
+            for entry in _naturally_sorted(filter(_is_counted, entries)):
+                self.left_out.setdefault(_real_path(entry, real_before), _suffix(entry.name))
 
 
-def _folders(root: Path) -> Iterator[Path]:
-    """The folder and all below it, each real folder once, parents first."""
+def _walk(root: Path, *, deep: bool = True) -> Iterator[Listed]:
+    """The folder and, if `deep`, all below it in natural order, each real folder once, parents first."""
     visited: set[str] = set()
     waiting = [root]
     while waiting:
@@ -213,18 +207,28 @@ def _folders(root: Path) -> Iterator[Path]:
         if real in visited:
             continue
         visited.add(real)
-        yield folder
-        with suppress(OSError):  # whoever looks for files in it meets the same error
-            waiting.extend(folder / entry.name for entry in reversed(_visible_entries(folder, _is_folder)))
+        entries = _visible_entries(folder)
+        yield folder, entries
+        if deep and entries is not None:
+            below = _naturally_sorted(filter(_is_folder, entries))
+            waiting.extend(folder / entry.name for entry in reversed(below))
 
 
-def _visible_entries(folder: Path, wanted: Callable[[os.DirEntry[str]], bool]) -> list[os.DirEntry[str]]:
-    """Entries of a folder, in natural order of their names. Raises OSError if it may not be listed."""
-    with os.scandir(folder) as entries:
-        found = [entry for entry in entries if not entry.name.startswith(".") and wanted(entry)]
-    shapes = {entry.name.translate(_ONE_DIGIT) for entry in found}
+def _visible_entries(folder: Path) -> list[os.DirEntry[str]] | None:
+    """Entries of a folder that are not hidden; None if it may not be listed."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry for entry in entries if not entry.name.startswith(".")]
+    except OSError:
+        return None
+
+
+def _naturally_sorted(entries: Iterable[os.DirEntry[str]]) -> list[os.DirEntry[str]]:
+    """Entries of a folder in natural order of their names."""
+    found = list(entries)
+    shapes = set("/".join(entry.name for entry in found).translate(_ONE_DIGIT).split("/"))
     if len(shapes) == 1:  # digits stand at the same places, as in the names of a camera, so text compares as numbers do
-        return sorted(found, key=lambda entry: entry.name)
+        return sorted(found, key=attrgetter("name"))
     return sorted(found, key=lambda entry: natural_key(entry.name))
 
 
@@ -236,6 +240,24 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
+def _real_path(entry: os.DirEntry[str], real_before: str) -> str:
+    """The path of an entry without links; `real_before` is that of its folder, with a separator."""
+    return os.path.realpath(entry.path) if entry.is_symlink() else real_before + entry.name
+
+
+def _is_picture(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a file that is read, by its suffix; without one, a link that leads nowhere."""
+    suffix = _suffix(entry.name)
+    if not suffix:
+        return _may_be_file(entry) and not os.path.exists(entry.path)
+    return suffix.lower() in readable_suffixes() and _may_be_file(entry)
+
+
+def _is_counted(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a file of a kind that cannot be read."""
+    return is_left_out(_suffix(entry.name)) and _may_be_file(entry)
+
+
 def _may_be_file(entry: os.DirEntry[str]) -> bool:
     """Whether an entry is a file, or it cannot be told, as of a link that leads nowhere or where one may not look."""
     try:
@@ -244,8 +266,13 @@ def _may_be_file(entry: os.DirEntry[str]) -> bool:
         return True
 
 
+def _suffix(name: str) -> str:
+    """The suffix of a name that does not begin with a dot, such as ".jpg"; empty if it has none."""
+    return name[name.rindex(".") :] if "." in name else ""
+
+
 def _matches(pattern: Path) -> Iterator[Path]:
-    """Paths that match a pattern. The standard library's `**` follows loops of links; `_folders` does not."""
+    """Paths that match a pattern. The standard library's `**` follows loops of links; `_walk` does not."""
     start = Path(pattern.anchor)
     return _matches_below(start, pattern.parts[1 if pattern.anchor else 0 :])
 
@@ -256,7 +283,7 @@ def _matches_below(folder: Path, parts: tuple[str, ...]) -> Iterator[Path]:
         return
     first, rest = parts[0], parts[1:]
     if first == "**":
-        for place in _folders(folder):
+        for place, _ in _walk(folder):
             yield from _matches_below(place, rest or ("*",))
     elif os.path.exists(folder / first):
         yield from _matches_below(folder / first, rest)

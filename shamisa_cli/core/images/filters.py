@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -34,10 +34,10 @@ class FileFilter:
         except ValueError as error:
             raise SettingError(f"A pattern of files to exclude cannot be used: {error}") from None
 
-    def select(self, paths: Iterable[Path]) -> list[Path]:
+    def select(self, paths: Sequence[Path]) -> Sequence[Path]:
         """The files that meet the conditions, in the order given; those whose time is unknown are kept."""
         if not self.exclude and self.since is None:
-            return list(paths)
+            return paths
         since = None if self.since is None else self.since.timestamp()
         return [path for path in paths if not self._excluded(path) and (since is None or _changed(path, since))]
 

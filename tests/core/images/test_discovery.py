@@ -201,7 +201,7 @@ def test_a_name_that_stands_for_nothing_is_kept_among_others_on_request(tmp_path
     fill(tmp_path, "a.jpg")
     (tmp_path / "empty").mkdir()
     named = [tmp_path / "typo.jpg", tmp_path, tmp_path / "empty", tmp_path / "*.png"]
-    found = discovery.survey(named, keep_missing=True).paths
+    found = list(discovery.survey(named, keep_missing=True).paths)
     assert found == [tmp_path / "typo.jpg", tmp_path / "a.jpg", tmp_path / "empty", tmp_path / "*.png"]
     with pytest.raises(InputNotFoundError, match="typo"):
         discovery.survey(named)
@@ -235,3 +235,19 @@ def test_folders_of_drives_and_systems_are_read_only_where_they_are_named(tmp_pa
     assert discover([tmp_path / "shoot" / "*"]) == [tmp_path / "shoot" / "IMG_1.jpg"]
     assert discover([tmp_path / "**" / "*.jpg"]) == [tmp_path / "shoot" / "IMG_1.jpg"]
     assert discover([tmp_path / "shoot" / system]) == [thumbnail]
+
+
+def test_one_look_into_each_folder_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(tmp_path, "a.jpg", "b.mp4", "c.txt", "below/d.jpg", "below/deep/e.png")
+    listed: list[str] = []
+    scandir = os.scandir
+
+    def watched(folder: Path) -> object:
+        listed.append(os.fspath(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", watched)
+    monkeypatch.setattr(os, "stat", lambda *_: pytest.fail("a file in a folder was asked about"))
+    found = [path for _, path in discovery._Search(recursive=True, allow_empty=False)._pictures_in(tmp_path)]
+    assert names_under(tmp_path, list(map(Path, found))) == ["a.jpg", "below/d.jpg", "below/deep/e.png"]
+    assert listed == [str(tmp_path), str(tmp_path / "below"), str(tmp_path / "below" / "deep")]

@@ -15,7 +15,7 @@ NAMES = ("a.jpg", "drafts/b.jpg", "raw/drafts/c.png", "d.png", "/abs/drafts/e.jp
 
 
 def left(*patterns: str) -> list[str]:
-    return [path.as_posix() for path in FileFilter(patterns).select(map(Path, NAMES))]
+    return [path.as_posix() for path in FileFilter(patterns).select(list(map(Path, NAMES)))]
 
 
 def test_patterns_are_those_of_gitignore() -> None:
