@@ -7,27 +7,17 @@ from __future__ import annotations
 
 import fnmatch
 import os
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
 from pathlib import Path
 
 from shamisa_cli.core.errors import InputNotFoundError
 from shamisa_cli.core.images.kinds import count_suffixes, describe_left_out, is_left_out, readable_suffixes
+from shamisa_cli.core.images.listing import SYSTEM_FOLDERS, natural_key, naturally_sorted, suffix_of, walk
 from shamisa_cli.core.images.path_list import PathList
 
-_DIGITS = re.compile(r"(\d+)")
-_ONE_DIGIT = str.maketrans("123456789", "000000000")
-SYSTEM_FOLDERS = frozenset((
-    "@eadir", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "system volume information", "lost+found",
-    "__macosx", "found.000", "thumbnails.lrdata", "previews.lrdata",
-))  # fmt: skip
-"""Folders, in lower case, that drives and systems fill with thumbnails and deleted files; read only where named."""
 Located = tuple[str, str]
 """A file's real path, without links, and its path as it was named or found."""
-Listed = tuple[Path, list[os.DirEntry[str]] | None]
-"""A folder, and what it holds that is not hidden; None if it may not be listed."""
 
 
 @dataclass(frozen=True)
@@ -117,13 +107,6 @@ def wrong_with_folder(folder: Path) -> str:
     return f"{folder} is a folder, where a picture was expected."
 
 
-def natural_key(name: str) -> tuple[list[str | int], str]:
-    """Sorting key under which runs of digits compare as numbers, and letters without regard to case."""
-    pieces: list[str | int] = list(_DIGITS.split(name.casefold()))
-    pieces[1::2] = map(int, pieces[1::2])
-    return pieces, name
-
-
 @dataclass(frozen=True)
 class _Search:
     """A search of folders and patterns.
@@ -185,59 +168,16 @@ class _Search:
 
     def _pictures_in(self, folder: Path) -> Iterator[Located]:
         """Files of a folder, with few calls of the system for each: a folder may hold 100,000."""
-        for place, entries in _walk(folder, deep=self.recursive):
+        for place, entries in walk(folder, deep=self.recursive):
             if entries is None:
                 yield self.located(place)
                 continue
             before = "" if place == Path() else os.path.join(place, "")  # noqa: PTH118
             real_before = os.path.join(self._real_folder(place), "")  # noqa: PTH118
-            for entry in _naturally_sorted(filter(_is_picture, entries)):
+            for entry in naturally_sorted(filter(_is_picture, entries)):
                 yield _real_path(entry, real_before), before + entry.name
-            for entry in _naturally_sorted(filter(_is_counted, entries)):
-                self.left_out.setdefault(_real_path(entry, real_before), _suffix(entry.name))
-
-
-def _walk(root: Path, *, deep: bool = True) -> Iterator[Listed]:
-    """The folder and, if `deep`, all below it in natural order, each real folder once, parents first."""
-    visited: set[str] = set()
-    waiting = [root]
-    while waiting:
-        folder = waiting.pop()
-        real = os.path.realpath(folder)
-        if real in visited:
-            continue
-        visited.add(real)
-        entries = _visible_entries(folder)
-        yield folder, entries
-        if deep and entries is not None:
-            below = _naturally_sorted(filter(_is_folder, entries))
-            waiting.extend(folder / entry.name for entry in reversed(below))
-
-
-def _visible_entries(folder: Path) -> list[os.DirEntry[str]] | None:
-    """Entries of a folder that are not hidden; None if it may not be listed."""
-    try:
-        with os.scandir(folder) as entries:
-            return [entry for entry in entries if not entry.name.startswith(".")]
-    except OSError:
-        return None
-
-
-def _naturally_sorted(entries: Iterable[os.DirEntry[str]]) -> list[os.DirEntry[str]]:
-    """Entries of a folder in natural order of their names."""
-    found = list(entries)
-    shapes = set("/".join(entry.name for entry in found).translate(_ONE_DIGIT).split("/"))
-    if len(shapes) == 1:  # digits stand at the same places, as in the names of a camera, so text compares as numbers do
-        return sorted(found, key=attrgetter("name"))
-    return sorted(found, key=lambda entry: natural_key(entry.name))
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a folder of the user's."""
-    try:
-        return entry.is_dir() and entry.name.lower() not in SYSTEM_FOLDERS
-    except OSError:
-        return False
+            for entry in naturally_sorted(filter(_is_counted, entries)):
+                self.left_out.setdefault(_real_path(entry, real_before), suffix_of(entry.name))
 
 
 def _real_path(entry: os.DirEntry[str], real_before: str) -> str:
@@ -247,7 +187,7 @@ def _real_path(entry: os.DirEntry[str], real_before: str) -> str:
 
 def _is_picture(entry: os.DirEntry[str]) -> bool:
     """Whether an entry is a file that is read, by its suffix; without one, a link that leads nowhere."""
-    suffix = _suffix(entry.name)
+    suffix = suffix_of(entry.name)
     if not suffix:
         return _may_be_file(entry) and not os.path.exists(entry.path)
     return suffix.lower() in readable_suffixes() and _may_be_file(entry)
@@ -255,7 +195,7 @@ def _is_picture(entry: os.DirEntry[str]) -> bool:
 
 def _is_counted(entry: os.DirEntry[str]) -> bool:
     """Whether an entry is a file of a kind that cannot be read."""
-    return is_left_out(_suffix(entry.name)) and _may_be_file(entry)
+    return is_left_out(suffix_of(entry.name)) and _may_be_file(entry)
 
 
 def _may_be_file(entry: os.DirEntry[str]) -> bool:
@@ -266,13 +206,8 @@ def _may_be_file(entry: os.DirEntry[str]) -> bool:
         return True
 
 
-def _suffix(name: str) -> str:
-    """The suffix of a name that does not begin with a dot, such as ".jpg"; empty if it has none."""
-    return name[name.rindex(".") :] if "." in name else ""
-
-
 def _matches(pattern: Path) -> Iterator[Path]:
-    """Paths that match a pattern. The standard library's `**` follows loops of links; `_walk` does not."""
+    """Paths that match a pattern. The standard library's `**` follows loops of links; `walk` does not."""
     start = Path(pattern.anchor)
     return _matches_below(start, pattern.parts[1 if pattern.anchor else 0 :])
 
@@ -283,7 +218,7 @@ def _matches_below(folder: Path, parts: tuple[str, ...]) -> Iterator[Path]:
         return
     first, rest = parts[0], parts[1:]
     if first == "**":
-        for place, _ in _walk(folder):
+        for place, _ in walk(folder):
             yield from _matches_below(place, rest or ("*",))
     elif os.path.exists(folder / first):
         yield from _matches_below(folder / first, rest)

@@ -1,0 +1,74 @@
+"""Entries of folders, in the order a person counts, with few calls of the system."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from operator import attrgetter
+from pathlib import Path
+
+_DIGITS = re.compile(r"(\d+)")
+_ONE_DIGIT = str.maketrans("123456789", "000000000")
+SYSTEM_FOLDERS = frozenset((
+    "@eadir", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "system volume information", "lost+found",
+    "__macosx", "found.000", "thumbnails.lrdata", "previews.lrdata",
+))  # fmt: skip
+"""Folders, in lower case, that drives and systems fill with thumbnails and deleted files; read only where named."""
+Listed = tuple[Path, list[os.DirEntry[str]] | None]
+"""A folder, and what it holds that is not hidden; None if it may not be listed."""
+
+
+def natural_key(name: str) -> tuple[list[str | int], str]:
+    """Sorting key under which runs of digits compare as numbers, and letters without regard to case."""
+    pieces: list[str | int] = list(_DIGITS.split(name.casefold()))
+    pieces[1::2] = map(int, pieces[1::2])
+    return pieces, name
+
+
+def walk(root: Path, *, deep: bool = True) -> Iterator[Listed]:
+    """The folder and, if `deep`, all below it in natural order, each real folder once, parents first."""
+    visited: set[str] = set()
+    waiting = [root]
+    while waiting:
+        folder = waiting.pop()
+        real = os.path.realpath(folder)
+        if real in visited:
+            continue
+        visited.add(real)
+        entries = _visible_entries(folder)
+        yield folder, entries
+        if deep and entries is not None:
+            below = naturally_sorted(filter(_is_folder, entries))
+            waiting.extend(folder / entry.name for entry in reversed(below))
+
+
+def _visible_entries(folder: Path) -> list[os.DirEntry[str]] | None:
+    """Entries of a folder that are not hidden; None if it may not be listed."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry for entry in entries if not entry.name.startswith(".")]
+    except OSError:
+        return None
+
+
+def naturally_sorted(entries: Iterable[os.DirEntry[str]]) -> list[os.DirEntry[str]]:
+    """Entries of a folder in natural order of their names."""
+    found = list(entries)
+    shapes = set("/".join(entry.name for entry in found).translate(_ONE_DIGIT).split("/"))
+    if len(shapes) == 1:  # digits stand at the same places, as in the names of a camera, so text compares as numbers do
+        return sorted(found, key=attrgetter("name"))
+    return sorted(found, key=lambda entry: natural_key(entry.name))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder of the user's."""
+    try:
+        return entry.is_dir() and entry.name.lower() not in SYSTEM_FOLDERS
+    except OSError:
+        return False
+
+
+def suffix_of(name: str) -> str:
+    """The suffix of a name that does not begin with a dot, such as ".jpg"; empty if it has none."""
+    return name[name.rindex(".") :] if "." in name else ""
