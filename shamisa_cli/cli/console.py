@@ -25,6 +25,13 @@ ENCODING = {"encoding": "utf-8", "errors": "backslashreplace", "newline": ""}
 """Results are UTF-8 everywhere. Bytes of a file name that are not come as \\udcXX, which JSON reads as written."""
 
 
+FILE_SUFFIXES = frozenset((
+    ".parquet", ".npz", ".safetensors", ".json", ".jsonl", ".csv", ".txt", ".text", ".log", ".md", ".xml", ".junit",
+    ".github", ".sarif", ".html", ".htm", ".svg", ".png",
+))  # fmt: skip
+"""Suffixes of files; with --shard, an --output with any other suffix is a folder of parts, such as out.v2."""
+
+
 def printable(text: str) -> str:
     """`text` on one line, with everything that could steer a terminal or a CI runner shown as a backslash escape."""
     shown = "".join(_escaped(character) if steers(character) else character for character in text)
@@ -150,9 +157,12 @@ def check_output(output: Path, option: str = "--output") -> None:
 
 
 def require_file_name(output: Path, option: str) -> None:
-    """Raise SettingError if `output` is a folder, a device or "-"."""
+    """Raise SettingError if `output` is a folder, a device, "-", or a suffix without a name."""
     if str(output) == "-":
         raise SettingError(f"{option} - names no file. Results go to standard output where {option} is left out.")
+    if output.name.lower() in FILE_SUFFIXES:
+        example = output.with_name(f"results{output.name}")
+        raise SettingError(f"{output} is a suffix without a name, a hidden file. Name one such as {option} {example}.")
     if output.exists() and not output.is_file():
         raise SettingError(f"{output} is not a regular file; {option} must name a file.")
 

@@ -73,6 +73,11 @@ def fitted_table(columns: Sequence[Column], width: int) -> Table:
     return table
 
 
+def fits(columns: Sequence[Column], width: int) -> bool:
+    """Whether the columns that are never left out have room in `width` columns of a terminal."""
+    return _total([column.needed for column in columns if column.importance is None]) <= width
+
+
 def shortened(text: str, cells: int) -> str:
     """Shorten `text` to at most `cells` columns by an ellipsis in the middle, nearer to the start."""
     if cell_len(text) <= cells:

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shamisa_cli.cli.console import Console
+from shamisa_cli.cli.console import FILE_SUFFIXES, Console
 from shamisa_cli.core.atomic import naming
 from shamisa_cli.core.cluster.part_number import PartNumber, require_count
 from shamisa_cli.core.errors import InputNotFoundError, SettingError
@@ -21,12 +21,6 @@ if TYPE_CHECKING:
     from shamisa_cli.core.images.discovery import Discovery
     from shamisa_cli.core.scoring.cache import Cache
     from shamisa_cli.core.scoring.scorer import ViewSize
-
-FILE_SUFFIXES = frozenset((
-    ".parquet", ".npz", ".safetensors", ".json", ".jsonl", ".csv", ".txt", ".text", ".log", ".md", ".xml", ".junit",
-    ".github", ".sarif",
-))  # fmt: skip
-"""Suffixes of files; with --shard, an --output with any other suffix is a folder of parts, such as out.v2."""
 
 FORMATS = {
     ".txt": "text", ".text": "text", ".log": "text", ".md": "text", ".json": "json", ".jsonl": "jsonl", ".csv": "csv",

@@ -18,6 +18,12 @@ FAST = ("--model", FAST_MODEL)
     ("arguments", "said"),
     [
         (("score", "{photo}", "-o", "-"), "standard output where --output is left out"),
+        (("score", "{photo}", "-o", ".json"), "a suffix without a name"),
+        (("score", "{photo}", "--html", "out/.html"), "Name one such as --html out/results.html"),
+        (
+            ("compare", "{photo}", "--ladder", "jpeg", "--target", "-10", "-o", ".csv"),
+            "Name one such as --output results.csv",
+        ),
         (("score", "{photo}", "-o", "page.html"), "Name it with --html page.html"),
         (("score", "{photo}", "--baseline", "{photo}", "--max-drop", "5"), "is not text, so it is not a baseline"),
         (("score", "{photo}", "--baseline", "{folder}", "--max-drop", "5"), "is a folder, and a baseline is a file"),

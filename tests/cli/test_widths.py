@@ -6,10 +6,12 @@ import io
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TextIO
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,18 +22,28 @@ from shamisa_cli.cli import mos_options
 from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.fitted_table import Column, fitted_table
 from shamisa_cli.cli.reporters import REPORTERS
+from shamisa_cli.cli.reporters.agreement.checkpoints import write_table as write_steps
+from shamisa_cli.cli.reporters.agreement.cross import write_cross
+from shamisa_cli.cli.reporters.agreement.gmad import write_gmad
 from shamisa_cli.cli.reporters.base import ComparisonRun
 from shamisa_cli.cli.reporters.comparison import COMPARISON_REPORTERS, RANKING_WRITERS
 from shamisa_cli.cli.reporters.comparison.ladder import write_ladder_text
 from shamisa_cli.cli.reporters.culling import write_decisions_text
 from shamisa_cli.cli.reporters.model_facts import write_models
 from shamisa_cli.core.culling.decisions import CullRule, Decision
+from shamisa_cli.core.fitting.protocols import CrossEvaluation
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.models.card import Metric
 from shamisa_cli.core.models.catalogue import ModelEntry
+from shamisa_cli.core.probe.cross_dataset import CrossResult, CrossTable
+from shamisa_cli.core.probe.gmad import GmadPair
+from shamisa_cli.core.probe.metrics import Agreement
+from shamisa_cli.core.probe.mos_table import MosTable
+from shamisa_cli.core.probe.step_agreement import StepAgreement
 from shamisa_cli.core.records import ErrorRecord, ImageRecord, ModelIdentity, Run
 from shamisa_cli.core.relational.ladder import Ladder, LadderStep
 from shamisa_cli.core.relational.records import AXES, Candidate, Ranked, Ranking
+from shamisa_cli.core.scoring.gmad import CONTESTANTS, Gmad, GmadDuel, GmadPicture
 
 Write = Callable[[TextIO], None]
 
@@ -50,6 +62,15 @@ def scored() -> list[ImageRecord]:
     pairs = zip(NAMES, SCORES, strict=True)
     found = [ImageRecord(name, score, 3.0, width=6000, height=4000, defects=defects) for name, score in pairs]
     return [*found, ImageRecord("holiday/torn.jpg", status="error", error=ERROR)]
+
+
+def test_the_reasons_of_a_score_are_shown_at_every_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    records = [replace(record, remarks=("underexposed",)) for record in scored()[:2]]
+    for width, reason in ((120, "underexposed, blur 2.1, …"), (60, "underexposed, blur 2.1, …"), (40, "underexposed")):
+        monkeypatch.setenv("COLUMNS", str(width))
+        screen = Screen()
+        REPORTERS["text"].write(records, Run(MODEL), screen)
+        assert plain(screen.getvalue()).count(reason) == 2, screen.getvalue()
 
 
 def candidates(count: int) -> list[Candidate]:
@@ -91,6 +112,28 @@ def agreement(stream: TextIO) -> None:
     mos_options.write_figures(stream, rows, "tiny (abcdef); PLCC and RMSE after a logistic mapping")
 
 
+def run_steps(stream: TextIO) -> None:
+    subsets = {"everyday": (0.41, 0.42), "professional": (0.61, 0.63), "degraded": (0.91, 0.93)}
+    steps = [StepAgreement(step, "key", "mos.csv", 1200, (0.78, 0.80), (0.7, 0.7), subsets) for step in (0, 12000)]
+    write_steps(stream, steps)
+
+
+def across(stream: TextIO, count: int = 3) -> None:
+    names = ("everyday", "professional photographs", "degraded", "drawings", "at night")[:count]
+    results = [CrossResult(a, b, Agreement(0.81, 0.82, 0.6, 0.1, 1234)) for a in names for b in names]
+    tables = {name: MosTable((Path("a.jpg"),) * 1234, np.arange(1234.0)) for name in names}
+    write_cross(stream, CrossEvaluation(tables, CrossTable(names, (1.0,) * count, tuple(results)), ()), "tiny (abcdef)")
+
+
+def rivals(stream: TextIO) -> None:
+    pictures = [
+        GmadPicture(name, {"a": score, "b": 99.9 - score}, {"a": 0.2, "b": 0.8}, 0.4321)
+        for name, score in zip(NAMES, SCORES, strict=True)
+    ]
+    duels = [GmadDuel(GmadPair(defender, 1, 0, 1, 0.9), "middle", *pictures[:2]) for defender in CONTESTANTS]
+    write_gmad(stream, Gmad((MODEL, replace(MODEL, name="shamisa-lite0")), 1200, tuple(duels)))
+
+
 def ladder(stream: TextIO) -> None:
     steps = tuple(LadderStep(quality, quality * 1234, quality - 95.5, 95.5 - quality) for quality in (1, 50, 95))
     write_ladder_text([Ladder("jpeg", steps, steps[2])], NAMES[1], -10, stream)
@@ -105,6 +148,10 @@ OUTPUTS: dict[str, Write] = {
     "rank": ranking,
     "models list": models,
     "evaluate": agreement,
+    "evaluate --run": run_steps,
+    "evaluate --cross": across,
+    "evaluate --cross of many": partial(across, count=5),
+    "evaluate --gmad": rivals,
 }
 ESSENTIAL = {
     "score": [f"{score}" for score in SCORES],
@@ -114,6 +161,10 @@ ESSENTIAL = {
     "ladder": ["−94.5", "1", "50", "95"],
     "rank": ["+60.5", "+20.5", "−19.5"],
     "models list": ["29.1"],
+    "evaluate --run": ["0", "12,000", "0.790", "0.415", "0.620", "0.920"],
+    "evaluate --cross": ["0.810", "0.820"],
+    "evaluate --cross of many": ["0.810", "0.820"],
+    "evaluate --gmad": ["18.4", "81.5", "52.9", "0.4321"],
     "evaluate": ["10,000", "0.810", "0.760", "0.860", "0.840"],
 }
 """Numbers that every width shows."""

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from shamisa_cli.cli import inputs
-from shamisa_cli.cli.console import Console
+from shamisa_cli.cli.console import Console, check_output
 from shamisa_cli.cli.reporters.comparison.ladder import LADDER_WRITERS
 from shamisa_cli.cli.run_tally import closing_line
 from shamisa_cli.core.errors import SettingError
@@ -39,6 +39,8 @@ def run_ladder(
     chosen = format or inputs.format_of(output, LADDER_WRITERS)
     if chosen not in LADDER_WRITERS:
         raise SettingError(f"A ladder has no format {chosen}. Use one of {', '.join(LADDER_WRITERS)}.")
+    if output is not None:
+        check_output(output)
     names = [name.strip() for name in codecs.split(",") if name.strip()]
     require_codecs(names)
     original = decode(reference, max_pixels=max_pixels).pixels

@@ -42,6 +42,8 @@ BAR_CELLS = 20
 SHORTEST_PATH = 16
 LEAST_DEFECTS = 30
 """Characters that defects get before the names of pictures are shortened."""
+FEWEST_DEFECTS = 12
+"""Characters that defects need."""
 GROUP = "Group"
 NOTABLE_DEFECT = 0.5
 """Least severity, of 4, of a defect that is named."""
@@ -105,32 +107,18 @@ def _table_and_note(scored: Sequence[ImageRecord], run: Run, console: Console, r
 
 
 def _table(rows: Sequence[ImageRecord | None], run: Run, console: Console) -> Table:
-    sizes = max(len(_size(row)) for row in rows if row is not None)
-    defects = max(len(", ".join(_defects(row))) for row in rows if row is not None)
-    paths = max(len(row.path) for row in rows if row is not None)
-    groups = max(len(_group(row)) for row in rows if row is not None)
-    room = console.width - SCORE_CELLS - 2 * GAP
-    room -= max(groups, len(GROUP)) + GAP if groups else 0
-    with_sizes = room - sizes >= SHORTEST_PATH
-    room -= sizes if with_sizes else -GAP
-    defects = min(defects, max(LEAST_DEFECTS, room - paths - 2 * GAP - BAR_CELLS))
-    with_defects = defects > 0 and room - defects - GAP >= SHORTEST_PATH
-    room -= defects + GAP if with_defects else 0
-    with_bars = room - BAR_CELLS - GAP >= SHORTEST_PATH
-    room = max(SHORTEST_PATH, room - (BAR_CELLS + GAP if with_bars else 0))
-
+    shown = _columns([row for row in rows if row is not None], console.width)
     table = plain_table()
     table.add_column(" Picture", no_wrap=True)
     table.add_column("Score", justify="right", no_wrap=True)
-    if with_bars:
+    if shown.bars:
         table.add_column("", no_wrap=True)
-    if with_defects:
+    if shown.defects:
         table.add_column("Defects", no_wrap=True)
-    if groups:
+    if shown.groups:
         table.add_column(GROUP, no_wrap=True)
-    if with_sizes:
+    if shown.sizes:
         table.add_column("Size", justify="right", style="dim", no_wrap=True)
-    shown = _Columns(room, with_bars, defects if with_defects else 0, groups > 0, with_sizes)
     for row in rows:
         table.add_row(*(_cells(row, run, shown) if row is not None else [" ⋮"]))
     return table
@@ -145,6 +133,26 @@ class _Columns:
     defects: int
     groups: bool
     sizes: bool
+
+
+def _columns(records: Sequence[ImageRecord], width: int) -> _Columns:
+    """Divide the width of a terminal: the reasons of a score come before sizes, and these before bars."""
+    groups = max(len(_group(record)) for record in records)
+    sizes = max(len(_size(record)) for record in records)
+    wanted = max(len(", ".join(_defects(record))) for record in records)
+    names = max(len(record.path) for record in records) + len(" ! ")
+    spare = width - SCORE_CELLS - GAP - SHORTEST_PATH
+    spare -= max(groups, len(GROUP)) + GAP if groups else 0
+    defects = min(wanted, LEAST_DEFECTS, spare - GAP)
+    defects = defects if defects >= min(wanted, FEWEST_DEFECTS) else 0
+    spare -= defects + GAP if defects else 0
+    with_sizes = sizes > 0 and spare >= sizes + GAP
+    spare -= sizes + GAP if with_sizes else 0
+    with_bars = spare >= BAR_CELLS + GAP
+    spare -= BAR_CELLS + GAP if with_bars else 0
+    path = SHORTEST_PATH + max(0, min(spare, names - SHORTEST_PATH))
+    defects += min(spare - path + SHORTEST_PATH, wanted - defects) if defects else 0
+    return _Columns(path, with_bars, defects, groups > 0, with_sizes)
 
 
 def _cells(record: ImageRecord, run: Run, columns: _Columns) -> list[Text]:
@@ -169,13 +177,13 @@ def _bar(score: float, style: str) -> Text:
 
 
 def _fitting(phrases: Sequence[str], width: int) -> str:
-    """As many phrases as fit into `width` characters, and "…" for the others."""
-    text = ", ".join(phrases)
-    shown = len(phrases)
-    while len(text) > width and shown:
-        shown -= 1
-        text = ", ".join([*phrases[:shown], "…"])
-    return text
+    """As many phrases as fit into `width` characters, or the first words of the first; "…" for the others."""
+    whole = ", ".join(phrases)
+    words = phrases[0].split() if phrases else []
+    shorter = [", ".join([*phrases[:shown], "…"]) for shown in range(len(phrases) - 1, 0, -1)]
+    shorter += phrases[:1]
+    shorter += [" ".join([*words[:shown], "…"]) for shown in range(len(words) - 1, 0, -1)]
+    return next((text for text in (whole, *shorter) if len(text) <= width), "…")
 
 
 def _defects(record: ImageRecord) -> list[str]:

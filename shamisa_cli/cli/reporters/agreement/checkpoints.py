@@ -13,6 +13,7 @@ from rich.text import Text
 
 from shamisa_cli.cli import output
 from shamisa_cli.cli.console import Console, printable
+from shamisa_cli.cli.fitted_table import Column, fitted_table
 from shamisa_cli.cli.mos_options import UNDEFINED
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from shamisa_cli.core.probe.step_agreement import StepAgreement
 
 SCHEMA = 1
+FIGURE_CELLS = len("0.123")
 PANEL = "Training run"
 
 Run = Annotated[
@@ -106,17 +108,21 @@ def write_table(stream: TextIO, agreements: Sequence[StepAgreement]) -> None:
     """Table for people: one row per step, with the median SRCC, its quartiles, and the median of each subset."""
     console = output.rich_on(stream)
     subsets = sorted({name for agreement in agreements for name in agreement.subsets})
-    table = output.plain_table()
-    for heading in (" Step", "SRCC", "quartiles", *(printable(name) for name in subsets)):
-        table.add_column(Text(heading), justify="right", no_wrap=True)
-    for agreement in agreements:
-        low, median, high = agreement.quantiles()
-        cells = [f"[{_figure(low)}, {_figure(high)}]", *(_figure(agreement.median(name)) for name in subsets)]
-        table.add_row(f" {agreement.step:,}", _figure(median), *(Text(cell) for cell in cells))
-    output.print_block(console, table)
+    quantiles = [agreement.quantiles() for agreement in agreements]
+    columns = [
+        Column(" Step", [f" {agreement.step:,}" for agreement in agreements], "right"),
+        Column("SRCC", [_figure(median) for _, median, _ in quantiles], "right"),
+        Column(
+            "quartiles", [f"[{_figure(low)}, {_figure(high)}]" for low, _, high in quantiles], "right", importance=0
+        ),
+    ]
+    for place, name in enumerate(subsets):
+        medians = [_figure(agreement.median(name)) for agreement in agreements]
+        columns.append(Column(printable(name), medians, "right", least=FIGURE_CELLS, importance=len(subsets) - place))
+    output.print_block(console, fitted_table(columns, console.width))
     last = agreements[-1]
     note = f"{last.table}, {last.pictures:,} pictures at half the usual view size; {len(last.srcc)} splits"
-    console.print(Text(f"\n {printable(note)}", "dim"), soft_wrap=True)
+    output.print_block(console, Text(f"\n {printable(note)}", "dim"))
 
 
 def _figure(value: float) -> str:

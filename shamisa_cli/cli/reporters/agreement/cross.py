@@ -8,11 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from rich.console import Console as RichConsole
 from rich.text import Text
 
 from shamisa_cli.cli import mos_options
 from shamisa_cli.cli.console import Console, printable
-from shamisa_cli.cli.output import plain_table, print_block, rich_on
+from shamisa_cli.cli.fitted_table import Column, fits, fitted_table
+from shamisa_cli.cli.output import counted, print_block, rich_on
 from shamisa_cli.cli.reporters.agreement.protocol import (
     DIFFERENCES,
     Columns,
@@ -113,27 +115,52 @@ def _across(
     warn_of(console, run.errors)
     return Report(
         _cross_document(model, paths, settings, run),
-        lambda stream: _write_cross(stream, run, _cross_note(model, settings, run)),
+        lambda stream: write_cross(stream, run, _cross_note(model, settings, run)),
         sum(map(len, run.tables.values())),
         run.errors,
     )
 
 
-def _write_cross(stream: TextIO, run: CrossEvaluation, note: str) -> None:
+def write_cross(stream: TextIO, run: CrossEvaluation, note: str) -> None:
+    """Write a table for people for each of `CROSS_FIGURES`, or lists where a terminal has no room for tables."""
     console = rich_on(stream)
-    cross = run.cross
     for figure in CROSS_FIGURES:
-        table = plain_table()
-        table.add_column(f" {figure.upper()}: fitted on ↓ tested on →", overflow="fold")
-        table.add_column("Count", justify="right", no_wrap=True)
-        for name in cross.names:
-            table.add_column(printable(name), justify="right", overflow="fold")
-        for name in cross.names:
-            cells = [_cell(getattr(result.agreement, figure), result.within) for result in cross.row(name)]
-            table.add_row(Text(f" {printable(name)}"), f"{len(run.tables[name]):,}", *cells)
-        print_block(console, table)
+        columns = _cross_columns(run, figure)
+        if fits(columns, console.width):
+            print_block(console, fitted_table(columns, console.width))
+        else:
+            _write_cross_list(console, run, figure)
         console.print()
-    console.print(Text(f" {printable(note)}", "dim"), soft_wrap=True)
+    print_block(console, Text(f" {printable(note)}", "dim"))
+
+
+def _cross_columns(run: CrossEvaluation, figure: str) -> list[Column]:
+    """One row for each data set that probes are fitted on, one column for each that they are tested on."""
+    cross = run.cross
+    heading = f" {figure.upper()}: fitted on ↓ tested on →"
+    rows = [
+        [_cell(getattr(result.agreement, figure), result.within) for result in cross.row(name)] for name in cross.names
+    ]
+    return [
+        Column(heading, [f" {printable(name)}" for name in cross.names], least=mos_options.SHORTEST_NAME, wraps=True),
+        Column("Count", [f"{len(run.tables[name]):,}" for name in cross.names], "right", importance=0),
+        *(
+            Column(printable(name), cells, "right", least=len("(0.123)"))
+            for name, cells in zip(cross.names, zip(*rows, strict=True), strict=True)
+        ),
+    ]
+
+
+def _write_cross_list(console: RichConsole, run: CrossEvaluation, figure: str) -> None:
+    """The figures of each row below each other, for terminals without room for the table."""
+    for name in run.cross.names:
+        head = (
+            f" {figure.upper()}, fitted on {printable(name)} ({counted(len(run.tables[name]), 'picture')}), tested on"
+        )
+        print_block(console, Text(head, "bold"))
+        for result in run.cross.row(name):
+            text = _cell(getattr(result.agreement, figure), result.within)
+            print_block(console, Text(f"   {text:>7}  {printable(result.tested_on)}"))
 
 
 def _cell(value: float, within: bool) -> str:

@@ -10,7 +10,8 @@ import typer
 from rich.text import Text
 
 from shamisa_cli.cli.console import Console, printable, require_file_name
-from shamisa_cli.cli.output import plain_table, print_block, rich_on
+from shamisa_cli.cli.fitted_table import Column, fitted_table
+from shamisa_cli.cli.output import print_block, rich_on
 from shamisa_cli.core.errors import SettingError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from shamisa_cli.core.scoring.gmad import Gmad
 
 PANEL = "Comparison with another model"
+SHORTEST_NAME = 12
 
 Rival = Annotated[
     str | None,
@@ -92,18 +94,21 @@ def write_gmad(stream: TextIO, found: Gmad) -> None:
     for defender, attacker in sides:
         names = [found.name(each) for each in (defender, attacker)]
         title = f"{names[0]} defends: calls both equal. {names[1]} attacks: prefers the first."
-        console.print(Text(f"\n {printable(title)}\n", "bold"), soft_wrap=True)
-        table = plain_table()
-        table.add_column(" Level")
-        table.add_column("Pictures", overflow="fold")
-        for heading in (defender, attacker, *(("people",) if with_mos else ())):
-            table.add_column(heading, justify="right", no_wrap=True)
-        for duel in (duel for duel in found.duels if duel.pair.defender == defender):
-            for level, picture in ((duel.level, duel.better), ("", duel.worse)):
-                scores = [f"{picture.scores[name]:.1f}" for name in (defender, attacker)]
-                people = [] if picture.mos is None else [f"{picture.mos:.4g}"]
-                table.add_row(f" {level}", Text(printable(picture.path)), *scores, *people)
-        print_block(console, table)
-    console.print(
-        Text(f"\n a: {found.name('a')}, b: {found.name('b')}; {found.count:,} pictures", "dim"), soft_wrap=True
-    )
+        print_block(console, Text(f"\n {printable(title)}\n", "bold"))
+        duels = [duel for duel in found.duels if duel.pair.defender == defender]
+        pictures = [picture for duel in duels for picture in (duel.better, duel.worse)]
+        levels = [f" {level}" for duel in duels for level in (duel.level, "")]
+        columns = [
+            Column(" Level", levels, importance=0),
+            Column("Pictures", [printable(picture.path) for picture in pictures], least=SHORTEST_NAME),
+            *(
+                Column(model, [f"{picture.scores[model]:.1f}" for picture in pictures], "right")
+                for model in (defender, attacker)
+            ),
+        ]
+        if with_mos:
+            marks = ["" if picture.mos is None else f"{picture.mos:.4g}" for picture in pictures]
+            columns.append(Column("people", marks, "right"))
+        print_block(console, fitted_table(columns, console.width))
+    note = f"a: {found.name('a')}, b: {found.name('b')}; {found.count:,} pictures"
+    print_block(console, Text(f"\n {note}", "dim"))
