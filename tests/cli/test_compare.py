@@ -185,7 +185,9 @@ def test_two_folders_are_paired_by_name(run: Run, pictures: Path) -> None:
     assert (document["added"], document["removed"]) == (["after/deep/c.png"], ["before/deep/d.png"])
     assert len(document["comparisons"]) == 2
     assert "1 picture added: after/deep/c.png." in alone.stderr
-    assert run("compare", "before", "after", "--strict-pairs").returncode == 1
+    strict = run("compare", "before", "after", "--strict-pairs")
+    assert strict.returncode == 1
+    assert "without a partner: with --strict-pairs, the run fails" in strict.stderr
     (pictures / "other").mkdir()
     (pictures / "other" / "z.png").write_bytes((pictures / "original.png").read_bytes())
     assert run("compare", "before", "other").returncode == 2

@@ -16,6 +16,7 @@ from shamisa_cli.cli.commands.comparison_run import comparison_line, copies_for,
 from shamisa_cli.cli.commands.ladder import run_ladder
 from shamisa_cli.cli.console import Console, check_output
 from shamisa_cli.cli.errors import exit_code, told
+from shamisa_cli.cli.output import counted
 from shamisa_cli.cli.pair_inputs import find_pairs
 from shamisa_cli.cli.reporters.base import ComparisonRun
 from shamisa_cli.cli.reporters.comparison import COMPARISON_REPORTERS
@@ -204,7 +205,10 @@ def compare(
         run = ComparisonRun(loaded.identity, gate, found.added, found.removed, images)
         statuses = report_comparisons(compared, run, reporter, output, len(found.pairs), console)
     console.hint(comparison_line(statuses, found, since=started, places={"results": output, "maps": maps}))
-    failed = statuses["failed"] + (len(found.added) + len(found.removed) if strict_pairs else 0)
+    alone = len(found.added) + len(found.removed) if strict_pairs else 0
+    if alone:
+        console.hint(f"{counted(alone, 'picture')} without a partner: with --strict-pairs, the run fails.")
+    failed = statuses["failed"] + alone
     raise typer.Exit(exit_code(failed=failed, unreadable=statuses["error"], skip_unreadable=skip_unreadable))
 
 

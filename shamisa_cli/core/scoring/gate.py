@@ -221,7 +221,8 @@ def worst_first(records: Iterable[ImageRecord]) -> list[ImageRecord]:
 def gate_summary(statuses: Mapping[GateStatus, int], *, gated: bool) -> str:
     """Summarise a run in a phrase, such as "4 checked, all passed"; `gated`: whether any limit was set."""
     counts = Counter(statuses)
-    total = f"{counts.total():,} {'checked' if gated else 'scored, no gate set'}"
+    count = counts.total()
+    total = f"{count:,} checked" if gated else f"{count:,} picture{'' if count == 1 else 's'}, no gate set"
     problems = {
         "failed": counts["failed"],
         "with a warning": counts["warned"],

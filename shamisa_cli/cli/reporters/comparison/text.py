@@ -16,7 +16,6 @@ from shamisa_cli.cli.output import counted, print_block, rich_on
 from shamisa_cli.cli.reporters.base import ComparisonRun
 from shamisa_cli.cli.reporters.comparison.bars import BETTER, FAINT, NEUTRAL, WORSE, diverging_bar, score_style, signed
 from shamisa_cli.cli.reporters.text import FIRST_ROWS, LAST_ROWS, MAX_ROWS, unreadable_table
-from shamisa_cli.core.records import ModelIdentity
 from shamisa_cli.core.relational.records import ENDS, FAULTS, Candidate, comparison_summary
 from shamisa_cli.core.relational.wording import NOTABLE, changes, describe
 
@@ -43,11 +42,11 @@ Row = tuple[str, str, float, str, str]
 def write_comparison_text(candidates: Iterable[Candidate], run: ComparisonRun, stream: TextIO) -> None:
     """Lay everything out once all candidates have come; colours and limits apply on a terminal only."""
     console = rich_on(stream)
-    for block in _blocks(list(candidates), run.model, console):
+    for block in _blocks(list(candidates), run, console):
         print_block(console, block)
 
 
-def _blocks(candidates: Sequence[Candidate], model: ModelIdentity, console: Console) -> Iterator[RenderableType]:
+def _blocks(candidates: Sequence[Candidate], run: ComparisonRun, console: Console) -> Iterator[RenderableType]:
     compared = [candidate for candidate in candidates if candidate.score is not None]
     unread = [candidate for candidate in candidates if candidate.score is None]
     full = _scale(compared)
@@ -61,16 +60,14 @@ def _blocks(candidates: Sequence[Candidate], model: ModelIdentity, console: Cons
         yield _summary_line(candidates)
     failed = [candidate for candidate in compared if candidate.status == "failed"]
     for candidate in failed:
-        assert candidate.score is not None
-        assert candidate.difference is not None
-        said = f"scores {signed(candidate.score, 2)} with a difference of {candidate.difference:.2f}"
-        yield Text(f" ✗ {printable(candidate.path)} fails the gate: {said}", "bold red")
+        said = "; ".join(finding.message for finding in run.gate.findings(candidate))
+        yield Text(f" ✗ {printable(f'{candidate.path} {said}')}", "bold red")
     if unread:
         yield ""
         yield from unreadable_table(unread, console, "compared")
         yield ""
     bars = f", bars end at severity {full:g} of 4" if 0 < len(compared) <= IN_DETAIL else ""
-    yield Text(f" {printable(model.name)} ({printable(model.revision)}){bars}", "dim")
+    yield Text(f" {printable(run.model.name)} ({printable(run.model.revision)}){bars}", "dim")
 
 
 def _detail(candidate: Candidate, full: float, console: Console) -> Iterator[RenderableType]:
