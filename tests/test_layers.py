@@ -30,6 +30,7 @@ LAYERS = (
         "core.patterns",
         "core.reliability",
         "core.ownership",
+        "core.quantiles",
         "core.sole_writer",
     ),
     ("core.full_size",),

@@ -6,12 +6,13 @@ gives σ = σ₀ / √(R² - 1), whatever the edge's contrast (Zhuo and Sim, Pat
 
 from __future__ import annotations
 
-from typing import Any
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 Plane = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
 
 REBLUR = 1.0
 """σ₀ in pixels."""
@@ -25,10 +26,11 @@ WIDEST = 2.2
 DOMINANT = 1.5
 """An edge counts for a direction if its slope there is this many times the slope across."""
 
-
 MARGIN = 2
 """Pixels at a tile's border that are not measured."""
-TAPS = np.exp(-(np.arange(-4, 5, dtype=np.float64) ** 2) / (2 * REBLUR**2))
+REACH = 4
+"""Pixels by which a tile is continued for the blur."""
+TAPS = np.exp(-(np.arange(-REACH, REACH + 1, dtype=np.float64) ** 2) / (2 * REBLUR**2))
 TAPS = (TAPS / TAPS.sum()).astype(np.float32)
 
 
@@ -40,58 +42,79 @@ def edge_widths(tile: Plane, noise: float) -> tuple[float | None, float | None]:
         noise: deviation of the noise, in grey levels.
     """
     least = 2 * max(LEAST_SLOPE, SLOPES_OF_NOISE * noise)
-    blurred = _blurred(_blurred(tile, 0), 1)
-    rises, again = ([_rises(plane, axis) for axis in (1, 0)] for plane in (tile, blurred))
-    return _width(rises[0], rises[1], again[0], least, 1), _width(rises[1], rises[0], again[1], least, 0)
+    # NumPy is slow on short rows. So planes are flat from here on: neighbours in a column are `row` places apart, and
+    # what lies between two rows of the tile, 2 × REACH places, is computed with them and left out by `_places`.
+    row = tile.shape[1] + 2 * REACH
+    around = _continued(tile).reshape(-1)
+    plain = around[REACH * (row + 1) : -REACH * (row + 1)]
+    inside, *ends = _places(*tile.shape)
+    steps = (1, row)
+    rises = [_rises(plain, step, MARGIN * row, len(inside)) for step in steps]
+    edges = [
+        np.flatnonzero(inside & _tops(rise, step, end) & (rise > least) & (rise > DOMINANT * across))
+        for rise, across, step, end in zip(rises, rises[::-1], steps, ends, strict=True)
+    ]
+    if max(len(places) for places in edges) < LEAST_EDGES:
+        return None, None
+    blurred = _blurred(_blurred(around, row), 1)
+    across_columns, across_rows = (
+        _width(rise[places], np.abs(blurred[places + MARGIN * row + step] - blurred[places + MARGIN * row - step]))
+        for rise, places, step in zip(rises, edges, steps, strict=True)
+    )
+    return across_columns, across_rows
 
 
-def _blurred(tile: Plane, axis: int) -> Plane:
-    """The tile (H, W) through `TAPS` along an axis, its border repeated."""
-    reach, side = len(TAPS) // 2, tile.shape[axis]
-    around = _bordered(tile, reach, axis)
-    blurred: Plane = TAPS[reach] * tile
-    for away in range(1, reach + 1):
-        pair = _part(around, axis, reach - away, side) + _part(around, axis, reach + away, side)
-        pair *= TAPS[reach + away]
+def _continued(tile: Plane) -> Plane:
+    """The tile with `REACH` pixels more on all sides, its border repeated; `np.pad` takes three times as long."""
+    height, width = tile.shape
+    around = np.empty((height + 2 * REACH, width + 2 * REACH), np.float32)
+    middle = around[REACH:-REACH]
+    middle[:, REACH:-REACH] = tile
+    middle[:, :REACH], middle[:, -REACH:] = tile[:, :1], tile[:, -1:]
+    around[:REACH], around[-REACH:] = middle[:1], middle[-1:]
+    return around
+
+
+def _blurred(plane: Plane, step: int) -> Plane:
+    """The plane (n,) through `TAPS`, `step` places apart: (n - 2 × REACH × step,)."""
+    count = len(plane) - 2 * REACH * step
+    blurred: Plane = TAPS[REACH] * plane[REACH * step :][:count]
+    for away in range(1, REACH + 1):
+        pair = plane[(REACH - away) * step :][:count] + plane[(REACH + away) * step :][:count]
+        pair *= TAPS[REACH + away]
         blurred += pair
     return blurred
 
 
-def _bordered(tile: Plane, reach: int, axis: int) -> Plane:
-    """The tile with its first and last row or column repeated; `np.pad` takes longer than the whole blur."""
-    shape = [side + 2 * reach * (each == axis) for each, side in enumerate(tile.shape)]
-    around = np.empty(shape, np.float32)
-    side = tile.shape[axis]
-    _part(around, axis, reach, side)[...] = tile
-    _part(around, axis, 0, reach)[...] = _part(tile, axis, 0, 1)
-    _part(around, axis, reach + side, reach)[...] = _part(tile, axis, side - 1, 1)
-    return around
-
-
-def _rises(plane: Plane, axis: int) -> Plane:
-    """By how much a plane (H, W) rises or falls over two pixels along an axis: twice its slope, without its margin."""
-    inside = plane[:, MARGIN:-MARGIN] if axis == 0 else plane[MARGIN:-MARGIN]
-    count = plane.shape[axis] - 2 * MARGIN
-    rise: Plane = _part(inside, axis, MARGIN + 1, count) - _part(inside, axis, MARGIN - 1, count)
+def _rises(plane: Plane, step: int, start: int, count: int) -> Plane:
+    """By how much a plane (n,) rises or falls from `step` places before to `step` after each of `count` places."""
+    rise: Plane = plane[start + step :][:count] - plane[start - step :][:count]
     return np.abs(rise, out=rise)
 
 
-def _width(rise: Plane, across: Plane, again: Plane, least: float, axis: int) -> float | None:
-    edges = (rise > least) & (rise > DOMINANT * across)
-    count = rise.shape[axis]
-    climbs = _part(rise, axis, 1, count - 1) >= _part(rise, axis, 0, count - 1)
-    falls = _part(rise, axis, 0, count - 1) >= _part(rise, axis, 1, count - 1)
-    inner = _part(edges, axis, 1, count - 2)
-    inner &= _part(climbs, axis, 0, count - 2)
-    inner &= _part(falls, axis, 1, count - 2)
-    if np.count_nonzero(edges) < LEAST_EDGES:
+def _tops(rise: Plane, step: int, ends: Mask) -> Mask:
+    """Where rises (n,) are no lower than `step` places before and after, and at the ends."""
+    tops = ends.copy()
+    inner = rise[step:-step]
+    tops[step:-step] |= (inner >= rise[: -2 * step]) & (inner >= rise[2 * step :])
+    return tops
+
+
+@lru_cache(maxsize=16)
+def _places(height: int, width: int) -> tuple[Mask, Mask, Mask]:
+    """Which flat places of a tile (H, W) are measured, and which are a row's, or a column's, first and last."""
+    inside, row_ends, column_ends = np.zeros((3, height - 2 * MARGIN, width + 2 * REACH), dtype=bool)
+    inside[:, MARGIN : width - MARGIN] = True
+    row_ends[:, [MARGIN, width - MARGIN - 1]] = True
+    column_ends[[0, -1]] = True
+    return inside.reshape(-1), row_ends.reshape(-1), column_ends.reshape(-1)
+
+
+def _width(rises: Plane, again: Plane) -> float | None:
+    """Blur σ in pixels of edges by their rises (n,), and these once more after the blur; None for few of them."""
+    if len(rises) < LEAST_EDGES:
         return None
     # The median, from a sort: NumPy's own takes many times as long for so few values.
-    ratio = np.sort(rise[edges] / np.maximum(again[edges], 2e-3))
+    ratio = np.sort(rises / np.maximum(again, 2e-3))
     sharp = float(ratio[(len(ratio) - 1) // 2] + ratio[len(ratio) // 2]) / 2
     return float(REBLUR / np.sqrt(max(sharp * sharp - 1, 1e-3)))
-
-
-def _part(plane: npt.NDArray[Any], axis: int, start: int, count: int) -> npt.NDArray[Any]:
-    """`count` rows (axis 0) or columns (axis 1) of a plane, as a view."""
-    return plane[start : start + count] if axis == 0 else plane[:, start : start + count]

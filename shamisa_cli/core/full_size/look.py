@@ -11,6 +11,7 @@ from shamisa_cli.core.full_size.focus import WIDEST, Plane, edge_widths
 from shamisa_cli.core.full_size.motion import lost_along_one_direction
 from shamisa_cli.core.full_size.record import AtFullSize
 from shamisa_cli.core.full_size.survey import BLOCK, Luma, Map, Survey, survey_pixels
+from shamisa_cli.core.quantiles import quantiles
 
 TILE = 128
 MOST_TILES = 12
@@ -41,11 +42,15 @@ FAINT_GRID, GRID_PER_STEP = 0.15, 2.0
 """What reads 0, and the factor per step of severity; calibrated by `benchmarks/full_size.py`."""
 
 
+Box = tuple[int, int, int, int]
+"""Left, top, right and bottom in pixels."""
+
+
 @dataclass(frozen=True)
 class _Tile:
     """A measured tile: box in pixels, edge width σ in pixels, and whether both directions have edges."""
 
-    box: tuple[int, int, int, int]
+    box: Box
     width: float
     both: bool
 
@@ -61,14 +66,14 @@ def look_at_pixels(luma: Luma) -> AtFullSize | None:
     tiles = [tile for tile in (_measured(luma, box, noise) for box in boxes) if tile is not None]
     sharpest = sorted(tiles, key=lambda tile: (not tile.both, tile.width))[:FOR_FOCUS]
     width = sum(tile.width for tile in sharpest) / len(sharpest) if sharpest else None
-    left, top, right, bottom = sharpest[0].box if sharpest else boxes[0]
+    box = sharpest[0].box if sharpest else boxes[0]
     return AtFullSize(
         focus=None if width is None else severity(width, SHARP_WIDTH, WIDTHS_PER_STEP),
         noise=severity(noise, FAINT_NOISE, NOISE_PER_STEP),
         compression=severity(survey.grid, FAINT_GRID, GRID_PER_STEP),
-        tile=(left, top, right - left, bottom - top),
-        motion=lost_along_one_direction([_reduced(luma[box[1] : box[3], box[0] : box[2]], 1) for box in boxes]),
-        pixels=luma[top:bottom, left:right].copy(),
+        tile=(box[0], box[1], box[2] - box[0], box[3] - box[1]),
+        motion=lost_along_one_direction([_cut(luma, box) for box in boxes]),
+        pixels=_cut(luma, box).copy(),
     )
 
 
@@ -85,9 +90,9 @@ def noise_deviation(survey: Survey) -> float:
     usable = (survey.mean > low) & (survey.mean < high)
     if np.count_nonzero(usable) < usable.size // 50 + 1:
         usable[:] = True
-    fine = float(np.quantile(survey.fine[usable], FLATTEST)) / DEVIATION
-    coarse, more = np.quantile(survey.coarse[usable], [FLATTEST, NEARLY_FLATTEST]) / DEVIATION
-    return math.hypot(_white(fine, float(coarse)), _blotches(float(coarse), float(more)))
+    (fine,) = quantiles(survey.fine[usable] / DEVIATION, [FLATTEST])
+    coarse, more = quantiles(survey.coarse[usable] / DEVIATION, [FLATTEST, NEARLY_FLATTEST])
+    return math.hypot(_white(fine, coarse), _blotches(coarse, more))
 
 
 def _white(fine: float, coarse: float) -> float:
@@ -117,19 +122,24 @@ def tile_centres(activity: Map) -> list[tuple[int, int]]:
     return centres
 
 
-def _box(centre: tuple[int, int], side: int, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of a square around a centre, moved inside an image (H, W), or all of that."""
+def _box(centre: tuple[int, int], side: int, shape: tuple[int, ...]) -> Box:
+    """A square around a centre, moved inside an image (H, W), or all of that."""
     top, left = (max(0, min(at - side // 2, full - side)) for at, full in zip(centre, shape, strict=True))
     return left, top, min(left + side, shape[1]), min(top + side, shape[0])
 
 
-def _measured(luma: Luma, box: tuple[int, int, int, int], noise: float) -> _Tile | None:
+def _cut(luma: Luma, box: Box) -> Luma:
+    left, top, right, bottom = box
+    return luma[top:bottom, left:right]
+
+
+def _measured(luma: Luma, box: Box, noise: float) -> _Tile | None:
     centre = ((box[1] + box[3]) // 2, (box[0] + box[2]) // 2)
     found: list[float | None] = [None, None]
     for reduction in range(REDUCTIONS):
         factor = 2**reduction
-        left, top, right, bottom = _box(centre, TILE * factor, luma.shape)
-        widths = edge_widths(_reduced(luma[top:bottom, left:right], factor), noise / factor)
+        part = _cut(luma, _box(centre, TILE * factor, luma.shape))
+        widths = edge_widths(_reduced(part, factor), noise / factor)
         for direction, width in enumerate(widths):
             before = found[direction]
             if width is not None and (before is None or before > WIDEST * factor / 2):

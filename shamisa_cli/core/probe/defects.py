@@ -88,9 +88,9 @@ class DefectProbe:
         """(n, 7) severities 0…4, in the order of `GROUPS`, of features (n, D)."""
         if features.ndim != 2 or features.shape[1:] != self.feature_mean.shape:
             raise ModelError(f"The defect probe reads {len(self.feature_mean)} features, and got {features.shape}.")
-        # Row by row, with NumPy's own sum: a result must not depend on the other images of a batch.
+        # Row by row, with NumPy's own sums: a result must not depend on the other images of a batch.
         read = (standardised(row, self.feature_mean, self.feature_scale, self.clip) for row in features)
-        rows = [self.bias + np.sum(row * self.weights, axis=1) for row in read]
+        rows = [self.bias + np.einsum("kd,d->k", self.weights, row) for row in read]
         return above_floor(strongest(np.array(rows).reshape(-1, len(self.groups)), self.groups), self.floor)
 
 

@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter, uniform_filter1d
 
 from shamisa_cli.core.full_size.look import look_at_pixels
 from shamisa_cli.core.full_size.record import AtFullSize
+from shamisa_cli.core.full_size.survey import survey_pixels
 from shamisa_cli.core.images import decode
 
 Luma = np.ndarray
@@ -137,3 +138,13 @@ def test_noise_grows_through_a_cameras_denoising_where_a_part_is_flat() -> None:
     strengths = (3, 6, 12, 24, 48)
     found = [look(gaussian_filter(noisy(clean, strength), 0.6)).noise for strength in strengths]
     assert found == sorted(set(found))
+
+
+def test_a_wide_picture_has_the_grid_of_its_parts() -> None:
+    random = np.random.default_rng(0)
+    blocks = np.kron(random.integers(0, 256, (80, 112)), np.ones((8, 8))).astype(np.uint8)
+    narrow, wide = (survey_pixels(pixels) for pixels in (blocks, np.tile(blocks, (1, 7))))
+    assert narrow is not None
+    assert wide is not None
+    assert narrow.grid > 10
+    assert wide.grid == pytest.approx(narrow.grid, rel=0.02)
