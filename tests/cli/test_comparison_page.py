@@ -126,6 +126,19 @@ def test_one_reference_of_many_candidates_is_in_the_page_once() -> None:
 
 
 @pytest.mark.parametrize("width", [1400, 700, 390])
+def test_the_slider_is_as_wide_as_the_picture_and_its_handle_stands_on_the_line(
+    browser: Page, tmp_path: Path, width: int
+) -> None:
+    page = opened(browser, tmp_path, page_of([WORSE]), width=width)
+    page.run(SETTLED)
+    picture, slider = (
+        page.run(f"(box => [box.left, box.right])(document.querySelector('{name}').getBoundingClientRect())")
+        for name in ("#stage", "#slider")
+    )
+    assert slider == pytest.approx([picture[0] - 8, picture[1] + 8], abs=1)
+
+
+@pytest.mark.parametrize("width", [1400, 700, 390])
 def test_nothing_is_wider_than_the_window(browser: Page, tmp_path: Path, width: int) -> None:
     page = opened(browser, tmp_path, page_of([WORSE, SAME, BROKEN]), width=width)
     page.run(SETTLED)

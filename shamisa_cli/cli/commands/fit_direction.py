@@ -38,7 +38,7 @@ def fit_direction(
             "--store",
             metavar="DIR",
             show_default="none",
-            help="Folder for the measurements of each photograph (about 3 MB each); a later fit measures only new "
+            help="Folder for the measurements of each photograph (about 2 MB each); a later fit measures only new "
             "photographs.",
         ),
     ] = None,

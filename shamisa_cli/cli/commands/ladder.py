@@ -11,8 +11,10 @@ from shamisa_cli.cli.reporters.comparison.ladder import LADDER_WRITERS
 from shamisa_cli.cli.run_tally import closing_line
 from shamisa_cli.core.errors import SettingError
 
-STEPS = 15
-"""About so many comparisons per codec."""
+STEPS, CURVE_STEPS = 7, 15
+"""About so many comparisons per codec, without a curve and with one."""
+CURVE = "svg"
+"""The format that draws the whole range of qualities."""
 
 
 def run_ladder(
@@ -45,8 +47,12 @@ def run_ladder(
     require_codecs(names)
     original = decode(reference, max_pixels=max_pixels).pixels
     comparer = load_relational_model(**model)  # type: ignore[arg-type]
-    with console.progress("Encoding", STEPS * len(names)) as advance:
-        ladders = [climb(comparer, original, name, target, advance=advance) for name in names]
+    drawn = chosen == CURVE
+    with console.progress("Encoding", (CURVE_STEPS if drawn else STEPS) * len(names)) as advance:
+        ladders = []
+        for name in names:
+            console.hint(f"Trying qualities of {name}.")
+            ladders.append(climb(comparer, original, name, target, curve=drawn, advance=advance))
     with console.results(output) as stream:
         LADDER_WRITERS[chosen](ladders, str(reference), target, stream)
     tried = sum(len(each.steps) for each in ladders)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
+from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.networks.scoring_network import RelationalModel
 from shamisa_cli.core.networks.windows import relate
 from shamisa_cli.core.records import ModelIdentity
-from shamisa_cli.core.relational.judgement import NetworkResult
+from shamisa_cli.core.relational.judgement import Maps, NetworkResult
 
 
 @dataclass(frozen=True)
@@ -25,6 +23,10 @@ class RelationalComparer:
     identity: ModelIdentity
     network: RelationalModel
 
-    def relate(self, a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> NetworkResult:
-        """Compare two images, sRGB (H, W, 3) uint8 of one size: signed maps and a score; see `windows.relate`."""
+    def maps(self, a: Pixels, b: Pixels) -> Maps:
+        """Signed maps of two images, sRGB (H, W, 3) uint8 of one size; see `windows.relate`."""
+        return self.relate(a, b).maps
+
+    def relate(self, a: Pixels, b: Pixels) -> NetworkResult:
+        """The same and a score; see `windows.relate`."""
         return relate(self.network, a, b)

@@ -24,6 +24,9 @@ DEVIATION_FLOOR = 0.03
 ODD_SCALE = 2.0
 """Scales relative changes to the size of the head's other inputs."""
 
+TWO_POSITIONS = 3 / 16
+"""Product of the weights ¾ and ¼ of the two positions that an interpolation to twice the size mixes."""
+
 BLOCK_PLACES = 5
 """Kernel size of the head's blocks, in positions."""
 
@@ -222,7 +225,11 @@ def _on_grid(feature_map: Tensor, size: tuple[int, int]) -> Tensor:
     if feature_map.shape[2] >= size[0]:
         factor = feature_map.shape[2] // size[0]
         return F.avg_pool2d(feature_map, factor) if factor > 1 else feature_map
-    return F.interpolate(feature_map, size=size, mode="bilinear", align_corners=False)
+    return _interpolated(feature_map, size)
+
+
+def _interpolated(values: Tensor, size: tuple[int, int]) -> Tensor:
+    return F.interpolate(values, size=size, mode="bilinear", align_corners=False)
 
 
 def _moments(seen: TrunkFeatures, size: tuple[int, int]) -> Tensor:
@@ -237,15 +244,26 @@ def _moments(seen: TrunkFeatures, size: tuple[int, int]) -> Tensor:
 def _spread(feature_map: Tensor, mean: Tensor) -> Tensor:
     """Local variance of every channel on the grid of its `mean`.
 
-    Where positions are averaged it comes from what is left without the mean: the difference of E[x²] and E[x]² would
-    be rounding where an image is flat, and the deviation's steep root makes that a change of a hundredth of a map.
+    It comes from differences, never from E[x²] − E[x]²: where an image is flat that would be rounding, which the
+    deviation's steep root makes a change of a hundredth of a map.
     """
     factor = feature_map.shape[2] // mean.shape[2]
     if factor > 1:
         beside = mean.repeat_interleave(factor, dim=2).repeat_interleave(factor, dim=3)
         return F.avg_pool2d((feature_map - beside).square(), factor)
-    size = (mean.shape[2], mean.shape[3])
-    return (_on_grid(feature_map * feature_map, size) - mean * mean).clamp_min(0)
+    if feature_map.shape == mean.shape:
+        return torch.zeros_like(mean)
+    height, width = mean.shape[2:]
+    rows = _interpolated(feature_map, (height, feature_map.shape[3]))
+    return _interpolated(_between(feature_map, dim=2), (height, width)) + _between(rows, dim=3)
+
+
+def _between(values: Tensor, dim: int) -> Tensor:
+    """Variance of the interpolation that doubles an axis: of weights ¾ and ¼ it is 3/16 of the squared difference of
+    the two positions, and at the ends, where there is one, 0."""
+    apart = values.diff(dim=dim).square() * TWO_POSITIONS
+    padded = F.pad(apart, (0, 0, 1, 1) if dim == 2 else (1, 1, 0, 0))
+    return padded.repeat_interleave(2, dim=dim).narrow(dim, 1, 2 * values.shape[dim])
 
 
 def _relative_change(moments_a: Tensor, moments_b: Tensor) -> Tensor:

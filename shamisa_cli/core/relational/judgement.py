@@ -37,11 +37,14 @@ class RelationalNetworks(Protocol):
     def identity(self) -> ModelIdentity:
         """Name and revision of the model."""
 
-    def relate(self, a: Pixels, b: Pixels) -> NetworkResult:
-        """Relate two images, sRGB (H, W, 3) uint8 of one size.
+    def maps(self, a: Pixels, b: Pixels) -> Maps:
+        """`NetworkResult.maps` of two images, sRGB (H, W, 3) uint8 of one size.
 
         Swapping a and b flips every sign exactly; equal images give 0 everywhere.
         """
+
+    def relate(self, a: Pixels, b: Pixels) -> NetworkResult:
+        """The maps and the scoring network's score, of which the same holds."""
 
 
 @dataclass(frozen=True)

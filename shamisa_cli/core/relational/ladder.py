@@ -17,7 +17,7 @@ from shamisa_cli.core.relational.judgement import Comparer
 CODECS = {"jpeg": ("JPEG", 95), "webp": ("WEBP", 100), "avif": ("AVIF", 100)}
 """Codec → Pillow's name of the format, and its highest quality (Pillow advises against more than 95 for JPEG)."""
 RUNGS = 10
-"""Qualities on the grid between 1 and the highest, before the search between two of them."""
+"""Qualities of a curve between 1 and the highest, before the search between two of them."""
 
 
 @dataclass(frozen=True)
@@ -72,18 +72,20 @@ def climb(
     codec: str,
     target: float,
     *,
+    curve: bool = False,
     advance: Callable[[int], None] = lambda _steps: None,
 ) -> Ladder:
     """Find the smallest quality of a codec whose result scores at least `target` against the original.
 
-    Tries ten qualities over the whole range, then halves the step between the last that fails and the next. What the
-    codec changed counts as damage where it is not clear which image is better.
+    Halves the range of qualities until a quality that passes follows one that fails, which takes seven steps at most.
+    What the codec changed counts as damage where it is not clear which image is better.
 
     Args:
         comparer: a relational model.
         original: (H, W, 3) uint8, sRGB.
         codec: a name in `CODECS`.
         target: -100…0.
+        curve: also try qualities over the whole range, of which one that fails is below the one that is chosen.
         advance: called with the number of steps that were just compared.
 
     Raises:
@@ -101,18 +103,16 @@ def climb(
         return steps[quality].score >= target
 
     highest = CODECS[codec][1]
-    rungs = sorted({max(1, round(highest * rung / RUNGS)) for rung in range(RUNGS + 1)})
-    failing = [quality for quality in rungs if not passes(quality)]
-    low = max(failing, default=0)
-    high = next((quality for quality in rungs if quality > low), None)
-    while high is not None and high - low > 1:
+    rungs = sorted({max(1, round(highest * rung / RUNGS)) for rung in range(RUNGS + 1)}) if curve else []
+    low = max((quality for quality in rungs if not passes(quality)), default=0)
+    high = next((quality for quality in rungs if quality > low), highest + 1)
+    while high - low > 1:
         middle = (low + high) // 2
         if passes(middle):
             high = middle
         else:
             low = middle
-    chosen = None if high is None else steps[high]
-    return Ladder(codec, tuple(steps[quality] for quality in sorted(steps)), chosen)
+    return Ladder(codec, tuple(steps[quality] for quality in sorted(steps)), steps.get(high))
 
 
 def require_codecs(codecs: Sequence[str]) -> None:

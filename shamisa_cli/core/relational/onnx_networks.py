@@ -21,7 +21,7 @@ from shamisa_cli.core.encoder.onnx_encoder import FINGERPRINT, open_session
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.machine import available_cpus
 from shamisa_cli.core.records import ModelIdentity
-from shamisa_cli.core.relational.judgement import NetworkResult
+from shamisa_cli.core.relational.judgement import Maps, NetworkResult
 from shamisa_cli.core.relational.records import HEAD_GRAPH, MAPS, PAIR_GRAPH, STRIDE, TRUNK_GRAPH
 from shamisa_cli.core.relational.scoring import PairMaps, histogram_comb_difference, level_counts, score
 from shamisa_cli.core.relational.tiling import WINDOW_PIXELS, mirrored, windows
@@ -64,11 +64,21 @@ class OnnxComparer:
                 )
         return comparer
 
+    def maps(self, a: Pixels, b: Pixels) -> Maps:
+        """Signed maps of two images, sRGB (H, W, 3) of one size; see `RelationalNetworks`."""
+        return self._related(a, b).maps()
+
     def relate(self, a: Pixels, b: Pixels) -> NetworkResult:
-        """Signed maps and a score of two images, sRGB (H, W, 3) of one size; see `Comparer`."""
+        """The same and a score; see `RelationalNetworks`."""
+        related = self._related(a, b)
+        maps = related.maps()
+        combs = histogram_comb_difference(level_counts(a), level_counts(b))
+        return NetworkResult(maps, score(related, maps, combs, self._scoring))
+
+    def _related(self, a: Pixels, b: Pixels) -> PairMaps:
+        """Output of the distortion network for a pair, (…, ⌈H/8⌉, ⌈W/8⌉); of a large one window by window."""
         assert a.shape == b.shape
         height, width = a.shape[:2]
-        combs = histogram_comb_difference(level_counts(a), level_counts(b))
         a, b = mirrored(a), mirrored(b)
         rows, columns = a.shape[0] // STRIDE, a.shape[1] // STRIDE
         whole = PairMaps(*(np.empty((count, rows, columns), np.float32) for count in (len(MAPS), 1, 1)))
@@ -80,9 +90,7 @@ class OnnxComparer:
             place = whole.part(_places(y.start, y.stop), _places(x.start, x.stop))
             for there, here in zip(place.arrays, found.arrays, strict=True):
                 there[...] = here
-        inside = whole.part(slice(math.ceil(height / STRIDE)), slice(math.ceil(width / STRIDE)))
-        maps = inside.maps()
-        return NetworkResult(maps, score(inside, maps, combs, self._scoring))
+        return whole.part(slice(math.ceil(height / STRIDE)), slice(math.ceil(width / STRIDE)))
 
     def _pair_maps(self, a: Pixels, b: Pixels) -> PairMaps:
         """`DistortionNetwork.relate`: the head in both orders, and their difference and sum."""

@@ -43,7 +43,7 @@ class PairComparer:
         judgement = self.judge(a, b)
         if not maps:
             return PairResult(self._means(a, b, judgement.local), judgement)
-        drawn = self.networks.relate(a, b).maps
+        drawn = self.networks.maps(a, b)
         return PairResult(drawn.mean(axis=(1, 2), dtype=np.float64), judgement, drawn)
 
     def _means(self, a: Pixels, b: Pixels, local: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
@@ -55,5 +55,5 @@ class PairComparer:
         row, column, side = top // STRIDE, left // STRIDE, WINDOW // STRIDE
         inside = float(local[row : row + side, column : column + side].mean(dtype=np.float64))
         share = float(local.mean(dtype=np.float64)) / inside
-        means: npt.NDArray[np.float64] = self.networks.relate(first, second).maps.mean(axis=(1, 2), dtype=np.float64)
+        means: npt.NDArray[np.float64] = self.networks.maps(first, second).mean(axis=(1, 2), dtype=np.float64)
         return means * min(1.0, share)

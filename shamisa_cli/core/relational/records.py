@@ -103,7 +103,8 @@ class Candidate:
         groups: mean signed intensity of each group of distortions over the image; positive: blurrier, brighter,
             more contrast, more of a fault. The engine's strongest distortion of the whole image is 4.
         axes: the same for the axes beside the groups: saturation.
-        overall: mean of the map of overall change; positive: worse.
+        overall: mean of the map of overall change; positive: worse. No severity: an amount x stands for 100·x / (1 + x)
+            points, so it has no upper end.
         width, height: size of the original in pixels.
         file_bytes, reference_bytes: sizes of the two files; None for arrays.
         shift: (right, down), where in the reference the first pixel of a candidate lies that was moved or cropped by a

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from shamisa_cli.core.errors import ModelError, SettingError
-from shamisa_cli.core.networks.distortion_network import NetworkOutput
+from shamisa_cli.core.networks.distortion_network import NetworkOutput, _on_grid, _spread
 from shamisa_cli.core.networks.scoring_network import RelationalModel, change_points, odd_pooling
 from shamisa_cli.core.relational.config import RelationalConfig
 from shamisa_cli.core.relational.records import MAPS
@@ -126,6 +126,18 @@ def test_calibration_brings_what_enters_the_head_to_one_size() -> None:
     assert model.distortion.calibrated
     mean_square = torch.cat(entered).square().mean(dim=(0, 2, 3))
     assert float(mean_square.median()) == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize("mean", [0.0, 30.0])
+def test_spreads_are_those_of_double_precision_however_large_the_mean(mean: float) -> None:
+    values = mean + 0.01 * torch.randn(1, 3, 8, 12, generator=torch.Generator().manual_seed(0))
+    for size in ((16, 24), (8, 12), (4, 6)):
+        on_grid = _on_grid(values, size)
+        found = _spread(values, on_grid)
+        fine = values.double()
+        exact = _on_grid(fine.square(), size) - _on_grid(fine, size).square()
+        assert found.shape == exact.shape
+        assert torch.allclose(found.double(), exact, rtol=1e-3, atol=1e-9)
 
 
 def test_the_shape_travels_as_json() -> None:

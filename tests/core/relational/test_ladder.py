@@ -39,10 +39,13 @@ def score(codec: str, quality: int) -> float:
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.sampled_from(["jpeg", "webp"]), st.floats(-100, 0))
-def test_the_chosen_quality_reaches_the_target_and_the_one_below_does_not(codec: str, target: float) -> None:
-    found = climb(Meter(), ORIGINAL, codec, target)  # type: ignore[arg-type]
+@given(st.sampled_from(["jpeg", "webp"]), st.floats(-100, 0), st.booleans())
+def test_the_chosen_quality_reaches_the_target_and_the_one_below_does_not(
+    codec: str, target: float, curve: bool
+) -> None:
+    found = climb(Meter(), ORIGINAL, codec, target, curve=curve)  # type: ignore[arg-type]
     highest = CODECS[codec][1]
+    assert curve or len(found.steps) <= 7
     if found.chosen is None:
         assert score(codec, highest) < target
         return
@@ -51,6 +54,12 @@ def test_the_chosen_quality_reaches_the_target_and_the_one_below_does_not(codec:
     assert quality == 1 or score(codec, quality - 1) < target
     assert all(step.score >= target for step in found.steps if step.quality > quality)
     assert [step.quality for step in found.steps] == sorted(step.quality for step in found.steps)
+
+
+def test_a_curve_spans_all_qualities_and_chooses_the_same() -> None:
+    quick, whole = (climb(Meter(), ORIGINAL, "webp", -20, curve=curve) for curve in (False, True))  # type: ignore[arg-type]
+    assert whole.chosen == quick.chosen is not None
+    assert {1, 50, 100} <= {step.quality for step in whole.steps}
 
 
 @pytest.mark.parametrize(("codec", "target"), [("gif", -10), ("jpeg", 1), ("jpeg", -101), ("jpeg", float("nan"))])

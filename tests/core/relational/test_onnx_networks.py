@@ -18,8 +18,10 @@ from shamisa_cli.core.networks.export.export_model import add_relational_graphs
 from shamisa_cli.core.relational import onnx_networks
 from shamisa_cli.core.relational.judgement import RelationalNetworks
 
-POINTS_APART, MAPS_APART = 0.05, 0.005
-"""Largest difference from PyTorch: points of 100, and a share of a map's range."""
+POINTS_APART, MAPS_APART = 0.002, 5e-5
+"""Largest difference from PyTorch: points of 100, and a share of the maps' range."""
+LITTLE = 0.1
+"""Severities that count as a map's range where two images hardly differ."""
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +56,7 @@ def versions(pixels: Pixels) -> list[Pixels]:
         np.asarray(image.filter(ImageFilter.GaussianBlur(2))),
         np.asarray(image.point(lambda level: min(255, int(level * 1.2)))),
         np.clip(noisy, 0, 255).astype(np.uint8),
+        np.clip(pixels.astype(np.int16) + 1, 0, 255).astype(np.uint8),
     ]
 
 
@@ -66,7 +69,7 @@ def test_scores_and_maps_are_those_of_pytorch(
         found, expected = light.relate(original, version), with_torch.relate(original, version)
         assert found.maps.shape == expected.maps.shape
         assert abs(found.score - expected.score) <= POINTS_APART
-        assert np.abs(found.maps - expected.maps).max() <= MAPS_APART * np.ptp(expected.maps)
+        assert np.abs(found.maps - expected.maps).max() <= MAPS_APART * max(LITTLE, np.ptp(expected.maps))
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

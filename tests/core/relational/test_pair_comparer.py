@@ -10,7 +10,7 @@ import pytest
 from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.records import ModelIdentity
 from shamisa_cli.core.relational.direction.direction import WINDOW, LocalMap
-from shamisa_cli.core.relational.judgement import NetworkResult
+from shamisa_cli.core.relational.judgement import Maps, NetworkResult
 from shamisa_cli.core.relational.pair_comparer import PairComparer
 from shamisa_cli.core.relational.records import MAPS, STRIDE
 
@@ -22,12 +22,15 @@ class Brightness:
     seen: list[tuple[int, ...]] = field(default_factory=list)
     identity = ModelIdentity("brightness", "0")
 
-    def relate(self, a: Pixels, b: Pixels) -> NetworkResult:
+    def maps(self, a: Pixels, b: Pixels) -> Maps:
         self.seen.append(a.shape)
         change = (b.astype(np.float32) - a).mean(axis=2)
         height, width = (side // STRIDE for side in change.shape)
         blocks = change[: height * STRIDE, : width * STRIDE].reshape(height, STRIDE, width, STRIDE).mean(axis=(1, 3))
-        return NetworkResult(np.repeat(blocks[None], len(MAPS), axis=0), 0.0)
+        return np.repeat(blocks[None], len(MAPS), axis=0)
+
+    def relate(self, a: Pixels, b: Pixels) -> NetworkResult:
+        return NetworkResult(self.maps(a, b), 0.0)
 
 
 class AlwaysBetter:

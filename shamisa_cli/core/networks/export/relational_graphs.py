@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from shamisa_cli.core.encoder.spec import FeatureSpec, Preprocessing
-from shamisa_cli.core.networks.distortion_network import BLOCK_PLACES, DEVIATION_FLOOR, ODD_SCALE
+from shamisa_cli.core.networks.distortion_network import BLOCK_PLACES, DEVIATION_FLOOR, ODD_SCALE, TWO_POSITIONS
 from shamisa_cli.core.networks.export.encoder_graph import TracedBackbone, normalised, unit_range
 from shamisa_cli.core.networks.export.graph_builder import GraphBuilder
 from shamisa_cli.core.networks.pair_statistics import COLOUR_FLOOR, GRADIENT_FLOOR, LIGHTNESS_FLOOR
@@ -24,6 +24,8 @@ from shamisa_cli.core.relational.records import HEAD_GRAPH, MAPS, PAIR_GRAPH, SQ
 OPPONENT = ((0.299, 0.587, 0.114), (1.0, -1.0, 0.0), (0.5, 0.5, -1.0))
 """Lightness and two colours from red, green and blue, as in `picture_channels`."""
 SCHARR = np.array([[3.0, 0.0, -3.0], [10.0, 0.0, -10.0], [3.0, 0.0, -3.0]]) / 16
+END = 2**31 - 1
+"""Where a slice ends that takes the rest."""
 PROBE_SIDE = 64
 """Side of the image that tells how large the maps are."""
 
@@ -216,23 +218,46 @@ def _averaged(graph: GraphBuilder, value: str, factor: int) -> str:
 
 def _on_grid(graph: GraphBuilder, value: str, factor: float) -> str:
     """Finer maps averaged, coarser ones interpolated, by a factor of their sides to those of the grid."""
-    if factor >= 1:
-        return _averaged(graph, value, round(factor))
-    scales = graph.constant([1, 1, 1 / factor, 1 / factor])
+    return (
+        _averaged(graph, value, round(factor)) if factor >= 1 else _interpolated(graph, value, 1 / factor, 1 / factor)
+    )
+
+
+def _interpolated(graph: GraphBuilder, value: str, down: float, right: float) -> str:
+    scales = graph.constant([1, 1, down, right])
     return graph.add("Resize", value, "", scales, mode="linear", coordinate_transformation_mode="half_pixel")
+
+
+def _repeated(graph: GraphBuilder, value: str, down: float, right: float) -> str:
+    nearest = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    return graph.add("Resize", value, "", graph.constant([1, 1, down, right]), **nearest)
 
 
 def _spread(graph: GraphBuilder, value: str, mean: str, factor: float) -> str:
     """Local variance on the grid, as `distortion_network._spread` computes it."""
     if factor > 1:
-        scales = graph.constant([1, 1, factor, factor])
-        nearest = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
-        apart = graph.add("Sub", value, graph.add("Resize", mean, "", scales, **nearest))
+        apart = graph.add("Sub", value, _repeated(graph, mean, factor, factor))
         return _averaged(graph, graph.add("Mul", apart, apart), round(factor))
-    square = _on_grid(graph, graph.add("Mul", value, value), factor)
-    return graph.add("Relu", graph.add("Sub", square, graph.add("Mul", mean, mean)))
+    if factor == 1:
+        return graph.add("Sub", mean, mean)
+    rows = _interpolated(graph, value, 2, 1)
+    between_rows = _interpolated(graph, _between(graph, value, axis=2), 1, 2)
+    return graph.add("Add", between_rows, _between(graph, rows, axis=3))
+
+
+def _between(graph: GraphBuilder, value: str, axis: int) -> str:
+    """`distortion_network._between`."""
+    sides = [_slice(graph, value, start, stop, axis) for start, stop in ((1, END), (0, -1))]
+    apart = graph.add("Sub", *sides)
+    squares = graph.add("Mul", graph.add("Mul", apart, apart), graph.constant(TWO_POSITIONS))
+    ends = [int(place == axis) for place in range(4)]
+    padded = graph.add("Pad", squares, graph.constant([*ends, *ends], np.int64))
+    return _slice(graph, _repeated(graph, padded, *(1 + end for end in ends[2:])), 1, -1, axis)
 
 
 def _channel_part(graph: GraphBuilder, value: str, start: int, stop: int) -> str:
-    bounds = [graph.constant([number], np.int64) for number in (start, stop, 1)]
-    return graph.add("Slice", value, *bounds)
+    return _slice(graph, value, start, stop, 1)
+
+
+def _slice(graph: GraphBuilder, value: str, start: int, stop: int, axis: int) -> str:
+    return graph.add("Slice", value, *(graph.constant([number], np.int64) for number in (start, stop, axis)))
