@@ -23,8 +23,10 @@ from typing import Any, Literal
 
 from shamisa_cli.core.errors import CacheError
 
-Kind = Literal["features", "scores"]
-"""Kinds of entries. Features take some 300 times the space of scores, so they are removed first."""
+Kind = Literal["features", "groups", "scores"]
+"""Kinds of entries, in the order in which they are removed: features take some 300 times the space of scores, and what
+groups are found by, six times.
+"""
 
 FILE = "pictures-1.sqlite3"
 """Name of the file; its number increases with its schema."""
@@ -254,7 +256,7 @@ def _check(key: bytes, value: bytes) -> bytes:
 
 
 def _shrink(connection: sqlite3.Connection, limit: int) -> None:
-    """Remove the least recently used entries, features first, until the used pages are within the limit."""
+    """Remove the least recently used entries, in the order of `Kind`, until the used pages are within the limit."""
     while _pages_in_use(connection) > limit:
         dropped = connection.execute(
             "DELETE FROM entries WHERE key IN (SELECT key FROM entries ORDER BY kind, used LIMIT ?)",

@@ -111,7 +111,7 @@ def file_scorer(
 ) -> FileScorer[ImageRecord]:
     """The scorer of `score_files`, for callers with one file at a time. Raises as `score_files` does."""
     require_probe(model)
-    make = partial(image_record, model, sketches=sketches)
+    make = partial(image_record, model, sketches=sketches or cache is not None)
     size = effective_view_size(model.encoder, view_size)
     result_cache = score_cache(cache, model, preprocessing_used(model.encoder, view_size), make, sketches=sketches)
     return FileScorer(model.encoder, size, max_pixels, make=make, result_cache=result_cache, keeps_pixels=keeps_pixels)

@@ -11,7 +11,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,8 +60,8 @@ class FeatureCache:
         features = np.frombuffer(value[start:], "<f4").astype(np.float32)
         return Embedding(path, features, width, height, None, *_seen(noted))
 
-    def put(self, content: bytes, finding: Embedding) -> None:
-        """Store an embedding."""
+    def put(self, content: bytes, finding: Embedding) -> Embedding:
+        """Store an embedding, and return it."""
         if finding.features is not None:
             look = None if finding.at_full_size is None else finding.at_full_size.to_json()
             seen = {"warnings": finding.warnings, AT_FULL_SIZE: look, "remarks": finding.remarks}
@@ -69,6 +69,7 @@ class FeatureCache:
             head = _HEAD.pack(finding.width or 0, finding.height or 0, len(noted))
             features = finding.features.astype("<f4").tobytes()
             self.cache.put("features", _key(self.context, content), head + noted + features)
+        return finding
 
 
 @dataclass(frozen=True)
@@ -78,29 +79,36 @@ class ScoreCache:
     Attributes:
         features: cache of features of the same model and view size.
         context: hash over everything that scores depend on besides the file's content.
-        make: scores an embedding.
+        make: scores an embedding; its records have sketches.
+        sketches: whether records are returned with their sketches. They are stored in any case, so that groups can be
+            found among images that were scored without.
     """
 
     features: FeatureCache
     context: bytes
     make: Callable[[Embedding], ImageRecord]
+    sketches: bool = False
 
     def get(self, content: bytes, path: Path) -> ImageRecord | None:
         """The cached record of a file with this content; None if there is none."""
-        value = self.features.cache.get(_key(self.context, content))
+        value = self.features.cache.get(self._key(content, self.sketches))
         if value is not None:
             return _record(value, path)
         embedding = self.features.get(content, path)
         if embedding is None:
             return None
-        record = self.make(embedding)
-        self.put(content, record)
-        return record
+        return self.put(content, self.make(embedding))
 
-    def put(self, content: bytes, finding: ImageRecord) -> None:
-        """Store a record, if it has a score."""
+    def put(self, content: bytes, finding: ImageRecord) -> ImageRecord:
+        """Store a record, if it has a score, without and with its sketch; return it as `get` will."""
+        plain = replace(finding, sketch=None)
         if finding.score is not None:
-            self.features.cache.put("scores", _key(self.context, content), _value(finding))
+            self.features.cache.put("scores", self._key(content, False), _value(plain))
+            self.features.cache.put("groups", self._key(content, True), _value(finding))
+        return finding if self.sketches else plain
+
+    def _key(self, content: bytes, sketches: bool) -> bytes:
+        return _key((b"with sketches" if sketches else b"scores") + self.context, content)
 
 
 def feature_cache_for(cache: Cache | None, model: Model, preprocessing: dict[str, Any]) -> FeatureCache | None:
@@ -133,13 +141,12 @@ def score_cache(
 ) -> ScoreCache | None:
     """The cache of the model's scores with this preprocessing and its current probe and defect probe.
 
-    Records with `sketches` are entries of their own.
+    `make` and `sketches` are as in `ScoreCache`.
     """
     features = feature_cache_for(cache, model, preprocessing)
     if features is None:
         return None
-    kind = b"scores with sketches" if sketches else b"scores"
-    return ScoreCache(features, _sha256(kind + features.context + record_digest(model).encode()), make)
+    return ScoreCache(features, _sha256(features.context + record_digest(model).encode()), make, sketches)
 
 
 def _record(value: bytes, path: Path) -> ImageRecord:

@@ -71,8 +71,8 @@ class ResultCache(Protocol[Result]):
     def get(self, content: bytes, path: Path) -> Result | None:
         """Cached result of a file with this content, recorded under `path`; None if there is none."""
 
-    def put(self, content: bytes, finding: Result) -> None:
-        """Store a result; errors are not stored."""
+    def put(self, content: bytes, finding: Result) -> Result:
+        """Store a result, and return it as `get` will; errors are not stored."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ class FileScorer(Generic[Result]):
         except Exception as error:
             return self.make(Embedding(path, error=item_error(path, error))), None
         if self.result_cache is not None and sight.content is not None:
-            self.result_cache.put(sight.content, finding)
+            finding = self.result_cache.put(sight.content, finding)
         return finding, pixels
 
     def _known(self, content: bytes | None, path: Path) -> Result | None:

@@ -115,7 +115,13 @@ def test_versions_of_a_photograph_are_grouped_and_other_photographs_are_not(
         first, second = (
             group_records(score_files(model, files, sketches=True, cache=cache)) for _ in ("computed", "from the cache")
         )
-    assert first == second
+        plain = list(score_files(model, files, cache=cache))
+    with Cache(tmp_path / "other cache") as cache:
+        assert list(score_files(model, files, cache=cache)) == plain  # computed
+        later = group_records(score_files(model, files, sketches=True, cache=cache))
+        assert cache.hits == len(files)
+    assert first == second == later
+    assert {each.sketch for each in plain} == {None}
     by_name = {Path(each.path).name: each for each in first}
     for name in ("cat", "coffee", "temple"):
         original, version = by_name[f"{name}.png"].group, by_name[f"{name}-2.jpg"].group
