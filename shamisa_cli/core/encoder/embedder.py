@@ -47,6 +47,9 @@ class Embedder(Protocol):
     def feature_length(self) -> int:
         """D, the length of an embedding."""
 
+    def memory_needed(self, height: int, width: int) -> int:
+        """Bytes that a picture of this size takes to embed, roughly."""
+
     def embed(self, pixels: Pixels) -> FeatureVector:
         """The feature vector (D,) of one picture, sRGB (H, W, 3) uint8, already at its view size."""
 
@@ -69,7 +72,7 @@ def embedded(encoder: Embedder, path: Path | str, pixels: Pixels) -> FeatureVect
         ImageError: "unsupported", if the encoder fails on an image that it reads at less than 32 pixels; "too-large",
             if the network would need more memory than it may take.
     """
-    _require_memory(path, pixels)
+    _require_memory(encoder, path, pixels)
     try:
         return encoder.embed(pixels)
     except MemoryError:
@@ -88,10 +91,12 @@ def embedded(encoder: Embedder, path: Path | str, pixels: Pixels) -> FeatureVect
         ) from error
 
 
-def _require_memory(path: Path | str, pixels: Pixels) -> None:
+def _require_memory(encoder: Embedder, path: Path | str, pixels: Pixels) -> None:
     height, width = pixels.shape[:2]
-    needed = BYTES_PER_PIXEL * height * width
-    if height * width <= LARGE or needed <= DECODING.alone:
+    if height * width <= LARGE:
+        return
+    needed = encoder.memory_needed(height, width)
+    if needed <= DECODING.alone:
         return
     raise ImageError(
         path,
@@ -137,6 +142,10 @@ class CropEmbedder:
         """R·D."""
         return (self.config.features.crops or 1) * self.encoder.feature_length
 
+    def memory_needed(self, height: int, width: int) -> int:
+        """See `Embedder`."""
+        return self.encoder.memory_needed(height, width)
+
     def embed(self, pixels: Pixels) -> FeatureVector:
         """The rows of `embed_crops` as one vector (R·D,)."""
         return self.embed_crops(pixels).reshape(-1)
@@ -170,6 +179,10 @@ class LazyEncoder:
     def feature_length(self) -> int:
         """D, the length of an embedding."""
         return self.loaded().feature_length
+
+    def memory_needed(self, height: int, width: int) -> int:
+        """Bytes that a picture of this size takes to embed, roughly."""
+        return self.loaded().memory_needed(height, width)
 
     def embed(self, pixels: Pixels) -> FeatureVector:
         """The feature vector (D,) of one picture, sRGB (H, W, 3) uint8, already at its view size."""

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shamisa_cli.core.arrays import Features, FeatureVector, Pixels
-from shamisa_cli.core.encoder.embedder import LARGE, Runtime
+from shamisa_cli.core.encoder.embedder import BYTES_PER_PIXEL, LARGE, Runtime
 from shamisa_cli.core.encoder.feature_maps import FeatureMap, Grid
+from shamisa_cli.core.encoder.graph_edits import AXES, moment_outputs, part_inputs, with_moments, with_outputs
+from shamisa_cli.core.encoder.moments import Moments, pooled_features
 from shamisa_cli.core.encoder.spec import EncoderConfig, Moment
+from shamisa_cli.core.encoder.tiles import Tile, can_be_tiled, most_pixels_read, tiles_of
 from shamisa_cli.core.errors import PARSE_ERRORS, ModelError, SettingError
 from shamisa_cli.core.machine import available_cpus
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
+    from onnxruntime import InferenceSession, RunOptions
 
 FEATURES = "features"
 CROPS = "crops"
@@ -29,6 +33,9 @@ FINGERPRINT = "encoder_fingerprint"
 """Metadata key of the fingerprint of the exported encoder."""
 MAPS = "feature_maps"
 """Metadata key of a JSON list [value, stride, centre] of the feature maps: the name in the graph, and the `Grid`."""
+
+BYTES_PER_PIXEL_OF_TILE = 450
+"""Memory for each pixel of a tile, of which all moments are computed at once."""
 
 
 @dataclass(frozen=True)
@@ -94,13 +101,9 @@ class OnnxEncoder:
 
         Raises ModelError unless `lists_maps`.
         """
-        import onnxruntime
-
         names = [name for name, _ in self._maps]
-        path_only = onnxruntime.RunOptions()
-        path_only.only_execute_path_to_fetches = True  # no pooling of crops
         asked = names if self.config.features.crops else [FEATURES, *names]
-        values = self._map_session.run(asked, {"pixels": np.ascontiguousarray(pixels)}, path_only)
+        values = self._map_session.run(asked, {"pixels": np.ascontiguousarray(pixels)}, _asked_alone())
         features, maps = (None, values) if asked is names else (values[0], values[1:])
         for (_, grid), feature_map in zip(self._maps, maps, strict=True):
             pooled: dict[Moment, FeatureVector] | None = None
@@ -127,12 +130,61 @@ class OnnxEncoder:
         graph = with_outputs(self.graph.read_bytes(), {name for name, _ in self._maps})
         return open_session(self.graph, self.weights, threads=1, content=graph)
 
+    def memory_needed(self, height: int, width: int) -> int:
+        """Bytes that a picture of this size takes to embed: where it is read by tiles, those of a tile."""
+        if height * width <= LARGE or not self._reads_tiles:
+            return BYTES_PER_PIXEL * height * width
+        return BYTES_PER_PIXEL_OF_TILE * min(height * width, most_pixels_read(min(self.config.features.scales)))
+
+    @cached_property
+    def _reads_tiles(self) -> bool:
+        """Whether large pictures are read by tiles, as their features are sums over the cells of maps."""
+        spec = self.config.features
+        if spec.crops or not self.lists_maps:
+            return False
+        return can_be_tiled((grid, scale) for (_, grid), scale in zip(self._maps, self._scales_of_maps, strict=True))
+
+    @property
+    def _scales_of_maps(self) -> list[float]:
+        spec = self.config.features
+        return [scale for scale in spec.scales for _ in spec.stages]
+
     def _run(self, pixels: Pixels, output: str) -> FeatureVector:
-        whole = np.ascontiguousarray(pixels)
-        if whole.shape[0] * whole.shape[1] <= LARGE:
-            return _computed(self._session, whole, output)
+        if pixels.shape[0] * pixels.shape[1] <= LARGE:
+            return _computed(self._session, np.ascontiguousarray(pixels), output)
         with self._alone:
-            return _computed(self._wide_session, whole, output)
+            if self._reads_tiles:
+                return self._sum_of_tiles(pixels)
+            return _computed(self._wide_session, np.ascontiguousarray(pixels), output)
+
+    def _sum_of_tiles(self, pixels: Pixels) -> FeatureVector:
+        """The features (D,) of a picture that is read tile by tile."""
+        total: list[Moments] = []
+        height, width = pixels.shape[:2]
+        for tile in tiles_of(height, width, min(self.config.features.scales)):
+            found = self._moments_of_tile(tile, pixels)
+            total = [one.plus(other) for one, other in zip(total, found, strict=True)] if total else found
+        return pooled_features(total, self.config.features.moments)
+
+    def _moments_of_tile(self, tile: Tile, pixels: Pixels) -> list[Moments]:
+        """The moments of each map over the tile's own cells."""
+        fed: dict[str, NDArray[Any]] = {"pixels": tile.read(pixels), AXES: np.array([2, 3])}
+        asked: list[str] = []
+        for (name, grid), scale in zip(self._maps, self._scales_of_maps, strict=True):
+            fed |= zip(part_inputs(name), tile.own_cells(grid, scale), strict=True)
+            asked += moment_outputs(name)
+        values = [value.reshape(-1) for value in self._tile_session.run(asked, fed, _asked_alone())]
+        return [
+            Moments(
+                int(shape[2] * shape[3]), mean.astype(np.float64), shape[2] * shape[3] * variance.astype(np.float64)
+            )
+            for mean, variance, shape in zip(values[::3], values[1::3], values[2::3], strict=True)
+        ]
+
+    @cached_property
+    def _tile_session(self) -> InferenceSession:
+        graph = with_moments(self.graph.read_bytes(), [name for name, _ in self._maps])
+        return open_session(self.graph, self.weights, threads=available_cpus(), content=graph)
 
     @cached_property
     def _session(self) -> InferenceSession:
@@ -143,6 +195,15 @@ class OnnxEncoder:
         return open_session(self.graph, self.weights, threads=available_cpus())
 
 
+def _asked_alone() -> RunOptions:
+    """To compute nothing but the outputs that are asked for: no features, and no pooling of crops."""
+    import onnxruntime
+
+    options: RunOptions = onnxruntime.RunOptions()
+    options.only_execute_path_to_fetches = True
+    return options
+
+
 def _computed(session: InferenceSession, pixels: Pixels, output: str) -> FeatureVector:
     try:
         values: FeatureVector = session.run([output], {"pixels": pixels})[0]
@@ -151,28 +212,6 @@ def _computed(session: InferenceSession, pixels: Pixels, output: str) -> Feature
             raise MemoryError(str(error)) from error
         raise
     return values
-
-
-def with_outputs(graph: bytes, names: Iterable[str]) -> bytes:
-    """An ONNX model with inner values of its graph as further float32 outputs.
-
-    Protobuf messages that follow each other are one message with the entries of both, so the outputs are appended;
-    the numbers of the fields are those of ONNX's format: ModelProto.graph 7, GraphProto.output 12, ValueInfoProto.name
-    1 and type 2, TypeProto.tensor_type 1, its elem_type 1 (FLOAT is 1).
-    """
-    float_tensor = _field(1, b"\x08\x01")
-    outputs = [_field(12, _field(1, name.encode()) + _field(2, float_tensor)) for name in sorted(names)]
-    return graph + _field(7, b"".join(outputs))
-
-
-def _field(number: int, content: bytes) -> bytes:
-    """A field of a protobuf message with a length: its number and wire type 2, the length, the content."""
-    length, size = bytearray(), len(content)
-    while size > 127:
-        length.append(size & 127 | 128)
-        size >>= 7
-    length.append(size)
-    return bytes([number << 3 | 2]) + bytes(length) + content
 
 
 def open_session(graph: Path, weights: Path, *, threads: int, content: bytes | None = None) -> InferenceSession:

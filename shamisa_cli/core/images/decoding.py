@@ -34,8 +34,8 @@ from shamisa_cli.core.images.raw import SENSOR_SIZE
 from shamisa_cli.core.images.view import reduced_size
 from shamisa_cli.core.remarks.remark import remarks_on
 
-READING = 7
-"""Number of the way pictures are read; raised with every change of pixels, warnings or remarks, for caches."""
+READING = 8
+"""Number of the way pictures are read; raised with every change of pixels, warnings, remarks or tiles, for caches."""
 
 DEFAULT_MAX_PIXELS = 300_000_000
 """The largest camera sensors have 150 megapixels; decoding this many may take some 4 GB."""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from shamisa_cli.core.encoder.embedder import Runtime
+from shamisa_cli.core.encoder.embedder import BYTES_PER_PIXEL, Runtime
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.networks.backbones import Backbone, build_backbone
@@ -61,6 +61,10 @@ class TorchEncoder:
     def feature_length(self) -> int:
         """D, the length of an embedding."""
         return feature_length(self.backbone, self.config.features)
+
+    def memory_needed(self, height: int, width: int) -> int:
+        """Bytes that a picture of this size takes to embed, roughly: this runtime reads pictures as a whole."""
+        return BYTES_PER_PIXEL * height * width
 
     def state(self) -> dict[str, Tensor]:
         """The weights by torchvision's key names, on the CPU."""

@@ -9,7 +9,7 @@ the picture continued by reflection and cut to the picture, and the rest of its 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from shamisa_cli.core.arrays import Pixels, Vector
 from shamisa_cli.core.encoder.embedder import LazyEncoder
 from shamisa_cli.core.encoder.feature_maps import FeatureMap
+from shamisa_cli.core.encoder.moments import LEAST_NORM, STD_EPSILON, centred_chunks, moments_of
 from shamisa_cli.core.encoder.onnx_encoder import OnnxEncoder
 from shamisa_cli.core.encoder.spec import Box, FeatureSpec, Moment, box_in_picture, copy_size, feature_boxes
 from shamisa_cli.core.extras import needs_pytorch
@@ -32,11 +33,6 @@ if TYPE_CHECKING:
 
 PADDING = 80
 """Pixels by which a picture is continued by reflection; more costs more and changes less (benchmarks/map_frame.py)."""
-STD_EPSILON = 1e-6
-"""Added to a variance before its square root, as in the encoder (core/networks/features.py)."""
-LEAST_NORM = 1e-12
-CHUNK = 2**16
-"""Values of a map that are handled at a time: what fits into a core's cache."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +140,7 @@ def _placed(values: NDArray[np.float32], among: FeatureMap, box: Box, inside: Bo
     )
     about = values[:, first_row:last_row, first_column:last_column]
     top, left, height, width = inside
-    means, deviations = _moments(values) if among.pooled is None else _unscaled(values, among.pooled)
+    means, deviations = _measured(values) if among.pooled is None else _unscaled(values, among.pooled)
     return Placed(
         about, rows, columns, (top, left, height - 2 * padding, width - 2 * padding), means, deviations, values[0].size
     )
@@ -156,18 +152,9 @@ def _within(edges: Vector, cells: int) -> tuple[int, int, Vector]:
     return first, last, np.clip(edges - first, -1, last - first + 1)
 
 
-def _moments(values: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean and deviation (C,) of each channel, counted from its first value, so that no digits cancel."""
-    start = np.ascontiguousarray(values[:, 0, 0])
-    sums, squares = np.zeros(len(values)), np.zeros(len(values))
-    for _, chunk in _chunks(values, start):
-        ones = np.ones(chunk.shape[1], np.float32)
-        sums += chunk @ ones
-        squares += np.square(chunk, out=chunk) @ ones
-    cells = values.shape[1] * values.shape[2]
-    means = sums / cells
-    variances = np.maximum(squares / cells - np.square(means), 0)
-    return (start + means).astype(np.float32), np.sqrt(variances + STD_EPSILON).astype(np.float32)
+def _measured(values: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    moments = moments_of(values)
+    return moments.means.astype(np.float32), moments.deviations.astype(np.float32)
 
 
 def _unscaled(
@@ -175,29 +162,11 @@ def _unscaled(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Mean and deviation (C,) of each channel from those of unit norm: one channel tells the norm of all."""
     if len(pooled) < 2 or not all(unit.any() for unit in pooled.values()):
-        return _moments(values)
+        return _measured(values)
     mean, std = pooled["mean"], pooled["std"]
     channels = [int(np.argmax(np.abs(unit))) for unit in (mean, std)]
-    norms = [_moments(values[channel : channel + 1])[place][0] for place, channel in enumerate(channels)]
+    norms = [_measured(values[channel : channel + 1])[place][0] for place, channel in enumerate(channels)]
     return mean * (norms[0] / mean[channels[0]]), std * (norms[1] / std[channels[1]])
-
-
-def _chunks(values: NDArray[np.float32], centres: NDArray[np.float32]) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-    """Values less the centre of their channel, (C, rows · w): some rows at a time, and which cells they are.
-
-    Few enough for the processor's cache; each is overwritten by the next.
-    """
-    channels, height, width = values.shape
-    rows = max(1, CHUNK // (channels * width))
-    room = np.empty((channels, rows, width), np.float32)
-    for first in range(0, height, rows):
-        some = values[:, first : first + rows]
-        count = some.shape[1]
-        chunk = room if count == rows else np.empty((channels, count, width), np.float32)
-        chunk[...] = some
-        flat = chunk.reshape(channels, -1)
-        flat -= centres[:, None]
-        yield slice(first * width, (first + count) * width), flat
 
 
 def features_of(parts: Sequence[Sequence[Placed]], spec: FeatureSpec) -> Vector:
@@ -246,7 +215,7 @@ def _shares(part: Placed, weights: Mapping[Moment, Vector]) -> Map:
         squared = weights["std"] / (_norm(part.deviations) * part.cells * part.deviations)
     shares: Map = np.full(part.values[0].size, float(linear @ part.means) + STD_EPSILON * float(squared.sum()))
     linear, squared = linear.astype(np.float32), squared.astype(np.float32)
-    for where, chunk in _chunks(part.values, part.means):
+    for where, chunk in centred_chunks(part.values, part.means):
         shares[where] += linear @ chunk
         shares[where] += squared @ np.square(chunk, out=chunk)
     return shares.reshape(part.values.shape[1:])

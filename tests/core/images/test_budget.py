@@ -141,6 +141,9 @@ def test_a_network_refuses_a_picture_that_would_take_more_memory_than_it_may(mon
     pixels = np.zeros((1000, 2100, 3), np.uint8)
 
     class Encoder:
+        def memory_needed(self, height: int, width: int) -> int:
+            return embedder.BYTES_PER_PIXEL * height * width
+
         def embed(self, _pixels: np.ndarray) -> np.ndarray:
             return np.ones(3)
 

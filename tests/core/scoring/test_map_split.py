@@ -158,6 +158,6 @@ def test_pooled_features_tell_the_moments_of_each_map(monkeypatch: pytest.Monkey
     pixels = np.random.default_rng(3).integers(0, 256, (96, 128, 3), dtype=np.uint8)
     pixels[:, :40] = 128  # channels that hardly vary there
     quick = split_model_score(model, pixels).local
-    monkeypatch.setattr(map_split, "_unscaled", lambda values, _pooled: map_split._moments(values))
+    monkeypatch.setattr(map_split, "_unscaled", lambda values, _pooled: map_split._measured(values))
     counted = split_model_score(model, pixels).local
     assert np.abs(quick - counted).max() <= 1e-4 * np.ptp(counted)
