@@ -106,7 +106,7 @@ def viewed(pixels: Pixels, view: int) -> Pixels:
     if max(height, width) <= view:
         return pixels
     sides = (round(side * view / max(height, width)) for side in (width, height))
-    return np.asarray(Image.fromarray(pixels).resize((next(sides), next(sides)), Image.Resampling.BICUBIC))
+    return np.array(Image.fromarray(pixels).resize((next(sides), next(sides)), Image.Resampling.BICUBIC))
 
 
 def weights_of(place: Path, architecture: str) -> Mapping[str, Tensor]:
