@@ -25,12 +25,13 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.distortions.registry import OPERATORS, get_operator
-from shamisa_cli.core.images import discover
+from shamisa_cli.core.images import decode, discover
 from shamisa_cli.core.networks.backbones import Backbone, build_backbone
 from shamisa_cli.core.networks.features import normalised
 from shamisa_cli.core.networks.initial_weights import initial_state
@@ -38,7 +39,7 @@ from shamisa_cli.core.relational.difference.difference import difference
 from shamisa_cli.core.training.direction.versions import operated
 from shamisa_cli.core.training.optimiser import annealed
 from shamisa_cli.core.training.pretraining.retention import retention_loss
-from shamisa_cli.core.training.random_crops import random_crop, readable_photos
+from shamisa_cli.core.training.random_crops import random_crop
 
 CROP, VERSIONS, CROPS_A_PHOTO, OTHERS = 128, 5, 3, 600
 TWO_OPERATORS = 0.2
@@ -136,14 +137,14 @@ def make_material(
     crops: list[Pixels] = []
     targets: list[np.ndarray] = []
     while len(targets) < count * (1 + VERSIONS):
-        photo = readable_photos([pristine[int(rng.integers(len(pristine)))]], 1, rng)[0]
+        photo = Image.fromarray(decode(pristine[int(rng.integers(len(pristine)))]).pixels)
         for _ in range(CROPS_A_PHOTO):
             crop = np.asarray(random_crop(photo, float(rng.choice([1, 0.5])), CROP, rng))
             family = [crop, *versions_of(crop, operators, rng)]
             crops += family
             targets += [difference(crop, version).local / USUAL for version in family]
     chosen = rng.choice(len(real), min(OTHERS, len(real)), replace=False)
-    photos = (readable_photos([real[place]], 1, rng)[0] for place in chosen)
+    photos = (Image.fromarray(decode(real[place]).pixels) for place in chosen)
     others = [np.asarray(random_crop(photo, float(rng.choice([1, 0.5])), CROP, rng)) for photo in photos]
     maps, wanted = early_maps(backbone, first, crops), torch.from_numpy(np.stack(targets))
     maps, wanted = (each.view(-1, 1 + VERSIONS, *each.shape[1:]) for each in (maps, wanted))

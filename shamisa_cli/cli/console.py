@@ -34,9 +34,14 @@ FILE_SUFFIXES = frozenset((
 
 def printable(text: str) -> str:
     """`text` on one line, with everything that could steer a terminal or a CI runner shown as a backslash escape."""
-    shown = "".join(_escaped(character) if steers(character) else character for character in text)
-    shown = shown.replace("##[", r"#\x23[")  # a command of CI runners wherever it stands
+    shown = inert(text)
     return shown.replace(":", r"\x3a", 1) if shown.lstrip().startswith("::") else shown  # one at the start of a line
+
+
+def inert(text: str, *, keep: str = "") -> str:
+    """`text` with all that steers a terminal, and a command of CI runners, as escapes; but for characters to `keep`."""
+    shown = (_escaped(each) if steers(each) and each not in keep else each for each in text)
+    return "".join(shown).replace("##[", r"#\x23[")
 
 
 class Console:
@@ -76,6 +81,17 @@ class Console:
         more = (len(messages) if count is None else count) - MAX_WARNINGS
         if more > 0:
             self.warn(f"{more:,} more pictures could not be read.")
+
+    def warn_once(self) -> Callable[[str], None]:
+        """Function that prints each warning once, however often it is given, up to a limit."""
+        said: set[str] = set()
+
+        def warn(text: str) -> None:
+            if text not in said and len(said) < MAX_WARNINGS:
+                said.add(text)
+                self.warn(text)
+
+        return warn
 
     def error(self, text: str) -> None:
         """Print on stderr the error that stops the command."""

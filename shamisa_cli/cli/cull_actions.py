@@ -58,10 +58,13 @@ def transfer(
     if not apply:
         return _conclude(f"Would {action} {len(transfers):,} files to {folder}", [], apply, console)
     with console.progress(f"{'Moving' if action == 'move' else 'Copying'}", len(transfers)) as advance:
-        done, problems = _split(_advancing(transfer_files(transfers, folder), advance))
-    verb = "Moved" if action == "move" else "Copied"
-    undoing = f"; undo with: shamisa cull --undo {folder} --apply" if done else ""
-    return _conclude(f"{verb} {done:,} files to {folder}{undoing}", problems, apply, console)
+        results = list(_advancing(transfer_files(transfers, folder), advance))
+    done, problems = _split(results)
+    earlier = sum(result.was_done for result in results)
+    said = f"{'Moved' if action == 'move' else 'Copied'} {done - earlier:,} files to {folder}"
+    said += f"; {earlier:,} were there already" if earlier else ""
+    said += f"; undo with: shamisa cull --undo {folder} --apply" if done else ""
+    return _conclude(said, problems, apply, console)
 
 
 def undo_transfers(folder: Path, apply: bool, console: Console) -> int:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -18,46 +19,120 @@ TEMPORARY = ".shamisa-"
 """Beginning of the names of files that are being written; what a killed run left is known by it."""
 _LEFT_OVER = re.compile(re.escape(TEMPORARY) + r"[0-9a-f]{12}(\.[^.]*)?")
 _LONGEST_SUFFIX = 16
+NO_LINKS = {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS}
+"""Errors of file systems on which a file cannot get a second name."""
 _FOREIGN_ERROR = re.compile(r"(?:os error |errno )(\d+)")
 """The number in errors of the system that safetensors and Arrow pass on as text."""
 
 
 @contextmanager
-def replacing(target: Path) -> Iterator[Path]:
+def replacing(target: Path, *, only_new: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside `target` that takes its name when the block ends without an error.
 
-    The parent folder is created. On an error, or Ctrl-C, the temporary file is removed and `target` is
-    left as it was; what a killed run left in the folder is removed by the next one that writes there. The temporary
+    The parent folder is created. On an error, or Ctrl-C, the temporary file and new folders are removed and `target`
+    is left as it was; what a killed run left in the folder is removed by the next one that writes there. The temporary
     name keeps the suffix of `target`, since libraries choose a format by it.
 
+    Args:
+        target: the file.
+        only_new: never replace a file, and keep the permissions that the block gives to the temporary one.
+
     Raises:
+        FileExistsError: there is a `target`, which is `only_new`.
         OSError: it cannot be written; `filename` is `target`.
     """
-    with naming(target):
+    with _being_written(target) as file:
+        yield file.path
+        file.complete(keeps_mode=only_new)
+        (_take_free_name if only_new else Path.replace)(file.path, target)
+
+
+@contextmanager
+def replacing_together(targets: Sequence[Path]) -> Iterator[list[Path]]:
+    """Yield one temporary path per target, as `replacing`; they take their names in order when the block ends.
+
+    All are on the disk before the first takes its name, so that a run is hardly ever killed in between.
+    """
+    with ExitStack() as stack:
+        files = [stack.enter_context(_being_written(target)) for target in reversed(targets)][::-1]
+        yield [file.path for file in files]
+        for file in files:
+            file.complete()
+        for file, target in zip(files, targets, strict=True):
+            file.path.replace(target)
+
+
+class _Unfinished:
+    """A temporary file, locked while it is written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor: int | None = None
+        self._mode = 0
+
+    def create(self) -> None:
+        """Make the file, empty."""
+        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
+        _try_to_lock(self._descriptor)
+        self._mode = os.fstat(self._descriptor).st_mode
+
+    def complete(self, *, keeps_mode: bool = False) -> None:
+        """See that all of it is on the disk, and give up the lock, before it is renamed: for Windows."""
+        if not keeps_mode:
+            self.path.chmod(self._mode)  # some libraries make a file that only its owner may read
+        with self.path.open("rb") as written:
+            os.fsync(written.fileno())
+        self.close()
+
+    def close(self) -> None:
+        """Give up the lock."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+@contextmanager
+def _folder_for(target: Path) -> Iterator[None]:
+    """Make the folder of a file; what is new of it is removed if the block ends with an error and nothing is in it."""
+    new = [folder for folder in target.absolute().parents if not os.path.exists(folder)]  # noqa: PTH110  Path's raises
+    try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        with suppress(OSError):
+            for folder in new:
+                folder.rmdir()
+        raise
+
+
+@contextmanager
+def _being_written(target: Path) -> Iterator[_Unfinished]:
+    with naming(target), _folder_for(target):
         _remove_left_over(target.parent.absolute())
         suffix = target.suffix if len(target.suffix) <= _LONGEST_SUFFIX else ""
-        temporary = target.with_name(f"{TEMPORARY}{uuid.uuid4().hex[:12]}{suffix}")
-        lock = None
+        file = _Unfinished(target.with_name(f"{TEMPORARY}{uuid.uuid4().hex[:12]}{suffix}"))
         try:  # from before the file is there, since Ctrl-C may come at once
-            lock = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
-            _try_to_lock(lock)
-            mode = os.fstat(lock).st_mode
-            yield temporary
-            temporary.chmod(mode)  # some libraries make a file that only its owner may read
-            with temporary.open("rb") as written:
-                os.fsync(written.fileno())
-            os.close(lock)  # before it is renamed, for Windows
-            lock = None
-            temporary.replace(target)
+            file.create()
+            yield file
         except OSError as error:
-            if error.filename == str(temporary):
+            if error.filename == str(file.path):
                 error.filename, error.filename2 = str(target), None
             raise
         finally:
-            if lock is not None:
-                os.close(lock)
-            temporary.unlink(missing_ok=True)
+            file.close()
+            file.path.unlink(missing_ok=True)
+
+
+def _take_free_name(temporary: Path, target: Path) -> None:
+    """Give a file its name, which no other file may have. Raises FileExistsError if one does."""
+    try:
+        os.link(temporary, target)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        with target.open("xb"):  # an empty file of our own, which may be replaced
+            pass
+        temporary.replace(target)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -70,6 +71,10 @@ class ImageError(ShamisaError):
         super().__init__(message, remedy=remedy)
         self.path = path
         self.kind = kind
+
+
+Unread = Callable[[ImageError], None]
+"""Told of each picture that is left out, and why."""
 
 
 class ModelError(ShamisaError):

@@ -18,6 +18,7 @@ from shamisa_cli.cli.console import printable, steers
 from shamisa_cli.cli.output import FORMULA_STARTS, CsvTable, write_json, write_json_line
 from shamisa_cli.cli.reporters.github import GITHUB
 from shamisa_cli.core.records import ErrorRecord, ImageRecord, ModelIdentity, Run
+from shamisa_cli.core.scoring.gate import Gate, apply_gate
 
 NAMES = [
     "=1+1.jpg",
@@ -103,8 +104,13 @@ def test_a_list_of_lines_has_no_name_that_breaks_it(
 
 
 def test_annotations_hold_nothing_that_steers() -> None:
-    record = ImageRecord("a\x1b[2J##[x.jpg", status="error", error=ErrorRecord("missing", "a\x1b##[x is gone."))
+    name = "a\x1b[2J##[x\u202ey\n%,:z.jpg"
+    error = ErrorRecord("missing", "a\x1b##[x is gone.")
+    (record,) = apply_gate((each for each in [ImageRecord(name, status="error", error=error)]), Gate(min_score=40.0))
     stream = io.StringIO()
-    GITHUB.write([record], Run(ModelIdentity("m", "r", {})), stream)
+    GITHUB.write([record], Run(ModelIdentity("m", "r", {}), gated=True), stream)
     assert "\x1b" not in stream.getvalue()
+    assert "\u202e" not in stream.getvalue()
     assert "##[" not in stream.getvalue()
+    # The runner decodes percent signs, line breaks, colons and commas; the rest are the escapes of every format.
+    assert r"file=a\x1b[2J#\x23[x\u202ey%0A%25%2C%3Az.jpg,title=" in stream.getvalue()

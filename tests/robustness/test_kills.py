@@ -1,29 +1,35 @@
-"""Sixty runs that are killed at any moment: nothing is lost or half-written, and the same command then completes."""
+"""A hundred runs that are killed at any moment: nothing is lost or half-written, and the same command completes."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from helpers.pictures import save_noise
+from helpers.loopback_hub import LoopbackHub
+from helpers.pictures import save_noise, save_soft
+from helpers.program import ENVIRONMENT
 from helpers.program import run_here as shamisa
+from helpers.runs import numbers
 
 from shamisa_cli.core.atomic import TEMPORARY
-from shamisa_cli.core.models.manifest import FolderFiles
+from shamisa_cli.core.culling.transfers import JOURNAL
+from shamisa_cli.core.models.manifest import DIRECTION_WEIGHTS, FolderFiles
 from shamisa_cli.core.scoring.feature_table import load_features
 
 PICTURES = 40
 KILLS = 6
-"""Of each of the ten commands."""
+"""Of each command."""
 
 
 def is_csv(path: Path) -> bool:
@@ -114,18 +120,33 @@ def make_place(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in photos}
 
 
+def started(command: Sequence[str], place: Path, **settings: object) -> subprocess.Popen[bytes]:
+    """The program, on its way."""
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen([sys.executable, "-m", "shamisa_cli", *command], cwd=place, **(silent | settings))  # type: ignore[call-overload,no-any-return]
+
+
 def killed(command: Sequence[str], place: Path, after: float | None) -> float:
     """Run the program, kill it after so many seconds unless it has ended, and give the seconds it ran."""
     begun = time.monotonic()
-    run = subprocess.Popen(
-        [sys.executable, "-m", "shamisa_cli", *command], cwd=place, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    run = started(command, place)
     try:
         run.wait(timeout=after)
     except subprocess.TimeoutExpired:
         run.kill()
         run.wait()
     return time.monotonic() - begun
+
+
+def killed_once(
+    command: Sequence[str], place: Path, is_time: Callable[[], bool], after: float, **settings: object
+) -> None:
+    """Run the program, and kill it so many seconds after the time has come, unless it has ended."""
+    with started(command, place, **settings) as run:
+        while run.poll() is None and not is_time():
+            time.sleep(0.001)
+        time.sleep(after)
+        run.kill()
 
 
 @pytest.mark.slow
@@ -153,20 +174,148 @@ def test_a_killed_run_leaves_all_or_nothing_and_the_next_one_completes(
         shutil.rmtree(place)
 
 
+@pytest.fixture(params=["beside", "on another device"])
+def elsewhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """A folder for pictures; on another device they are moved by copying them."""
+    if request.param == "beside":
+        yield tmp_path / "out"
+        return
+    if not Path("/dev/shm").is_dir() or Path("/dev/shm").stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no other device to write to")
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        yield Path(folder) / "out"
+
+
+def make_heavy(place: Path) -> dict[str, bytes]:
+    """A folder with photographs of four megabytes, since they have a tail; their names and contents."""
+    place.mkdir()
+    for photo in save_noise(place / "photos", [(120, 80)] * 12, blur=0.1):
+        photo.write_bytes(photo.read_bytes() + bytes(4_000_000))
+    return {path.name: path.read_bytes() for path in (place / "photos").iterdir()}
+
+
+def shown(folder: Path) -> list[Path]:
+    """The pictures in a folder that a person sees."""
+    return [path for path in folder.glob("*.jpg") if not path.name.startswith(".")]
+
+
 @pytest.mark.slow
-def test_a_killed_move_loses_no_picture_and_is_undone(tiny_model: Path, tmp_path: Path) -> None:
-    command = ["cull", "photos", "--model", str(tiny_model), "--keep-best", "50", "--move-to", "out", "--apply"]
-    make_place(tmp_path / "whole")
-    whole = killed(command, tmp_path / "whole", None)
+@pytest.mark.parametrize("action", ["--move-to", "--copy-to"])
+def test_a_killed_move_or_copy_loses_no_picture_goes_on_and_is_undone(
+    tiny_model: Path, tmp_path: Path, elsewhere: Path, action: str
+) -> None:
+    command = ["cull", "photos", "--model", str(tiny_model), "--keep-best", "50", action, str(elsewhere), "--apply"]
+    journal = elsewhere / JOURNAL
     for number in range(KILLS):
         place = tmp_path / str(number)
-        photos = make_place(place)
-        killed(command, place, whole * (0.4 + 0.6 * number / KILLS))
+        photos = make_heavy(place)
+        killed_once(command, place, journal.exists, 0.004 * number)
+        for path in shown(elsewhere):
+            assert path.read_bytes() == photos[path.name], "half-written"
         for name, content in photos.items():
-            found = [path for path in (place / "photos" / name, place / "out" / name) if path.exists()]
+            found = [path for path in (place / "photos" / name, elsewhere / name) if path.exists()]
             assert found
             assert all(path.read_bytes() == content for path in found)
-        if (place / "out").exists():
-            assert shamisa("cull", "--undo", "out", "--apply", cwd=place).returncode == 0
+        if action == "--copy-to":
+            done = shamisa(*command, cwd=place)
+            assert done.returncode == 0, done.stderr
+            assert len(shown(elsewhere)) == len(photos) // 2
+            assert not list(elsewhere.glob(f"{TEMPORARY}*"))
+        undone = shamisa("cull", "--undo", elsewhere, "--apply", cwd=place)
+        assert undone.returncode == 0, undone.stderr
         assert {name: (place / "photos" / name).read_bytes() for name in photos} == photos
-        assert not list((place / "out").glob("*.jpg"))
+        assert not shown(elsewhere)
+        shutil.rmtree(elsewhere)
+        shutil.rmtree(place)
+
+
+@pytest.mark.slow
+def test_a_move_killed_between_its_two_steps_is_completed_by_the_next_run(tiny_model: Path, tmp_path: Path) -> None:
+    photos = make_place(tmp_path / "place")
+    command = ["cull", "photos", "--model", str(tiny_model), "--keep-best", "50", "--move-to", "out", "--apply"]
+    planned = shamisa(*command[:-1], "-f", "json", cwd=tmp_path / "place")
+    rejected = [each["path"] for each in json.loads(planned.stdout)["images"] if each["verdict"] == "reject"]
+    (tmp_path / "place" / "out").mkdir()
+    for name in rejected[:3]:
+        os.link(tmp_path / "place" / name, tmp_path / "place" / "out" / Path(name).name)
+    done = shamisa(*command, cwd=tmp_path / "place")
+    assert done.returncode == 0, done.stderr
+    assert shamisa("cull", "--undo", "out", "--apply", cwd=tmp_path / "place").returncode == 0
+    assert {name: (tmp_path / "place" / "photos" / name).read_bytes() for name in photos} == photos
+
+
+@pytest.mark.slow
+def test_a_killed_fit_of_a_direction_leaves_the_model_usable_and_the_next_one_completes(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "photos").mkdir()
+    save_soft(tmp_path / "photos", 5, (96, 80))
+    (tmp_path / "bad").mkdir()
+    command = ["fit-direction", "--model", "model", "--data", "../photos", "--store", "store"]
+
+    def make(name: str) -> Path:
+        (tmp_path / name).mkdir()
+        shutil.copytree(tiny_model, tmp_path / name / "model")
+        return tmp_path / name
+
+    whole = killed(command, make("whole"), None)
+    wanted = FolderFiles(tmp_path / "whole" / "model").sha256(DIRECTION_WEIGHTS)
+    for number in range(KILLS):
+        place = make(str(number))
+        killed(command, place, whole * (0.4 + 0.6 * number / KILLS))
+        FolderFiles(place / "model").verify()
+        assert shamisa("models", "show", "model", cwd=place).returncode == 0
+        done = shamisa(*command, cwd=place)
+        assert done.returncode == 0, done.stderr
+        assert FolderFiles(place / "model").sha256(DIRECTION_WEIGHTS) == wanted
+        assert not list(place.rglob(f"{TEMPORARY}*"))
+
+
+SETTINGS = {
+    "shamisa": "init = 'none'\nsteps = 5\nprojector_hidden = 32\nprojector_out = 16\n[batch]\ncrop = 32\nphotos = 2\n"
+    "scales = 1\ncompositions = 2\nlevels = 2\n",
+    "relational": "init = 'none'\nsteps = 5\n[batch]\nsets = 1\nversions = 2\ncrop = 64\n",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", SETTINGS)
+def test_a_killed_training_run_is_resumed_to_the_model_of_a_whole_one(tmp_path: Path, task: str) -> None:
+    (tmp_path / "photos").mkdir()
+    save_soft(tmp_path / "photos", 4, (100, 90))
+    (tmp_path / "settings.toml").write_text(SETTINGS[task])
+    here = ["--workers", "0", "--device", "cpu", "--checkpoint-every", "1"]
+    begin = ["train", "--task", task, "--data", "photos", "--config", "settings.toml", *here]
+    whole = killed([*begin, "-o", "whole"], tmp_path, None)
+    files = {path.name: path.read_bytes() for path in (tmp_path / "whole" / "model").glob("*.safetensors")}
+    assert files
+    for number in range(KILLS):
+        run = tmp_path / str(number)
+        killed([*begin, "-o", str(run)], tmp_path, whole * (0.4 + 0.6 * number / KILLS))
+        is_begun = (run / "run.json").exists()
+        assert not (run / "model").exists() or is_model(run / "model")
+        again = ["train", "-o", str(run), "--resume", *here] if is_begun else [*begin, "-o", str(run)]
+        done = shamisa(*again, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert {name: (run / "model" / name).read_bytes() for name in files} == files
+        assert numbers(run) == numbers(tmp_path / "whole")
+        assert not list(run.rglob(f"{TEMPORARY}*"))
+
+
+@pytest.mark.slow
+def test_a_killed_download_is_completed_by_the_next_and_never_used_as_it_is(
+    tiny_model: Path, tmp_path: Path, hub: LoopbackHub
+) -> None:
+    hub.publish("lab/killed", tiny_model)
+    for number in range(KILLS):
+        home = tmp_path / str(number)
+        home.mkdir()
+        variables = ENVIRONMENT | {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1"}
+        pull = ["models", "pull", "hf:lab/killed"]
+        killed_once(pull, tmp_path, lambda home=home: any(home.rglob("*.incomplete")), 0.01 * number, env=variables)
+        used = shamisa("models", "show", "hf:lab/killed", "--offline", env=variables)
+        assert used.returncode == 0 or "not completely in this machine's cache" in used.stderr, used.stderr
+        assert shamisa("models", "list", env=variables).returncode == 0
+        done = shamisa(*pull, env=variables)
+        assert done.returncode == 0, done.stderr
+        assert shamisa("models", "show", "hf:lab/killed", "--offline", "--verify", env=variables).returncode == 0

@@ -10,6 +10,7 @@ import typer
 from shamisa_cli.cli import options
 from shamisa_cli.cli.command_text import command_text
 from shamisa_cli.cli.console import Console
+from shamisa_cli.cli.errors import exit_code
 from shamisa_cli.cli.output import plain_table, print_block, rich_on
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.manifest import MODEL_MANIFEST
@@ -40,6 +41,7 @@ def fit_defects(
         int, typer.Option(min=2, help="Versions of each photograph: one untouched, the others degraded.")
     ] = 20,
     seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
+    skip_unreadable: options.SkipUnreadable = False,
     device: options.DeviceName = options.Device.AUTO,
 ) -> None:
     """Fit a model's defect probe: severities from 0 to 4 of blur, noise and five other kinds of defect.
@@ -47,7 +49,10 @@ def fit_defects(
     The distortion engine degrades photographs, and linear probes on the model's features learn how strongly.
     The table shows their accuracy on held-out photographs; it is added to the model's card.
 
-    Exit codes: 0 success; 2 error.
+    Exit codes:
+    0  success
+    2  error: unknown option, no photograph found, no such model
+    3  some photographs could not be read (see --skip-unreadable)
     """
     console = Console()
     if not (model / MODEL_MANIFEST).is_file():
@@ -66,7 +71,9 @@ def fit_defects(
     )
     with console.results(None) as stream:
         _write_table(stream, fitted.accuracies)
+    console.warn_of_unreadable([str(error) for error in fitted.errors])
     console.hint(f"The defect probe is in {model}. Use it with: shamisa score --model {model}")
+    raise typer.Exit(exit_code(failed=0, unreadable=len(fitted.errors), skip_unreadable=skip_unreadable))
 
 
 def _write_table(stream: TextIO, accuracies: Sequence[DefectAccuracy]) -> None:

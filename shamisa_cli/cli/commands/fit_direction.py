@@ -9,6 +9,7 @@ import typer
 
 from shamisa_cli.cli import options
 from shamisa_cli.cli.console import Console
+from shamisa_cli.cli.errors import exit_code
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.manifest import MODEL_MANIFEST
 
@@ -42,6 +43,7 @@ def fit_direction(
             "photographs.",
         ),
     ] = None,
+    skip_unreadable: options.SkipUnreadable = False,
     device: options.DeviceName = options.Device.AUTO,
 ) -> None:
     """Fit a model's direction: which of two pictures is the better one, for compare and rank.
@@ -50,7 +52,10 @@ def fit_direction(
     order. Of the photographs 15 % are left out to calibrate how sure the network is, and 15 % to say how often it is
     right.
 
-    Exit codes: 0 success; 2 error.
+    Exit codes:
+    0  success
+    2  error: unknown option, no photograph found, no such model
+    3  some photographs could not be read (see --skip-unreadable)
     """
     console = Console()
     if not (model / MODEL_MANIFEST).is_file():
@@ -66,4 +71,6 @@ def fit_direction(
             f"photographs left out, {found.right:.1%} are in the right order; {found.sure:.1%} are sure, of which "
             f"{found.sure_right:.1%} are right.\n"
         )
+    console.warn_of_unreadable([str(error) for error in found.errors])
     console.hint(f"The direction is in {model}.")
+    raise typer.Exit(exit_code(failed=0, unreadable=len(found.errors), skip_unreadable=skip_unreadable))

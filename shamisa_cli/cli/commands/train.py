@@ -7,7 +7,7 @@ import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,9 @@ from shamisa_cli.cli.interrupts import request_stop_on_signals
 from shamisa_cli.cli.options import RUNNING, Device, DeviceName
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.extras import needs_pytorch, require_pytorch
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.errors import ImageError
 
 DATA = "Photographs"
 SETTINGS = "Settings"
@@ -243,6 +246,7 @@ def train(
                 keep_every=keep_every,
                 on_begin=begin,
                 on_step=show,
+                on_unread=Console().warn_once(),
                 stop=lambda: bool(caught),
             )
     if model is None:
@@ -277,5 +281,10 @@ def _write_preview(target: Path, task: TaskName, data: list[Path] | None, seed: 
         raise SettingError(f"{target} does not end in .png; --preview must name a .png file.")
     require_no_photograph(target)
     contact_sheet = ordered_set_sheet if task is TaskName.RELATIONAL else operator_sheet
-    write_drawing(contact_sheet(discover(data)[:MOST_PREVIEWED], seed), target)
-    Console().hint(f"Wrote {target}.")
+    console = Console()
+
+    def warn(error: ImageError) -> None:
+        console.warn(str(error))
+
+    write_drawing(contact_sheet(discover(data)[:MOST_PREVIEWED], seed, unread=warn), target)
+    console.hint(f"Wrote {target}.")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from shamisa_cli.cli.console import ENCODING, printable, steers
+from shamisa_cli.cli.console import ENCODING, inert, printable
 from shamisa_cli.cli.reporters.base import Reporter
 from shamisa_cli.cli.reporters.repository_paths import in_repository
 from shamisa_cli.core.records import ImageRecord, Run, summarise
@@ -49,9 +49,11 @@ def _data(text: str) -> str:
 
 
 def _property(text: str) -> str:
-    """A property of a command, in which percent signs, line breaks, colons and commas are encoded."""
-    inert = "".join("?" if steers(each) and each not in "\r\n" else each for each in text).replace("##[", "##?")
-    return _data(inert).replace(":", "%3A").replace(",", "%2C")
+    """A property of a command, in which percent signs, line breaks, colons and commas are encoded.
+
+    The runner decodes these five alone, so what steers is shown as an escape, as everywhere else.
+    """
+    return _data(inert(text, keep="\r\n")).replace(":", "%3A").replace(",", "%2C")
 
 
 def _summary(records: Sequence[ImageRecord], found: Sequence[ImageRecord], result: str, run: Run) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import filecmp
 import json
 import os
@@ -12,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TextIO
 
+from shamisa_cli.core.atomic import NO_LINKS, replacing
 from shamisa_cli.core.culling.xmp import SUFFIX
 from shamisa_cli.core.errors import PARSE_ERRORS, SettingError
+from shamisa_cli.core.ownership import is_own
 
 JOURNAL = "shamisa-journal.jsonl"
-NO_LINKS = {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS}
-"""Errors of file systems on which a file cannot get a second name."""
 
 Action = Literal["move", "copy"]
 
@@ -37,10 +36,17 @@ class Transfer:
 
 @dataclass(frozen=True)
 class TransferResult:
-    """Outcome of one transfer; `problem` says why it was not made, and is empty if it was."""
+    """Outcome of one transfer.
+
+    Attributes:
+        transfer: what was to be done.
+        problem: why it was not; empty if it was.
+        was_done: its copy was there already, as of an earlier run that was interrupted.
+    """
 
     transfer: Transfer
     problem: str = ""
+    was_done: bool = False
 
 
 def plan_transfers(pictures: Iterable[Path], folder: Path, action: Action) -> list[Transfer]:
@@ -60,14 +66,25 @@ def plan_transfers(pictures: Iterable[Path], folder: Path, action: Action) -> li
 def transfer_files(transfers: Sequence[Transfer], folder: Path) -> Iterator[TransferResult]:
     """Move or copy files, one result each; nothing is ever overwritten.
 
-    Each transfer is in the journal, on disk, before it is made, so that an interrupted run can be undone too.
+    Each transfer is in the journal, on disk, before it is made, so that an interrupted run can be undone too, and
+    files appear when they are complete. What an interrupted run had done is not done again.
     """
     if not transfers:
         return
     folder.mkdir(parents=True, exist_ok=True)
+    _remove_unfinished_line(folder / JOURNAL)
     with (folder / JOURNAL).open("a", encoding="utf-8") as journal:
         for transfer in transfers:
-            yield TransferResult(transfer, _carried_out(transfer, journal))
+            was_done = transfer.action == "copy" and _in_both_places(transfer)
+            yield TransferResult(transfer, "" if was_done else _carried_out(transfer, journal), was_done)
+
+
+def _remove_unfinished_line(journal: Path) -> None:
+    """Remove the end of a journal that a crash or a full disk cut off, since more is to be written after it."""
+    if journal.is_file():
+        content = journal.read_bytes()
+        if not content.endswith(b"\n"):
+            os.truncate(journal, content.rfind(b"\n") + 1)
 
 
 def undo_transfers(folder: Path, *, dry: bool = False) -> Iterator[TransferResult]:
@@ -89,7 +106,8 @@ def undo_transfers(folder: Path, *, dry: bool = False) -> Iterator[TransferResul
     if dry:
         return
     if left:
-        file.write_text("".join(_line(transfer) for transfer in reversed(left)), encoding="utf-8")
+        with replacing(file) as beside:
+            beside.write_text("".join(_line(transfer) for transfer in reversed(left)), encoding="utf-8")
     else:
         file.unlink()
 
@@ -97,17 +115,37 @@ def undo_transfers(folder: Path, *, dry: bool = False) -> Iterator[TransferResul
 def read_journal(file: Path) -> list[Transfer]:
     """The transfers in a journal. An unfinished last line, left by a crash, was never carried out.
 
+    A journal moves files, so only one of this user's is obeyed, and only for files in its folder.
+
     Raises:
-        SettingError: there is no journal, or it is damaged.
+        SettingError: there is no journal, it is another user's, names files elsewhere, or is damaged.
     """
     try:
+        if not is_own(file.absolute()):
+            raise SettingError(f"{file} is another user's, who alone can undo what it says.")
         lines = file.read_text(encoding="utf-8").split("\n")[:-1]
-        entries = [json.loads(line) for line in lines]
-        return [_transfer(entry) for entry in entries]
+        transfers = [_transfer(json.loads(line)) for line in lines]
+        elsewhere = next((each for each in transfers if not _is_of(file.parent, each)), None)
+        if elsewhere is not None:
+            raise SettingError(
+                f"{file} names {elsewhere.target}, which is not in this folder, or had another name before. Was the "
+                "folder moved? Move its files back by hand."
+            )
+        return transfers
     except (FileNotFoundError, NotADirectoryError):
         raise SettingError(f"{file} does not exist: nothing was moved or copied to that folder.") from None
     except (*PARSE_ERRORS, KeyError, TypeError) as error:
         raise SettingError(f"{file} is not a journal ({error}). Move the files back by hand.") from None
+
+
+def _is_of(folder: Path, transfer: Transfer) -> bool:
+    """Whether a transfer is one that `plan_transfers` makes: into the folder, below which the file keeps its place."""
+    inside, target = os.path.realpath(folder), transfer.target
+    place = Path(os.path.realpath(target.parent), target.name)
+    if not place.is_relative_to(inside):
+        return False
+    below = place.relative_to(inside).parts
+    return transfer.source.parts[-len(below) :] == below
 
 
 def _transfer(entry: dict[str, str]) -> Transfer:
@@ -136,13 +174,31 @@ def _line(transfer: Transfer) -> str:
     return json.dumps(transfer.to_json()) + "\n"
 
 
+def _in_both_places(transfer: Transfer) -> bool:
+    """Whether a file is at its place already: copied, or moved by a run that was interrupted between its two steps."""
+    source, target = transfer.source, transfer.target
+    try:
+        if source == target:
+            return False
+        if os.path.samestat(source.lstat(), target.lstat()):
+            return True
+        links = source.is_symlink() or target.is_symlink()
+        return not links and target.is_file() and filecmp.cmp(source, target, shallow=False)
+    except OSError:
+        return False
+
+
 def _carried_out(transfer: Transfer, journal: TextIO) -> str:
-    if os.path.lexists(transfer.target):
+    half_moved = transfer.action == "move" and _in_both_places(transfer)
+    if os.path.lexists(transfer.target) and not half_moved:
         return f"{transfer.target} exists already."
     journal.write(_line(transfer))
     journal.flush()
     os.fsync(journal.fileno())
     try:
+        if half_moved:
+            transfer.source.unlink()
+            return ""
         transfer.target.parent.mkdir(parents=True, exist_ok=True)
         (_move if transfer.action == "move" else _copy)(transfer.source, transfer.target)
     except FileExistsError:
@@ -164,15 +220,10 @@ def _move(source: Path, target: Path) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    with source.open("rb") as reader, target.open("xb") as writer:
-        try:
+    with replacing(target, only_new=True) as beside:
+        with source.open("rb") as reader, beside.open("wb") as writer:
             shutil.copyfileobj(reader, writer)
-            writer.flush()
-            os.fsync(writer.fileno())
-        except BaseException:
-            target.unlink()
-            raise
-    shutil.copystat(source, target)
+        shutil.copystat(source, beside)
 
 
 def _undone(transfer: Transfer, *, dry: bool) -> str | None:
@@ -181,7 +232,7 @@ def _undone(transfer: Transfer, *, dry: bool) -> str | None:
     if not os.path.lexists(target):
         return None if os.path.lexists(source) else f"{target} is gone."
     if transfer.action == "move" and os.path.lexists(source):
-        if source.samefile(target):  # interrupted between the two steps of a move
+        if _in_both_places(transfer):
             return _try(target.unlink, dry)
         return f"{source} exists again; {target} was left where it is."
     if transfer.action == "copy":

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from shamisa_cli.core.errors import ImageError
 from shamisa_cli.core.extras import needs_pytorch
 from shamisa_cli.core.fitting.progress import Progress, no_progress
 from shamisa_cli.core.images.discovery import discover
@@ -27,12 +28,14 @@ class FittedDefects:
         probe: fitted on all versions of all photographs.
         accuracies: one for each group, from folds of photographs.
         photos, versions: how many of each it learned from.
+        errors: why the other photographs were left out.
     """
 
     probe: DefectProbe
     accuracies: tuple[DefectAccuracy, ...]
     photos: int
     versions: int
+    errors: tuple[ImageError, ...] = ()
 
 
 @writes("model")
@@ -61,18 +64,22 @@ def fit_defects(
         InputNotFoundError: a path matches nothing.
         ModelError: the folder holds no model, or a damaged one.
         SettingError: fewer than five photographs can be read, or PyTorch is not installed.
+    A photograph that cannot be read raises nothing: see `FittedDefects.errors`.
     """
     with needs_pytorch("fitting defects"):
         from shamisa_cli.core.training.probes.defects import fit_defects as fit
         from shamisa_cli.core.training.probes.degraded import degrade_and_embed
     photos = discover(list(data))
     loaded = load_model(str(model), device=device)
+    errors: list[ImageError] = []
     with progress("Degrading", len(photos)) as advance:
-        degraded = degrade_and_embed(loaded.encoder, photos, versions=versions, seed=seed, advance=advance)
+        degraded = degrade_and_embed(
+            loaded.encoder, photos, versions=versions, seed=seed, unread=errors.append, advance=advance
+        )
     with progress("Fitting", FOLDS + 1) as advance:
         probe, accuracies = fit(degraded, loaded.encoder_fingerprint, seed=seed, advance=advance)
     count = len(set(degraded.photo.tolist()))
     save_defects(Path(model), probe, trained_on=f"{len(degraded)} versions of {count} photographs")
     section = defects_section(accuracies, photos=count, pictures=len(degraded), command=command)
     replace_section(Path(model), "defects", section)
-    return FittedDefects(probe, accuracies, count, len(degraded))
+    return FittedDefects(probe, accuracies, count, len(degraded), tuple(errors))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from shamisa_cli.core.errors import ImageError
 from shamisa_cli.core.extras import needs_pytorch
 from shamisa_cli.core.fitting.progress import Progress, no_progress
 from shamisa_cli.core.images.discovery import discover
@@ -27,6 +28,7 @@ class FittedDirection:
         right: share of their pairs in the right order.
         sure: share of their pairs with |p| above one half.
         sure_right: share of those in the right order.
+        errors: why the other photographs were left out.
     """
 
     photos: int
@@ -37,6 +39,7 @@ class FittedDirection:
     right: float
     sure: float
     sure_right: float
+    errors: tuple[ImageError, ...] = ()
 
 
 @writes("model")
@@ -63,6 +66,7 @@ def fit_direction(
         InputNotFoundError: a path matches nothing.
         ModelError: the folder holds no model, or a damaged one.
         SettingError: no photograph can be read, or PyTorch is not installed.
+    A photograph that cannot be read raises nothing: see `FittedDirection.errors`.
     """
     with needs_pytorch("fitting a direction"):
         from shamisa_cli.core.training.direction.fit import EPOCHS, MEMBERS
@@ -70,6 +74,7 @@ def fit_direction(
         from shamisa_cli.core.training.direction.material import make_pairs
     photos = discover(list(data))
     loaded = load_model(str(model), device=device)
+    errors: list[ImageError] = []
     with progress("Degrading", len(photos)) as advance:
         pairs = make_pairs(
             loaded.encoder,
@@ -77,6 +82,7 @@ def fit_direction(
             photos,
             seed=seed,
             store=None if store is None else Path(store),
+            unread=errors.append,
             advance=advance,
         )
     score = None if loaded.probe is None else loaded.probe.weights / loaded.probe.feature_scale
@@ -94,4 +100,5 @@ def fit_direction(
         float(right[held].mean()),
         float(sure[held].mean()),
         float(right[held & sure].mean()) if (held & sure).any() else float("nan"),
+        tuple(errors),
     )

@@ -59,7 +59,7 @@ class FittedProbe:
         result: agreement on held-out images, split by split.
         coverage: how many held-out scores the interval holds; None where it cannot be measured.
         logistic: PLCC and RMSE were taken after a logistic mapping.
-        errors: why the other images could not be read.
+        errors: why the other images, and photographs to degrade, could not be read.
         warnings: sentences on results that say little, and on what could not be written beside the probe.
         reversed: the model's own scores fall as the ratings rise: perhaps lower ratings are better, and nobody said so.
     """
@@ -133,7 +133,8 @@ def fit_probe(
         table, rows, errors = read.table, read.rows, read.errors
     else:
         rows = stored_features(loaded, table, Path(features))[:, None]
-    recipe = probe_recipe(loaded, table.sessions, chosen, ordinal, pseudo, progress)
+    unread: list[ImageError] = []
+    recipe = probe_recipe(loaded, table.sessions, chosen, ordinal, pseudo, progress, unread.append)
     with progress("Fitting", chosen.splits) as advance:
         result, ridge, scale = _fit(rows, table, chosen, scale_of, logistic, recipe, advance)
         positions = scale.position(table.mos)
@@ -164,7 +165,7 @@ def fit_probe(
         )
         warnings += _write(folder, probe, result, table, details)
     against = runs_against(loaded, rows, positions)
-    return FittedProbe(probe, loaded, table, result, coverage, logistic, errors, warnings, against)
+    return FittedProbe(probe, loaded, table, result, coverage, logistic, (*errors, *unread), warnings, against)
 
 
 def require_probe_folder(folder: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from shamisa_cli.core.errors import Unread
 from shamisa_cli.core.extras import needs_pytorch
 from shamisa_cli.core.fitting.progress import Progress
 from shamisa_cli.core.models.loading import Model
@@ -58,6 +59,7 @@ def probe_recipe(
     ordinal: Sequence[Path],
     pseudo: Sequence[Path],
     progress: Progress,
+    unread: Unread,
 ) -> Recipe:
     """Degrade and embed photographs, and put together what is fitted beside the scores.
 
@@ -67,6 +69,7 @@ def probe_recipe(
         settings: of each part.
         ordinal, pseudo: pristine photographs for degraded pairs, and for pseudo-labels; not both.
         progress: told of degrading.
+        unread: told of the photographs that are left out.
 
     Raises:
         SettingError: both are given, no photograph can be read, or PyTorch is not installed.
@@ -74,24 +77,26 @@ def probe_recipe(
     return Recipe(
         sessions=sessions,
         session=settings.session,
-        pseudo=_pseudo_labels(model, pseudo, settings, progress),
-        pairs=_ordinal_pairs(model, ordinal, settings.seed, progress),
+        pseudo=_pseudo_labels(model, pseudo, settings, progress, unread),
+        pairs=_ordinal_pairs(model, ordinal, settings.seed, progress, unread),
         ordinal=OrdinalSettings(settings.ordinal_weight),
     )
 
 
-def _ordinal_pairs(model: Model, photos: Sequence[Path], seed: int, progress: Progress) -> OrdinalPairs | None:
+def _ordinal_pairs(
+    model: Model, photos: Sequence[Path], seed: int, progress: Progress, unread: Unread
+) -> OrdinalPairs | None:
     """Pairs of degraded versions; None where there are no photographs."""
     if not photos:
         return None
     with needs_pytorch("degrading photographs"):
         from shamisa_cli.core.training.probes.degraded import degraded_pairs
     with progress("Degrading", len(photos)) as advance:
-        return degraded_pairs(model.encoder, list(photos), seed=seed, advance=advance)
+        return degraded_pairs(model.encoder, list(photos), seed=seed, unread=unread, advance=advance)
 
 
 def _pseudo_labels(
-    model: Model, photos: Sequence[Path], settings: ProbeSettings, progress: Progress
+    model: Model, photos: Sequence[Path], settings: ProbeSettings, progress: Progress, unread: Unread
 ) -> PseudoLabels | None:
     """Versions and how far full-reference measures place them below their originals; None without photographs."""
     if not photos:
@@ -99,4 +104,6 @@ def _pseudo_labels(
     with needs_pytorch("degrading photographs"):
         from shamisa_cli.core.training.probes.pseudo_labels import pseudo_labels
     with progress("Degrading", min(len(photos), settings.pseudo.photos)) as advance:
-        return pseudo_labels(model.encoder, list(photos), settings.pseudo, seed=settings.seed, advance=advance)
+        return pseudo_labels(
+            model.encoder, list(photos), settings.pseudo, seed=settings.seed, unread=unread, advance=advance
+        )

@@ -127,8 +127,8 @@ class ModelDescription:
 
 def installed_models() -> list[ModelEntry]:
     """Bundled models, then those in the Hub's cache, each sorted by name. Makes no network request."""
-    bundled = [_entry(name, "bundled", FolderFiles(folder), None) for name, folder in sorted(bundled_folders().items())]
-    cached = [_entry(name, "hub", FolderFiles(folder), folder.name) for name, folder in sorted(_cached())]
+    bundled = [_listed(name, "bundled", folder, None) for name, folder in sorted(bundled_folders().items())]
+    cached = [_listed(name, "hub", folder, folder.name) for name, folder in sorted(_cached())]
     return [*bundled, *cached]
 
 
@@ -154,6 +154,16 @@ def describe_model(name: str, *, offline: bool = False) -> ModelDescription:
         networks=relational.config.to_json() if relational else None,
         files=tuple(FileRecord(path.name, path.stat().st_size, files.sha256(path.name)) for path in _files(folder)),
     )
+
+
+def _listed(name: str, source: Source, folder: Path, commit: str | None) -> ModelEntry:
+    """The entry of a folder, whatever goes wrong with it, so that no model hides the others."""
+    try:
+        return _entry(name, source, FolderFiles(folder), commit)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".strip(": ").splitlines()[0]
+        said = f"{name} in {folder} cannot be described ({reason})."
+        return ModelEntry(name, source, commit or "", False, False, False, 0, (), folder, said)
 
 
 def _entry(name: str, source: Source, files: FolderFiles, commit: str | None) -> ModelEntry:

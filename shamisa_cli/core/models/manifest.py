@@ -10,11 +10,11 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from shamisa_cli.core.atomic import replacing
+from shamisa_cli.core import atomic
 from shamisa_cli.core.errors import PARSE_ERRORS, ModelError
 from shamisa_cli.core.relational.records import GRAPHS as RELATIONAL_GRAPHS
 
@@ -67,15 +67,9 @@ _WEIGHTS_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]*\.safetensors|{_GRAPHS}"
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
-@contextmanager
-def replacing_together(folder: Path, names: Sequence[str]) -> Iterator[list[Path]]:
-    """Yield one temporary path per name; when the block ends without an error the files are renamed in order.
-
-    Nothing in `folder` changes before the block has ended, so an interrupted writer changes nothing.
-    """
-    with ExitStack() as stack:
-        paths = [stack.enter_context(replacing(folder / name)) for name in reversed(names)]
-        yield paths[::-1]
+def replacing_together(folder: Path, names: Sequence[str]) -> AbstractContextManager[list[Path]]:
+    """Context with one temporary path per file of `folder`; see `atomic.replacing_together`."""
+    return atomic.replacing_together([folder / name for name in names])
 
 
 def exists(path: Path) -> bool:

@@ -28,6 +28,10 @@ class Batch(Protocol):
     def step(self) -> int:
         """The training step it belongs to."""
 
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """Sentences on photographs that were left out when it was made."""
+
     def pin_memory(self) -> Self:
         """The same batch in page-locked memory, from which a GPU copies asynchronously."""
 

@@ -14,9 +14,10 @@ from torch import Tensor
 from shamisa_cli.core.distortions.engine import apply_operator
 from shamisa_cli.core.distortions.operator import Operator
 from shamisa_cli.core.distortions.registry import OPERATORS
-from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.errors import SettingError, Unread
 from shamisa_cli.core.images.decoding import decode
 from shamisa_cli.core.relational.records import STRIDE, TARGETS
+from shamisa_cli.core.training.photographs import made_of_each, pass_over
 from shamisa_cli.core.training.relational.ordered_sets import MaskedOperator, OrderedSet, SetKind, draw_ordered_set
 
 CROP = 224
@@ -53,7 +54,7 @@ KINDS: tuple[SetKind, ...] = ("ladder", "nested", "mixed")
 """Kinds of sets that are shown: those with regions."""
 
 
-def operator_sheet(photos: Sequence[Path], seed: int = 0) -> Image.Image:
+def operator_sheet(photos: Sequence[Path], seed: int = 0, *, unread: Unread = pass_over) -> Image.Image:
     """Draw one row per operator, by group, on crops of the given photographs in turn, with rising severity.
 
     The first column is the undistorted crop, then severities 0, 1, 2, 3, 4; each tile states the parameter's value.
@@ -61,14 +62,12 @@ def operator_sheet(photos: Sequence[Path], seed: int = 0) -> Image.Image:
     Args:
         photos: one or more photographs; the crop is from the middle of the image, reduced moderately.
         seed: of the random operators.
+        unread: told of the photographs that are left out.
 
     Raises:
-        SettingError: no photographs are given.
-        ImageError: a photograph cannot be read.
+        SettingError: no photographs are given, or none can be read.
     """
-    if not photos:
-        raise SettingError("A contact sheet needs at least one photograph.")
-    crops = [middle_crop(path, CROP) for path in photos]
+    crops = _middle_crops(photos, CROP, unread)
     pitch = TILE + GAP
     size = (LABEL_WIDTH + (1 + len(SEVERITIES)) * pitch + GAP, HEADER_HEIGHT + len(OPERATORS) * pitch + GAP)
     sheet = Image.new("RGB", size, BACKGROUND)
@@ -81,6 +80,19 @@ def operator_sheet(photos: Sequence[Path], seed: int = 0) -> Image.Image:
         for place, tile in enumerate(_tiles(operator, crops[row % len(crops)], generator)):
             sheet.paste(tile, (LABEL_WIDTH + place * pitch, top))
     return sheet
+
+
+def _middle_crops(photos: Sequence[Path], size: int, unread: Unread) -> list[Tensor]:
+    """A `middle_crop` of each photograph at which nothing goes wrong. Raises SettingError if there is none."""
+
+    def make(_: int, path: Path) -> Tensor:
+        return middle_crop(path, size)
+
+    found = made_of_each(enumerate(photos), make, unread=unread, advance=lambda _photos: None)
+    crops = [crop for _, crop in found]
+    if not crops:
+        raise SettingError("A contact sheet needs at least one photograph that can be read.")
+    return crops
 
 
 def middle_crop(path: Path, size: int) -> torch.Tensor:
@@ -134,7 +146,7 @@ def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
 
 
-def ordered_set_sheet(photos: Sequence[Path], seed: int = 0) -> Image.Image:
+def ordered_set_sheet(photos: Sequence[Path], seed: int = 0, *, unread: Unread = pass_over) -> Image.Image:
     """Draw pairs of versions of the photographs in turn: both images, the mask of each region, and the target maps.
 
     A caption names a mask's operator and its intensity, or a map; maps that are zero are not shown. Red means more
@@ -143,21 +155,19 @@ def ordered_set_sheet(photos: Sequence[Path], seed: int = 0) -> Image.Image:
     Args:
         photos: one or more photographs; crops are from the middle of the image, reduced moderately.
         seed: of all random choices.
+        unread: told of the photographs that are left out.
 
     Raises:
-        SettingError: no photographs are given.
-        ImageError: a photograph cannot be read.
+        SettingError: no photographs are given, or none can be read.
     """
-    if not photos:
-        raise SettingError("A contact sheet needs at least one photograph.")
+    crops = _middle_crops(photos, SET_CROP, unread)
     rng = np.random.default_rng(seed)
     width = (2 + MASKS + MAPS) * (SET_TILE + SET_GAP) + 3 * SET_GAP
     sheet = Image.new("RGB", (width, SET_HEADER_HEIGHT + ROWS * (SET_TILE + CAPTION_HEIGHT) + SET_GAP), BACKGROUND)
     pen = ImageDraw.Draw(sheet)
     _write_set_header(sheet, pen)
     for row in range(ROWS):
-        crop = middle_crop(photos[row % len(photos)], SET_CROP)[0]
-        drawn = draw_ordered_set(crop, 3, rng, kind=KINDS[row % len(KINDS)])
+        drawn = draw_ordered_set(crops[row % len(crops)][0], 3, rng, kind=KINDS[row % len(KINDS)])
         for column, (tile, caption) in _set_tiles(drawn):
             place = (_left(column), SET_HEADER_HEIGHT + row * (SET_TILE + CAPTION_HEIGHT))
             sheet.paste(tile, place)

@@ -137,12 +137,14 @@ def train_run(
     keep_every: int = 0,
     on_begin: Callable[[int], None] | None = None,
     on_step: Callable[[Metrics], None] | None = None,
+    on_unread: Callable[[str], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Path | None:
     """Begin or resume a run, and save the model after the last step.
 
     Nothing is written before settings, photographs and initial weights have been checked. All of several processes
-    call this; the leader alone writes files and calls `on_begin` and `on_step`.
+    call this; the leader alone writes files and calls `on_begin`, `on_step` and
+    `on_unread`.
 
     Args:
         run: folder of the run.
@@ -154,7 +156,7 @@ def train_run(
         checkpoint_every: steps between checkpoints.
         keep_every: checkpoints at multiples of this step are kept for good; 0 keeps only the newest.
         on_begin: called once with the first step.
-        on_step, stop: as for `Trainer.train`.
+        on_step, on_unread, stop: as for `Trainer.train`.
 
     Returns:
         The model folder, or None if `stop`, in any process, ended training before the last step.
@@ -184,7 +186,7 @@ def train_run(
             if step % (checkpoint_every * CURVES_EVERY) == 0 and step < record.config.steps:
                 draw_curves(run.metrics, run.curves, task.panels)
 
-        finished = trainer.train(on_step=on_step, on_checkpoint=draw_now_and_then, stop=stop)
+        finished = trainer.train(on_step=on_step, on_checkpoint=draw_now_and_then, on_unread=on_unread, stop=stop)
         if world.leads:
             draw_curves(run.metrics, run.curves, task.panels)
             if finished:
@@ -205,6 +207,7 @@ def train(
     checkpoint_every: int = CHECKPOINT_EVERY,
     keep_every: int = 0,
     on_step: Callable[[Metrics], None] | None = None,
+    on_unread: Callable[[str], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Path | None:
     """Train an encoder or the relational networks on photographs without human scores; needs PyTorch.
@@ -217,7 +220,7 @@ def train(
         resume: continue the run in `output`.
         device: auto (CUDA, else MPS, else CPU), cpu, cuda, cuda:N or mps.
         workers: processes that make batches; None takes one less than there are processors, at most 8.
-        checkpoint_every, keep_every, on_step, stop: as for `train_run`.
+        checkpoint_every, keep_every, on_step, on_unread, stop: as for `train_run`.
 
     Returns:
         The model folder, or None if `stop` ended training before the last step.
@@ -244,5 +247,6 @@ def train(
             checkpoint_every=checkpoint_every,
             keep_every=keep_every,
             on_step=on_step,
+            on_unread=on_unread,
             stop=stop,
         )

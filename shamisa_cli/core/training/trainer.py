@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -77,6 +77,7 @@ class Trainer:
         *,
         on_step: Callable[[Metrics], None] | None = None,
         on_checkpoint: Callable[[int], None] | None = None,
+        on_unread: Callable[[str], None] | None = None,
         stop: Callable[[], bool] | None = None,
     ) -> bool:
         """Train up to the last step, with regular checkpoints and one at the end.
@@ -84,6 +85,7 @@ class Trainer:
         Args:
             on_step: called after every step, when its metrics are written.
             on_checkpoint: called after every checkpoint but the first, with the number of completed steps.
+            on_unread: called with a sentence for each photograph that a batch had to leave out, each time.
             stop: called before every step; if it returns True, a checkpoint is written and training ends.
 
         Returns:
@@ -119,10 +121,13 @@ class Trainer:
                             on_checkpoint(self.step)
                 if ending:
                     return self.step >= self.config.steps
-                self._timed_step(batches)
+                for sentence in self._timed_step(batches):
+                    if log and on_unread:
+                        on_unread(sentence)
                 tell()
 
-    def _timed_step(self, batches: Iterator[Batch]) -> None:
+    def _timed_step(self, batches: Iterator[Batch]) -> Sequence[str]:
+        """Train on the next batch; returns its `unread`."""
         began = time.perf_counter()
         batch = next(batches, None)
         waited = time.perf_counter() - began
@@ -144,6 +149,7 @@ class Trainer:
         self._readings.spend(elapsed, waited)
         self.step += 1
         self.seconds += elapsed
+        return batch.unread
 
     def _check_finite(self) -> None:
         """Fetch the metrics of the latest steps. Raises TrainingError naming the first that is not finite."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 
 import shamisa_cli as shamisa
 from shamisa_cli.core.culling import transfers as module
-from shamisa_cli.core.culling.transfers import JOURNAL, plan_transfers, transfer_files, undo_transfers
+from shamisa_cli.core.culling.transfers import JOURNAL, Transfer, plan_transfers, transfer_files, undo_transfers
+from shamisa_cli.core.errors import SettingError
 
 
 @pytest.fixture
@@ -112,3 +114,47 @@ def test_a_missing_or_foreign_journal_is_an_error(tmp_path: Path, content: str |
         (tmp_path / JOURNAL).write_text(content)
     with pytest.raises(shamisa.SettingError, match=JOURNAL):
         list(undo_transfers(tmp_path))
+
+
+def test_an_unfinished_line_of_a_journal_does_not_spoil_what_follows(shoot: Path, tmp_path: Path) -> None:
+    before, target = files(shoot), tmp_path / "rejects"
+    list(transfer_files(plan_transfers([shoot / "a.jpg"], target, "move"), target))
+    with (target / JOURNAL).open("a") as journal:
+        journal.write('{"action": "mo')
+    list(transfer_files(plan_transfers([shoot / "b.jpg"], target, "move"), target))
+    assert all(not each.problem for each in undo_transfers(target))
+    assert files(shoot) == before
+
+
+@pytest.mark.parametrize("wrong", ["outside", "renamed", "climbing"])
+def test_a_journal_plants_no_file_elsewhere(tmp_path: Path, wrong: str) -> None:
+    target = tmp_path / "rejects"
+    target.mkdir()
+    (target / "evil").write_text("evil")
+    (tmp_path / "mine").write_text("mine")
+    source, moved = {
+        "outside": (tmp_path / "elsewhere" / "mine", tmp_path / "mine"),
+        "renamed": (tmp_path / ".profile", target / "evil"),
+        "climbing": (tmp_path / "elsewhere" / "mine", target / ".." / "mine"),
+    }[wrong]
+    (target / JOURNAL).write_text(json.dumps(Transfer("move", source, moved).to_json()) + "\n")
+    with pytest.raises(SettingError, match="not in this folder"):
+        list(undo_transfers(target))
+    assert not source.exists()
+
+
+def test_a_journal_is_found_through_a_link_to_its_folder(shoot: Path, tmp_path: Path) -> None:
+    before, target = files(shoot), tmp_path / "rejects"
+    list(transfer_files(plan_transfers([shoot / "a.jpg"], target, "move"), target))
+    (tmp_path / "link").symlink_to(target)
+    assert all(not each.problem for each in undo_transfers(tmp_path / "link"))
+    assert files(shoot) == before
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="root alone can give a file away")
+def test_a_journal_of_another_user_is_not_obeyed(shoot: Path, tmp_path: Path) -> None:
+    target = tmp_path / "rejects"
+    list(transfer_files(plan_transfers([shoot / "a.jpg"], target, "move"), target))
+    os.chown(target / JOURNAL, 12345, 12345)
+    with pytest.raises(SettingError, match="another user's"):
+        list(undo_transfers(target))

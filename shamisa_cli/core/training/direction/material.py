@@ -11,7 +11,7 @@ import numpy as np
 
 from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.encoder.embedder import Embedder
-from shamisa_cli.core.errors import ImageError, SettingError
+from shamisa_cli.core.errors import ImageError, SettingError, Unread
 from shamisa_cli.core.images.decoding import decode
 from shamisa_cli.core.models.manifest import sha256_of
 from shamisa_cli.core.relational.difference.difference import difference
@@ -21,6 +21,7 @@ from shamisa_cli.core.relational.direction.image_statistics import image_statist
 from shamisa_cli.core.relational.direction.pair_statistics import pair_statistics
 from shamisa_cli.core.training.direction.pairs import DirectionPairs, joined, read_pairs, write_pairs
 from shamisa_cli.core.training.direction.versions import Version, versions
+from shamisa_cli.core.training.photographs import made_of_each, pass_over
 
 VERSION = 3
 """Of how versions are made and measured: what another version stored is measured again."""
@@ -54,6 +55,7 @@ def make_pairs(
     *,
     seed: int = 0,
     store: Path | None = None,
+    unread: Unread = pass_over,
     advance: Callable[[int], None] = lambda _photos: None,
 ) -> DirectionPairs:
     """Degrade and repair a window of each photograph, and embed and measure the versions.
@@ -61,32 +63,34 @@ def make_pairs(
     Args:
         encoder: embeds them.
         fingerprint: of the encoder.
-        photographs: good ones; those that cannot be read are skipped. Those of lossless files teach what a mild
-            compression does.
+        photographs: good ones; those that cannot be read are left out. Those of lossless files teach what a
+            mild compression does.
         seed: a photograph's versions depend on it and on the file's content.
         store: folder that keeps what was measured of each photograph; what it already has is not measured again.
+        unread: told of the photographs that are left out.
         advance: called with 1 after each photograph.
 
     Raises:
         SettingError: none can be read.
     """
-    parts: list[DirectionPairs] = []
-    for path in photographs:
-        try:
-            content = sha256_of(path)
-            kept = None if store is None else store / f"{_name(content, fingerprint, seed)}.npz"
-            if kept is not None and kept.exists():
-                parts.append(read_pairs(kept))
-                continue
-            rng = np.random.default_rng([seed, *bytes.fromhex(content)])
-            found = _measured(encoder, versions(_window(decode(path).pixels, rng), rng), rng)
-            if kept is not None:
-                write_pairs(kept, found)
-            parts.append(found)
-        except (ImageError, OSError):
-            continue
-        finally:
-            advance(1)
+
+    def make(_: int, path: Path) -> DirectionPairs:
+        content = sha256_of(path)
+        kept = None if store is None else store / f"{_name(content, fingerprint, seed)}.npz"
+        stored = None if kept is None else read_pairs(kept)
+        if stored is not None:
+            return stored
+        rng = np.random.default_rng([seed, *bytes.fromhex(content)])
+        made = versions(_window(decode(path).pixels, rng), rng)
+        orders = list(_orders(made, rng))
+        if not orders:
+            raise ImageError(path, "unsupported", f"{path}: no change to it is visible, so nothing is learned from it.")
+        found = _measured(encoder, made, orders)
+        if kept is not None:
+            write_pairs(kept, found)
+        return found
+
+    parts = [found for _, found in made_of_each(enumerate(photographs), make, unread=unread, advance=advance)]
     if not parts:
         raise SettingError("None of the photographs can be read; name a folder of good ones.")
     return joined(parts)
@@ -130,9 +134,8 @@ def _orders(made: Sequence[Version], rng: np.random.Generator) -> Iterator[Order
         yield from (found[place] for place in rng.permutation(len(found))[:most])
 
 
-def _measured(encoder: Embedder, made: Sequence[Version], rng: np.random.Generator) -> DirectionPairs:
+def _measured(encoder: Embedder, made: Sequence[Version], orders: Sequence[Order]) -> DirectionPairs:
     """The pairs of one photograph."""
-    orders = list(_orders(made, rng))
     planes = {place: layers(made[place].pixels) for order in orders for place in (order.first, order.second)}
     odd, even = zip(*(pair_statistics(planes[order.first], planes[order.second]) for order in orders), strict=True)
     return DirectionPairs(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shamisa_cli.core.atomic import replacing
+from shamisa_cli.core.scoring.feature_formats import READ_ERRORS
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,10 @@ def write_pairs(path: Path, pairs: DirectionPairs) -> None:
         np.savez(stream, **{each.name: getattr(pairs, each.name) for each in fields(DirectionPairs)})
 
 
-def read_pairs(path: Path) -> DirectionPairs:
-    """Read pairs that `write_pairs` wrote."""
-    with np.load(path, allow_pickle=False) as stored:
-        return DirectionPairs(**{each.name: stored[each.name] for each in fields(DirectionPairs)})
+def read_pairs(path: Path) -> DirectionPairs | None:
+    """Read pairs that `write_pairs` wrote; None where there is no such file, or a damaged one."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return DirectionPairs(**{each.name: stored[each.name] for each in fields(DirectionPairs)})
+    except READ_ERRORS:
+        return None

@@ -21,12 +21,14 @@ class TrainingBatch:
         nodes: record of each crop's distortions.
         step: the training step it belongs to.
         retained: (K, 3, crop, crop) further crops for retention, without relations to any other.
+        unread: sentences on photographs that were left out.
     """
 
     crops: Tensor
     nodes: CropTable
     step: int
     retained: Tensor
+    unread: tuple[str, ...] = ()
 
     def pin_memory(self) -> TrainingBatch:
         """Copy the crops into page-locked memory, from which a GPU copies asynchronously; called by the DataLoader."""
@@ -62,6 +64,7 @@ class BatchRecipe:
         photos, scales: R and S.
         step: the training step it is for.
         retained: (K, 3, crop, crop) uint8.
+        unread: as in `TrainingBatch`.
     """
 
     samples: tuple[SampleRecipe, ...]
@@ -69,6 +72,7 @@ class BatchRecipe:
     scales: int
     step: int
     retained: Tensor
+    unread: tuple[str, ...] = ()
 
     def batch(self, device: torch.device | str = "cpu", threads: int = 1) -> TrainingBatch:
         """Distort the views and arrange all crops in the standard order.
@@ -94,4 +98,4 @@ class BatchRecipe:
             for index, composition in enumerate(sample.compositions):
                 distort(references, composition, generator, threads=threads, out=place[:, index])
         retained = self.retained.to(device, non_blocking=True).float().div_(255)
-        return TrainingBatch(crops, nodes, self.step, retained)
+        return TrainingBatch(crops, nodes, self.step, retained, self.unread)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
 from shamisa_cli.core.distortions.composition import SeverityLaw, draw_composition
-from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.errors import ImageError, SettingError, Unread
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.training.batch_loader import require_photos, worker_steps
 from shamisa_cli.core.training.pretraining.batch_recipe import BatchRecipe, SampleRecipe, TrainingBatch
-from shamisa_cli.core.training.random_crops import random_crop, readable_photos, stack_crops
+from shamisa_cli.core.training.random_crops import first_made, random_crop, shuffled, stack_crops
 
 
 @dataclass(frozen=True)
@@ -129,15 +131,21 @@ class BatchStream(IterableDataset[TrainingBatch]):
             TrainingError: the photographs cannot be read.
         """
         rng = np.random.default_rng([self.seed, step, self.rank])
-        samples = tuple(self._sample(rng) for _ in range(self.settings.samples))
-        return BatchRecipe(samples, self.settings.photos, self.settings.scales, step, self._retained(rng))
+        errors: list[ImageError] = []
+        samples = tuple(self._sample(rng, errors.append) for _ in range(self.settings.samples))
+        retained = self._retained(rng, errors.append)
+        unread = tuple(map(str, errors))
+        return BatchRecipe(samples, self.settings.photos, self.settings.scales, step, retained, unread)
 
-    def _sample(self, rng: np.random.Generator) -> SampleRecipe:
+    def _sample(self, rng: np.random.Generator, unread: Unread) -> SampleRecipe:
         settings = self.settings
         pool = self.real if rng.random() < settings.real_share else self.pristine
-        photos = readable_photos(pool, settings.photos, rng)
         scales = [0.5**level for level in range(settings.scales)]
-        views = stack_crops([random_crop(photo, scale, settings.crop, rng) for photo in photos for scale in scales])
+
+        def crops(photo: Image.Image, _: int) -> list[Image.Image]:
+            return [random_crop(photo, scale, settings.crop, rng) for scale in scales]
+
+        views = stack_crops(list(chain(*first_made(shuffled(pool, rng), settings.photos, crops, unread=unread))))
         compositions = tuple(
             draw_composition(
                 settings.levels,
@@ -150,15 +158,17 @@ class BatchStream(IterableDataset[TrainingBatch]):
         )
         return SampleRecipe(views, compositions, int(rng.integers(2**63)))
 
-    def _retained(self, rng: np.random.Generator) -> Tensor:
+    def _retained(self, rng: np.random.Generator, unread: Unread) -> Tensor:
         """(K, 3, crop, crop) uint8: a crop of each of K photographs, at any of the scales."""
         size = self.settings.crop
         pool = self.real or self.pristine
         count = min(self.settings.retained, len(pool))
         if not count:
             return torch.empty(0, 3, size, size, dtype=torch.uint8)
-        photos = readable_photos(pool, count, rng)
-        scales = 0.5 ** rng.integers(self.settings.scales, size=len(photos))
-        return stack_crops(
-            [random_crop(photo, float(scale), size, rng) for photo, scale in zip(photos, scales, strict=True)]
-        )
+        photos = shuffled(pool, rng)
+        scales = (0.5 ** rng.integers(self.settings.scales, size=count)).tolist()
+
+        def crop(photo: Image.Image, place: int) -> Image.Image:
+            return random_crop(photo, scales[place], size, rng)
+
+        return stack_crops(first_made(photos, count, crop, unread=unread))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,11 @@ from numpy.typing import NDArray
 
 from shamisa_cli.core.arrays import AnyFeatures, Matrix, Pixels
 from shamisa_cli.core.distortions.registry import BY_GROUP, OPERATORS
-from shamisa_cli.core.errors import ImageError, SettingError
+from shamisa_cli.core.errors import SettingError, Unread
 from shamisa_cli.core.groups import GROUPS, MAX_SEVERITY
 from shamisa_cli.core.probe.defects import MOST_OPERATORS
 from shamisa_cli.core.probe.ordinal import OrdinalPairs
+from shamisa_cli.core.training.photographs import made_of_each, pass_over
 
 if TYPE_CHECKING:
     from shamisa_cli.core.encoder.embedder import Embedder
@@ -61,33 +63,37 @@ def degrade_and_embed(
     *,
     versions: int = VERSIONS,
     seed: int = 0,
+    unread: Unread = pass_over,
     advance: Callable[[int], None] = lambda _photos: None,
 ) -> DegradedPhotos:
     """Degrade whole photographs, at the encoder's view size, by random operators, and embed the versions.
 
     Args:
         encoder: reads the versions.
-        photos: pristine photographs; those that cannot be read are skipped.
+        photos: pristine photographs; those that cannot be read are left out.
         versions: of each photograph.
         seed: a photograph's versions depend on it and on the photograph's place in the list.
+        unread: told of the photographs that are left out.
         advance: called with 1 after each photograph.
 
     Raises:
         SettingError: no photograph can be read.
     """
-    features: list[NDArray[np.float32]] = []
-    severities: list[NDArray[np.float64]] = []
-    shown: list[int] = []
-    for place, pixels in _readable(encoder, photos, advance):
-        rng = np.random.default_rng([seed, place])
-        for version in range(versions):
-            picture, applied = (pixels, np.full(len(OPERATORS), np.nan)) if version == 0 else _degraded(pixels, rng)
-            features.append(encoder.embed(picture))
-            severities.append(applied)
-            shown.append(place)
-    if not shown:
+
+    def make(place: int, path: Path) -> list[tuple[NDArray[np.float32], NDArray[np.float64]]]:
+        rng, pixels = np.random.default_rng([seed, place]), _pixels(encoder, path)
+        untouched = (pixels, np.full(len(OPERATORS), np.nan))
+        made = chain([untouched], (_degraded(pixels, rng) for _ in range(versions - 1)))
+        return [(encoder.embed(picture), applied) for picture, applied in made]
+
+    found = list(made_of_each(enumerate(photos), make, unread=unread, advance=advance))
+    if not found:
         raise SettingError("None of the photographs can be read; name a folder of good ones.")
-    return DegradedPhotos(np.stack(features), np.stack(severities), np.array(shown, dtype=np.int64))
+    return DegradedPhotos(
+        np.stack([features for _, made in found for features, _ in made]),
+        np.stack([applied for _, made in found for _, applied in made]),
+        np.array([place for place, made in found for _ in made], dtype=np.int64),
+    )
 
 
 def _degraded(pixels: Pixels, rng: np.random.Generator) -> tuple[Pixels, NDArray[np.float64]]:
@@ -111,33 +117,39 @@ def _degraded(pixels: Pixels, rng: np.random.Generator) -> tuple[Pixels, NDArray
 
 
 def degraded_pairs(
-    encoder: Embedder, photos: Sequence[Path], *, seed: int = 0, advance: Callable[[int], None] = lambda _photos: None
+    encoder: Embedder,
+    photos: Sequence[Path],
+    *,
+    seed: int = 0,
+    unread: Unread = pass_over,
+    advance: Callable[[int], None] = lambda _photos: None,
 ) -> OrdinalPairs:
     """Degrade photographs and embed the versions: for each of several operators, untouched → mild → strong.
 
     Args:
         encoder: reads the versions, each as a whole picture at its view size.
-        photos: pristine photographs; those that cannot be read are skipped.
+        photos: pristine photographs; those that cannot be read are left out.
         seed: a photograph's versions depend on it and on the photograph's place in the list.
+        unread: told of the photographs that are left out.
         advance: called with 1 after each photograph.
 
     Raises:
         SettingError: no photograph can be read.
     """
-    milder: list[NDArray[np.float32]] = []
-    stronger: list[NDArray[np.float32]] = []
-    gaps: list[float] = []
-    shown: list[int] = []
-    for place, pixels in _readable(encoder, photos, advance):
+
+    def make(place: int, path: Path) -> list[tuple[NDArray[np.float32], NDArray[np.float32], float]]:
+        pixels, pairs = _pixels(encoder, path), []
         untouched = encoder.embed(pixels)
         for severities, versions in _degraded_twice(pixels, np.random.default_rng([seed, place])):
             mild, strong = (encoder.embed(version) for version in versions)
-            milder += [untouched, mild]
-            stronger += [mild, strong]
-            gaps += [severities[0], severities[1] - severities[0]]
-            shown += [place, place]
-    if not gaps:
+            pairs += [(untouched, mild, severities[0]), (mild, strong, severities[1] - severities[0])]
+        return pairs
+
+    found = list(made_of_each(enumerate(photos), make, unread=unread, advance=advance))
+    if not found:
         raise SettingError("None of the photographs for degraded pairs can be read; name a folder of good ones.")
+    milder, stronger, gaps = zip(*(pair for _, pairs in found for pair in pairs), strict=True)
+    shown = [place for place, pairs in found for _ in pairs]
     return OrdinalPairs(np.stack(milder), np.stack(stronger), np.array(gaps), np.array(shown, dtype=np.int64))
 
 
@@ -164,17 +176,8 @@ def _degraded_twice(pixels: Pixels, rng: np.random.Generator) -> list[tuple[tupl
     return results
 
 
-def _readable(
-    encoder: Embedder, photos: Sequence[Path], advance: Callable[[int], None]
-) -> Iterator[tuple[int, Pixels]]:
-    """The place of each photograph that can be read, and its pixels at the encoder's view size."""
+def _pixels(encoder: Embedder, path: Path) -> Pixels:
+    """A photograph at the encoder's view size."""
     from shamisa_cli.core.images.decoding import decode
 
-    for place, path in enumerate(photos):
-        try:
-            pixels = decode(path, view_size=encoder.config.preprocessing.view_size).pixels
-        except ImageError:
-            continue
-        finally:
-            advance(1)
-        yield place, pixels
+    return decode(path, view_size=encoder.config.preprocessing.view_size).pixels

@@ -7,18 +7,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from scipy.stats import rankdata
 
 from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.distortions.registry import BY_GROUP, OPERATORS
-from shamisa_cli.core.errors import ImageError, SettingError
+from shamisa_cli.core.errors import SettingError, Unread
 from shamisa_cli.core.groups import GROUPS, MAX_SEVERITY
 from shamisa_cli.core.images.decoding import decode
 from shamisa_cli.core.probe.pseudo import PseudoLabels, PseudoSettings
 from shamisa_cli.core.relational.difference.difference import difference
 from shamisa_cli.core.training.direction.damages import DAMAGES
 from shamisa_cli.core.training.direction.versions import operated
+from shamisa_cli.core.training.photographs import made_of_each, pass_over
 
 if TYPE_CHECKING:
     from shamisa_cli.core.encoder.embedder import Embedder
@@ -47,47 +49,53 @@ LEAST_SIDE, MOST_OF_VIEW = 40, 0.75
 """Long side of the smallest copy in pixels, and of the largest as a share of the encoder's view."""
 
 
+_Marked = tuple[NDArray[np.float32], NDArray[np.float32], float]
+"""Features of a version and of its original, and their difference."""
+
+
 def pseudo_labels(
     encoder: Embedder,
     photos: Sequence[Path],
     settings: PseudoSettings,
     *,
     seed: int = 0,
+    unread: Unread = pass_over,
     advance: Callable[[int], None] = lambda _photos: None,
 ) -> PseudoLabels:
     """Make versions of photographs, embed them, and rank them by their difference from the original.
 
     Args:
         encoder: reads originals and versions, at its view size.
-        photos: pristine photographs, of which `settings.photos` are drawn; those that cannot be read are skipped.
+        photos: pristine photographs, of which `settings.photos` are drawn; those that cannot be read are left
+            out.
         settings: how many photographs and versions, and what they weigh.
         seed: decides which photographs and which versions.
+        unread: told of the photographs that are left out.
         advance: called with 1 after each photograph.
 
     Raises:
         SettingError: no photograph can be read.
     """
     order = np.random.default_rng(seed).permutation(len(photos))[: settings.photos]
-    originals, versions, changes, shown = [], [], [], []
-    for place in order.tolist():
-        try:
-            pixels = decode(photos[place], view_size=SIZE).pixels
-        except ImageError:
-            continue
-        finally:
-            advance(1)
-        rng = np.random.default_rng([seed, place])
+
+    def make(place: int, path: Path) -> list[_Marked]:
+        rng, pixels = np.random.default_rng([seed, place]), decode(path, view_size=SIZE).pixels
         original = encoder.embed(_viewed(pixels, encoder))
         made = [(version, version) for version in versions_of(pixels, settings.versions, rng)]
-        for version, enlarged in made + list(smaller_copies(pixels, _view_of(encoder), rng)):
-            originals.append(original)
-            versions.append(encoder.embed(_viewed(version, encoder)))
-            changes.append(difference(pixels, enlarged).value)
-            shown.append(place)
-    if not shown:
+        made += smaller_copies(pixels, _view_of(encoder), rng)
+        return [
+            (encoder.embed(_viewed(version, encoder)), original, difference(pixels, enlarged).value)
+            for version, enlarged in made
+        ]
+
+    drawn = [(place, photos[place]) for place in order.tolist()]
+    found = list(made_of_each(drawn, make, unread=unread, advance=advance))
+    if not found:
         raise SettingError("None of the photographs for pseudo-labels can be read; name a folder of good ones.")
+    versions, originals, changes = zip(*(marked for _, each in found for marked in each), strict=True)
     rank = rankdata(changes) / len(changes)
-    return PseudoLabels(np.stack(versions), np.stack(originals), rank, np.array(shown, dtype=np.int64), settings)
+    shown = np.array([place for place, each in found for _ in each], dtype=np.int64)
+    return PseudoLabels(np.stack(versions), np.stack(originals), rank, shown, settings)
 
 
 def versions_of(pixels: Pixels, count: int, rng: np.random.Generator) -> Iterator[Pixels]:

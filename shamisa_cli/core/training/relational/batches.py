@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
-from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.errors import ImageError, SettingError
 from shamisa_cli.core.relational.records import STRIDE
-from shamisa_cli.core.training.random_crops import random_crop, readable_photos, stack_crops
+from shamisa_cli.core.training.random_crops import first_made, random_crop, shuffled, stack_crops
 from shamisa_cli.core.training.relational.consensus import consensus
 from shamisa_cli.core.training.relational.ordered_sets import OrderedSet, draw_ordered_set
 
@@ -64,6 +65,7 @@ class RelationalBatch:
         worse: (B, V, V) boolean, likewise, where the consensus with the photograph agrees.
         quality: (B, V) consensus of each version with the first, −100…0.
         step: the training step it belongs to.
+        unread: sentences on photographs that were left out.
     """
 
     pictures: Tensor
@@ -72,6 +74,7 @@ class RelationalBatch:
     worse: Tensor
     quality: Tensor
     step: int
+    unread: tuple[str, ...] = ()
 
     def pin_memory(self) -> RelationalBatch:
         """Copy the batch into page-locked memory; called by the DataLoader."""
@@ -89,6 +92,7 @@ class RelationalBatch:
             change(self.worse),
             change(self.quality),
             self.step,
+            self.unread,
         )
 
 
@@ -108,22 +112,22 @@ def draw_batch(
         SettingError: the package that computes the consensus is not installed.
     """
     margin = STRIDE // 2
-    pictures, drawn, worse = [], [], []
-    for index in range(settings.sets):
-        (photo,) = readable_photos(pools[index % len(pools)], 1, rng)
+    errors: list[ImageError] = []
+
+    def drawn_set(photo: Image.Image, _: int) -> tuple[Tensor, ...]:
         scale = float(rng.uniform(settings.smallest, 1))
         crop = stack_crops([random_crop(photo, scale, settings.crop + 2 * margin, rng)])[0].float() / 255
-        drawn.append(draw_ordered_set(crop, settings.versions, rng, left_out=frozenset(settings.left_out)))
-        worse.append(drawn[-1].worse & _further(crop, drawn[-1], margin))
-        pictures.append(_cut(drawn[-1].pictures, margin, settings.crop, rng, rng.uniform() < settings.shifted))
-    return RelationalBatch(
-        torch.stack(pictures),
-        torch.stack([_between(found.targets) for found in drawn]),
-        torch.stack([_between(found.damage) for found in drawn]),
-        torch.stack(worse),
-        torch.stack([_quality(found, margin) for found in drawn]),
-        step,
-    )
+        found = draw_ordered_set(crop, settings.versions, rng, left_out=frozenset(settings.left_out))
+        worse = found.worse & _further(crop, found, margin)
+        pictures = _cut(found.pictures, margin, settings.crop, rng, rng.uniform() < settings.shifted)
+        return pictures, _between(found.targets), _between(found.damage), worse, _quality(found, margin)
+
+    sets = [
+        first_made(shuffled(pools[index % len(pools)], rng), 1, drawn_set, unread=errors.append)[0]
+        for index in range(settings.sets)
+    ]
+    pictures, targets, damage, worse, quality = (torch.stack(part) for part in zip(*sets, strict=True))
+    return RelationalBatch(pictures, targets, damage, worse, quality, step, tuple(map(str, errors)))
 
 
 def _cut(versions: Tensor, margin: int, size: int, rng: np.random.Generator, shifted: bool) -> Tensor:

@@ -1,0 +1,63 @@
+"""Files are complete or absent, and have the permissions that the user's mask gives, whatever library wrote them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from shamisa_cli.core import atomic
+from shamisa_cli.core.atomic import TEMPORARY, replacing, replacing_together
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
+def test_a_file_may_be_read_by_those_whom_the_mask_allows(tmp_path: Path, mask: int) -> None:
+    before = os.umask(mask)
+    try:
+        with replacing(tmp_path / "a.safetensors") as temporary:
+            save_file({"a": np.zeros(2, np.float32)}, temporary)
+            temporary.chmod(0o600)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.safetensors").stat().st_mode & 0o777 == 0o666 & ~mask
+
+
+def test_files_that_belong_together_are_all_on_the_disk_before_the_first_takes_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    targets = [tmp_path / name for name in ("weights", "list")]
+    for target in targets:
+        target.write_text("old")
+    fsync, calls = os.fsync, []
+
+    def full_disk(descriptor: int) -> None:
+        calls.append(descriptor)
+        if len(calls) == len(targets):
+            raise OSError(28, "No space left on device")
+        fsync(descriptor)
+
+    monkeypatch.setattr(atomic.os, "fsync", full_disk)
+    with pytest.raises(OSError, match="No space left"), replacing_together(targets) as (first, second):
+        (first.write_text("new"), second.write_text("new"))
+    assert [target.read_text() for target in targets] == ["old", "old"]
+    assert not list(tmp_path.glob(f"{TEMPORARY}*"))
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_a_new_file_never_replaces_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_links: bool) -> None:
+    def link(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    if not has_links:  # as on memory cards
+        monkeypatch.setattr(atomic.os, "link", link)
+    with replacing(tmp_path / "new", only_new=True) as temporary:
+        temporary.write_text("mine")
+    assert (tmp_path / "new").read_text() == "mine"
+    with pytest.raises(FileExistsError), replacing(tmp_path / "new", only_new=True) as temporary:
+        temporary.write_text("other")
+    assert (tmp_path / "new").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
