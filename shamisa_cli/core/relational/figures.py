@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from shamisa_cli.core.arrays import Pixels
-from shamisa_cli.core.images.drawings import is_drawing, write_drawing
+from shamisa_cli.core.images.drawings import FAST, is_drawing, write_drawing
 from shamisa_cli.core.map_images import (
     BACKGROUND,
     FAINT_INK,
@@ -214,15 +214,16 @@ class ComparisonMapWriter:
         """Draw one compared candidate; each file appears when it is complete."""
         assert candidate.maps is not None
         folder = self._folders[candidate.path]
+        small = _at_most(pixels, MAX_LONG_SIDE)
         drawn = {
-            name: Image.fromarray(overlay(pixels, candidate.maps[name], name)) for name in changed_maps(candidate.maps)
+            name: Image.fromarray(overlay(small, candidate.maps[name], name)) for name in changed_maps(candidate.maps)
         }
-        drawn[OVERALL] = overall_map(candidate, pixels)
+        drawn[OVERALL] = overall_map(candidate, small)
         if DIFFERENCE in candidate.maps:
-            drawn[DIFFERENCE] = difference_map(pixels, candidate.maps[DIFFERENCE])
+            drawn[DIFFERENCE] = difference_map(small, candidate.maps[DIFFERENCE])
         drawn[FIGURE] = comparison_figure(candidate, reference, pixels)
         for name, picture in drawn.items():
-            write_drawing(picture, folder / f"{name}.png")
+            write_drawing(picture, folder / f"{name}.png", **FAST)
         for name in set(ENDS) - set(drawn):
             outdated = folder / f"{name}.png"
             if is_drawing(outdated):

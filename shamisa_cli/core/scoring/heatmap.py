@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from shamisa_cli.core.arrays import Pixels
-from shamisa_cli.core.images.drawings import write_drawing
+from shamisa_cli.core.images.drawings import FAST, write_drawing
 from shamisa_cli.core.map_images import (
     BACKGROUND,
     FAINT_INK,
@@ -33,10 +33,6 @@ SMOOTHING = 1 / 32
 """Smoothing width as a share of the long side; contributions of single positions are too noisy to show."""
 FULL_COLOUR = 60.0
 """Points above or below an average image at which the colour saturates."""
-
-
-FAST = {"compress_level": 1, "compress_type": 3}
-"""PNG's compression, by runs alone (zlib's Z_RLE): a third of the time of Pillow's usual, and no larger files."""
 TITLE_HEIGHT, LEGEND_HEIGHT = 34, 58
 LEGEND_RISE = 2
 """Pixels by which the text of the legend begins above its bar."""
