@@ -68,6 +68,25 @@ def test_the_keyboard_moves_marks_and_opens(browser: Page, tmp_path: Path) -> No
     assert page.complaints == []
 
 
+def test_an_arrow_leads_into_the_grid_from_where_the_mouse_left_it(browser: Page, tmp_path: Path) -> None:
+    page = grid(browser, tmp_path, page_of(SHOOT))
+    for left in ("document.activeElement.blur()", "document.querySelector('#as-grid').focus()"):
+        page.run(left)
+        press(page, "ArrowDown", "ArrowRight", "x")
+        page.run(SETTLED)
+    assert page.run(FOCUS) == "2.jpg"
+    assert page.run(TALLY) == "0 kept, 2 rejected, 0 with stars"
+
+
+def test_arrows_move_in_the_table(browser: Page, tmp_path: Path) -> None:
+    page = grid(browser, tmp_path, page_of(SHOOT))
+    page.run("document.querySelector('#as-table').click(), document.querySelector('tbody tr button').focus()")
+    press(page, "ArrowUp", "ArrowDown", "ArrowDown", "x")
+    assert page.run("document.activeElement.closest('tr').textContent").startswith("2.jpg")
+    assert page.run(TALLY) == "0 kept, 1 rejected, 0 with stars"
+    assert page.complaints == []
+
+
 def test_marks_outlive_the_page_and_are_exported(browser: Page, tmp_path: Path) -> None:
     text = page_of(SHOOT)
     page = grid(browser, tmp_path, text)

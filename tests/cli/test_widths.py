@@ -203,6 +203,27 @@ def test_it_fits_and_every_number_is_whole(monkeypatch: pytest.MonkeyPatch, name
     assert set(ESSENTIAL[name]) <= {number.replace("-", "−") for number in numbers("\n".join(lines))}
 
 
+def test_a_cull_of_many_pictures_is_a_screenful_on_a_terminal_and_whole_in_a_pipe(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LINES", "24")
+    many = [
+        Decision(ImageRecord(f"{number:03}.jpg", number / 10), "keep" if number > 300 else "reject", "", 3)
+        for number in range(500)
+    ]
+    screen, pipe = Screen(), Screen(terminal=False)
+    for each in (screen, pipe):
+        write_decisions_text(many, CullRule(below=30), each)
+    assert len(plain(screen.getvalue()).splitlines()) <= 24 - 2
+    assert "485 are not shown" in plain(screen.getvalue())
+    assert plain(screen.getvalue()).count(".jpg") == 15
+    assert plain(pipe.getvalue()).count(".jpg") == 500
+    rejected = [line for line in plain(pipe.getvalue()).splitlines() if "reject " in line]
+    assert rejected
+    assert not any("★" in line for line in rejected)
+
+
 @pytest.mark.parametrize("width", [120, 80, 60, 40])
 def test_messages_are_wrapped_between_words(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int

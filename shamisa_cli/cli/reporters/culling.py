@@ -19,28 +19,53 @@ if TYPE_CHECKING:
 
 STYLES = {"keep": "bold green", "reject": "bold red", "unreadable": "bold yellow"}
 SHORTEST_PATH, LEAST_REASON = 16, 28
+OTHER_LINES = 8
+"""Lines of a screen that the table leaves for its heading, the totals, what is done, and the prompt."""
+FEWEST_ROWS = 6
 
 Writer = Callable[[Sequence["Decision"], "CullRule", TextIO], None]
 
 
 def write_decisions_text(decisions: Sequence[Decision], rule: CullRule, stream: TextIO) -> None:  # noqa: ARG001
-    """Write one line per image, groups together and the best of each first, then the totals."""
+    """Write one line per image, groups together and the best of each first, then the totals.
+
+    On a terminal the middle of more than a screenful is left out.
+    """
     console = rich_on(stream)
     ordered = sorted(decisions, key=_place)
-    scores = [
-        Text("" if each.record.score is None else f"{each.record.score:.1f}", quality_style(each.record.score or 0.0))
-        for each in ordered
-    ]
+    rows = max(FEWEST_ROWS, console.height - OTHER_LINES)
+    left_out = len(ordered) - rows + 1 if console.is_terminal and len(ordered) > rows else 0
+    first = 2 * rows // 3
+    lines = [_cells(each) for each in ordered]
+    if left_out:
+        lines[first : first + left_out] = [[Text(" ⋮"), *[Text("")] * 4]]
+    verdicts, scores, stars, names, reasons = zip(*lines, strict=True) if lines else [()] * 5
     columns = (
-        Column(" Decision", [Text(f" {each.verdict}", STYLES[each.verdict]) for each in ordered]),
+        Column(" Decision", verdicts),
         Column("Score", scores, justify="right"),
-        Column("Stars", ["★" * (each.stars or 0) for each in ordered], importance=2),
-        Column("Picture", [printable(each.record.path) for each in ordered], least=SHORTEST_PATH),
-        Column("Reason", [printable(each.reason) for each in ordered], "left", "dim", LEAST_REASON, importance=1),
+        Column("Stars", [str(text) for text in stars], importance=2),
+        Column("Picture", [str(text) for text in names], least=SHORTEST_PATH),
+        Column("Reason", [str(text) for text in reasons], "left", "dim", LEAST_REASON, importance=1),
     )
     print_block(console, fitted_table(columns, console.width))
+    if left_out:
+        print_block(console, Text(f" {left_out:,} are not shown. All: pipe into less, or -o decisions.csv", "dim"))
     console.print()
     console.print(_totals(decisions), soft_wrap=not console.is_terminal)
+
+
+def _cells(decision: Decision) -> list[Text]:
+    """Decision, score, stars (of images that are kept), name and reason."""
+    record = decision.record
+    score = "" if record.score is None else f"{record.score:.1f}"
+    stars = "★" * (decision.stars or 0) if decision.verdict == "keep" else ""
+    return [
+        Text(f" {decision.verdict}", STYLES[decision.verdict]),
+        Text(score, quality_style(record.score or 0.0)),
+        Text(stars),
+        Text(printable(record.path)),
+        Text(printable(decision.reason)),
+    ]
 
 
 def _place(decision: Decision) -> tuple[bool, float, int, float]:

@@ -223,6 +223,27 @@
     event.preventDefault();
   }
 
+  // Arrows lead into the grid from where a click on "Grid" or on nothing leaves the keyboard.
+  function enterGrid(event) {
+    const idle = event.target === document.body || event.target === byId("as-grid");
+    if (!inGrid || !idle || !event.key.startsWith("Arrow") || event.ctrlKey || event.metaKey || event.altKey) return;
+    const stop = byId("grid").querySelector('.tile[tabindex="0"]');
+    if (stop) focusTile(data.pictures[stop.dataset.index]);
+    event.preventDefault();
+  }
+
+  function rowKey(event) {
+    const row = event.target.closest("tbody tr");
+    if (!row || event.key === " " || event.ctrlKey || event.metaKey || event.altKey) return;
+    const picture = data.pictures[row.dataset.index];
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step) {
+      const shown = report.shown();
+      report.focus(shown[shown.indexOf(picture) + step] ?? picture);
+    } else if (!mark(picture, event.key)) return;
+    event.preventDefault();
+  }
+
   // Large view: marks, and the pinned picture beside the current one
 
   let pinned = null;
@@ -360,11 +381,8 @@ ${lines.join("\n")}
       const at = event.target.closest(".tile");
       if (at) report.open(data.pictures[at.dataset.index]);
     });
-    byId("list").addEventListener("keydown", (event) => {
-      const row = event.target.closest("tbody tr");
-      if (!row || event.key === " " || event.ctrlKey || event.metaKey || event.altKey) return;
-      if (mark(data.pictures[row.dataset.index], event.key)) event.preventDefault();
-    });
+    byId("list").addEventListener("keydown", rowKey);
+    addEventListener("keydown", enterGrid);
     byId("details").addEventListener("keydown", detailsKey);
     byId("mark").addEventListener("click", (event) => {
       const key = event.target.closest("button")?.dataset.key;
