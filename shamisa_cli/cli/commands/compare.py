@@ -204,10 +204,10 @@ def compare(
         )
         run = ComparisonRun(loaded.identity, gate, found.added, found.removed, images)
         statuses = report_comparisons(compared, run, reporter, output, len(found.pairs), console)
-    console.hint(comparison_line(statuses, found, since=started, places={"results": output, "maps": maps}))
     alone = len(found.added) + len(found.removed) if strict_pairs else 0
     if alone:
         console.hint(f"{counted(alone, 'picture')} without a partner: with --strict-pairs, the run fails.")
+    console.hint(comparison_line(statuses, found, since=started, places={"results": output, "maps": maps}))
     failed = statuses["failed"] + alone
     raise typer.Exit(exit_code(failed=failed, unreadable=statuses["error"], skip_unreadable=skip_unreadable))
 
