@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Callable, Collection, Sequence
 from importlib import import_module
@@ -109,6 +110,7 @@ def main() -> None:
     """Run the program with the arguments of this process, and leave it with its exit code."""
     arguments, debug = _without_debug(sys.argv[1:])
     debug = debug or os.environ.get(DEBUG_VARIABLE, "") not in ("", "0")
+    _require_command(arguments)
     build_app(_needed(arguments), debug=debug)(args=arguments, prog_name="shamisa")
 
 
@@ -118,6 +120,17 @@ def _needed(arguments: Sequence[str]) -> Collection[str] | None:
     if first in HELP_OPTIONS:
         return ()
     return (first,) if first in (COMMANDS | GROUPS) and first != SHOWS_ALL_SETTINGS else None
+
+
+def _require_command(arguments: Sequence[str]) -> None:
+    """Leave the program with a hint if a picture or folder stands where the command should."""
+    first = arguments[0] if arguments else ""
+    if first.startswith("-") or first in (COMMANDS | GROUPS) or not os.path.exists(first):  # noqa: PTH110  any text
+        return
+    from shamisa_cli.cli.console import Console
+
+    Console().error(f"{first} is not a command. To score it: shamisa score {shlex.quote(first)}")
+    raise SystemExit(2)
 
 
 def _without_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:

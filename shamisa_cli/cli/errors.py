@@ -39,7 +39,7 @@ REMEDIES: dict[Remedy, str] = {
     "need-less-memory": "Try fewer --jobs, a smaller --view-size, or a larger --max-memory.",
     "new-baseline": " and write it with --update-baseline.",
     "not-private": "Leave out --private, or name another repository.",
-    "resize": "; --resize (resize=True) resamples the first to the second.",
+    "resize": "; --resize resamples the first to the second.",
     "rewrite-baseline": ", or write the baseline again with --update-baseline.",
     "score-with-torch": "Score with --runtime torch.",
     "score-with-torch-and-report": "Score this model with --runtime torch, and report this.",

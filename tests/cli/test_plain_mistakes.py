@@ -18,6 +18,7 @@ FAST = ("--model", FAST_MODEL)
     ("arguments", "said"),
     [
         (("score", "{photo}", "-o", "-"), "standard output where --output is left out"),
+        (("{folder}",), "is not a command. To score it: shamisa score"),
         (("score", "{photo}", "-o", ".json"), "a suffix without a name"),
         (("score", "{photo}", "--html", "out/.html"), "Name one such as --html out/results.html"),
         (

@@ -217,6 +217,15 @@ def test_remarks_stand_in_the_table_and_replace_the_groups_they_speak_of() -> No
     assert "black and white; low key; blocky" in row
 
 
+def test_names_can_be_told_apart_before_there_is_room_for_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "90")
+    names = [f"photos/hopper_{noise}-noise.jpg" for noise in ("multiplicative", "impulse")]
+    pictures = [ImageRecord(name, 40.0, width=640, height=480, defects={"compression": 2.0}) for name in names]
+    shown = written("text", pictures, terminal=True)
+    assert "licative-noise.jpg" in shown
+    assert "impulse-noise.jpg" in shown
+
+
 def test_a_narrow_terminal_keeps_the_reasons_and_leaves_bars_and_sizes_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "50")
     pictures = [ImageRecord("photos/holiday.jpg", 40.0, 2.5, width=640, height=480, defects={"compression": 2.0})]

@@ -39,7 +39,8 @@ MAX_PROBLEMS = 20
 
 SCORE_CELLS = 5
 BAR_CELLS = 20
-SHORTEST_PATH = 16
+SHORTEST_PATH, CLEAR_PATH = 16, 26
+"""Characters of a name that are kept in any case, and before sizes and bars are shown."""
 LEAST_DEFECTS = 30
 """Characters that defects get before the names of pictures are shortened."""
 FEWEST_DEFECTS = 12
@@ -136,7 +137,7 @@ class _Columns:
 
 
 def _columns(records: Sequence[ImageRecord], width: int) -> _Columns:
-    """Divide the width of a terminal: the reasons of a score come before sizes, and these before bars."""
+    """Divide the width of a terminal: names that can be told apart, the reasons of a score, sizes, bars."""
     groups = max(len(_group(record)) for record in records)
     sizes = max(len(_size(record)) for record in records)
     wanted = max(len(", ".join(_defects(record))) for record in records)
@@ -146,12 +147,15 @@ def _columns(records: Sequence[ImageRecord], width: int) -> _Columns:
     defects = min(wanted, LEAST_DEFECTS, spare - GAP)
     defects = defects if defects >= min(wanted, FEWEST_DEFECTS) else 0
     spare -= defects + GAP if defects else 0
+    path = SHORTEST_PATH + max(0, min(spare, names - SHORTEST_PATH, CLEAR_PATH - SHORTEST_PATH))
+    spare -= path - SHORTEST_PATH
     with_sizes = sizes > 0 and spare >= sizes + GAP
     spare -= sizes + GAP if with_sizes else 0
     with_bars = spare >= BAR_CELLS + GAP
     spare -= BAR_CELLS + GAP if with_bars else 0
-    path = SHORTEST_PATH + max(0, min(spare, names - SHORTEST_PATH))
-    defects += min(spare - path + SHORTEST_PATH, wanted - defects) if defects else 0
+    longer = max(0, min(spare, names - path))
+    defects += min(spare - longer, wanted - defects) if defects else 0
+    path += longer
     return _Columns(path, with_bars, defects, groups > 0, with_sizes)
 
 
