@@ -173,12 +173,27 @@ def _logistic_fit(standard: Vector, mos: Vector) -> Vector:
     rising = standard if standard @ (mos - mos.mean()) >= 0 else -standard
     wanted = (mos - mos.mean()) / mos.std()
 
+    def steps(parameters: Vector) -> tuple[Vector, Vector, float]:
+        _, _, middle, width = parameters
+        slope = max(abs(width), 1e-6)
+        return np.asarray(expit((rising - middle) / slope), np.float64), (rising - middle) / slope, slope
+
     def curve(parameters: Vector) -> Vector:
-        top, bottom, middle, width = parameters
-        return np.asarray(bottom + (top - bottom) * expit((rising - middle) / max(abs(width), 1e-6)), np.float64)
+        top, bottom = parameters[:2]
+        return np.asarray(bottom + (top - bottom) * steps(parameters)[0], np.float64)
+
+    def derivatives(parameters: Vector) -> Vector:
+        top, bottom, _, width = parameters
+        share, place, slope = steps(parameters)
+        by_middle = -(top - bottom) * share * (1 - share) / slope
+        by_width = by_middle * place * (np.sign(width) if slope == abs(width) else 0)
+        return np.stack([share, 1 - share, by_middle, by_width], axis=1)
 
     start = (wanted.max(), wanted.min(), 0.0, 0.5)
-    found = least_squares(lambda parameters: curve(parameters) - wanted, start, method="lm", max_nfev=2000)
+    # With derivatives that the solver estimates itself, the last bits differ from run to run.
+    found = least_squares(
+        lambda parameters: curve(parameters) - wanted, start, jac=derivatives, method="lm", max_nfev=2000
+    )
     return np.asarray(mos.mean() + mos.std() * curve(found.x), np.float64)
 
 
