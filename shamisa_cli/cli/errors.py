@@ -102,7 +102,7 @@ def _explain(error: BaseException, given: Mapping[str, Any]) -> int:
         return PIPE_CLOSED
     console = Console()
     if isinstance(error, KeyboardInterrupt):
-        console.error(f"interrupted; no partial output was written.{_kept(given)}")
+        console.error(f"interrupted; no partial file was written.{_kept(given)}")
         return ENDED_BY_SIGNAL + error.number if isinstance(error, Ended) else INTERRUPTED
     console.error(_sentence(error))
     return TOOL_ERROR
