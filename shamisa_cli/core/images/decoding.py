@@ -54,7 +54,9 @@ _STRIP_NEED = 200 * MEGABYTE
 _PLAIN_MODES = frozenset({"L", "RGB", "RGBA", "CMYK"})
 _BYTES_PER_PIXEL = 9
 """Of plain modes: the pixels as decoded and without alpha, four bytes each in Pillow, and little more."""
-_BYTES_PER_ODD_PIXEL = 20
+_BYTES_PER_ODD_PIXEL = 24
+_BYTES_OF_LOOK = 2
+"""Of each pixel: its luma, twice while it is handed over."""
 
 _DRAFT_MARGIN = 2  # a JPEG decoded at least this many times larger than the view leaves the filter enough detail
 
@@ -224,11 +226,11 @@ def _bytes_needed(image: Image.Image, view_size: int | None, factor: int, look: 
         return _STRIP_NEED + _BYTES_PER_PIXEL * pixels // factor**2
     per_pixel = _BYTES_PER_PIXEL if image.mode in _PLAIN_MODES else _BYTES_PER_ODD_PIXEL
     if not isinstance(image, JpegImagePlugin.JpegImageFile):
-        return per_pixel * pixels
+        return (per_pixel + _BYTES_OF_LOOK * look) * pixels
     wanted = _DRAFT_MARGIN * max(reduced_size(image.size, view_size))
     scale = next((scale for scale in (8, 4, 2) if max(image.size) // scale >= wanted), 1)
     # Progressive files are held as coefficients of two bytes, whatever the scale; the look needs the luma of all.
-    whole = 2 * len(image.getbands()) * ("progressive" in image.info) + look
+    whole = 2 * len(image.getbands()) * ("progressive" in image.info) + _BYTES_OF_LOOK * look
     return per_pixel * pixels // scale**2 + whole * pixels
 
 

@@ -98,6 +98,45 @@ def test_a_png_of_little_bytes_and_300_megapixels_takes_less_than_a_gigabyte(tmp
     assert int(found.stdout) < 500_000  # kB
 
 
+SMALL_AND_LARGE = """
+import sys
+from pathlib import Path
+from PIL import Image
+from shamisa_cli.core.images import decode, decoding
+Image.new("RGB", (600, 400)).save("small.png")
+decode("small.png", view_size=512, look=True)
+peak = lambda: int(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))) * 1024
+before, needed = peak(), []
+bytes_needed = decoding._bytes_needed
+decoding._bytes_needed = lambda *given: needed.append(bytes_needed(*given)) or needed[-1]
+decode(sys.argv[1], view_size=512, look=True)
+print(peak() - before, needed[-1])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("depth", "kind", "interlaced"), [(16, 6, 0), (16, 2, 0), (16, 0, 0), (8, 6, 1), (8, 2, 1), (8, 0, 1), (8, 4, 1)]
+)
+def test_a_png_that_is_decoded_as_a_whole_takes_no_more_than_is_held_for_it(
+    tmp_path: Path, depth: int, kind: int, interlaced: int
+) -> None:
+    side = 5_600
+    channels = {0: 1, 2: 3, 4: 2, 6: 4}[kind]
+    passes = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+    parts = [(-(-(side - x) // dx), -(-(side - y) // dy)) for x, y, dx, dy in passes] if interlaced else [(side, side)]
+    deflate = zlib.compressobj(1)
+    pieces = [deflate.compress(bytes(1 + width * channels * depth // 8) * height) for width, height in parts]
+    header = struct.pack(">IIBBBBB", side, side, depth, kind, 0, 0, interlaced)
+    data = b"".join([*pieces, deflate.flush()])
+    content = chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    (tmp_path / "large.png").write_bytes(b"\x89PNG\r\n\x1a\n" + content)
+    run = [sys.executable, "-c", SMALL_AND_LARGE, "large.png"]
+    found = subprocess.run(run, capture_output=True, text=True, check=True, cwd=tmp_path, env={**os.environ})
+    taken, held = map(int, found.stdout.split())
+    assert taken <= held
+
+
 def test_threads_wait_until_their_pictures_fit_and_one_too_large_goes_alone():
     budget = MemoryBudget(100)
     used, most = 0, 0
