@@ -17,6 +17,7 @@ from shamisa_cli import __version__
 from shamisa_cli.cli.command_group import CommandGroup
 from shamisa_cli.cli.ends import run_to_its_end
 from shamisa_cli.cli.errors import with_exit_code
+from shamisa_cli.cli.numbers import with_numbers_only
 from shamisa_cli.cli.overwriting import without_overwriting
 from shamisa_cli.cli.settings import load_settings
 
@@ -84,7 +85,7 @@ def build_app(only: Collection[str] | None = None, *, debug: bool = False) -> ty
         if only is not None and name not in only:
             app.command(name, help=summary)(_listed)
         elif name in COMMANDS:
-            app.command(name)(with_exit_code(without_overwriting(command(name)), debug=debug))
+            app.command(name)(_guarded(command(name), debug=debug))
         else:
             app.add_typer(_build_group(group(name), debug=debug), name=name)
     return app
@@ -93,8 +94,12 @@ def build_app(only: Collection[str] | None = None, *, debug: bool = False) -> ty
 def _build_group(group: CommandGroup, *, debug: bool) -> typer.Typer:
     app = typer.Typer(help=group.help, no_args_is_help=True, rich_markup_mode="rich")
     for name, function in group.commands.items():
-        app.command(name)(with_exit_code(without_overwriting(function), debug=debug))
+        app.command(name)(_guarded(function, debug=debug))
     return app
+
+
+def _guarded(command: Callable[..., None], *, debug: bool) -> Callable[..., None]:
+    return with_exit_code(with_numbers_only(without_overwriting(command)), debug=debug)
 
 
 def _listed() -> None:

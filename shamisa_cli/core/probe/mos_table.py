@@ -18,7 +18,7 @@ from shamisa_cli.core.errors import MosTableError, SettingError
 
 MAX_BYTES = 100_000_000
 MIN_ROWS = 10
-_LARGEST_SCORE = 1e12
+_LARGEST_SCORE, _LEAST_SPREAD = 1e12, 1e-12
 """Largest human score; no rating scale reaches it, and squares of larger numbers could overflow."""
 
 
@@ -123,6 +123,9 @@ def read_mos_table(
         raise MosTableError(f"{path} has {len(scores)} scored pictures; at least {MIN_ROWS} rows were expected.")
     if min(scores) == max(scores):
         raise _error(path, 2, mos_column, f"is {scores[0]:g} in every row; scores that differ were expected")
+    spread = max(scores) - min(scores)
+    if spread < _LEAST_SPREAD:
+        raise _error(path, 2, mos_column, f"differs by {spread:g} at most; scores that differ were expected")
     references = None if reference_column is None else tuple(path.parent / name for name in names[reference_column])
     groups = None if references is None else tuple(os.path.normpath(reference) for reference in references)
     return MosTable(

@@ -100,6 +100,7 @@ def test_rows_can_be_taken_out(tmp_path):
         (table(rows=[]), ["0 scored pictures", "at least 10"]),
         ("", ["line 1, column 'image'", "missing", "none"]),
         (table(rows=[f"p{number}.jpg,2.5" for number in range(12)]), ["column 'mos'", "2.5 in every row"]),
+        (table(rows=[f"p{number}.jpg,{number}e-320" for number in range(12)]), ["column 'mos'", "differs by"]),
         (table().encode() + b"caf\xe9.jpg,1\n", ["line 14, byte 4", "UTF-8"]),
         (b"\xef\xbb\xbfimage,m\xffs\n", ["line 1, byte 8", "UTF-8"]),
         (table().encode("utf-16"), ["line 1, byte 1", "UTF-8"]),

@@ -1,0 +1,35 @@
+"""NaN passes every comparison, so no option takes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from helpers.program import run_here
+from typer.main import get_command
+
+from shamisa_cli.cli.app import build_app
+
+
+def float_options() -> list[tuple[str, str]]:
+    """Command and option of each number that need not be whole."""
+    commands = get_command(build_app()).commands  # type: ignore[attr-defined]
+    return [
+        (name, option.opts[0])
+        for name, command in commands.items()
+        for option in command.params
+        if option.param_type_name == "option" and option.type.name.startswith("float")
+    ]
+
+
+@pytest.mark.parametrize(("command", "option"), float_options())
+def test_no_option_takes_nan(command: str, option: str, tmp_path: Path) -> None:
+    needed = {"compare": ["."], "fit-probe": ["--mos", "m.csv", "-o", "p"], "evaluate": ["--mos", "m.csv"]}
+    done = run_here(command, option, "nan", *needed.get(command, []), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "bug" not in done.stderr
+    assert option.strip("-") in " ".join(done.stderr.split())
+
+
+def test_there_are_such_options() -> None:
+    assert len(float_options()) > 10
