@@ -127,6 +127,8 @@ def _sentence(error: BaseException) -> str:
         return "there is not enough memory. Try fewer --jobs, a smaller --view-size or a smaller --max-pixels."
     if isinstance(error, OSError) and error.errno == errno.EBADF and error.filename:
         return f"{error.filename} is closed."
+    if isinstance(error, FileNotFoundError) and error.filename is None:
+        return "the folder that the command runs in does not exist any more."
     if isinstance(error, OSError) and error.strerror:
         where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
         return f"{where}{error.strerror}."

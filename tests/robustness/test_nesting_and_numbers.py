@@ -1,12 +1,15 @@
-"""Deep nesting, numbers of hundreds of digits and unknown home folders are refused by a sentence."""
+"""Deep nesting, numbers of hundreds of digits, unknown homes and odd variables are refused by a sentence."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from helpers.pictures import save_noise
+from helpers.program import ENVIRONMENT
 from helpers.program import run_here as shamisa
 
 LONG, LONGER = "9" * 400, "9" * 5000
@@ -99,3 +102,25 @@ def test_journals(place: Path, text: str) -> None:
 def test_settings_of_training(place: Path, text: str) -> None:
     (place / "settings.json").write_text(text)
     refused("train", "--data", "photos", "--config", "settings.json", "-o", "run")
+
+
+@pytest.mark.parametrize(
+    "variables", [{"HF_HUB_DOWNLOAD_TIMEOUT": "abc"}, {"HF_ENDPOINT": "http://[::1"}, {"HF_HUB_ETAG_TIMEOUT": "1e3"}]
+)
+@pytest.mark.parametrize(
+    "command", [("models", "pull", "hf:a/b"), ("models", "list"), ("score", "x.jpg", "--model", "hf:a/b")]
+)
+def test_variables_of_the_hubs_client_that_cannot_be_read_are_said(
+    tmp_path: Path, variables: dict[str, str], command: tuple[str, ...]
+) -> None:
+    (tmp_path / "x.jpg").touch()
+    done = shamisa(*command, env={**ENVIRONMENT, "HF_HOME": str(tmp_path), **variables}, cwd=tmp_path)
+    assert (done.returncode, "HF_" in done.stderr) == (2, True), done.stderr
+    assert "bug" not in done.stderr
+
+
+def test_a_folder_that_is_gone_is_said(tmp_path: Path) -> None:
+    script = f'mkdir gone && cd gone && rmdir ../gone && exec "{sys.executable}" -m shamisa_cli score .'
+    done = subprocess.run(["sh", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "does not exist any more" in done.stderr

@@ -133,7 +133,7 @@ def test_a_damaged_file_of_the_store_is_made_again(place: Path) -> None:
 
 TASKS = {
     "shamisa": "init = 'none'\nsteps = 3\nprojector_hidden = 32\nprojector_out = 16\n[batch]\ncrop = 32\nphotos = 2\n"
-    "scales = 1\ncompositions = 2\nlevels = 2\nretained = 1\n",
+    "scales = 1\ncompositions = 2\nlevels = 2\nretained = 2\n",
     "relational": "init = 'none'\nsteps = 3\n[batch]\nsets = 1\nversions = 2\ncrop = 64\n",
 }
 TRAINING_STAGES = [

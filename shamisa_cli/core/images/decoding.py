@@ -54,9 +54,7 @@ _STRIP_NEED = 200 * MEGABYTE
 _PLAIN_MODES = frozenset({"L", "RGB", "RGBA", "CMYK"})
 _BYTES_PER_PIXEL = 9
 """Of plain modes: the pixels as decoded and without alpha, four bytes each in Pillow, and little more."""
-_BYTES_PER_ODD_PIXEL = 24
-_BYTES_OF_LOOK = 2
-"""Of each pixel: its luma, twice while it is handed over."""
+_BYTES_PER_ODD_PIXEL, _BYTES_OF_LOOK = 24, 2  # the luma for the look is held twice while it is handed over
 
 _DRAFT_MARGIN = 2  # a JPEG decoded at least this many times larger than the view leaves the filter enough detail
 

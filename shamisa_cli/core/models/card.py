@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.models.hub import require_client
 from shamisa_cli.core.models.manifest import CARD, LIBRARY_NAME
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ def write_metadata(folder: Path, metrics: Iterable[Metric]) -> None:
 
 
 def _card(text: str) -> ModelCard:
+    require_client()
     from huggingface_hub import ModelCard
 
     try:
@@ -143,6 +145,7 @@ def _metric(result: EvalResult) -> Metric | None:
 
 
 def _result(metric: Metric) -> EvalResult:
+    require_client()
     from huggingface_hub import EvalResult
 
     slug = "-".join(metric.dataset.lower().split())

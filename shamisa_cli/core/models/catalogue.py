@@ -11,7 +11,7 @@ from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models import card, manifest, probe_files
 from shamisa_cli.core.models.folder import ModelFolder, revision_of
-from shamisa_cli.core.models.hub import HubName
+from shamisa_cli.core.models.hub import HubName, require_client
 from shamisa_cli.core.models.manifest import (
     DEFECTS_MANIFEST,
     LISTS,
@@ -239,6 +239,7 @@ def _trained_on(path: Path) -> str:
 
 def _cached() -> Iterator[tuple[str, Path]]:
     """Name and folder of every revision in the Hub's cache whose manifest is that of our models or probes."""
+    require_client()
     from huggingface_hub import CacheNotFound, scan_cache_dir
 
     try:

@@ -89,6 +89,7 @@ def download(name: HubName, *, offline: bool = False) -> FolderFiles:
 
 def _cached(name: HubName) -> FolderFiles:
     # Not looked up by the client's own download function, which makes a request even for a cached file.
+    require_client()
     from huggingface_hub import try_to_load_from_cache
 
     for manifest, _ in LISTS:
@@ -113,6 +114,7 @@ def _not_whole(name: HubName) -> str:
 
 
 def _fetched(name: HubName, *, again: bool = False) -> Path:
+    require_client()
     from huggingface_hub import snapshot_download
 
     try:
@@ -136,8 +138,17 @@ def _verify_fetched(name: HubName, files: FolderFiles) -> None:
         raise ModelError(f"{name} cannot be used as it is on the Hub. {error}") from error
 
 
+def require_client() -> None:
+    """Import the Hub's client. Raises ModelError if a variable of its own (HF_…) cannot be read."""
+    try:
+        import huggingface_hub.constants  # noqa: F401  it reads its variables here
+    except ValueError as error:
+        raise ModelError(f"A variable HF_… of the Hub's client has a value that it cannot read ({error}).") from error
+
+
 def is_offline() -> bool:
     """Whether HF_HUB_OFFLINE forbids requests, as the client reads it."""
+    require_client()
     from huggingface_hub import constants
 
     return bool(constants.HF_HUB_OFFLINE)
@@ -150,6 +161,7 @@ def request_timeouts(seconds: float) -> Iterator[None]:
     The client sends some of its requests without a time limit, and repeats others with a limit of a minute, so
     a server that accepts connections but never answers would block it for many minutes or forever.
     """
+    require_client()
     from huggingface_hub import constants, get_session
 
     limit = constants.HF_HUB_DOWNLOAD_TIMEOUT if os.environ.get(PATIENCE_VARIABLE) else seconds

@@ -65,6 +65,8 @@ class BatchSettings:
             raise SettingError(f"The share of real photographs is {self.real_share}; it lies between 0 and 1.")
         if self.retained < 0:
             raise SettingError(f"{self.retained} retained crops were asked for; 0 is the least.")
+        if self.retained == 1 and self.crop < 64:
+            raise SettingError(f"A single retained crop of {self.crop} px has no spread to normalise by; take two.")
 
     @property
     def references(self) -> int:

@@ -113,6 +113,12 @@ def test_too_few_photographs_are_refused_before_training(photos: list[Path]) -> 
         stream(photos[:1])
 
 
+def test_one_retained_crop_without_any_spread_is_refused() -> None:
+    with pytest.raises(SettingError, match="A single retained crop of 48 px"):
+        replace(SMALL, retained=1)
+    assert replace(SMALL, retained=1, crop=64).retained == 1
+
+
 def test_real_photographs_are_used_at_the_share_asked_for(photos: list[Path], tmp_path: Path) -> None:
     settings = BatchSettings(samples=1, photos=1, scales=1, compositions=1, levels=1, crop=32, real_share=1.0)
     nowhere = [tmp_path / "absent.jpg"]
