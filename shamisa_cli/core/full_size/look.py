@@ -45,6 +45,10 @@ FAINT_GRID, GRID_PER_STEP = 0.15, 2.0
 Box = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels."""
 
+FEW_REPEATED = 0.04
+ENLARGED_PER_STEP, SQUARES_PER_STEP = math.sqrt(2), 2.0
+"""Half of the lines repeated read 2, three quarters 4; one square reads 1, three 2."""
+
 
 @dataclass(frozen=True)
 class _Tile:
@@ -70,7 +74,7 @@ def look_at_pixels(luma: Luma) -> AtFullSize | None:
     return AtFullSize(
         focus=None if width is None else severity(width, SHARP_WIDTH, WIDTHS_PER_STEP),
         noise=severity(noise, FAINT_NOISE, NOISE_PER_STEP),
-        compression=severity(survey.grid, FAINT_GRID, GRID_PER_STEP),
+        compression=_blocks(survey),
         tile=(box[0], box[1], box[2] - box[0], box[3] - box[1]),
         motion=lost_along_one_direction([_cut(luma, box) for box in boxes]),
         pixels=_cut(luma, box).copy(),
@@ -82,6 +86,13 @@ def severity(value: float, faint: float, factor: float) -> float:
     if value <= faint:
         return 0.0
     return round(min(4.0, math.log(value / faint) / math.log(factor)), 2)
+
+
+def _blocks(survey: Survey) -> float:
+    """Severity of blocks: a grid and pixels shown several times over, which add up, or areas of one single colour."""
+    enlarged = 1 / (1 - survey.repeated) if survey.repeated > FEW_REPEATED else 1.0
+    grid = severity(survey.grid, FAINT_GRID, GRID_PER_STEP) + severity(enlarged, 1.0, ENLARGED_PER_STEP)
+    return round(min(4.0, max(grid, severity(1.0 + survey.squares, 1.0, SQUARES_PER_STEP))), 2)
 
 
 def noise_deviation(survey: Survey) -> float:

@@ -1,4 +1,4 @@
-"""One pass over all pixels: where there is detail, how flat parts waver, and the strength of an 8-pixel grid."""
+"""One pass over all pixels: where there is detail, how flat parts waver, an 8-pixel grid, and squares."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shamisa_cli.core.arrays import Vector
+from shamisa_cli.core.full_size.squares import Area, count_plain, plain_areas, repeated_lines
 from shamisa_cli.core.quantiles import quantiles
 
 Luma = npt.NDArray[np.uint8]
@@ -15,6 +16,9 @@ Map = npt.NDArray[np.float32]
 
 BLOCK = 32
 """Side in pixels of the blocks of all maps."""
+PLAIN_ROWS = (7, 23)
+APART = 16
+"""Rows of a strip that are searched for areas of one colour, and their distance: two cross each square of 32 pixels."""
 CELL = 8
 """Side of a cell of JPEG's grid."""
 CLIPPED_STEP = 12
@@ -34,6 +38,8 @@ class Survey:
         mean: of the luma.
         fine: mean absolute diagonal difference, I(y, x) - I(y, x+1) - I(y+1, x) + I(y+1, x+1).
         coarse: the same of the image reduced by two.
+        repeated: share of columns, and of rows where those are fewer, that repeat the one before.
+        squares: number of areas of one single colour, 17 to 256 pixels wide, where they are as high.
         grid: how much larger steps between neighbours are at every eighth column and row than beside them, as a share
             of the usual step; 0 without a grid, about 1 in strongly compressed JPEGs.
     """
@@ -42,6 +48,8 @@ class Survey:
     fine: Map
     coarse: Map
     grid: float
+    repeated: float
+    squares: int
 
 
 def survey_pixels(luma: Luma) -> Survey | None:
@@ -54,6 +62,7 @@ def survey_pixels(luma: Luma) -> Survey | None:
     across = np.zeros(luma.shape[1] - 1)
     most = np.full(luma.shape[1], CLIPPED_STEP, np.int16)  # a row: NumPy takes four times as long for a scalar
     down = np.zeros(rows * BLOCK)
+    squares, before = 0, set[Area]()
     for row in range(rows):
         top = row * BLOCK
         strip = luma[top : top + BLOCK + 1].astype(np.int16)
@@ -62,6 +71,10 @@ def survey_pixels(luma: Luma) -> Survey | None:
         full.sum(axis=0, dtype=np.int16, out=mean[row])
         steps = strip[:, 1:] - strip[:, :-1]
         np.abs(steps[1:] - steps[:-1]).sum(axis=0, dtype=np.int16, out=fine[row])
+        for line in PLAIN_ROWS:
+            plain = plain_areas(strip[line], steps[line])
+            above = luma[max(0, top + line - APART) : top + line]
+            squares, before = squares + count_plain(above, plain & before), plain
         across += np.minimum(np.abs(steps[:BLOCK:2]), most[1:]).sum(axis=0, dtype=np.int16)
         vertical = _row_sums(np.minimum(np.abs(strip[1:] - strip[:-1]), most))
         down[top : top + len(vertical)] = vertical
@@ -78,6 +91,8 @@ def survey_pixels(luma: Luma) -> Survey | None:
         _block_means(fine, columns, np.array([BLOCK] * (rows - 1) + [last])),
         _block_means(coarse, columns, np.full(rows, 4 * (BLOCK // 2 - 1)), BLOCK // 2),
         grid,
+        min(repeated_lines(across), repeated_lines(down[: len(down) - 1])),
+        squares,
     )
 
 

@@ -148,3 +148,45 @@ def test_a_wide_picture_has_the_grid_of_its_parts() -> None:
     assert wide is not None
     assert narrow.grid > 10
     assert wide.grid == pytest.approx(narrow.grid, rel=0.02)
+
+
+def scene() -> Luma:
+    """Blurred grain and shapes: steps everywhere, as in a photograph."""
+    grain = np.random.default_rng(2).normal(0, 1, (640, 900))
+    return np.clip(gaussian_filter(shapes().astype(float), 1) + 4 * gaussian_filter(grain, 0.6), 0, 255).astype(
+        np.uint8
+    )
+
+
+@pytest.mark.parametrize(("factor", "at_least", "at_most"), [(1.2, 0.3, 1), (1.5, 0.9, 1.8), (3, 2.5, 4)])
+def test_pixels_shown_several_times_over_are_blocks(factor: float, at_least: float, at_most: float) -> None:
+    height, width = scene().shape
+    image = Image.fromarray(scene()).resize((round(width / factor), round(height / factor)), Image.Resampling.BOX)
+    enlarged = np.asarray(image.resize((width, height), Image.Resampling.NEAREST))
+    assert at_least <= look(enlarged).compression <= at_most
+    smooth = np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))
+    assert look(smooth).compression < 0.3
+
+
+def test_squares_of_one_colour_are_blocks_wherever_they_lie() -> None:
+    severities = []
+    for number in (0, 1, 4, 10):
+        picture = scene()
+        random = np.random.default_rng(5)
+        for index in range(number):
+            top, left = random.integers(0, 150), 80 * index + random.integers(0, 40)
+            picture[top + 200 : top + 232, left : left + 32] = 250 if index % 2 else 4
+        severities.append(look(picture).compression)
+    assert severities[0] < 0.3
+    assert severities[1] >= 1
+    assert severities == sorted(severities)
+    assert severities[-1] > 3
+
+
+def test_bars_beside_a_film_and_a_clipped_sky_are_no_blocks() -> None:
+    picture = scene()
+    picture[:, :100], picture[:, -100:] = 0, 0
+    assert look(picture).compression < 0.3
+    rows, columns = np.mgrid[: picture.shape[0], : picture.shape[1]]
+    picture[rows < 150 + 40 * np.sin(columns / 30)] = 255
+    assert look(picture).compression < 0.3
