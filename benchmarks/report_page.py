@@ -3,7 +3,8 @@
     python benchmarks/report_page.py FOLDER
 
 FOLDER holds photographs; the first 60 are used again and again. Prints sizes, and the times to open the page, to
-reverse its order, to change to the grid, and of the frames while it scrolls.
+reverse its order, to change to the grid, of the frames while it scrolls, and of keys that move and mark, to the last
+picture. Fails if the page complains, asks the network for anything, or exports other marks.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from shamisa_cli.core.records import ModelIdentity, Run  # noqa: E402
 from shamisa_cli.core.scoring.thumbnails import Thumbnails  # noqa: E402
 
 COUNT, DIFFERENT = 10_000, 60
+KEYS = ("ArrowDown", "x", "ArrowRight", "End", " ", "5")
+"""Into the grid, reject the first in view, go to the last, keep it and give it five stars."""
 REVERSED = """(() => { const begun = performance.now(); document.querySelector("#direction").click();
 document.body.offsetHeight; return performance.now() - begun })()"""
 FRAMES = """new Promise(done => { const gaps = []; let last = performance.now();
@@ -66,9 +69,19 @@ def measure(page: Page, file: Path) -> None:
     grid = time.monotonic() - begun
     gaps = page.run(FRAMES)
     frames = f"{gaps[60]:.0f} (median), {gaps[114]:.0f} (95 %), {gaps[119]:.0f} ms (longest)"
+    begun = time.monotonic()
+    for key in KEYS:
+        page.press(key)
+        page.run(SETTLED)
+    keys = (time.monotonic() - begun) / len(KEYS)
+    exported = page.run("report.exports.csv()").splitlines()[1:]
+    assert [row.split(",")[2:] for row in exported] == [["reject", ""], ["keep", "5"]], exported
+    assert page.complaints == []
+    assert all(address.startswith(("file:", "data:", "blob:")) for address in page.requests), page.requests
     size = file.stat().st_size / 1e6
     print(f"{file.stem}: {size:.1f} MB, opened in {opened:.2f} s, reversed in {turned:.0f} ms, ", end="")
-    print(f"grid in {grid:.2f} s, frames {frames}")
+    print(f"grid in {grid:.2f} s, frames {frames}, {1000 * keys:.0f} ms a key")
+    page.run("localStorage.clear()")
 
 
 def main(photos: Path) -> None:

@@ -78,6 +78,16 @@ def test_an_arrow_leads_into_the_grid_from_where_the_mouse_left_it(browser: Page
     assert page.run(TALLY) == "0 kept, 2 rejected, 0 with stars"
 
 
+def test_an_arrow_leads_to_a_picture_in_view_after_scrolling(browser: Page, tmp_path: Path) -> None:
+    page = grid(browser, tmp_path, page_of(MANY))
+    page.run("scrollTo(0, document.body.scrollHeight / 2)")
+    page.run("new Promise(done => setTimeout(done, 300))")
+    press(page, "ArrowDown")
+    assert page.run("document.activeElement.className") == "tile"
+    assert 0 <= page.run("document.activeElement.getBoundingClientRect().top") < 1000
+    assert page.run("scrollY") > 500
+
+
 def test_arrows_move_in_the_table(browser: Page, tmp_path: Path) -> None:
     page = grid(browser, tmp_path, page_of(SHOOT))
     page.run("document.querySelector('#as-table').click(), document.querySelector('tbody tr button').focus()")

@@ -227,7 +227,10 @@
   function enterGrid(event) {
     const idle = event.target === document.body || event.target === byId("as-grid");
     if (!inGrid || !idle || !event.key.startsWith("Arrow") || event.ctrlKey || event.metaKey || event.altKey) return;
-    const stop = byId("grid").querySelector('.tile[tabindex="0"]');
+    const tiles = [...byId("grid").querySelectorAll(".tile")];
+    const top = (tile) => tile.getBoundingClientRect().top;
+    const last = tiles.find((tile) => tile.tabIndex === 0 && top(tile) >= 0 && top(tile) < innerHeight);
+    const stop = last ?? tiles.find((tile) => top(tile) >= 0) ?? tiles.at(-1);
     if (stop) focusTile(data.pictures[stop.dataset.index]);
     event.preventDefault();
   }
