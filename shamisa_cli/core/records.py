@@ -81,7 +81,7 @@ class GroupPlace:
     Attributes:
         number: of the group, from 1, in the order of their first images.
         size: number of images in it.
-        best: whether it has the highest score of its group; the first of equals has.
+        best: whether it is the best of its group; see `shamisa_cli.core.culling.groups.best_of`.
     """
 
     number: int

@@ -47,6 +47,11 @@ class AtFullSize:
         return cls(data["focus"], data["noise"], data["compression"], tile, motion=data["motion"])
 
     @property
+    def worst(self) -> float:
+        """The severity of the worst fault."""
+        return max(severity for _, severity in self.phrases)
+
+    @property
     def phrases(self) -> list[tuple[str, float]]:
         """Faults in a photographer's words, with their severities: "soft at 100 %"."""
         words = (("soft at 100 %", self.focus), ("noisy at 100 %", self.noise), ("blocks at 100 %", self.compression))

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
 import shamisa_cli as shamisa
-from shamisa_cli.core.culling.groups import GroupSettings, group_records
+from shamisa_cli.core.culling.groups import GroupSettings, best_of, group_records
+from shamisa_cli.core.full_size.record import AtFullSize
 from shamisa_cli.core.images.capture_time import capture_time, read_capture_time
 from shamisa_cli.core.models.resolver import FAST_MODEL
 from shamisa_cli.core.records import ImageRecord
@@ -48,6 +49,31 @@ def test_near_duplicates_are_one_group_whose_best_has_the_highest_score() -> Non
     assert groups_of(found) == {"a": 1, "b": 2, "c": 1}
     assert [each.path for each in found if each.group and each.group.best] == ["b", "c"]
     assert [each.group.size for each in found if each.group] == [2, 1, 2]
+
+
+def seen(score: float, focus: float | None, noise: float, width: int = 4000) -> ImageRecord:
+    return ImageRecord(
+        "x", score, width=width, height=3000, at_full_size=AtFullSize(focus, noise, compression=0.3, tile=None)
+    )
+
+
+@pytest.mark.parametrize(
+    ("records", "best"),
+    [
+        ([seen(44.5, 0.0, 0.2), seen(48.0, 0.1, 3.6)], 0),  # noise that the reduced view hides
+        ([seen(60, 2.5, 0), seen(58, 0.4, 0)], 1),  # missed focus
+        ([seen(60, 0.9, 0), seen(58, 0.4, 0)], 0),  # faults that hardly differ: the score decides
+        ([seen(60, 2.5, 0), seen(58, 0.4, 0, width=1000)], 0),  # a reduced copy is always sharp
+        ([seen(60, None, 2.0), seen(58, 0.5, 0.5)], 1),
+        ([seen(60, 2.5, 0), ImageRecord("y", 50.0)], 0),  # nothing known at 100 %
+        ([seen(60, 3.5, 0), seen(58, 2.5, 0), seen(40, 1.5, 0)], 2),
+        ([seen(60, 0, 0), seen(60, 0, 0)], 0),
+    ],
+)
+def test_the_best_of_a_group_is_not_one_with_a_fault_that_only_100_percent_shows(
+    records: list[ImageRecord], best: int
+) -> None:
+    assert best_of(records) == best
 
 
 def test_frames_of_a_burst_may_differ_more_than_pictures_taken_at_other_times() -> None:
