@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -164,3 +165,61 @@ def test_a_changed_formula_takes_a_new_number_so_that_cached_records_are_made_ag
     record = image_record(model, Embedding("x.jpg", features, 4, 3))
     assert FORMULAS == 3
     assert (record.score, record.mos) == (pytest.approx(48.372, abs=0.001), pytest.approx(2.935, abs=0.001))
+
+
+def made_graph(folder: Path, *nodes: object, length: int) -> None:
+    """A graph that claims to be the model's, and computes something of its own."""
+    from onnx import TensorProto, helper
+
+    honest = load_graph(folder)
+    count = helper.make_tensor("count", TensorProto.INT64, [1], [length])
+    graph = helper.make_graph(nodes, "made", honest.graph.input, honest.graph.output[:1], initializer=[count])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=honest.ir_version)
+    model.metadata_props.extend(honest.metadata_props)
+    (folder / "encoder.onnx").write_bytes(model.SerializeToString())
+    renew(folder, "config.json", "encoder.onnx")
+
+
+@pytest.mark.parametrize("made", ["too few", "one number", "the picture itself"])
+def test_a_graph_that_is_no_encoder_is_refused_in_a_sentence(
+    tiny_model: Path, photos: Path, tmp_path: Path, made: str
+) -> None:
+    from onnx import helper
+
+    copy = Path(shutil.copytree(tiny_model, tmp_path / "copy"))
+    output = load_graph(copy).graph.output[0].name
+    nodes = {
+        "too few": [helper.make_node("ConstantOfShape", ["count"], [output])],
+        "one number": [
+            helper.make_node("ConstantOfShape", ["count"], ["all"]),
+            helper.make_node("ReduceMax", ["all"], [output], keepdims=0),
+        ],
+        "the picture itself": [helper.make_node("Cast", ["pixels"], [output], to=1)],
+    }[made]
+    made_graph(copy, *nodes, length=100)
+    for command in (("score", photos, "--model", copy), ("models", "show", copy, "--verify")):
+        done = shamisa(*command)
+        assert done.returncode == 2, done.stdout
+        assert "bug" not in done.stderr
+
+
+@pytest.mark.parametrize(("kind", "size"), [("BF16", 2), ("F8_E4M3", 1)])
+@pytest.mark.parametrize(
+    ("manifest", "name"), [("probe.json", "probe.safetensors"), ("config.json", "encoder.safetensors")]
+)
+def test_weights_of_a_type_that_numpy_lacks_are_refused_in_a_sentence(
+    tiny_model: Path, photos: Path, tmp_path: Path, kind: str, size: int, manifest: str, name: str
+) -> None:
+    copy = Path(shutil.copytree(tiny_model, tmp_path / "copy"))
+    header = json.dumps({"weights": {"dtype": kind, "shape": [2], "data_offsets": [0, 2 * size]}}).encode()
+    (copy / name).write_bytes(len(header).to_bytes(8, "little") + header + bytes(2 * size))
+    renew(copy, manifest, name)
+    done = shamisa("score", photos, "--model", copy)
+    assert done.returncode == 2
+    assert "bug" not in done.stderr
+
+
+def load_graph(folder: Path) -> Any:
+    import onnx
+
+    return onnx.load(folder / "encoder.onnx", load_external_data=False)

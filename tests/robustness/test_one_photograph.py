@@ -186,7 +186,7 @@ def test_too_many_in_a_row_end_a_run_with_the_reason(place: Path) -> None:
     assert "the last one" in done.stderr
 
 
-@pytest.mark.parametrize(("task", "error"), zip(("relational", "shamisa", "relational"), ERRORS, strict=True))
+@pytest.mark.parametrize(("task", "error"), list(zip(("relational", "shamisa", "relational"), ERRORS, strict=True)))
 def test_a_preview_leaves_out_what_it_cannot_read(
     place: Path, monkeypatch: pytest.MonkeyPatch, task: str, error: Exception
 ) -> None:

@@ -76,6 +76,9 @@ class OnnxEncoder:
                 f"{graph} was made from a different encoder than the one beside it. Export it again with: "
                 f"shamisa models export {graph.parent}"
             )
+        shape = encoder._session.get_outputs()[0].shape
+        if len(shape) != 1 or not isinstance(shape[0], int):
+            raise ModelError(f"{graph} does not say how many features it gives, so it is not an encoder's.")
         return encoder
 
     @property
@@ -85,7 +88,10 @@ class OnnxEncoder:
 
     def embed(self, pixels: Pixels) -> FeatureVector:
         """The feature vector (D,) of one picture, sRGB (H, W, 3) uint8, already at its view size."""
-        return self._run(pixels, FEATURES)
+        features = self._run(pixels, FEATURES)
+        if features.shape != (self.feature_length,):
+            raise ModelError(f"{self.graph} gives {features.shape} features, and says that it gives another number.")
+        return features
 
     def embed_crops(self, pixels: Pixels) -> Features:
         """The feature vector of each crop, (R, D); R is 1 where the whole picture is read."""

@@ -128,7 +128,7 @@ def safetensors_errors(path: Path) -> Iterator[None]:
 
     try:
         yield
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:  # the last: odd types
         raise ModelError(
             f"{path} is not a complete safetensors file ({error}). Download or copy the folder again."
         ) from error

@@ -62,6 +62,7 @@ class OnnxComparer:
                     f"{graphs[name]} was made from other networks than those beside it. Make it again with: "
                     f"shamisa models export {weights.parent}"
                 )
+        _ = comparer._halo
         return comparer
 
     def maps(self, a: Pixels, b: Pixels) -> Maps:
@@ -119,7 +120,10 @@ class OnnxComparer:
 
     @cached_property
     def _halo(self) -> int:
-        return int(self._sessions[TRUNK_GRAPH].get_modelmeta().custom_metadata_map[HALO])
+        said = self._sessions[TRUNK_GRAPH].get_modelmeta().custom_metadata_map.get(HALO, "")
+        if not (said.isascii() and said.isdigit() and len(said) < 6):
+            raise ModelError(f"{self.graphs[TRUNK_GRAPH]} does not say how far it sees. Export the model again.")
+        return int(said)
 
     @cached_property
     def _scoring(self) -> tuple[Array, Array, Array]:
