@@ -5,9 +5,9 @@
 Give lossless photographs; the middle 448 × 448 pixels of each are used, all that a direction sees of a pair. Prints, of
 six ladders of ten strengths: versions called better than the original by more than a point, and steps in the wrong
 order; of the engine's operators at severities 1 to 4 (half of the operators for each photograph): the share called
-worse; of repairs that bring the photograph nearer, and of too much of them: the share called better, and worse; one
-grey level; how often each chance is right. What is measured of a photograph is kept in --store (about 9 MB each), so
-another head of the same encoder is judged in seconds.
+worse; of repairs that bring the photograph nearer, and of too much of them: the share called better, and worse; a light
+and a strong Gaussian blur of white noise in the same way; one grey level; how often each chance is right. What is
+measured of a photograph is kept in --store (about 9 MB each), so another head of the same encoder is judged in seconds.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from difference_versions import LADDERS, Pixels, photographs, read
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from shamisa_cli.core.distortions.registry import OPERATORS
 from shamisa_cli.core.models.direction_files import read_direction
@@ -35,13 +36,18 @@ from shamisa_cli.core.relational.direction.direction import ALIGNED, WINDOW, wit
 from shamisa_cli.core.relational.direction.head import DirectionHead
 from shamisa_cli.core.relational.direction.image_statistics import image_statistics
 from shamisa_cli.core.relational.direction.pair_statistics import pair_statistics
+from shamisa_cli.core.training.direction.damages import to_levels
 from shamisa_cli.core.training.direction.fit import chances
 from shamisa_cli.core.training.direction.pairs import DirectionPairs
 from shamisa_cli.core.training.direction.repairs import REPAIRS
 from shamisa_cli.core.training.direction.versions import operated
 
-VERSION = 2
+VERSION = 3
 SEVERITIES = (1, 2, 3, 4)
+BLURRED_NOISE = ((8, 0.5), (15, 0.6), (25, 0.7), (40, 0.8))
+"""Standard deviations of white noise in levels, and of the light blur in pixels that repairs it a little."""
+TOO_BLURRED = 3.0
+"""Standard deviation in pixels of the blur that takes far more than the noise."""
 EDGES = (0, 0.2, 0.5, 0.8, 0.95, 1.01)
 CERTAIN = ("ladder", "operator", "repaired", "overdone", "repair and original")
 """Tests whose order is known, for how often each chance is right."""
@@ -85,7 +91,21 @@ def versions_and_pairs(pixels: Pixels, place: int) -> tuple[list[Pixels], list[P
     for step in (-1, 1):
         level = np.clip(pixels.astype(int) + step, 0, 255).astype(np.uint8)
         pairs.append(Pair("one grey level", "", 0, added(level), 0))
+    for noise, width in BLURRED_NOISE:
+        noisy = to_levels(pixels + rng.normal(0, noise, pixels.shape))
+        damaged, mild, strong = (
+            added(version) for version in (noisy, *(blurred(noisy, w) for w in (width, TOO_BLURRED)))
+        )
+        if nearer(pixels, repaired=made[mild], damaged=noisy):
+            pairs.append(Pair("blurred noise", f"noise {noise}, blur {width}", damaged, mild, 1))
+        if nearer(pixels, repaired=noisy, damaged=made[strong]):
+            pairs.append(Pair("noise blurred away", f"noise {noise}, blur {TOO_BLURRED}", damaged, strong, -1))
     return made, pairs
+
+
+def blurred(pixels: Pixels, width: float) -> Pixels:
+    """Gaussian blur of this standard deviation in pixels."""
+    return to_levels(gaussian_filter(pixels.astype(np.float32), (width, width, 0)))
 
 
 def nearer(original: Pixels, *, repaired: Pixels, damaged: Pixels) -> bool:
