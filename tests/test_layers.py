@@ -30,6 +30,7 @@ LAYERS = (
         "core.patterns",
         "core.reliability",
         "core.ownership",
+        "core.plain_files",
         "core.quantiles",
         "core.sole_writer",
     ),

@@ -14,6 +14,7 @@ from shamisa_cli.core.errors import PARSE_ERRORS, SettingError
 from shamisa_cli.core.full_size.record import MEASURES
 from shamisa_cli.core.overrides import shown
 from shamisa_cli.core.ownership import folders_to_search, is_own
+from shamisa_cli.core.plain_files import read_plain
 from shamisa_cli.core.scoring.gate import LEVELS, Rule
 
 PYPROJECT = "pyproject.toml"
@@ -21,7 +22,7 @@ OWN_FILE = "shamisa.toml"
 RULES = "gate.rules"
 FAULT_KEYS = {f"max-{measure}": measure for measure in MEASURES}
 RULE_KEYS = ("files", "level", "min-score", "max-drop", *FAULT_KEYS, "forbid")
-MOST_BYTES = 1_000_000
+MOST_BYTES = 1_000_000  # of a settings file
 """How much of another user's file is looked at."""
 
 
@@ -117,7 +118,7 @@ def _has_settings(file: Path) -> bool:
 
 def _parsed(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        return tomllib.loads(read_plain(file, MOST_BYTES).decode("utf-8-sig"))
     except PARSE_ERRORS as error:
         raise SettingError(f"{file} is not valid TOML: {error}.") from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -124,3 +125,28 @@ def test_a_folder_that_is_gone_is_said(tmp_path: Path) -> None:
     done = subprocess.run(["sh", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "does not exist any more" in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["device", "pipe", "huge", "folder"])
+@pytest.mark.parametrize("name", ["shamisa.toml", "quality.json", "moved/shamisa-journal.jsonl"])
+def test_files_without_an_end_are_not_read(place: Path, kind: str, name: str) -> None:
+    file = place / name
+    file.parent.mkdir(exist_ok=True)
+    if kind == "device":
+        file.symlink_to("/dev/zero")
+    elif kind == "pipe":
+        os.mkfifo(file)
+    elif kind == "folder":
+        file.mkdir()
+    else:
+        with file.open("wb") as stream:
+            stream.truncate(2**40)
+    if name.startswith("moved"):
+        refused("cull", "--undo", "moved", "--apply")
+    elif name == "quality.json":
+        (place / "shamisa.toml").write_text('[gate]\nbaseline = "quality.json"\nmax-drop = 3\n')
+        refused("score", "photos")
+    else:
+        done = shamisa("score", "photos")
+        assert "bug" not in done.stderr
+        assert done.returncode in (0, 2)

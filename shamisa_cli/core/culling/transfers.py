@@ -15,8 +15,11 @@ from shamisa_cli.core.atomic import NO_LINKS, replacing
 from shamisa_cli.core.culling.xmp import SUFFIX
 from shamisa_cli.core.errors import PARSE_ERRORS, SettingError
 from shamisa_cli.core.ownership import is_own
+from shamisa_cli.core.plain_files import read_plain
 
 JOURNAL = "shamisa-journal.jsonl"
+MOST_BYTES = 1_000_000_000
+"""Of a journal; a million files take some 200 MB."""
 
 Action = Literal["move", "copy"]
 
@@ -123,7 +126,7 @@ def read_journal(file: Path) -> list[Transfer]:
     try:
         if not is_own(file.absolute()):
             raise SettingError(f"{file} is another user's, who alone can undo what it says.")
-        lines = file.read_text(encoding="utf-8").split("\n")[:-1]
+        lines = read_plain(file, MOST_BYTES).decode().split("\n")[:-1]
         transfers = [_transfer(json.loads(line)) for line in lines]
         elsewhere = next((each for each in transfers if not _is_of(file.parent, each)), None)
         if elsewhere is not None:

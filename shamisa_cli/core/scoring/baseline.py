@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.errors import PARSE_ERRORS, ModelError, SettingError
+from shamisa_cli.core.plain_files import read_plain
 
 if TYPE_CHECKING:
     from shamisa_cli.core.probe.ridge import Probe
-    from shamisa_cli.core.records import ModelIdentity
+from shamisa_cli.core.records import ModelIdentity
 
+MOST_BYTES = 500_000_000
+"""Of a baseline; a million pictures take some 50 MB."""
 SCHEMA = 1
 DECIMALS = 2
 """Decimals of scores in the file: few enough to hide differences in arithmetic between machines."""
@@ -154,7 +157,7 @@ def read_baseline(file: Path) -> Baseline:
         SettingError: the file is not a baseline of this version.
     """
     try:
-        document = json.loads(file.read_bytes())
+        document = json.loads(read_plain(file, MOST_BYTES))
         if document["schema"] != SCHEMA:
             raise ValueError(f"schema is {document['schema']!r}, and this program knows {SCHEMA}")
         model, scores = document["model"], document["scores"]

@@ -131,7 +131,10 @@ class Cache:
             if self._connection is None:
                 return None
             row = self._connection.execute("SELECT value, used FROM entries WHERE key = ?", (key,)).fetchone()
-            if row is None or row[0][:CHECK_BYTES] != _check(key, row[0][CHECK_BYTES:]):
+            # SQLite keeps any type in any column.
+            if row is None or not isinstance(row[0], bytes) or not isinstance(row[1], int | float):
+                return None
+            if row[0][:CHECK_BYTES] != _check(key, row[0][CHECK_BYTES:]):
                 return None
             if row[1] + TOUCH_SECONDS < time.time():
                 self._touched.add(key)

@@ -12,10 +12,14 @@ from typing import Any
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.errors import PARSE_ERRORS, SettingError, TrainingError
 from shamisa_cli.core.overrides import differences, with_overrides
+from shamisa_cli.core.plain_files import read_plain
 from shamisa_cli.core.training.checkpoints import CheckpointStore
 from shamisa_cli.core.training.settings import Settings, defaults
 
 SCHEMA = 1
+
+MOST_BYTES = 100_000_000
+"""Of the record of a run."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,7 @@ class RunFolder:
                 f"There is no run in {self.path}. Name the folder of one, or start one without resuming."
             )
         try:
-            return RunRecord.from_json(json.loads(self.record.read_text(encoding="utf-8")))
+            return RunRecord.from_json(json.loads(read_plain(self.record, MOST_BYTES)))
         except (OSError, *PARSE_ERRORS, KeyError, TypeError, AttributeError, TrainingError, SettingError) as error:
             raise TrainingError(f"The record of the run, {self.record}, cannot be used: {error}") from error
 

@@ -228,3 +228,22 @@ def test_a_killed_process_leaves_what_it_had_written(folder: Path) -> None:
                 assert cache.get(key(number)) == b"%d" % number * 50
     with sqlite3.connect(folder / FILE) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.parametrize("column", ["value", "used"])
+@pytest.mark.parametrize("odd", [None, "text", -1, 1e308, b"", b"[]"])
+def test_odd_types_in_a_column_are_a_missing_value_or_do_not_matter(folder: Path, column: str, odd: object) -> None:
+    key = hashlib.sha256(b"a").digest()
+    with Cache(folder, warn=fail) as cache:
+        cache.put("scores", key, b"found")
+    with sqlite3.connect(folder / FILE) as connection:
+        try:
+            connection.execute(f"UPDATE entries SET {column} = ?", (odd,))
+        except sqlite3.IntegrityError:
+            return  # the table does not take it
+    with Cache(folder, warn=fail) as cache:
+        assert cache.get(key) in (None, b"found")
+        assert column == "used" or cache.get(key) is None
+        cache.put("scores", key, b"again")
+    with Cache(folder, warn=fail) as cache:
+        assert cache.get(key) == b"again"
