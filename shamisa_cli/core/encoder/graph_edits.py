@@ -18,7 +18,7 @@ _PAIR_OF_INTEGERS = b"\x08\x07\x12\x04\x0a\x02\x08\x02"
 
 def with_outputs(graph: bytes, names: Iterable[str]) -> bytes:
     """An ONNX model with inner values of its graph as further float32 outputs."""
-    return graph + _field(7, b"".join(_output(name) for name in sorted(names)))
+    return graph + field(7, b"".join(_output(name) for name in sorted(names)))
 
 
 def with_moments(graph: bytes, names: Iterable[str]) -> bytes:
@@ -28,12 +28,12 @@ def with_moments(graph: bytes, names: Iterable[str]) -> bytes:
     `part_inputs` and `moment_outputs`. With the input `AXES` its moments are computed where the values are, so that
     these need not be kept.
     """
-    entries = [_field(11, _value(AXES, _PAIR_OF_INTEGERS))]
+    entries = [field(11, _value(AXES, _PAIR_OF_INTEGERS))]
     for name in names:
         first, end = part_inputs(name)
         mean, variance, shape = moment_outputs(name)
         part, centred, squared = (f"{name}/{inner}" for inner in ("part", "centred", "squared"))
-        entries += [_field(11, _value(each, _PAIR_OF_INTEGERS)) for each in (first, end)]
+        entries += [field(11, _value(each, _PAIR_OF_INTEGERS)) for each in (first, end)]
         entries += [
             _node("Slice", [name, first, end, AXES], part),
             _node("Shape", [part], shape),
@@ -45,7 +45,7 @@ def with_moments(graph: bytes, names: Iterable[str]) -> bytes:
             _output(variance),
             _output(shape, _INTEGERS),
         ]
-    return graph + _field(7, b"".join(entries))
+    return graph + field(7, b"".join(entries))
 
 
 def part_inputs(name: str) -> tuple[str, str]:
@@ -59,19 +59,19 @@ def moment_outputs(name: str) -> tuple[str, str, str]:
 
 
 def _node(operator: str, inputs: Iterable[str], output: str) -> bytes:
-    parts = [_field(1, name.encode()) for name in inputs]
-    return _field(1, b"".join(parts) + _field(2, output.encode()) + _field(4, operator.encode()))
+    parts = [field(1, name.encode()) for name in inputs]
+    return field(1, b"".join(parts) + field(2, output.encode()) + field(4, operator.encode()))
 
 
 def _output(name: str, kind: bytes = _FLOATS) -> bytes:
-    return _field(12, _value(name, kind))
+    return field(12, _value(name, kind))
 
 
 def _value(name: str, tensor: bytes) -> bytes:
-    return _field(1, name.encode()) + _field(2, _field(1, tensor))
+    return field(1, name.encode()) + field(2, field(1, tensor))
 
 
-def _field(number: int, content: bytes) -> bytes:
+def field(number: int, content: bytes) -> bytes:
     """A field of a protobuf message with a length: its number and wire type 2, the length, the content."""
     length, size = bytearray(), len(content)
     while size > 127:

@@ -17,6 +17,7 @@ from shamisa_cli.core.arrays import Features, FeatureVector, Pixels
 from shamisa_cli.core.encoder.embedder import BYTES_PER_PIXEL, LARGE, Runtime
 from shamisa_cli.core.encoder.feature_maps import FeatureMap, Grid
 from shamisa_cli.core.encoder.graph_edits import AXES, moment_outputs, part_inputs, with_moments, with_outputs
+from shamisa_cli.core.encoder.graph_padding import with_repeated_borders
 from shamisa_cli.core.encoder.moments import Moments, pooled_features
 from shamisa_cli.core.encoder.spec import EncoderConfig, Moment
 from shamisa_cli.core.encoder.tiles import Tile, can_be_tiled, most_pixels_read, tiles_of
@@ -36,6 +37,9 @@ MAPS = "feature_maps"
 
 BYTES_PER_PIXEL_OF_TILE = 450
 """Memory for each pixel of a tile, of which all moments are computed at once."""
+
+FAR_SEEING = 8.0
+"""Stride of the maps from which on borders are repeated for score maps: those before see only a few pixels far."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,9 @@ class OnnxEncoder:
         return MAPS in self._session.get_modelmeta().custom_metadata_map
 
     def feature_maps(self, pixels: Pixels) -> Iterator[FeatureMap]:
-        """The maps that the features are pooled from: scale by scale, and the stages in the feature spec's order.
+        """Maps as those that the features are pooled from: scale by scale, and the stages in the feature spec's order.
+
+        The borders of all maps are repeated where the encoder pads them with zeros, which it sees as a frame.
 
         Raises ModelError unless `lists_maps`.
         """
@@ -133,7 +139,9 @@ class OnnxEncoder:
 
     @cached_property
     def _map_session(self) -> InferenceSession:
-        graph = with_outputs(self.graph.read_bytes(), {name for name, _ in self._maps})
+        names = [name for name, _ in self._maps]
+        first = next((name for name, grid in self._maps if grid.stride >= FAR_SEEING), names[-1])
+        graph = with_repeated_borders(with_outputs(self.graph.read_bytes(), set(names)), first)
         return open_session(self.graph, self.weights, threads=1, content=graph)
 
     def memory_needed(self, height: int, width: int) -> int:

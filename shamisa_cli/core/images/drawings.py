@@ -3,39 +3,67 @@
 from __future__ import annotations
 
 import errno
+import struct
+import zlib
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.images.formats import begins_like_a_picture
 
 SIGNATURE = ("Software", "shamisa")
 """Text in each PNG that the program draws; only these are ever replaced or removed."""
-FAST = {"compress_level": 1, "compress_type": 3}
-"""PNG's compression, by runs alone (zlib's Z_RLE): a quarter of the time of Pillow's usual, and hardly larger files."""
 HEAD_BYTES = 256
-"""Pillow writes texts before pixels, so `SIGNATURE` is within these."""
+"""Texts are written before pixels, so `SIGNATURE` is within these."""
+_PNG = b"\x89PNG\r\n\x1a\n"
+_UP = 2
+"""Number of PNG's filter that takes the difference from the row above."""
 
 
-def write_drawing(image: Image.Image, target: Path, **how: int | bool) -> None:
+def write_drawing(image: Image.Image, target: Path, *, fast: bool = False) -> None:
     """Write a PNG, which appears when it is complete, in the place of nothing but an earlier drawing.
 
     Args:
         image: the drawing.
         target: its file.
-        how: options of Pillow's PNG writer.
+        fast: takes less than half the time, for a file that is a tenth larger.
 
     Raises:
         FileExistsError: the file is a picture that this program did not draw.
         OSError: the file cannot be written.
     """
     require_no_photograph(target)
-    signed = PngInfo()
-    signed.add_text(*SIGNATURE)
     with replacing(target) as temporary:
-        image.save(temporary, format="PNG", pnginfo=signed, **how)
+        if fast:
+            temporary.write_bytes(quick_png(np.asarray(image.convert("RGB"))))
+            return
+        signed = PngInfo()
+        signed.add_text(*SIGNATURE)
+        image.save(temporary, format="PNG", pnginfo=signed)
+
+
+def quick_png(pixels: Pixels) -> bytes:
+    """A signed PNG of pixels (H, W, 3), each row as its difference from the one above, compressed by runs alone.
+
+    Pillow tries five filters for each row, which takes longer than everything else.
+    """
+    height, width = pixels.shape[:2]
+    flat = pixels.reshape(height, 3 * width)
+    rows = np.full((height, 1 + 3 * width), _UP, np.uint8)
+    rows[0, 1:] = flat[0]
+    np.subtract(flat[1:], flat[:-1], out=rows[1:, 1:])
+    deflate = zlib.compressobj(1, strategy=zlib.Z_RLE)
+    data = deflate.compress(rows.tobytes()) + deflate.flush()
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits, RGB
+    text = b"\0".join(part.encode() for part in SIGNATURE)
+    chunks = ((b"IHDR", header), (b"tEXt", text), (b"IDAT", data), (b"IEND", b""))
+    return _PNG + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
+    )
 
 
 def require_no_photograph(target: Path) -> None:

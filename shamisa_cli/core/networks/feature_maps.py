@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
+from torch import nn
 
 from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.encoder.feature_maps import FeatureMap
+from shamisa_cli.core.encoder.onnx_encoder import FAR_SEEING
 from shamisa_cli.core.models.loading import Model
+from shamisa_cli.core.networks.backbones import Backbone
 from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.networks.export.encoder_graph import TracedBackbone
 from shamisa_cli.core.networks.features import view_at, wanted_stages
@@ -35,5 +40,19 @@ def feature_maps(encoder: TorchEncoder, pixels: Pixels) -> Iterator[FeatureMap]:
 
 
 def model_feature_maps(model: Model, pixels: Pixels) -> Iterator[FeatureMap]:
-    """`feature_maps` of a loaded model. Raises ModelError if its weights cannot be read."""
-    return feature_maps(network_of(model), pixels)
+    """`feature_maps` of a loaded model, borders repeated. Raises ModelError if its weights cannot be read."""
+    encoder = network_of(model)
+    return feature_maps(replace(encoder, backbone=_with_repeated_borders(encoder)), pixels)
+
+
+def _with_repeated_borders(encoder: TorchEncoder) -> Backbone:
+    """A copy of the backbone whose far-seeing stages repeat the border of their maps instead of padding with zeros."""
+    changed, spec = copy.deepcopy(encoder.backbone), encoder.config.features
+    grids = TracedBackbone(encoder.backbone, spec).grids()
+    read = sorted(set(wanted_stages(encoder.backbone, spec)))
+    first = next((stage for stage, grid in zip(read, grids, strict=True) if grid.stride >= FAR_SEEING), read[-1])
+    for stage in changed.stage_modules()[first + 1 :]:
+        for layer in stage.modules():
+            if isinstance(layer, nn.Conv2d):
+                layer.padding_mode = "replicate"
+    return changed

@@ -39,7 +39,8 @@ class PaddedConv2d(nn.Conv2d):
         return padded
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(F.pad(x, (*self.sides, *self.sides)))
+        mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
+        return super().forward(F.pad(x, (*self.sides, *self.sides), mode=mode))
 
 
 class NormAct(nn.BatchNorm2d):

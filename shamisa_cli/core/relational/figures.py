@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from shamisa_cli.core.arrays import Pixels
-from shamisa_cli.core.images.drawings import FAST, is_drawing, write_drawing
+from shamisa_cli.core.images.drawings import is_drawing, write_drawing
 from shamisa_cli.core.map_images import (
     BACKGROUND,
     FAINT_INK,
@@ -223,7 +223,7 @@ class ComparisonMapWriter:
             drawn[DIFFERENCE] = difference_map(small, candidate.maps[DIFFERENCE])
         drawn[FIGURE] = comparison_figure(candidate, reference, pixels)
         for name, picture in drawn.items():
-            write_drawing(picture, folder / f"{name}.png", **FAST)
+            write_drawing(picture, folder / f"{name}.png", fast=True)
         for name in set(ENDS) - set(drawn):
             outdated = folder / f"{name}.png"
             if is_drawing(outdated):

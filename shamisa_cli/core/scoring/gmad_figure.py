@@ -42,7 +42,7 @@ def draw_gmad(target: Path, found: Gmad, read: Read | None = None) -> None:
         OSError: the file cannot be written.
     """
     sheet = gmad_figure(found, read or _decoded)
-    write_drawing(sheet, target, optimize=True)
+    write_drawing(sheet, target)
 
 
 def gmad_figure(found: Gmad, read: Read) -> Image.Image:

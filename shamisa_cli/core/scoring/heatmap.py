@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from shamisa_cli.core.arrays import Pixels
-from shamisa_cli.core.images.drawings import FAST, write_drawing
+from shamisa_cli.core.images.drawings import write_drawing
 from shamisa_cli.core.map_images import (
     BACKGROUND,
     FAINT_INK,
@@ -144,6 +144,6 @@ class MapWriter:
         assert record.score is not None
         score_map = split_model_score(self._model, pixels, record.score)
         picture = render(pixels, score_map, title=Path(record.path).name, score=record.score)
-        write_drawing(picture, self._folder / self._names[record.path], **FAST)
+        write_drawing(picture, self._folder / self._names[record.path], fast=True)
         if self._watch is not None:
             self._watch(record, pixels, score_map)

@@ -2,8 +2,8 @@
 
 A mean over places is Σ x / n; a deviation, once it is known, is Σ ((x − mean)² + ε) / (n · deviation); the unit norm of
 a block divides it by one number of the whole picture, and a regressor is linear in its features. So a score is a sum of
-maps, one for each stage and scale. Networks pad pictures with zeros, which they see as a frame: the maps are those of
-the picture continued by reflection and cut to the picture, and the rest of its score is spread evenly.
+maps, one for each stage and scale. Networks pad pictures and maps with zeros, which they see as a frame: for maps they
+repeat borders instead, and read the picture continued by reflection; the rest of its score is spread evenly.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from shamisa_cli.core.scoring.scorer import require_probe
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
-PADDING = 80
+PADDING = 32
 """Pixels by which a picture is continued by reflection; more costs more and changes less (benchmarks/map_frame.py)."""
 
 
