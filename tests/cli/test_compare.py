@@ -55,6 +55,20 @@ def closing_line(text: str) -> str:
     return line[1] if line else text
 
 
+def test_a_table_and_csv_tell_of_moved_and_of_resampled_versions(run: Run, pictures: Path) -> None:
+    with Image.open(pictures / "original.png") as original:
+        width, height = original.size
+        original.crop((2, 2, width - 2, height - 2)).save(pictures / "cropped.png")
+        original.resize((width // 2, height // 2)).save(pictures / "half.png")
+    named = ["cropped.png", "half.png", "original.png", "blurred.jpg", "original.png", "blurred.jpg"]
+    table = run("compare", "original.png", *named, "--resize").stdout
+    assert "aligned: moved or cropped by +2 px across, +2 px down" in table
+    assert f"resampled from {width // 2}×{height // 2}" in table
+    rows = list(csv.DictReader(io.StringIO(run("compare", "original.png", *named, "--resize", "-f", "csv").stdout)))
+    placed = [tuple(row[name] for name in ("shift_right", "shift_down", "resized", "over_white")) for row in rows[:3]]
+    assert placed == [("2", "2", "False", "False"), ("", "", "True", "False"), ("", "", "False", "False")]
+
+
 def test_json_has_everything_and_a_swap_flips_its_signs(run: Run, pictures: Path) -> None:
     forth = run("compare", "original.png", "blurred.jpg", "original.png", "-f", "json")
     back = run("compare", "blurred.jpg", "original.png", "-f", "json")
@@ -65,7 +79,7 @@ def test_json_has_everything_and_a_swap_flips_its_signs(run: Run, pictures: Path
     blurred, same = document["comparisons"]
     assert list(blurred) == [
         "path", "reference", "score", "difference", "direction", "like_jpeg_quality", "groups", "axes", "overall",
-        "width", "height", "bytes", "reference_bytes", "saving", "shift", "over_white", "status",
+        "width", "height", "bytes", "reference_bytes", "saving", "shift", "resized", "over_white", "status",
         "error",
     ]  # fmt: skip
     assert blurred["bytes"] == (pictures / "blurred.jpg").stat().st_size
@@ -225,7 +239,7 @@ def test_what_cannot_be_done_is_a_sentence_and_exit_2(run: Run, arguments: tuple
 def test_a_bar_that_is_no_number_is_refused(run: Run) -> None:
     shown = run("compare", "original.png", "dark.png", "--min-score", "nan")
     assert (shown.returncode, shown.stdout) == (2, "")
-    assert "minimum score is nan" in shown.stderr
+    assert "--min-score is nan" in shown.stderr
 
 
 def test_rank_puts_versions_into_one_order(run: Run) -> None:

@@ -67,6 +67,7 @@ def compare_with(
             record = replace(
                 _compared(comparer, replace(reference, pixels=a), replace(candidate, pixels=b), original, maps),
                 shift=None if shift is None else (shift.right, shift.down),
+                resized=candidate is not found,
             )
             if watch is not None and record.score is not None:
                 watch(record, a, b)

@@ -27,7 +27,7 @@ class LadderStep:
     Attributes:
         quality: of the encoder, 1…100.
         file_bytes: size of the encoded image.
-        score: -100…0, against the original; see `Candidate`.
+        score: -100…0, the difference with a minus.
         difference: 0…100.
     """
 
@@ -78,7 +78,7 @@ def climb(
     """Find the smallest quality of a codec whose result scores at least `target` against the original.
 
     Halves the range of qualities until a quality that passes follows one that fails, which takes seven steps at most.
-    What the codec changed counts as damage where it is not clear which image is better.
+    All that the codec changed counts as damage, also where it takes noise away: the score is −difference.
 
     Args:
         comparer: a relational model.
@@ -129,5 +129,5 @@ def _step(comparer: Comparer, original: Pixels, codec: str, quality: int) -> Lad
     Image.fromarray(original).save(stream, CODECS[codec][0], quality=quality)
     with Image.open(stream) as encoded:
         decoded = np.array(encoded.convert("RGB"))
-    judgement = comparer.judge(original, decoded).against_original()
-    return LadderStep(quality, len(stream.getvalue()), judgement.score, judgement.difference)
+    difference = comparer.judge(original, decoded).difference
+    return LadderStep(quality, len(stream.getvalue()), -difference + 0.0, difference)

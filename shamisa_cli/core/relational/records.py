@@ -109,6 +109,7 @@ class Candidate:
         file_bytes, reference_bytes: sizes of the two files; None for arrays.
         shift: (right, down), where in the reference the first pixel of a candidate lies that was moved or cropped by a
             few pixels and compared where both overlap; None for images in place.
+        resized: its size was another one, and it was resampled to the reference's.
         over_white: one of them has transparent parts; they were compared over white, whatever they look like elsewhere.
         maps: name → (⌈H/8⌉, ⌈W/8⌉) float32 for every group, axis and "overall", with the signs of the means, and for
             "difference"; None if they were not kept.
@@ -131,6 +132,7 @@ class Candidate:
     file_bytes: int | None = None
     reference_bytes: int | None = None
     shift: tuple[int, int] | None = None
+    resized: bool = False
     over_white: bool = False
     maps: Mapping[str, npt.NDArray[np.float32]] | None = None
     status: Status = "ok"
@@ -172,6 +174,7 @@ class Candidate:
             "reference_bytes": self.reference_bytes,
             "saving": self.saving,
             "shift": None if self.shift is None else list(self.shift),
+            "resized": self.resized,
             "over_white": self.over_white,
             "status": self.status,
             "error": None if self.error is None else self.error.to_json(),

@@ -27,11 +27,17 @@ def describe(candidate: Candidate) -> str:
     return _described(candidate)
 
 
+def placing(candidate: Candidate) -> str:
+    """How it was laid over the reference: "aligned: moved …", "resampled from 300×200"; empty for one in place."""
+    if candidate.shift is not None:
+        right, down = candidate.shift
+        return f"aligned: moved or cropped by {right:+d} px across, {down:+d} px down"
+    return f"resampled from {candidate.width}×{candidate.height}" if candidate.resized else ""
+
+
 def _described(candidate: Candidate) -> str:
-    if candidate.shift is None:
-        return _judged(candidate)
-    right, down = candidate.shift
-    return f"{_judged(candidate)} (aligned: moved or cropped by {right:+d} px across, {down:+d} px down)"
+    placed = placing(candidate)
+    return f"{_judged(candidate)} ({placed})" if placed else _judged(candidate)
 
 
 def _judged(candidate: Candidate) -> str:
@@ -54,4 +60,8 @@ def _reason(candidate: Candidate) -> list[str]:
     """The largest change that can be the reason of the verdict, if there is one."""
     excluded = BAD_ENDS if candidate.verdict == "better" else GOOD_ENDS
     named = [name for name, _ in changes(candidate) if name not in excluded][:1]
-    return [name.replace("compression", "compression artefacts") for name in named]
+    artefacts = {
+        ENDS["compression"][0]: "fewer compression artefacts",
+        ENDS["compression"][1]: "more compression artefacts",
+    }
+    return [artefacts.get(name, name) for name in named]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -223,6 +224,27 @@ def test_the_result_is_said_in_words(
         axes={},
     )
     assert (candidate.verdict, describe(candidate)) == (verdict, words)
+
+
+@pytest.mark.parametrize(
+    ("direction", "compression", "reason"),
+    [(-0.9, 0.5, "worse: more compression artefacts"), (0.9, -0.5, "better: fewer compression artefacts")],
+)
+def test_artefacts_are_counted(direction: float, compression: float, reason: str) -> None:
+    candidate = Candidate("a", "b", difference=12.2, direction=direction, groups={"compression": compression}, axes={})
+    assert describe(candidate).startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("placed", "words"),
+    [
+        ({"shift": (-2, 0)}, "identical (aligned: moved or cropped by -2 px across, +0 px down)"),
+        ({"resized": True, "width": 300, "height": 200}, "identical (resampled from 300×200)"),
+        ({}, "identical"),
+    ],
+)
+def test_the_words_say_how_a_version_was_laid_over_the_original(placed: dict[str, Any], words: str) -> None:
+    assert describe(Candidate("a", "b", difference=0.0, direction=0.0, **placed)) == words
 
 
 def test_pictures_that_differ_only_in_transparency_are_not_called_identical(model: Comparer, tmp_path: Path) -> None:

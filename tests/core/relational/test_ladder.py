@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from io import BytesIO
 from xml.etree import ElementTree
 
@@ -54,6 +55,20 @@ def test_the_chosen_quality_reaches_the_target_and_the_one_below_does_not(
     assert quality == 1 or score(codec, quality - 1) < target
     assert all(step.score >= target for step in found.steps if step.quality > quality)
     assert [step.quality for step in found.steps] == sorted(step.quality for step in found.steps)
+
+
+class Flattered(Meter):
+    """Takes all that an encoder does to noise for an improvement."""
+
+    def judge(self, a: Pixels, b: Pixels) -> Judgement:
+        return replace(super().judge(a, b), direction=1.0)
+
+
+@pytest.mark.parametrize("codec", ["jpeg", "webp"])
+def test_all_that_a_codec_changes_counts_as_damage_even_if_it_looks_better(codec: str) -> None:
+    flattered, metered = (climb(model, ORIGINAL, codec, -20, curve=True) for model in (Flattered(), Meter()))  # type: ignore[arg-type]
+    assert flattered == metered
+    assert all(step.score == -step.difference <= 0 for step in flattered.steps)
 
 
 def test_a_curve_spans_all_qualities_and_chooses_the_same() -> None:

@@ -13,7 +13,8 @@ from shamisa_cli.core.relational.records import AXES, Candidate, Ranking, compar
 
 COMPARISON_COLUMNS = (
     "path", "reference", "score", "difference", "direction", "like_jpeg_quality", "overall", *GROUPS, *AXES,
-    "width", "height", "bytes", "reference_bytes", "saving", "status", "error_kind", "error",
+    "width", "height", "bytes", "reference_bytes", "saving", "shift_right", "shift_down", "resized", "over_white",
+    "status", "error_kind", "error",
 )  # fmt: skip
 RANKING_COLUMNS = ("rank", "path", "score", "width", "height", "status", "error_kind", "error")
 
@@ -40,7 +41,8 @@ def write_comparison_csv(candidates: Iterable[Candidate], run: ComparisonRun, st
         intensities = [*(groups.get(name) for name in GROUPS), *(axes.get(name) for name in AXES)]
         judged = [one.score, one.difference, one.direction, one.like_jpeg_quality]
         known = [one.path, one.reference, *judged, one.overall, *intensities, one.width, one.height]
-        known += [one.file_bytes, one.reference_bytes, one.saving]
+        right, down = one.shift or (None, None)
+        known += [one.file_bytes, one.reference_bytes, one.saving, right, down, one.resized, one.over_white]
         table.writerow([*known, one.status, *_error(one.error)])
         stream.flush()
 

@@ -17,7 +17,7 @@ from shamisa_cli.cli.reporters.base import ComparisonRun
 from shamisa_cli.cli.reporters.comparison.bars import BETTER, FAINT, NEUTRAL, WORSE, diverging_bar, score_style, signed
 from shamisa_cli.cli.reporters.text import FIRST_ROWS, LAST_ROWS, MAX_ROWS, unreadable_table
 from shamisa_cli.core.relational.records import ENDS, FAULTS, Candidate, comparison_summary
-from shamisa_cli.core.relational.wording import NOTABLE, changes, describe
+from shamisa_cli.core.relational.wording import NOTABLE, changes, describe, placing
 
 IN_DETAIL = 4
 """Largest number of candidates that are shown with all bars; more get one line per candidate."""
@@ -161,8 +161,9 @@ def _bar(score: float | None) -> Text:
 
 
 def _said(candidate: Candidate) -> str:
-    """The strongest changes in words: "more noise 3.5, blurrier 0.9"."""
-    return ", ".join(f"{words} {size:.1f}" for words, size in changes(candidate)[:NAMED_CHANGES])
+    """The strongest changes in words: "more noise 3.5, blurrier 0.9"; and how it was laid over the reference."""
+    said = ", ".join(f"{words} {size:.1f}" for words, size in changes(candidate)[:NAMED_CHANGES])
+    return "; ".join(part for part in (said, placing(candidate)) if part)
 
 
 def _summary_line(candidates: Sequence[Candidate]) -> Text:
