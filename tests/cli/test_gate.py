@@ -102,7 +102,7 @@ def test_a_baseline_is_written_held_and_written_again(shamisa, project: Path, tm
         (["--update-baseline"], "--baseline"),
         (["--baseline", "photos/0.jpg", "--max-drop", "2"], "is not a baseline"),
         (["--baseline", "b.json"], "--max-drop"),
-        (["--min-score", "nan"], "minimum score is nan"),
+        (["--min-score", "nan"], "--min-score is nan"),
     ],
 )
 def test_contradictions_are_refused_before_anything_is_scored(shamisa, project: Path, arguments, said) -> None:  # type: ignore[no-untyped-def]
