@@ -169,7 +169,8 @@ def test_maps_cannot_go_into_a_file(shamisa, tiny_model: Path, photos: Path) -> 
 def test_a_picture_too_large_for_the_memory_is_its_row_and_is_named(tiny_model: Path, tmp_path: Path) -> None:
     Image.new("RGB", (7000, 5000)).save(tmp_path / "large.png")
     limited = "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (2_000_000_000,) * 2)\n"
-    program = f"{limited}from shamisa_cli.cli.app import main; sys.argv[0] = 'shamisa'; main()"
+    whole = "from shamisa_cli.core.encoder import onnx_encoder; onnx_encoder.can_be_tiled = lambda _: False\n"
+    program = f"{limited}{whole}from shamisa_cli.cli.app import main; sys.argv[0] = 'shamisa'; main()"
     command = [sys.executable, "-c", program, "score", tmp_path / "large.png", "--model", tiny_model, "--device", "cpu"]
     shown = subprocess.run(
         [*command, "--view-size", "native", "-f", "json"], capture_output=True, text=True, check=False
