@@ -25,6 +25,7 @@ FAST = ("--model", FAST_MODEL)
             ("compare", "{photo}", "--ladder", "jpeg", "--target", "-10", "-o", ".csv"),
             "Name one such as --output results.csv",
         ),
+        (("compare", "{photo}", "{photo}", "--target", "-5"), "--target goes with --ladder"),
         (("score", "{photo}", "-o", "page.html"), "Name it with --html page.html"),
         (("score", "{photo}", "--baseline", "{photo}", "--max-drop", "5"), "is not text, so it is not a baseline"),
         (("score", "{photo}", "--baseline", "{folder}", "--max-drop", "5"), "is a folder, and a baseline is a file"),

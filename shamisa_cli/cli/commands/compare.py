@@ -20,6 +20,7 @@ from shamisa_cli.cli.output import counted
 from shamisa_cli.cli.pair_inputs import find_pairs
 from shamisa_cli.cli.reporters.base import ComparisonRun
 from shamisa_cli.cli.reporters.comparison import COMPARISON_REPORTERS
+from shamisa_cli.cli.settings import was_typed
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.resolver import DEFAULT_RELATIONAL
 from shamisa_cli.core.relational.gate import ComparisonGate
@@ -36,6 +37,7 @@ Pairs = Sequence[tuple[Path, Path]]
 
 
 def compare(
+    context: typer.Context,
     reference: Annotated[
         Path,
         typer.Argument(metavar="REF", show_default=False, help="The original: a picture, or a folder of pictures."),
@@ -186,6 +188,8 @@ def compare(
             name=model, offline=offline, device=device.value,
         )  # fmt: skip
         return
+    if was_typed(context, "target"):
+        raise SettingError("--target goes with --ladder. A limit on versions is --min-score.")
     gate = ComparisonGate(min_score, max_difference, skip_unreadable)
     if format == "svg":
         raise SettingError("--format svg goes with --ladder.")
