@@ -18,6 +18,7 @@ OUTPUTS = {
     "preview": "--preview",
 }
 """Parameter of a command that names a file to write → its option. `--baseline` is read, and written on request."""
+WRITTEN = {**OUTPUTS, "baseline": "--baseline"}
 MODELS = ("model", "probe", "gmad", "init")
 """Parameters that may name a folder whose files are all read."""
 
@@ -41,6 +42,9 @@ def require_apart(values: Mapping[str, Any]) -> None:
     """
     for name, option in OUTPUTS.items():
         output = values.get(name)
+        for other, its_option in WRITTEN.items():
+            if name != other and _alike(output, values.get(other)):
+                raise SettingError(f"{option} and {its_option} name the same file, {output}. Give each its own.")
         if not isinstance(output, str | Path) or not os.path.isfile(output):  # noqa: PTH113  Path's own raises
             continue
         others = {key: value for key, value in values.items() if key != name}
@@ -54,6 +58,13 @@ def _named(values: Mapping[str, Any]) -> Iterator[tuple[str, str | Path]]:
         for each in value if isinstance(value, list | tuple) else [value]:
             if isinstance(each, str | Path):
                 yield key, each
+
+
+def _alike(first: object, second: object) -> bool:
+    """Whether two names are of the same file to come; of one that exists, `_same` can tell."""
+    if not isinstance(first, str | Path) or not isinstance(second, str | Path):
+        return False
+    return not os.path.exists(first) and os.path.realpath(first) == os.path.realpath(second)  # noqa: PTH110
 
 
 def _same(first: str | Path, second: str | Path) -> bool:

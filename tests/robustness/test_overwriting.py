@@ -130,3 +130,22 @@ def test_every_option_with_a_file_is_known_to_be_read_or_written() -> None:
             option = getattr(hints.get(name), "__metadata__", (None,))[0]
             if "FILE" in str(getattr(option, "metavar", "")):
                 assert name in READ | OUTPUTS.keys(), f"{command.__name__}: {name}"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("score", "photos", "-o", "new.json", "--baseline", "./new.json", "--update-baseline"),
+        ("score", "photos", "--html", "new.html", "--baseline", "new.html", "--update-baseline"),
+        ("score", "photos", "-f", "json", "-o", "new.html", "--html", "new.html"),
+        ("embed", "photos", "-o", "new.npz", "--plot", "new.npz"),
+        ("evaluate", "photos", "--gmad", "MODEL", "-f", "json", "-o", "new.png", "--gmad-figure", "new.png"),
+    ],
+    ids=" ".join,
+)
+def test_no_output_replaces_another_of_the_same_run(tiny_model: Path, place: Path, command: tuple[str, ...]) -> None:
+    before = contents(place)
+    typed = [str(tiny_model) if word == "MODEL" else word for word in command]
+    result = shamisa(*typed, "--model", tiny_model)
+    assert result.returncode == 2, result.stderr
+    assert contents(place) == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -211,9 +212,7 @@ class OnnxEncoder:
 
 def _asked_alone() -> RunOptions:
     """To compute nothing but the outputs that are asked for: no features, and no pooling of crops."""
-    import onnxruntime
-
-    options: RunOptions = onnxruntime.RunOptions()
+    options: RunOptions = _library().RunOptions()
     options.only_execute_path_to_fetches = True
     return options
 
@@ -228,10 +227,22 @@ def _computed(session: InferenceSession, pixels: Pixels, output: str) -> Feature
     return values
 
 
+def _library() -> Any:
+    """ONNX Runtime, which reports nothing to its makers unless the user has set ORT_DISABLE_TELEMETRY otherwise.
+
+    From release 1.32 it numbers the machine in a file of the user's cache and sends events over the network.
+    Raises ImportError.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when the library is loaded
+    import onnxruntime
+
+    return onnxruntime
+
+
 def open_session(graph: Path, weights: Path, *, threads: int, content: bytes | None = None) -> InferenceSession:
     """Open a session with this number of threads per operator, of the graph's file or of other content for it."""
     try:
-        import onnxruntime
+        onnxruntime = _library()
     except ImportError as error:
         raise SettingError(
             "ONNX Runtime is not installed. Install it with: pip install onnxruntime.", remedy="take-torch"

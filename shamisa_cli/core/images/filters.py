@@ -52,9 +52,11 @@ class FileFilter:
 def read_date(text: str) -> datetime:
     """Read a date or a moment in ISO 8601, such as 2026-05-01 or 2026-05-01T18:30. Raises SettingError."""
     try:
-        return datetime.fromisoformat(text.strip())
-    except ValueError:
+        moment = datetime.fromisoformat(text.strip())
+        moment.timestamp()  # the first and last days of the calendar may have none
+    except (ValueError, OverflowError):
         raise SettingError(f"{text!r} is not a date. Write it as 2026-05-01 or 2026-05-01T18:30.") from None
+    return moment
 
 
 def _changed(path: Path, since: float) -> bool:

@@ -45,6 +45,6 @@ def test_dates_are_iso_8601() -> None:
     assert read_date("2026-05-01") == datetime(2026, 5, 1)
     assert read_date("2026-05-01T18:30") == datetime(2026, 5, 1, 18, 30)
     assert read_date("2026-05-01T18:30+00:00") == datetime(2026, 5, 1, 18, 30, tzinfo=UTC)
-    for wrong in ("yesterday", "1.5.2026", "", "2026-13-01"):
+    for wrong in ("yesterday", "1.5.2026", "", "2026-13-01", "0001-01-01"):
         with pytest.raises(shamisa.SettingError, match="2026-05-01"):
             read_date(wrong)
