@@ -20,7 +20,7 @@ def capture_time(path: Path) -> datetime | None:
     Raises nothing: damaged files and files of other kinds have no capture time.
     """
     try:
-        if not path.is_file():
+        if not path.is_file() or not path.stat().st_size:  # reading /proc/kmsg, of no size, may never end
             return None
         with collected(), path.open("rb") as stream, open_image(path, stream) as image:
             exif = image.getexif().get_ifd(ExifTags.IFD.Exif)

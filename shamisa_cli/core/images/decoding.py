@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -25,8 +24,7 @@ from shamisa_cli.core.images.clock import SlowPictureError
 from shamisa_cli.core.images.code_points import HDR
 from shamisa_cli.core.images.colour import to_8_bit, to_srgb
 from shamisa_cli.core.images.decoder_warnings import collected
-from shamisa_cli.core.images.discovery import wrong_with_folder
-from shamisa_cli.core.images.formats import open_image
+from shamisa_cli.core.images.formats import open_image, open_regular
 from shamisa_cli.core.images.luma import full_luma
 from shamisa_cli.core.images.orientation import SIDEWAYS, orientation_of, turned, turned_array
 from shamisa_cli.core.images.png import PngFile
@@ -85,7 +83,7 @@ class DecodedImage:
 
 def read_file(path: Path, most: int) -> bytes | None:
     """Read a regular file; None if it is longer than `most` bytes. Raises ImageError as `decode` does."""
-    with _explaining(path), _open_regular(path) as stream:
+    with _explaining(path), open_regular(path) as stream:
         return stream.read() if os.fstat(stream.fileno()).st_size <= most else None
 
 
@@ -119,7 +117,7 @@ def decode(
     with (
         collected() as said,
         _explaining(path),
-        _open_regular(Path(path)) if content is None else BytesIO(content) as stream,
+        open_regular(Path(path)) if content is None else BytesIO(content) as stream,
     ):
         picture = _read(path, stream, view_size, max_pixels, look)
     return replace(picture, warnings=(*picture.warnings, *said)) if said else picture
@@ -133,16 +131,6 @@ def _explaining(path: Path | str) -> Iterator[None]:
         raise
     except Exception as error:
         raise _explained(path, error) from error
-
-
-def _open_regular(path: Path) -> BinaryIO:
-    mode = path.stat().st_mode  # before opening: opening a pipe would wait for a writer
-    if stat.S_ISDIR(mode):
-        os.scandir(path).close()  # raises if that is what is wrong with it
-        raise ImageError(path, "unreadable", wrong_with_folder(path))
-    if not stat.S_ISREG(mode):
-        raise ImageError(path, "unreadable", f"{path} is not a regular file but a device, pipe or socket.")
-    return path.open("rb")
 
 
 def _read(path: Path | str, stream: BinaryIO, view_size: int | None, max_pixels: int, look: bool) -> DecodedImage:

@@ -12,7 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from shamisa_cli.core.errors import InputNotFoundError
-from shamisa_cli.core.images.kinds import count_suffixes, describe_left_out, is_left_out, readable_suffixes
+from shamisa_cli.core.images.kinds import (
+    IMAGE_SUFFIXES,
+    count_suffixes,
+    describe_left_out,
+    is_left_out,
+    readable_suffixes,
+)
 from shamisa_cli.core.images.listing import SYSTEM_FOLDERS, natural_key, naturally_sorted, suffix_of, walk
 from shamisa_cli.core.images.path_list import PathList
 
@@ -40,7 +46,8 @@ def discover(inputs: Sequence[str | Path], *, recursive: bool = True) -> list[Pa
 
     - A file is kept whatever its suffix; decoding it will report any error.
     - A folder stands for its files with a suffix of `readable_suffixes`, and with `recursive` those of its
-      subfolders after them, in natural order ("img2" before "img10"). Hidden files and folders (names
+      subfolders after them, in natural order ("img2" before "img10"). Maps that this program drew of pictures
+      are left out, and counted. Hidden files and folders (names
       that start with a dot) are left out, and so are `SYSTEM_FOLDERS`. Links to folders are followed,
       each real folder once, so loops end. A folder that may not be listed is kept as a path itself, and so is a link
       that leads nowhere and has such a suffix or none; decoding will report the error.
@@ -177,7 +184,7 @@ class _Search:
             for entry in naturally_sorted(filter(_is_picture, entries)):
                 yield _real_path(entry, real_before), before + entry.name
             for entry in naturally_sorted(filter(_is_counted, entries)):
-                self.left_out.setdefault(_real_path(entry, real_before), suffix_of(entry.name))
+                self.left_out.setdefault(_real_path(entry, real_before), _counted_as(entry.name))
 
 
 def _real_path(entry: os.DirEntry[str], real_before: str) -> str:
@@ -190,12 +197,31 @@ def _is_picture(entry: os.DirEntry[str]) -> bool:
     suffix = suffix_of(entry.name)
     if not suffix:
         return _may_be_file(entry) and not os.path.exists(entry.path)
-    return suffix.lower() in readable_suffixes() and _may_be_file(entry)
+    return suffix.lower() in readable_suffixes() and _may_be_file(entry) and not _is_map(entry)
 
 
 def _is_counted(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a file of a kind that cannot be read."""
-    return is_left_out(suffix_of(entry.name)) and _may_be_file(entry)
+    """Whether an entry is a file of a kind that cannot be read, or a map."""
+    return (is_left_out(suffix_of(entry.name)) and _may_be_file(entry)) or _is_map(entry)
+
+
+def _counted_as(name: str) -> str:
+    """The suffix that a file is counted by: its last; of a map both, such as ".jpg.png"."""
+    suffix = suffix_of(name)
+    return suffix if is_left_out(suffix) else suffix_of(name.removesuffix(suffix)) + suffix
+
+
+def _is_map(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is the map that this program drew of a picture: photo.jpg.png, and signed."""
+    stem, ending = os.path.splitext(entry.name)  # noqa: PTH122
+    if ending != ".png" or suffix_of(stem).lower() not in IMAGE_SUFFIXES:
+        return False
+    from shamisa_cli.core.images.drawings import is_drawing
+
+    try:
+        return is_drawing(Path(entry.path))
+    except OSError:
+        return False
 
 
 def _may_be_file(entry: os.DirEntry[str]) -> bool:

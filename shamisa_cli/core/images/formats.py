@@ -6,6 +6,8 @@ Readers are called directly rather than through `Image.open`: that one tries eve
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +21,7 @@ from PIL import (
 )
 
 from shamisa_cli.core.errors import ImageError
+from shamisa_cli.core.images.discovery import wrong_with_folder
 from shamisa_cli.core.images.jpeg import JpegFile
 from shamisa_cli.core.images.png import PngFile
 from shamisa_cli.core.images.raw import REDUCED_COPY, SUBFILE_TYPE, is_raw, is_raw_tiff, open_raw
@@ -52,6 +55,19 @@ _JXL_SIGNATURES = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 
 
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file for reading. Raises ImageError where it is empty, or no file: reading it might never end."""
+    status = path.stat()  # before opening: opening a pipe would wait for a writer
+    if stat.S_ISDIR(status.st_mode):
+        os.scandir(path).close()  # raises if that is what is wrong with it
+        raise ImageError(path, "unreadable", wrong_with_folder(path))
+    if not stat.S_ISREG(status.st_mode):
+        raise ImageError(path, "unreadable", f"{path} is not a regular file but a device, pipe or socket.")
+    if not status.st_size:  # a file of the system such as /proc/kmsg has no size, and reading it may never end
+        raise _empty(path)
+    return path.open("rb")
+
+
 def open_image(path: Path | str, stream: BinaryIO, max_pixels: int | None = None) -> Image.Image:
     """Open the first image in a file, or the largest where a smaller copy of it comes first.
 
@@ -68,7 +84,7 @@ def open_image(path: Path | str, stream: BinaryIO, max_pixels: int | None = None
     """
     head = stream.read(_HEAD_BYTES)
     if not head:
-        raise ImageError(path, "empty", f"{path} is empty (0 bytes). Copy or download it again.")
+        raise _empty(path)
     stream.seek(0)
     if is_raw(head) or _RAW_BRAND in _brands(head):
         return open_raw(path, stream, max_pixels)
@@ -76,6 +92,10 @@ def open_image(path: Path | str, stream: BinaryIO, max_pixels: int | None = None
     if isinstance(image, TiffFile):
         return _largest(path, stream, image, max_pixels)
     return image
+
+
+def _empty(path: Path | str) -> ImageError:
+    return ImageError(path, "empty", f"{path} is empty (0 bytes). Copy or download it again.")
 
 
 def is_picture(head: bytes) -> bool:

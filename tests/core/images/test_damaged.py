@@ -98,6 +98,11 @@ def test_pipes_and_devices_are_never_opened(tmp_path: Path) -> None:
     assert kind_of(Path("/dev/null")) == "unreadable"
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="this system has no such files")
+def test_files_of_the_system_without_a_size_are_never_opened() -> None:
+    assert kind_of(Path("/proc/self/status")) == "empty"  # reading its neighbour /proc/kmsg never ends
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read every file")
 def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(WHOLE["png"])

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from shamisa_cli.core.errors import InputNotFoundError
 from shamisa_cli.core.images import discover, discovery, kinds, read_list
+from shamisa_cli.core.images.drawings import write_drawing
 
 
 def fill(folder: Path, *names: str) -> Path:
@@ -51,6 +53,17 @@ def test_hidden_files_and_folders_are_skipped_unless_named(tmp_path: Path) -> No
     assert names_under(tmp_path, discover([tmp_path])) == ["seen.jpg"]
     assert names_under(tmp_path, discover([tmp_path / ".hidden.jpg"])) == [".hidden.jpg"]
     assert names_under(tmp_path, discover([tmp_path / ".thumbnails"])) == [".thumbnails/a.jpg"]
+
+
+def test_maps_that_the_program_drew_are_no_pictures_of_a_folder_unless_named(tmp_path: Path) -> None:
+    fill(tmp_path, "a.jpg", "maps/signed.jpg.txt")
+    image = Image.new("RGB", (8, 8))
+    write_drawing(image, tmp_path / "maps" / "a.jpg.png")
+    image.save(tmp_path / "maps" / "edited.jpg.png")
+    found = discovery.survey([tmp_path])
+    assert names_under(tmp_path, list(found.paths)) == ["a.jpg", "maps/edited.jpg.png"]
+    assert found.left_out == {".jpg.png": 1}
+    assert names_under(tmp_path, discover([tmp_path / "maps" / "a.jpg.png"])) == ["maps/a.jpg.png"]
 
 
 def test_a_named_file_is_kept_whatever_its_suffix(tmp_path: Path) -> None:
