@@ -20,7 +20,7 @@ MEMBERS = 4
 CALIBRATED_SHARE, REPORTED_SHARE = 0.15, 0.15
 """Shares of the photographs that the network never learns from: its chances are calibrated on the first, and how well
 it orders pairs is told of the second."""
-EPOCHS, BATCH, RATE, DECAY, DROPPED = 60, 512, 2e-3, 2e-2, 0.1
+EPOCHS, BATCH, RATE, DECAY, DROPPED = 45, 512, 2e-3, 2e-2, 0.1
 COLUMNS = 4096
 """Features whose spread is computed at once."""
 DOUBT = 0.02
