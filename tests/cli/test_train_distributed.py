@@ -29,7 +29,7 @@ photos = 2
 scales = 1
 compositions = 2
 levels = 2
-retained = 1
+retained = 2
 """
 CROPS = 2 * (1 + 2 * 2)
 """Of one process's batch."""

@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import shutil
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -138,7 +139,8 @@ def test_09_ratings_of_impairment_are_recognised(cases: Path, tmp_path: Path) ->
 
 
 def test_10_folders_of_a_drive_are_passed_over_and_other_kinds_named(cases: Path) -> None:
-    found = images(".", cwd=cases / "10-drive", code=3)  # the two are no pictures, and are read if the extras are there
+    with_extras = find_spec("rawpy") is not None or find_spec("pillow_jxl") is not None
+    found = images(".", cwd=cases / "10-drive", code=3 if with_extras else 0)  # the extras try the two, no pictures
     assert "THUMB.jpg" not in found
     assert found["IMG_1.jpg"]["score"] is not None
     excluded = images(".", "--exclude", "*.jxl", "--exclude", "*.CR3", cwd=cases / "10-drive")

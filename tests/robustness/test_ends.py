@@ -33,7 +33,7 @@ def test_a_signal_leaves_no_temporary_file(tiny_model: Path, tmp_path: Path, num
     run.send_signal(number)
     _, said = run.communicate(timeout=20)
     assert run.returncode == 128 + number
-    assert list(output.parent.iterdir()) == []
+    assert not output.parent.exists()
     assert b"interrupted" in said
     assert b"Traceback" not in said
 
