@@ -15,8 +15,9 @@ from typer.main import get_command
 
 from shamisa_cli import __version__
 from shamisa_cli.cli.command_group import CommandGroup
+from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.ends import run_to_its_end
-from shamisa_cli.cli.errors import with_exit_code
+from shamisa_cli.cli.errors import TOOL_ERROR, with_exit_code
 from shamisa_cli.cli.numbers import with_numbers_only
 from shamisa_cli.cli.overwriting import without_overwriting
 from shamisa_cli.cli.settings import load_settings
@@ -46,6 +47,7 @@ GROUPS = {
     "models": "List, show, download, upload, export and derive models.",
     "cache": "Show or clear the cache of results.",
 }
+SUMMARIES = COMMANDS | GROUPS
 SHOWS_ALL_SETTINGS = "config"
 HELP_OPTIONS = ["--help", "-h"]
 
@@ -81,7 +83,7 @@ def build_app(only: Collection[str] | None = None, *, debug: bool = False) -> ty
         context_settings={"help_option_names": HELP_OPTIONS},
     )
     app.callback()(with_exit_code(_program, debug=debug))
-    for name, summary in (COMMANDS | GROUPS).items():
+    for name, summary in SUMMARIES.items():
         if only is not None and name not in only:
             app.command(name, help=summary)(_listed)
         elif name in COMMANDS:
@@ -124,18 +126,16 @@ def _needed(arguments: Sequence[str]) -> Collection[str] | None:
     first = arguments[0] if arguments else None
     if first in HELP_OPTIONS:
         return ()
-    return (first,) if first in (COMMANDS | GROUPS) and first != SHOWS_ALL_SETTINGS else None
+    return (first,) if first in SUMMARIES and first != SHOWS_ALL_SETTINGS else None
 
 
 def _require_command(arguments: Sequence[str]) -> None:
     """Leave the program with a hint if a picture or folder stands where the command should."""
     first = arguments[0] if arguments else ""
-    if first.startswith("-") or first in (COMMANDS | GROUPS) or not os.path.exists(first):  # noqa: PTH110  any text
+    if first.startswith("-") or first in SUMMARIES or not os.path.exists(first):  # noqa: PTH110  any text
         return
-    from shamisa_cli.cli.console import Console
-
     Console().error(f"{first} is not a command. To score it: shamisa score {shlex.quote(first)}")
-    raise SystemExit(2)
+    raise SystemExit(TOOL_ERROR)
 
 
 def _without_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
