@@ -75,7 +75,7 @@ def light(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pat
 
 def timeless(text: str) -> str:
     """The text without moments, and without where the package is."""
-    text = re.sub(r"\S*/weights/", "WEIGHTS/", text)
+    text = re.sub(r"(?<!\S)\S*/weights/", "WEIGHTS/", text)  # from the start of a word: pages have words of megabytes
     return re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?", "MOMENT", text)
 
 
