@@ -32,7 +32,7 @@ from shamisa_cli.core.images.raw import SENSOR_SIZE
 from shamisa_cli.core.images.view import reduced_size
 from shamisa_cli.core.remarks.remark import remarks_on
 
-READING = 9
+READING = 10
 """Number of the way pictures are read; raised with every change of pixels, warnings, remarks or tiles, for caches."""
 
 DEFAULT_MAX_PIXELS = 300_000_000
@@ -47,7 +47,7 @@ TRANSPARENT = "has transparent parts, which are laid over white"
 
 _LARGE = 50_000_000
 """Pixels of a PNG from which on it is decoded in strips."""
-_STRIP_MARGIN = 4  # strips are reduced to at least this many times the view
+_STRIP_MARGIN, _INTERLACED_MARGIN = 4, 2  # strips are reduced to at least this many times the view
 _STRIP_NEED = 200 * MEGABYTE
 _PLAIN_MODES = frozenset({"L", "RGB", "RGBA", "CMYK"})
 _BYTES_PER_PIXEL = 9
@@ -199,10 +199,11 @@ def _flat_in_strips(image: Image.Image, factor: int) -> _Flat:
 
 def _strip_factor(image: Image.Image, view_size: int | None) -> int:
     """By how much a large PNG is reduced while it is decoded in strips; 1: it is decoded as a whole."""
-    large = view_size is not None and image.width * image.height > _LARGE
-    if view_size is None or not large or not isinstance(image, PngFile) or not image.can_be_split():
+    if view_size is None or image.width * image.height <= _LARGE or not isinstance(image, PngFile):
         return 1
-    return max(image.size) // (_STRIP_MARGIN * view_size)
+    step = image.reduction_step
+    margin = _STRIP_MARGIN if step == 1 else _INTERLACED_MARGIN
+    return max(1, max(image.size) // (margin * view_size) // step * step)
 
 
 def _bytes_needed(image: Image.Image, view_size: int | None, factor: int, look: bool) -> int:

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from PIL import Image, PngImagePlugin
 
 from shamisa_cli.core.images.clock import DecodeClock
-from shamisa_cli.core.images.png_strips import can_be_split, reduced
+from shamisa_cli.core.images.png_strips import INTERLACED_STEP, is_interlaced, reduced
 
 MAX_CHUNKS = 500_000
 """Usual chunks of pixels have 8 kB or more."""
@@ -80,15 +80,18 @@ class PngFile(PngImagePlugin.PngImageFile):
         exif.load(self._exif_data)
         return exif
 
-    def can_be_split(self) -> bool:
-        """Whether `reduced` works: 8 bits per channel and not interlaced."""
-        return can_be_split(self._header)
+    @property
+    def reduction_step(self) -> int:
+        """`reduced` works for multiples of this factor."""
+        return INTERLACED_STEP if is_interlaced(self._header) else 1
 
     def reduced(self, factor: int, flatten: Callable[[Image.Image], Image.Image]) -> Image.Image:
         """The pixels averaged over squares of `factor`, in little memory; see `png_strips.reduced`."""
 
         def timely(strip: Image.Image) -> Image.Image:
             self._clock.check()
+            if self._profile is not None:
+                strip.info["icc_profile"] = self._profile  # greys of 16 bits are converted before they are reduced
             return flatten(strip)
 
         return reduced(self._header, self._palette, self._pixels, factor, timely)
