@@ -136,12 +136,18 @@ class ImageRecord:
     @property
     def reliability_reasons(self) -> tuple[str, ...]:
         """Reasons why the score cannot be relied on, such as "low resolution"; none for most."""
-        return reliability_reasons(self.width, self.height, familiar=self.familiar)
+        return () if self._lacks_prediction else reliability_reasons(self.width, self.height, familiar=self.familiar)
 
     @property
-    def reliability(self) -> Literal["ok", "low"]:
-        """Whether the score can be relied on."""
+    def reliability(self) -> Literal["ok", "low"] | None:
+        """Whether the score can be relied on; None where none could be computed."""
+        if self._lacks_prediction:
+            return None
         return "low" if self.reliability_reasons else "ok"
+
+    @property
+    def _lacks_prediction(self) -> bool:
+        return self.error is not None and self.error.kind != NOT_JUDGED
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values, in the documented order."""

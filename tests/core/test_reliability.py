@@ -6,8 +6,12 @@ from collections.abc import Generator, Iterable
 
 import pytest
 
-from shamisa_cli.core.records import ImageRecord
+from shamisa_cli.core.groups import GROUPS
+from shamisa_cli.core.records import ErrorRecord, ImageRecord
 from shamisa_cli.core.scoring.gate import Gate, apply_gate, gate_status
+from shamisa_cli.core.scoring.score_columns import DEFECT, SCORE_COLUMNS, score_record, score_row
+
+COLUMNS = [*(column.name for column in SCORE_COLUMNS), *(f"{DEFECT}{group}" for group in GROUPS)]
 
 
 @pytest.mark.parametrize(
@@ -36,6 +40,14 @@ def test_pictures_of_a_kind_that_the_model_does_not_know_are_marked() -> None:
     assert small.reliability_reasons == ("low resolution", "unfamiliar picture")
 
 
+def test_nothing_is_said_of_the_reliability_of_what_has_no_score() -> None:
+    for kind in ("missing", "truncated", "not-a-number", "bad-request"):
+        record = ImageRecord("a.jpg", width=20, height=20, status="error", error=ErrorRecord(kind, "It failed."))
+        assert (record.to_json()["reliability"], record.to_json()["reliability_reasons"]) == (None, [])
+        assert score_row(record)["reliability"] is None
+        assert score_record({**dict.fromkeys(COLUMNS), **score_row(record)}).reliability is None
+
+
 def test_strict_judges_no_picture_whose_score_is_unreliable() -> None:
     def given(records: Iterable[ImageRecord]) -> Generator[ImageRecord, None, None]:
         yield from records
@@ -44,6 +56,7 @@ def test_strict_judges_no_picture_whose_score_is_unreliable() -> None:
     judged = list(apply_gate(given(records), Gate(strict=True)))
     assert [gate_status(record) for record in judged] == ["unreadable", "passed"]
     assert judged[0].score is None
+    assert judged[0].reliability == score_row(judged[0])["reliability"] == "low"  # which is why
     assert judged[0].error is not None
     assert judged[0].error.kind == "not-judged"
     assert "low resolution" in judged[0].error.message

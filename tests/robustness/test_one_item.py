@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -117,6 +119,32 @@ def test_a_server_answers_every_line_and_goes_on(tiny_model: Path, photos: Path,
     answers = [json.loads(answer) for answer in done.stdout.splitlines()]
     assert answers[0]["status"] == "error"
     assert (answers[1]["id"], answers[1]["status"]) == (2, "ok")
+
+
+CLAIMS = ("reliability", "defects", "at_100_percent", "interval", "mos", "resized", "over_white", "shift")
+"""Fields that say something of a picture which could be read."""
+
+
+@pytest.mark.parametrize("form", ["json", "jsonl", "csv", "serve"])
+@pytest.mark.parametrize("command", ["score", "compare"])
+def test_nothing_is_said_of_a_picture_that_could_not_be_read(
+    tiny_model: Path, relational_folder: Path, photos: Path, form: str, command: str
+) -> None:
+    broken, good = photos / "broken.jpg", sorted(photos.iterdir())[0]
+    broken.write_text("not a picture")
+    named = [broken, "--model", tiny_model] if command == "score" else [good, broken, "--model", relational_folder]
+    if form == "serve":
+        done = shamisa("serve", "--model", tiny_model, input=json.dumps({"path": str(broken)}) + "\n")
+    else:
+        done = shamisa(command, *named, "-f", form)
+    if form == "csv":
+        (row,) = csv.DictReader(io.StringIO(done.stdout))
+        assert {row.get(name) or None for name in (*CLAIMS, "remarks", "score", "width")} == {None}
+        return
+    document = json.loads(done.stdout)
+    row = document if form != "json" else document["images" if command == "score" else "comparisons"][0]
+    assert row["error"]["kind"] == "not-an-image"
+    assert {row.get(name) for name in CLAIMS} == {None}
 
 
 def raising_for(bad: Path, original: Callable[..., object], error: Exception) -> Callable[..., object]:

@@ -152,7 +152,7 @@ def error_of(name: str | Path, error: Exception) -> ErrorRecord:
 
 
 def _uncompared(name: str, reference: str, error: ErrorRecord) -> Candidate:
-    return Candidate(name, reference, status="error", error=error)
+    return Candidate(name, reference, resized=None, over_white=None, status="error", error=error)
 
 
 @dataclass(frozen=True)

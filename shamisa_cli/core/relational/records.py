@@ -111,6 +111,7 @@ class Candidate:
             few pixels and compared where both overlap; None for images in place.
         resized: its size was another one, and it was resampled to the reference's.
         over_white: one of them has transparent parts; they were compared over white, whatever they look like elsewhere.
+            Both are None where nothing was compared.
         maps: name → (⌈H/8⌉, ⌈W/8⌉) float32 for every group, axis and "overall", with the signs of the means, and for
             "difference"; None if they were not kept.
         status: "failed" means compared but below the minimum score or above the largest difference; "error" means not
@@ -132,8 +133,8 @@ class Candidate:
     file_bytes: int | None = None
     reference_bytes: int | None = None
     shift: tuple[int, int] | None = None
-    resized: bool = False
-    over_white: bool = False
+    resized: bool | None = False
+    over_white: bool | None = False
     maps: Mapping[str, npt.NDArray[np.float32]] | None = None
     status: Status = "ok"
     error: ErrorRecord | None = None

@@ -87,7 +87,7 @@ def score_row(record: ImageRecord) -> dict[str, Any]:
         "mos": record.mos,
         "width": record.width,
         "height": record.height,
-        "reliability": None if record.score is None else record.reliability,
+        "reliability": record.reliability,
         "status": record.status,
         "error_kind": record.error.kind if record.error else None,
         "error": record.error.message if record.error else None,
