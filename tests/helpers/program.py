@@ -19,9 +19,14 @@ Finished = subprocess.CompletedProcess[str]
 Program = Callable[..., Finished]
 
 ENVIRONMENT = {
-    name: value for name, value in os.environ.items() if not name.startswith(("SHAMISA_", "GITHUB_", "HF_"))
+    name: value
+    for name, value in os.environ.items()
+    if not name.startswith(("SHAMISA_", "GITHUB_", "HF_", "PYTHONDONTWRITEBYTECODE"))
 } | {"OMP_NUM_THREADS": "1", "COLUMNS": "100", "SHAMISA_CACHE": "0"}
-"""The variables of a user who has set nothing, and whose runs leave nothing in a cache."""
+"""The variables of a user who has set nothing, and whose runs leave nothing in a cache.
+
+Python may keep its bytecode: hundreds of processes would each compile SciPy and this program anew.
+"""
 
 READS_VARIABLES_ONCE = ("huggingface_hub",)
 """Packages that read their variables when they are imported; every run in this process imports them anew."""
