@@ -250,12 +250,31 @@ _HOMES = {
     "write_sidecars": "shamisa_cli.core.culling.sidecars",
 }
 
+_MADE_BY_USERS = {
+    "Cache", "CullRule", "GroupSettings", "JobSettings", "ProbeSettings", "RunSettings", "ShamisaScore", "TensorScorer",
+}  # fmt: skip
+"""Classes whose arguments are checked; those of records, which come out of functions, are not."""
+
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(_HOMES[name]), name)
+    value = _with_checked_arguments(name, value)
     globals()[name] = value
+    return value
+
+
+def _with_checked_arguments(name: str, value: Any) -> Any:
+    """A public function, or a class that users make instances of, that says what is wrong with its arguments."""
+    from types import FunctionType
+
+    from shamisa_cli.core.arguments import checked
+
+    if isinstance(value, FunctionType):
+        return checked(value, name, __getattr__)
+    if name in _MADE_BY_USERS and not hasattr(value.__init__, "__wrapped__"):
+        value.__init__ = checked(value.__init__, name, __getattr__)
     return value
 
 

@@ -21,6 +21,7 @@ LAYERS = (
     ("core.errors", "_version"),
     ("core.home",),
     (
+        "core.arguments",
         "core.arrays",
         "core.atomic",
         "core.machine",

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pytest
-from PIL import Image
-
 import shamisa_cli
 
 NAMES = [
@@ -98,12 +94,3 @@ NAMES = [
 
 def test_the_public_names_are_these() -> None:
     assert shamisa_cli.__all__ == NAMES
-
-
-@pytest.mark.parametrize(
-    "pixels", [np.zeros((8, 8, 3), np.uint8), Image.new("RGB", (8, 8)), [Image.new("L", (8, 8))], 7]
-)
-def test_pixels_in_the_place_of_names_are_told_what_to_do(pixels: object) -> None:
-    for function in (shamisa_cli.score, shamisa_cli.embed, shamisa_cli.cull):
-        with pytest.raises(shamisa_cli.SettingError, match="Save pixels first"):
-            function(pixels)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import numpy.typing as npt
+from PIL import Image
 
+from shamisa_cli.core.arguments import PositiveInt
 from shamisa_cli.core.arrays import Features
 from shamisa_cli.core.culling.cull import cull_files
 from shamisa_cli.core.culling.decisions import CullRule, Decision
 from shamisa_cli.core.culling.groups import GroupSettings, group_records
-from shamisa_cli.core.errors import InputNotFoundError, SettingError
+from shamisa_cli.core.errors import InputNotFoundError
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, decode
 from shamisa_cli.core.images.discovery import discover
+from shamisa_cli.core.images.in_memory import IN_MEMORY, InMemory, in_memory
 from shamisa_cli.core.machine import available_cpus
 from shamisa_cli.core.models.loading import Model, load_model, load_relational_model
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL, DEFAULT_RELATIONAL
@@ -30,30 +31,32 @@ from shamisa_cli.core.scoring.map_split import split_model_score
 from shamisa_cli.core.scoring.pipeline import embed_files, feature_cache, file_scorer, score_files
 from shamisa_cli.core.scoring.score_columns import ScoreRecords
 from shamisa_cli.core.scoring.score_map import ScoreMap
-from shamisa_cli.core.scoring.scorer import ViewSize, effective_view_size, require_probe
+from shamisa_cli.core.scoring.scorer import Source, ViewSize, effective_view_size, require_probe
 from shamisa_cli.core.scoring.serving import Answer, read_requests
 from shamisa_cli.core.scoring.serving import serve as answer_requests
 
-ImageInput = str | Path | npt.NDArray[np.uint8]
+ImageInput = str | Path | InMemory
 Paths = str | Path | Iterable[str | Path]
+Pictures = ImageInput | Iterable[ImageInput]
 
 
 def score(
-    paths: Paths,
-    model: str | Model | None = None,
+    paths: Pictures,
+    model: str | Path | Model | None = None,
     *,
     recursive: bool = True,
-    jobs: int | None = None,
+    jobs: PositiveInt | None = None,
     view_size: ViewSize = "model",
     min_score: float | None = None,
-    max_pixels: int = DEFAULT_MAX_PIXELS,
+    max_pixels: PositiveInt = DEFAULT_MAX_PIXELS,
     cache: Cache | None = None,
     groups: GroupSettings | None = None,
 ) -> ScoreRecords:
     """Score pictures: one record each, in the order of `discover`; `to_pandas()` makes a table of them.
 
     Args:
-        paths: one or many files, folders or globs.
+        paths: one or many files, folders or globs; or pictures in memory, called "picture" or "pictures[0]" in results:
+            the bytes of a file, a Pillow image, or sRGB pixels (H, W, 3) uint8.
         model: a loaded model, a name, a folder, or "hf:org/name@revision"; None takes the default one.
         recursive: whether folders are read with all their folders.
         jobs, view_size, max_pixels: see `score_files`.
@@ -67,7 +70,7 @@ def score(
         SettingError: a setting has an invalid value.
     An image that cannot be read raises nothing: its record has the status "error" and the reason.
     """
-    files = discover(_many(paths), recursive=recursive)
+    files = _pictures(paths, recursive)
     gate = Gate(min_score=min_score)
     records = score_files(
         _loaded(model), files, jobs=jobs, view_size=view_size, max_pixels=max_pixels, cache=cache,
@@ -79,7 +82,7 @@ def score(
 
 def cull(
     paths: Paths,
-    model: str | Model | None = None,
+    model: str | Path | Model | None = None,
     *,
     keep_best: float | None = None,
     below: float | None = None,
@@ -101,15 +104,17 @@ def cull(
         InputNotFoundError, ModelError, SettingError: as for `score`.
     """
     rule = CullRule(keep_best, below, best_of_groups)
-    files = discover(_many(paths), recursive=recursive)
+    files = discover([paths] if isinstance(paths, str | Path) else list(paths), recursive=recursive)
     return cull_files(_loaded(model), files, rule, groups=groups, cache=cache)
 
 
-def score_map(picture: str | Path, model: str | Model | None = None, *, view_size: ViewSize = "model") -> ScoreMap:
+def score_map(
+    picture: ImageInput, model: str | Path | Model | None = None, *, view_size: ViewSize = "model"
+) -> ScoreMap:
     """Split an image's score over its pixels: `ScoreMap.points`, (H, W), sums to the score before it is clipped.
 
     Args:
-        picture: a file.
+        picture: a file, or a picture in memory as for `score`.
         model, view_size: as for `score`.
 
     Raises:
@@ -119,17 +124,20 @@ def score_map(picture: str | Path, model: str | Model | None = None, *, view_siz
     loaded = _loaded(model)
     require_probe(loaded)
     size = effective_view_size(loaded.encoder, view_size)
+    if isinstance(picture, IN_MEMORY):
+        held = in_memory("picture", picture)
+        return split_model_score(loaded, decode(held.name, content=held.content, view_size=size).pixels)
     return split_model_score(loaded, decode(Path(picture), view_size=size).pixels)
 
 
 def serve(
     requests: BinaryIO,
     write: Callable[[Answer], None],
-    model: str | Model | None = None,
+    model: str | Path | Model | None = None,
     *,
-    jobs: int | None = None,
+    jobs: PositiveInt | None = None,
     view_size: ViewSize = "model",
-    max_pixels: int = DEFAULT_MAX_PIXELS,
+    max_pixels: PositiveInt = DEFAULT_MAX_PIXELS,
     cache: Cache | None = None,
 ) -> None:
     """Answer each request on a stream with a record, in order and as soon as it is ready, to the end of the stream.
@@ -148,13 +156,13 @@ def serve(
 
 
 def embed(
-    paths: Paths,
-    model: str | Model | None = None,
+    paths: Pictures,
+    model: str | Path | Model | None = None,
     *,
     recursive: bool = True,
-    jobs: int | None = None,
+    jobs: PositiveInt | None = None,
     view_size: ViewSize = "model",
-    max_pixels: int = DEFAULT_MAX_PIXELS,
+    max_pixels: PositiveInt = DEFAULT_MAX_PIXELS,
     cache: Cache | None = None,
 ) -> Features:
     """Features (n, D) float32 of n pictures, in the order of `discover`; settings as for `score`.
@@ -163,7 +171,7 @@ def embed(
         ImageError: a picture cannot be read, since a row cannot say so.
         InputNotFoundError, ModelError, SettingError: as for `score`.
     """
-    files = discover(_many(paths), recursive=recursive)
+    files = _pictures(paths, recursive)
     loaded = _loaded(model)
     result_cache = feature_cache(cache, loaded, view_size)
     rows = []
@@ -180,18 +188,18 @@ def embed(
 def compare(
     ref: ImageInput,
     candidates: ImageInput | Iterable[ImageInput],
-    model: str | Comparer | None = None,
+    model: str | Path | Comparer | None = None,
     *,
     resize: bool = False,
     original: bool = False,
     maps: bool = True,
-    max_pixels: int = DEFAULT_MAX_PIXELS,
+    max_pixels: PositiveInt = DEFAULT_MAX_PIXELS,
 ) -> Comparison:
     """Compare an image with versions of it: what changed, where, and which is better; one record each.
 
     Args:
-        ref: a file, or sRGB pixels (H, W, 3) uint8.
-        candidates: one or many files, folders, globs or arrays.
+        ref: a file, or a picture in memory: sRGB pixels (H, W, 3) uint8, a Pillow image, or the bytes of a file.
+        candidates: one or many files, folders, globs or pictures in memory.
         model: a loaded model, a name, a folder, or "hf:org/name@revision"; None takes the default one.
         resize: resample candidates of a different size to the reference's; otherwise their record has an error.
         original: `ref` is the original, so in doubt a change is damage; swapping the images does not flip the score.
@@ -207,7 +215,8 @@ def compare(
     """
     loaded = _comparer(model)
     sources = list(_sources(candidates, "candidates"))
-    reference = read_image(ref if isinstance(ref, np.ndarray) else Path(ref), _name(ref), max_pixels=max_pixels)
+    name = "ref" if isinstance(ref, IN_MEMORY) else str(ref)
+    reference = read_image(_source(name, ref), name, max_pixels=max_pixels)
     records = compare_with(
         loaded, reference, sources, resize=resize, original=original, maps=maps, max_pixels=max_pixels
     )
@@ -216,15 +225,15 @@ def compare(
 
 def rank(
     pictures: Iterable[ImageInput] | ImageInput,
-    model: str | Comparer | None = None,
+    model: str | Path | Comparer | None = None,
     *,
     resize: bool = False,
-    max_pixels: int = DEFAULT_MAX_PIXELS,
+    max_pixels: PositiveInt = DEFAULT_MAX_PIXELS,
 ) -> Ranking:
     """Rank versions of one image, the best first, by comparing every pair once.
 
     Args:
-        pictures: files, folders, globs or arrays.
+        pictures: files, folders, globs or pictures in memory.
         model, max_pixels: as for `compare`.
         resize: resample images of a different size to the first one's; otherwise they are not ranked.
 
@@ -241,34 +250,45 @@ def rank(
 
 def _sources(given: ImageInput | Iterable[ImageInput], what: str) -> Iterator[tuple[str, ImageSource]]:
     """Yield the name and source of each image; a path may stand for several."""
-    if isinstance(given, str | Path):
+    if isinstance(given, str | Path | bytes | Image.Image) or (isinstance(given, np.ndarray) and given.ndim < 4):
         given = [given]
-    for index, one in enumerate(given if not isinstance(given, np.ndarray) or given.ndim > 3 else [given]):
-        if isinstance(one, np.ndarray):
-            yield f"{what}[{index}]", one
+    for index, one in enumerate(given):
+        name = f"{what}[{index}]"
+        if isinstance(one, IN_MEMORY):
+            yield name, _source(name, one)
         else:
             yield from ((str(path), path) for path in discover([one]))
 
 
-def _name(ref: ImageInput) -> str:
-    return "ref" if isinstance(ref, np.ndarray) else str(ref)
+def _source(name: str, given: ImageInput) -> ImageSource:
+    """The source that `read_image` reads: a file, pixels, or another picture in memory."""
+    if isinstance(given, np.ndarray):
+        return given
+    return Path(given) if isinstance(given, str | Path) else in_memory(name, given)
 
 
-def _comparer(model: str | Comparer | None) -> Comparer:
-    return load_relational_model(model or DEFAULT_RELATIONAL) if model is None or isinstance(model, str) else model
+def _comparer(model: str | Path | Comparer | None) -> Comparer:
+    if model is None or isinstance(model, str | Path):
+        return load_relational_model(DEFAULT_RELATIONAL if model is None else str(model))
+    return model
 
 
-def _many(paths: Paths) -> list[str | Path]:
-    """The paths. Raises SettingError for pixels in their place."""
-    named = [paths] if isinstance(paths, str | Path) or not isinstance(paths, Iterable) else list(paths)
-    for each in named:
-        if not isinstance(each, str | os.PathLike):
-            raise SettingError(
-                f"Files are scored by their names, and {type(each).__name__} is none. Save pixels first, for example "
-                "with Image.fromarray(pixels).save('picture.png'), and name the file; tensors: TensorScorer."
-            )
-    return named
+def _pictures(given: Pictures, recursive: bool) -> list[Source]:
+    """The files that names stand for, and pictures in memory, in the order given."""
+    if isinstance(given, IN_MEMORY) and not (isinstance(given, np.ndarray) and given.ndim > 3):
+        return [in_memory("picture", given)]
+    named = [given] if isinstance(given, str | Path | bytes | Image.Image) else list(given)
+    files = [each for each in named if isinstance(each, str | Path)]
+    if len(files) == len(named):
+        return list(discover(files, recursive=recursive))
+    found: list[Source] = []
+    for index, each in enumerate(named):
+        if isinstance(each, str | Path):
+            found += discover([each], recursive=recursive)
+        else:
+            found.append(in_memory(f"pictures[{index}]", each))
+    return found
 
 
-def _loaded(model: str | Model | None) -> Model:
-    return model if isinstance(model, Model) else load_model(model or DEFAULT_MODEL)
+def _loaded(model: str | Path | Model | None) -> Model:
+    return model if isinstance(model, Model) else load_model(DEFAULT_MODEL if model is None else str(model))

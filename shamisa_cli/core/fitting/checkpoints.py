@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from shamisa_cli.core.arguments import PositiveInt
 from shamisa_cli.core.extras import needs_pytorch
 from shamisa_cli.core.models.runtimes import device_name
 from shamisa_cli.core.probe.mos_table import MosTable, read_mos_table
@@ -32,11 +33,11 @@ def evaluate_run(
     run: str | Path,
     mos: str | Path | MosTable,
     *,
-    every: int = 1,
+    every: PositiveInt = 1,
     limit: int | None = None,
     seed: int = 0,
     device: str = "auto",
-    jobs: int | None = None,
+    jobs: PositiveInt | None = None,
     on_begin: Callable[[int, int], None] = lambda _steps, _images: None,
     on_image: Callable[[int], None] = lambda _images: None,
     on_step: Callable[[StepAgreement], None] = lambda _new: None,

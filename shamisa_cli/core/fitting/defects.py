@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from shamisa_cli.core.arguments import PositiveInt
 from shamisa_cli.core.errors import ImageError
 from shamisa_cli.core.extras import needs_pytorch
 from shamisa_cli.core.fitting.progress import Progress, no_progress
@@ -43,7 +44,7 @@ def fit_defects(
     model: str | Path,
     data: Sequence[str | Path],
     *,
-    versions: int = VERSIONS,
+    versions: PositiveInt = VERSIONS,
     seed: int = 0,
     device: str = "auto",
     command: str = "shamisa.fit_defects(…)",

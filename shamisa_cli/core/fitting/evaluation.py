@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from shamisa_cli.core.arguments import PositiveInt
 from shamisa_cli.core.errors import InputNotFoundError
 from shamisa_cli.core.fitting.progress import Progress, no_progress
 from shamisa_cli.core.models.loading import Model, load_model
@@ -74,7 +75,7 @@ def evaluate(
     lower_is_better: bool = False,
     logistic: bool = True,
     seed: int = 0,
-    jobs: int | None = None,
+    jobs: PositiveInt | None = None,
     cache: Cache | None = None,
     progress: Progress = no_progress,
 ) -> ModelEvaluation:
@@ -124,7 +125,7 @@ def score_all(
     model: Model,
     paths: Iterable[Path],
     *,
-    jobs: int | None = None,
+    jobs: PositiveInt | None = None,
     cache: Cache | None = None,
     progress: Progress = no_progress,
 ) -> list[ImageRecord]:

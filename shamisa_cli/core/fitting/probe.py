@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shamisa_cli.core.arguments import PositiveInt
 from shamisa_cli.core.arrays import AnyFeatures
 from shamisa_cli.core.atomic import is_free
 from shamisa_cli.core.errors import ImageError, ModelError, SettingError
@@ -85,7 +86,7 @@ def fit_probe(
     features: str | Path | None = None,
     ordinal: Sequence[Path] = (),
     pseudo: Sequence[Path] = (),
-    jobs: int | None = None,
+    jobs: PositiveInt | None = None,
     cache: Cache | None = None,
     command: str = "shamisa.fit_probe(…)",
     progress: Progress = no_progress,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shamisa_cli.core.arguments import PositiveInt
 from shamisa_cli.core.errors import ImageError, SettingError
 from shamisa_cli.core.fitting.progress import Progress, no_progress
 from shamisa_cli.core.models.resolver import bundled
@@ -73,7 +74,7 @@ def evaluate_by_protocol(
     splits: int = SPLITS,
     seed: int = 0,
     logistic: bool | None = None,
-    jobs: int | None = None,
+    jobs: PositiveInt | None = None,
     cache: Cache | None = None,
     progress: Progress = no_progress,
 ) -> ProtocolEvaluation:
@@ -114,7 +115,7 @@ def evaluate_across(
     splits: int = SPLITS,
     seed: int = 0,
     logistic: bool = True,
-    jobs: int | None = None,
+    jobs: PositiveInt | None = None,
     cache: Cache | None = None,
     progress: Progress = no_progress,
 ) -> CrossEvaluation:

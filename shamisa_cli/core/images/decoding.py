@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, JpegImagePlugin
 
+from shamisa_cli.core.arguments import PositiveInt
 from shamisa_cli.core.errors import ImageError
 from shamisa_cli.core.full_size.look import look_at_pixels
 from shamisa_cli.core.full_size.record import AtFullSize
@@ -91,8 +92,8 @@ def decode(
     path: Path | str,
     *,
     content: bytes | None = None,
-    view_size: int | None = None,
-    max_pixels: int = DEFAULT_MAX_PIXELS,
+    view_size: PositiveInt | None = None,
+    max_pixels: PositiveInt = DEFAULT_MAX_PIXELS,
     look: bool = False,
 ) -> DecodedImage:
     """Read one picture: the first frame, upright (EXIF), in sRGB (ICC), transparent parts over white.

@@ -15,6 +15,7 @@ from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.errors import SettingError, item_error
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, TRANSPARENT, decode
+from shamisa_cli.core.images.in_memory import PictureInMemory
 from shamisa_cli.core.records import NOT_A_NUMBER, ErrorRecord
 from shamisa_cli.core.relational.alignment import find_shift, overlap
 from shamisa_cli.core.relational.judgement import Comparer
@@ -26,7 +27,7 @@ Watch = Callable[[Candidate, npt.NDArray[np.uint8], npt.NDArray[np.uint8]], None
 """Called with each compared candidate and its maps, and the pixels of the reference and of the candidate."""
 
 
-ImageSource = Path | Pixels
+ImageSource = Path | PictureInMemory | Pixels
 
 
 def compare_with(
@@ -180,18 +181,18 @@ class DifferentSizeError(SettingError):
 
 
 def read_image(source: ImageSource, name: str, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> ComparedImage:
-    """Decode a file at its own size, upright and in sRGB, or take an array as it is.
+    """Decode a file, or a picture in memory, at its own size, upright and in sRGB, or take an array as it is.
 
     Raises:
         ImageError: the file cannot be read.
         SettingError: the array is not (H, W, 3) uint8.
     """
-    if isinstance(source, Path):
-        picture = decode(source, max_pixels=max_pixels)
+    if not isinstance(source, np.ndarray):
+        held, file = (None, source) if isinstance(source, Path) else (source.content, source.name)
+        picture = decode(file, content=held, max_pixels=max_pixels)
+        size = source.stat().st_size if isinstance(source, Path) else None
         over_white = TRANSPARENT in picture.warnings
-        return ComparedImage(
-            name, picture.pixels, picture.width, picture.height, source.stat().st_size, over_white=over_white
-        )
+        return ComparedImage(name, picture.pixels, picture.width, picture.height, size, over_white=over_white)
     if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3 or source.size == 0:
         raise SettingError(
             f"{name} is an array of {source.dtype} {source.shape}; sRGB pixels (H, W, 3) of uint8 are needed."

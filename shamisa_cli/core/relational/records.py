@@ -110,8 +110,7 @@ class Candidate:
         shift: (right, down), where in the reference the first pixel of a candidate lies that was moved or cropped by a
             few pixels and compared where both overlap; None for images in place.
         resized: its size was another one, and it was resampled to the reference's.
-        over_white: one of them has transparent parts; they were compared over white, whatever they look like elsewhere.
-            Both are None where nothing was compared.
+        over_white: one of them has transparent parts; both were compared over white. None, as `resized`, on errors.
         maps: name → (⌈H/8⌉, ⌈W/8⌉) float32 for every group, axis and "overall", with the signs of the means, and for
             "difference"; None if they were not kept.
         status: "failed" means compared but below the minimum score or above the largest difference; "error" means not

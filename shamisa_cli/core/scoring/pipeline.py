@@ -7,9 +7,9 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from shamisa_cli.core.arguments import PositiveInt
 from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.errors import SettingError, item_error
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
@@ -20,6 +20,7 @@ from shamisa_cli.core.scoring.scorer import (
     Embedding,
     FileScorer,
     Result,
+    Source,
     ViewSize,
     effective_view_size,
     image_record,
@@ -42,11 +43,11 @@ Watch = Callable[[ImageRecord, Pixels], None]
 
 def embed_files(
     encoder: Embedder,
-    paths: Iterable[Path],
+    paths: Iterable[Source],
     *,
-    jobs: int | None = None,
+    jobs: PositiveInt | None = None,
     view_size: ViewSize = "model",
-    max_pixels: int = DEFAULT_MAX_PIXELS,
+    max_pixels: PositiveInt = DEFAULT_MAX_PIXELS,
     result_cache: FeatureCache | None = None,
 ) -> Generator[Embedding, None, None]:
     """Embed files in the order given, while threads work on the next ones.
@@ -57,7 +58,7 @@ def embed_files(
     Args:
         encoder: if it is `concurrent`, each thread decodes and embeds; otherwise threads decode, and the consumer of
             the iterator embeds.
-        paths: may be infinite; it is read only as far as needed.
+        paths: files, or pictures in memory; may be infinite; it is read only as far as needed.
         jobs: threads; None takes one per available processor.
         view_size: see `ViewSize`.
         max_pixels: larger images are refused, before they are decoded.
@@ -74,11 +75,11 @@ def embed_files(
 
 def score_files(
     model: Model,
-    paths: Iterable[Path],
+    paths: Iterable[Source],
     *,
-    jobs: int | None = None,
+    jobs: PositiveInt | None = None,
     view_size: ViewSize = "model",
-    max_pixels: int = DEFAULT_MAX_PIXELS,
+    max_pixels: PositiveInt = DEFAULT_MAX_PIXELS,
     watch: Watch | None = None,
     cache: Cache | None = None,
     sketches: bool = False,
@@ -103,7 +104,7 @@ def score_files(
 def file_scorer(
     model: Model,
     view_size: ViewSize = "model",
-    max_pixels: int = DEFAULT_MAX_PIXELS,
+    max_pixels: PositiveInt = DEFAULT_MAX_PIXELS,
     *,
     cache: Cache | None = None,
     keeps_pixels: bool = False,
@@ -132,13 +133,13 @@ def describe_run(
     return Run(identity, gated, left_out=left_out or {})
 
 
-def _thread_count(jobs: int | None) -> int:
+def _thread_count(jobs: PositiveInt | None) -> int:
     if jobs is not None and jobs < 1:
         raise SettingError(f"The number of jobs is {jobs}; it must be at least 1.")
     return jobs or available_cpus()
 
 
-def _found(scorer: FileScorer[Result], paths: Iterable[Path], jobs: int) -> Found[Result]:
+def _found(scorer: FileScorer[Result], paths: Iterable[Source], jobs: int) -> Found[Result]:
     # Whole photographs are large, and the encoder is the bottleneck: hold few of them.
     window = jobs + 1 if scorer.view_size is None else 2 * jobs + 2
     with closing(map_in_order(scorer.read, paths, jobs, window)) as outcomes:

@@ -49,7 +49,7 @@ class FeatureCache:
     cache: Cache
     context: bytes
 
-    def get(self, content: bytes, path: Path) -> Embedding | None:
+    def get(self, content: bytes, path: Path | str) -> Embedding | None:
         """The cached embedding of a file with this content; None if there is none."""
         value = self.cache.get(_key(self.context, content))
         if value is None:
@@ -89,7 +89,7 @@ class ScoreCache:
     make: Callable[[Embedding], ImageRecord]
     sketches: bool = False
 
-    def get(self, content: bytes, path: Path) -> ImageRecord | None:
+    def get(self, content: bytes, path: Path | str) -> ImageRecord | None:
         """The cached record of a file with this content; None if there is none."""
         value = self.features.cache.get(self._key(content, self.sketches))
         if value is not None:
@@ -149,7 +149,7 @@ def score_cache(
     return ScoreCache(features, _sha256(features.context + record_digest(model).encode()), make, sketches)
 
 
-def _record(value: bytes, path: Path) -> ImageRecord:
+def _record(value: bytes, path: Path | str) -> ImageRecord:
     known = json.loads(value)
     interval = known["interval"]
     warnings, at_full_size, remarks = _seen(known)

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from shamisa_cli.core.arguments import PositiveInt
 from shamisa_cli.core.arrays import Features
-from shamisa_cli.core.errors import ImageError, ModelError
+from shamisa_cli.core.errors import ImageError, ModelError, SettingError
 from shamisa_cli.core.extras import require_pyarrow
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
 from shamisa_cli.core.records import ImageRecord, JobResult
@@ -84,11 +85,11 @@ def embed_to_file(
     target: Path,
     origin: FeatureSource,
     *,
-    jobs: int | None = None,
-    max_pixels: int = DEFAULT_MAX_PIXELS,
+    jobs: PositiveInt | None = None,
+    max_pixels: PositiveInt = DEFAULT_MAX_PIXELS,
     result_cache: FeatureCache | None = None,
     advance: Callable[[int], None] = lambda _pictures: None,
-    rows_per_part: int = ROWS_PER_PART,
+    rows_per_part: PositiveInt = ROWS_PER_PART,
 ) -> JobResult:
     """Embed `paths` into `target`, one row per readable image, in the order given.
 
@@ -188,11 +189,11 @@ def score_to_file(
     target: Path,
     *,
     view_size: ViewSize = "model",
-    jobs: int | None = None,
-    max_pixels: int = DEFAULT_MAX_PIXELS,
+    jobs: PositiveInt | None = None,
+    max_pixels: PositiveInt = DEFAULT_MAX_PIXELS,
     division: Mapping[str, Any] | None = None,
     advance: Callable[[int], None] = lambda _pictures: None,
-    rows_per_part: int = ROWS_PER_PART,
+    rows_per_part: PositiveInt = ROWS_PER_PART,
 ) -> JobResult:
     """Score `paths` into a Parquet table, one row per image in the order given; it appears once it is complete.
 
@@ -212,6 +213,8 @@ def score_to_file(
     require_pyarrow()
     import pyarrow as pa
 
+    if not target.name or target.is_dir():
+        raise SettingError(f"{target} is a folder; a table needs the name of a file, such as scores.parquet.")
     scorer = replace(score_source(model, view_size), division=division)
     schema = scores_schema(scorer)
     parts = parts_folder(target)

@@ -20,6 +20,7 @@ from shamisa_cli.core.errors import ImageError, ModelError, SettingError, item_e
 from shamisa_cli.core.full_size.record import AtFullSize
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.images.decoding import DecodedImage, decode, read_file
+from shamisa_cli.core.images.in_memory import PictureInMemory
 from shamisa_cli.core.records import NOT_A_NUMBER, ErrorRecord, ImageRecord
 from shamisa_cli.core.reliability import UNRELIABLE_STRETCH
 from shamisa_cli.core.scoring.sketches import sketch
@@ -35,6 +36,9 @@ MAX_CACHED_FILE_BYTES = 100_000_000
 """Bytes; larger files are not cached, since a file is read into memory as a whole to look it up."""
 
 DEFECT_DECIMALS = 3
+
+Source = Path | PictureInMemory
+"""What is scored: a file, or a picture in memory."""
 
 ViewSize = int | Literal["model"] | None
 """Long side in pixels to which larger images are reduced; "model": the model's own; None: every pixel."""
@@ -65,10 +69,15 @@ class Embedding:
 Result = TypeVar("Result", Embedding, ImageRecord)
 
 
+def name_of(source: Source) -> Path | str:
+    """The file, or the name of a picture in memory, as in results."""
+    return source.name if isinstance(source, PictureInMemory) else source
+
+
 class ResultCache(Protocol[Result]):
     """Cache of results by the SHA-256 of a file's content. Safe for use by several threads."""
 
-    def get(self, content: bytes, path: Path) -> Result | None:
+    def get(self, content: bytes, path: Path | str) -> Result | None:
         """Cached result of a file with this content, recorded under `path`; None if there is none."""
 
     def put(self, content: bytes, finding: Result) -> Result:
@@ -112,11 +121,14 @@ class FileScorer(Generic[Result]):
     result_cache: ResultCache[Result] | None = None
     keeps_pixels: bool = False
 
-    def read(self, path: Path) -> ReadFile[Result]:
-        """Read, decode and embed one file unless its result is cached. Raises ImageError if it cannot be read."""
+    def read(self, source: Source) -> ReadFile[Result]:
+        """Read, decode and embed one picture unless its result is cached. Raises ImageError if it cannot be read."""
         # The bytes that are hashed are those that are decoded, even if someone is writing to the file.
-        data = None if self.result_cache is None else read_file(path, MAX_CACHED_FILE_BYTES)
-        content = None if data is None else hashlib.sha256(data).digest()
+        path = name_of(source)
+        data = source.content if isinstance(source, PictureInMemory) else None
+        if data is None and self.result_cache is not None:
+            data = read_file(Path(path), MAX_CACHED_FILE_BYTES)
+        content = None if data is None or self.result_cache is None else hashlib.sha256(data).digest()
         known = self._known(content, path)
         if known is not None and not self.keeps_pixels:
             return ReadFile(content, known)
@@ -124,11 +136,12 @@ class FileScorer(Generic[Result]):
         wanted = known is None and self.encoder.concurrent
         return ReadFile(content, known, picture, embedded(self.encoder, path, picture.pixels) if wanted else None)
 
-    def complete(self, path: Path, looking: Future[ReadFile[Result]]) -> tuple[Result, Pixels | None]:
-        """Return the result of a file that was read, and its pixels (H, W, 3) at the view size if they were decoded.
+    def complete(self, source: Source, looking: Future[ReadFile[Result]]) -> tuple[Result, Pixels | None]:
+        """Return the result of a picture that was read, and its pixels (H, W, 3) at the view size if they were decoded.
 
-        Whatever goes wrong with one file becomes its result; see `item_error`.
+        Whatever goes wrong with one picture becomes its result; see `item_error`.
         """
+        path = name_of(source)
         try:
             sight = looking.result()
             pixels = None if sight.picture is None else sight.picture.pixels
@@ -147,14 +160,14 @@ class FileScorer(Generic[Result]):
             finding = self.result_cache.put(sight.content, finding)
         return finding, pixels
 
-    def _known(self, content: bytes | None, path: Path) -> Result | None:
+    def _known(self, content: bytes | None, path: Path | str) -> Result | None:
         known = None if self.result_cache is None or content is None else self.result_cache.get(content, path)
         if known is None or (known.width or 0) * (known.height or 0) > self.max_pixels:
             return None
         return known
 
 
-def _embedding(path: Path, features: Features, picture: DecodedImage) -> Embedding:
+def _embedding(path: Path | str, features: Features, picture: DecodedImage) -> Embedding:
     seen = (picture.warnings, picture.at_full_size, picture.remarks)
     return Embedding(path, features, picture.width, picture.height, None, *seen)
 

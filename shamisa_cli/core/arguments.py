@@ -1,0 +1,249 @@
+"""Arguments of the public functions, checked against their annotations in one place.
+
+A wrong type is refused by a sentence that says what to pass. A text is taken for a path where one is expected, a path
+for a text, and one path where several are expected.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+import os
+import types
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from numbers import Integral, Real
+from pathlib import Path
+from typing import IO, Annotated, Any, BinaryIO, Literal, TextIO, TypeVar, Union, get_args, get_origin, is_typeddict
+
+from shamisa_cli.core.errors import SettingError
+
+_UNKNOWN: Any = object()
+_ONE = (str, bytes, os.PathLike)
+"""Single things, although texts and bytes are iterable."""
+_LONGEST_VALUE = 40
+_BEYOND_64_BITS = 2**63
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class AtLeast:
+    """The least value of an annotated number."""
+
+    def __init__(self, least: float) -> None:
+        self.least = least
+
+
+PositiveInt = Annotated[int, AtLeast(1)]
+"""A whole number from 1 on."""
+
+
+class _RefusedError(Exception):
+    """A value is not of a type."""
+
+
+def checked(function: _Function, name: str, public: Callable[[str], Any]) -> _Function:
+    """The function, which refuses arguments that do not fit its annotations.
+
+    Args:
+        function: with annotations as texts, as after `from __future__ import annotations`.
+        name: for messages.
+        public: gives a public name that an annotation mentions and the function's module does not import; raises
+            AttributeError for others, which are not checked.
+
+    The result raises SettingError for a value of a wrong type, NaN, and a number below its least.
+    """
+    signature = inspect.signature(function)
+    names = _Names(inspect.unwrap(function).__globals__, public)
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        given = signature.bind(*args, **kwargs)
+        for key, value in given.arguments.items():
+            parameter = signature.parameters[key]
+            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or key == "self":
+                continue
+            given.arguments[key] = _accepted(name, parameter, names, value)
+        return function(*given.args, **given.kwargs)
+
+    return call  # type: ignore[return-value]
+
+
+class _Names(Mapping[str, Any]):
+    """The names of a module, and public ones that it imports for type checkers alone."""
+
+    def __init__(self, own: Mapping[str, Any], public: Callable[[str], Any]) -> None:
+        self._own, self._public = own, public
+
+    def __getitem__(self, name: str) -> Any:
+        if name in self._own:
+            return self._own[name]
+        try:
+            return self._public(name)
+        except AttributeError:
+            raise KeyError(name) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._own)
+
+    def __len__(self) -> int:
+        return len(self._own)
+
+
+def _accepted(name: str, parameter: inspect.Parameter, names: _Names, value: Any) -> Any:
+    """The value, converted where its annotation wants so. Raises SettingError."""
+    try:
+        annotation = eval(parameter.annotation, {}, names)
+    except NameError:
+        return value
+    try:
+        return _fitted(value, annotation)
+    except _RefusedError:
+        default = "" if parameter.default is parameter.empty else ", or leave it out"
+        raise SettingError(
+            f"{name}: {parameter.name} must be {_words(annotation)}{default}; {_described(value)} was given."
+        ) from None
+
+
+def _fitted(value: Any, wanted: Any) -> Any:
+    """The value if it is of a type, a path or text that was converted, or a list of one. Raises _RefusedError."""
+    origin, arguments = get_origin(wanted), get_args(wanted)
+    if wanted in (Any, inspect.Parameter.empty) or isinstance(wanted, TypeVar):
+        return value
+    if origin in (Union, types.UnionType):
+        return _one_of(value, arguments)
+    if origin is Annotated:
+        return _at_least(_fitted(value, arguments[0]), wanted.__metadata__)
+    if origin is Literal:
+        return _kept(value, any(type(value) is type(each) and value == each for each in arguments))
+    if origin is not None and isinstance(origin, type):
+        return _container(value, origin, arguments)
+    return _plain(value, wanted)
+
+
+def _one_of(value: Any, kinds: tuple[Any, ...]) -> Any:
+    if any(isinstance(value, kind) for kind in kinds if _is_plain_class(kind)):  # before it is converted
+        return _fitted(value, next(kind for kind in kinds if _is_plain_class(kind) and isinstance(value, kind)))
+    for kind in kinds:
+        try:
+            return _fitted(value, kind)
+        except _RefusedError:
+            continue
+    raise _RefusedError
+
+
+def _container(value: Any, kind: type, arguments: tuple[Any, ...]) -> Any:
+    if kind in (Callable, type(Callable)) or kind.__name__ == "Callable":
+        return _kept(value, callable(value))
+    if not issubclass(kind, Iterable) or issubclass(kind, Mapping) or kind.__name__ == "ndarray":
+        return _kept(value, isinstance(value, kind))
+    if isinstance(value, _ONE) and kind is not tuple:
+        value = [value]
+    if not isinstance(value, kind):
+        raise _RefusedError
+    inner = arguments[0] if arguments else Any
+    if isinstance(value, tuple) and kind is tuple and arguments[1:] != (...,):
+        return _kept(value, len(value) == len(arguments)) and tuple(map(_fitted, value, arguments))
+    if isinstance(value, Mapping):
+        raise _RefusedError
+    if not isinstance(value, Collection):
+        return value  # a generator is not run ahead
+    fitted = [_fitted(each, inner) for each in value]
+    return tuple(fitted) if kind is tuple else fitted
+
+
+def _plain(value: Any, wanted: Any) -> Any:
+    if wanted is None or wanted is type(None):
+        return _kept(value, value is None)
+    if wanted is float:
+        return _kept(value, _is_number(value, Real) and _is_double(value))
+    if wanted is int:
+        return _kept(value, _is_number(value, Integral) and abs(value) < _BEYOND_64_BITS)
+    if wanted in (Path, str):
+        text = os.fspath(value) if isinstance(value, os.PathLike) else value
+        _kept(text, isinstance(text, str) and "\0" not in text)
+        return Path(text) if wanted is Path else text
+    if wanted in (BinaryIO, TextIO, IO):
+        return _kept(value, hasattr(value, "read") or hasattr(value, "write"))
+    if not isinstance(wanted, type) or is_typeddict(wanted):
+        return value
+    if _is_protocol(wanted):
+        return _kept(value, _has_members(value, wanted))
+    return _kept(value, isinstance(value, wanted) or (wanted is bool and type(value).__name__ in ("bool", "bool_")))
+
+
+def _at_least(value: Any, limits: tuple[Any, ...]) -> Any:
+    return _kept(value, all(value >= limit.least for limit in limits if isinstance(limit, AtLeast)))
+
+
+def _kept(value: Any, fits: bool) -> Any:
+    if not fits:
+        raise _RefusedError
+    return value
+
+
+def _is_number(value: Any, kind: type) -> bool:
+    return isinstance(value, kind) and type(value).__name__ not in ("bool", "bool_")
+
+
+def _is_double(value: Any) -> bool:
+    try:
+        return not math.isnan(float(value))
+    except OverflowError:
+        return False
+
+
+def _is_plain_class(wanted: Any) -> bool:
+    """Whether values of a type are told by `isinstance` alone."""
+    if not isinstance(wanted, type) or get_origin(wanted) is not None:
+        return False
+    return wanted not in (float, int, bool) and not _is_protocol(wanted)
+
+
+def _is_protocol(wanted: type) -> bool:
+    return bool(getattr(wanted, "_is_protocol", False))
+
+
+def _has_members(value: Any, protocol: type) -> bool:
+    if "__call__" in vars(protocol):
+        return callable(value)
+    members = {name for name in (*vars(protocol), *vars(protocol).get("__annotations__", ())) if name[0] != "_"}
+    return not isinstance(value, type) and all(hasattr(value, name) for name in members)
+
+
+def _words(wanted: Any) -> str:
+    """An annotation in words."""
+    origin, arguments = get_origin(wanted), get_args(wanted)
+    if origin in (Union, types.UnionType):
+        words = list(dict.fromkeys(map(_words, arguments)))
+        return " or ".join(words) if len(words) < 3 else f"{', '.join(words[:-1])} or {words[-1]}"
+    if origin is Annotated:
+        return " ".join([_words(arguments[0]), *(f"from {each.least:g} on" for each in wanted.__metadata__)])
+    if origin is Literal:
+        return " or ".join(map(repr, arguments))
+    if wanted is None or wanted is type(None):
+        return "None"
+    if getattr(origin, "__name__", "") == "ndarray":
+        return "an array"
+    if getattr(origin, "__name__", "") == "Callable":
+        return "a function"
+    if origin is not None and issubclass(origin, Iterable) and not issubclass(origin, Mapping) and arguments:
+        return f"several of ({_words(arguments[0])})"
+    plain = {
+        float: "a number", int: "a whole number", str: "a text", bool: "True or False", Path: "a path",
+        bytes: "bytes", BinaryIO: "a stream of bytes",
+    }  # fmt: skip
+    return plain.get(wanted) or _with_article(getattr(origin or wanted, "__name__", str(wanted)))
+
+
+def _described(value: Any) -> str:
+    kind = type(value).__name__
+    if value is None or value is True or value is False:
+        return repr(value)
+    if not isinstance(value, str | bytes | int | float):
+        return f"an object of type {kind}"
+    text = repr(value)
+    return f"{text if len(text) <= _LONGEST_VALUE else text[:_LONGEST_VALUE] + '…'} ({kind})"
+
+
+def _with_article(noun: str) -> str:
+    return f"{'an' if noun[0] in 'AEIOUaeiou' else 'a'} {noun}"

@@ -1,0 +1,163 @@
+"""Odd arguments of the public functions are refused by a sentence, and what a user would expect to work does."""
+
+from __future__ import annotations
+
+import inspect
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.pictures import save_noise
+from PIL import Image
+
+import shamisa_cli
+from shamisa_cli import SettingError, ShamisaError
+
+
+class Odd:
+    """Something that no function takes."""
+
+
+ODD: tuple[Any, ...] = (
+    None, 7, -1, True, float("nan"), float("inf"), 10**400, "", "nowhere", "nul\0", b"", b"junk", Odd(), print, [],
+    [7], [None], {}, {"a": 1}, np.zeros((2, 2)), np.zeros((8, 8, 3), np.uint8), Image.new("RGB", (8, 8)),
+)  # fmt: skip
+ELSEWHERE = {"run_on_ray", "train"}
+"""Functions that would start something large with odd values that are right; their types are checked alike."""
+VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+def usual(folder: Path) -> dict[str, Any]:
+    """A value for each parameter that has to be given."""
+    picture = folder / "0.png"
+    return {
+        "paths": [picture], "picture": picture, "ref": picture, "candidates": [picture], "pictures": [picture] * 2,
+        "path": picture, "pixels": np.zeros((64, 64, 3), np.uint8), "operator": "gaussian blur", "severity": 1.0,
+        "inputs": [picture], "mos": "t.csv", "output": "o", "requests": io.BytesIO(), "write": print, "records": [],
+        "decisions": [], "transfers": [], "folder": "f", "action": "copy", "tables": {}, "protocol": "default",
+        "run": "r", "repository": "hf:a/b", "address": "x", "target": "t.parquet", "name": "nowhere", "data": [picture],
+        "kind": "scores",
+    }  # fmt: skip
+
+
+def public() -> list[str]:
+    def takes_arguments(name: str) -> bool:
+        value = getattr(shamisa_cli, name)
+        return inspect.isfunction(value) or name in shamisa_cli._MADE_BY_USERS
+
+    return [name for name in shamisa_cli.__all__ if takes_arguments(name) and name not in ELSEWHERE]
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pictures") / "noise"
+    save_noise(folder, [(64, 48)])
+    next(folder.iterdir()).rename(folder / "0.png")
+    return folder
+
+
+@pytest.mark.parametrize("name", public())
+def test_odd_arguments_are_refused_by_a_sentence(
+    name: str,
+    tiny_model: Path,
+    relational_folder: Path,
+    pictures: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    function: Callable[..., Any] = getattr(shamisa_cli, name)
+    parameters = {
+        key: each for key, each in inspect.signature(function).parameters.items() if each.kind not in VARIABLE
+    }
+    given = {key: usual(pictures).get(key) for key, each in parameters.items() if each.default is each.empty}
+    if "model" in parameters:
+        relates = name in ("compare", "rank")
+        given["model"] = shamisa_cli.load_relational_model(relational_folder, scorer=tiny_model) if relates else (
+            shamisa_cli.load_model(tiny_model, device="cpu")
+        )  # fmt: skip
+    for key in parameters:
+        for value in ODD:
+            try:
+                found = function(**(given | {key: value}))
+                if isinstance(found, Iterator):
+                    list(found)
+            except ShamisaError:  # any other error fails the test
+                continue
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: shamisa_cli.load_model(None), "load_model: name must be a text, or leave it out; None was given"),
+        (lambda: shamisa_cli.load_model(3), "3 (int) was given"),
+        (lambda: shamisa_cli.score(".", model=7), "model must be a text, a path, a Model or None"),
+        (lambda: shamisa_cli.score(".", view_size=float("nan")), "nan (float) was given"),
+        (lambda: shamisa_cli.score(".", max_pixels=-1), "max_pixels must be a whole number from 1 on"),
+        (lambda: shamisa_cli.score(".", jobs=0), "jobs must be a whole number from 1 on or None"),
+        (lambda: shamisa_cli.score(7), "7 (int) was given"),
+        (lambda: shamisa_cli.cull(Image.new("RGB", (8, 8))), "paths must be"),
+        (lambda: shamisa_cli.compare(7, []), "ref must be"),
+        (lambda: shamisa_cli.score(".", groups=Odd()), "an object of type Odd was given"),
+        (lambda: shamisa_cli.CullRule(keep_best="half"), "keep_best must be a number or None"),
+        (lambda: shamisa_cli.degrade(np.zeros((4, 4), np.uint8), "JPEG", 1), "(H, W, 3)"),
+    ],
+)
+def test_the_sentence_says_what_to_pass(call: Callable[[], object], words: str) -> None:
+    with pytest.raises(SettingError) as refused:
+        call()
+    assert words in str(refused.value)
+
+
+def test_pictures_in_memory_are_scored_as_their_files_are(tiny_model: Path, pictures: Path) -> None:
+    file = pictures / "0.png"
+    model = shamisa_cli.load_model(tiny_model, device="cpu")
+    content, image = file.read_bytes(), Image.open(file)
+    pixels = np.asarray(image.convert("RGB"))
+    expected = shamisa_cli.score(file, model)[0].score
+    assert expected is not None
+    for given in (content, image, pixels):
+        (record,) = shamisa_cli.score(given, model)
+        assert (record.path, record.score, record.width) == ("picture", expected, 64)
+        assert (shamisa_cli.embed(given, model) == shamisa_cli.embed(file, model)).all()
+        assert (shamisa_cli.score_map(given, model).points == shamisa_cli.score_map(file, model).points).all()
+    mixed = shamisa_cli.score([content, file, pixels, b"junk"], model)
+    assert [record.path for record in mixed] == ["pictures[0]", str(file), "pictures[2]", "pictures[3]"]
+    assert [record.score for record in mixed] == [expected] * 3 + [None]
+
+
+def test_a_picture_in_memory_keeps_its_orientation_and_kind(tiny_model: Path) -> None:
+    model = shamisa_cli.load_model(tiny_model, device="cpu")
+    upright = Image.new("RGB", (64, 48), "red")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stream = io.BytesIO()
+    upright.save(stream, "jpeg", exif=exif)
+    turned, grey = Image.open(io.BytesIO(stream.getvalue())), upright.convert("L")
+    modes = [turned, grey, upright.convert("CMYK"), upright.convert("F"), upright.convert("1"), upright.convert("RGBA")]
+    records = shamisa_cli.score(modes, model)
+    assert [(record.width, record.height) for record in records] == [(48, 64), *[(64, 48)] * 5]
+    assert all(record.score is not None for record in records)
+
+
+def test_pictures_in_memory_are_compared(relational_folder: Path, tiny_model: Path, pictures: Path) -> None:
+    model = shamisa_cli.load_relational_model(relational_folder, scorer=tiny_model)
+    file = pictures / "0.png"
+    found = shamisa_cli.compare(file, [file.read_bytes(), Image.open(file), b"junk"], model)
+    assert [candidate.difference for candidate in found.candidates] == [0, 0, None]
+    ranking = shamisa_cli.rank([file.read_bytes(), Image.open(file)], model)
+    assert [picture.error for picture in ranking.pictures] == [None, None]
+
+
+def test_a_text_is_a_path_and_one_path_is_several(tiny_model: Path, pictures: Path, tmp_path: Path) -> None:
+    assert shamisa_cli.load_model(tiny_model).name == tiny_model.name
+    assert shamisa_cli.discover(str(pictures)) == [pictures / "0.png"]
+    (planned,) = shamisa_cli.plan_transfers(str(pictures / "0.png"), str(tmp_path), "copy")
+    assert planned.target == tmp_path / "0.png"
+    model = shamisa_cli.load_model(tiny_model)
+    (record,) = shamisa_cli.score_files(model, str(pictures / "0.png"))
+    assert record.score is not None
