@@ -1,12 +1,14 @@
 """Remarks, measured: how often good photographs get one, and whether a fault gets its own.
 
     python benchmarks/remarks.py --best mos.csv PICTURES
+    python benchmarks/remarks.py --untouched FOLDERS...
     python benchmarks/remarks.py --causes PHOTOS... [--only REMARK]...
 
 The first prints, for each remark, the share of the best tenth of rated photographs that get it; the thresholds were
-set on rows 1, 3, 5… of these, so 2, 4, 6… are reported apart. The second spoils photographs in known ways. Printed
-are the remark's share before and after, the area under the ROC curve of its measure, and, of the spoiled photographs
-with a remark of this kind, the share that names the right direction.
+set on rows 1, 3, 5… of these, so 2, 4, 6… are reported apart. The second prints the same for each of some folders of
+photographs that nobody has degraded. The third spoils photographs in known ways. Printed are the remark's share before
+and after, the area under the ROC curve of its measure, and, of the spoiled photographs with a remark of this kind, the
+share that names the right direction.
 """
 
 from __future__ import annotations
@@ -107,7 +109,7 @@ KINDS: dict[str, tuple[str, Measure]] = {
     "underexposed": ("overexposed", lambda tones, _: -tones.lights),
     "overexposed": ("underexposed", lambda tones, _: tones.lightness),
     "low contrast": ("harsh contrast", lambda tones, _: -tones.whole_range),
-    "harsh contrast": ("low contrast", lambda tones, _: tones.range),
+    "harsh contrast": ("low contrast", lambda tones, _: tones.harshness),
     "desaturated": ("oversaturated", lambda tones, _: -tones.vivid),
     "oversaturated": ("desaturated", lambda tones, _: tones.vivid),
     "warm cast": ("cool cast", lambda tones, _: tones.warmth),
@@ -120,6 +122,9 @@ KINDS: dict[str, tuple[str, Measure]] = {
     "blocky": ("", _blocks),
 }
 """Remark → its opposite, if it has one, and its measure."""
+
+LOOKED = ("motion blur", "out of focus", "noisy", "blocky")
+"""Remarks that take a look at 100 %."""
 
 CAUSES: dict[str, dict[str, Cause]] = {
     "underexposed": {
@@ -162,8 +167,8 @@ CAUSES: dict[str, dict[str, Cause]] = {
 }
 
 
-def seen(pixels: np.ndarray) -> tuple[Tones, AtFullSize | None, tuple[str, ...]]:
-    look = look_at_pixels((pixels @ LUMA + 0.5).astype(np.uint8))
+def seen(pixels: np.ndarray, looked: bool) -> tuple[Tones, AtFullSize | None, tuple[str, ...]]:
+    look = look_at_pixels((pixels @ LUMA + 0.5).astype(np.uint8)) if looked else None
     return tones_of(pixels), look, remarks_on(pixels, look, max(pixels.shape[:2]))
 
 
@@ -178,14 +183,22 @@ def false_alarms(table: Path, folder: Path) -> None:
     print(f"no remark: {sum(not remarks for remarks in found) / len(found):.1%}")
 
 
+def untouched_alarms(folder: Path) -> None:
+    found = [decode(path, view_size=512, look=True).remarks for path in discover([folder])]
+    counts = Counter(remark for remarks in found for remark in remarks)
+    shares = ", ".join(f"{remark} {counts[remark] / len(found):.1%}" for remark in REMARKS if counts[remark])
+    print(f"{folder.name}, {len(found)} photographs: {shares}; none {sum(not each for each in found) / len(found):.1%}")
+
+
 def causes(photos: list[Path], names: Sequence[str]) -> None:
     pictures = [np.ascontiguousarray(decode(path, view_size=512).pixels) for path in photos]
-    before = [seen(pixels) for pixels in pictures]
+    untouched = {looked: [seen(pixels, looked) for pixels in pictures] for looked in {name in LOOKED for name in names}}
     for remark in names:
-        ways, (opposite, measure) = CAUSES[remark], KINDS[remark]
+        ways, (opposite, measure), looked = CAUSES[remark], KINDS[remark], remark in LOOKED
+        before = untouched[looked]
         share = np.mean([remark in remarks for _, _, remarks in before])
         for way, cause in ways.items():
-            after = [seen(np.ascontiguousarray(cause(pixels))) for pixels in pictures]
+            after = [seen(np.ascontiguousarray(cause(pixels)), looked) for pixels in pictures]
             values = [measure(tones, look) for tones, look, _ in (*before, *after)]
             area = roc_auc_score([0] * len(before) + [1] * len(after), values)
             right = sum(remark in remarks for _, _, remarks in after)
@@ -198,12 +211,15 @@ def causes(photos: list[Path], names: Sequence[str]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--best", nargs=2, type=Path, metavar=("TABLE", "FOLDER"))
+    parser.add_argument("--untouched", nargs="+", type=Path, metavar="FOLDERS")
     parser.add_argument("--causes", nargs="+", type=Path, metavar="PHOTOS")
     parser.add_argument("--only", action="append", choices=CAUSES)
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.best:
         false_alarms(*options.best)
+    for folder in options.untouched or ():
+        untouched_alarms(folder)
     if options.causes:
         causes(list(discover(options.causes)), options.only or list(CAUSES))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +17,8 @@ SAMPLES = 30_000
 WHITE = 251.0
 """Luma above which a pixel counts as clipped."""
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.998)
-VIVID = 0.9
-"""Quantile of the saturation."""
+VIVID, LARGELY_VIVID = 0.9, 0.75
+"""Quantiles of the saturation."""
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 NORM = 6
 """Of the mean by which the light's colour is estimated (shades of gray; Finlayson and Trezzi, 2004)."""
@@ -39,7 +41,7 @@ class Tones:
     Attributes:
         quantiles: of the luma, at `QUANTILES`.
         white: share of pixels that are clipped.
-        vivid: quantile .9 of the saturation in HSV, 0…1, of pixels that are not nearly black.
+        vivid, largely_vivid: quantiles .9 and .75 of the saturation in HSV, 0…1, of pixels that are not nearly black.
         coloured: share of pixels with any colour.
         warmth: log2 of red over blue in the colour of the light; above 0 it is warm.
         greenness: log2 of green over red and blue in it; above 0 it is green, below magenta.
@@ -48,6 +50,7 @@ class Tones:
     quantiles: tuple[float, ...]
     white: float
     vivid: float
+    largely_vivid: float
     coloured: float
     warmth: float
     greenness: float
@@ -58,8 +61,8 @@ class Tones:
 
     @property
     def lights(self) -> float:
-        """Mean of the luma's quantiles .75 and .95: how light the lighter half is."""
-        return (self.quantile(0.75) + self.quantile(0.95)) / 2
+        """Mean of the luma's quantiles .75 and, twice, .998: how light the lighter half and the lightest spots are."""
+        return (self.quantile(0.75) + 2 * self.quantile(0.998)) / 3
 
     @property
     def lightness(self) -> float:
@@ -67,9 +70,9 @@ class Tones:
         return self.quantile(0.5) / 255 + 2 * self.white
 
     @property
-    def range(self) -> float:
-        """Luma between the quantiles .05 and .95."""
-        return self.quantile(0.95) - self.quantile(0.05)
+    def harshness(self) -> float:
+        """The luma's quantile .95, or less where the quantile .05 is not near black: 255 less three times that."""
+        return min(self.quantile(0.95), 255 - 3 * self.quantile(0.05))
 
     @property
     def whole_range(self) -> float:
@@ -88,10 +91,12 @@ def tones_of(pixels: Pixels) -> Tones:
     seen = largest > NEARLY_BLACK
     saturation = chroma[seen].astype(np.float32) / largest[seen] if seen.any() else np.zeros(1, np.float32)
     warmth, greenness = _light(planes, largest < CLIPPED)
+    vivid, largely_vivid = quantiles(saturation, [VIVID, LARGELY_VIVID])
     return Tones(
         quantiles=tuple(quantiles(luma, QUANTILES)),
         white=np.count_nonzero(luma > WHITE) / luma.size,
-        vivid=quantiles(saturation, [VIVID])[0],
+        vivid=vivid,
+        largely_vivid=largely_vivid,
         coloured=np.count_nonzero(chroma > GREY_LEVELS) / chroma.size,
         warmth=warmth,
         greenness=greenness,
@@ -99,9 +104,11 @@ def tones_of(pixels: Pixels) -> Tones:
 
 
 def _light(planes: Planes, usable: Mask) -> tuple[float, float]:
-    """Warmth and greenness on which two estimates of the light's colour agree: the weaker of the two, 0 if they differ.
+    """Warmth and greenness on which four estimates of the light's colour agree: the weakest, 0 if they differ in sign.
 
-    One takes the image to be grey on average, the other its edges (grey edge; van de Weijer et al., 2007).
+    Two take the image to be grey, two its edges (grey edge; van de Weijer et al., 2007): each once on average, where
+    large areas decide, and once by `NORM`, where the lightest do. A blue sky or a lawn seldom rules all four; a tint
+    that lies over the whole image does.
 
     Args:
         planes: red, green and blue, (3, H, W).
@@ -109,24 +116,37 @@ def _light(planes: Planes, usable: Mask) -> tuple[float, float]:
     """
     ahead, behind = planes[:, 1:, 1:], planes[:, :-1, :-1]
     steps = np.maximum(ahead, behind) - np.minimum(ahead, behind)
-    plain, edges = _balance(planes, usable), _balance(steps, usable[1:, 1:] & usable[:-1, :-1])
-    return _agreed(plain[0], edges[0]), _agreed(plain[1], edges[1])
+    estimates = (*_balances(planes, usable), *_balances(steps, usable[1:, 1:] & usable[:-1, :-1]))
+    warmth, greenness = zip(*estimates, strict=True)
+    return _agreed(warmth), _agreed(greenness)
 
 
-def _balance(planes: Planes, usable: Mask) -> tuple[float, float]:
-    """Warmth and greenness of the norms of three planes; 0 where no pixel is usable."""
+def _balances(planes: Planes, usable: Mask) -> list[tuple[float, float]]:
+    """Warmth and greenness of three planes on average and by `NORM`; 0 where no pixel is usable."""
     if not usable.any():
-        return 0.0, 0.0
-    red, green, blue = (max(_norm(plane[usable]), 1e-3) for plane in planes)
-    return float(np.log2(red / blue)), float(np.log2(green / np.sqrt(red * blue)))
+        return [(0.0, 0.0)]
+    values = [plane[usable].astype(np.float32) / 255 for plane in planes]
+    return [_balance([max(norm(each), 1e-3) for each in values]) for norm in (_mean, _norm)]
 
 
-def _norm(values: npt.NDArray[np.uint8]) -> float:
+def _balance(light: Sequence[float]) -> tuple[float, float]:
+    """Warmth and greenness of red, green and blue."""
+    red, green, blue = light
+    return math.log2(red / blue), math.log2(green / math.sqrt(red * blue))
+
+
+def _mean(values: npt.NDArray[np.float32]) -> float:
+    return float(np.mean(values))
+
+
+def _norm(values: npt.NDArray[np.float32]) -> float:
     """Root of the mean sixth power (`NORM`) of a channel's values (n,), 0…1; products, since `np.power` is slow."""
-    squares = np.square(values.astype(np.float32) / 255)
+    squares = np.square(values)
     norm: float = float(np.mean(squares * squares * squares)) ** (1 / NORM)
     return norm
 
 
-def _agreed(first: float, second: float) -> float:
-    return 0.0 if first * second <= 0 else min(first, second, key=abs)
+def _agreed(estimates: Sequence[float]) -> float:
+    """The weakest of estimates of one sign, 0 if they differ in it."""
+    least, most = min(estimates), max(estimates)
+    return max(least, 0.0) + min(most, 0.0)

@@ -78,6 +78,43 @@ def test_a_night_with_lights_is_low_key_and_not_underexposed() -> None:
     assert [remark for remark in remarks_on(night, None, 320) if ABOUT[remark] == "brightness"] == ["low key"]
 
 
+def glass_in_a_warm_street() -> Picture:
+    """Sandstone, and in half of it bright blue panes in dark frames."""
+    street = (np.array([205, 180, 140]) + np.random.default_rng(3).normal(0, 12, (320, 320, 1))).clip(0, 255)
+    street[:, :150] = (140, 190, 248)
+    street[::16, :110] = street[:, :150:16] = 25
+    return street.astype(np.uint8)
+
+
+def hedge() -> Picture:
+    """Tones of all kinds, and a tenth of nearly black ones."""
+    return np.where(np.arange(320)[:, None, None] > 288, 15, scene()).astype(np.uint8)
+
+
+def with_area(picture: Picture, share: float, colour: tuple[int, int, int]) -> Picture:
+    """The picture with a share of its rows in one colour."""
+    picture = picture.copy()
+    picture[: round(share * len(picture))] = colour
+    return picture
+
+
+@pytest.mark.parametrize(
+    ("what", "picture"),
+    [
+        ("a glass front in a warm street is no cool cast", glass_in_a_warm_street()),
+        ("a dark picture with deep blacks is not flat", np.clip(scene() * 0.62 - 15, 0, 255).astype(np.uint8)),
+        ("white clouds over dark land are no underexposure", with_area(scene() // 2 + 20, 0.04, (250, 250, 250))),
+        ("a bed of red flowers is no oversaturation", with_area(scene(), 0.15, (230, 0, 10))),
+        ("white slats before a hedge in the shade are not harsh", with_area(hedge(), 0.08, (246, 246, 246))),
+    ],
+)
+def test_what_is_in_the_picture_is_no_fault_of_the_photograph(what: str, picture: Picture) -> None:
+    faults = {"cool cast", "low contrast", "underexposed", "oversaturated", "harsh contrast"}
+    if what.startswith("a dark"):
+        faults -= {"underexposed"}
+    assert not faults & set(remarks_on(picture, None, 320)), what
+
+
 def discs() -> Picture:
     """Edges in every direction."""
     generator = np.random.default_rng(2)
