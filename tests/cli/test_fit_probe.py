@@ -298,3 +298,47 @@ def test_impairment_ratings_get_one_sign_and_a_hint_at_the_option(model, scored,
         result = run("fit-probe", "--mos", scored / mos, "-o", tmp_path / mos, "--model", scorer, "--splits", 2)
         assert result.returncode == 0, result.stderr
         assert ("--lower-is-better" in result.stderr) is said
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """Enough rated pictures to tell what is usual: coloured areas, whose score falls with their noise."""
+    folder = tmp_path_factory.mktemp("many")
+    generator = np.random.default_rng(1)
+    lines = ["image,mos"]
+    for number in range(130):
+        areas = generator.integers(40, 216, (5, 6, 3)).repeat(8, axis=0).repeat(8, axis=1)
+        noise = 40 * number / 130 * generator.standard_normal((40, 48, 1))
+        Image.fromarray((areas + noise).clip(0, 255).astype(np.uint8)).save(folder / f"{number}.png")
+        lines.append(f"{number}.png,{5 - number / 33:.3f}")
+    (folder / "mos.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def test_a_probe_of_ones_own_knows_its_pictures_in_black_and_white(model, many, tmp_path):
+    folder = tmp_path / "p"
+    result = run("fit-probe", "--mos", many / "mos.csv", "-o", folder, "--model", model, "--splits", 2)
+    assert result.returncode == 0, result.stderr
+    assert "unlike those fitted on in colour or in black and white" in (folder / "README.md").read_text()
+    for number in range(40):
+        Image.open(many / f"{number}.png").convert("L").save(tmp_path / f"{number}.png")
+    loaded = load_model(str(model), probe=str(folder))
+    records = list(score_files(loaded, [tmp_path / f"{number}.png" for number in range(40)]))
+    assert sum(record.familiar for record in records) >= 36
+
+
+def test_pictures_that_are_gone_cannot_be_turned_to_black_and_white_and_that_is_said(model, many, tmp_path):
+    shutil.copytree(many, tmp_path / "rated")
+    pictures = [tmp_path / "rated" / f"{number}.png" for number in range(130)]
+    features = stored_features(model, pictures, tmp_path / "f.npz")
+    for picture in pictures[10:]:
+        picture.unlink()
+    result = run(
+        "fit-probe", "--mos", tmp_path / "rated" / "mos.csv", "-o", tmp_path / "p", "--model", model,
+        "--splits", 2, "--features", features,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "black-and-white photographs as unreliable" in " ".join(result.stderr.split())
+    familiarity = read_probe(tmp_path / "p").familiarity
+    assert familiarity is not None
+    assert familiarity.grey is None

@@ -22,6 +22,7 @@ def with_limits(
     result: ProtocolResult,
     sessions: Sequence[str] | None,
     settings: ProbeSettings,
+    grey: AnyFeatures | None = None,
 ) -> Probe:
     """The probe with intervals from held-out predictions, and with what is usual among the pictures fitted on.
 
@@ -32,17 +33,18 @@ def with_limits(
         result: of the splits.
         sessions: (n,) names of the rating sessions, or None.
         settings: the level of the intervals, and the seed.
+        grey: features (m, D) of pictures of the table in black and white, or None.
     """
     own: tuple[Interval, ...] = ()
     if sessions is not None and probe.likeness is not None:
         numbers = np.unique(np.asarray(sessions), return_inverse=True)[1]
         own = calibrate_sessions(result.all_held_out, positions, numbers, settings.interval)
-    whole = rows.shape[1] == 1
+    known = None
+    if rows.shape[1] == 1:
+        known = fit_familiarity(rows[:, 0], probe.feature_mean, probe.feature_scale, grey=grey, seed=settings.seed)
     return replace(
         probe,
         interval=calibrate(*result.held_out_pairs(positions), settings.interval),
         session_intervals=own,
-        familiarity=fit_familiarity(rows[:, 0], probe.feature_mean, probe.feature_scale, seed=settings.seed)
-        if whole
-        else None,
+        familiarity=known,
     )

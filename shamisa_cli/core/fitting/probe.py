@@ -15,6 +15,7 @@ from shamisa_cli.core.atomic import is_free
 from shamisa_cli.core.errors import ImageError, ModelError, SettingError
 from shamisa_cli.core.extras import missing_figure
 from shamisa_cli.core.fitting.doubts import doubts, runs_against
+from shamisa_cli.core.fitting.greys import grey_features, grey_unknown
 from shamisa_cli.core.fitting.limits import with_limits
 from shamisa_cli.core.fitting.progress import Progress, no_progress
 from shamisa_cli.core.fitting.protocols import require_reading
@@ -134,13 +135,14 @@ def fit_probe(
         table, rows, errors = read.table, read.rows, read.errors
     else:
         rows = stored_features(loaded, table, Path(features))[:, None]
+    grey = None if paper else grey_features(loaded.encoder, table, rows[:, 0], seed=chosen.seed, progress=progress)
     unread: list[ImageError] = []
     recipe = probe_recipe(loaded, table.sessions, chosen, ordinal, pseudo, progress, unread.append)
     with progress("Fitting", chosen.splits) as advance:
         result, ridge, scale = _fit(rows, table, chosen, scale_of, logistic, recipe, advance)
         positions = scale.position(table.mos)
         probe = Probe.from_ridge(ridge, scale=scale, encoder_fingerprint=loaded.encoder_fingerprint)
-        probe = with_limits(probe, rows, positions, result, recipe.sessions, chosen)
+        probe = with_limits(probe, rows, positions, result, recipe.sessions, chosen, grey)
     coverage = measure_coverage(
         [split.held_out for split in result.splits],
         positions,
@@ -150,7 +152,7 @@ def fit_probe(
         seed=chosen.seed,
     )
     name = table.name
-    warnings = doubts(result, positions)
+    warnings = doubts(result, positions) + grey_unknown(probe)
     if folder is not None:
         details = CardDetails(
             data_name=name,

@@ -21,7 +21,7 @@ from shamisa_cli.core.models.manifest import (
     PROBE_WEIGHTS,
     FolderFiles,
 )
-from shamisa_cli.core.models.probe_parts import LIKENESS_VECTOR, WHITENING
+from shamisa_cli.core.models.probe_parts import GREY_WHITENING, LIKENESS_VECTOR, WHITENING
 from shamisa_cli.core.probe.defects import DefectProbe
 from shamisa_cli.core.probe.ridge import Probe
 
@@ -67,8 +67,7 @@ def write_probe(folder: Path, probe: Probe, *, trained_on: str, card: str | None
         vectors[OFFSET_VECTOR] = np.ascontiguousarray(probe.offset.weights, dtype=np.float64)
     if probe.likeness:
         vectors[LIKENESS_VECTOR] = np.ascontiguousarray(probe.likeness.weights, dtype=np.float32)
-    if probe.familiarity:
-        vectors[WHITENING] = np.ascontiguousarray(probe.familiarity.whitening, dtype=np.float64)
+    vectors |= probe_parts.familiarity_vectors(probe.familiarity)
     names = [PROBE_WEIGHTS, *([] if card is None else [CARD]), PROBE_MANIFEST]
     with manifest.replacing_together(folder, names) as (weights_path, *card_path, manifest_path):
         save_file(vectors, weights_path)
@@ -127,8 +126,9 @@ def _probe(folder: Path, entries: Mapping[str, Any], vectors: Mapping[str, npt.N
     weights_path = folder / PROBE_WEIGHTS
     offset = entries.get("offset")
     sessions, familiarity = entries.get("sessions"), entries.get("familiarity")
-    parts = ((OFFSET_VECTOR, offset), (LIKENESS_VECTOR, sessions), (WHITENING, familiarity))
-    expected = (*PROBE_VECTORS, *(key for key, said in parts if said is not None))
+    parts = {OFFSET_VECTOR: offset, LIKENESS_VECTOR: sessions, WHITENING: familiarity}
+    expected = (*PROBE_VECTORS, *(key for key, said in parts.items() if said is not None))
+    expected += (GREY_WHITENING,) if probe_parts.knows_grey(familiarity) else ()
     if set(vectors) != set(expected):
         raise ModelError(f"{weights_path} must hold {', '.join(expected)}; it holds {', '.join(sorted(vectors))}.")
     for key, vector in vectors.items():

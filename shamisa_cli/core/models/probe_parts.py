@@ -11,14 +11,14 @@ import numpy.typing as npt
 
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models import manifest
-from shamisa_cli.core.probe.familiarity import Familiarity
+from shamisa_cli.core.probe.familiarity import Familiarity, Usual
 from shamisa_cli.core.probe.intervals import Interval
 from shamisa_cli.core.probe.ridge import Probe
 from shamisa_cli.core.probe.scale import MosScale
 from shamisa_cli.core.probe.session_parts import SessionLikeness, SessionOffset
 
 LIKENESS_VECTOR = "likeness_weights"
-WHITENING = "familiarity_whitening"
+WHITENING, GREY_WHITENING = "familiarity_whitening", "familiarity_grey_whitening"
 OFFSET_NUMBERS = ("bias", "low", "high", "share")
 MOST_FEATURES = 2**31
 
@@ -57,26 +57,46 @@ def read_session_intervals(path: Path, entries: Mapping[str, Any]) -> tuple[Inte
     return tuple(found for found in (read_interval(path, each) for each in intervals) if found is not None)
 
 
+def familiarity_vectors(familiarity: Familiarity | None) -> dict[str, npt.NDArray[np.float64]]:
+    """The whitening matrices (b, b) of a check of familiarity; none without one."""
+    if familiarity is None:
+        return {}
+    kinds = zip((WHITENING, GREY_WHITENING), familiarity.kinds, strict=False)
+    return {key: np.ascontiguousarray(kind.whitening, dtype=np.float64) for key, kind in kinds}
+
+
 def familiarity_entries(familiarity: Familiarity | None) -> dict[str, Any] | None:
-    """Blocks, means and limit of a check of familiarity; None without one."""
+    """Blocks, means and limits of a check of familiarity; None without one."""
     if familiarity is None:
         return None
-    return {
-        "widths": [int(width) for width in familiarity.widths],
-        "mean": [float(value) for value in familiarity.mean],
-        "limit": float(familiarity.limit),
-    }
+    grey = {} if familiarity.grey is None else {"grey": _usual_entries(familiarity.grey)}
+    return {"widths": [int(width) for width in familiarity.widths]} | _usual_entries(familiarity.usual) | grey
+
+
+def _usual_entries(usual: Usual) -> dict[str, Any]:
+    return {"mean": [float(value) for value in usual.mean], "limit": float(usual.limit)}
+
+
+def knows_grey(entries: Any) -> bool:
+    """Whether a check of familiarity has a part for black-and-white pictures; those of earlier releases do not."""
+    return isinstance(entries, dict) and entries.get("grey") is not None
 
 
 def read_familiarity(path: Path, entries: Any, vectors: Mapping[str, npt.NDArray[Any]]) -> Familiarity:
-    """The check of familiarity, whose whitening (b, b) is among the vectors."""
+    """The check of familiarity, whose whitening matrices (b, b) are among the vectors."""
     if not isinstance(entries, dict):
         raise ModelError(f"{path}: 'familiarity' must be an object or null.")
     widths = read_numbers(path, entries, "widths")
     if (widths != np.floor(widths)).any() or (np.abs(widths) > MOST_FEATURES).any():
         raise ModelError(f"{path}: 'widths' must be whole numbers.")
-    limit = manifest.read_number(path, entries, "limit")
-    return Familiarity(widths.astype(np.int64), read_numbers(path, entries, "mean"), vectors[WHITENING], limit)
+    grey = _read_usual(path, entries["grey"], vectors[GREY_WHITENING]) if knows_grey(entries) else None
+    return Familiarity(widths.astype(np.int64), _read_usual(path, entries, vectors[WHITENING]), grey)
+
+
+def _read_usual(path: Path, entries: Any, whitening: npt.NDArray[np.float64]) -> Usual:
+    if not isinstance(entries, dict):
+        raise ModelError(f"{path}: 'grey' must be an object or null.")
+    return Usual(read_numbers(path, entries, "mean"), whitening, manifest.read_number(path, entries, "limit"))
 
 
 def read_scale(path: Path, entries: Any) -> MosScale:

@@ -165,9 +165,10 @@ def _by_session(coverage: Coverage) -> str:
 def _familiarity_row(probe: Probe) -> str:
     if probe.familiarity is None:
         return ""
+    grey = " in colour or in black and white" if probe.familiarity.grey else ""
     return (
-        f"| familiarity | pictures unlike those fitted on get the reliability low; {FLAGGED:.2%} of pictures like them "
-        f"do too |\n"
+        f"| familiarity | pictures unlike those fitted on{grey} get the reliability low; {FLAGGED:.2%} of "
+        f"pictures like them do too |\n"
     )
 
 

@@ -20,7 +20,7 @@ from shamisa_cli.core.models.loading import load_model
 from shamisa_cli.core.models.probe_files import read_defects, read_probe
 from shamisa_cli.core.networks.model_folders import save_encoder
 from shamisa_cli.core.probe.defects import DefectProbe
-from shamisa_cli.core.probe.familiarity import Familiarity
+from shamisa_cli.core.probe.familiarity import Familiarity, Usual
 from shamisa_cli.core.probe.intervals import Interval
 from shamisa_cli.core.probe.ridge import Probe
 from shamisa_cli.core.probe.session_parts import SessionLikeness
@@ -116,7 +116,8 @@ def test_sessions_and_familiarity_survive_the_disk(
     rng = np.random.default_rng(3)
     length = len(probe.weights)
     likeness = SessionLikeness(("a", "b"), rng.normal(size=(2, length)).astype(np.float32), rng.normal(size=2))
-    familiarity = Familiarity(np.array([length - 5, 5]), rng.normal(size=2), rng.normal(size=(2, 2)), 3.3)
+    usual, grey = (Usual(rng.normal(size=2), rng.normal(size=(2, 2)), limit) for limit in (0.9, 1.1))
+    familiarity = Familiarity(np.array([length - 5, 5]), usual, grey)
     whole = replace(
         probe,
         interval=INTERVAL,
@@ -126,6 +127,11 @@ def test_sessions_and_familiarity_survive_the_disk(
     )
     save_probe(tmp_path, whole)
     found = read_probe(tmp_path)
+    assert found.familiarity is not None
+    for read, written in zip(found.familiarity.kinds, (usual, grey), strict=True):
+        np.testing.assert_array_equal(read.mean, written.mean)
+        np.testing.assert_array_equal(read.whitening, written.whitening)
+        assert read.limit == written.limit
     for features in rng.normal(size=(20, length)).astype(np.float32):
         assert found.knows(features) == whole.knows(features)
         assert found.score_interval(0.4, features) == whole.score_interval(0.4, features)
@@ -137,6 +143,27 @@ def test_sessions_and_familiarity_survive_the_disk(
             read_probe(tmp_path)
         edit_json(tmp_path / "probe.json", **{key: entries})
     assert read_probe(tmp_path).session_intervals[1].above == 9.0
+
+
+def test_a_probe_from_before_black_and_white_was_known_still_loads(probe: Probe, tmp_path: Path) -> None:
+    usual = Usual(np.zeros(1), np.eye(1), 2.5)
+    save_probe(tmp_path, replace(probe, familiarity=Familiarity(np.array([len(probe.weights)]), usual)))
+    assert json.loads((tmp_path / "probe.json").read_text())["familiarity"].keys() == {"widths", "mean", "limit"}
+    found = read_probe(tmp_path).familiarity
+    assert found is not None
+    assert (found.usual.limit, found.grey) == (2.5, None)
+
+
+@pytest.mark.parametrize("grey", [[1], {"mean": [0.0]}, {"mean": [0.0, 1.0], "limit": 1.0}, None])
+def test_a_damaged_check_of_black_and_white_is_said_in_a_sentence(
+    probe: Probe, tmp_path: Path, edit_json: Callable[..., None], grey: object
+) -> None:
+    usual = Usual(np.zeros(1), np.eye(1), 2.5)
+    save_probe(tmp_path, replace(probe, familiarity=Familiarity(np.array([len(probe.weights)]), usual, usual)))
+    entries = json.loads((tmp_path / "probe.json").read_text())["familiarity"]
+    edit_json(tmp_path / "probe.json", familiarity=entries | {"grey": grey})
+    with pytest.raises(ModelError):
+        read_probe(tmp_path)
 
 
 def test_a_probe_from_before_there_were_intervals_still_loads(

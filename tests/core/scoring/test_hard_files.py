@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 
 import shamisa_cli as shamisa
+from shamisa_cli.core.models.resolver import DEFAULT_MODEL, FAST_MODEL
 
 pytestmark = pytest.mark.slow
 
@@ -72,3 +73,31 @@ def test_a_picture_with_nothing_in_it_is_marked(tmp_path: Path) -> None:
     noise = np.random.default_rng(1).integers(0, 256, (400, 600, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "noise.png")
     assert {record.reliability for record in judged(tmp_path).values()} == {"low"}
+
+
+def in_grey(photo: Image.Image, folder: Path) -> None:
+    """As cameras make black and white: from luma, or through a red or a blue filter with more contrast."""
+    red, _, blue = photo.split()
+    photo.convert("L").save(folder / "luma.png")
+    ImageOps.autocontrast(red, cutoff=1).save(folder / "red filter.png")
+    ImageOps.autocontrast(blue, cutoff=1).save(folder / "blue filter.png")
+
+
+@pytest.mark.parametrize("model", [DEFAULT_MODEL, FAST_MODEL])
+@pytest.mark.parametrize("name", ["astronaut", "cat", "coffee", "flower", "hopper", "rocket"])
+def test_black_and_white_photographs_are_no_unfamiliar_pictures(name: str, model: str, tmp_path: Path) -> None:
+    in_grey(Image.open(PHOTO.with_stem(name)).convert("RGB"), tmp_path)
+    assert {record.reliability for record in shamisa.score(tmp_path, model)} == {"ok"}
+
+
+def test_a_page_of_text_and_a_drawing_in_lines_are_unfamiliar_though_they_are_grey(tmp_path: Path) -> None:
+    page, drawing = (Image.new("L", (800, 1000), 255) for _ in range(2))
+    draw, generator = ImageDraw.Draw(page), np.random.default_rng(4)
+    for y in range(60, 940, 26):
+        draw.text((60, y), "".join(generator.choice(list("etaoin shrdlu"), 60)), 20, ImageFont.load_default(18))
+    for walk in generator.normal(0, 40, (30, 40, 2)).cumsum(axis=1) + generator.uniform(0, 800, (30, 1, 2)):
+        ImageDraw.Draw(drawing).line([tuple(point) for point in walk.tolist()], fill=10, width=3)
+    page.save(tmp_path / "page.png")
+    drawing.save(tmp_path / "drawing.png")
+    found = [*shamisa.score(tmp_path), *shamisa.score(tmp_path / "page.png", FAST_MODEL)]
+    assert [record.reliability_reasons for record in found] == 3 * [("unfamiliar picture",)]

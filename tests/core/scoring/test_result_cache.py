@@ -12,7 +12,7 @@ import pytest
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.probe.defects import DefectProbe
-from shamisa_cli.core.probe.familiarity import Familiarity
+from shamisa_cli.core.probe.familiarity import Familiarity, Usual
 from shamisa_cli.core.probe.intervals import Interval
 from shamisa_cli.core.records import ImageRecord
 from shamisa_cli.core.scoring import result_cache
@@ -75,7 +75,7 @@ def test_a_second_run_embeds_nothing_and_gives_the_same_records(
 def test_doubts_about_the_kind_of_picture_come_back(counting: Model, photos: list[Path], cache: Cache) -> None:
     assert counting.probe is not None
     length = counting.encoder.feature_length
-    strange = Familiarity(np.array([length]), np.full(1, 50.0), np.eye(1), 1.0)
+    strange = Familiarity(np.array([length]), Usual(np.full(1, 50.0), np.eye(1), 1.0))
     model = replace(counting, probe=replace(counting.probe, familiarity=strange))
     first = scored(model, photos, cache)
     assert {record.reliability_reasons[-1] for record in first} == {"unfamiliar picture"}
