@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -36,13 +36,14 @@ from shamisa_cli.core.relational.direction.direction import ALIGNED, WINDOW, wit
 from shamisa_cli.core.relational.direction.head import DirectionHead
 from shamisa_cli.core.relational.direction.image_statistics import image_statistics
 from shamisa_cli.core.relational.direction.pair_statistics import pair_statistics
+from shamisa_cli.core.relational.direction.requantisation import requantised
 from shamisa_cli.core.training.direction.damages import to_levels
 from shamisa_cli.core.training.direction.fit import chances
 from shamisa_cli.core.training.direction.pairs import DirectionPairs
 from shamisa_cli.core.training.direction.repairs import REPAIRS
 from shamisa_cli.core.training.direction.versions import operated
 
-VERSION = 3
+VERSION = 4
 SEVERITIES = (1, 2, 3, 4)
 BLURRED_NOISE = ((8, 0.5), (15, 0.6), (25, 0.7), (40, 0.8))
 """Standard deviations of white noise in levels, and of the light blur in pixels that repairs it a little."""
@@ -122,15 +123,20 @@ def middle(path: Path) -> Pixels:
     return np.ascontiguousarray(pixels[top : top + WINDOW, left : left + WINDOW])
 
 
-def measure(path: Path, place: int, model: Model) -> dict[str, NDArray[Any]]:
+Maker = Callable[[Pixels, int], tuple[list[Pixels], list[Pair]]]
+"""Versions of a photograph, the first being itself, and what to compare; the number is the photograph's place."""
+
+
+def measure(path: Path, place: int, model: Model, make: Maker) -> dict[str, NDArray[Any]]:
     """What a direction is told of each pair of versions of a photograph, and the difference of the two."""
-    made, pairs = versions_and_pairs(middle(path), place)
+    made, pairs = make(middle(path), place)
     planes = [layers(version) for version in made]
     odd, even = zip(*(pair_statistics(planes[pair.first], planes[pair.second]) for pair in pairs), strict=True)
     return {
         "features": np.stack([model.encoder.embed(version) for version in made]).astype(np.float16),
         "statistics": np.stack([image_statistics(version) for version in made]),
         "difference": np.array([difference(made[pair.first], made[pair.second]).value for pair in pairs]),
+        "proved": np.array([requantised(made[pair.first], made[pair.second]) for pair in pairs]),
         "pairs": np.array([(pair.test, pair.name) for pair in pairs]),
         "places": np.array([(pair.first, pair.second, pair.better) for pair in pairs]),
         "odd": np.stack(odd),
@@ -138,15 +144,17 @@ def measure(path: Path, place: int, model: Model) -> dict[str, NDArray[Any]]:
     }
 
 
-def measured(path: Path, place: int, model: Model, store: Path | None) -> dict[str, NDArray[Any]]:
+def measured(
+    path: Path, place: int, model: Model, store: Path | None, make: Maker = versions_and_pairs
+) -> dict[str, NDArray[Any]]:
     """The same from the store, if it is there."""
     if store is None:
-        return measure(path, place, model)
-    key = f"{VERSION} {place} {model.encoder_fingerprint}".encode() + path.read_bytes()
+        return measure(path, place, model, make)
+    key = f"{VERSION} {make.__name__} {place} {model.encoder_fingerprint}".encode() + path.read_bytes()
     kept = store / f"{hashlib.sha256(key).hexdigest()[:24]}.npz"
     if not kept.exists():
         store.mkdir(parents=True, exist_ok=True)
-        np.savez(kept.with_suffix(".part.npz"), **measure(path, place, model))
+        np.savez(kept.with_suffix(".part.npz"), **measure(path, place, model, make))
         kept.with_suffix(".part.npz").replace(kept)
     with np.load(kept) as stored:
         return dict(stored)
@@ -182,6 +190,7 @@ def judged(found: dict[str, NDArray[Any]], head: DirectionHead, probe: Probe | N
         scores = 100 * probe.predict(found["features"].astype(np.float32))
         points = scores[second] - scores[first]
         directions = [with_scores(float(p), float(by)) for p, by in zip(directions, points, strict=True)]
+    directions = list(np.where(found["proved"], found["proved"], directions))
     rows = zip(found["pairs"], better, directions, found["difference"], strict=True)
     for (test, name), order, direction, apart in rows:
         yield Row(str(test), str(name), int(order), float(direction), float(apart))

@@ -68,7 +68,8 @@ if TYPE_CHECKING:
     from shamisa_cli.core.probe.mos_table import MosTable, read_mos_table
     from shamisa_cli.core.records import ErrorRecord, GateFinding, GroupPlace, ImageRecord, JobResult, ModelIdentity
     from shamisa_cli.core.relational.judgement import Comparer, PairResult
-    from shamisa_cli.core.relational.records import Candidate, Comparison, Ranked, Ranking
+    from shamisa_cli.core.relational.ranking_records import Ranked, Ranking
+    from shamisa_cli.core.relational.records import Candidate, Comparison
     from shamisa_cli.core.scoring.cache import Cache
     from shamisa_cli.core.scoring.pipeline import score_files
     from shamisa_cli.core.scoring.resumable import score_to_file
@@ -199,8 +200,8 @@ _HOMES = {
     "PairResult": "shamisa_cli.core.relational.judgement",
     "ProbeSettings": "shamisa_cli.core.fitting.recipe",
     "ProtocolEvaluation": "shamisa_cli.core.fitting.protocols",
-    "Ranked": "shamisa_cli.core.relational.records",
-    "Ranking": "shamisa_cli.core.relational.records",
+    "Ranked": "shamisa_cli.core.relational.ranking_records",
+    "Ranking": "shamisa_cli.core.relational.ranking_records",
     "RunEvaluation": "shamisa_cli.core.fitting.checkpoints",
     "RunSettings": "shamisa_cli.core.training.run",
     "ScoreMap": "shamisa_cli.core.scoring.score_map",

@@ -57,4 +57,4 @@ def _with_unreachable(found: FolderPairs) -> FolderPairs:
     """Pair what is no file, such as a folder that may not be listed, with itself: reading it reports why."""
     closed = [path for path in (*found.removed, *found.added) if not os.path.isfile(path)]  # noqa: PTH113
     added, removed = (tuple(path for path in paths if path not in closed) for paths in (found.added, found.removed))
-    return FolderPairs(found.pairs + tuple((path, path) for path in closed), added, removed)
+    return FolderPairs(found.pairs + tuple((path, path) for path in closed), added, removed, found.ambiguous)

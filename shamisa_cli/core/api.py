@@ -24,7 +24,8 @@ from shamisa_cli.core.models.resolver import DEFAULT_MODEL, DEFAULT_RELATIONAL
 from shamisa_cli.core.relational.comparison import ImageSource, compare_with, read_image
 from shamisa_cli.core.relational.judgement import Comparer
 from shamisa_cli.core.relational.ranking import rank_pictures
-from shamisa_cli.core.relational.records import Comparison, Ranking
+from shamisa_cli.core.relational.ranking_records import Ranking
+from shamisa_cli.core.relational.records import Comparison
 from shamisa_cli.core.scoring.cache import Cache
 from shamisa_cli.core.scoring.gate import Gate, apply_gate
 from shamisa_cli.core.scoring.map_split import split_model_score

@@ -21,6 +21,8 @@ FindingRule = Literal[
     "min-score",
     "max-drop",
     "max-difference",
+    "framing",
+    "no-partner",
     "max-focus",
     "max-noise",
     "max-compression",

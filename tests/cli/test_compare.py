@@ -79,8 +79,8 @@ def test_json_has_everything_and_a_swap_flips_its_signs(run: Run, pictures: Path
     blurred, same = document["comparisons"]
     assert list(blurred) == [
         "path", "reference", "score", "difference", "direction", "like_jpeg_quality", "groups", "axes", "overall",
-        "width", "height", "bytes", "reference_bytes", "saving", "shift", "resized", "over_white", "status",
-        "error",
+        "width", "height", "bytes", "reference_bytes", "saving", "shift", "same_framing", "resized",
+        "stretched", "over_white", "status", "error",
     ]  # fmt: skip
     assert blurred["bytes"] == (pictures / "blurred.jpg").stat().st_size
     assert blurred["saving"] == 1 - blurred["bytes"] / (pictures / "original.png").stat().st_size
@@ -254,6 +254,7 @@ def test_rank_puts_versions_into_one_order(run: Run) -> None:
     assert np.array_equal(table, -table.T)
     assert document["summary"] == {
         "count": 3, "errors": 0, "pairs": 3, "contradictions": document["summary"]["contradictions"],
+        "aligned": 0, "unaligned": 0,
     }  # fmt: skip
     reverse = json.loads(run("rank", *reversed(named), "-f", "json").stdout)
     assert reverse["pictures"] == ranked
@@ -281,6 +282,34 @@ def test_formats_for_ci_hold_what_failed_and_what_could_not_be_compared(run: Run
     assert "::error file=blurred.jpg,title=Image quality::" in github
     results = json.loads(run("compare", *named, "-f", "sarif").stdout)["runs"][0]["results"]
     assert sorted(result["ruleId"] for result in results) == ["max-difference", "unreadable"]
+
+
+def test_pictures_without_a_partner_are_failed_test_cases_where_pairs_are_strict(run: Run, pictures: Path) -> None:
+    for folder, names in {"before": ("one.png", "gone.png"), "after": ("one.png", "new.png")}.items():
+        (pictures / folder).mkdir()
+        for name in names:
+            (pictures / folder / name).write_bytes((pictures / "original.png").read_bytes())
+    strict = run("compare", "before", "after", "--strict-pairs", "-f", "junit")
+    assert strict.returncode == 1
+    suite = ElementTree.fromstring(strict.stdout.encode())[0]
+    failed = {case.get("name") for case in suite.iter("testcase") if case.find("failure") is not None}
+    assert (suite.get("tests"), suite.get("failures"), failed) == ("3", "2", {"gone.png", "new.png"})
+    results = json.loads(run("compare", "before", "after", "--strict-pairs", "-f", "sarif").stdout)["runs"][0][
+        "results"
+    ]
+    assert [result["ruleId"] for result in results] == ["no-partner", "no-partner"]
+    lenient = run("compare", "before", "after", "-f", "junit")
+    assert (lenient.returncode, ElementTree.fromstring(lenient.stdout.encode())[0].get("tests")) == (0, "1")
+
+
+def test_names_that_fit_several_pictures_are_explained(run: Run, pictures: Path) -> None:
+    for name in ("before/two.png", "before/one.png", "after/two.jpg", "after/two.webp", "after/one.png"):
+        (pictures / name).parent.mkdir(exist_ok=True)
+        with Image.open(pictures / "original.png") as original:
+            original.save(pictures / name)
+    shown = run("compare", "before", "after")
+    said = re.sub(r"\s+", " ", shown.stderr)
+    assert "Not paired, since more than one has the same name: before/two.png, after/two.jpg, after/two.webp." in said
 
 
 def test_the_ladder_of_a_codec_is_climbed_without_candidates(run: Run, pictures: Path) -> None:

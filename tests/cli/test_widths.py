@@ -42,7 +42,8 @@ from shamisa_cli.core.probe.mos_table import MosTable
 from shamisa_cli.core.probe.step_agreement import StepAgreement
 from shamisa_cli.core.records import ErrorRecord, ImageRecord, ModelIdentity, Run
 from shamisa_cli.core.relational.ladder import Ladder, LadderStep
-from shamisa_cli.core.relational.records import AXES, Candidate, Ranked, Ranking
+from shamisa_cli.core.relational.ranking_records import Ranked, Ranking
+from shamisa_cli.core.relational.records import AXES, Candidate
 from shamisa_cli.core.scoring.gmad import CONTESTANTS, Gmad, GmadDuel, GmadPicture
 
 Write = Callable[[TextIO], None]

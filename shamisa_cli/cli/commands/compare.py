@@ -23,6 +23,7 @@ from shamisa_cli.cli.reporters.comparison import COMPARISON_REPORTERS
 from shamisa_cli.cli.settings import was_typed
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.resolver import DEFAULT_RELATIONAL
+from shamisa_cli.core.relational.folder_pairs import describe_ambiguous
 from shamisa_cli.core.relational.gate import ComparisonGate
 from shamisa_cli.core.relational.records import Candidate
 
@@ -206,8 +207,10 @@ def compare(
         compared = _compared(
             loaded, reference, found.pairs, watch, resize=resize, original=original, max_pixels=max_pixels
         )
-        run = ComparisonRun(loaded.identity, gate, found.added, found.removed, images)
+        run = ComparisonRun(loaded.identity, gate, found.added, found.removed, strict_pairs, images)
         statuses = report_comparisons(compared, run, reporter, output, len(found.pairs), console)
+    if found.ambiguous:
+        console.hint(describe_ambiguous(found.ambiguous))
     alone = len(found.added) + len(found.removed) if strict_pairs else 0
     if alone:
         console.hint(f"{counted(alone, 'picture')} without a partner: with --strict-pairs, the run fails.")

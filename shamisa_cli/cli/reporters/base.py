@@ -40,6 +40,7 @@ class ComparisonRun:
         model: the model that compared.
         gate: the conditions that candidates must meet.
         added, removed: images of folders that have no partner.
+        strict_pairs: whether those fail the run.
         images: copies of the compared images, for a format that shows them.
     """
 
@@ -47,6 +48,7 @@ class ComparisonRun:
     gate: ComparisonGate = field(default_factory=ComparisonGate)
     added: tuple[Path, ...] = ()
     removed: tuple[Path, ...] = ()
+    strict_pairs: bool = False
     images: ComparisonImages | None = None
 
 

@@ -29,6 +29,8 @@ RULES: dict[FindingRule, str] = {
     "max-compression": "The picture has more compression blocks at 100 % than are allowed.",
     "unreadable": "The picture cannot be read.",
     "max-difference": "The picture differs from its reference by more than is allowed.",
+    "framing": "The picture does not have the framing of its reference.",
+    "no-partner": "The picture has no partner in the other folder.",
 }
 
 

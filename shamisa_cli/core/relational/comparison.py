@@ -17,7 +17,8 @@ from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, TRANSPARENT, decode
 from shamisa_cli.core.images.in_memory import PictureInMemory
 from shamisa_cli.core.records import NOT_A_NUMBER, ErrorRecord
-from shamisa_cli.core.relational.alignment import find_shift, overlap
+from shamisa_cli.core.relational.alignment import Shift, find_shift, overlap
+from shamisa_cli.core.relational.framing import same_framing
 from shamisa_cli.core.relational.judgement import Comparer
 from shamisa_cli.core.relational.records import AXES, DIFFERENCE, DIFFERENT_SIZE, MAPS, OVERALL, Candidate
 
@@ -43,7 +44,8 @@ def compare_with(
 ) -> Iterator[Candidate]:
     """Compare each candidate with one reference, in the order given; two images are in memory at a time.
 
-    A candidate that is certainly the reference moved or cropped by a few pixels is compared where both overlap.
+    A candidate that is certainly the reference moved or cropped by a few pixels is compared where both overlap; of one
+    that is turned, scaled, mirrored or another picture no direction is given.
 
     Args:
         comparer: the model.
@@ -62,16 +64,10 @@ def compare_with(
     for name, source in candidates:
         try:
             found = read_image(source, name, max_pixels=max_pixels)
-            shift = find_shift(reference.pixels, found.pixels)
-            candidate = found if shift else at_size_of(found, reference, resize=resize)
-            a, b = overlap(reference.pixels, candidate.pixels, shift) if shift else (reference.pixels, candidate.pixels)
-            record = replace(
-                _compared(comparer, replace(reference, pixels=a), replace(candidate, pixels=b), original, maps),
-                shift=None if shift is None else (shift.right, shift.down),
-                resized=candidate is not found,
-            )
+            placed = place_over(reference, found, resize=resize)
+            record = _compared(comparer, reference, found, placed, original, maps)
             if watch is not None and record.score is not None:
-                watch(record, a, b)
+                watch(record, placed.reference, placed.candidate)
         except Exception as error:
             record = _uncompared(name, reference.name, error_of(name, error))
         yield record
@@ -110,10 +106,11 @@ def compare_pairs(
 
 
 def _compared(
-    comparer: Comparer, reference: ComparedImage, candidate: ComparedImage, original: bool, maps: bool
+    comparer: Comparer, reference: ComparedImage, candidate: ComparedImage, placed: Placed, original: bool, maps: bool
 ) -> Candidate:
-    relation = comparer.relate(reference.pixels, candidate.pixels, maps=maps)
-    judgement = relation.judgement.against_original() if original else relation.judgement
+    relation = comparer.relate(placed.reference, placed.candidate, maps=maps)
+    judgement = relation.judgement if placed.same_framing else replace(relation.judgement, direction=0.0)
+    judgement = judgement.against_original() if original else judgement
     if not (math.isfinite(judgement.score) and np.isfinite(relation.means).all()):
         return _uncompared(candidate.name, reference.name, not_finite_error(candidate.name))
     # Rounded, and without the sign of a zero: swapping the pictures flips it exactly.
@@ -133,6 +130,10 @@ def _compared(
         height=candidate.height,
         file_bytes=candidate.file_bytes,
         reference_bytes=reference.file_bytes,
+        shift=None if placed.shift is None else (placed.shift.right, placed.shift.down),
+        same_framing=placed.same_framing,
+        resized=placed.resized,
+        stretched=placed.stretched,
         over_white=reference.over_white or candidate.over_white,
         maps=None if drawn is None else drawn | {DIFFERENCE: judgement.local},
     )
@@ -153,7 +154,8 @@ def error_of(name: str | Path, error: Exception) -> ErrorRecord:
 
 
 def _uncompared(name: str, reference: str, error: ErrorRecord) -> Candidate:
-    return Candidate(name, reference, resized=None, over_white=None, status="error", error=error)
+    unknown = {"same_framing": None, "resized": None, "stretched": None, "over_white": None}
+    return Candidate(name, reference, **unknown, status="error", error=error)
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,26 @@ class ComparedImage:
     height: int
     file_bytes: int | None = None
     over_white: bool = False
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Two images laid over each other.
+
+    Attributes:
+        reference, candidate: pixels of what both show, of one size.
+        shift: by which the candidate was moved or cropped; None for one in place.
+        resized: it was resampled to the reference's size.
+        stretched: its aspect ratio was another one.
+        same_framing: places in both mean the same.
+    """
+
+    reference: Pixels
+    candidate: Pixels
+    shift: Shift | None
+    resized: bool
+    stretched: bool
+    same_framing: bool
 
 
 class DifferentSizeError(SettingError):
@@ -198,6 +220,26 @@ def read_image(source: ImageSource, name: str, *, max_pixels: int = DEFAULT_MAX_
             f"{name} is an array of {source.dtype} {source.shape}; sRGB pixels (H, W, 3) of uint8 are needed."
         )
     return ComparedImage(name, source, source.shape[1], source.shape[0])
+
+
+def place_over(reference: ComparedImage, candidate: ComparedImage, *, resize: bool) -> Placed:
+    """Lay a candidate over its reference: moved, resampled, or as it is.
+
+    Raises:
+        DifferentSizeError: the sizes differ, it is not a crop by a few pixels, and `resize` is False.
+    """
+    shift = find_shift(reference.pixels, candidate.pixels)
+    if shift is not None:
+        a, b = overlap(reference.pixels, candidate.pixels, shift)
+        if same_framing(a, b):
+            return Placed(a, b, shift, resized=False, stretched=False, same_framing=True)
+    sized = at_size_of(candidate, reference, resize=resize)
+    a, b = reference.pixels, sized.pixels
+    resized = sized is not candidate
+    # Sides rounded to whole pixels do not make another aspect ratio.
+    (height, width), (own_height, own_width) = a.shape[:2], candidate.pixels.shape[:2]
+    stretched = resized and abs(own_width * height - own_height * width) > max(width, height)
+    return Placed(a, b, None, resized=resized, stretched=stretched, same_framing=same_framing(a, b))
 
 
 def at_size_of(side: ComparedImage, reference: ComparedImage, *, resize: bool) -> ComparedImage:

@@ -20,14 +20,21 @@ class FolderPairs:
         pairs: (reference, candidate), in the order of the references.
         added: candidates without a reference.
         removed: references without a candidate.
+        ambiguous: those of them, reference first, that have the same name up to the suffix, where there are several.
     """
 
     pairs: tuple[tuple[Path, Path], ...] = ()
     added: tuple[Path, ...] = ()
     removed: tuple[Path, ...] = ()
+    ambiguous: tuple[tuple[Path, ...], ...] = ()
 
     def __add__(self, other: FolderPairs) -> FolderPairs:
-        return FolderPairs(self.pairs + other.pairs, self.added + other.added, self.removed + other.removed)
+        return FolderPairs(
+            self.pairs + other.pairs,
+            self.added + other.added,
+            self.removed + other.removed,
+            self.ambiguous + other.ambiguous,
+        )
 
 
 def pair_folders(
@@ -52,10 +59,17 @@ def pair_folders(
         elif stem in by_stem and stem not in unsure:
             pairs[path] = by_stem[stem]
     matched = set(pairs.values())
+    added = {path: file for path, file in right.items() if path not in matched}
+    removed = {path: file for path, file in left.items() if path not in pairs}
+    shared = sorted({_stem(path) for path in added} & {_stem(path) for path in removed} & unsure)
     return FolderPairs(
         tuple((left[path], right[partner]) for path, partner in pairs.items()),
-        tuple(file for path, file in right.items() if path not in matched),
-        tuple(file for path, file in left.items() if path not in pairs),
+        tuple(added.values()),
+        tuple(removed.values()),
+        tuple(
+            tuple(file for alone in (removed, added) for path, file in alone.items() if _stem(path) == stem)
+            for stem in shared
+        ),
     )
 
 
@@ -66,6 +80,15 @@ def describe_unpaired(paths: Sequence[Path], word: str) -> str:
     names = ", ".join(str(path) for path in paths[:NAMED])
     more = f" and {len(paths) - NAMED:,} more" if len(paths) > NAMED else ""
     return f"{len(paths):,} picture{'' if len(paths) == 1 else 's'} {word}: {names}{more}"
+
+
+def describe_ambiguous(groups: Sequence[Sequence[Path]]) -> str:
+    """Sentence that says which pictures could be partners in several ways, and what to do; empty for none."""
+    if not groups:
+        return ""
+    named = "; ".join(", ".join(str(path) for path in group) for group in groups[:NAMED])
+    more = f"; and {len(groups) - NAMED:,} more names" if len(groups) > NAMED else ""
+    return f"Not paired, since more than one has the same name: {named}{more}. Keep one of each name in each folder."
 
 
 def _relative(pictures: Sequence[Path], folder: Path) -> dict[Path, Path]:

@@ -46,7 +46,10 @@ class ComparisonGate:
             return (GateFinding("unreadable", "warn" if self.skip_unreadable else "error", message),)
         found = []
         score, difference, reference = candidate.score, candidate.difference, candidate.reference
-        if self.min_score is not None and score < self.min_score:
+        if self.min_score is not None and not candidate.same_framing:
+            message = f"does not have the framing of {reference}, so its score says little"
+            found.append(GateFinding("framing", "error", message))
+        elif self.min_score is not None and score < self.min_score:
             message = f"scores {score:.1f} against {reference}, below the minimum of {self.min_score:g}"
             found.append(GateFinding("min-score", "error", message))
         if self.max_difference is not None and difference > self.max_difference:

@@ -11,7 +11,7 @@ from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.records import ModelIdentity
 from shamisa_cli.core.relational.difference.difference import difference
 from shamisa_cli.core.relational.direction.direction import WINDOW, Direction, most_changed
-from shamisa_cli.core.relational.judgement import Judgement, PairResult, RelationalNetworks
+from shamisa_cli.core.relational.judgement import Judgement, Maps, PairResult, RelationalNetworks
 from shamisa_cli.core.relational.records import MAPS, STRIDE
 
 
@@ -41,13 +41,16 @@ class PairComparer:
     def relate(self, a: Pixels, b: Pixels, *, maps: bool = True) -> PairResult:
         """Judge two images, and find what changed; see `Comparer`."""
         judgement = self.judge(a, b)
-        if not maps:
-            return PairResult(self._means(a, b, judgement.local), judgement)
-        drawn = self.networks.maps(a, b)
-        return PairResult(drawn.mean(axis=(1, 2), dtype=np.float64), judgement, drawn)
+        drawn = self.networks.maps(a, b) if maps else None
+        return PairResult(self._means(a, b, judgement.local, drawn), judgement, drawn)
 
-    def _means(self, a: Pixels, b: Pixels, local: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        """Mean intensities, from the window where the images differ most; elsewhere they change with the difference."""
+    def _means(
+        self, a: Pixels, b: Pixels, local: npt.NDArray[np.float32], drawn: Maps | None
+    ) -> npt.NDArray[np.float64]:
+        """Mean intensities, from the window where the images differ most; elsewhere they change with the difference.
+
+        They are the same with maps and without: of a large image maps are not taken, but of one that is all window.
+        """
         if not local.any():
             return np.zeros(len(MAPS))
         top, left = most_changed(local, a.shape)
@@ -55,5 +58,6 @@ class PairComparer:
         row, column, side = top // STRIDE, left // STRIDE, WINDOW // STRIDE
         inside = float(local[row : row + side, column : column + side].mean(dtype=np.float64))
         share = float(local.mean(dtype=np.float64)) / inside
-        means: npt.NDArray[np.float64] = self.networks.maps(first, second).mean(axis=(1, 2), dtype=np.float64)
+        inner = drawn if drawn is not None and first.shape == a.shape else self.networks.maps(first, second)
+        means: npt.NDArray[np.float64] = inner.mean(axis=(1, 2), dtype=np.float64)
         return means * min(1.0, share)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
 from shamisa_cli.core.records import ModelIdentity
@@ -14,27 +14,33 @@ from shamisa_cli.core.relational.comparison import (
     at_size_of,
     error_of,
     not_finite_error,
+    place_over,
     read_image,
 )
 from shamisa_cli.core.relational.judgement import Comparer
-from shamisa_cli.core.relational.records import Ranked, Ranking
+from shamisa_cli.core.relational.ranking_records import Ranked, Ranking
 
 Scores = Sequence[Sequence[float]]
 
 
 @dataclass(frozen=True)
 class _RankedImage:
-    """An image that can be compared with the first one: its source, to read it again, and its original size."""
+    """An image that can be compared with the first one: its source, to read it again, and its original size.
+
+    It is resampled to the size of the first one if it has another size and is not a crop by a few pixels.
+    """
 
     name: str
     source: ImageSource
     width: int
     height: int
+    resized: bool
 
     def read(self, first: ComparedImage | None, max_pixels: int) -> ComparedImage:
-        """Read the image, at the size of the first one."""
+        """Read the image, at the size in which it is compared."""
         assert first is not None
-        return at_size_of(read_image(self.source, self.name, max_pixels=max_pixels), first, resize=True)
+        image = read_image(self.source, self.name, max_pixels=max_pixels)
+        return at_size_of(image, first, resize=True) if self.resized else image
 
 
 def rank_pictures(
@@ -46,6 +52,9 @@ def rank_pictures(
     advance: Callable[[int], None] = lambda _pairs: None,
 ) -> Ranking:
     """Compare every pair once and order the images by their mean score against all others.
+
+    A pair moved or cropped by a few pixels is compared where both overlap, as by `compare_with`; of a pair without the
+    same framing neither is better.
 
     The mean is the least-squares solution for an antisymmetric table of scores. Equal means share a rank, in the order
     the images were named. Three images are in memory at a time, since files are decoded again for each pair.
@@ -64,6 +73,7 @@ def rank_pictures(
     first, entrants, errors = _admitted(pictures, resize, max_pixels)
     scores = [[0.0] * len(entrants) for _ in entrants]
     lost: dict[int, Ranked] = {}
+    aligned, unaligned = set[tuple[int, int]](), set[tuple[int, int]]()
     for i, entrant in enumerate(entrants[:-1]):
         try:
             left = entrant.read(first, max_pixels)
@@ -72,14 +82,19 @@ def rank_pictures(
         for j in range(i + 1, len(entrants)):
             if i not in lost and j not in lost:
                 try:
-                    score = comparer.judge(left.pixels, entrants[j].read(first, max_pixels).pixels).score
+                    pair = place_over(left, entrants[j].read(first, max_pixels), resize=resize)
+                    score = comparer.judge(pair.reference, pair.candidate).score if pair.same_framing else 0.0
                     scores[i][j], scores[j][i] = score, -score
+                    aligned |= {(i, j)} if pair.shift else set()
+                    unaligned |= set() if pair.same_framing else {(i, j)}
                 except Exception as error:
                     lost[j] = Ranked(entrants[j].name, error=error_of(entrants[j].name, error))
             advance(1)
     kept = [place for place in range(len(entrants)) if place not in lost]
     mutual = [[scores[i][j] for j in kept] for i in kept]
-    return _ranking([entrants[place] for place in kept], mutual, [*errors, *lost.values()], comparer.identity)
+    ranking = _ranking([entrants[place] for place in kept], mutual, [*errors, *lost.values()], comparer.identity)
+    told, unjudged = (sum(not lost.keys() & pair for pair in pairs) for pairs in (aligned, unaligned))
+    return replace(ranking, aligned=told, unaligned=unjudged)
 
 
 def mean_scores(scores: Scores) -> list[float]:
@@ -102,8 +117,8 @@ def _admitted(
         try:
             side = read_image(source, name, max_pixels=max_pixels)
             first = first or side
-            at_size_of(side, first, resize=resize)
-            entrants.append(_RankedImage(name, source, side.width, side.height))
+            placed = place_over(first, side, resize=resize)
+            entrants.append(_RankedImage(name, source, side.width, side.height, placed.resized))
         except Exception as error:
             errors.append(Ranked(name, error=error_of(name, error)))
     return first, entrants, errors

@@ -1,4 +1,4 @@
-"""Records of comparisons and rankings (imports neither NumPy nor torch)."""
+"""Records of comparisons (imports neither NumPy nor torch)."""
 
 from __future__ import annotations
 
@@ -109,8 +109,12 @@ class Candidate:
         file_bytes, reference_bytes: sizes of the two files; None for arrays.
         shift: (right, down), where in the reference the first pixel of a candidate lies that was moved or cropped by a
             few pixels and compared where both overlap; None for images in place.
+        same_framing: whether places in both mean the same; not so if the candidate is turned, scaled, mirrored, moved
+            too far or another picture, and then its direction is 0.
         resized: its size was another one, and it was resampled to the reference's.
-        over_white: one of them has transparent parts; both were compared over white. None, as `resized`, on errors.
+        stretched: its aspect ratio was another one, too.
+        over_white: one of them has transparent parts; they were compared over white, whatever they look like elsewhere.
+            These four are None where nothing was compared.
         maps: name → (⌈H/8⌉, ⌈W/8⌉) float32 for every group, axis and "overall", with the signs of the means, and for
             "difference"; None if they were not kept.
         status: "failed" means compared but below the minimum score or above the largest difference; "error" means not
@@ -132,7 +136,9 @@ class Candidate:
     file_bytes: int | None = None
     reference_bytes: int | None = None
     shift: tuple[int, int] | None = None
+    same_framing: bool | None = True
     resized: bool | None = False
+    stretched: bool | None = False
     over_white: bool | None = False
     maps: Mapping[str, npt.NDArray[np.float32]] | None = None
     status: Status = "ok"
@@ -174,7 +180,9 @@ class Candidate:
             "reference_bytes": self.reference_bytes,
             "saving": self.saving,
             "shift": None if self.shift is None else list(self.shift),
+            "same_framing": self.same_framing,
             "resized": self.resized,
+            "stretched": self.stretched,
             "over_white": self.over_white,
             "status": self.status,
             "error": None if self.error is None else self.error.to_json(),
@@ -219,82 +227,3 @@ def comparison_summary(candidates: Iterable[Candidate]) -> dict[str, Any]:
         "min": min(scores, default=None),
         "max": max(scores, default=None),
     }
-
-
-@dataclass(frozen=True)
-class Ranked:
-    """An image in a ranking.
-
-    Attributes:
-        path: as the user named it; for an array its position, "pictures[0]".
-        rank: 1 is the best; images with equal scores share a rank. None when it could not be ranked.
-        score: the mean of its scores against all the others, −100…100.
-        width, height: size of the original in pixels.
-        error: why it has no rank; None otherwise.
-    """
-
-    path: str
-    rank: int | None = None
-    score: float | None = None
-    width: int | None = None
-    height: int | None = None
-    error: ErrorRecord | None = None
-
-    @property
-    def status(self) -> Status:
-        """Status: "ok" if it could be ranked, otherwise "error"."""
-        return "ok" if self.error is None else "error"
-
-    def to_json(self) -> dict[str, Any]:
-        """The record as JSON values."""
-        return {
-            "path": self.path,
-            "rank": self.rank,
-            "score": self.score,
-            "width": self.width,
-            "height": self.height,
-            "status": self.status,
-            "error": None if self.error is None else self.error.to_json(),
-        }
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """Ranking of versions of one image.
-
-    Attributes:
-        pictures: the best first, and at the end those that could not be ranked.
-        scores: scores[i][j], −100…100, of picture j against picture i, for the n that were ranked; scores[j][i]
-            is its negative.
-        model: which model compared.
-    """
-
-    pictures: tuple[Ranked, ...]
-    scores: tuple[tuple[float, ...], ...]
-    model: ModelIdentity
-
-    @property
-    def contradictions(self) -> int:
-        """Number of pairs whose direct comparison contradicts the ranking."""
-        count = len(self.scores)
-        return sum(self.scores[i][j] > 0 for i in range(count) for j in range(i + 1, count))
-
-    @property
-    def pairs(self) -> int:
-        """Number of pairs that were compared."""
-        return math.comb(len(self.scores), 2)
-
-    def to_json(self) -> dict[str, Any]:
-        """The ranking as JSON values, as printed by `shamisa rank --format json`."""
-        return {
-            "schema": SCHEMA,
-            "model": self.model.to_json(),
-            "pictures": [picture.to_json() for picture in self.pictures],
-            "scores": [list(row) for row in self.scores],
-            "summary": {
-                "count": len(self.pictures),
-                "errors": sum(picture.error is not None for picture in self.pictures),
-                "pairs": self.pairs,
-                "contradictions": self.contradictions,
-            },
-        }

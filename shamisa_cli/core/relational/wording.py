@@ -8,6 +8,8 @@ NOTABLE = 0.1
 """Least intensity of a change that is named."""
 SLIGHT, STRONG = 10.0, 30.0
 """Differences up to which a change is slight, and from which it is strong."""
+UNALIGNED = "turned, scaled, mirrored, moved too far, or another picture"
+"""How two images can differ in their framing."""
 GOOD_ENDS = frozenset({"sharper", *(ENDS[name][0] for name in FAULTS)})
 BAD_ENDS = frozenset({"blurrier", *(ENDS[name][1] for name in FAULTS)})
 """Changes that are no reason for being worse, and for being better."""
@@ -32,6 +34,8 @@ def placing(candidate: Candidate) -> str:
     if candidate.shift is not None:
         right, down = candidate.shift
         return f"aligned: moved or cropped by {right:+d} px across, {down:+d} px down"
+    if candidate.stretched:
+        return f"resampled from {candidate.width}×{candidate.height}, another aspect ratio: stretched"
     return f"resampled from {candidate.width}×{candidate.height}" if candidate.resized else ""
 
 
@@ -47,6 +51,8 @@ def _judged(candidate: Candidate) -> str:
     if difference == 0:
         return "identical over white; their transparency may differ" if candidate.over_white else "identical"
     size = f"difference {difference:.{1 if difference < SLIGHT else 0}f}"
+    if not candidate.same_framing:
+        return f"cannot be aligned, so the score says little: {UNALIGNED}; {size}"
     like = f"{size}, like JPEG quality {candidate.like_jpeg_quality}"
     if candidate.verdict == "same":
         return f"no visible change: {like}"

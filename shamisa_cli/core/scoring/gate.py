@@ -191,10 +191,10 @@ def apply_gate(records: Generator[ImageRecord, None, None], gate: Gate) -> Gener
 
 def gate_status(record: ImageRecord) -> GateStatus:
     """Outcome of a checked image, in one word."""
-    if record.score is None:
-        return "unreadable"
     if record.status == "failed":
         return "failed"
+    if record.score is None:
+        return "unreadable"
     return "warned" if record.findings else "passed"
 
 

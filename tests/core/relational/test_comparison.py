@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -12,16 +13,23 @@ import pytest
 from PIL import Image, ImageFilter, ImageOps
 
 import shamisa_cli
+from shamisa_cli.cli.reporters.comparison.ranking import write_ranking_text
+from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.errors import ImageError, InputNotFoundError, ModelError, SettingError
 from shamisa_cli.core.groups import GROUPS
+from shamisa_cli.core.images import decode
 from shamisa_cli.core.models.loading import load_relational_model
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 from shamisa_cli.core.records import ModelIdentity
 from shamisa_cli.core.relational import records
+from shamisa_cli.core.relational.gate import ComparisonGate
 from shamisa_cli.core.relational.judgement import Comparer
 from shamisa_cli.core.relational.ranking import mean_scores
-from shamisa_cli.core.relational.records import MAPS, Candidate, Comparison, Ranked, Ranking
+from shamisa_cli.core.relational.ranking_records import Ranked, Ranking
+from shamisa_cli.core.relational.records import MAPS, Candidate, Comparison
 from shamisa_cli.core.relational.wording import describe
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples" / "photos"
 
 
 @pytest.fixture(scope="module")
@@ -240,6 +248,10 @@ def test_artefacts_are_counted(direction: float, compression: float, reason: str
     [
         ({"shift": (-2, 0)}, "identical (aligned: moved or cropped by -2 px across, +0 px down)"),
         ({"resized": True, "width": 300, "height": 200}, "identical (resampled from 300×200)"),
+        (
+            {"resized": True, "stretched": True, "width": 300, "height": 200},
+            "identical (resampled from 300×200, another aspect ratio: stretched)",
+        ),
         ({}, "identical"),
     ],
 )
@@ -261,3 +273,58 @@ def test_pictures_that_differ_only_in_transparency_are_not_called_identical(mode
         assert describe(candidate) == "identical over white; their transparency may differ"
     (same,) = shamisa_cli.compare(tmp_path / "opaque.png", tmp_path / "opaque.png", model).candidates
     assert describe(same) == "identical"
+
+
+@pytest.fixture(scope="module")
+def photo() -> Pixels:
+    return decode(EXAMPLES / "astronaut.jpg").pixels
+
+
+def turned(pixels: Pixels, degrees: float) -> Pixels:
+    return np.asarray(Image.fromarray(pixels).rotate(degrees, Image.Resampling.BICUBIC))
+
+
+def test_a_turned_or_mirrored_copy_or_another_picture_is_reported_and_not_judged(
+    model: Comparer, photo: Pixels
+) -> None:
+    other = decode(EXAMPLES / "hopper.jpg").pixels[: photo.shape[0], : photo.shape[1]]
+    versions = [turned(photo, 1), photo[:, ::-1], other]
+    for candidate in shamisa_cli.compare(photo, versions, model, maps=False).candidates:
+        assert candidate.difference is not None
+        assert (candidate.same_framing, candidate.shift, candidate.direction, candidate.score) == (False, None, 0, 0)
+        assert candidate.difference > 10
+        assert candidate.to_json()["same_framing"] is False
+        assert describe(candidate).startswith("cannot be aligned, so the score says little: turned, scaled, mirrored")
+        assert [finding.rule for finding in ComparisonGate(min_score=-50).findings(candidate)] == ["framing"]
+    known = shamisa_cli.compare(photo, versions, model, maps=False, original=True)
+    assert [one.score for one in known.candidates] == [-(one.difference or 0) for one in known.candidates]
+
+
+def test_a_copy_of_another_aspect_ratio_is_said_to_be_stretched(model: Comparer, photo: Pixels) -> None:
+    sizes = (256, 256), (257, 255), (256, 200)
+    copies = [np.asarray(Image.fromarray(photo).resize(size)) for size in sizes]
+    found = shamisa_cli.compare(photo, copies, model, resize=True, maps=False).candidates
+    assert [(one.resized, one.stretched) for one in found] == [(True, False), (True, True), (True, True)]
+    assert "another aspect ratio" in describe(found[2])
+    assert "another aspect ratio" not in describe(found[0])
+
+
+def test_ranking_lays_moved_copies_over_each_other_and_says_so(model: Comparer, photo: Pixels) -> None:
+    still, moved, cropped = photo[4:-4, 4:-4], photo[5:-3, 3:-5], photo[8:-6, 6:-8]
+    ranking = shamisa_cli.rank([still, moved, cropped], model)
+    assert [(one.rank, one.score) for one in ranking.pictures] == [(1, 0), (1, 0), (1, 0)]
+    assert (ranking.pairs, ranking.aligned, ranking.unaligned) == (3, 3, 0)
+    assert ranking.to_json()["summary"]["aligned"] == 3
+    stream = io.StringIO()
+    write_ranking_text(ranking, stream)
+    assert "3 aligned: moved or cropped by a few pixels" in stream.getvalue()
+
+
+def test_ranking_judges_no_pair_that_cannot_be_aligned_and_says_so(model: Comparer, photo: Pixels) -> None:
+    soft = np.asarray(Image.fromarray(photo).filter(ImageFilter.GaussianBlur(2)))
+    ranking = shamisa_cli.rank([photo, soft, turned(photo, 2)], model)
+    assert (ranking.aligned, ranking.unaligned) == (0, 2)
+    assert next(one.score for one in ranking.pictures if one.path == "pictures[2]") == 0
+    stream = io.StringIO()
+    write_ranking_text(ranking, stream)
+    assert "2 pairs cannot be aligned" in stream.getvalue()

@@ -48,16 +48,25 @@ def pair(side: int, changed: int) -> tuple[Pixels, Pixels]:
 
 
 @pytest.mark.parametrize("changed", [640, 320, 64])
-def test_without_maps_a_part_of_a_large_image_tells_what_changed(changed: int) -> None:
+def test_a_part_of_a_large_image_tells_what_changed(changed: int) -> None:
     networks = Brightness()
     comparer = PairComparer(networks, AlwaysBetter())
     first, second = pair(960, changed)
-    whole, part = comparer.relate(first, second), comparer.relate(first, second, maps=False)
-    assert networks.seen == [(960, 960, 3), (WINDOW, WINDOW, 3)]
+    part = comparer.relate(first, second, maps=False)
+    assert networks.seen == [(WINDOW, WINDOW, 3)]
     assert part.maps is None
-    assert part.judgement.score == whole.judgement.score
-    assert part.means == pytest.approx(whole.means, rel=0.35)
+    assert part.means == pytest.approx(networks.maps(first, second).mean(axis=(1, 2)), rel=0.35)
     assert np.array_equal(comparer.relate(second, first, maps=False).means, -part.means)
+
+
+@pytest.mark.parametrize("side", [300, 448, 449, 960])
+def test_drawing_maps_changes_no_intensity_and_no_score(side: int) -> None:
+    comparer = PairComparer(Brightness(), AlwaysBetter())
+    first, second = pair(side, 200)
+    drawn, undrawn = comparer.relate(first, second), comparer.relate(first, second, maps=False)
+    assert drawn.maps is not None
+    assert np.array_equal(drawn.means, undrawn.means)
+    assert drawn.score == undrawn.score
 
 
 def test_without_maps_a_small_image_is_seen_whole_and_an_identical_one_not_at_all() -> None:

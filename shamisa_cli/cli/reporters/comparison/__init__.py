@@ -14,7 +14,7 @@ from shamisa_cli.cli.reporters.github import GITHUB
 from shamisa_cli.cli.reporters.html.comparison_page import write_comparison_page
 from shamisa_cli.cli.reporters.junit import JUNIT
 from shamisa_cli.cli.reporters.sarif import SARIF
-from shamisa_cli.core.relational.records import Ranking
+from shamisa_cli.core.relational.ranking_records import Ranking
 
 COMPARISON_REPORTERS: dict[str, ComparisonReporter] = {
     "text": ComparisonReporter(write_comparison_text),

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import TextIO
 
 from shamisa_cli.cli.reporters.base import ComparisonRun, Reporter
-from shamisa_cli.core.records import ImageRecord, Run
+from shamisa_cli.core.records import GateFinding, ImageRecord, Run
 from shamisa_cli.core.relational.gate import ComparisonGate
 from shamisa_cli.core.relational.records import Candidate
 
 
 def as_written_by(reporter: Reporter) -> Callable[[Iterable[Candidate], ComparisonRun, TextIO], None]:
-    """A writer of comparisons in a format of single images; each candidate is one, with its findings."""
+    """A writer of comparisons in a format of single images; each candidate is one, with its findings.
+
+    So is an image without a partner, if that fails the run.
+    """
 
     def write(candidates: Iterable[Candidate], run: ComparisonRun, stream: TextIO) -> None:
         records = (_record(candidate, run.gate) for candidate in candidates)
-        reporter.write(records, Run(run.model, gated=run.gate.judges), stream)
+        alone = _alone(run) if run.strict_pairs else ()
+        reporter.write(chain(records, alone), Run(run.model, gated=run.gate.judges or run.strict_pairs), stream)
 
     return write
+
+
+def _alone(run: ComparisonRun) -> Iterator[ImageRecord]:
+    """Records of the images without a partner."""
+    reasons = {"has no reference with its name": run.added, "has no candidate with its name": run.removed}
+    for reason, paths in reasons.items():
+        for path in paths:
+            finding = GateFinding("no-partner", "error", reason)
+            yield ImageRecord(str(path), None, status="failed", findings=(finding,))
 
 
 def _record(candidate: Candidate, gate: ComparisonGate) -> ImageRecord:

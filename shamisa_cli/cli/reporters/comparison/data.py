@@ -9,12 +9,13 @@ from shamisa_cli.cli.output import CsvTable, write_json, write_json_line
 from shamisa_cli.cli.reporters.base import ComparisonRun
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.records import ErrorRecord
-from shamisa_cli.core.relational.records import AXES, Candidate, Ranking, comparison_json
+from shamisa_cli.core.relational.ranking_records import Ranking
+from shamisa_cli.core.relational.records import AXES, Candidate, comparison_json
 
 COMPARISON_COLUMNS = (
     "path", "reference", "score", "difference", "direction", "like_jpeg_quality", "overall", *GROUPS, *AXES,
-    "width", "height", "bytes", "reference_bytes", "saving", "shift_right", "shift_down", "resized", "over_white",
-    "status", "error_kind", "error",
+    "width", "height", "bytes", "reference_bytes", "saving", "shift_right", "shift_down", "same_framing", "resized",
+    "stretched", "over_white", "status", "error_kind", "error",
 )  # fmt: skip
 RANKING_COLUMNS = ("rank", "path", "score", "width", "height", "status", "error_kind", "error")
 
@@ -42,7 +43,8 @@ def write_comparison_csv(candidates: Iterable[Candidate], run: ComparisonRun, st
         judged = [one.score, one.difference, one.direction, one.like_jpeg_quality]
         known = [one.path, one.reference, *judged, one.overall, *intensities, one.width, one.height]
         right, down = one.shift or (None, None)
-        known += [one.file_bytes, one.reference_bytes, one.saving, right, down, one.resized, one.over_white]
+        known += [one.file_bytes, one.reference_bytes, one.saving, right, down]
+        known += [one.same_framing, one.resized, one.stretched, one.over_white]
         table.writerow([*known, one.status, *_error(one.error)])
         stream.flush()
 

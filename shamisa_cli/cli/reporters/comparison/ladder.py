@@ -10,6 +10,7 @@ from rich.text import Text
 
 from shamisa_cli.cli.console import printable
 from shamisa_cli.cli.output import CsvTable, plain_table, print_block, rich_on, write_json
+from shamisa_cli.cli.reporters.comparison.bars import signed
 from shamisa_cli.core.records import SCHEMA
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def write_ladder_text(ladders: Sequence[Ladder], name: str, target: float, strea
         for step in ladder.steps:
             bar = "━" * round(cells * (1 + step.score / 100))
             mark = " ◂" if step == ladder.chosen else ""
-            table.add_row(f" {step.quality}", _size(step.file_bytes), f"{step.score:.1f}", bar + mark)
+            table.add_row(f" {step.quality}", _size(step.file_bytes), signed(step.score), bar + mark)
         print_block(console, table)
 
 

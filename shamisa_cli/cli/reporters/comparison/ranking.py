@@ -11,7 +11,8 @@ from shamisa_cli.cli.fitted_table import Column, fitted_table
 from shamisa_cli.cli.output import counted, print_block, rich_on
 from shamisa_cli.cli.reporters.comparison.bars import diverging_bar, score_style, signed
 from shamisa_cli.cli.reporters.text import unreadable_table
-from shamisa_cli.core.relational.records import Ranking
+from shamisa_cli.core.relational.ranking_records import Ranking
+from shamisa_cli.core.relational.wording import UNALIGNED
 
 BAR_CELLS = 10
 SCORE_RANGE = 100.0
@@ -34,6 +35,8 @@ def write_ranking_text(ranking: Ranking, stream: TextIO) -> None:
     if ranked:
         print_block(console, fitted_table(columns, console.width))
         console.print(Text(f"\n {_agreement(ranking)}", "bold" if ranking.contradictions else ""))
+        if ranking.unaligned:
+            console.print(Text(f" {_unaligned(ranking)}", "bold"))
     if unread:
         console.print("")
         for block in unreadable_table(unread, console, "ranked"):
@@ -50,6 +53,15 @@ def _agreement(ranking: Ranking) -> str:
     if not ranking.pairs:
         return "no pair could be compared, so nothing is ranked"
     against = ranking.contradictions
+    if ranking.aligned:
+        said += f" ({ranking.aligned:,} aligned: moved or cropped by a few pixels)"
     return (
         f"{said}, {against:,} of them contradict this order" if against else f"{said}, all consistent with this order"
+    )
+
+
+def _unaligned(ranking: Ranking) -> str:
+    return (
+        f"{counted(ranking.unaligned, 'pair')} cannot be aligned, so neither counts as better: {UNALIGNED}. "
+        "To order other pictures by quality, use shamisa score"
     )

@@ -21,6 +21,7 @@ from shamisa_cli.core.relational.direction.bands import layers
 from shamisa_cli.core.relational.direction.head import DirectionHead, Seen
 from shamisa_cli.core.relational.direction.image_statistics import image_statistics
 from shamisa_cli.core.relational.direction.pair_statistics import pair_statistics
+from shamisa_cli.core.relational.direction.requantisation import requantised
 
 WINDOW = 448
 """Side in pixels of the part that the head sees: where two images differ most."""
@@ -70,7 +71,10 @@ class ScoreDirection:
 
 @dataclass(frozen=True)
 class LearnedDirection:
-    """The odd network on the window where two images differ most, together with the no-reference scores of it."""
+    """The odd network on the window where two images differ most, together with the no-reference scores of it.
+
+    Neither is asked where one image is proved to be the other saved as a JPEG.
+    """
 
     encoder: Embedder
     head: DirectionHead
@@ -80,6 +84,9 @@ class LearnedDirection:
         """See `Direction`."""
         top, left = most_changed(local, a.shape)
         views = [np.ascontiguousarray(image[top : top + WINDOW, left : left + WINDOW]) for image in (a, b)]
+        proved = requantised(*views)
+        if proved:
+            return float(proved)
         first, second = (
             Seen(features, image_statistics(view))
             for features, view in zip(_embedded(self.encoder, views), views, strict=True)

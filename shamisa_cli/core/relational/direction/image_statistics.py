@@ -47,7 +47,7 @@ def image_statistics(pixels: Pixels) -> NDArray[np.float32]:
 
 def _jpeg_traces(luma: Plane) -> NDArray[np.float64]:
     """Mean log step of quantisation, how sure, shares of zeros in three ranges of frequency, and blockiness (6,)."""
-    blocks = _block_transform(luma)
+    blocks = block_transform(luma)
     steps, surest = zip(*(_step(blocks[:, u, v]) for u, v in FREQUENCIES), strict=True)
     order = np.add.outer(np.arange(BLOCK), np.arange(BLOCK))
     zero = np.abs(blocks) < ZERO
@@ -69,7 +69,7 @@ def _step(coefficients: NDArray[np.float32]) -> tuple[float, float]:
     return found, surest
 
 
-def _block_transform(luma: Plane) -> NDArray[np.float32]:
+def block_transform(luma: Plane) -> NDArray[np.float32]:
     """Orthonormal cosine transforms (n, 8, 8) of the blocks; an image smaller than a block is continued."""
     height, width = (side // BLOCK * BLOCK for side in luma.shape)
     if not height or not width:

@@ -1,0 +1,120 @@
+"""Proof that one image is the other saved as a JPEG: its coefficients are the other's, quantised (ours).
+
+The cosine transforms of a JPEG's blocks are multiples of the steps of its table. Where those of b are, each is the
+multiple nearest to what a has there, and what a has lies anywhere between the multiples, b was made from a. Were a made
+from b, it would lie near them, or sometimes nearer to another. What the photograph shows does not matter, nor whether a
+had been a JPEG of its own, unless its steps were nearly as large.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shamisa_cli.core.arrays import Pixels
+from shamisa_cli.core.relational.direction.bands import BLOCK, Plane, colour_planes
+from shamisa_cli.core.relational.direction.image_statistics import FEWEST, block_transform
+
+STEPS = np.arange(3, 100)
+"""Steps that are looked for: rounding pixels to 8 bits hides smaller ones."""
+FINENESS, HIGHEST = 4, 512
+"""Bins of a level of coefficients, and the largest coefficient that is counted."""
+QUANTISED = 0.45
+"""Mean cosine over a step, from which coefficients are multiples of it."""
+ANYWHERE = 0.4
+"""Least share of the source's coefficients that are more than a quarter of a step off the multiple: half of those that
+lie anywhere, and less of noise that was added, unless some of it reaches other multiples."""
+TELLING = 3
+"""Least number of frequencies where they do."""
+ROUNDED = 1.0
+"""Levels that rounding of pixels and of lightness moves a coefficient by, hardly ever more."""
+AGREEING = 0.996
+"""Least share of the coefficients of these frequencies that are the nearest multiple."""
+TINTED, COLOURED = 0.7, 1.0
+"""Levels by which the mean colour, and colours of 16 × 16 pixels beyond an eighth of a step, may be off."""
+
+
+@dataclass(frozen=True)
+class _Transformed:
+    """Luma and colour of one image in blocks.
+
+    Attributes:
+        luma: (n, 64), cosine transforms.
+        inside: (n,), blocks without black or white pixels, which clipping changes.
+        colour: (2, m), means of Cb and Cr in squares of 16 × 16 pixels.
+    """
+
+    luma: NDArray[np.float32]
+    inside: NDArray[np.bool_]
+    colour: NDArray[np.float32]
+
+
+def requantised(a: Pixels, b: Pixels) -> int:
+    """−1 if b is certainly a saved as JPEG, 1 if a is certainly b saved as JPEG, 0 where neither is certain.
+
+    Args:
+        a, b: sRGB (H, W, 3) uint8 of one size, whose first pixel lies on a corner of JPEG's blocks.
+    """
+    if min(a.shape[:2]) < 2 * BLOCK:
+        return 0
+    first, second = _transformed(a), _transformed(b)
+    return int(_made_of(second, first)) - int(_made_of(first, second))
+
+
+def _transformed(pixels: Pixels) -> _Transformed:
+    luma, *chroma = colour_planes(pixels)
+    extremes = _tiles(pixels.min(axis=2), BLOCK).min(axis=1), _tiles(pixels.max(axis=2), BLOCK).max(axis=1)
+    colour = np.stack([_tiles(plane, 2 * BLOCK).mean(axis=1) for plane in chroma])
+    inside = (extremes[0] > 0) & (extremes[1] < 255)
+    return _Transformed(block_transform(luma).reshape(-1, BLOCK * BLOCK), inside, colour)
+
+
+def _tiles(plane: Plane | Pixels, side: int) -> NDArray[np.generic]:
+    """The squares of a plane, (n, side²), row by row."""
+    height, width = (length // side * side for length in plane.shape)
+    tiles = plane[:height, :width].reshape(height // side, side, width // side, side)
+    return tiles.swapaxes(1, 2).reshape(-1, side * side)
+
+
+def _made_of(source: _Transformed, image: _Transformed) -> bool:
+    """Whether the image is the source, quantised."""
+    inside = image.inside
+    likeness = _likeness(image.luma[inside])
+    found = np.flatnonzero(likeness.max(axis=1) > QUANTISED)
+    steps = STEPS[likeness[found].argmax(axis=1)]
+    coefficients = image.luma[inside][:, found]
+    moved = np.abs(coefficients - source.luma[inside][:, found])
+    seen = np.abs(coefficients) > steps / 2
+    off = (seen & (moved > steps / 4)).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
+    telling = off >= ANYWHERE
+    if telling.sum() < TELLING or (moved <= steps / 2 + ROUNDED)[:, telling].mean() < AGREEING:
+        return False
+    tints = image.colour - source.colour
+    spread = np.sqrt(np.square(tints).mean(axis=1)).max()
+    return bool(np.abs(tints.mean(axis=1)).max() < TINTED and spread < COLOURED + np.median(steps) / BLOCK)
+
+
+def _likeness(coefficients: NDArray[np.float32]) -> NDArray[np.float64]:
+    """How much coefficients (n, 64) look like multiples of each of `STEPS`, (64, S) in −1…1; −1 where too few do tell.
+
+    It is the mean cosine, a step being a full turn, of the coefficients beyond half a step.
+    """
+    places = np.minimum(np.rint(np.abs(coefficients) * FINENESS).astype(np.int64), FINENESS * HIGHEST)
+    frequencies, bins = coefficients.shape[1], FINENESS * HIGHEST + 1
+    flat = (places + bins * np.arange(frequencies)).ravel()
+    counts = np.bincount(flat, minlength=frequencies * bins).reshape(frequencies, bins)[:, :-1]
+    cosines, beyond = _turns()
+    number = counts @ beyond
+    likeness: NDArray[np.float64] = np.where(number >= FEWEST, counts @ cosines / np.maximum(number, 1), -1)
+    return likeness
+
+
+@functools.cache
+def _turns() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of each bin and step the cosine, where the bin is beyond half the step; and whether it is, both (bins, S)."""
+    sizes = np.arange(FINENESS * HIGHEST)[:, None] / FINENESS
+    beyond = (sizes > STEPS / 2).astype(np.float64)
+    return np.cos(2 * np.pi * sizes / STEPS) * beyond, beyond
