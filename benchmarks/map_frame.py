@@ -3,7 +3,7 @@
 Each photograph is cut to its middle. The difference between border and centre on the map of the cut one is compared
 with the difference between the same pixels on the map of the whole one, where they are inside.
 
-    python benchmarks/map_frame.py FOLDER [--model NAME] [--count 35] [--padding 0 16 32]
+    python benchmarks/map_frame.py FOLDER [--model NAME] [--count 35]
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 import shamisa_cli as shamisa
-from shamisa_cli.core.scoring import map_split
+from shamisa_cli.core.scoring.map_split import split_model_score
 
 MARGIN, BAND = 64, 24
 """Pixels that are cut off at each side, and width of the border that is looked at."""
@@ -34,7 +34,6 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model")
     parser.add_argument("--count", type=int, default=35)
-    parser.add_argument("--padding", type=int, nargs="+", default=[map_split.PADDING])
     asked = parser.parse_args()
     model = shamisa.load_model(*([asked.model] if asked.model else []))
     files = shamisa.discover([asked.folder])
@@ -42,19 +41,17 @@ def main() -> None:
     view_size = model.encoder.config.preprocessing.view_size
     pictures = [shamisa.decode(file, view_size=view_size).pixels for file in files[::step][: asked.count]]
     pictures = [pixels for pixels in pictures if min(pixels.shape[:2]) >= 4 * MARGIN - 1]
-    for padding in asked.padding:
-        map_split.PADDING = padding
-        found = []
-        for pixels in pictures:
-            cut = (slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN))
-            alone = border_to_centre(map_split.split_model_score(model, pixels[cut]).local)
-            found.append((alone, border_to_centre(map_split.split_model_score(model, pixels).local[cut])))
-        alone, inside = np.array(found).T
-        print(
-            f"padding {padding}: {len(found)} photographs, border less centre {alone.mean():+.2f} points, the same "
-            f"places inside {inside.mean():+.2f}; difference {np.mean(alone - inside):+.2f} "
-            f"(mean size for one photograph {np.abs(alone - inside).mean():.2f})"
-        )
+    found = []
+    for pixels in pictures:
+        cut = (slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN))
+        alone = border_to_centre(split_model_score(model, pixels[cut]).local)
+        found.append((alone, border_to_centre(split_model_score(model, pixels).local[cut])))
+    alone, inside = np.array(found).T
+    print(
+        f"{len(found)} photographs, border less centre {alone.mean():+.2f} points, the same places inside "
+        f"{inside.mean():+.2f}; difference {np.mean(alone - inside):+.2f} "
+        f"(mean size for one photograph {np.abs(alone - inside).mean():.2f})"
+    )
 
 
 if __name__ == "__main__":

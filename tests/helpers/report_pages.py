@@ -12,7 +12,6 @@ from shamisa_cli.cli.reporters.html import write_html
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.records import ErrorRecord, ImageRecord, ModelIdentity, Run
 from shamisa_cli.core.scoring.gate import Gate
-from shamisa_cli.core.scoring.score_map import ScoreMap
 from shamisa_cli.core.scoring.thumbnails import Thumbnails
 
 HOSTILE = (
@@ -50,7 +49,7 @@ def page_of(
             pixels = np.full((48, 64, 3), 20 * index % 256, dtype=np.uint8)
             thumbnails.add(each, pixels)
             if maps:
-                thumbnails.add_map(each, pixels, ScoreMap(np.zeros((48, 64)), 60.0))
+                thumbnails.add_map(Path(each.path), pixels)
         run = Run(ModelIdentity("tiny", "0123", {"view_size": 512}), gated=gate is not None)
         write_html(judged, run, thumbnails, stream, folder)
     return stream.getvalue()

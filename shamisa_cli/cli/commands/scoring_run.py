@@ -18,13 +18,10 @@ from shamisa_cli.core.scoring.gate import Gate, apply_gate
 from shamisa_cli.core.scoring.selection import Selection
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from shamisa_cli.core.culling.groups import GroupSettings
     from shamisa_cli.core.models.loading import Model
     from shamisa_cli.core.scoring.cache import Cache
-    from shamisa_cli.core.scoring.pipeline import Watch
+    from shamisa_cli.core.scoring.heatmap import MapWriter
     from shamisa_cli.core.scoring.scorer import ViewSize
     from shamisa_cli.core.scoring.thumbnails import Thumbnails
 
@@ -132,7 +129,8 @@ class ScoringRun:
                     jobs=self.jobs,
                     view_size=self.view_size,
                     max_pixels=self.max_pixels,
-                    watch=_watch(self.model, self.files, maps, thumbnails),
+                    watch=thumbnails and thumbnails.add,
+                    draws=_map_writer(self.model, self.files, maps, thumbnails),
                     cache=cache,
                     sketches=shown.groups is not None,
                 )
@@ -168,19 +166,13 @@ class ScoringRun:
         return collected
 
 
-def _watch(model: Model, files: Sequence[Path], maps: Path | None, thumbnails: Thumbnails | None) -> Watch | None:
-    """Combine what uses an image while its pixels are in memory: thumbnails and maps; None without either."""
+def _map_writer(
+    model: Model, files: Sequence[Path], maps: Path | None, thumbnails: Thumbnails | None
+) -> MapWriter | None:
+    """What writes the maps into a folder, and keeps them for a page; None if there is no folder."""
     from shamisa_cli.core.scoring.heatmap import MapWriter
 
-    watches: list[Watch] = [] if thumbnails is None else [thumbnails.add]
-    if maps is not None:
-        watches.append(MapWriter(model, maps, files, watch=None if thumbnails is None else thumbnails.add_map))
-
-    def watch(record: ImageRecord, pixels: npt.NDArray[np.uint8]) -> None:
-        for each in watches:
-            each(record, pixels)
-
-    return watch if watches else None
+    return None if maps is None else MapWriter(model, maps, files, watch=thumbnails and thumbnails.add_map)
 
 
 def _write_page(html: Path, records: list[ImageRecord], run: Run, thumbnails: Thumbnails) -> None:

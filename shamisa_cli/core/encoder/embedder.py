@@ -57,13 +57,16 @@ class Embedder(Protocol):
         """The feature vector of each crop, (R, D), whose mean `embed` gives; R is 1 where the whole picture is read."""
 
 
-def embedded(encoder: Embedder, path: Path | str, pixels: Pixels) -> FeatureVector:
+def embedded(
+    encoder: Embedder, path: Path | str, pixels: Pixels, embed: Callable[[Pixels], FeatureVector] | None = None
+) -> FeatureVector:
     """Embed an image and convert a network's failure on a very small one to an ImageError.
 
     Args:
         encoder: computes the features.
         path: file or address of the image, for messages.
         pixels: (H, W, 3) uint8, sRGB at the view size.
+        embed: computes them with the encoder, and something else with them; None: the encoder's `embed`.
 
     Returns:
         (D,) float32.
@@ -74,7 +77,7 @@ def embedded(encoder: Embedder, path: Path | str, pixels: Pixels) -> FeatureVect
     """
     _require_memory(encoder, path, pixels)
     try:
-        return encoder.embed(pixels)
+        return (embed or encoder.embed)(pixels)
     except MemoryError:
         raise
     except Exception as error:  # the libraries raise different errors here

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from shamisa_cli.core.encoder.spec import Moment
 
+FAR_SEEING = 8.0
+"""Stride of the maps from which on borders are repeated for score maps: those before see only a few pixels far."""
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -43,3 +46,20 @@ class FeatureMap:
     values: NDArray[np.float32]
     grid: Grid
     pooled: Mapping[Moment, NDArray[np.float32]] | None = None
+
+
+@dataclass(frozen=True)
+class MapPart:
+    """The cells of a feature map that a tile of a large picture shows: its own, and one more on each side.
+
+    Attributes:
+        values: (C, h, w) float32.
+        grid: of the map of what was read for the tile.
+        scale: at which it was read.
+        first: row and column of the first of these cells in that map.
+    """
+
+    values: NDArray[np.float32]
+    grid: Grid
+    scale: float
+    first: tuple[int, int]

@@ -32,7 +32,7 @@ def with_moments(graph: bytes, names: Iterable[str]) -> bytes:
     for name in names:
         first, end = part_inputs(name)
         mean, variance, shape = moment_outputs(name)
-        part, centred, squared = (f"{name}/{inner}" for inner in ("part", "centred", "squared"))
+        part, centred, squared = part_of(name), f"{name}/centred", f"{name}/squared"
         entries += [field(11, _value(each, _PAIR_OF_INTEGERS)) for each in (first, end)]
         entries += [
             _node("Slice", [name, first, end, AXES], part),
@@ -51,6 +51,11 @@ def with_moments(graph: bytes, names: Iterable[str]) -> bytes:
 def part_inputs(name: str) -> tuple[str, str]:
     """Names of the inputs for the row and column where the part of a value begins, and where it ends: int64 (2,)."""
     return f"{name}/first", f"{name}/end"
+
+
+def part_of(name: str) -> str:
+    """Name of the part of a value of which the moments are computed; no output of the graph yet."""
+    return f"{name}/part"
 
 
 def moment_outputs(name: str) -> tuple[str, str, str]:

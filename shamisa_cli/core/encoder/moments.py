@@ -14,7 +14,7 @@ from shamisa_cli.core.encoder.spec import Moment
 STD_EPSILON = 1e-6
 """Added to a variance before its square root, as in the encoder (core/networks/features.py)."""
 LEAST_NORM = 1e-12
-CHUNK = 2**16
+CHUNK = 2**17
 """Values of a map that are handled at a time: what fits into a core's cache."""
 
 
@@ -71,18 +71,16 @@ def pooled_features(moments: Sequence[Moments], wanted: Sequence[Moment]) -> Fea
 def centred_chunks(
     values: NDArray[np.float32], centres: NDArray[np.float32]
 ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-    """Values less the centre of their channel, (C, rows · w): some rows at a time, and which cells they are.
+    """Values less the centre of their channel, (C, n): some cells at a time, and which of all h · w they are.
 
     Few enough for the processor's cache; each is overwritten by the next.
     """
-    channels, height, width = values.shape
-    rows = max(1, CHUNK // (channels * width))
-    room = np.empty((channels, rows, width), np.float32)
-    for first in range(0, height, rows):
-        some = values[:, first : first + rows]
-        count = some.shape[1]
-        chunk = room if count == rows else np.empty((channels, count, width), np.float32)
-        chunk[...] = some
-        flat = chunk.reshape(channels, -1)
-        flat -= centres[:, None]
-        yield slice(first * width, (first + count) * width), flat
+    flat = values.reshape(len(values), -1)
+    cells = flat.shape[1]
+    size = max(1, CHUNK // len(values))
+    room = np.empty((len(values), min(size, cells)), np.float32)
+    for first in range(0, cells, size):
+        some = flat[:, first : first + size]
+        chunk = room[:, : some.shape[1]]
+        np.subtract(some, centres[:, None], out=chunk)
+        yield slice(first, first + size), chunk

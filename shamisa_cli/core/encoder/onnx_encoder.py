@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from shamisa_cli.core.arrays import Features, FeatureVector, Pixels
 from shamisa_cli.core.encoder.embedder import BYTES_PER_PIXEL, LARGE, Runtime
-from shamisa_cli.core.encoder.feature_maps import FeatureMap, Grid
-from shamisa_cli.core.encoder.graph_edits import AXES, moment_outputs, part_inputs, with_moments, with_outputs
-from shamisa_cli.core.encoder.graph_padding import with_repeated_borders
+from shamisa_cli.core.encoder.feature_maps import FAR_SEEING, FeatureMap, Grid
+from shamisa_cli.core.encoder.graph_edits import part_of, with_moments, with_outputs
+from shamisa_cli.core.encoder.graph_padding import BRANCH, with_repeated_borders
 from shamisa_cli.core.encoder.moments import Moments, pooled_features
-from shamisa_cli.core.encoder.spec import EncoderConfig, Moment
-from shamisa_cli.core.encoder.tiles import Tile, can_be_tiled, most_pixels_read, tiles_of
-from shamisa_cli.core.errors import PARSE_ERRORS, ModelError, SettingError
+from shamisa_cli.core.encoder.onnx_sessions import computed, open_session
+from shamisa_cli.core.encoder.onnx_tiles import MapPlace, Parts, TiledGraph
+from shamisa_cli.core.encoder.spec import EncoderConfig
+from shamisa_cli.core.encoder.tiles import Tile, can_be_tiled, most_pixels_read
+from shamisa_cli.core.errors import PARSE_ERRORS, ModelError
 from shamisa_cli.core.machine import available_cpus
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession, RunOptions
+    from onnxruntime import InferenceSession
 
 FEATURES = "features"
 CROPS = "crops"
@@ -38,9 +38,6 @@ MAPS = "feature_maps"
 
 BYTES_PER_PIXEL_OF_TILE = 450
 """Memory for each pixel of a tile, of which all moments are computed at once."""
-
-FAR_SEEING = 8.0
-"""Stride of the maps from which on borders are repeated for score maps: those before see only a few pixels far."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +57,7 @@ class OnnxEncoder:
     graph: Path
     weights: Path
     _alone: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+    _opening: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     runtime: ClassVar[Runtime] = "onnx"
     device: ClassVar[str] = "cpu"
@@ -107,25 +105,25 @@ class OnnxEncoder:
         """Whether the graph says where its feature maps are; those exported by earlier versions do not."""
         return MAPS in self._session.get_modelmeta().custom_metadata_map
 
-    def feature_maps(self, pixels: Pixels) -> Iterator[FeatureMap]:
-        """Maps as those that the features are pooled from: scale by scale, and the stages in the feature spec's order.
+    def features_and_maps(self, pixels: Pixels) -> tuple[FeatureVector, list[FeatureMap]]:
+        """The features (D,), and maps as those that they are pooled from, computed at once, on one processor.
 
-        The borders of all maps are repeated where the encoder pads them with zeros, which it sees as a frame.
+        The maps come scale by scale, and the stages in the feature spec's order. In the later ones borders are repeated
+        where the encoder pads maps with zeros, which it sees as a frame.
 
         Raises ModelError unless `lists_maps`.
         """
-        names = [name for name, _ in self._maps]
-        asked = names if self.config.features.crops else [FEATURES, *names]
-        values = self._map_session.run(asked, {"pixels": np.ascontiguousarray(pixels)}, _asked_alone())
-        features, maps = (None, values) if asked is names else (values[0], values[1:])
-        for (_, grid), feature_map in zip(self._maps, maps, strict=True):
-            pooled: dict[Moment, FeatureVector] | None = None
-            if features is not None:
-                moments = self.config.features.moments
-                blocks = np.split(features[: len(moments) * feature_map.shape[1]], len(moments))
-                features = features[len(moments) * feature_map.shape[1] :]
-                pooled = dict(zip(moments, blocks, strict=True))
-            yield FeatureMap(feature_map, grid, pooled)
+        with self._opening:
+            session = self._map_session
+        asked = [FEATURES, *self._branched[1]]
+        features, pooled, *maps = computed(session, asked, {"pixels": np.ascontiguousarray(pixels)})
+        moments = () if self.config.features.crops else self.config.features.moments
+        found = []
+        for (_, grid), values in zip(self._maps, maps, strict=True):
+            blocks, pooled = np.split(pooled, [len(moments) * values.shape[1]])
+            of_map = dict(zip(moments, np.split(blocks, len(moments)), strict=True)) if moments else None
+            found.append(FeatureMap(values, grid, of_map))
+        return features, found
 
     @cached_property
     def _maps(self) -> list[tuple[str, Grid]]:
@@ -139,11 +137,46 @@ class OnnxEncoder:
             ) from error
 
     @cached_property
-    def _map_session(self) -> InferenceSession:
+    def _branched(self) -> tuple[bytes, list[str]]:
+        """A graph that repeats borders, and what the features and each map are called in it."""
         names = [name for name, _ in self._maps]
-        first = next((name for name, grid in self._maps if grid.stride >= FAR_SEEING), names[-1])
-        graph = with_repeated_borders(with_outputs(self.graph.read_bytes(), set(names)), first)
-        return open_session(self.graph, self.weights, threads=1, content=graph)
+        far = [name for name, grid in self._maps if grid.stride >= FAR_SEEING]
+        graph, twins = with_repeated_borders(self.graph.read_bytes(), far or names[-1:])
+        return graph, [name + BRANCH if name in twins else name for name in (FEATURES, *names)]
+
+    @cached_property
+    def _map_session(self) -> InferenceSession:
+        graph, names = self._branched
+        return open_session(self.graph, self.weights, threads=1, content=with_outputs(graph, {*names} - {FEATURES}))
+
+    def reads_by_tiles(self, height: int, width: int) -> bool:
+        """Whether a picture of this size is read tile by tile."""
+        return height * width > LARGE and self._reads_tiles
+
+    def features_and_tiles(self, pixels: Pixels) -> tuple[FeatureVector, list[Moments], Iterator[tuple[Tile, Parts]]]:
+        """Of a picture that is read by tiles: its features (D,), and of its maps the moments, and their parts by tiles.
+
+        The maps are those of `features_and_maps`.
+        """
+        with self._alone:
+            found = self._map_tiles.moments(pixels)
+        count = len(self._maps)
+        return pooled_features(found[:count], self.config.features.moments), found[count:], self._parts(pixels)
+
+    def _parts(self, pixels: Pixels) -> Iterator[tuple[Tile, Parts]]:
+        with self._alone:
+            yield from self._map_tiles.parts(pixels, len(self._maps))
+
+    @cached_property
+    def _map_tiles(self) -> TiledGraph:
+        """Of the maps that the features are pooled from, and then of those with repeated borders."""
+        graph, (_, *names) = self._branched
+        places = self._places
+        twins = [replace(place, name=name) for place, name in zip(places, names, strict=True)]
+        every = list({place.name: place for place in (*places, *twins)})
+        content = with_outputs(with_moments(graph, every), {part_of(name) for name in names})
+        session = open_session(self.graph, self.weights, threads=available_cpus(), content=content)
+        return TiledGraph(session, [*places, *twins])
 
     def memory_needed(self, height: int, width: int) -> int:
         """Bytes that a picture of this size takes to embed: where it is read by tiles, those of a tile."""
@@ -157,49 +190,29 @@ class OnnxEncoder:
         spec = self.config.features
         if spec.crops or not self.lists_maps:
             return False
-        return can_be_tiled((grid, scale) for (_, grid), scale in zip(self._maps, self._scales_of_maps, strict=True))
+        return can_be_tiled((place.grid, place.scale) for place in self._places)
 
     @property
-    def _scales_of_maps(self) -> list[float]:
+    def _places(self) -> list[MapPlace]:
         spec = self.config.features
-        return [scale for scale in spec.scales for _ in spec.stages]
+        scales = [scale for scale in spec.scales for _ in spec.stages]
+        return [MapPlace(name, grid, scale) for (name, grid), scale in zip(self._maps, scales, strict=True)]
 
     def _run(self, pixels: Pixels, output: str) -> FeatureVector:
         if pixels.shape[0] * pixels.shape[1] <= LARGE:
-            return _computed(self._session, np.ascontiguousarray(pixels), output)
+            [found] = computed(self._session, [output], {"pixels": np.ascontiguousarray(pixels)})
+            return found
         with self._alone:
             if self._reads_tiles:
-                return self._sum_of_tiles(pixels)
-            return _computed(self._wide_session, np.ascontiguousarray(pixels), output)
-
-    def _sum_of_tiles(self, pixels: Pixels) -> FeatureVector:
-        """The features (D,) of a picture that is read tile by tile."""
-        total: list[Moments] = []
-        height, width = pixels.shape[:2]
-        for tile in tiles_of(height, width, min(self.config.features.scales)):
-            found = self._moments_of_tile(tile, pixels)
-            total = [one.plus(other) for one, other in zip(total, found, strict=True)] if total else found
-        return pooled_features(total, self.config.features.moments)
-
-    def _moments_of_tile(self, tile: Tile, pixels: Pixels) -> list[Moments]:
-        """The moments of each map over the tile's own cells."""
-        fed: dict[str, NDArray[Any]] = {"pixels": tile.read(pixels), AXES: np.array([2, 3])}
-        asked: list[str] = []
-        for (name, grid), scale in zip(self._maps, self._scales_of_maps, strict=True):
-            fed |= zip(part_inputs(name), tile.own_cells(grid, scale), strict=True)
-            asked += moment_outputs(name)
-        values = [value.reshape(-1) for value in self._tile_session.run(asked, fed, _asked_alone())]
-        return [
-            Moments(
-                int(shape[2] * shape[3]), mean.astype(np.float64), shape[2] * shape[3] * variance.astype(np.float64)
-            )
-            for mean, variance, shape in zip(values[::3], values[1::3], values[2::3], strict=True)
-        ]
+                return pooled_features(self._tiles.moments(pixels), self.config.features.moments)
+            [found] = computed(self._wide_session, [output], {"pixels": np.ascontiguousarray(pixels)})
+            return found
 
     @cached_property
-    def _tile_session(self) -> InferenceSession:
+    def _tiles(self) -> TiledGraph:
         graph = with_moments(self.graph.read_bytes(), [name for name, _ in self._maps])
-        return open_session(self.graph, self.weights, threads=available_cpus(), content=graph)
+        session = open_session(self.graph, self.weights, threads=available_cpus(), content=graph)
+        return TiledGraph(session, self._places)
 
     @cached_property
     def _session(self) -> InferenceSession:
@@ -208,60 +221,3 @@ class OnnxEncoder:
     @cached_property
     def _wide_session(self) -> InferenceSession:
         return open_session(self.graph, self.weights, threads=available_cpus())
-
-
-def _asked_alone() -> RunOptions:
-    """To compute nothing but the outputs that are asked for: no features, and no pooling of crops."""
-    options: RunOptions = _library().RunOptions()
-    options.only_execute_path_to_fetches = True
-    return options
-
-
-def _computed(session: InferenceSession, pixels: Pixels, output: str) -> FeatureVector:
-    try:
-        values: FeatureVector = session.run([output], {"pixels": pixels})[0]
-    except Exception as error:  # ONNX Runtime's exceptions have no common base class
-        if "allocate" in str(error):
-            raise MemoryError(str(error)) from error
-        raise
-    return values
-
-
-def _library() -> Any:
-    """ONNX Runtime, which reports nothing to its makers unless the user has set ORT_DISABLE_TELEMETRY otherwise.
-
-    From release 1.32 it numbers the machine in a file of the user's cache and sends events over the network.
-    Raises ImportError.
-    """
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when the library is loaded
-    import onnxruntime
-
-    return onnxruntime
-
-
-def open_session(graph: Path, weights: Path, *, threads: int, content: bytes | None = None) -> InferenceSession:
-    """Open a session with this number of threads per operator, of the graph's file or of other content for it."""
-    try:
-        onnxruntime = _library()
-    except ImportError as error:
-        raise SettingError(
-            "ONNX Runtime is not installed. Install it with: pip install onnxruntime.", remedy="take-torch"
-        ) from error
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # errors are raised as exceptions
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # Idle threads sleep, since decoding needs the processors.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Images differ in size, so memory plans cached per size would accumulate.
-    options.enable_mem_pattern = False
-    try:
-        stored = weights.read_bytes()
-        # Use the weights file that was checked, with links in the Hub's cache resolved.
-        options.add_external_initializers_from_files_in_memory([weights.name], [stored], [len(stored)])
-        return onnxruntime.InferenceSession(content or graph.read_bytes(), options, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(
-            f"{graph} cannot be used by ONNX Runtime ({reason}). Download or copy the folder again."
-        ) from error

@@ -10,8 +10,7 @@ import torch
 from torch import nn
 
 from shamisa_cli.core.arrays import Pixels
-from shamisa_cli.core.encoder.feature_maps import FeatureMap
-from shamisa_cli.core.encoder.onnx_encoder import FAR_SEEING
+from shamisa_cli.core.encoder.feature_maps import FAR_SEEING, FeatureMap
 from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.networks.backbones import Backbone
 from shamisa_cli.core.networks.encoder import TorchEncoder

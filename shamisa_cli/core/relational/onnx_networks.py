@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shamisa_cli.core.arrays import Pixels
-from shamisa_cli.core.encoder.onnx_encoder import FINGERPRINT, open_session
+from shamisa_cli.core.encoder.onnx_encoder import FINGERPRINT
+from shamisa_cli.core.encoder.onnx_sessions import open_session
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.machine import available_cpus
 from shamisa_cli.core.records import ModelIdentity

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from shamisa_cli.core.arrays import Pixels
+from shamisa_cli.core.arrays import Features, Pixels
 from shamisa_cli.core.images.drawings import write_drawing
 from shamisa_cli.core.map_images import (
     BACKGROUND,
@@ -25,8 +25,8 @@ from shamisa_cli.core.map_images import (
     tinted,
 )
 from shamisa_cli.core.models.loading import Model
-from shamisa_cli.core.records import ImageRecord
-from shamisa_cli.core.scoring.map_split import split_model_score
+from shamisa_cli.core.probe.ridge import POINTS
+from shamisa_cli.core.scoring.map_split import embed_and_split
 from shamisa_cli.core.scoring.score_map import Map, ScoreMap, resized
 
 SMOOTHING = 1 / 32
@@ -37,43 +37,56 @@ TITLE_HEIGHT, LEGEND_HEIGHT = 34, 58
 LEGEND_RISE = 2
 """Pixels by which the text of the legend begins above its bar."""
 SMALLEST_LONG_SIDE = 400
+LARGEST_LONG_SIDE = 2048
+"""Pixels; larger pictures are drawn smaller, as what is smoothed shows nothing finer."""
 
 
-MapWatch = Callable[[ImageRecord, npt.NDArray[np.uint8], ScoreMap], None]
-"""Called with each scored image, its pixels (H, W, 3) at the view size, and its map."""
+MapWatch = Callable[[Path | str, Pixels], None]
+"""Called with the file of each image whose map is drawn, and its `overlay`; in several threads at once."""
 
 
-def render(pixels: Pixels, score_map: ScoreMap, *, title: str, score: float) -> Image.Image:
+def render(pixels: Pixels, shown: Pixels, average: float, *, title: str, score: float) -> Image.Image:
     """Draw photograph and heat map side by side with a legend.
-
-    The colours are smoothed for display; the numbers are in `ScoreMap.points`.
 
     Args:
         pixels: (H, W, 3), the image at its view size.
-        score_map: of this image.
+        shown: (H, W, 3), its `overlay`.
+        average: the score of an average image, as in `ScoreMap`.
         title: printed above; of a long title the end.
         score: 0…100, as shown elsewhere.
     """
     long_side = max(pixels.shape[:2])
     factor = max(1.0, SMALLEST_LONG_SIDE / long_side)
     size = (max(1, round(pixels.shape[1] * factor)), max(1, round(pixels.shape[0] * factor)))
-    pair = [
-        Image.fromarray(array).resize(size, Image.Resampling.BICUBIC) for array in (pixels, overlay(pixels, score_map))
-    ]
+    pair = [Image.fromarray(array).resize(size, Image.Resampling.BICUBIC) for array in (pixels, shown)]
     width = max(2 * size[0] + GAP, SMALLEST_LONG_SIDE) + 2 * MARGIN
     sheet = Image.new("RGB", (width, TITLE_HEIGHT + size[1] + LEGEND_HEIGHT + 2 * MARGIN), BACKGROUND)
     top = MARGIN + TITLE_HEIGHT
     for picture, left in zip(pair, (MARGIN, MARGIN + size[0] + GAP), strict=True):
         sheet.paste(picture, (left, top))
     _write_title(ImageDraw.Draw(sheet), width, title, score)
-    sheet.paste(_legend(score_map.average), (MARGIN, top + size[1] + GAP - LEGEND_RISE))
+    sheet.paste(_legend(average), (MARGIN, top + size[1] + GAP - LEGEND_RISE))
     return sheet
 
 
 def overlay(pixels: Pixels, score_map: ScoreMap) -> Pixels:
-    """(H, W, 3): the image in grey, red where it scores less than an average image and blue where more."""
+    """(H, W, 3): the image in grey, red where it scores less than an average image and blue where more.
+
+    The colours are smoothed for display; the numbers are in `ScoreMap.points`.
+    """
     deviation = smoothed(score_map.local) - score_map.average
     return tinted(pixels.mean(axis=2, dtype=np.float32), deviation / FULL_COLOUR)
+
+
+def reduced(pixels: Pixels, score_map: ScoreMap) -> tuple[Pixels, ScoreMap]:
+    """An image (H, W, 3) and its map of at most `LARGEST_LONG_SIDE`; the sum of the map is kept."""
+    height, width = pixels.shape[:2]
+    factor = LARGEST_LONG_SIDE / max(height, width)
+    if factor >= 1:
+        return pixels, score_map
+    rows, columns = max(1, round(height * factor)), max(1, round(width * factor))
+    small = Image.fromarray(pixels).resize((columns, rows), Image.Resampling.BICUBIC, reducing_gap=3.0)
+    return np.asarray(small), replace(score_map, points=resized(score_map.points, rows, columns))
 
 
 def smoothed(values: Map) -> Map:
@@ -123,14 +136,14 @@ def _legend(average: float) -> Image.Image:
 
 
 class MapWriter:
-    """Writes the map of each image that it is called with: a `Watch` for `score_files`.
+    """Embeds images and writes the map of each: the `draws` of `score_files`. Safe for use by several threads.
 
     Args:
         model: a model with a probe.
         folder: receives the files, in the subfolders of the images; earlier maps of these names are replaced,
             and other pictures never.
         pictures: all images of the run.
-        watch: called with each map too, since a map takes as long to compute as a score.
+        watch: called with each map too, since a map takes longer to compute than a score.
     """
 
     def __init__(self, model: Model, folder: Path, pictures: Sequence[Path], *, watch: MapWatch | None = None) -> None:
@@ -139,11 +152,19 @@ class MapWriter:
         self._names = map_names(pictures)
         self._watch = watch
 
-    def __call__(self, record: ImageRecord, pixels: npt.NDArray[np.uint8]) -> None:
-        """Write the map of one scored image; the file appears once it is complete."""
-        assert record.score is not None
-        score_map = split_model_score(self._model, pixels, record.score)
-        picture = render(pixels, score_map, title=Path(record.path).name, score=record.score)
-        write_drawing(picture, self._folder / self._names[record.path], fast=True)
-        if self._watch is not None:
-            self._watch(record, pixels, score_map)
+    def __call__(self, path: Path | str, pixels: Pixels) -> Features:
+        """The features (D,) of one image; a map is written of each that has a score, and appears once it is complete.
+
+        Raises:
+            OSError: the map cannot be written.
+        """
+        features, score_map = embed_and_split(self._model, pixels)
+        if np.isfinite(score_map.average) and np.isfinite(score_map.points).all():
+            score = float(np.clip(score_map.score, 0, POINTS))
+            pixels, score_map = reduced(pixels, score_map)
+            shown = overlay(pixels, score_map)
+            picture = render(pixels, shown, score_map.average, title=Path(path).name, score=score)
+            write_drawing(picture, self._folder / self._names[str(path)], fast=True)
+            if self._watch is not None:
+                self._watch(path, shown)
+        return features

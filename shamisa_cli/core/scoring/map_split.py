@@ -2,37 +2,42 @@
 
 A mean over places is Σ x / n; a deviation, once it is known, is Σ ((x − mean)² + ε) / (n · deviation); the unit norm of
 a block divides it by one number of the whole picture, and a regressor is linear in its features. So a score is a sum of
-maps, one for each stage and scale. Networks pad pictures and maps with zeros, which they see as a frame: for maps they
-repeat borders instead, and read the picture continued by reflection; the rest of its score is spread evenly.
+maps, one for each stage and scale. Networks pad pictures and maps with zeros, which they see as a frame: for maps the
+later stages repeat borders instead, and the outermost cells of the earlier ones count as their neighbours do; the rest
+of the score is spread evenly.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shamisa_cli.core.arrays import Pixels, Vector
-from shamisa_cli.core.encoder.embedder import LazyEncoder
-from shamisa_cli.core.encoder.feature_maps import FeatureMap
-from shamisa_cli.core.encoder.moments import LEAST_NORM, STD_EPSILON, centred_chunks, moments_of
+from shamisa_cli.core.arrays import FeatureVector, Pixels, Vector
+from shamisa_cli.core.encoder.embedder import Embedder, LazyEncoder
+from shamisa_cli.core.encoder.feature_maps import FAR_SEEING, FeatureMap, MapPart
+from shamisa_cli.core.encoder.moments import (
+    LEAST_NORM,
+    STD_EPSILON,
+    Moments,
+    centred_chunks,
+    moments_of,
+    pooled_features,
+)
 from shamisa_cli.core.encoder.onnx_encoder import OnnxEncoder
 from shamisa_cli.core.encoder.spec import Box, FeatureSpec, Moment, box_in_picture, copy_size, feature_boxes
+from shamisa_cli.core.encoder.tiles import Tile
 from shamisa_cli.core.extras import needs_pytorch
+from shamisa_cli.core.machine import ONE_BLAS_THREAD
 from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.probe.ridge import POINTS, Probe
 from shamisa_cli.core.scoring.score_map import Map, ScoreMap, spread_over
 from shamisa_cli.core.scoring.scorer import require_probe
 
-if TYPE_CHECKING:
-    from threadpoolctl import ThreadpoolController
-
-PADDING = 32
-"""Pixels by which a picture is continued by reflection; more costs more and changes less (benchmarks/map_frame.py)."""
+FRAMED = 1
+"""Cells at the border of maps of a stride below `FAR_SEEING` that show zeros beside the picture most."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,7 @@ class Placed:
         box: the part's top, left, height and width in pixels of the picture.
         means, deviations: (C,) over all cells of the map.
         cells: their number.
+        framed: cells at the beginning and end, of rows and of columns, that show what is beside the picture.
     """
 
     values: NDArray[np.float32]
@@ -54,38 +60,43 @@ class Placed:
     means: NDArray[np.float32]
     deviations: NDArray[np.float32]
     cells: int
+    framed: tuple[tuple[int, int], tuple[int, int]]
 
 
-def split_model_score(model: Model, pixels: Pixels, score: float | None = None) -> ScoreMap:
+def split_model_score(model: Model, pixels: Pixels) -> ScoreMap:
     """Split the score of one picture, sRGB (H, W, 3) at its view size, over its pixels.
+
+    Raises as `embed_and_split` does.
+    """
+    return embed_and_split(model, pixels)[1]
+
+
+def embed_and_split(model: Model, pixels: Pixels) -> tuple[FeatureVector, ScoreMap]:
+    """The features (D,) of one picture, as the model's encoder embeds it, and the split of its score over its pixels.
+
+    Several threads may do so at once if the encoder is `concurrent`.
 
     Args:
         model: a model with a probe.
-        pixels: the picture.
-        score: its score 0…100 where it is known; one between the ends saves computing it again.
+        pixels: the picture, sRGB (H, W, 3) at its view size.
 
     Raises:
         ModelError: the model has no probe.
         SettingError: its graph does not list its maps, and PyTorch is not installed.
     """
     probe = require_probe(model)
-    if score is None or not 0 < score < POINTS:
-        score = POINTS * float(probe.predict(model.encoder.embed(pixels)[None])[0])
-    spec, (height, width) = model.encoder.config.features, pixels.shape[:2]
-    padding = 0 if spec.crops else PADDING
-    padded = np.pad(pixels, ((padding, padding), (padding, padding), (0, 0)), mode="reflect")
-    size = (padded.shape[0], padded.shape[1])
-    with _blas().limit(limits=1, user_api="blas"):  # idle threads would wait for work by computing
-        parts = placed(_feature_maps(model, padded), spec, size, padding)
-        points = sum_of_shares(parts, slopes(probe, features_of(parts, spec)), spec, (height, width))
-    return ScoreMap(points + (score - float(points.sum())) / points.size, POINTS * probe.base)
-
-
-@functools.cache
-def _blas() -> ThreadpoolController:
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
+    spec, size = model.encoder.config.features, (pixels.shape[0], pixels.shape[1])
+    encoder = model.encoder.loaded() if isinstance(model.encoder, LazyEncoder) else model.encoder
+    if isinstance(encoder, OnnxEncoder) and encoder.reads_by_tiles(*size):
+        features, points = _split_by_tiles(encoder, probe, pixels)
+    else:
+        features, maps = _features_and_maps(model, encoder, pixels)
+        with ONE_BLAS_THREAD:  # idle threads would wait for work by computing
+            parts = placed(maps, spec, size)
+            points = sum_of_shares(parts, slopes(probe, features_of(parts, spec)), spec, size)
+    score = POINTS * float(probe.predict(features[None])[0])
+    points += (score - float(points.sum())) / points.size
+    return features, ScoreMap(points, POINTS * probe.base)
 
 
 def slopes(probe: Probe, features: Vector) -> Vector:
@@ -94,25 +105,51 @@ def slopes(probe: Probe, features: Vector) -> Vector:
     return weights
 
 
-def _feature_maps(model: Model, pixels: Pixels) -> Iterable[FeatureMap]:
-    encoder = model.encoder.loaded() if isinstance(model.encoder, LazyEncoder) else model.encoder
+def _split_by_tiles(encoder: OnnxEncoder, probe: Probe, pixels: Pixels) -> tuple[FeatureVector, Map]:
+    """The features (D,) of a large picture, and the shares of its pixels (H, W), in the memory that a tile takes."""
+    features, moments, tiles = encoder.features_and_tiles(pixels)
+    spec = encoder.config.features
+    weights = slopes(probe, pooled_features(moments, spec.moments).astype(np.float64))
+    total = np.zeros(pixels.shape[:2])
+    for tile, parts in tiles:
+        about = [[_of_tile(tile, part, of_map)] for part, of_map in zip(parts, moments, strict=True)]
+        own = tuple(slice(first, end) for _, _, first, end in (tile.rows, tile.columns))
+        with ONE_BLAS_THREAD:
+            total[own] = sum_of_shares(about, weights, spec, total[own].shape)
+    return features, total
+
+
+def _of_tile(tile: Tile, part: MapPart, moments: Moments) -> Placed:
+    """Part of a map in its place in a tile, of which only the sides that are the picture's can show a frame."""
+    grid, edges, framed = part.grid, [], []
+    for span, side, before, cells in zip(
+        (tile.rows, tile.columns), tile.size, part.first, part.values.shape[1:], strict=True
+    ):
+        start, _, first, end = span
+        along = (np.arange(first - start, end - start + 1) * part.scale - grid.centre) / grid.stride + 0.5
+        edges.append(np.clip(along - before, -1, cells + 1))
+        depth = FRAMED if grid.stride < FAR_SEEING else 0
+        framed.append((depth if first == 0 else 0, depth if end == side else 0))
+    box = (0, 0, len(edges[0]) - 1, len(edges[1]) - 1)
+    means, deviations = moments.means.astype(np.float32), moments.deviations.astype(np.float32)
+    return Placed(part.values, edges[0], edges[1], box, means, deviations, moments.cells, (framed[0], framed[1]))
+
+
+def _features_and_maps(model: Model, encoder: Embedder, pixels: Pixels) -> tuple[FeatureVector, Iterable[FeatureMap]]:
     if isinstance(encoder, OnnxEncoder) and encoder.lists_maps:
-        return encoder.feature_maps(pixels)
+        return encoder.features_and_maps(pixels)
     with needs_pytorch("a score map of a model exported by an earlier version"):
         from shamisa_cli.core.networks.feature_maps import model_feature_maps
-    return model_feature_maps(model, pixels)
+    return encoder.embed(pixels), model_feature_maps(model, pixels)
 
 
-def placed(
-    maps: Iterable[FeatureMap], spec: FeatureSpec, size: tuple[int, int], padding: int = 0
-) -> list[list[Placed]]:
+def placed(maps: Iterable[FeatureMap], spec: FeatureSpec, size: tuple[int, int]) -> list[list[Placed]]:
     """Each of the maps, scale by scale, with its place in the picture: one for each crop, or one for the whole.
 
     Args:
-        maps: of what was read.
+        maps: of the picture.
         spec: the encoder's features.
-        size: H and W of what was read.
-        padding: pixels of it on each side that are not the picture; only where the whole picture is read.
+        size: H and W of the picture.
     """
     found = []
     for index, feature_map in enumerate(maps):
@@ -120,36 +157,23 @@ def placed(
         boxes = feature_boxes(*copy, spec)
         found.append(
             [
-                _placed(values, feature_map, box, box_in_picture(box, copy, size), padding)
+                _placed(values, feature_map, box, box_in_picture(box, copy, size))
                 for values, box in zip(feature_map.values, boxes, strict=True)
             ]
         )
     return found
 
 
-def _placed(values: NDArray[np.float32], among: FeatureMap, box: Box, inside: Box, padding: int) -> Placed:
-    """One map of a box of a copy, which is `inside` what was read."""
+def _placed(values: NDArray[np.float32], among: FeatureMap, box: Box, inside: Box) -> Placed:
+    """One map of a box of a copy, which is `inside` the picture."""
     grid = among.grid
-    edges = [
+    rows, columns = (
         np.clip((np.linspace(0, read, side + 1) - grid.centre) / grid.stride + 0.5, -1, cells + 1)
         for read, side, cells in zip(box[2:], inside[2:], values.shape[1:], strict=True)
-    ]
-    (first_row, last_row, rows), (first_column, last_column, columns) = (
-        _within(along[padding : len(along) - padding], cells)
-        for along, cells in zip(edges, values.shape[1:], strict=True)
     )
-    about = values[:, first_row:last_row, first_column:last_column]
-    top, left, height, width = inside
     means, deviations = _measured(values) if among.pooled is None else _unscaled(values, among.pooled)
-    return Placed(
-        about, rows, columns, (top, left, height - 2 * padding, width - 2 * padding), means, deviations, values[0].size
-    )
-
-
-def _within(edges: Vector, cells: int) -> tuple[int, int, Vector]:
-    """First and last of the cells between these edges, and the edges counted from the first."""
-    first, last = max(0, int(edges[0])), min(cells, int(np.ceil(edges[-1])))
-    return first, last, np.clip(edges - first, -1, last - first + 1)
+    framed = (FRAMED, FRAMED) if grid.stride < FAR_SEEING else (0, 0)
+    return Placed(values, rows, columns, inside, means, deviations, values[0].size, (framed, framed))
 
 
 def _measured(values: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -218,7 +242,16 @@ def _shares(part: Placed, weights: Mapping[Moment, Vector]) -> Map:
     for where, chunk in centred_chunks(part.values, part.means):
         shares[where] += linear @ chunk
         shares[where] += squared @ np.square(chunk, out=chunk)
-    return shares.reshape(part.values.shape[1:])
+    return _without_frame(shares.reshape(part.values.shape[1:]), part.framed)
+
+
+def _without_frame(shares: Map, framed: Sequence[tuple[int, int]]) -> Map:
+    """These shares (h, w), with those of the cells at the border, never all, replaced by their neighbours' inside."""
+    inside = []
+    for side, depths in zip(shares.shape, framed, strict=True):
+        first, last = (min(depth, (side - 1) // 2) for depth in depths)
+        inside.append(np.arange(side).clip(first, side - 1 - last))
+    return shares[np.ix_(*inside)]
 
 
 def _norm(values: NDArray[np.float32]) -> float:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,6 +18,7 @@ from shamisa_cli.core.machine import available_cpus
 from shamisa_cli.core.records import ErrorRecord, ImageRecord, ModelIdentity, Run
 from shamisa_cli.core.scoring.result_cache import FeatureCache, feature_cache_for, score_cache
 from shamisa_cli.core.scoring.scorer import (
+    Draws,
     Embedding,
     FileScorer,
     Result,
@@ -81,6 +83,7 @@ def score_files(
     view_size: ViewSize = "model",
     max_pixels: PositiveInt = DEFAULT_MAX_PIXELS,
     watch: Watch | None = None,
+    draws: Draws | None = None,
     cache: Cache | None = None,
     sketches: bool = False,
 ) -> Generator[ImageRecord, None, None]:
@@ -89,8 +92,10 @@ def score_files(
     Args:
         model: a model with a probe.
         watch: see `Watch`; called in the consumer's thread, before the record is yielded.
+        draws: see `Draws`; called in the threads that embed, as `MapWriter` is for maps. What it raises is the
+            picture's error.
         cache: cache of scores, which new ones are added to. Images with cached scores are neither decoded nor
-            embedded, unless `watch` needs their pixels.
+            embedded, unless `watch` needs their pixels or `draws` draws them.
         sketches: whether records have a sketch of the features, for `group_records`.
 
     Raises:
@@ -98,6 +103,7 @@ def score_files(
         SettingError: at once, for an invalid setting.
     """
     scorer = file_scorer(model, view_size, max_pixels, cache=cache, keeps_pixels=watch is not None, sketches=sketches)
+    scorer = replace(scorer, draws=draws)
     return _watched(_found(scorer, paths, _thread_count(jobs)), watch)
 
 

@@ -46,7 +46,8 @@ def spread_over(values: Map, rows: Edges, columns: Edges) -> Map:
         values: (h, w), one for each cell.
         rows, columns: rising edges of the pixels in cells, (H + 1,) in 0…h and (W + 1,) in 0…w.
     """
-    return _along_rows(_along_rows(values, rows).T, columns).T
+    # The rows come last: they are whole pieces of memory.
+    return _along_rows(_along_rows(values.T, columns).T, rows)
 
 
 def _along_rows(values: Map, edges: Edges) -> Map:

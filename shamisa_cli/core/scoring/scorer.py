@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
@@ -84,6 +85,11 @@ class ResultCache(Protocol[Result]):
         """Store a result, and return it as `get` will; errors are not stored."""
 
 
+Draws = Callable[[Path | str, Pixels], Features]
+"""Given a file and its pixels (H, W, 3) at the view size, gives its features and draws it; in several threads at once
+if the encoder is `concurrent`."""
+
+
 @dataclass(frozen=True)
 class ReadFile(Generic[Result]):
     """A file as `FileScorer.read` leaves it to `FileScorer.complete`.
@@ -112,6 +118,7 @@ class FileScorer(Generic[Result]):
         make: turns an embedding, or its error, into a result.
         result_cache: cache of earlier results, which new ones are added to; None without a cache.
         keeps_pixels: whether `complete` returns pixels of images with a cached result too.
+        draws: embeds each picture, with a cached result too, and draws it; None: nothing is drawn.
     """
 
     encoder: Embedder
@@ -120,6 +127,7 @@ class FileScorer(Generic[Result]):
     make: Callable[[Embedding], Result]
     result_cache: ResultCache[Result] | None = None
     keeps_pixels: bool = False
+    draws: Draws | None = None
 
     def read(self, source: Source) -> ReadFile[Result]:
         """Read, decode and embed one picture unless its result is cached. Raises ImageError if it cannot be read."""
@@ -130,11 +138,11 @@ class FileScorer(Generic[Result]):
             data = read_file(Path(path), MAX_CACHED_FILE_BYTES)
         content = None if data is None or self.result_cache is None else hashlib.sha256(data).digest()
         known = self._known(content, path)
-        if known is not None and not self.keeps_pixels:
+        if known is not None and not self.keeps_pixels and self.draws is None:
             return ReadFile(content, known)
         picture = decode(path, content=data, view_size=self.view_size, max_pixels=self.max_pixels, look=True)
-        wanted = known is None and self.encoder.concurrent
-        return ReadFile(content, known, picture, embedded(self.encoder, path, picture.pixels) if wanted else None)
+        wanted = (known is None or self.draws is not None) and self.encoder.concurrent
+        return ReadFile(content, known, picture, self._features(path, picture.pixels) if wanted else None)
 
     def complete(self, source: Source, looking: Future[ReadFile[Result]]) -> tuple[Result, Pixels | None]:
         """Return the result of a picture that was read, and its pixels (H, W, 3) at the view size if they were decoded.
@@ -145,20 +153,25 @@ class FileScorer(Generic[Result]):
         try:
             sight = looking.result()
             pixels = None if sight.picture is None else sight.picture.pixels
+            features = sight.features
+            if features is None and pixels is not None and (sight.known is None or self.draws is not None):
+                features = self._features(path, pixels)
             if sight.known is not None:
                 # With its pixels, which are not cached.
                 look = None if sight.picture is None else sight.picture.at_full_size
                 return replace(sight.known, at_full_size=look or sight.known.at_full_size), pixels
             assert sight.picture is not None
-            features = sight.features
-            if features is None:
-                features = embedded(self.encoder, path, sight.picture.pixels)
+            assert features is not None
             finding = self.make(_embedding(path, features, sight.picture))
         except Exception as error:
             return self.make(Embedding(path, error=item_error(path, error))), None
         if self.result_cache is not None and sight.content is not None:
             finding = self.result_cache.put(sight.content, finding)
         return finding, pixels
+
+    def _features(self, path: Path | str, pixels: Pixels) -> Features:
+        draws = self.draws
+        return embedded(self.encoder, path, pixels, None if draws is None else partial(draws, path))
 
     def _known(self, content: bytes | None, path: Path | str) -> Result | None:
         known = None if self.result_cache is None or content is None else self.result_cache.get(content, path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,8 +17,6 @@ from PIL import Image
 from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.atomic import naming
 from shamisa_cli.core.records import ImageRecord
-from shamisa_cli.core.scoring.heatmap import overlay
-from shamisa_cli.core.scoring.score_map import ScoreMap
 
 THUMBNAIL_SIDE = 256
 """Long side in pixels: sharp in a table on a dense screen, sufficient when opened, and some 7 kB."""
@@ -46,11 +45,13 @@ class Thumbnails:
     """WebP thumbnails of scored images, their maps and sharpest parts, in one temporary file deleted on closing.
 
     `add` is a `Watch` for `score_files`, `add_map` a `MapWatch` for `MapWriter`. Memory holds only their offsets.
+    Several threads may add at once.
     """
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115  it lives as long as this object
         self._places: dict[tuple[str, str], tuple[int, int]] = {}
+        self._writing = threading.Lock()
 
     def __enter__(self) -> Thumbnails:
         return self
@@ -73,14 +74,14 @@ class Thumbnails:
 
     def add(self, record: ImageRecord, pixels: Pixels) -> None:
         """Store the thumbnail of an image, and its sharpest part at 100 % if that is in memory."""
-        self._keep(record, THUMBNAIL, encode_thumbnail(pixels, THUMBNAIL_SIDE))
+        self._keep(record.path, THUMBNAIL, encode_thumbnail(pixels, THUMBNAIL_SIDE))
         if record.at_full_size is not None and record.at_full_size.pixels is not None:
             tile = np.repeat(record.at_full_size.pixels[..., None], 3, axis=2)
-            self._keep(record, TILE, encode_thumbnail(tile, max(tile.shape), TILE_QUALITY))
+            self._keep(record.path, TILE, encode_thumbnail(tile, max(tile.shape), TILE_QUALITY))
 
-    def add_map(self, record: ImageRecord, pixels: Pixels, score_map: ScoreMap) -> None:
-        """Store the thumbnail of an image's map, without frame and legend."""
-        self._keep(record, MAP, encode_thumbnail(overlay(pixels, score_map), MAP_SIDE))
+    def add_map(self, path: Path | str, shown: Pixels) -> None:
+        """Store the thumbnail of an image's map (H, W, 3), without frame and legend."""
+        self._keep(str(path), MAP, encode_thumbnail(shown, MAP_SIDE))
 
     def read(self, path: str, kind: str) -> bytes | None:
         """The thumbnail of this kind of a record's image, as a WebP file; None if none was added."""
@@ -90,9 +91,9 @@ class Thumbnails:
         self._file.seek(start)
         return self._file.read(length)
 
-    def _keep(self, record: ImageRecord, kind: str, content: bytes) -> None:
-        with naming(tempfile.gettempdir()):
-            self._places[record.path, kind] = (self._file.seek(0, io.SEEK_END), len(content))
+    def _keep(self, path: str, kind: str, content: bytes) -> None:
+        with self._writing, naming(tempfile.gettempdir()):
+            self._places[path, kind] = (self._file.seek(0, io.SEEK_END), len(content))
             self._file.write(content)
             self._file.flush()
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from shamisa_cli.core.images.decoding import decode
 from shamisa_cli.core.map_images import map_names
-from shamisa_cli.core.models.loading import Model
+from shamisa_cli.core.models.loading import Model, load_model
 from shamisa_cli.core.scoring.heatmap import MapWriter, overlay, render, smoothed
 from shamisa_cli.core.scoring.pipeline import score_files
 from shamisa_cli.core.scoring.score_map import ScoreMap
@@ -39,7 +40,7 @@ def test_each_scored_picture_gets_a_whole_png_and_nothing_else_is_left(
 ) -> None:
     pictures = [photos[0], broken, photos[1]]
     folder = tmp_path / "new" / "maps"
-    list(score_files(model, pictures, watch=MapWriter(model, folder, pictures)))
+    list(score_files(model, pictures, draws=MapWriter(model, folder, pictures)))
     found = sorted(path for path in folder.rglob("*") if path.is_file())
     assert [path.name for path in found] == ["0.jpg.png", "1.jpg.png"]
     for path in found:
@@ -49,15 +50,32 @@ def test_each_scored_picture_gets_a_whole_png_and_nothing_else_is_left(
 
 
 def test_a_map_is_told_of_when_it_is_drawn(model: Model, photos: list[Path], broken: Path, tmp_path: Path) -> None:
-    told = []
-    writer = MapWriter(model, tmp_path / "maps", [*photos, broken], watch=lambda *each: told.append(each))
-    scored = [
-        record for record in score_files(model, [photos[0], broken, photos[1]], watch=writer) if record.error is None
-    ]
-    assert [record.path for record, _, _ in told] == [record.path for record in scored]
-    for record, pixels, score_map in told:
-        assert score_map.points.shape == pixels.shape[:2]
-        assert score_map.score == pytest.approx(record.score, abs=1e-3)
+    told = {}
+    pictures = [photos[0], broken, photos[1]]
+    writer = MapWriter(model, tmp_path / "maps", pictures, watch=told.__setitem__)
+    scored = [record for record in score_files(model, pictures, draws=writer) if record.error is None]
+    assert {str(path) for path in told} == {record.path for record in scored}
+    for path, shown in told.items():
+        view = model.encoder.config.preprocessing.view_size
+        assert shown.shape == decode(path, view_size=view).pixels.shape
+
+
+@pytest.mark.parametrize("name", ["shamisa-lite2", "shamisa-lite0"])
+def test_maps_change_no_score_by_a_bit_and_are_the_same_for_any_number_of_jobs(name: str, tmp_path: Path) -> None:
+    loaded = load_model(name)
+    pictures = []
+    for number, size in enumerate([(600, 400), (37, 511), (512, 512), (1, 1), (90, 64)]):
+        noise = np.random.default_rng(number).integers(0, 256, (*size, 3), dtype=np.uint8)
+        pictures.append(tmp_path / f"{number}.png")
+        Image.fromarray(noise).save(pictures[-1])
+    plain = list(score_files(loaded, pictures))
+    found = []
+    for jobs in (1, 4):
+        folder = tmp_path / str(jobs)
+        assert list(score_files(loaded, pictures, jobs=jobs, draws=MapWriter(loaded, folder, pictures))) == plain
+        found.append([path.read_bytes() for path in sorted(folder.iterdir())])
+    assert len(found[0]) == len(pictures)
+    assert found[0] == found[1]
 
 
 def points(local: np.ndarray) -> ScoreMap:
@@ -77,7 +95,8 @@ def test_places_below_an_average_picture_are_red_above_it_blue_and_like_it_grey(
 @pytest.mark.parametrize("size", [(1, 1), (3, 500), (512, 340)])
 def test_a_picture_of_any_shape_can_be_drawn(size: tuple[int, int]) -> None:
     pixels = np.zeros((*size, 3), dtype=np.uint8)
-    sheet = render(pixels, points(np.full(size, 60.0)), title="ü" * 300, score=60.0)
+    shown = overlay(pixels, points(np.full(size, 60.0)))
+    sheet = render(pixels, shown, 60.0, title="ü" * 300, score=60.0)
     assert sheet.width >= 2 * size[1]
     assert sheet.height >= size[0]
 

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 import shamisa_cli as shamisa
 from shamisa_cli.core.encoder import onnx_encoder
 from shamisa_cli.core.encoder.feature_maps import Grid
-from shamisa_cli.core.encoder.graph_padding import with_repeated_borders
+from shamisa_cli.core.encoder.graph_padding import BRANCH, with_repeated_borders
 from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocessing, box_in_picture, five_crop_boxes
 from shamisa_cli.core.images.decoding import decode
 from shamisa_cli.core.models.loading import load_model
@@ -26,8 +26,16 @@ from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.networks.export.encoder_graph import export_graph
 from shamisa_cli.core.networks.export.export_model import add_graph
 from shamisa_cli.core.networks.feature_maps import feature_maps
+from shamisa_cli.core.probe.ridge import POINTS
 from shamisa_cli.core.scoring import map_split
-from shamisa_cli.core.scoring.map_split import features_of, placed, split_model_score, sum_of_shares
+from shamisa_cli.core.scoring.map_split import (
+    _without_frame,
+    embed_and_split,
+    features_of,
+    placed,
+    split_model_score,
+    sum_of_shares,
+)
 
 SPECS = {
     "the paper's": FeatureSpec(),
@@ -132,33 +140,61 @@ def test_the_map_of_noise_has_no_frame(monkeypatch: pytest.MonkeyPatch) -> None:
         return float(abs(np.median(local[:12]) - np.median(local[60:-60])))
 
     mended = frame()
-    monkeypatch.setattr(map_split, "PADDING", 0)
-    monkeypatch.setattr(onnx_encoder, "with_repeated_borders", lambda graph, _after: graph)
+    monkeypatch.setattr(map_split, "FRAMED", 0)
+    monkeypatch.setattr(onnx_encoder, "with_repeated_borders", lambda graph, _after: (graph, frozenset()))
     model = shamisa.load_model()
-    assert mended < frame() / 4
+    assert mended < frame() / 2
 
 
-def test_borders_are_repeated_as_onnx_says_and_the_rest_is_as_it_was(tmp_path: Path) -> None:
-    network = encoder("mobilenet_v2", FeatureSpec((0, 3, 6, 18), ("mean",), (1.0,)))
+def test_the_outermost_cells_count_as_their_neighbours_do_and_no_cell_is_lost() -> None:
+    cells = np.arange(20.0).reshape(4, 5)
+    top, bottom = [6, 6, 7, 8, 8], [11, 11, 12, 13, 13]
+    assert _without_frame(cells, ((1, 1), (1, 1))).tolist() == [top, top, bottom, bottom]
+    assert _without_frame(cells[:1, :2], ((1, 1), (1, 1))).tolist() == [[0, 1]]
+    assert _without_frame(cells, ((0, 0), (0, 0))).tolist() == cells.tolist()
+    assert _without_frame(cells, ((0, 0), (1, 0)))[0].tolist() == [1, 1, 2, 3, 4]  # a tile at the left border
+
+
+@pytest.mark.parametrize("name", ["shamisa-lite2", "shamisa-lite0"])
+def test_features_are_those_of_the_score_to_the_last_bit(name: str) -> None:
+    model = shamisa.load_model(name)
+    assert isinstance(model.encoder, onnx_encoder.OnnxEncoder)
+    for size in ((1, 1), (340, 512), (512, 512), (64, 301)):
+        pixels = np.random.default_rng(sum(size)).integers(0, 256, (*size, 3), dtype=np.uint8)
+        features, found = embed_and_split(model, pixels)
+        assert features.tobytes() == model.encoder.embed(pixels).tobytes()
+        assert model.probe is not None
+        assert found.score == pytest.approx(POINTS * model.probe.predict(features[None])[0], rel=1e-12)
+
+
+def test_a_second_branch_repeats_borders_as_onnx_says_and_the_first_is_as_it_was(tmp_path: Path) -> None:
+    network = encoder("mobilenet_v2", FeatureSpec((0, 3, 6, 18), ("mean",), (1.0, 0.5)))
     save_file(network.state(), tmp_path / "encoder.safetensors")
     graph = export_graph(network, tmp_path / "encoder.safetensors", "c0ffee")
-    first = json.loads(onnx.load_from_string(graph).metadata_props[1].value)[1][0]
-    changed = onnx.load_from_string(with_repeated_borders(graph, first)).graph
-    made = {name: node for node in changed.node for name in node.output}
-    padded = [
-        node for node in changed.node if node.op_type == "Conv" and made.get(node.input[0], node).op_type == "Pad"
-    ]
-    plain = [node for node in onnx.load_from_string(graph).graph.node if node.op_type == "Conv"]
-    sides = [any(any(each.ints) for each in node.attribute if each.name == "pads") for node in plain]
-    names = [node.output[0] for node in plain]
-    start = next(index for index, node in enumerate(plain) if node.output[0] == padded[0].output[0])
-    assert 3 < start < len(plain) - 5
-    assert [node.output[0] for node in padded] == [
-        name for name, has_sides in zip(names[start:], sides[start:], strict=True) if has_sides
-    ]
-    assert all(made[node.input[0]].attribute[0].s == b"edge" for node in padded)
-    [constant] = [each for each in changed.initializer if each.name == made[padded[0].input[0]].input[1]]
-    assert onnx.numpy_helper.to_array(constant).tolist() == [0, 0, 1, 1, 0, 0, 1, 1]
+    listed = json.loads(onnx.load_from_string(graph).metadata_props[1].value)
+    far = [name for name, stride, _ in listed if stride >= 8]
+    plain = onnx.load_from_string(graph).graph
+    changed, twins = with_repeated_borders(graph, far)
+    both = onnx.load_from_string(changed).graph
+    assert both.node[: len(plain.node)] == plain.node
+    made = {name: node for node in both.node for name in node.output}
+    assert all(name + BRANCH in made for name in twins)
+    assert onnx_encoder.FEATURES in twins
+    assert {name in twins for name, stride, _ in listed if stride < 8} == {False}
+    assert [name in twins for name in far] == [False, True, False, True]  # each scale has its branch
+    for node in plain.node:
+        sides = any(any(each.ints) for each in node.attribute if each.name == "pads")
+        if node.op_type != "Conv" or node.output[0] not in twins:
+            continue
+        twin = made[node.output[0] + BRANCH]
+        before = made.get(twin.input[0])
+        assert (before is not None and before.op_type == "Pad") == sides
+        kept, of_twin = ([each for each in one.attribute if each.name != "pads"] for one in (node, twin))
+        assert kept == of_twin
+        if before is not None and sides:
+            assert before.attribute[0].s == b"edge"
+            [constant] = [each for each in both.initializer if each.name == before.input[1]]
+            assert onnx.numpy_helper.to_array(constant).tolist() == [0, 0, 1, 1, 0, 0, 1, 1]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 40), (17, 33)])
@@ -181,7 +217,7 @@ def test_a_graph_without_a_list_of_maps_says_how_to_get_one(
     assert isinstance(model.encoder, OnnxEncoder)
     assert not model.encoder.lists_maps
     with pytest.raises(ModelError, match="shamisa models export"):
-        list(model.encoder.feature_maps(decode(photos[0], view_size=64).pixels))
+        model.encoder.features_and_maps(decode(photos[0], view_size=64).pixels)
 
 
 def test_pooled_features_tell_the_moments_of_each_map(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from shamisa_cli.core.full_size.record import AtFullSize
 from shamisa_cli.core.records import ImageRecord
+from shamisa_cli.core.scoring.heatmap import overlay
 from shamisa_cli.core.scoring.score_map import ScoreMap
 from shamisa_cli.core.scoring.thumbnails import (
     MAP,
@@ -48,7 +49,7 @@ def test_each_picture_gets_back_its_own_thumbnail_and_map() -> None:
             thumbnails.add(record, picture(300, 400, 10 * number))
             if number % 2:
                 lost = np.full((300, 400), -200 / 120_000)
-                thumbnails.add_map(record, picture(300, 400), ScoreMap(lost, 50.0))
+                thumbnails.add_map(Path(record.path), overlay(picture(300, 400), ScoreMap(lost, 50.0)))
         assert thumbnails.has_maps
         for number, record in reversed(list(enumerate(records))):
             grey = np.asarray(shown(thumbnails.read(record.path, THUMBNAIL)))

@@ -1,0 +1,68 @@
+"""Sessions of ONNX Runtime: how they are opened, and what they compute (does not import torch)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from shamisa_cli.core.arrays import FeatureVector
+from shamisa_cli.core.errors import ModelError, SettingError
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession, RunOptions
+
+
+def computed(session: InferenceSession, asked: list[str], fed: dict[str, NDArray[Any]]) -> list[FeatureVector]:
+    """These outputs, and nothing that they do not need: no features beside moments, and no pooling of crops."""
+    options: RunOptions = _library().RunOptions()
+    options.only_execute_path_to_fetches = True
+    try:
+        values: list[FeatureVector] = session.run(asked, fed, options)
+    except Exception as error:  # ONNX Runtime's exceptions have no common base class
+        if "allocate" in str(error):
+            raise MemoryError(str(error)) from error
+        raise
+    return values
+
+
+def _library() -> Any:
+    """ONNX Runtime, which reports nothing to its makers unless the user has set ORT_DISABLE_TELEMETRY otherwise.
+
+    From release 1.32 it numbers the machine in a file of the user's cache and sends events over the network.
+    Raises ImportError.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when the library is loaded
+    import onnxruntime
+
+    return onnxruntime
+
+
+def open_session(graph: Path, weights: Path, *, threads: int, content: bytes | None = None) -> InferenceSession:
+    """Open a session with this number of threads per operator, of the graph's file or of other content for it."""
+    try:
+        onnxruntime = _library()
+    except ImportError as error:
+        raise SettingError(
+            "ONNX Runtime is not installed. Install it with: pip install onnxruntime.", remedy="take-torch"
+        ) from error
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # errors are raised as exceptions
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Idle threads sleep, since decoding needs the processors.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Images differ in size, so memory plans cached per size would accumulate.
+    options.enable_mem_pattern = False
+    try:
+        stored = weights.read_bytes()
+        # Use the weights file that was checked, with links in the Hub's cache resolved.
+        options.add_external_initializers_from_files_in_memory([weights.name], [stored], [len(stored)])
+        return onnxruntime.InferenceSession(content or graph.read_bytes(), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(
+            f"{graph} cannot be used by ONNX Runtime ({reason}). Download or copy the folder again."
+        ) from error
