@@ -169,7 +169,7 @@ class ScoringRun:
 def _map_writer(
     model: Model, files: Sequence[Path], maps: Path | None, thumbnails: Thumbnails | None
 ) -> MapWriter | None:
-    """What writes the maps into a folder, and keeps them for a page; None if there is no folder."""
+    """The writer of the maps of a run, which keeps them for a page; None without a folder for them."""
     from shamisa_cli.core.scoring.heatmap import MapWriter
 
     return None if maps is None else MapWriter(model, maps, files, watch=thumbnails and thumbnails.add_map)

@@ -1,4 +1,4 @@
-"""What an ONNX graph finds in a large picture, tile by tile: moments of its maps, and the maps themselves."""
+"""A large picture, tile by tile, in an ONNX graph: moments of its maps, and the maps themselves."""
 
 from __future__ import annotations
 
