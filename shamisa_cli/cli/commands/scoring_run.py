@@ -129,7 +129,7 @@ class ScoringRun:
                     jobs=self.jobs,
                     view_size=self.view_size,
                     max_pixels=self.max_pixels,
-                    watch=thumbnails and thumbnails.add,
+                    watch=None if thumbnails is None else thumbnails.add,
                     draws=_map_writer(self.model, self.files, maps, thumbnails),
                     cache=cache,
                     sketches=shown.groups is not None,
@@ -172,7 +172,8 @@ def _map_writer(
     """The writer of the maps of a run, which keeps them for a page; None without a folder for them."""
     from shamisa_cli.core.scoring.heatmap import MapWriter
 
-    return None if maps is None else MapWriter(model, maps, files, watch=thumbnails and thumbnails.add_map)
+    watch = None if thumbnails is None else thumbnails.add_map
+    return None if maps is None else MapWriter(model, maps, files, watch=watch)
 
 
 def _write_page(html: Path, records: list[ImageRecord], run: Run, thumbnails: Thumbnails) -> None:

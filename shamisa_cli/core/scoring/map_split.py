@@ -251,7 +251,8 @@ def _without_frame(shares: Map, framed: Sequence[tuple[int, int]]) -> Map:
     for side, depths in zip(shares.shape, framed, strict=True):
         first, last = (min(depth, (side - 1) // 2) for depth in depths)
         inside.append(np.arange(side).clip(first, side - 1 - last))
-    return shares[np.ix_(*inside)]
+    without: Map = shares[np.ix_(*inside)]
+    return without
 
 
 def _norm(values: NDArray[np.float32]) -> float:
