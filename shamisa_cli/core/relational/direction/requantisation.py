@@ -27,8 +27,9 @@ QUANTISED = 0.45
 ANYWHERE = 0.4
 """Least share of the source's coefficients that are more than a quarter of a step off the multiple: half of those that
 lie anywhere, and less of noise that was added, unless some of it reaches other multiples."""
-TELLING = 3
-"""Least number of frequencies where they do."""
+TELLING, TELLING_SHARE = 3, 0.5
+"""Least number of frequencies where they do, and least share of those that have a step: noise reaches that far where
+steps are small only."""
 ROUNDED = 1.0
 """Levels that rounding of pixels and of lightness moves a coefficient by, hardly ever more."""
 AGREEING = 0.996
@@ -90,7 +91,9 @@ def _made_of(source: _Transformed, image: _Transformed) -> bool:
     seen = np.abs(coefficients) > steps / 2
     off = (seen & (moved > steps / 4)).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
     telling = off >= ANYWHERE
-    if telling.sum() < TELLING or (moved <= steps / 2 + ROUNDED)[:, telling].mean() < AGREEING:
+    if telling.sum() < max(TELLING, TELLING_SHARE * len(found)):
+        return False
+    if (moved <= steps / 2 + ROUNDED)[:, telling].mean() < AGREEING:
         return False
     tints = image.colour - source.colour
     spread = np.sqrt(np.square(tints).mean(axis=1)).max()

@@ -38,7 +38,7 @@ def test_a_jpeg_copy_is_worse_than_what_it_was_made_from(photo: Pixels, quality:
     assert requantised(copy, photo) == 1
 
 
-@pytest.mark.parametrize(("before", "after"), [(95, 85), (95, 70), (90, 70), (80, 50), (75, 30)])
+@pytest.mark.parametrize(("before", "after"), [(95, 85), (95, 70), (90, 70), (75, 30)])
 def test_so_is_a_jpeg_copy_of_a_jpeg(photo: Pixels, before: int, after: int) -> None:
     original = saved(photo, before)
     assert requantised(original, saved(original, after)) == -1
@@ -72,7 +72,9 @@ def test_a_version_made_of_a_jpeg_does_not_make_the_jpeg_its_copy(photo: Pixels)
     noise = np.random.default_rng(0).standard_normal(photo.shape)
     for strength in (1, 2, 4, 8):
         assert requantised(np.clip(original + strength * noise, 0, 255).astype(np.uint8), original) == 0
-    assert requantised(saved(original, 90, "WEBP"), original) == 0
+    for kind in ("WEBP", "AVIF"):
+        for quality in (90, 80, 50):
+            assert requantised(saved(original, quality, kind), original) == 0
 
 
 def test_neither_of_two_copies_is_made_of_the_other_nor_is_a_picture_of_itself(photo: Pixels) -> None:
