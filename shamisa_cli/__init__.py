@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from shamisa_cli.core.cluster.store import open_parts
     from shamisa_cli.core.culling.decisions import CullRule, Decision
     from shamisa_cli.core.culling.groups import GroupSettings, group_records
+    from shamisa_cli.core.culling.journal import Transfer
     from shamisa_cli.core.culling.sidecars import SidecarResult, write_sidecars
     from shamisa_cli.core.culling.transfers import (
-        Transfer,
         TransferResult,
         plan_transfers,
         transfer_files,
@@ -212,7 +212,7 @@ _HOMES = {
     "SidecarResult": "shamisa_cli.core.culling.sidecars",
     "TensorScorer": "shamisa_cli.core.networks.tensors",
     "TrainingError": "shamisa_cli.core.errors",
-    "Transfer": "shamisa_cli.core.culling.transfers",
+    "Transfer": "shamisa_cli.core.culling.journal",
     "TransferResult": "shamisa_cli.core.culling.transfers",
     "Upload": "shamisa_cli.core.models.hub_upload",
     "compare": "shamisa_cli.core.api",

@@ -19,6 +19,7 @@ from shamisa_cli.core.errors import SettingError
 
 MAX_WARNINGS = 20
 """Unreadable pictures that are named."""
+_WARNING = ("warning: ", "bold yellow")
 CONTROL_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}
 BIDI_OVERRIDES = set(range(0x202A, 0x202F)) | set(range(0x2066, 0x206A))
 ENCODING = {"encoding": "utf-8", "errors": "backslashreplace", "newline": ""}
@@ -48,7 +49,7 @@ class Console:
     """The streams of one command.
 
     Args:
-        quiet: print no hints, warnings and progress bars; errors are printed always.
+        quiet: print no hints, warnings and progress bars; errors, and which pictures could not be read, always are.
         discard: print no results on stdout either; those for a file are written.
 
     Attributes:
@@ -67,20 +68,25 @@ class Console:
     def warn(self, text: str) -> None:
         """Print a warning on stderr, about a problem that does not stop the command."""
         if not self._quiet:
-            self._line("warning: ", "bold yellow", text)
+            self._line(*_WARNING, text)
 
     def warn_of_unreadable(self, messages: Sequence[str], count: int | None = None) -> None:
-        """Print one warning per image that could not be read, up to a limit.
+        """Print one warning per image that could not be read, up to a limit; also if quiet, since they are results.
 
         Args:
             messages: the sentences, or the first of them.
             count: number of unreadable images; None: the number of sentences.
         """
         for message in messages[:MAX_WARNINGS]:
-            self.warn(message)
+            self._line(*_WARNING, message)
         more = (len(messages) if count is None else count) - MAX_WARNINGS
         if more > 0:
-            self.warn(f"{more:,} more pictures could not be read.")
+            self._line(*_WARNING, f"{more:,} more pictures could not be read.")
+
+    def warn_of_discarded(self, messages: Sequence[str]) -> None:
+        """The same warnings, where the results that hold these messages are printed nowhere."""
+        if self._discard:
+            self.warn_of_unreadable(messages)
 
     def warn_once(self) -> Callable[[str], None]:
         """Function that prints each warning once, however often it is given, up to a limit."""

@@ -40,5 +40,7 @@ def check_table(output: Path | None, *, pictures: bool, changed: bool) -> None:
 
 def _check_page(html: Path, output: Path | None) -> None:
     check_output(html, "--html")
+    if html.suffix.lower() not in (".html", ".htm"):
+        raise SettingError(f"--html writes a page, and {html} has another suffix. Name one such as {html.stem}.html.")
     if output is not None and html.resolve() == output.resolve():
         raise SettingError(f"--html and --output name the same file, {html}. Give each its own.")

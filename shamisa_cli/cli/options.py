@@ -283,7 +283,7 @@ Quiet = Annotated[
         "-q",
         rich_help_panel=RUNNING,
         show_default="off",
-        help="Print no table for people, progress, hints or warnings: only errors, and results that --format or "
-        "--output ask for.",
+        help="Print no table for people, progress, hints or warnings: only errors, which pictures could not be read, "
+        "and results that --format or --output ask for. Exit codes are the same.",
     ),
 ]

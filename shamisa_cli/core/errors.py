@@ -81,6 +81,10 @@ class ModelError(ShamisaError):
     """A model or probe folder is missing, damaged, or incompatible with its use."""
 
 
+class GraphError(ModelError):
+    """A model's graph fails on one picture, which is then that picture's error."""
+
+
 class MosTableError(ShamisaError):
     """A table of human scores cannot be read as it stands; the text names file, line and column."""
 
@@ -101,6 +105,8 @@ def item_error(path: Path | str, error: Exception) -> ImageError:
     """
     if isinstance(error, ImageError):
         return error
+    if isinstance(error, GraphError):
+        return ImageError(path, "internal", f"{path} could not be computed. {error}")
     if isinstance(error, ShamisaError):
         raise error
     if isinstance(error, MemoryError):

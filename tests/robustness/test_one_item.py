@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import onnxruntime
 import pytest
 from helpers.pictures import save_noise
 from helpers.program import run_here as shamisa
@@ -180,6 +181,50 @@ def test_so_it_is_for_every_command_that_reads_pictures_one_by_one(
         done = shamisa("serve", *cached, input=requests)
         assert [json.loads(line)["status"] for line in done.stdout.splitlines()] == ["ok", "error", "ok"]
     assert files[1].name in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", ["score", "score --maps", "embed", "serve"])
+def test_a_graph_that_fails_while_it_computes_is_no_bug_of_this_program(
+    tiny_model: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Non-zero status code")
+
+    monkeypatch.setattr(onnxruntime.InferenceSession, "run", fail)
+    requests = json.dumps({"path": str(sorted(photos.iterdir())[0])}) + "\n"
+    named = {
+        "score": ["score", photos, "-f", "json"], "score --maps": ["score", photos, "--maps", tmp_path / "maps"],
+        "embed": ["embed", photos, "-o", tmp_path / "x.npz"], "serve": ["serve"],
+    }[command]  # fmt: skip
+    done = shamisa(*named, "--model", tiny_model, "--runtime", "onnx", "--no-cache", input=requests)
+    assert done.returncode == (0 if command == "serve" else 3), done.stderr
+    assert "graph fails on it" in " ".join((done.stdout + done.stderr).split())
+    assert "bug" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["http://host//a.jpg", "./a//b.jpg", "a/./b.jpg", "FTP://x/y.png"])
+def test_a_server_answers_with_the_name_that_was_asked_for(tiny_model: Path, name: str) -> None:
+    done = shamisa("serve", "--model", tiny_model, input=json.dumps({"path": name, "id": 3}) + "\n")
+    answer = json.loads(done.stdout)
+    assert (answer["path"], answer["id"], answer["status"]) == (name, 3, "error")
+    assert ("address on the web" in answer["error"]["message"]) == ("://" in name)
+
+
+@pytest.mark.parametrize("command", ["score", "cull", "embed", "compare", "rank"])
+def test_quiet_changes_no_exit_code_and_hides_no_picture_that_was_not_read(
+    tiny_model: Path, relational_folder: Path, photos: Path, tmp_path: Path, command: str
+) -> None:
+    broken, good = photos / "broken.jpg", sorted(photos.iterdir())[0]
+    broken.write_text("not a picture")
+    named = {
+        "score": [photos], "cull": [photos, "--below", "10"], "embed": [photos, "-o", tmp_path / "x.npz"],
+        "compare": [good, broken], "rank": [good, good, broken],
+    }[command]  # fmt: skip
+    model = relational_folder if command in ("compare", "rank") else tiny_model
+    loud, quiet = (shamisa(command, *named, "--model", model, *more) for more in ([], ["--quiet"]))
+    assert loud.returncode == quiet.returncode == 3
+    assert broken.name in quiet.stderr
+    assert quiet.stdout == ""
 
 
 class OneFails:

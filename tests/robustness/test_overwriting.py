@@ -149,3 +149,11 @@ def test_no_output_replaces_another_of_the_same_run(tiny_model: Path, place: Pat
     result = shamisa(*typed, "--model", tiny_model)
     assert result.returncode == 2, result.stderr
     assert contents(place) == before
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.json", "out", "page.htm.txt"])
+def test_a_page_is_not_written_under_the_name_of_something_else(tmp_path: Path, name: str) -> None:
+    done = shamisa("score", tmp_path, "--html", tmp_path / name)
+    assert done.returncode == 2
+    assert ".html" in done.stderr
+    assert not (tmp_path / name).exists()

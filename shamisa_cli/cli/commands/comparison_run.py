@@ -55,16 +55,18 @@ def report_comparisons(
 ) -> Counter[str]:
     """Judge and write the candidates as they arrive, then say what failed and what has no partner; their statuses."""
     statuses: Counter[str] = Counter()
+    unread: list[str] = []
     beside = reporter.streams and output is None
     with (
         closing(run.gate.apply(compared)) as records,
         console.results(output) as stream,
         console.progress("Comparing", count, beside_results=beside) as advance,
     ):
-        reporter.write(_watched(records, statuses, advance), run, stream)
+        reporter.write(_watched(records, statuses, unread, advance), run, stream)
+    console.warn_of_discarded(unread)
     if run.gate.judges:
-        unread = f", {statuses['error']:,} not compared" if statuses["error"] else ""
-        console.hint(f"{statuses['failed']:,} of {statuses.total():,} {run.gate}{unread}.")
+        rest = f", {statuses['error']:,} not compared" if statuses["error"] else ""
+        console.hint(f"{statuses['failed']:,} of {statuses.total():,} {run.gate}{rest}.")
     for phrase in (describe_unpaired(run.added, "added"), describe_unpaired(run.removed, "removed")):
         if phrase:
             console.hint(f"{phrase}.")
@@ -82,9 +84,11 @@ def comparison_line(
 
 
 def _watched(
-    records: Iterator[Candidate], statuses: Counter[str], advance: Callable[[int], None]
+    records: Iterator[Candidate], statuses: Counter[str], unread: list[str], advance: Callable[[int], None]
 ) -> Iterator[Candidate]:
     for record in records:
         statuses[record.status] += 1
+        if record.error is not None:
+            unread.append(record.error.message)
         advance(1)
         yield record

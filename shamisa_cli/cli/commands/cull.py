@@ -235,6 +235,7 @@ def cull(
     else:
         with console.results(output) as stream:
             WRITERS[chosen](decisions, rule, stream)
+        console.warn_of_discarded([decision.reason for decision in unreadable])
         if move_to is not None or copy_to is not None:
             problems = cull_actions.transfer(decisions, move_to, copy_to, apply, console)
         else:

@@ -98,6 +98,7 @@ def rank(
     pictures = tuple(replace(picture, error=told(picture.error)) for picture in ranking.pictures)
     with console.results(output) as stream:
         write(replace(ranking, pictures=pictures), stream)
+    console.warn_of_discarded([picture.error.message for picture in pictures if picture.error is not None])
     errors = sum(picture.error is not None for picture in pictures)
     counts = {"not ranked": errors, "left out": sum(found.left_out.values())}
     places = {"results": output}

@@ -141,6 +141,8 @@ class ScoringRun:
             collected = self._write(records, shown, target, keep=html is not None)
             if html is not None and thumbnails is not None:
                 _write_page(html, collected, self.run, thumbnails)
+        if target is None:
+            self.console.warn_of_discarded(self.tally.messages)
 
     def _write(
         self, records: Iterator[ImageRecord], shown: Shown, target: Path | None, *, keep: bool

@@ -3,38 +3,25 @@
 from __future__ import annotations
 
 import filecmp
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import TextIO
 
 from shamisa_cli.core.atomic import NO_LINKS, replacing
+from shamisa_cli.core.culling.journal import (
+    JOURNAL,
+    Action,
+    DamagedLine,
+    Transfer,
+    line_of,
+    read_journal,
+    remove_unfinished_line,
+)
 from shamisa_cli.core.culling.xmp import SUFFIX
-from shamisa_cli.core.errors import PARSE_ERRORS, SettingError
-from shamisa_cli.core.ownership import is_own
-from shamisa_cli.core.plain_files import read_plain
-
-JOURNAL = "shamisa-journal.jsonl"
-MOST_BYTES = 1_000_000_000
-"""Of a journal; a million files take some 200 MB."""
-
-Action = Literal["move", "copy"]
-
-
-@dataclass(frozen=True)
-class Transfer:
-    """One file and the place it goes to."""
-
-    action: Action
-    source: Path
-    target: Path
-
-    def to_json(self) -> dict[str, str]:
-        """The entry of the journal."""
-        return {"action": self.action, "from": os.fspath(self.source), "to": os.fspath(self.target)}
 
 
 @dataclass(frozen=True)
@@ -42,12 +29,12 @@ class TransferResult:
     """Outcome of one transfer.
 
     Attributes:
-        transfer: what was to be done.
+        transfer: what was to be done; None for a line of a journal that cannot be read.
         problem: why it was not; empty if it was.
         was_done: its copy was there already, as of an earlier run that was interrupted.
     """
 
-    transfer: Transfer
+    transfer: Transfer | None
     problem: str = ""
     was_done: bool = False
 
@@ -75,87 +62,45 @@ def transfer_files(transfers: Sequence[Transfer], folder: Path) -> Iterator[Tran
     if not transfers:
         return
     folder.mkdir(parents=True, exist_ok=True)
-    _remove_unfinished_line(folder / JOURNAL)
-    with (folder / JOURNAL).open("a", encoding="utf-8") as journal:
-        for transfer in transfers:
-            was_done = transfer.action == "copy" and _in_both_places(transfer)
-            yield TransferResult(transfer, "" if was_done else _carried_out(transfer, journal), was_done)
-
-
-def _remove_unfinished_line(journal: Path) -> None:
-    """Remove the end of a journal that a crash or a full disk cut off, since more is to be written after it."""
-    if journal.is_file():
-        content = journal.read_bytes()
-        if not content.endswith(b"\n"):
-            os.truncate(journal, content.rfind(b"\n") + 1)
+    remove_unfinished_line(folder / JOURNAL)
+    try:
+        with (folder / JOURNAL).open("a", encoding="utf-8") as journal:
+            for transfer in transfers:
+                was_done = transfer.action == "copy" and _in_both_places(transfer)
+                yield TransferResult(transfer, "" if was_done else _carried_out(transfer, journal), was_done)
+    finally:
+        with suppress(OSError):
+            if not (folder / JOURNAL).stat().st_size:  # nothing was done
+                (folder / JOURNAL).unlink()
 
 
 def undo_transfers(folder: Path, *, dry: bool = False) -> Iterator[TransferResult]:
     """Undo the journal of a folder, last transfer first: move files back, and remove copies that were not changed.
 
-    What cannot be undone keeps its entry. An empty journal is removed.
+    What cannot be undone keeps its entry, and so does a line that cannot be read. An empty journal is removed.
 
     Raises:
-        SettingError: the folder has no journal, or it is damaged.
+        SettingError: the folder has no journal, or no line of it can be read.
     """
     file = folder / JOURNAL
-    left: list[Transfer] = []
-    for transfer in reversed(read_journal(file)):
-        problem = _undone(transfer, dry=dry)
+    left: list[bytes] = []
+    for entry in reversed(read_journal(file)):
+        if isinstance(entry, DamagedLine):
+            left.append(entry.content)
+            yield TransferResult(None, f"{file}, line {entry.number} is damaged ({entry.reason}), and was left there.")
+            continue
+        problem = _undone(entry, dry=dry)
         if problem:
-            left.append(transfer)
+            left.append(line_of(entry).encode())
         if problem is not None:
-            yield TransferResult(transfer, problem)
+            yield TransferResult(entry, problem)
     if dry:
         return
     if left:
         with replacing(file) as beside:
-            beside.write_text("".join(_line(transfer) for transfer in reversed(left)), encoding="utf-8")
+            beside.write_bytes(b"".join(reversed(left)))
     else:
         file.unlink()
-
-
-def read_journal(file: Path) -> list[Transfer]:
-    """The transfers in a journal. An unfinished last line, left by a crash, was never carried out.
-
-    A journal moves files, so only one of this user's is obeyed, and only for files in its folder.
-
-    Raises:
-        SettingError: there is no journal, it is another user's, names files elsewhere, or is damaged.
-    """
-    try:
-        if not is_own(file.absolute()):
-            raise SettingError(f"{file} is another user's, who alone can undo what it says.")
-        lines = read_plain(file, MOST_BYTES).decode().split("\n")[:-1]
-        transfers = [_transfer(json.loads(line)) for line in lines]
-        elsewhere = next((each for each in transfers if not _is_of(file.parent, each)), None)
-        if elsewhere is not None:
-            raise SettingError(
-                f"{file} names {elsewhere.target}, which is not in this folder, or had another name before. Was the "
-                "folder moved? Move its files back by hand."
-            )
-        return transfers
-    except (FileNotFoundError, NotADirectoryError):
-        raise SettingError(f"{file} does not exist: nothing was moved or copied to that folder.") from None
-    except (*PARSE_ERRORS, KeyError, TypeError) as error:
-        raise SettingError(f"{file} is not a journal ({error}). Move the files back by hand.") from None
-
-
-def _is_of(folder: Path, transfer: Transfer) -> bool:
-    """Whether a transfer is one that `plan_transfers` makes: into the folder, below which the file keeps its place."""
-    inside, target = os.path.realpath(folder), transfer.target
-    place = Path(os.path.realpath(target.parent), target.name)
-    if not place.is_relative_to(inside):
-        return False
-    below = place.relative_to(inside).parts
-    return transfer.source.parts[-len(below) :] == below
-
-
-def _transfer(entry: dict[str, str]) -> Transfer:
-    action, source, target = entry["action"], Path(entry["from"]), Path(entry["to"])
-    if action in ("move", "copy") and source.is_absolute() and target.is_absolute():
-        return Transfer("move" if action == "move" else "copy", source, target)
-    raise ValueError(f"unknown entry {entry}")
 
 
 def _sidecars(picture: Path) -> Iterator[Path]:
@@ -171,10 +116,6 @@ def _sidecars(picture: Path) -> Iterator[Path]:
 
 def _escaped(name: str) -> str:
     return "".join(f"[{character}]" if character in "*?[" else character for character in name)
-
-
-def _line(transfer: Transfer) -> str:
-    return json.dumps(transfer.to_json()) + "\n"
 
 
 def _in_both_places(transfer: Transfer) -> bool:
@@ -195,7 +136,7 @@ def _carried_out(transfer: Transfer, journal: TextIO) -> str:
     half_moved = transfer.action == "move" and _in_both_places(transfer)
     if os.path.lexists(transfer.target) and not half_moved:
         return f"{transfer.target} exists already."
-    journal.write(_line(transfer))
+    journal.write(line_of(transfer))
     journal.flush()
     os.fsync(journal.fileno())
     try:

@@ -9,14 +9,20 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from shamisa_cli.core.arrays import FeatureVector
-from shamisa_cli.core.errors import ModelError, SettingError
+from shamisa_cli.core.errors import GraphError, ModelError, SettingError
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, RunOptions
 
 
+_LONGEST_REASON = 200
+
+
 def computed(session: InferenceSession, asked: list[str], fed: dict[str, NDArray[Any]]) -> list[FeatureVector]:
-    """These outputs, and nothing that they do not need: no features beside moments, and no pooling of crops."""
+    """These outputs, and nothing that they do not need: no features beside moments, and no pooling of crops.
+
+    Raises GraphError if the graph fails on these inputs, and MemoryError.
+    """
     options: RunOptions = _library().RunOptions()
     options.only_execute_path_to_fetches = True
     try:
@@ -24,7 +30,10 @@ def computed(session: InferenceSession, asked: list[str], fed: dict[str, NDArray
     except Exception as error:  # ONNX Runtime's exceptions have no common base class
         if "allocate" in str(error):
             raise MemoryError(str(error)) from error
-        raise
+        reason = (str(error) or type(error).__name__).splitlines()[0][:_LONGEST_REASON]
+        raise GraphError(
+            f"The model's graph fails on it ({reason}). Verify the model, or download or copy its folder again."
+        ) from error
     return values
 
 

@@ -26,6 +26,9 @@ Located = tuple[str, str]
 """A file's real path, without links, and its path as it was named or found."""
 
 
+NO_ADDRESS = "{} is an address on the web, which is not read. Download the picture, and name its file."
+
+
 @dataclass(frozen=True)
 class Discovery:
     """Images that were found, and what folders hold besides that could not be read.
@@ -149,9 +152,9 @@ class _Search:
             )
         elif os.path.exists(name):
             return [self.located(Path(name))]
-        elif _is_address(name):
+        elif is_address(name):
             files = []
-            nothing = f"{name} is an address on the web, which is not read. Download the picture, and name its file."
+            nothing = NO_ADDRESS.format(name)
         elif _is_pattern(name):
             files = [file for match in _matches(Path(name)) for file in self._expanded(match)]
             nothing = f"The pattern {name} matches no file, and no folder with a picture in it."
@@ -260,7 +263,8 @@ def _matches_below(folder: Path, parts: tuple[str, ...]) -> Iterator[Path]:
                 yield from _matches_below(folder / name, rest)
 
 
-def _is_address(name: str) -> bool:
+def is_address(name: str) -> bool:
+    """Whether a name is an address on the web."""
     return name.lower().startswith(("http://", "https://", "ftp://"))
 
 

@@ -37,7 +37,7 @@ class Interval:
         level: share of human scores that should fall inside, between 0 and 1.
         at: (k,) predicted positions, rising.
         spread: (k,) usual size of residuals there, above 0; interpolated linearly, constant beyond.
-        below, above: extent of the interval down and up, as a multiple of the spread.
+        below, above: extent of the interval down and up, as a multiple of the spread, 0 or more.
 
     Raises ModelError when these are inconsistent.
     """
@@ -54,8 +54,10 @@ class Interval:
         numbers = (self.level, self.at, self.spread, self.below, self.above)
         if not all(np.isfinite(values).all() for values in numbers) or not 0 < self.level < 1:
             raise ModelError("The interval is damaged: it has values that are not usable numbers.")
-        if not ((np.diff(self.at) > 0).all() and (self.spread > 0).all() and self.below + self.above >= 0):
-            raise ModelError("The interval is damaged: its predictions must rise and its spread be above 0.")
+        if not ((np.diff(self.at) > 0).all() and (self.spread > 0).all() and min(self.below, self.above) >= 0):
+            raise ModelError(
+                "The interval is damaged: its predictions must rise, its spread be above 0 and its ends around them."
+            )
 
     def around(self, positions: Vector, factor: float = 1.0) -> tuple[Vector, Vector]:
         """The lower and upper ends for predicted positions of any shape, `factor` times as far away as usual."""
@@ -111,7 +113,7 @@ def calibrate(prediction: Vector, truth: Vector, level: float = LEVEL) -> Interv
         return None
     at, spread = _usual_distance(prediction, np.abs(residuals))
     ordered = np.sort(residuals / np.interp(prediction, at, spread))
-    return Interval(level, at, spread, below=float(-ordered[-rank]), above=float(ordered[rank - 1]))
+    return Interval(level, at, spread, below=max(0.0, float(-ordered[-rank])), above=max(0.0, float(ordered[rank - 1])))
 
 
 def calibrate_sessions(

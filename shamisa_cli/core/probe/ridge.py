@@ -123,6 +123,8 @@ class Probe(Ridge):
             raise ModelError("The probe is damaged: it has values that are not finite numbers.")
         if not (self.feature_scale > 0).all():
             raise ModelError("The probe is damaged: the scale of a feature must be above 0.")
+        if self.alpha < 0:
+            raise ModelError("The probe is damaged: its penalty must be 0 or more.")
         if self.clip is not None and self.clip <= 0:
             raise ModelError("The probe is damaged: the bound of its features must be above 0.")
         if self.offset and not (self.offset.low <= self.offset.high and 0 <= self.offset.share <= 1):

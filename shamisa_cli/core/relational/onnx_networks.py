@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.encoder.onnx_encoder import FINGERPRINT
-from shamisa_cli.core.encoder.onnx_sessions import open_session
+from shamisa_cli.core.encoder.onnx_sessions import computed, open_session
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.machine import available_cpus
 from shamisa_cli.core.records import ModelIdentity
@@ -99,7 +99,7 @@ class OnnxComparer:
         seen_a, seen_b = self._trunk(a), self._trunk(b)
         pair = {f"a_{name}": value for name, value in seen_a.items() if name not in ("first", "second")}
         pair |= {f"b_{name}": value for name, value in seen_b.items() if name not in ("first", "second")}
-        change, odd = self._sessions[PAIR_GRAPH].run(["change", "odd"], pair)
+        change, odd = computed(self._sessions[PAIR_GRAPH], ["change", "odd"], pair)
         forth = self._head(seen_a["first"], seen_b["second"], change + odd)
         back = self._head(seen_b["first"], seen_a["second"], change - odd)
         even = np.logaddexp(np.float32(0), (forth + back)[-2:])  # softplus
@@ -108,10 +108,11 @@ class OnnxComparer:
     def _trunk(self, pixels: Pixels) -> dict[str, Array]:
         session = self._sessions[TRUNK_GRAPH]
         names = [output.name for output in session.get_outputs()]
-        return dict(zip(names, session.run(names, {"pixels": pixels}), strict=True))
+        return dict(zip(names, computed(session, list(names), {"pixels": pixels}), strict=True))
 
     def _head(self, first: Array, second: Array, change: Array) -> Array:
-        values = self._sessions[HEAD_GRAPH].run(["entries"], {"first": first, "second": second, "change": change})
+        fed = {"first": first, "second": second, "change": change}
+        values = computed(self._sessions[HEAD_GRAPH], ["entries"], fed)
         entries: Array = values[0][0]
         return entries
 

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, NoReturn
 
 from shamisa_cli.core.atomic import naming
 from shamisa_cli.core.errors import PARSE_ERRORS
+from shamisa_cli.core.images.discovery import NO_ADDRESS, is_address
 from shamisa_cli.core.records import BAD_REQUEST, ErrorRecord, ImageRecord
 from shamisa_cli.core.scoring.scorer import FileScorer, ReadFile
 
@@ -28,12 +29,14 @@ class Request:
     Attributes:
         id: any JSON value, which the answer repeats.
         path: the image; None if the line is invalid.
+        name: the path as it was asked for, which the answer repeats.
         error: why the line is invalid; None otherwise.
     """
 
     id: Any = None
     path: Path | None = None
     error: str | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,9 @@ def parse_request(line: bytes) -> Request:
     name = asked.get("path")
     if not isinstance(name, str) or not name:
         return Request(asked.get("id"), error="'path' is missing, or is not text; it must name a picture.")
-    return Request(asked.get("id"), Path(name))
+    if is_address(name):
+        return Request(asked.get("id"), error=NO_ADDRESS.format(name), name=name)
+    return Request(asked.get("id"), Path(name), name=name)
 
 
 def serve(requests: Iterable[Request], scorer: FileScorer[ImageRecord], write: Write, *, jobs: int) -> None:
@@ -134,10 +139,10 @@ def _answer_all(
 
 def _answer(request: Request, looking: _Looking | None, scorer: FileScorer[ImageRecord]) -> Answer:
     if request.path is None or looking is None:
-        record = ImageRecord("", status="error", error=ErrorRecord(BAD_REQUEST, request.error or ""))
+        record = ImageRecord(request.name, status="error", error=ErrorRecord(BAD_REQUEST, request.error or ""))
         return Answer(request.id, record)
     record, _ = scorer.complete(request.path, looking)
-    return Answer(request.id, replace(record, path=str(request.path)))
+    return Answer(request.id, replace(record, path=request.name))
 
 
 def _finite(text: str) -> float:

@@ -72,7 +72,7 @@ def test_nothing_is_overwritten_in_either_direction(shoot: Path, tmp_path: Path)
     target = tmp_path / "rejects"
     target.mkdir()
     (target / "a.jpg").write_text("mine")
-    results = {each.transfer.source.name: each.problem for each in transfer_files(
+    results = {each.transfer.source.name if each.transfer else "": each.problem for each in transfer_files(
         plan_transfers([shoot / "a.jpg", shoot / "b.jpg"], target, "move"), target
     )}  # fmt: skip
     assert "exists already" in results["a.jpg"]
@@ -124,6 +124,40 @@ def test_an_unfinished_line_of_a_journal_does_not_spoil_what_follows(shoot: Path
     list(transfer_files(plan_transfers([shoot / "b.jpg"], target, "move"), target))
     assert all(not each.problem for each in undo_transfers(target))
     assert files(shoot) == before
+
+
+@pytest.mark.parametrize("damage", [b"\xff\xfe\n", b"{}\n", b'{"action": "mo\n', b"[" * 100_000 + b"\n", b"\n", b"7\n"])
+def test_a_damaged_line_within_a_journal_stays_and_the_others_are_undone(
+    shoot: Path, tmp_path: Path, damage: bytes
+) -> None:
+    before, target = files(shoot), tmp_path / "rejects"
+    list(transfer_files(plan_transfers(pictures(shoot), target, "move"), target))
+    lines = (target / JOURNAL).read_bytes().splitlines(keepends=True)
+    (target / JOURNAL).write_bytes(b"".join([*lines[:2], damage, *lines[2:]]))
+    problems = [each.problem for each in undo_transfers(target) if each.problem]
+    assert len(problems) == 1
+    assert f"{JOURNAL}, line 3" in problems[0]
+    assert files(shoot) == before
+    assert (target / JOURNAL).read_bytes() == damage
+
+
+def test_a_journal_that_is_none_is_not_written_to_and_not_read_as_a_whole(shoot: Path, tmp_path: Path) -> None:
+    target = tmp_path / "rejects"
+    target.mkdir()
+    with (target / JOURNAL).open("wb") as journal:
+        journal.truncate(10**12)  # zeros that take no room
+    with pytest.raises(shamisa.SettingError, match="not a journal"):
+        list(transfer_files(plan_transfers(pictures(shoot), target, "move"), target))
+    (target / JOURNAL).unlink()
+    os.mkfifo(target / JOURNAL)
+    with pytest.raises(shamisa.SettingError, match="not a regular file"):
+        list(transfer_files(plan_transfers(pictures(shoot), target, "move"), target))
+
+
+def test_where_nothing_is_moved_no_journal_is_left(shoot: Path) -> None:
+    results = list(transfer_files(plan_transfers(pictures(shoot), shoot, "move"), shoot))
+    assert all("exists already" in each.problem for each in results)
+    assert not (shoot / JOURNAL).exists()
 
 
 @pytest.mark.parametrize("wrong", ["outside", "renamed", "climbing"])

@@ -447,6 +447,13 @@ def test_odd_tensors_of_a_probe_are_refused(
         ({"bias": "0"}, "'bias' must be a finite number"),
         ({"bias": 10**400}, "'bias' must be a finite number"),
         ({"alpha": ...}, "'alpha' must be a finite number"),
+        ({"alpha": -1}, "penalty must be 0 or more"),
+        ({"clip": 0}, "above 0"),
+        ({"clip": -1}, "above 0"),
+        ({"interval": {"level": 0.9, "at": [0.5], "spread": [0.1], "below": 2, "above": -1}}, "interval is damaged"),
+        ({"interval": {"level": 0.9, "at": [0.5], "spread": [0.1], "below": -1, "above": 2}}, "interval is damaged"),
+        ({"interval": {"level": 1, "at": [0.5], "spread": [0.1], "below": 1, "above": 2}}, "interval is damaged"),
+        ({"interval": {"level": 0.9, "at": [0.5], "spread": [-0.1], "below": 1, "above": 2}}, "interval is damaged"),
         ({"files": {"probe.safetensors": "0" * 64}}, "damaged or was altered"),
     ],
 )
