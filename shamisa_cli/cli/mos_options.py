@@ -148,7 +148,9 @@ def figure_with_interval(value: float, interval: tuple[float, float]) -> str:
 
 def warn_of_unreadable(console: Console, unreadable: Sequence[tuple[str, str]]) -> None:
     """Warn of the images that are left out, each with the reason, up to a limit."""
-    console.warn_of_unreadable([f"{path}: {reason}" for path, reason in unreadable])
+    console.warn_of_unreadable(
+        [reason if reason.startswith(path) else f"{path}: {reason}" for path, reason in unreadable]
+    )
 
 
 def warn_of_doubts(console: Console, warnings: Sequence[str], *, reversed: bool) -> None:

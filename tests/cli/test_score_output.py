@@ -65,12 +65,13 @@ def test_every_run_ends_with_a_line_that_says_what_was_done_and_where_it_is(
     )
 
 
-def test_quiet_prints_results_that_were_asked_for_and_nothing_else(
+def test_quiet_prints_results_that_were_asked_for_and_else_only_what_could_not_be_read(
     shamisa: Program, tiny_model: Path, photos: Path
 ) -> None:
     (photos / "torn.jpg").write_bytes(b"")
     ran = shamisa("score", photos, "--model", tiny_model, "--quiet")
-    assert (ran.returncode, ran.stdout, ran.stderr) == (3, "", "")
+    assert (ran.returncode, ran.stdout) == (3, "")
+    assert ran.stderr == f"warning: {photos / 'torn.jpg'} is empty (0 bytes). Copy or download it again.\n"
     ran = shamisa("score", photos, "--model", tiny_model, "-q", "-f", "jsonl")
     assert (len(ran.stdout.splitlines()), ran.stderr) == (5, "")
 
