@@ -16,6 +16,7 @@ from shamisa_cli.cli.settings import configuration_of
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.scoring.baseline import Baseline, ScoreSource, read_baseline
 from shamisa_cli.core.scoring.gate import Gate, gate_summary
+from shamisa_cli.core.sole_writer import sole_writer
 
 if TYPE_CHECKING:
     from shamisa_cli.core.models.loading import Model
@@ -162,10 +163,15 @@ def open_gate(
 ) -> RunGate:
     """Combine options, the project's rules and the current baseline into a gate.
 
+    A baseline that is to be updated belongs to this run until the command ends: what another run added to it meanwhile
+    would be lost.
+
     Raises:
-        SettingError: options contradict each other, or the baseline is missing or damaged.
+        SettingError: options contradict each other, the baseline is missing or damaged, or another run updates it.
     """
     configuration = configuration_of(context)
+    if update:
+        context.with_resource(sole_writer(baseline))
     before = None if baseline is None else read_baseline(baseline)
     gate = Gate(
         min_score=min_score,

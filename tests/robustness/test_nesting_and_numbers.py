@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -91,6 +92,15 @@ def test_models(tiny_model: Path, place: Path, name: str, text: str) -> None:
         (model / path.name).write_bytes(path.read_bytes())
     (model / name).write_text(text)
     assert name in refused("score", "photos", "--model", model)
+
+
+@pytest.mark.parametrize("key", ["mean", "std"])
+def test_normalisation_by_numbers_that_are_no_floats(tiny_model: Path, place: Path, key: str) -> None:
+    shutil.copytree(tiny_model, place / "model")
+    config = json.loads((place / "model" / "config.json").read_text())
+    config["encoder"]["preprocessing"][key] = [int(LONG), 0.5, 0.5]
+    (place / "model" / "config.json").write_text(json.dumps(config))
+    assert "config.json" in refused("score", "photos", "--model", place / "model")
 
 
 @pytest.mark.parametrize("text", [DEEP, f'{{"action": "move", "from": {LONGER}, "to": "/x"}}'])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from helpers.pictures import save_noise
 from helpers.program import run_here as shamisa
 
+from shamisa_cli.core.culling.journal import JOURNAL
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.scoring.feature_table import load_features
 from shamisa_cli.core.sole_writer import lock_file, sole_writer
@@ -62,6 +64,7 @@ def commands(target: Path, photos: Path, model: Path) -> dict[str, list[str | Pa
         "train": ["train", "--data", photos, "-o", target, "--device", "cpu"],
         "models derive": ["models", "derive", model, "-o", target, "--view-size", "64"],
         "models export": ["models", "export", target],
+        "baseline": ["score", photos, "--model", model, "--baseline", target.with_suffix(".json"), "--update-baseline"],
     }
 
 
@@ -77,6 +80,31 @@ def test_the_second_writer_is_told_who_writes(tiny_model: Path, photos: Path, tm
     assert refused.returncode == 2, refused.stdout
     assert f"made{named.suffix} is being written by process {other.pid} on " in refused.stderr
     assert "bug" not in refused.stderr
+
+
+@pytest.mark.parametrize("action", [("--move-to",), ("--copy-to",), ("--undo",)])
+def test_one_run_at_a_time_keeps_the_journal_of_a_folder(
+    tiny_model: Path, photos: Path, tmp_path: Path, action: tuple[str]
+) -> None:
+    target, cull = tmp_path / "made", ["cull", photos, "--model", tiny_model, "--keep-best", "3"]
+    if action == ("--undo",):
+        assert shamisa(*cull, "--move-to", target, "--apply").returncode == 0
+        cull = ["cull"]
+    before = sorted(path.name for path in photos.iterdir())
+    with another_run(target / JOURNAL) as other:
+        refused = shamisa(*cull, *action, target, "--apply")
+    assert refused.returncode == 2, refused.stdout
+    assert f"{JOURNAL} is being written by process {other.pid} on " in refused.stderr
+    assert sorted(path.name for path in photos.iterdir()) == before
+
+
+def test_baselines_that_are_updated_together_lose_no_score(tiny_model: Path, photos: Path, tmp_path: Path) -> None:
+    base, names = tmp_path / "base.json", sorted(path for path in photos.iterdir() if path.suffix != ".csv")
+    command = [sys.executable, "-m", "shamisa_cli", "score", "--model", tiny_model, "--baseline", base]
+    runs = [subprocess.Popen([*command, "--update-baseline", *part]) for part in (names[:6], names[6:])]
+    done = sum(run.wait() == 0 for run in runs)
+    assert done
+    assert len(json.loads(base.read_text())["scores"]) == 6 * done
 
 
 def test_the_lock_of_a_killed_run_is_taken_over_and_removed(tiny_model: Path, photos: Path, tmp_path: Path) -> None:

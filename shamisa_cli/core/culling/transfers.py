@@ -6,7 +6,7 @@ import filecmp
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -22,6 +22,7 @@ from shamisa_cli.core.culling.journal import (
     remove_unfinished_line,
 )
 from shamisa_cli.core.culling.xmp import SUFFIX
+from shamisa_cli.core.sole_writer import sole_writer
 
 
 @dataclass(frozen=True)
@@ -58,20 +59,15 @@ def transfer_files(transfers: Sequence[Transfer], folder: Path) -> Iterator[Tran
 
     Each transfer is in the journal, on disk, before it is made, so that an interrupted run can be undone too, and
     files appear when they are complete. What an interrupted run had done is not done again.
+
+    Raises:
+        SettingError: another run moves, copies or undoes in the folder, or its journal is none.
     """
     if not transfers:
         return
     folder.mkdir(parents=True, exist_ok=True)
-    remove_unfinished_line(folder / JOURNAL)
-    try:
-        with (folder / JOURNAL).open("a", encoding="utf-8") as journal:
-            for transfer in transfers:
-                was_done = transfer.action == "copy" and _in_both_places(transfer)
-                yield TransferResult(transfer, "" if was_done else _carried_out(transfer, journal), was_done)
-    finally:
-        with suppress(OSError):
-            if not (folder / JOURNAL).stat().st_size:  # nothing was done
-                (folder / JOURNAL).unlink()
+    with sole_writer(folder / JOURNAL):
+        yield from _transferred(transfers, folder / JOURNAL)
 
 
 def undo_transfers(folder: Path, *, dry: bool = False) -> Iterator[TransferResult]:
@@ -80,9 +76,13 @@ def undo_transfers(folder: Path, *, dry: bool = False) -> Iterator[TransferResul
     What cannot be undone keeps its entry, and so does a line that cannot be read. An empty journal is removed.
 
     Raises:
-        SettingError: the folder has no journal, or no line of it can be read.
+        SettingError: the folder has no journal, no line of it can be read, or another run writes there.
     """
-    file = folder / JOURNAL
+    with nullcontext() if dry else sole_writer(folder / JOURNAL):
+        yield from _all_undone(folder / JOURNAL, dry=dry)
+
+
+def _all_undone(file: Path, *, dry: bool) -> Iterator[TransferResult]:
     left: list[bytes] = []
     for entry in reversed(read_journal(file)):
         if isinstance(entry, DamagedLine):
@@ -101,6 +101,19 @@ def undo_transfers(folder: Path, *, dry: bool = False) -> Iterator[TransferResul
             beside.write_bytes(b"".join(reversed(left)))
     else:
         file.unlink()
+
+
+def _transferred(transfers: Sequence[Transfer], file: Path) -> Iterator[TransferResult]:
+    remove_unfinished_line(file)
+    try:
+        with file.open("a", encoding="utf-8") as journal:
+            for transfer in transfers:
+                was_done = transfer.action == "copy" and _in_both_places(transfer)
+                yield TransferResult(transfer, "" if was_done else _carried_out(transfer, journal), was_done)
+    finally:
+        with suppress(OSError):
+            if not file.stat().st_size:  # nothing was done
+                file.unlink()
 
 
 def _sidecars(picture: Path) -> Iterator[Path]:

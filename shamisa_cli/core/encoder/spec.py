@@ -162,7 +162,7 @@ class EncoderConfig:
             for key in ("mean", "std"):
                 preprocessing[key] = tuple(preprocessing[key])
             return cls(data["architecture"], FeatureSpec(**features), Preprocessing(**preprocessing))
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, OverflowError) as error:  # the last: an integer that is no float
             raise ModelError(f"The encoder's configuration is not complete or has unknown entries: {error}.") from error
 
 

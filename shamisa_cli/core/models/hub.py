@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.models.hub_answers import bounded_answers
 from shamisa_cli.core.models.manifest import FOLDER_FILES, LISTS, FolderFiles
 
 SCHEME = "hf:"
@@ -118,13 +119,15 @@ def _fetched(name: HubName, *, again: bool = False) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        with request_timeouts(ANSWER_SECONDS):
+        with request_timeouts(ANSWER_SECONDS), bounded_answers():
             folder = snapshot_download(
                 name.repository,
                 revision=name.revision,
                 allow_patterns=list(FOLDER_FILES),
                 force_download=again,
             )
+    except ModelError as error:
+        raise ModelError(f"{name} could not be downloaded: {error}") from error
     except Exception as error:
         # The client passes on the errors of its transport, which differ between its releases.
         raise ModelError(hub_error_message(error, str(name), "downloaded")) from error
