@@ -24,6 +24,8 @@ FINENESS, HIGHEST = 4, 512
 """Bins of a level of coefficients, and the largest coefficient that is counted."""
 QUANTISED = 0.45
 """Mean cosine over a step, from which coefficients are multiples of it."""
+CHANCE = 3.2
+"""Least mean cosine of n coefficients, times √n: 4.5 standard deviations of those that lie anywhere."""
 ANYWHERE = 0.4
 """Least share of the source's coefficients that are more than a quarter of a step off the multiple: half of those that
 lie anywhere, and less of noise that was added, unless some of it reaches other multiples."""
@@ -101,7 +103,7 @@ def _made_of(source: _Transformed, image: _Transformed) -> bool:
 
 
 def _likeness(coefficients: NDArray[np.float32]) -> NDArray[np.float64]:
-    """How much coefficients (n, 64) look like multiples of each of `STEPS`, (64, S) in −1…1; −1 where too few do tell.
+    """How much coefficients (n, 64) look like multiples of each of `STEPS`, (64, S) in −1…1; −1 where that may be chance.
 
     It is the mean cosine, a step being a full turn, of the coefficients beyond half a step.
     """
@@ -111,7 +113,8 @@ def _likeness(coefficients: NDArray[np.float32]) -> NDArray[np.float64]:
     counts = np.bincount(flat, minlength=frequencies * bins).reshape(frequencies, bins)[:, :-1]
     cosines, beyond = _turns()
     number = counts @ beyond
-    likeness: NDArray[np.float64] = np.where(number >= FEWEST, counts @ cosines / np.maximum(number, 1), -1)
+    mean = counts @ cosines / np.maximum(number, 1)
+    likeness: NDArray[np.float64] = np.where((number >= FEWEST) & (mean * np.sqrt(number) > CHANCE), mean, -1)
     return likeness
 
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageEnhance, ImageFilter
 
 from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.images import decode
-from shamisa_cli.core.relational.direction.requantisation import requantised
+from shamisa_cli.core.relational.direction.requantisation import QUANTISED, _likeness, requantised
 
 EXAMPLES = Path(__file__).resolve().parents[4] / "examples" / "photos"
 
@@ -82,3 +82,12 @@ def test_neither_of_two_copies_is_made_of_the_other_nor_is_a_picture_of_itself(p
     assert requantised(photo, photo) == 0
     assert requantised(photo[:8, :8], saved(photo, 50)[:8, :8]) == 0
     assert requantised(photo, saved(photo, 80, "WEBP")) == 0
+
+
+@pytest.mark.parametrize("number", [30, 100, 1000])
+def test_coefficients_that_lie_anywhere_are_hardly_ever_taken_for_multiples(number: int) -> None:
+    """With few blocks that are not clipped, some frequencies had a step by chance."""
+    coefficients = np.random.default_rng(0).uniform(-300, 300, (number, 64 * 20)).astype(np.float32)
+    assert (_likeness(coefficients).max(axis=1) > QUANTISED).mean() < 0.003
+    steps = np.rint(coefficients / 40) * 40
+    assert (_likeness(steps).max(axis=1) > QUANTISED).mean() > 0.9
