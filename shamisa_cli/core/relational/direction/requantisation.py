@@ -103,7 +103,7 @@ def _made_of(source: _Transformed, image: _Transformed) -> bool:
 
 
 def _likeness(coefficients: NDArray[np.float32]) -> NDArray[np.float64]:
-    """How much coefficients (n, 64) look like multiples of each of `STEPS`, (64, S) in −1…1; −1 where that may be chance.
+    """How much coefficients (n, 64) look like multiples of each of `STEPS`, (64, S) in −1…1; −1 for what may be chance.
 
     It is the mean cosine, a step being a full turn, of the coefficients beyond half a step.
     """
