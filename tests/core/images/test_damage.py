@@ -143,6 +143,18 @@ def test_a_tiff_may_have_as_many_pixels_as_the_limit_allows(tmp_path: Path, monk
         assert refused.value.kind == "too-large"
 
 
+@pytest.mark.parametrize("tiled", [True, False], ids=["tiles", "strips"])
+def test_a_tiff_that_lists_fewer_pieces_than_it_has_is_refused(tiled: bool):
+    sides = [(322, 3, 16), (323, 3, 16), (324, 4, 8), (325, 4, 256)]  # one tile of 16 × 16
+    rows = [(273, 4, 8), (278, 3, 16), (279, 4, 16 * 64)]  # one strip of 16 rows
+    tags = sorted([(256, 3, 64), (257, 3, 64), (258, 3, 8), (259, 3, 1), (262, 3, 1), *(sides if tiled else rows)])
+    pixels = bytes(range(256)) * 4
+    entries = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in tags)
+    header = b"II*\0" + struct.pack("<I", 8 + len(pixels))
+    data = header + pixels + struct.pack("<H", len(tags)) + entries + b"\0" * 4
+    assert f"1 of its {16 if tiled else 4} strips or tiles are listed" in said_of(data)
+
+
 def linear(levels: np.ndarray) -> np.ndarray:
     share = levels / 255
     return np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
