@@ -39,7 +39,7 @@ def remove_unfinished_line(journal: Path) -> None:
     """Remove the end of a journal that a crash or a full disk cut off, since more is to be written after it.
 
     Raises:
-        SettingError: it is no regular file, or ends in a line longer than any of a journal.
+        SettingError: it is not a regular file, or ends in a line longer than any of a journal.
     """
     if not os.path.lexists(journal):
         return
