@@ -13,7 +13,7 @@ from typing import Any
 from shamisa_cli.core.errors import PARSE_ERRORS, SettingError
 from shamisa_cli.core.full_size.record import MEASURES
 from shamisa_cli.core.overrides import shown
-from shamisa_cli.core.ownership import folders_to_search, is_own
+from shamisa_cli.core.ownership import folders_to_search, is_own, owns_link
 from shamisa_cli.core.plain_files import read_plain
 from shamisa_cli.core.scoring.gate import LEVELS, Rule
 
@@ -72,9 +72,10 @@ def read_configuration(start: Path, known: Collection[str], safe: Sequence[str] 
         safe: folders in which files of all users count; see `is_own`.
 
     Raises:
-        SettingError: a file is not TOML, or has an unknown name or an invalid rule.
+        SettingError: a file is not TOML, has an unknown name or an invalid rule, or links to what does not exist.
     """
     folders = list(folders_to_search(start, safe))
+    _refuse_link_to_nothing(folders)
     named = [[folder / name for folder in folders if (folder / name).is_file()] for name in (PYPROJECT, OWN_FILE)]
     ignored = [file for files in named for file in files if not is_own(file, safe) and _has_settings(file)]
     nearest = [_nearest(file for file in files if is_own(file, safe)) for files in named]
@@ -114,6 +115,18 @@ def _has_settings(file: Path) -> bool:
             return b"tool.shamisa" in content.read(MOST_BYTES)
     except OSError:
         return False
+
+
+def _refuse_link_to_nothing(folders: Iterable[Path]) -> None:
+    """Raise SettingError if settings are linked to and are not there: a gate would be off in silence."""
+    for folder in folders:
+        file = folder / OWN_FILE
+        if file.is_file():
+            return
+        if file.is_symlink() and not file.exists() and owns_link(file):
+            raise SettingError(
+                f"{file} is a link to what does not exist: {file.readlink()}. Mend the link, or remove it."
+            )
 
 
 def _parsed(file: Path) -> dict[str, Any]:

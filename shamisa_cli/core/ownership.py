@@ -41,3 +41,8 @@ def is_own(path: Path, safe: Iterable[str] = ()) -> bool:
         return True
     owners = {path.lstat().st_uid, path.stat().st_uid}
     return owners <= {os.geteuid(), ROOT_USER}
+
+
+def owns_link(path: Path) -> bool:
+    """Whether a link itself, wherever it leads, is this user's or root's; every one is on Windows."""
+    return not hasattr(os, "geteuid") or path.lstat().st_uid in {os.geteuid(), ROOT_USER}

@@ -137,6 +137,19 @@ def test_a_folder_that_is_gone_is_said(tmp_path: Path) -> None:
     assert "does not exist any more" in done.stderr
 
 
+@pytest.mark.parametrize("leads", ["gone.toml", "shamisa.toml"], ids=["nowhere", "itself"])
+def test_settings_behind_a_link_that_leads_nowhere_are_not_left_out_in_silence(place: Path, leads: str) -> None:
+    (place / "shamisa.toml").symlink_to(leads)
+    assert "shamisa.toml is a link to what does not exist" in refused("score", "photos")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="root alone can give a link away")
+def test_a_link_of_another_user_that_leads_nowhere_stops_nobody(place: Path) -> None:
+    (place / "shamisa.toml").symlink_to("gone.toml")
+    os.chown(place / "shamisa.toml", 12345, 12345, follow_symlinks=False)
+    assert shamisa("config").returncode == 0
+
+
 @pytest.mark.parametrize("kind", ["device", "pipe", "huge", "folder"])
 @pytest.mark.parametrize("name", ["shamisa.toml", "quality.json", "moved/shamisa-journal.jsonl"])
 def test_files_without_an_end_are_not_read(place: Path, kind: str, name: str) -> None:
