@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,9 @@ os.environ.update(ENVIRONMENT)
 One thread, which libraries want to know before they are imported: the tests themselves run side by side, and sums of
 other threads are rounded otherwise.
 """
+
+sys.dont_write_bytecode = False
+"""Python read the variable before it was dropped; the next process need not compile the tests and PyTorch anew."""
 
 import hypothesis  # noqa: E402
 from helpers.loopback_hub import LoopbackHub, serving  # noqa: E402
