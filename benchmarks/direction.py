@@ -246,19 +246,31 @@ def plot(rows: list[Row], path: Path) -> None:
     figure.savefig(path, bbox_inches="tight")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def parser_of(description: str | None) -> argparse.ArgumentParser:
+    """The parser of a benchmark of the direction, with the folders, the model and the store."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="+")
-    parser.add_argument("--count", type=int, default=20)
-    parser.add_argument("--first", type=int, help="judge only so many of them")
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--store", type=Path)
-    parser.add_argument("--plot", type=Path)
+    return parser
+
+
+def opened(parser: argparse.ArgumentParser) -> tuple[argparse.Namespace, Model, DirectionHead]:
+    """What was typed, the model, and its direction."""
     options = parser.parse_args()
     model = load_model(options.model)
     head = None if model.folder is None else read_direction(model.folder.files)
     if head is None:
         parser.error(f"{options.model} has no direction.")
+    return options, model, head
+
+
+def main() -> None:
+    parser = parser_of(__doc__)
+    parser.add_argument("--count", type=int, default=20)
+    parser.add_argument("--first", type=int, help="judge only so many of them")
+    parser.add_argument("--plot", type=Path)
+    options, model, head = opened(parser)
     rows: list[Row] = []
     for place, path in enumerate(photographs(options.folders, options.count)[: options.first]):
         rows += judged(measured(path, place, model, options.store), head, model.probe)

@@ -9,22 +9,16 @@ of each measure, of the difference, and of the score, with the step, all six kin
 
 from __future__ import annotations
 
-import argparse
 from collections import defaultdict
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import piq
 import torch
 from difference_versions import Pixels, photographs
-from direction import judged, measured, middle, versions_and_pairs
+from direction import judged, measured, middle, opened, parser_of, versions_and_pairs
 from scipy.stats import spearmanr
 from torch import Tensor
-
-from shamisa_cli.core.models.direction_files import read_direction
-from shamisa_cli.core.models.loading import load_model
-from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 
 TESTS = ("step", "repaired", "overdone")
 MEASURES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -43,16 +37,9 @@ def tensor(pixels: Pixels) -> Tensor:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folders", nargs="+")
+    parser = parser_of(__doc__)
     parser.add_argument("--count", type=int, default=6)
-    parser.add_argument("--model", default=DEFAULT_MODEL)
-    parser.add_argument("--store", type=Path)
-    options = parser.parse_args()
-    model = load_model(options.model)
-    head = None if model.folder is None else read_direction(model.folder.files)
-    if head is None:
-        parser.error(f"{options.model} has no direction.")
+    options, model, head = opened(parser)
     right: dict[tuple[str, str], list[bool]] = defaultdict(list)
     agreement: dict[str, list[float]] = defaultdict(list)
     for place, path in enumerate(photographs(options.folders, 20)[: options.count]):

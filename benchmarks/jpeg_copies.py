@@ -9,18 +9,13 @@ list of photographs, of which none is used, nor one of the same name: the fit's 
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from difference_versions import Pixels, coded, photographs
-from direction import Pair, Row, judged, measured
+from direction import Pair, Row, judged, measured, opened, parser_of
 from reference_measures import coding
-
-from shamisa_cli.core.models.direction_files import read_direction
-from shamisa_cli.core.models.loading import load_model
-from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 
 FITTED = Path(__file__).with_name("direction_photographs.txt")
 COPIES: dict[str, tuple[str, tuple[int, ...], dict[str, object]]] = {
@@ -65,28 +60,21 @@ def report(rows: list[Row]) -> Iterator[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folders", nargs="+")
+    parser = parser_of(__doc__)
     parser.add_argument("--count", type=int, default=40, help="of photographs")
     parser.add_argument("--without", type=Path, default=FITTED, metavar="LIST")
-    parser.add_argument("--model", default=DEFAULT_MODEL)
-    parser.add_argument("--store", type=Path)
-    options = parser.parse_args()
-    model = load_model(options.model)
-    head = None if model.folder is None else read_direction(model.folder.files)
-    if head is None:
-        parser.error(f"{options.model} has no direction.")
+    options, model, head = opened(parser)
     rows: list[Row] = []
     for folder in options.folders:
         free = unfitted(photographs([folder]), options.without)
         drawn = np.random.default_rng(0).permutation(len(free))[: options.count // len(options.folders)]
-        for place in sorted(drawn):
-            if coding(free[place]).quality is None:
-                parser.error(f"{free[place]} is not a JPEG.")
-            found = list(judged(measured(free[place], 0, model, options.store, copies), head, model.probe))
+        for path in (free[place] for place in sorted(drawn)):
+            if coding(path).quality is None:
+                parser.error(f"{path} is not a JPEG.")
+            found = list(judged(measured(path, 0, model, options.store, copies), head, model.probe))
             rows += found
             worst = max(found, key=lambda row: row.score)
-            print(f"# {free[place].name}: at most {worst.score:+.1f}, {worst.test} {worst.name}", flush=True)
+            print(f"# {path.name}: at most {worst.score:+.1f}, {worst.test} {worst.name}", flush=True)
     print("\n".join(report(rows)))
 
 

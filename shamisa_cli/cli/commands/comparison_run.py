@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.reporters.base import ComparisonReporter, ComparisonRun
 from shamisa_cli.cli.run_tally import closing_line
 from shamisa_cli.core.relational.folder_pairs import FolderPairs, describe_unpaired
+from shamisa_cli.core.relational.gate import ComparisonGate
 from shamisa_cli.core.relational.records import Candidate
 
 if TYPE_CHECKING:
@@ -54,19 +56,19 @@ def report_comparisons(
     console: Console,
 ) -> Counter[str]:
     """Judge and write the candidates as they arrive, then say what failed and what has no partner; their statuses."""
-    statuses: Counter[str] = Counter()
-    unread: list[str] = []
+    tally = _Tally(run.gate)
     beside = reporter.streams and output is None
     with (
         closing(run.gate.apply(compared)) as records,
         console.results(output) as stream,
         console.progress("Comparing", count, beside_results=beside) as advance,
     ):
-        reporter.write(_watched(records, statuses, unread, advance), run, stream)
-    console.warn_of_discarded(unread)
+        reporter.write(_watched(records, tally, advance), run, stream)
+    statuses = tally.statuses
+    console.warn_of_discarded(tally.unread)
     if run.gate.judges:
         rest = f", {statuses['error']:,} not compared" if statuses["error"] else ""
-        console.hint(f"{statuses['failed']:,} of {statuses.total():,} {run.gate}{rest}.")
+        console.hint(f"{run.gate.describe(tally.failures, statuses.total())}{rest}.")
     for phrase in (describe_unpaired(run.added, "added"), describe_unpaired(run.removed, "removed")):
         if phrase:
             console.hint(f"{phrase}.")
@@ -83,12 +85,31 @@ def comparison_line(
     return closing_line("compared", total - failed, total, counts, since=since, places=places)
 
 
-def _watched(
-    records: Iterator[Candidate], statuses: Counter[str], unread: list[str], advance: Callable[[int], None]
-) -> Iterator[Candidate]:
+@dataclass(frozen=True)
+class _Tally:
+    """Counts of the candidates so far.
+
+    Attributes:
+        gate: whose failures are counted.
+        statuses: of each status.
+        failures: of each condition of the gate.
+        unread: why candidates were not compared.
+    """
+
+    gate: ComparisonGate
+    statuses: Counter[str] = field(default_factory=Counter)
+    failures: Counter[str] = field(default_factory=Counter)
+    unread: list[str] = field(default_factory=list)
+
+    def count(self, candidate: Candidate) -> None:
+        self.statuses[candidate.status] += 1
+        self.failures.update(self.gate.failures([candidate]))
+        if candidate.error is not None:
+            self.unread.append(candidate.error.message)
+
+
+def _watched(records: Iterator[Candidate], tally: _Tally, advance: Callable[[int], None]) -> Iterator[Candidate]:
     for record in records:
-        statuses[record.status] += 1
-        if record.error is not None:
-            unread.append(record.error.message)
+        tally.count(record)
         advance(1)
         yield record

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections import Counter
+from collections.abc import Generator, Iterable
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -64,7 +65,26 @@ class ComparisonGate:
                 fails = candidate.score is not None and bool(self.findings(candidate))
                 yield replace(candidate, status="failed") if fails else candidate
 
-    def __str__(self) -> str:
-        below = [] if self.min_score is None else [f"below the minimum of {self.min_score:g}"]
-        above = [] if self.max_difference is None else [f"above the largest difference of {self.max_difference:g}"]
-        return " or ".join(below + above)
+    def failures(self, candidates: Iterable[Candidate]) -> Counter[str]:
+        """How many of the candidates that were compared do not meet each condition."""
+        compared = (candidate for candidate in candidates if candidate.score is not None)
+        return Counter(finding.rule for candidate in compared for finding in self.findings(candidate))
+
+    def describe(self, failures: Counter[str], total: int | None = None) -> str:
+        """How many fail and why, such as "1 of 3 below the minimum of -5, 1 that cannot be aligned".
+
+        Args:
+            failures: of each condition.
+            total: number of all candidates; None: not said.
+        """
+        conditions = {}
+        if self.min_score is not None:
+            conditions["min-score"] = f"below the minimum of {self.min_score:g}"
+        if self.max_difference is not None:
+            conditions["max-difference"] = f"above the largest difference of {self.max_difference:g}"
+        of = "" if total is None else f" of {total:,}"
+        if not failures.total():
+            return f"0{of} {' or '.join(conditions.values())}"
+        conditions["framing"] = "that cannot be aligned"
+        first, *others = ((failures[rule], phrase) for rule, phrase in conditions.items() if failures[rule])
+        return ", ".join([f"{first[0]:,}{of} {first[1]}", *(f"{count:,} {phrase}" for count, phrase in others)])

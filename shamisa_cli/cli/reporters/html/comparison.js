@@ -151,7 +151,7 @@
     const { count, failed, errors, mean } = data.summary;
     const said = [counted(count, "comparison")];
     if (mean !== null) said.push(`mean score ${signed(mean)}`);
-    if (data.gated) said.push(`${failed} ${data.gate}`);
+    if (data.gated) said.push(data.gate);
     if (errors) said.push(`${errors} not compared`);
     byId("summary").textContent = `${said.join(", ")}.`;
     byId("summary").dataset.failed = String(failed > 0);

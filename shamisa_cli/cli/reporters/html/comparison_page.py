@@ -40,7 +40,7 @@ def _document(candidates: Sequence[Candidate], run: ComparisonRun) -> dict[str, 
     return {
         "origin": f"{printable(run.model.name)} ({printable(run.model.revision)}); made {made} by shamisa.",
         "gated": run.gate.judges,
-        "gate": str(run.gate),
+        "gate": run.gate.describe(run.gate.failures(candidates)),
         "summary": comparison_summary(candidates),
         "added": [printable(str(path)) for path in run.added],
         "removed": [printable(str(path)) for path in run.removed],
