@@ -46,8 +46,8 @@ def seconds_to_first_line(path: Path) -> float:
 
 
 def test_the_first_result_comes_hardly_later_than_that_of_one_picture(many: Path) -> None:
-    one = min(seconds_to_first_line(many / f"IMG_00000{number}.jpg") for number in (2, 3, 4))
-    assert min(seconds_to_first_line(many) for _ in range(3)) < 3 * one  # a start from kept bytecode is short
+    one = min(seconds_to_first_line(many / f"IMG_00000{number}.jpg") for number in (2, 3))
+    assert min(seconds_to_first_line(many) for _ in range(2)) < 3 * one  # a start from kept bytecode is short
 
 
 def test_a_bar_counts_and_estimates_the_time_left(many: Path) -> None:

@@ -9,11 +9,11 @@ import re
 import signal
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.forked import begin_program
 from helpers.pictures import save_soft
 from helpers.program import ENVIRONMENT, Finished, run_here
 from helpers.runs import numbers
@@ -56,10 +56,6 @@ def settings(tmp_path: Path) -> Path:
     return path
 
 
-def command(*arguments: str | Path) -> list[str]:
-    return [sys.executable, "-m", "shamisa_cli", "train", *map(str, arguments)]
-
-
 def here(*arguments: str | Path) -> Finished:
     """The command in this process."""
     return run_here("train", *arguments)
@@ -89,10 +85,10 @@ def test_a_run_ends_with_a_model_and_tells_what_comes_next(
     assert "shamisa train --data" in (run / "model" / "README.md").read_text()
 
 
-def wait_for_steps(process: subprocess.Popen[Any], run: Path, steps: int) -> None:
+def wait_for_steps(process: Any, run: Path, steps: int) -> None:
     while len(read_metrics(run / "metrics.jsonl")) < steps:
-        with suppress(subprocess.TimeoutExpired):
-            pytest.fail(f"ended early, with {process.wait(timeout=0.02)}")
+        process.join(0.02)
+        assert process.exitcode is None, "ended early"
 
 
 @pytest.mark.slow
@@ -100,18 +96,13 @@ def test_a_run_killed_at_any_moment_resumes_to_the_same_numbers(
     whole_run: tuple[Path, Finished], photos: Path, settings: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
-    with subprocess.Popen(
-        command("--data", photos, "-o", run, "--config", settings, *EASIEST),
-        stderr=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        env=ENVIRONMENT,
-    ) as process:
-        generator = random.Random(2)
-        wait_for_steps(process, run, generator.randint(1, 4))
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(generator.uniform(0, 0.1))
-        process.send_signal(signal.SIGKILL)
-    assert process.returncode == -signal.SIGKILL
+    process = begin_program(["train", "--data", photos, "-o", run, "--config", settings, *EASIEST], cwd=tmp_path)
+    generator = random.Random(2)
+    wait_for_steps(process, run, generator.randint(1, 4))
+    process.join(generator.uniform(0, 0.1))
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
     resumed = here("-o", run, "--resume", *EASIEST[:2], "--device", "cpu")
     assert resumed.returncode == 0, resumed.stderr
     assert numbers(run) == numbers(whole_run[0])
@@ -126,17 +117,13 @@ def test_a_run_asked_to_stop_writes_a_checkpoint_and_says_how_to_go_on(
 ) -> None:
     run = tmp_path / "run"
     settings.write_text(SETTINGS.replace("steps = 6", "steps = 100000"))
-    with subprocess.Popen(
-        command("--data", photos, "-o", run, "--config", settings, "--workers", "1", "--device", "cpu"),
-        stderr=subprocess.PIPE,
-        text=True,
-        env=ENVIRONMENT,
-        start_new_session=True,
-    ) as process:
-        wait_for_steps(process, run, 1)
-        os.killpg(process.pid, kind)  # as a terminal or a cluster does: workers get it too
-        _, said = process.communicate()
-    assert process.returncode == 128 + kind
+    train = ["train", "--data", photos, "-o", run, "--config", settings, "--workers", "1", "--device", "cpu"]
+    process = begin_program(train, cwd=tmp_path, said=tmp_path / "said.txt")
+    wait_for_steps(process, run, 1)
+    os.killpg(process.pid, kind)  # as a terminal or a cluster does: workers get it too
+    process.join()
+    said = (tmp_path / "said.txt").read_text()
+    assert process.exitcode == 128 + kind
     assert f"shamisa train -o {run} --resume" in said
     assert "Traceback" not in said
     done = len(read_metrics(run / "metrics.jsonl"))

@@ -11,15 +11,17 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from helpers.forked import begin_program
 from helpers.pictures import save_soft
 from helpers.program import ENVIRONMENT, run_here
+from helpers.ranks import free_port
 from helpers.runs import numbers
 
 pytestmark = pytest.mark.xdist_group("many processes")
 
 SETTINGS = """
 init = "none"
-steps = 4
+steps = 100000
 projector_hidden = 32
 projector_out = 16
 schedule = "constant"
@@ -43,13 +45,16 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def on_two(*arguments: str | Path) -> list[str]:
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    return [*launcher, "-m", "shamisa_cli", "train", *map(str, arguments)]
-
-
-def finished(command: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=False)
+def finished_on_two(*arguments: str | Path, said: Path) -> list[int]:
+    """The exit codes of `shamisa train` in two processes with the variables that torchrun sets."""
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    runs = [
+        begin_program(["train", *arguments], cwd=said.parent, env=place | {"RANK": rank, "LOCAL_RANK": rank}, said=said)
+        for rank in "01"
+    ]
+    for run in runs:
+        run.join(100)
+    return [run.exitcode for run in runs]
 
 
 def second_process(launcher: int) -> int:
@@ -63,40 +68,32 @@ def second_process(launcher: int) -> int:
 def test_two_processes_train_one_model_and_a_killed_one_ends_the_run_which_goes_on_later(
     photos: Path, tmp_path: Path
 ) -> None:
-    settings = tmp_path / "settings.toml"
+    settings, run, said = (tmp_path / name for name in ("settings.toml", "run", "said.txt"))
     settings.write_text(SETTINGS)
-    begin = ("--data", photos, "--config", settings, *OPTIONS)
-
-    whole = tmp_path / "whole"
-    done = finished(on_two(*begin, "-o", whole))
-
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == f"{whole / 'model'}\n"
-    assert done.stderr.count("step 4/4") == 1
-    assert [(line["step"], line["crops"]) for line in numbers(whole)] == [(step, 2 * CROPS) for step in range(4)]
-    assert json.loads((whole / "run.json").read_text())["processes"] == 2
-    assert "torchrun --nproc-per-node 2 -m shamisa_cli train" in (whole / "model" / "README.md").read_text()
-
-    cut = tmp_path / "cut"
-    settings.write_text(SETTINGS.replace("steps = 4", "steps = 100000"))
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    train = ["-m", "shamisa_cli", "train", "--data", photos, "--config", settings, "-o", run, *OPTIONS]
     with subprocess.Popen(
-        on_two(*begin, "-o", cut), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=ENVIRONMENT
+        [*launcher, *map(str, train)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=ENVIRONMENT
     ) as process:
-        while not (cut / "checkpoints" / "step-00000002").is_dir():
+        while len(numbers(run)) < 4 or not (run / "checkpoints" / "step-00000002").is_dir():
             with suppress(subprocess.TimeoutExpired):
                 pytest.fail(f"ended early, with {process.wait(timeout=0.05)}")
         os.kill(second_process(process.pid), signal.SIGKILL)
-        _, said = process.communicate(timeout=100)
+        _, complaint = process.communicate(timeout=100)
     assert process.returncode not in (0, None)
-    assert "Process 0 of 2 lost the others" in said
-    assert "continue with --resume" in said
+    assert "Process 0 of 2 lost the others" in complaint
+    assert "continue with --resume" in complaint
 
-    record = json.loads((cut / "run.json").read_text())
-    record["config"]["steps"] = len(numbers(cut)) + 2
-    (cut / "run.json").write_text(json.dumps(record))
-    alone = run_here("train", "-o", cut, "--resume", "--device", "cpu")
+    cut = numbers(run)
+    record = json.loads((run / "run.json").read_text())
+    assert record["processes"] == 2
+    record["config"]["steps"] = last = len(cut) + 2
+    (run / "run.json").write_text(json.dumps(record))
+    alone = run_here("train", "-o", run, "--resume", "--device", "cpu")
     assert (alone.returncode, "was started with 2 processes, and now there are 1" in alone.stderr) == (2, True)
-    resumed = finished(on_two("-o", cut, "--resume", *OPTIONS))
-    assert resumed.returncode == 0, resumed.stderr
-    assert [line["step"] for line in numbers(cut)] == list(range(record["config"]["steps"]))
-    assert numbers(cut)[:4] == numbers(whole)
+    assert finished_on_two("-o", run, "--resume", *OPTIONS, said=said) == [0, 0], said.read_text()
+    assert f"{run / 'model'}\n" in said.read_text()
+    assert said.read_text().count(f"step {last}/{last}") == 1
+    assert [(line["step"], line["crops"]) for line in numbers(run)] == [(step, 2 * CROPS) for step in range(last)]
+    assert numbers(run)[: len(cut)] == cut  # also those after the checkpoint, which are computed again
+    assert "torchrun --nproc-per-node 2 -m shamisa_cli train" in (run / "model" / "README.md").read_text()

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import re
 import signal
-import subprocess
-import sys
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from helpers.forked import begin_program
 from helpers.pictures import save_soft
-from helpers.program import ENVIRONMENT, Finished, run_here
+from helpers.program import Finished, run_here
 from helpers.runs import numbers
 from PIL import Image
 
@@ -46,10 +44,6 @@ def begin(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str |
     return ("--task", "relational", "--data", photos, "--config", settings)
 
 
-def command(*arguments: str | Path) -> list[str]:
-    return [sys.executable, "-m", "shamisa_cli", "train", *map(str, arguments)]
-
-
 def here(*arguments: str | Path) -> Finished:
     """The command in this process."""
     return run_here("train", *arguments)
@@ -68,14 +62,13 @@ def test_a_run_killed_on_its_way_resumes_to_the_numbers_and_weights_of_a_whole_o
     assert load_networks(ModelFolder.open(whole / "model", RelationalConfig))
     assert json.loads((whole / "run.json").read_text())["task"] == "relational"
 
-    with subprocess.Popen(
-        command(*begin, "-o", cut, *EASIEST), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=ENVIRONMENT
-    ) as process:
-        while not numbers(cut):
-            with suppress(subprocess.TimeoutExpired):
-                pytest.fail(f"ended early, with {process.wait(timeout=0.02)}")
-        process.send_signal(signal.SIGKILL)
-    assert process.returncode == -signal.SIGKILL
+    process = begin_program(["train", *begin, "-o", cut, *EASIEST], cwd=tmp_path)
+    while not numbers(cut):
+        process.join(0.02)
+        assert process.exitcode is None, "ended early"
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
     resumed = here("-o", cut, "--resume", *EASIEST)
     assert resumed.returncode == 0, resumed.stderr
     assert numbers(cut) == numbers(whole)

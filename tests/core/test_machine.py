@@ -12,16 +12,16 @@ FAULTS = """
 import resource, torch
 from shamisa_cli.core.machine import keep_freed_memory
 
-def faults_of_twenty_tensors():
+def faults_of_ten_tensors():
     for part in range(2):  # the first may take memory that the second has
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        for _ in range(20):
-            torch.ones(20_000_000)
+        for _ in range(10):
+            torch.ones(10_000_000)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
-print(faults_of_twenty_tensors())
+print(faults_of_ten_tensors())
 assert keep_freed_memory()
-print(faults_of_twenty_tensors())
+print(faults_of_ten_tensors())
 """
 
 

@@ -18,6 +18,7 @@ from helpers.packages import OF_A_NEW_ENVIRONMENT, REPOSITORY, build_wheel, need
 from helpers.program import run_here
 
 from shamisa_cli import __version__
+from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 
 yaml = pytest.importorskip("yaml")
 pytest.importorskip("pre_commit")
@@ -33,7 +34,7 @@ GOOD, BAD = "cat.jpg", "astronaut_gaussian-blur.jpg"
 """Pictures above and below the minimum of 40 that the page sets."""
 CLONE, COMMIT, WHEEL = "/path/to/a/clone", "COMMIT", f"shamisa-{__version__}-py3-none-any.whl"
 """Names on the page that stand for what a reader has."""
-SHIPPED = ("pyproject.toml", "README.md", "LICENSE", "action.yml", ".pre-commit-hooks.yaml", "shamisa_cli", "weights")
+SHIPPED = ("pyproject.toml", "README.md", "LICENSE", "action.yml", ".pre-commit-hooks.yaml", "shamisa_cli")
 IDENTITY = {f"GIT_{who}_{what}": "tester@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 
 
@@ -45,7 +46,7 @@ def blocks(section: str, language: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Clone:
-    """A repository with this working tree as its one commit."""
+    """A repository with this working tree, of whose models it has the default alone, as its one commit."""
 
     folder: Path
     commit: str
@@ -67,12 +68,12 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     need_an_index()
     folder = tmp_path_factory.mktemp("clone") / "shamisa"
     folder.mkdir()
-    for name in SHIPPED:
+    for name in (*SHIPPED, f"weights/{DEFAULT_MODEL}"):
         source = REPOSITORY / name
         if source.is_dir():
             shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
-            shutil.copy(source, folder)
+            shutil.copy(source, folder / name)
     git(folder, "init", "--quiet")
     git(folder, "add", ".")
     git(folder, "commit", "--quiet", "--message", "all of it")
@@ -144,40 +145,43 @@ def scratch(tmp_path: Path) -> Iterator[Path]:
     shutil.rmtree(tmp_path / "store", ignore_errors=True)  # 400 MB
 
 
-def pre_commit(folder: Path, programs: Path) -> subprocess.CompletedProcess[str]:
+def pre_commit(folder: Path, programs: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     git(folder, "add", ".")
     command = f"{shlex.quote(sys.executable)} -m pre_commit run"
-    store = str(folder.parent / "store")
-    return in_shell(command, folder, programs=programs, variables={"PRE_COMMIT_HOME": store})
+    variables["PRE_COMMIT_HOME"] = str(folder.parent / "store")
+    return in_shell(command, folder, programs=programs, variables=variables)
 
 
-def stops_a_bad_picture(configuration: str, folder: Path, programs: Path) -> None:
+def stops_a_bad_picture(configuration: str, folder: Path, programs: Path, **variables: str) -> None:
     """A commit of a good picture passes, and one with a bad picture beside it does not."""
     folder.mkdir()
     git(folder, "init", "--quiet")
     (folder / ".pre-commit-config.yaml").write_text(configuration)
     shutil.copy(PHOTOS / GOOD, folder)
-    good = pre_commit(folder, programs)
+    good = pre_commit(folder, programs, **variables)
     assert good.returncode == 0, good.stdout + good.stderr
     assert "Passed" in good.stdout
     shutil.copy(PHOTOS / BAD, folder)
-    bad = pre_commit(folder, programs)
+    bad = pre_commit(folder, programs, **variables)
     assert bad.returncode == 1, bad.stdout + bad.stderr
     assert f"{BAD} scores" in bad.stdout
 
 
-@pytest.mark.parametrize("address", ["folder", "git"])
-def test_the_hook_of_a_clone_stops_a_bad_picture(clone: Clone, scratch: Path, address: str) -> None:
-    text = FROM_A_CLONE if address == "folder" else FROM_A_CLONE.replace(CLONE, f"file://{CLONE}")
-    stops_a_bad_picture(clone.filled(text), scratch / "repository", scratch)
+def test_the_hook_of_a_clone_stops_a_bad_picture(clone: Clone, scratch: Path) -> None:
+    stops_a_bad_picture(clone.filled(FROM_A_CLONE), scratch / "repository", scratch)
 
 
-def test_the_hook_of_a_wheel_stops_a_bad_picture(clone: Clone, scratch: Path) -> None:
+def test_the_hook_of_a_git_address_stops_a_bad_picture(clone: Clone, scratch: Path, dependencies: str) -> None:
+    text = clone.filled(FROM_A_CLONE.replace(CLONE, f"file://{CLONE}"))
+    stops_a_bad_picture(text, scratch / "repository", scratch, PYTHONPATH=dependencies)
+
+
+def test_the_hook_of_a_wheel_stops_a_bad_picture(clone: Clone, scratch: Path, dependencies: str) -> None:
     wheel = build_wheel(clone.folder, scratch)
     assert wheel.name == WHEEL
     text = FROM_A_WHEEL.replace(f"/path/to/{WHEEL}", str(wheel))
     assert text != FROM_A_WHEEL
-    stops_a_bad_picture(text, scratch / "repository", scratch)
+    stops_a_bad_picture(text, scratch / "repository", scratch, PYTHONPATH=dependencies)
 
 
 # --- the action, and the lines that install --------------------------------------------------------------------------
@@ -193,6 +197,17 @@ def installed(clone: Clone, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     assert done.returncode == 0, done.stderr
     yield folder
     shutil.rmtree(folder)  # 400 MB
+
+
+@pytest.fixture(scope="module")
+def dependencies(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder with what the action installed beside the program, so that pip need not install it again."""
+    folder = tmp_path_factory.mktemp("dependencies")
+    (packages,) = (installed / "shamisa" / "lib").glob("python*/site-packages")
+    for path in packages.iterdir():
+        if not path.name.startswith("shamisa"):
+            (folder / path.name).symlink_to(path)
+    return str(folder)
 
 
 def steps_of_the_action(clone: Clone) -> list[dict[str, Any]]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 from helpers.loopback_hub import TOKEN, LoopbackHub
+from helpers.pictures import save_small_examples
 from helpers.program import ENVIRONMENT, run_code_here
 
 import shamisa_cli
@@ -30,9 +30,7 @@ def test_every_public_name_leads_somewhere_and_says_what_it_is() -> None:
 @pytest.mark.slow
 def test_the_examples_run(tmp_path: Path, hub: LoopbackHub) -> None:
     photos = tmp_path / "examples" / "photos"
-    photos.mkdir(parents=True)
-    for photo in sorted((REPOSITORY / "examples" / "photos").glob("*.jpg")):
-        shutil.copy(photo, photos)
+    save_small_examples(photos)  # the examples are about what is called, whatever the size
     with (tmp_path / "my-scores.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["image", "mos"])

@@ -32,7 +32,8 @@ cd "$root/work"
 
 unset "${!SHAMISA_@}" "${!HF_@}" GITHUB_STEP_SUMMARY GITHUB_WORKSPACE CI XDG_CACHE_HOME FORCE_COLOR || true
 export SHAMISA_CACHE=0 NO_COLOR=1 COLUMNS=100 OMP_NUM_THREADS=1 TZ=UTC LC_ALL=C.UTF-8 TERM=dumb HOME="$root/home"
-export PYTHONPATH="$root/program" PYTHONDONTWRITEBYTECODE=1 HF_HUB_OFFLINE=1 CUDA_VISIBLE_DEVICES=
+unset PYTHONDONTWRITEBYTECODE
+export PYTHONPATH="$root/program" PYTHONPYCACHEPREFIX="$root/bytecode" HF_HUB_OFFLINE=1 CUDA_VISIBLE_DEVICES=
 
 run() { # NAME COMMAND...: keep what it prints; standard input is empty unless given
     local name=$1 code=0

@@ -11,19 +11,14 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-PRELOADED = [
-    "shamisa_cli.core.training.pretraining.step",
-    "shamisa_cli.core.training.relational.task",
-    "torchmetrics",
-]
-"""Imported once by the process of which the others are copies, since each would take seconds for it."""
+from helpers.forked import preload
 
 
 def run_together(work: Callable[..., None], arguments: tuple[Any, ...], size: int) -> None:
     """Call `work(rank, *arguments)` in `size` processes of their own, and raise what one of them raises."""
     from torch import multiprocessing
 
-    multiprocessing.set_forkserver_preload(PRELOADED)  # type: ignore[attr-defined]
+    preload()
     multiprocessing.start_processes(work, arguments, nprocs=size, start_method="forkserver")  # type: ignore[no-untyped-call]
 
 

@@ -6,16 +6,16 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from helpers.forked import begin_program
 from helpers.loopback_hub import LoopbackHub
 from helpers.pictures import save_noise, save_soft
 from helpers.program import ENVIRONMENT
@@ -121,33 +121,26 @@ def make_place(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in photos}
 
 
-def started(command: Sequence[str], place: Path, **settings: object) -> subprocess.Popen[bytes]:
-    """The program, on its way."""
-    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen([sys.executable, "-m", "shamisa_cli", *command], cwd=place, **(silent | settings))  # type: ignore[call-overload,no-any-return]
-
-
 def killed(command: Sequence[str], place: Path, after: float | None) -> float:
     """Run the program, kill it after so many seconds unless it has ended, and give the seconds it ran."""
     begun = time.monotonic()
-    run = started(command, place)
-    try:
-        run.wait(timeout=after)
-    except subprocess.TimeoutExpired:
-        run.kill()
-        run.wait()
+    run = begin_program(command, cwd=place)
+    run.join(after)
+    run.kill()
+    run.join()
     return time.monotonic() - begun
 
 
 def killed_once(
-    command: Sequence[str], place: Path, is_time: Callable[[], bool], after: float, **settings: object
+    command: Sequence[str], place: Path, is_time: Callable[[], bool], after: float, **settings: Any
 ) -> None:
     """Run the program, and kill it so many seconds after the time has come, unless it has ended."""
-    with started(command, place, **settings) as run:
-        while run.poll() is None and not is_time():
-            time.sleep(0.001)
-        time.sleep(after)
-        run.kill()
+    run = begin_program(command, cwd=place, **settings)
+    while run.is_alive() and not is_time():
+        time.sleep(0.001)
+    time.sleep(after)
+    run.kill()
+    run.join()
 
 
 @pytest.mark.slow
@@ -162,7 +155,7 @@ def test_a_killed_run_leaves_all_or_nothing_and_the_next_one_completes(
     for number in range(KILLS):
         place = tmp_path / str(number)
         photos = make_place(place)
-        killed(command, place, whole * (0.4 + 0.6 * number / KILLS))
+        killed(command, place, whole * (0.1 + 0.9 * number / KILLS))
         target = place / writer.target
         assert not target.exists() or writer.is_whole(target)
         assert {file: (place / "photos" / file).read_bytes() for file in photos} == photos
@@ -264,7 +257,7 @@ def test_a_killed_fit_of_a_direction_leaves_the_model_usable_and_the_next_one_co
     wanted = FolderFiles(tmp_path / "whole" / "model").sha256(DIRECTION_WEIGHTS)
     for number in range(KILLS):
         place = make(str(number))
-        killed(command, place, whole * (0.4 + 0.6 * number / KILLS))
+        killed(command, place, whole * (0.1 + 0.9 * number / KILLS))
         FolderFiles(place / "model").verify()
         assert shamisa("models", "show", "model", cwd=place).returncode == 0
         done = shamisa(*command, cwd=place)
@@ -293,7 +286,7 @@ def test_a_killed_training_run_is_resumed_to_the_model_of_a_whole_one(tmp_path: 
     assert files
     for number in range(KILLS):
         run = tmp_path / str(number)
-        killed([*begin, "-o", str(run)], tmp_path, whole * (0.4 + 0.6 * number / KILLS))
+        killed([*begin, "-o", str(run)], tmp_path, whole * (0.1 + 0.9 * number / KILLS))
         is_begun = (run / "run.json").exists()
         assert not (run / "model").exists() or is_model(run / "model")
         again = ["train", "-o", str(run), "--resume", *here] if is_begun else [*begin, "-o", str(run)]

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import random
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from helpers.forked import begin_code
 
 from shamisa_cli.core.errors import TrainingError
 from shamisa_cli.core.training.checkpoints import RECORD_FILE, TENSORS_FILE, Checkpoint, CheckpointStore
@@ -111,15 +109,16 @@ def test_a_program_killed_while_saving_leaves_its_last_announced_checkpoint_or_a
     generator = random.Random(5)
     for attempt in range(3):
         store = CheckpointStore(tmp_path / str(attempt))
-        with subprocess.Popen([sys.executable, "-c", SAVER, store.folder], stdout=subprocess.PIPE, text=True) as saver:
-            assert saver.stdout is not None
-            for _ in range(generator.randint(3, 12)):
-                announced = int(saver.stdout.readline())
-            try:
-                saver.wait(timeout=generator.uniform(0, 0.01))  # so that the kill falls anywhere within a save
-            except subprocess.TimeoutExpired:
-                saver.send_signal(signal.SIGKILL)
-            announced = max([announced, *map(int, saver.stdout.read().split())])
+        said = tmp_path / f"{attempt}.txt"
+        saver = begin_code(SAVER, store.folder, said=said)
+        saves = generator.randint(3, 12)
+        while not said.exists() or said.read_text().count("\n") < saves:
+            saver.join(0.001)
+            assert saver.exitcode is None
+        saver.join(generator.uniform(0, 0.01))  # so that the kill falls anywhere within a save
+        saver.kill()
+        saver.join()
+        announced = max(map(int, said.read_text().splitlines()))
         latest = store.latest()
         assert latest is not None
         assert latest.step >= announced
