@@ -13,36 +13,36 @@ from pathlib import Path
 import pytest
 from helpers.loopback_hub import TOKEN, LoopbackHub
 from helpers.packages import OF_A_NEW_ENVIRONMENT, REPOSITORY, build_wheel, need_an_index
+from helpers.pictures import save_small_examples
 from helpers.program import ENVIRONMENT
 
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]
 
-PHOTOS = REPOSITORY / "examples" / "photos"
 LARGEST_WHEEL = 60_000_000
 LARGEST_ENVIRONMENT = 420_000_000
 """Bytes, without the bytecode that Python adds as modules are used."""
 
 COMMANDS: Mapping[str, tuple[str, ...]] = {
-    "score": ("score", "{photos}", "-f", "json", "--no-cache"),
-    "gate": ("score", "{photos}", "-f", "junit", "--min-score", "50", "--no-cache"),
+    "score": ("score", "{photos}", "-f", "json"),
+    "gate": ("score", "{photos}", "-f", "junit", "--min-score", "50"),
     "report": ("score", "{photos}", "--html", "page.html", "--maps", "maps", "-o", "scores.csv", "--no-cache"),
-    "baseline": ("score", "{photos}", "--baseline", "b.json", "--update-baseline", "-f", "sarif", "--no-cache"),
+    "baseline": ("score", "{photos}", "--baseline", "b.json", "--update-baseline", "-f", "sarif"),
     "compare": ("compare", "{photos}/cat.jpg", "{photos}/cat_white-noise.jpg", "-f", "json", "--maps", "changes"),
     "rank": ("rank", "{photos}/coffee.jpg", "{photos}/coffee_JPEG.jpg", "-f", "json"),
     "embed": ("embed", "{photos}", "-o", "features.safetensors", "--no-cache"),
-    "fit-probe": ("fit-probe", "--mos", "mos.csv", "--splits", "2", "-o", "probe", "--no-cache"),
-    "evaluate": ("evaluate", "--mos", "mos.csv", "-f", "json", "--no-cache"),
+    "fit-probe": ("fit-probe", "--mos", "mos.csv", "--splits", "2", "-o", "probe"),
+    "evaluate": ("evaluate", "--mos", "mos.csv", "-f", "json"),
     "list": ("models", "list", "--json"),
     "show": ("models", "show", DEFAULT_MODEL),
     "config": ("config",),
     "cull": ("cull", "{photos}", "--best-of-groups", "--keep-best", "30%", "--list", "rejected"),
-    "serve": ("serve", "--no-cache"),
+    "serve": ("serve",),
     "cache": ("cache", "clear"),
 }
-REQUESTS = "".join(f'{{"path": "{PHOTOS / name}"}}\n' for name in ("cat.jpg", "coffee_JPEG.jpg", "gone.jpg"))
-"""What `serve` is asked on stdin."""
+REQUESTS = "".join(f'{{"path": "{name}"}}\n' for name in ("cat.jpg", "coffee_JPEG.jpg", "gone.jpg"))
+"""What `serve` is asked on stdin, in the folder of the photographs."""
 FROM_PYTHON = """
 import sys
 import shamisa_cli as shamisa
@@ -53,6 +53,14 @@ print(shamisa.compare(cat, noisy).to_json(), shamisa.rank([cat, noisy]).to_json(
 """
 DIFFERS = ("README.md", "probe.json")
 """Files that may name the time or the folder, or leave out a figure that needs the extra train."""
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example photographs with half of their pixels a side."""
+    folder = tmp_path_factory.mktemp("examples") / "photos"
+    save_small_examples(folder, 300)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -83,19 +91,25 @@ def content(path: Path) -> object:
     return timeless(path.read_text(encoding="utf-8")) if path.suffix == ".html" else path.read_bytes()
 
 
-def results(program: list[str], folder: Path, **more: str) -> dict[str, object]:
+def results(program: list[str], photos: Path, folder: Path, **more: str) -> dict[str, object]:
     """Exit code and output of each command, and the content of each file that they wrote."""
     folder.mkdir()
-    names = sorted(PHOTOS.glob("*.jpg"))
+    names = sorted(photos.glob("*.jpg"))
     (folder / "mos.csv").write_text(
         "image,mos\n" + "".join(f"{name},{1 + place % 7}\n" for place, name in enumerate(names))
     )
-    environment = {**OF_A_NEW_ENVIRONMENT, "HOME": str(folder / "home"), **more}
+    environment = {**OF_A_NEW_ENVIRONMENT, "HOME": str(folder / "home"), "SHAMISA_CACHE": "1", **more}
+    environment.pop("XDG_CACHE_HOME", None)
     found: dict[str, object] = {}
     for name, words in COMMANDS.items():
-        command = [*program, *(word.format(photos=PHOTOS) for word in words)]
         done = subprocess.run(
-            command, cwd=folder, env=environment, input=REQUESTS, capture_output=True, text=True, timeout=300
+            [*program, *(word.format(photos=photos) for word in words)],
+            cwd=photos if name == "serve" else folder,
+            env=environment,
+            input=REQUESTS,
+            capture_output=True,
+            text=True,
+            timeout=300,
         )
         found[name] = (done.returncode, timeless(done.stdout))
         assert "this is a bug" not in done.stderr, (name, done.stderr)
@@ -109,18 +123,20 @@ def test_the_wheel_is_small_and_so_is_its_environment(wheel: Path, light: Path) 
     assert sum(sizes) <= LARGEST_ENVIRONMENT
 
 
-def test_every_light_command_prints_and_writes_what_the_full_environment_does(light: Path, tmp_path: Path) -> None:
-    of_light = results([str(light / "bin" / "shamisa")], tmp_path / "one")
-    of_full = results([sys.executable, "-m", "shamisa_cli"], tmp_path / "two", PYTHONPATH=str(REPOSITORY))
+def test_every_light_command_prints_and_writes_what_the_full_environment_does(
+    light: Path, photos: Path, tmp_path: Path
+) -> None:
+    of_light = results([str(light / "bin" / "shamisa")], photos, tmp_path / "one")
+    of_full = results([sys.executable, "-m", "shamisa_cli"], photos, tmp_path / "two", PYTHONPATH=str(REPOSITORY))
     of_full.pop("probe/scatter.png", None)
     assert of_light.keys() == of_full.keys()
     for name, written in of_light.items():
         assert written == of_full[name], name
 
 
-def test_python_says_what_it_says_in_the_full_environment(light: Path) -> None:
+def test_python_says_what_it_says_in_the_full_environment(light: Path, photos: Path) -> None:
     said = [
-        subprocess.run([program, "-c", FROM_PYTHON, PHOTOS], env=variables, capture_output=True, check=True).stdout
+        subprocess.run([program, "-c", FROM_PYTHON, photos], env=variables, capture_output=True, check=True).stdout
         for program, variables in (
             (light / "bin" / "python", OF_A_NEW_ENVIRONMENT),
             (sys.executable, {**ENVIRONMENT, "PYTHONPATH": str(REPOSITORY)}),
@@ -130,12 +146,14 @@ def test_python_says_what_it_says_in_the_full_environment(light: Path) -> None:
     assert said[0].count(b"\n") == 3
 
 
-def test_models_come_from_the_hub_and_go_there(light: Path, hub: LoopbackHub, tiny_model: Path, tmp_path: Path) -> None:
+def test_models_come_from_the_hub_and_go_there(
+    light: Path, photos: Path, hub: LoopbackHub, tiny_model: Path, tmp_path: Path
+) -> None:
     variables = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path), "HF_HUB_DISABLE_XET": "1", "HF_TOKEN": TOKEN}
     hub.publish("lab/camera", tiny_model)
     for words in (
         ("models", "pull", "hf:lab/camera"),
-        ("score", str(PHOTOS / "cat.jpg"), "--model", "hf:lab/camera", "--offline", "--no-cache"),
+        ("score", str(photos / "cat.jpg"), "--model", "hf:lab/camera", "--offline", "--no-cache"),
         ("models", "push", str(tiny_model), "hf:lab/mine"),
     ):
         command = [str(light / "bin" / "shamisa"), *words]
@@ -144,8 +162,8 @@ def test_models_come_from_the_hub_and_go_there(light: Path, hub: LoopbackHub, ti
     assert "encoder.onnx" in hub.head("lab/mine")
 
 
-def test_training_says_in_one_sentence_what_it_needs(light: Path, tmp_path: Path) -> None:
-    command = [str(light / "bin" / "shamisa"), "train", "--data", str(PHOTOS), "-o", str(tmp_path / "run")]
+def test_training_says_in_one_sentence_what_it_needs(light: Path, photos: Path, tmp_path: Path) -> None:
+    command = [str(light / "bin" / "shamisa"), "train", "--data", str(photos), "-o", str(tmp_path / "run")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT)
     assert done.returncode == 2
     assert done.stderr == "error: Training needs PyTorch. Install it with: pip install 'shamisa[train]'.\n"

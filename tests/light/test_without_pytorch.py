@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers.pictures import save_small_examples
 
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 
@@ -65,7 +66,8 @@ def test_every_light_module_can_be_imported(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_commands_that_need_no_pytorch_do_their_work(tmp_path: Path) -> None:
-    photos = REPOSITORY / "examples" / "photos"
+    photos = tmp_path / "photos"
+    save_small_examples(photos)
     names = sorted(path.name for path in photos.glob("*.jpg"))
     table = tmp_path / "mos.csv"
     table.write_text("image,mos\n" + "".join(f"{photos / name},{1 + place % 7}\n" for place, name in enumerate(names)))

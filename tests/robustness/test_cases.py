@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.program import Finished, run_here, run_script_here
+from helpers.program import ENVIRONMENT, Finished, run_here, run_script_here
 from PIL import Image, ImageCms, ImageFilter
 
 pytestmark = pytest.mark.slow
@@ -59,9 +59,10 @@ def test_01_a_list_in_utf_16_names_its_picture(cases: Path) -> None:
 @pytest.mark.parametrize("count", FEW)
 def test_02_a_probe_of_few_ratings_tells_pictures_apart(cases: Path, tmp_path: Path, count: int) -> None:
     place = cases / "02-few-ratings"
-    done = run_here("fit-probe", "--mos", f"mos{count}.csv", "-o", tmp_path / "probe", cwd=place)
+    cached = ENVIRONMENT | {"SHAMISA_CACHE": "1", "SHAMISA_CACHE_DIR": str(cases / "cache")}
+    done = run_here("fit-probe", "--mos", f"mos{count}.csv", "-o", tmp_path / "probe", cwd=place, env=cached)
     assert done.returncode == 0, done.stderr
-    marks = [image["mos"] for image in images(".", "--probe", tmp_path / "probe", cwd=place).values()]
+    marks = [image["mos"] for image in images(".", "--probe", tmp_path / "probe", cwd=place, env=cached).values()]
     with (place / "mos40.csv").open(newline="") as file:
         ratings = [float(row["mos"]) for row in csv.DictReader(file)]
     share = np.std(marks) / np.std(ratings)
@@ -128,11 +129,11 @@ def test_08_a_picture_of_nothing_is_marked(cases: Path) -> None:
 
 
 def test_09_ratings_of_impairment_are_recognised(cases: Path, tmp_path: Path) -> None:
-    done = run_here("evaluate", "--mos", "dmos.csv", "--mos-column", "dmos", "-f", "json", cwd=cases / "09-dmos")
+    table = ("--mos", "dmos.csv", "--mos-column", "dmos")
+    cached = ENVIRONMENT | {"SHAMISA_CACHE": "1", "SHAMISA_CACHE_DIR": str(cases / "cache")}
+    done = run_here("evaluate", *table, "-f", "json", cwd=cases / "09-dmos", env=cached)
     assert "--lower-is-better" in done.stderr
-    said = run_here(
-        "fit-probe", "--mos", "dmos.csv", "--mos-column", "dmos", "-o", tmp_path / "p", cwd=cases / "09-dmos"
-    )
+    said = run_here("fit-probe", *table, "-o", tmp_path / "p", cwd=cases / "09-dmos", env=cached)
     assert "--lower-is-better" in said.stderr
     figures = json.loads(done.stdout)["results"][0]
     assert figures["srcc"] * figures["plcc"] > 0, figures

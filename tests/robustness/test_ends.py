@@ -20,7 +20,9 @@ PROGRAM = (sys.executable, "-m", "shamisa_cli")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.slow
 def test_a_signal_leaves_no_temporary_file(tiny_model: Path, tmp_path: Path, number: signal.Signals) -> None:
-    save_noise(tmp_path / "photos", [(1200, 800)] * 200)
+    (photo,) = save_noise(tmp_path / "photos", [(1200, 800)])
+    for copy in range(200):
+        (tmp_path / "photos" / f"copy{copy}.jpg").hardlink_to(photo)
     output = tmp_path / "out" / "x.csv"
     run = subprocess.Popen(
         [*PROGRAM, "score", tmp_path / "photos", "--model", tiny_model, "-o", output, "--no-cache", "-j", "1"],
