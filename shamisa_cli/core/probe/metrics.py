@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from shamisa_cli.core.arrays import Vector
+from shamisa_cli.core.arrays import Matrix, Vector
 
 CONFIDENCE = 0.95
 RESAMPLES = 1000
@@ -15,6 +16,8 @@ SMALL_SPREAD = 0.2
 """Predictions whose spread is a smaller share of that of the scores say nearly the same of every picture."""
 REVERSED = -0.3
 """Below this rank correlation, people may well have rated impairment, where lower is better."""
+_VALUES_AT_ONCE = 500_000
+"""Of the samples that a bootstrap draws: some rows are computed together, in little memory."""
 _ROUNDING = 1e-12
 """A spread below this share of the largest value is rounding error; the vector then counts as constant."""
 
@@ -149,14 +152,41 @@ def bootstrap_intervals(
     Returns: nan for a figure that is undefined in half of the resamples or more.
     """
     _check(prediction, mos)
+    if len(mos) == 0:
+        return AgreementIntervals(*[(float("nan"), float("nan"))] * 4)
     generator = np.random.default_rng(seed)
-    drawn = np.full((resamples, 4), np.nan)
-    for row in drawn if len(mos) else ():
-        sample = generator.integers(len(mos), size=len(mos))
-        values = None if mapped is None else mapped[sample]
-        row[:] = astuple(agreement(prediction[sample], mos[sample], values))[:4]
-    ends = [_percentile_interval(column, confidence) for column in drawn.T]
+    rows = max(1, _VALUES_AT_ONCE // len(mos))
+    drawn = []
+    for first in range(0, resamples, rows):
+        sample = generator.integers(len(mos), size=(min(rows, resamples - first), len(mos)))
+        drawn.append(_figures_of_rows(prediction[sample], mos[sample], None if mapped is None else mapped[sample]))
+    ends = [_percentile_interval(column, confidence) for column in np.concatenate(drawn).T]
     return AgreementIntervals(*ends)
+
+
+def _figures_of_rows(prediction: Matrix, mos: Matrix, mapped: Matrix | None) -> Matrix:
+    """The four figures of `agreement` for each row of matrices of shape (rows, n), as (rows, 4)."""
+    from scipy.stats import rankdata
+
+    values = prediction if mapped is None else mapped
+    linear = _row_correlations(values, mos)
+    if mapped is not None:
+        linear = np.where(_row_correlations(prediction, mapped) < 0, -linear, linear)
+    figures = (
+        _row_correlations(rankdata(prediction, axis=1), rankdata(mos, axis=1)),
+        linear,
+        np.array([krcc(*row) for row in zip(prediction, mos, strict=True)]),
+        np.sqrt(np.mean(np.square(values - mos), axis=1)),
+    )
+    return np.stack(figures, axis=1)
+
+
+def _row_correlations(first: Matrix, second: Matrix) -> Vector:
+    """Pearson's correlation of the rows of two matrices (rows, n); nan where a row is constant."""
+    centred = [values - values.mean(axis=1, keepdims=True) for values in (first, second)]
+    spread = np.sqrt(np.prod([np.square(values).sum(axis=1) for values in centred], axis=0))
+    is_constant = _are_constant(first) | _are_constant(second)
+    return np.where(is_constant, np.nan, (centred[0] * centred[1]).sum(axis=1) / np.where(is_constant, 1, spread))
 
 
 def _percentile_interval(values: Vector, confidence: float) -> tuple[float, float]:
@@ -207,7 +237,11 @@ def _correlation(statistic: Callable[[Vector, Vector], float], prediction: Vecto
 
 
 def _is_constant(values: Vector) -> bool:
-    return bool(np.ptp(values) <= _ROUNDING * np.abs(values).max())
+    return bool(_are_constant(values[None])[0])
+
+
+def _are_constant(rows: Matrix) -> NDArray[np.bool_]:
+    return np.asarray(np.ptp(rows, axis=1) <= _ROUNDING * np.abs(rows).max(axis=1))
 
 
 def _check(prediction: Vector, mos: Vector) -> None:
