@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from shamisa_cli.core.arrays import Pixels
+from shamisa_cli.core.images.bands import bands
 
 SRGB_PRIMARIES, BT2020, DISPLAY_P3 = 1, 9, 12
 LINEAR, SRGB_TRANSFER, PQ, HLG = 8, 13, 16, 18
@@ -31,12 +32,15 @@ def from_code_points(image: Image.Image, cicp: tuple[int, int]) -> Image.Image |
     if same or primaries not in (SRGB_PRIMARIES, *_TO_SRGB):
         return None
     levels = _linear_levels(transfer)
-    linear = levels[np.asarray(image.convert("RGB"))]
-    if transfer == HLG:
-        linear = _displayed(linear)
-    if primaries in _TO_SRGB:
-        linear = linear @ np.array(_TO_SRGB[primaries], np.float32).T
-    return Image.fromarray(_encoded(linear))
+    converted = Image.new("RGB", image.size)
+    for rows, band in bands(image):
+        linear = levels[np.asarray(band.convert("RGB"))]
+        if transfer == HLG:
+            linear = _displayed(linear)
+        if primaries in _TO_SRGB:
+            linear = linear @ np.array(_TO_SRGB[primaries], np.float32).T
+        converted.paste(Image.fromarray(_encoded(linear)), (0, rows.start))
+    return converted
 
 
 def _linear_levels(transfer: int) -> np.ndarray:

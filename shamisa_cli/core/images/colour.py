@@ -7,6 +7,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image, ImageCms, TiffImagePlugin
 
+from shamisa_cli.core.images.bands import bands
 from shamisa_cli.core.images.code_points import from_code_points
 
 _BITS_PER_SAMPLE = 258
@@ -18,8 +19,6 @@ _SIGNED = 2
 _EXACT = ImageCms.Flags.NOOPTIMIZE
 """Else LittleCMS interpolates between few points, which is eight levels off in the darks."""
 _GREYS = ("L", "LA", "La")
-_BAND_PIXELS = 4_000_000
-"""Pixels of a picture with transparent parts that are laid over white at a time."""
 
 _FLOAT_RANGES = (1.0, 255.0, 65535.0)
 _MODE_OF_COLOUR_SPACE = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
@@ -64,7 +63,8 @@ def to_srgb(image: Image.Image, profile: bytes | None, code_points: tuple[int, i
     converted = None if code_points is None else from_code_points(image, code_points)
     if converted is None and profile:
         converted = _by_profile(image, profile)
-    return image.convert("RGB") if converted is None else converted
+    found = image if converted is None else converted
+    return found if found.mode == "RGB" else found.convert("RGB")
 
 
 def _by_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
@@ -98,10 +98,9 @@ def _lab(image: Image.Image) -> Image.Image:
 
 def _over_white(image: Image.Image) -> Image.Image:
     flat = Image.new("RGB", image.size)
-    rows = max(1, _BAND_PIXELS // image.width)
-    for top in range(0, image.height, rows):
-        band = image.crop((0, top, image.width, min(top + rows, image.height))).convert("RGBA")
-        flat.paste(Image.alpha_composite(Image.new("RGBA", band.size, "white"), band).convert("RGB"), (0, top))
+    for rows, part in bands(image):
+        band = part.convert("RGBA")
+        flat.paste(Image.alpha_composite(Image.new("RGBA", band.size, "white"), band).convert("RGB"), (0, rows.start))
     return flat.getchannel(0) if image.mode in _GREYS else flat  # a profile of greys needs greys
 
 

@@ -20,6 +20,7 @@ from shamisa_cli.core.arguments import PositiveInt
 from shamisa_cli.core.errors import ImageError
 from shamisa_cli.core.full_size.look import look_at_pixels
 from shamisa_cli.core.full_size.record import AtFullSize
+from shamisa_cli.core.images.bands import array_of
 from shamisa_cli.core.images.budget import DECODING, MEGABYTE
 from shamisa_cli.core.images.clock import SlowPictureError
 from shamisa_cli.core.images.code_points import HDR
@@ -27,6 +28,7 @@ from shamisa_cli.core.images.colour import to_8_bit, to_srgb
 from shamisa_cli.core.images.decoder_warnings import collected
 from shamisa_cli.core.images.formats import open_image, open_regular
 from shamisa_cli.core.images.luma import full_luma
+from shamisa_cli.core.images.memory import DRAFT_MARGIN, bytes_needed
 from shamisa_cli.core.images.orientation import SIDEWAYS, orientation_of, turned, turned_array
 from shamisa_cli.core.images.png import PngFile
 from shamisa_cli.core.images.raw import SENSOR_SIZE
@@ -49,13 +51,6 @@ TRANSPARENT = "has transparent parts, which are laid over white"
 _LARGE = 50_000_000
 """Pixels of a PNG from which on it is decoded in strips."""
 _STRIP_MARGIN, _INTERLACED_MARGIN = 4, 2  # strips are reduced to at least this many times the view
-_STRIP_NEED = 200 * MEGABYTE
-_PLAIN_MODES = frozenset({"L", "RGB", "RGBA", "CMYK"})
-_BYTES_PER_PIXEL = 9
-"""Of plain modes: the pixels as decoded and without alpha, four bytes each in Pillow, and little more."""
-_BYTES_PER_ODD_PIXEL, _BYTES_OF_LOOK = 24, 2  # the luma for the look is held twice while it is handed over
-
-_DRAFT_MARGIN = 2  # a JPEG decoded at least this many times larger than the view leaves the filter enough detail
 
 FullLuma = Callable[[Image.Image, tuple[int, int]], npt.NDArray[np.uint8] | None]
 _Box = tuple[float, float, float, float]
@@ -138,7 +133,7 @@ def _read(path: Path | str, stream: BinaryIO, view_size: int | None, max_pixels:
     image = open_image(path, stream, max_pixels)
     _check_pixels(path, image.size, max_pixels)
     factor = _strip_factor(image, view_size)
-    needed = _bytes_needed(image, view_size, factor, look)
+    needed = bytes_needed(image, view_size, factor, look)
     if not DECODING.fits(needed):
         raise ImageError(
             path,
@@ -167,7 +162,7 @@ def _decoded(image: Image.Image, view_size: int | None, factor: int, look: FullL
     if look is not None and SENSOR_SIZE not in image.info:
         luma = look(flat, original)
         at_full_size = None if luma is None else look_at_pixels(turned_array(luma, orientation))
-    pixels = np.array(upright)
+    pixels = array_of(upright, "RGB")
     remarks = () if look is None else remarks_on(pixels, at_full_size, max(width, height))
     return DecodedImage(pixels, width, height, warnings, at_full_size, remarks)
 
@@ -207,21 +202,6 @@ def _strip_factor(image: Image.Image, view_size: int | None) -> int:
     return max(1, max(image.size) // (margin * view_size) // step * step)
 
 
-def _bytes_needed(image: Image.Image, view_size: int | None, factor: int, look: bool) -> int:
-    """An upper estimate of the memory that decoding takes at once."""
-    pixels = image.width * image.height
-    if factor > 1:
-        return _STRIP_NEED + _BYTES_PER_PIXEL * pixels // factor**2
-    per_pixel = _BYTES_PER_PIXEL if image.mode in _PLAIN_MODES else _BYTES_PER_ODD_PIXEL
-    if not isinstance(image, JpegImagePlugin.JpegImageFile):
-        return (per_pixel + _BYTES_OF_LOOK * look) * pixels
-    wanted = _DRAFT_MARGIN * max(reduced_size(image.size, view_size))
-    scale = next((scale for scale in (8, 4, 2) if max(image.size) // scale >= wanted), 1)
-    # Progressive files are held as coefficients of two bytes, whatever the scale; the look needs the luma of all.
-    whole = 2 * len(image.getbands()) * ("progressive" in image.info) + _BYTES_OF_LOOK * look
-    return per_pixel * pixels // scale**2 + whole * pixels
-
-
 def _oddities(image: Image.Image) -> tuple[str, ...]:
     """Phrases on a loaded image."""
     found = list(getattr(image, "warnings", ()))
@@ -250,7 +230,7 @@ def _load(image: Image.Image, view_size: int | None) -> tuple[tuple[int, int], _
         return image.size, None  # known only now, since a TIFF is turned upright while loading
     whole = image.size
     width, height = reduced_size(whole, view_size)
-    drafted = image.draft(None, (_DRAFT_MARGIN * width, _DRAFT_MARGIN * height))
+    drafted = image.draft(None, (DRAFT_MARGIN * width, DRAFT_MARGIN * height))
     image.load()
     return whole, drafted[1] if drafted else None
 

@@ -17,7 +17,6 @@ from PIL import (
     BmpImagePlugin,
     GifImagePlugin,
     Image,
-    WebPImagePlugin,
 )
 
 from shamisa_cli.core.errors import ImageError
@@ -27,6 +26,7 @@ from shamisa_cli.core.images.png import PngFile
 from shamisa_cli.core.images.raw import REDUCED_COPY, SUBFILE_TYPE, is_raw, is_raw_tiff, open_raw
 from shamisa_cli.core.images.recognition import describe_non_picture
 from shamisa_cli.core.images.tiff import TiffFile
+from shamisa_cli.core.images.webp import WebpFile
 
 Reader = Callable[[BinaryIO], Image.Image]
 
@@ -141,7 +141,7 @@ def _reader(path: Path | str, head: bytes) -> Reader:
         if head.startswith(signature):
             return reader
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return WebPImagePlugin.WebPImageFile
+        return WebpFile
     if head.startswith(_JXL_SIGNATURES):
         return _jxl_reader(path)
     brands = _brands(head)

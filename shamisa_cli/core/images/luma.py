@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, JpegImagePlugin
 
+from shamisa_cli.core.images.bands import array_of
 from shamisa_cli.core.images.formats import open_image
 
 MOST_PIXELS = 30_000_000
@@ -29,7 +30,7 @@ def full_luma(
         size: width and height of all its pixels.
     """
     if loaded.size == size:
-        return np.asarray(loaded.convert("L"))
+        return array_of(loaded, "L")
     stream.seek(0)
     image = open_image(path, stream)
     if image.size != size:
@@ -38,4 +39,4 @@ def full_luma(
         image.draft("L", size)
     elif size[0] * size[1] > MOST_PIXELS:
         return None
-    return np.asarray(image.convert("L"))
+    return array_of(image, "L")

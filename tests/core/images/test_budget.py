@@ -204,9 +204,10 @@ Image.new("RGB", (600, 400)).save("small.png")
 decode("small.png", view_size=512, look=True)
 peak = lambda: int(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))) * 1024
 before, needed = peak(), []
-bytes_needed = decoding._bytes_needed
-decoding._bytes_needed = lambda *given: needed.append(bytes_needed(*given)) or needed[-1]
-decode(sys.argv[1], view_size=512, look=True)
+bytes_needed = decoding.bytes_needed
+decoding.bytes_needed = lambda *given: needed.append(bytes_needed(*given)) or needed[-1]
+view = None if sys.argv[2:] else 512
+decode(sys.argv[1], view_size=view, look=True)
 print(peak() - before, needed[-1])
 """
 
@@ -224,6 +225,52 @@ def test_a_png_that_is_decoded_as_a_whole_takes_no_more_than_is_held_for_it(
     found = subprocess.run(run, capture_output=True, text=True, check=True, cwd=tmp_path, env={**os.environ})
     taken, held = map(int, found.stdout.split())
     assert taken <= held
+
+
+def save(name: str, mode: str, path: Path, size: tuple[int, int] = (3000, 3000)) -> None:
+    for needed in {"heif": ("pillow_heif",), "jxl": ("pillow_jxl",)}.get(name, ()):
+        pytest.importorskip(needed)
+    if name == "heif":
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    fading = picture(*size).convert("RGBA")
+    fading.putalpha(fading.getchannel("R"))
+    image = (
+        Image.fromarray(np.asarray(fading.convert("L")) * np.uint16(257)) if mode == "I;16" else fading.convert(mode)
+    )
+    options = {"avif": {"speed": 10}, "jxl": {"effort": 1}, "webp": {"method": 0, "lossless": mode == "RGBA"}}
+    image.save(path, name, **options.get(name, {"progressive": True} if name == "jpeg" else {}))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("native", [False, True], ids=["scaled", "native"])
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [
+        ("webp", "RGB"), ("webp", "RGBA"), ("avif", "RGB"), ("avif", "RGBA"), ("heif", "RGB"), ("heif", "RGBA"),
+        ("jxl", "RGB"), ("jxl", "RGBA"), ("jpeg", "RGB"), ("jpeg", "CMYK"), ("jpeg", "L"), ("png", "RGBA"),
+        ("png", "P"), ("png", "I;16"), ("tiff", "I"), ("tiff", "F"), ("tiff", "CMYK"), ("tiff", "LAB"),
+        ("gif", "P"), ("bmp", "RGB"),
+    ],
+)  # fmt: skip
+def test_no_picture_takes_more_memory_than_is_held_for_it(tmp_path: Path, name: str, mode: str, native: bool) -> None:
+    save(name, mode, tmp_path / "large")
+    run = [sys.executable, "-c", SMALL_AND_LARGE, "large", *["native"] * native]
+    found = subprocess.run(run, capture_output=True, text=True, check=True, cwd=tmp_path, env={**os.environ})
+    taken, held = map(int, found.stdout.split())
+    assert taken <= held
+
+
+@pytest.mark.parametrize("name", ["webp", "avif", "heif", "jxl", "jpeg", "png", "tiff", "gif", "bmp"])
+def test_pillows_own_limit_of_pixels_refuses_no_picture_of_any_kind(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(name, "L" if name == "gif" else "RGB", tmp_path / "a", (64, 48))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    for view in (16, None):
+        found = decode(tmp_path / "a", view_size=view, look=True)
+        assert (found.width, found.height, found.warnings) == (64, 48, ())
 
 
 def test_threads_wait_until_their_pictures_fit_and_one_too_large_goes_alone():
@@ -251,8 +298,8 @@ def test_threads_wait_until_their_pictures_fit_and_one_too_large_goes_alone():
 
 
 def test_a_picture_that_needs_more_than_the_budget_is_refused_from_its_header(monkeypatch):
-    monkeypatch.setattr(decoding, "DECODING", MemoryBudget(1_000_000))
-    with pytest.raises(ImageError, match="needs some 4 MB") as refused:
+    monkeypatch.setattr(decoding, "DECODING", MemoryBudget(4_000_000))
+    with pytest.raises(ImageError, match="needs some 19 MB") as refused:
         decode("a.png", content=png(picture()))
     assert refused.value.kind == "too-large"
     assert decode("a.png", content=png(picture(300, 200))).pixels.shape == (200, 300, 3)
