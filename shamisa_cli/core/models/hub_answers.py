@@ -6,14 +6,18 @@ The client puts a commit and the hash of a file, as it was answered them, into p
 from __future__ import annotations
 
 import json
+import logging
 import re
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from shamisa_cli.core.errors import PARSE_ERRORS, ModelError
+from shamisa_cli.core.models.manifest import MAX_MANIFEST_BYTES
 
 MOST_BYTES = 10_000_000
 """Of an answer about a repository; that about a model takes some kilobytes."""
@@ -22,10 +26,19 @@ MOST_COMPRESSED_BYTES = 200_000
 MOST_SECONDS = 60
 """For an answer about a repository, however steadily it comes."""
 MOST_FILE_BYTES = 4_000_000_000
+MOST_ANSWERS = 100
+"""About a repository: a listing comes in pages."""
+MOST_FAILURES = 3
+"""Answers that the Hub is out of order or busy, after which no more is asked; the client itself waits half a minute."""
 
 _PLACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=:-]{0,199}", re.ASCII)
 _PLACE_HEADERS = ("X-Repo-Commit", "X-Linked-ETag", "ETag")
 _PLACE_KEYS = ("sha", "oid", "sha256")
+_WAIT_HEADERS = ("Retry-After", "RateLimit")
+"""How long a client should wait, which may be said to be a year; without them it waits some seconds."""
+_OUT_OF_ORDER, _BUSY = 500, 429
+_ABOUT_REPOSITORIES = "/api/"
+_TEXTS = (".json", ".md")
 
 
 @contextmanager
@@ -33,23 +46,67 @@ def bounded_answers() -> Iterator[None]:
     """Context in which the client's answers are bounded. Raises ModelError about the first one that is not."""
     from huggingface_hub import get_session
 
+    said = _Said()
+
+    def check(response: Any) -> None:
+        _stop_when_enough(response, said)
+        _check(response)
+
     session = get_session()
     before = session.event_hooks
-    session.event_hooks = {**before, "response": [*before.get("response", []), _check]}
+    session.event_hooks = {**before, "response": [*before.get("response", []), check]}
     try:
-        yield
+        with _quiet_client():
+            yield
     finally:
         session.event_hooks = before
 
 
+@contextmanager
+def _quiet_client() -> Iterator[None]:
+    """Context in which the client says nothing itself: of failures it repeats, and of a disk too small for a claim."""
+    logger = logging.getLogger("huggingface_hub")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"huggingface_hub(\..*)?")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+@dataclass
+class _Said:
+    """How many answers about a repository, and failures, there have been."""
+
+    answers: int = 0
+    failures: int = 0
+
+
+def _stop_when_enough(response: Any, said: _Said) -> None:
+    """Raise where the Hub failed too often (the client's error), or answers without an end (ModelError)."""
+    from huggingface_hub import utils
+
+    for header in _WAIT_HEADERS:
+        response.headers.pop(header, None)
+    said.failures += response.status_code == _BUSY or response.status_code >= _OUT_OF_ORDER
+    if said.failures >= MOST_FAILURES:
+        utils.hf_raise_for_status(response)  # type: ignore[attr-defined]
+    said.answers += response.request.url.path.startswith(_ABOUT_REPOSITORIES)
+    if said.answers > MOST_ANSWERS:
+        raise _too_long(response)
+
+
 def _check(response: Any) -> None:
     """Bound an answer that begins, and refuse names in it that are no single name in a folder."""
+    path = response.request.url.path
     if response.request.method == "HEAD":
         for header in _PLACE_HEADERS:
             _require_place(response, response.headers.get(header, "").removeprefix("W/").strip('"'))
         return
-    if not response.request.url.path.startswith("/api/"):
-        _bound(response, MOST_FILE_BYTES, seconds=None)
+    if not path.startswith(_ABOUT_REPOSITORIES):
+        _bound(response, MAX_MANIFEST_BYTES if path.endswith(_TEXTS) else MOST_FILE_BYTES, seconds=None)
         return
     compressed = response.headers.get("Content-Encoding", "identity") != "identity"
     _bound(response, MOST_COMPRESSED_BYTES if compressed else MOST_BYTES, MOST_SECONDS)
@@ -81,9 +138,17 @@ def _places(document: Any) -> Iterator[str]:
             open_parts += part.values() if isinstance(part, dict) else part
 
 
+def _too_long(response: Any) -> ModelError:
+    host = response.request.url.host
+    return ModelError(f"{host} gives an answer that is too long or too slow for a model. Check HF_ENDPOINT.")
+
+
 def _bound(response: Any, most_bytes: int, seconds: float | None) -> None:
     """Let a body that is too long, or takes too long, raise ModelError while it is read."""
-    stream, host, begin = response.stream, response.request.url.host, time.monotonic()
+    stream, begin = response.stream, time.monotonic()
+    length = response.headers.get("Content-Length", "")
+    if length.isdecimal() and int(length[:20]) > most_bytes:
+        raise _too_long(response)
     transport: Any = sys.modules[type(response).__module__.partition(".")[0]]  # httpx, or its successor
 
     class Bounded(transport.SyncByteStream):  # type: ignore[misc]
@@ -92,9 +157,7 @@ def _bound(response: Any, most_bytes: int, seconds: float | None) -> None:
             for piece in stream:
                 length += len(piece)
                 if length > most_bytes or (seconds is not None and time.monotonic() - begin > seconds):
-                    raise ModelError(
-                        f"{host} gives an answer that is too long or too slow for a model. Check HF_ENDPOINT."
-                    )
+                    raise _too_long(response)
                 yield piece
 
         def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,23 +19,36 @@ FILE = b"# a model\n"
 
 
 @contextmanager
-def hostile(info: dict[str, object], headers: dict[str, str], *, endless: bool = False) -> Iterator[str]:
-    """The address of a Hub that answers this about every model, and with these headers about every file."""
+def hostile(
+    info: dict[str, object], headers: dict[str, str], *, endless: bool = False, about: dict[str, str] | None = None,
+    status: int = 200, broken: str = "", size: int = len(FILE),
+) -> Iterator[str]:  # fmt: skip
+    """The address of a Hub that answers this about every model, and with these headers about every file.
+
+    Args:
+        endless: whether answers about models have no end.
+        about: headers of answers about models.
+        status, broken: the answer to every request whose path holds `broken`.
+        size: of the file README.md, as it is claimed.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
             api = self.path.startswith("/api/")
-            listing = [{"type": "file", "path": "README.md", "size": len(FILE), "oid": "0" * 40}]
+            listing = [{"type": "file", "path": "README.md", "size": size, "oid": "0" * 40}]
             body = json.dumps(listing if "/tree/" in self.path else info).encode() if api else FILE
-            self.send_response(200)
-            for key, value in ({} if api else {"X-Repo-Commit": COMMIT, "ETag": f'"{COMMIT}"'} | headers).items():
+            body = b"" if broken and broken in self.path else body
+            self.send_response(status if broken and broken in self.path else 200)
+            for key, value in (
+                (about or {}) if api else {"X-Repo-Commit": COMMIT, "ETag": f'"{COMMIT}"'} | headers
+            ).items():
                 self.send_header(key, value)
             if endless and api:
                 self._send_without_end()
                 return
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(size if body is FILE else len(body)))
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(body)
@@ -93,3 +107,33 @@ def test_no_answer_of_a_hub_leads_out_of_the_cache(tmp_path: Path, place: str, c
 def test_an_answer_without_an_end_is_not_read(tmp_path: Path) -> None:
     with hostile({}, {}, endless=True) as address:
         assert "too long or too slow" in pull(address, tmp_path)
+
+
+@pytest.mark.parametrize("broken", ["/api/models/org/model", "/tree/", "/resolve/"])
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_hub_that_is_out_of_order_does_not_hold_the_program(tmp_path: Path, status: int, broken: str) -> None:
+    info = {"id": "org/model", "sha": COMMIT, "siblings": [{"rfilename": "README.md"}]}
+    waiting = {"Retry-After": "1000000"}
+    begin = time.monotonic()
+    with hostile(info, waiting, about=waiting, status=status, broken=broken) as address:
+        said = pull(address, tmp_path)
+    assert f"HTTP {status}" in said
+    assert "retr" not in said.lower()
+    assert time.monotonic() - begin < 20  # a start takes seconds on a busy machine; the client itself waits 30
+
+
+def test_pages_of_a_listing_without_an_end_are_not_read(tmp_path: Path) -> None:
+    info = {"id": "org/model", "sha": COMMIT, "siblings": [{"rfilename": "README.md"}]}
+    about: dict[str, str] = {}
+    with hostile(info, {}, about=about) as address:
+        about["Link"] = f'<{address}/api/models/org/model/tree/{COMMIT}?again>; rel="next"'
+        assert "too long or too slow" in pull(address, tmp_path)
+
+
+@pytest.mark.parametrize("size", [10**15, 2_000_000])
+def test_a_size_that_no_file_of_a_model_has_is_a_sentence(tmp_path: Path, size: int) -> None:
+    info = {"id": "org/model", "sha": COMMIT, "siblings": [{"rfilename": "README.md"}]}
+    with hostile(info, {}, size=size) as address:
+        said = pull(address, tmp_path)
+    assert "could not be downloaded" in said.splitlines()[-1]
+    assert "Warning" not in said
