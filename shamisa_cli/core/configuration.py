@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -72,10 +73,12 @@ def read_configuration(start: Path, known: Collection[str], safe: Sequence[str] 
         safe: folders in which files of all users count; see `is_own`.
 
     Raises:
-        SettingError: a file is not TOML, has an unknown name or an invalid rule, or links to what does not exist.
+        SettingError: a file is not TOML, has an unknown name or an invalid rule, or is not a file (but a dangling
+            link, a folder, a pipe).
     """
     folders = list(folders_to_search(start, safe))
-    _refuse_link_to_nothing(folders)
+    for name in (PYPROJECT, OWN_FILE):
+        _refuse_what_is_no_file(folders, name)
     named = [[folder / name for folder in folders if (folder / name).is_file()] for name in (PYPROJECT, OWN_FILE)]
     ignored = [file for files in named for file in files if not is_own(file, safe) and _has_settings(file)]
     nearest = [_nearest(file for file in files if is_own(file, safe)) for files in named]
@@ -117,16 +120,20 @@ def _has_settings(file: Path) -> bool:
         return False
 
 
-def _refuse_link_to_nothing(folders: Iterable[Path]) -> None:
-    """Raise SettingError if settings are linked to and are not there: a gate would be off in silence."""
+def _refuse_what_is_no_file(folders: Iterable[Path], name: str) -> None:
+    """Raise SettingError if settings stand where no file is: a gate would be off in silence."""
     for folder in folders:
-        file = folder / OWN_FILE
+        file = folder / name
         if file.is_file():
             return
-        if file.is_symlink() and not file.exists() and owns_link(file):
+        if not os.path.lexists(file) or not owns_link(file):
+            continue
+        if file.is_symlink() and not file.exists():
             raise SettingError(
                 f"{file} is a link to what does not exist: {file.readlink()}. Mend the link, or remove it."
             )
+        kind = "a folder" if file.is_dir() else "a device, pipe or socket"
+        raise SettingError(f"{file} is {kind}, not a file of settings. Put the file there, or remove it.")
 
 
 def _parsed(file: Path) -> dict[str, Any]:
