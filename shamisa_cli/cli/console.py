@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import sys
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,12 +15,11 @@ from rich.text import Text
 from shamisa_cli.cli.ends import discard
 from shamisa_cli.core.atomic import naming, replacing
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.steering import escaped
 
 MAX_WARNINGS = 20
 """Unreadable pictures that are named."""
 _WARNING = ("warning: ", "bold yellow")
-CONTROL_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}
-BIDI_OVERRIDES = set(range(0x202A, 0x202F)) | set(range(0x2066, 0x206A))
 ENCODING = {"encoding": "utf-8", "errors": "backslashreplace", "newline": ""}
 """Results are UTF-8 everywhere. Bytes of a file name that are not come as \\udcXX, which JSON reads as written."""
 
@@ -41,8 +39,7 @@ def printable(text: str) -> str:
 
 def inert(text: str, *, keep: str = "") -> str:
     """`text` with all that steers a terminal, and a command of CI runners, as escapes; but for characters to `keep`."""
-    shown = (_escaped(each) if steers(each) and each not in keep else each for each in text)
-    return "".join(shown).replace("##[", r"#\x23[")
+    return escaped(text, keep=keep).replace("##[", r"#\x23[")
 
 
 class Console:
@@ -187,12 +184,3 @@ def require_file_name(output: Path, option: str) -> None:
         raise SettingError(f"{output} is a suffix without a name, a hidden file. Name one such as {option} {example}.")
     if output.exists() and not output.is_file():
         raise SettingError(f"{output} is not a regular file; {option} must name a file.")
-
-
-def steers(character: str) -> bool:
-    """Whether a character could steer a terminal: control characters, line separators, changes of direction."""
-    return unicodedata.category(character) in CONTROL_CATEGORIES or ord(character) in BIDI_OVERRIDES
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")

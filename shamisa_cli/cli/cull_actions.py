@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shamisa_cli.cli.console import Console, steers
+from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.errors import exit_code
 from shamisa_cli.core.atomic import naming
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.steering import steers
 
 if TYPE_CHECKING:
     from shamisa_cli.core.culling.decisions import Decision

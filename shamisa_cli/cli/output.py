@@ -14,7 +14,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from shamisa_cli.cli.console import printable, steers
+from shamisa_cli.cli.console import printable
+from shamisa_cli.core.steering import steers
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 """Beginnings of cells that spreadsheets compute, those of East Asian keyboards included."""

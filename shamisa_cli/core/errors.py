@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+from shamisa_cli.core.steering import escaped
+
 Remedy = Literal[
     "derive-for-paper",
     "folder-of-parts",
@@ -32,7 +34,7 @@ PARSE_ERRORS = (ValueError, RecursionError, OverflowError)
 
 
 class ShamisaError(Exception):
-    """Base class of this library's errors; the text is a sentence for people.
+    """Base class of this library's errors; the text is a sentence for people, in which nothing steers a terminal.
 
     Attributes:
         remedy: name of what a user of the command line can do about it, if that takes an option; None for most
@@ -41,7 +43,7 @@ class ShamisaError(Exception):
     """
 
     def __init__(self, message: str, *, remedy: Remedy | None = None, **about: str) -> None:
-        super().__init__(message)
+        super().__init__(escaped(message, keep="\n"))
         self.remedy = remedy
         self.about = about
 

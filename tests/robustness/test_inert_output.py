@@ -14,11 +14,14 @@ from helpers.program import run_here as shamisa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shamisa_cli.cli.console import printable, steers
+from shamisa_cli.cli.console import printable
 from shamisa_cli.cli.output import FORMULA_STARTS, CsvTable, write_json, write_json_line
 from shamisa_cli.cli.reporters.github import GITHUB
+from shamisa_cli.core import errors
+from shamisa_cli.core.models.loading import load_model
 from shamisa_cli.core.records import ErrorRecord, ImageRecord, ModelIdentity, Run
 from shamisa_cli.core.scoring.gate import Gate, apply_gate
+from shamisa_cli.core.steering import steers
 
 NAMES = [
     "=1+1.jpg",
@@ -114,3 +117,12 @@ def test_annotations_hold_nothing_that_steers() -> None:
     assert "##[" not in stream.getvalue()
     # The runner decodes percent signs, line breaks, colons and commas; the rest are the escapes of every format.
     assert r"file=a\x1b[2J#\x23[x\u202ey%0A%25%2C%3Az.jpg,title=" in stream.getvalue()
+
+
+def test_texts_of_a_model_or_a_name_steer_no_terminal_through_the_errors_of_a_python_program(tmp_path: Path) -> None:
+    evil = "\x1b]0;evil\x07 \x9b31m \u202e \x00"
+    (tmp_path / "config.json").write_text(json.dumps({"schema": 1, "files": {evil: "0" * 64}, evil: evil}))
+    with pytest.raises(errors.ModelError) as damaged:
+        load_model(str(tmp_path))
+    for error in (damaged.value, errors.ShamisaError(evil), errors.ImageError(evil, "missing", evil)):
+        assert not any(map(steers, str(error)))
