@@ -43,7 +43,7 @@ from shamisa_cli.core.training.direction.pairs import DirectionPairs
 from shamisa_cli.core.training.direction.repairs import REPAIRS
 from shamisa_cli.core.training.direction.versions import operated
 
-VERSION = 4
+VERSION = 5
 SEVERITIES = (1, 2, 3, 4)
 BLURRED_NOISE = ((8, 0.5), (15, 0.6), (25, 0.7), (40, 0.8))
 """Standard deviations of white noise in levels, and of the light blur in pixels that repairs it a little."""

@@ -3,7 +3,8 @@
 The cosine transforms of a JPEG's blocks are multiples of the steps of its table. Where those of b are, each is the
 multiple nearest to what a has there, and what a has lies anywhere between the multiples, b was made from a. Were a made
 from b, it would lie near them, or sometimes nearer to another. What the photograph shows does not matter, nor whether a
-had been a JPEG of its own, unless its steps were nearly as large.
+had been a JPEG of its own, unless its steps were nearly as large. Then lightness shows nothing; but colour does, if it
+is quantised at full resolution in b, and was at half in a.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from shamisa_cli.core.relational.direction.image_statistics import FEWEST, block
 
 STEPS = np.arange(3, 100)
 """Steps that are looked for: rounding pixels to 8 bits hides smaller ones."""
+COLOUR_STEPS = 8
+"""Least step of colour that proves something: halving and doubling its resolution moves coefficients a few levels."""
 FINENESS, HIGHEST = 4, 512
 """Bins of a level of coefficients, and the largest coefficient that is counted."""
 QUANTISED = 0.45
@@ -36,23 +39,80 @@ ROUNDED = 1.0
 """Levels that rounding of pixels and of lightness moves a coefficient by, hardly ever more."""
 AGREEING = 0.996
 """Least share of the coefficients of these frequencies that are the nearest multiple."""
+ONE_WAY = 0.95
+"""Most of the source's coefficients off the multiple that lie on one side of it, as those of a filtered picture do:
+nearer to zero than before, or all further."""
+COLOURS_AGREEING = 0.98
+"""Least share of colour's coefficients beyond half a step that are the nearest multiple, for most are zero."""
 TINTED, COLOURED = 0.7, 1.0
 """Levels by which the mean colour, and colours of 16 × 16 pixels beyond an eighth of a step, may be off."""
 
 
+GREY = np.float32(128)
+"""Level of no colour, in JPEG's planes."""
+
+
 @dataclass(frozen=True)
 class _Transformed:
-    """Luma and colour of one image in blocks.
+    """Lightness and colour of one image in blocks.
 
     Attributes:
         luma: (n, 64), cosine transforms.
         inside: (n,), blocks without black or white pixels, which clipping changes.
-        colour: (2, m), means of Cb and Cr in squares of 16 × 16 pixels.
+        chroma: Cb and Cr, each (H, W).
     """
 
     luma: NDArray[np.float32]
     inside: NDArray[np.bool_]
-    colour: NDArray[np.float32]
+    chroma: tuple[Plane, Plane]
+
+    @property
+    def colour(self) -> NDArray[np.float32]:
+        """Means of Cb and Cr in squares of 16 × 16 pixels, (2, m)."""
+        return np.stack([_tiles(plane, 2 * BLOCK).mean(axis=1) for plane in self.chroma])
+
+    @functools.cached_property
+    def colour_transforms(self) -> list[NDArray[np.float32]]:
+        """Cosine transforms of Cb and Cr, each (n, 64)."""
+        return [_transforms(plane + GREY) for plane in self.chroma]
+
+
+@dataclass(frozen=True)
+class _Moves:
+    """From the coefficients of a source to the multiples of an image, at the k frequencies where the image has a step.
+
+    Attributes:
+        steps: (k,).
+        seen: (n, k), the image's coefficients beyond half a step.
+        near: (n, k), those that are the multiple nearest to the source's.
+        inward, outward: (k,), how many of those seen the source has nearer to zero by more than a quarter of a step,
+            and further from it.
+    """
+
+    steps: NDArray[np.int64]
+    seen: NDArray[np.bool_]
+    near: NDArray[np.bool_]
+    inward: NDArray[np.int64]
+    outward: NDArray[np.int64]
+
+    @property
+    def prove(self) -> bool:
+        """Whether they show that the image is the source, quantised."""
+        telling = (self.inward + self.outward) / np.maximum(self.seen.sum(axis=0), 1) >= ANYWHERE
+        if telling.sum() < max(TELLING, TELLING_SHARE * len(self.steps)):
+            return False
+        ways = self.inward[telling].sum(), self.outward[telling].sum()
+        return bool(self.near[:, telling].mean() >= AGREEING and max(ways) <= ONE_WAY * sum(ways))
+
+    @property
+    def agree(self) -> bool:
+        """Whether the image may be the source, quantised."""
+        return len(self.steps) >= TELLING and bool(self.near.mean() >= AGREEING)
+
+    @property
+    def agree_beyond_zero(self) -> bool:
+        """Whether that also holds of the coefficients that are not zero."""
+        return bool(self.near[self.seen].mean() >= COLOURS_AGREEING)
 
 
 def requantised(a: Pixels, b: Pixels) -> int:
@@ -70,9 +130,12 @@ def requantised(a: Pixels, b: Pixels) -> int:
 def _transformed(pixels: Pixels) -> _Transformed:
     luma, *chroma = colour_planes(pixels)
     extremes = _tiles(pixels.min(axis=2), BLOCK).min(axis=1), _tiles(pixels.max(axis=2), BLOCK).max(axis=1)
-    colour = np.stack([_tiles(plane, 2 * BLOCK).mean(axis=1) for plane in chroma])
     inside = (extremes[0] > 0) & (extremes[1] < 255)
-    return _Transformed(block_transform(luma).reshape(-1, BLOCK * BLOCK), inside, colour)
+    return _Transformed(_transforms(luma), inside, (chroma[0], chroma[1]))
+
+
+def _transforms(plane: Plane) -> NDArray[np.float32]:
+    return block_transform(plane).reshape(-1, BLOCK * BLOCK)
 
 
 def _tiles(plane: Plane | Pixels, side: int) -> NDArray[np.generic]:
@@ -85,21 +148,32 @@ def _tiles(plane: Plane | Pixels, side: int) -> NDArray[np.generic]:
 def _made_of(source: _Transformed, image: _Transformed) -> bool:
     """Whether the image is the source, quantised."""
     inside = image.inside
-    likeness = _likeness(image.luma[inside])
-    found = np.flatnonzero(likeness.max(axis=1) > QUANTISED)
-    steps = STEPS[likeness[found].argmax(axis=1)]
-    coefficients = image.luma[inside][:, found]
-    moved = np.abs(coefficients - source.luma[inside][:, found])
-    seen = np.abs(coefficients) > steps / 2
-    off = (seen & (moved > steps / 4)).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
-    telling = off >= ANYWHERE
-    if telling.sum() < max(TELLING, TELLING_SHARE * len(found)):
-        return False
-    if (moved <= steps / 2 + ROUNDED)[:, telling].mean() < AGREEING:
+    luma = _moves(source.luma[inside], image.luma[inside])
+    if not luma.prove and not (luma.agree and _proved_by_colour(source, image)):
         return False
     tints = image.colour - source.colour
     spread = np.sqrt(np.square(tints).mean(axis=1)).max()
-    return bool(np.abs(tints.mean(axis=1)).max() < TINTED and spread < COLOURED + np.median(steps) / BLOCK)
+    return bool(np.abs(tints.mean(axis=1)).max() < TINTED and spread < COLOURED + np.median(luma.steps) / BLOCK)
+
+
+def _proved_by_colour(source: _Transformed, image: _Transformed) -> bool:
+    inside = image.inside
+    pairs = zip(source.colour_transforms, image.colour_transforms, strict=True)
+    found = [_moves(before[inside], after[inside], COLOUR_STEPS) for before, after in pairs]
+    return any(moves.prove and moves.agree_beyond_zero for moves in found)
+
+
+def _moves(source: NDArray[np.float32], image: NDArray[np.float32], least: int = 0) -> _Moves:
+    """Of cosine transforms of the same blocks, (n, 64), where the step is not less than the least."""
+    likeness = _likeness(image)
+    steps = STEPS[likeness.argmax(axis=1)]
+    found = np.flatnonzero((likeness.max(axis=1) > QUANTISED) & (steps >= least))
+    steps = steps[found]
+    coefficients = image[:, found]
+    seen = np.abs(coefficients) > steps / 2
+    moved = (source[:, found] - coefficients) * np.sign(coefficients)
+    inward, outward = ((seen & (way > steps / 4)).sum(axis=0) for way in (-moved, moved))
+    return _Moves(steps, seen, np.abs(moved) <= steps / 2 + ROUNDED, inward, outward)
 
 
 def _likeness(coefficients: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -20,7 +20,16 @@ EXAMPLES = Path(__file__).resolve().parents[4] / "examples" / "photos"
 @pytest.fixture(scope="module")
 def photo() -> Pixels:
     """A photograph reduced, so that nothing is left of its own JPEG, 256 × 320."""
-    pixels = decode(EXAMPLES / "coffee.jpg").pixels
+    return reduced("coffee.jpg")
+
+
+@pytest.fixture(scope="module")
+def colourful() -> Pixels:
+    return reduced("flower.jpg")
+
+
+def reduced(name: str) -> Pixels:
+    pixels = decode(EXAMPLES / name).pixels
     return np.asarray(Image.fromarray(pixels).resize((320, 256), Image.Resampling.LANCZOS))
 
 
@@ -43,6 +52,55 @@ def test_so_is_a_jpeg_copy_of_a_jpeg(photo: Pixels, before: int, after: int) -> 
     original = saved(photo, before)
     assert requantised(original, saved(original, after)) == -1
     assert requantised(saved(original, after), original) == 1
+
+
+@pytest.mark.parametrize(("before", "after"), [(80, 80), (80, 75), (75, 80), (75, 75), (60, 60)])
+def test_a_copy_at_nearly_the_same_quality_is_proved_by_colours_that_only_the_original_had_at_half_size(
+    colourful: Pixels, before: int, after: int
+) -> None:
+    original = saved(colourful, before, subsampling="4:2:0")
+    copy = saved(original, after, subsampling="4:4:4")
+    assert requantised(original, copy) == -1
+    assert requantised(copy, original) == 1
+
+
+@pytest.mark.parametrize("quality", [90, 80, 70, 50])
+def test_colours_at_half_size_do_not_make_the_original_a_copy(colourful: Pixels, quality: int) -> None:
+    original = saved(colourful, quality, subsampling="4:4:4")
+    for after in (98, 95, 90, 80, 75, 70, 60):
+        assert requantised(original, saved(original, after, subsampling="4:2:0")) in (0, -1)
+
+
+@pytest.mark.parametrize("quality", [70, 75, 80])
+def test_nor_where_the_original_was_saved_twice(colourful: Pixels, quality: int) -> None:
+    original = saved(saved(colourful, quality, subsampling="4:2:0"), 95, subsampling="4:4:4")
+    assert requantised(original, saved(original, quality, subsampling="4:2:0")) in (0, -1)
+
+
+def test_pale_colours_that_were_smoothed_look_like_multiples_and_prove_nothing(colourful: Pixels) -> None:
+    for paleness, quality, width in ((0.2, 75, 1.2), (0.4, 60, 1.2), (0.4, 50, 1)):
+        luma, *chroma = Image.fromarray(colourful).convert("YCbCr").split()
+        pale = [plane.point([round(128 + (level - 128) * paleness) for level in range(256)]) for plane in chroma]
+        original = saved(np.asarray(Image.merge("YCbCr", [luma, *pale]).convert("RGB")), quality, subsampling="4:4:4")
+        luma, *chroma = Image.fromarray(original).convert("YCbCr").split()
+        smoothed = [plane.filter(ImageFilter.GaussianBlur(width)) for plane in chroma]
+        assert requantised(original, np.asarray(Image.merge("YCbCr", [luma, *smoothed]).convert("RGB"))) == 0
+
+
+@pytest.mark.parametrize("quality", [90, 75, 60])
+def test_an_edit_of_colours_alone_proves_nothing(colourful: Pixels, quality: int) -> None:
+    original = saved(colourful, quality, subsampling="4:4:4")
+    edits: list[Callable[[Image.Image], Image.Image]] = [
+        *(lambda plane, width=width: plane.filter(ImageFilter.GaussianBlur(width)) for width in (0.5, 1, 2)),
+        lambda plane: plane.filter(ImageFilter.MedianFilter(3)),
+        lambda plane: plane.filter(ImageFilter.UnsharpMask(1.5, 60, 0)),
+        lambda plane: plane.point([round(128 + (level - 128) * 1.06) for level in range(256)]),
+    ]
+    for edit in edits:
+        luma, *chroma = Image.fromarray(original).convert("YCbCr").split()
+        edited = np.asarray(Image.merge("YCbCr", [luma, *map(edit, chroma)]).convert("RGB"))
+        assert requantised(original, edited) == 0
+        assert requantised(original, saved(edited, 95, subsampling="4:4:4")) == 0
 
 
 def brighter(pixels: Pixels) -> Pixels:
