@@ -38,6 +38,9 @@ REPOSITORY = TESTS.parent
 WORKER = "PYTEST_XDIST_WORKER"
 """Set in a process that has a share of the tests."""
 
+LONGEST = ("ci page", "wheel", "many processes", "robustness/test_kills")
+"""Groups of tests that take a minute or more, with which processes begin: one that came last would go on alone."""
+
 MOST_PROCESSES = 8
 """Each holds PyTorch and a few models, a gigabyte."""
 
@@ -50,13 +53,18 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file in one process, where they share what its fixtures make; begin with the slow files."""
+    """Keep the tests of a file in one process, where they share what its fixtures make; begin with what takes long."""
     for item in items:
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(TESTS).with_suffix(""))))
     if WORKER in os.environ:
         slow = {item.path for item in items if item.get_closest_marker("slow")}
-        items.sort(key=lambda item: item.path not in slow)
+        items.sort(key=lambda item: (item.path not in slow, _group(item) not in LONGEST))
+
+
+def _group(item: pytest.Item) -> str:
+    marker = item.get_closest_marker("xdist_group")
+    return str(marker.args[0]) if marker else ""
 
 
 @pytest.hookimpl(tryfirst=True)
