@@ -203,13 +203,23 @@ from shamisa_cli.core.images import decode, decoding
 Image.new("RGB", (600, 400)).save("small.png")
 decode("small.png", view_size=512, look=True)
 peak = lambda: int(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))) * 1024
-before, needed = peak(), []
-bytes_needed = decoding.bytes_needed
+bytes_needed, needed = decoding.bytes_needed, []
 decoding.bytes_needed = lambda *given: needed.append(bytes_needed(*given)) or needed[-1]
-view = None if sys.argv[2:] else 512
-decode(sys.argv[1], view_size=view, look=True)
-print(peak() - before, needed[-1])
+for view in sys.argv[2:]:
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    before = peak()
+    decode(sys.argv[1], view_size=int(view) or None, look=True)
+    print(peak() - before, needed[-1])
 """
+
+
+def require_no_more_than_is_held(path: Path, *views: int) -> None:
+    """Decode a picture for each view (0: native) in another process, and compare what it takes with the estimate."""
+    run = [sys.executable, "-c", SMALL_AND_LARGE, path.name, *map(str, views)]
+    done = subprocess.run(run, capture_output=True, text=True, check=True, cwd=path.parent, env={**os.environ})
+    found = [tuple(map(int, line.split())) for line in done.stdout.splitlines()]
+    assert len(found) == len(views)
+    assert all(taken <= held for taken, held in found), found
 
 
 @pytest.mark.slow
@@ -221,13 +231,10 @@ def test_a_png_that_is_decoded_as_a_whole_takes_no_more_than_is_held_for_it(
 ) -> None:
     side = 5_600
     (tmp_path / "large.png").write_bytes(black_png(side, depth, kind, interlaced))
-    run = [sys.executable, "-c", SMALL_AND_LARGE, "large.png"]
-    found = subprocess.run(run, capture_output=True, text=True, check=True, cwd=tmp_path, env={**os.environ})
-    taken, held = map(int, found.stdout.split())
-    assert taken <= held
+    require_no_more_than_is_held(tmp_path / "large.png", 512)
 
 
-def save(name: str, mode: str, path: Path, size: tuple[int, int] = (3000, 3000)) -> None:
+def save(name: str, mode: str, path: Path, size: tuple[int, int]) -> None:
     for needed in {"heif": ("pillow_heif",), "jxl": ("pillow_jxl",)}.get(name, ()):
         pytest.importorskip(needed)
     if name == "heif":
@@ -244,7 +251,6 @@ def save(name: str, mode: str, path: Path, size: tuple[int, int] = (3000, 3000))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("native", [False, True], ids=["scaled", "native"])
 @pytest.mark.parametrize(
     ("name", "mode"),
     [
@@ -254,12 +260,9 @@ def save(name: str, mode: str, path: Path, size: tuple[int, int] = (3000, 3000))
         ("gif", "P"), ("bmp", "RGB"),
     ],
 )  # fmt: skip
-def test_no_picture_takes_more_memory_than_is_held_for_it(tmp_path: Path, name: str, mode: str, native: bool) -> None:
-    save(name, mode, tmp_path / "large")
-    run = [sys.executable, "-c", SMALL_AND_LARGE, "large", *["native"] * native]
-    found = subprocess.run(run, capture_output=True, text=True, check=True, cwd=tmp_path, env={**os.environ})
-    taken, held = map(int, found.stdout.split())
-    assert taken <= held
+def test_no_picture_takes_more_memory_than_is_held_for_it(tmp_path: Path, name: str, mode: str) -> None:
+    save(name, mode, tmp_path / "large", (1800, 1800) if name == "heif" else (3000, 3000))  # its encoder is slow
+    require_no_more_than_is_held(tmp_path / "large", 512, 0)
 
 
 @pytest.mark.parametrize("name", ["webp", "avif", "heif", "jxl", "jpeg", "png", "tiff", "gif", "bmp"])
