@@ -15,7 +15,7 @@ from helpers.program import run_here as shamisa
 from safetensors.numpy import load_file, save_file
 
 from shamisa_cli.core.errors import ModelError
-from shamisa_cli.core.models.loading import load_model
+from shamisa_cli.core.models.loading import load_model, load_relational_model
 from shamisa_cli.core.models.manifest import sha256_of
 from shamisa_cli.core.networks.export.export_model import verify_graphs
 from shamisa_cli.core.scoring.cache import Cache
@@ -106,6 +106,36 @@ def test_changing_any_file_of_a_model_changes_what_names_its_results(
     after = identities(copy)
     same = {name for name, value in before.items() if value == after[name]}
     assert same == ({"features"} if change in PROBE_CHANGES else set())
+
+
+BUNDLED = Path(__file__).resolve().parents[2] / "weights" / "shamisa-lite2"
+JUDGES = ("probe.safetensors", "defects.safetensors", "direction.safetensors")
+
+
+@pytest.mark.parametrize("name", JUDGES)
+def test_every_array_and_every_list_that_judges_is_in_the_revision(tmp_path: Path, name: str) -> None:
+    folder, manifest = Path(shutil.copytree(BUNDLED, tmp_path / "copy")), Path(name).stem + ".json"
+    arrays, revisions = load_file(folder / name), [load_model(str(folder), on_demand=True, device="cpu").revision]
+    for key, array in arrays.items():
+        save_file({**arrays, key: np.nextafter(array, np.inf, dtype=array.dtype)}, folder / name)
+        renew(folder, manifest, name)
+        revisions.append(load_model(str(folder), on_demand=True, device="cpu").revision)
+    entries = json.loads((folder / manifest).read_text())
+    (folder / manifest).write_text(json.dumps({**entries, "trained_on": "something else"}))
+    revisions.append(load_model(str(folder), on_demand=True, device="cpu").revision)
+    assert len(set(revisions)) == len(arrays) + 2
+
+
+@pytest.mark.parametrize("change", [exchange_graph, change_probe_weights, change_probe])
+def test_a_comparison_names_the_model_that_tells_which_picture_is_better(
+    relational_folder: Path, tiny_model: Path, copy: Path, change: Callable[[Path], None]
+) -> None:
+    change(copy)
+    names = [load_relational_model(str(relational_folder), scorer=str(each)).identity for each in (tiny_model, copy)]
+    assert names[0].name == names[1].name == "pairs"
+    assert names[0].revision.partition("+")[0] == names[1].revision.partition("+")[0]
+    assert names[0].revision.endswith(f"+{load_model(str(tiny_model), on_demand=True).revision}")
+    assert names[0] != names[1]
 
 
 @pytest.mark.parametrize("change", [change_weights, change_config])

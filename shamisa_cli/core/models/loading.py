@@ -114,11 +114,8 @@ def load_model(
             require_same_encoder(probe_read, folder.fingerprint, f"the encoder of {folder.name}")
     encoder = load_embedder(folder, runtime, device, on_demand=on_demand)
     for probe_read in (regressor, defects):
-        if not on_demand and probe_read is not None and len(probe_read.feature_mean) != encoder.feature_length:
-            raise ModelError(
-                f"The probe reads {len(probe_read.feature_mean)} features, but the encoder of {folder.name} gives "
-                f"{encoder.feature_length}. Fit the probe again."
-            )
+        if not on_demand and probe_read is not None:
+            _require_length("probe", len(probe_read.feature_mean), encoder, folder.name)
     identity = folder.identity
     if resolved.source != "hub":
         identity = ModelIdentity(identity.name, revision_of(folder.digest, folder.files, other))
@@ -147,7 +144,8 @@ def load_relational_model(
     from shamisa_cli.core.relational.pair_comparer import PairComparer
 
     networks = load_relational_networks(name, offline=offline, device=device, runtime=runtime)
-    return PairComparer(networks, load_direction(load_model(scorer, offline=offline, device=device, runtime=runtime)))
+    model = load_model(scorer, offline=offline, device=device, runtime=runtime)
+    return PairComparer.of(networks, load_direction(model), model.identity)
 
 
 def load_direction(model: Model) -> Direction:
@@ -161,6 +159,7 @@ def load_direction(model: Model) -> Direction:
     head = None if model.folder is None else read_direction(model.folder.files)
     if head is not None:
         require_same_encoder(head, model.encoder_fingerprint, f"the encoder of {model.name}")
+        _require_length("direction", len(head.feature_mean), model.encoder, model.name)
         return LearnedDirection(model.encoder, head, model.probe)
     if model.probe is None:
         raise ModelError(
@@ -168,6 +167,14 @@ def load_direction(model: Model) -> Direction:
             "probe. Fit one of them."
         )
     return ScoreDirection(model.encoder, model.probe)
+
+
+def _require_length(part: str, length: int, encoder: Embedder, name: str) -> None:
+    if length != encoder.feature_length:
+        raise ModelError(
+            f"The {part} reads {length} features, but the encoder of {name} gives {encoder.feature_length}. "
+            f"Fit the {part} again."
+        )
 
 
 def load_relational_networks(

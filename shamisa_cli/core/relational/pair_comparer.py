@@ -22,15 +22,18 @@ class PairComparer:
     Attributes:
         networks: draw the maps.
         direction: says which image is better.
+        identity: name of the relational model, and the revisions of both models.
     """
 
     networks: RelationalNetworks
     direction: Direction
+    identity: ModelIdentity
 
-    @property
-    def identity(self) -> ModelIdentity:
-        """Name and revision of the relational model."""
-        return self.networks.identity
+    @classmethod
+    def of(cls, networks: RelationalNetworks, direction: Direction, scorer: ModelIdentity) -> PairComparer:
+        """Put networks together with the direction of a model that scores, on which every score depends too."""
+        both = ModelIdentity(networks.identity.name, f"{networks.identity.revision}+{scorer.revision}")
+        return cls(networks, direction, both)
 
     def judge(self, a: Pixels, b: Pixels) -> Judgement:
         """Difference and direction of two images, sRGB (H, W, 3) uint8 of one size; see `Comparer`."""

@@ -50,7 +50,7 @@ def pair(side: int, changed: int) -> tuple[Pixels, Pixels]:
 @pytest.mark.parametrize("changed", [640, 320, 64])
 def test_a_part_of_a_large_image_tells_what_changed(changed: int) -> None:
     networks = Brightness()
-    comparer = PairComparer(networks, AlwaysBetter())
+    comparer = PairComparer.of(networks, AlwaysBetter(), networks.identity)
     first, second = pair(960, changed)
     part = comparer.relate(first, second, maps=False)
     assert networks.seen == [(WINDOW, WINDOW, 3)]
@@ -61,7 +61,7 @@ def test_a_part_of_a_large_image_tells_what_changed(changed: int) -> None:
 
 @pytest.mark.parametrize("side", [300, 448, 449, 960])
 def test_drawing_maps_changes_no_intensity_and_no_score(side: int) -> None:
-    comparer = PairComparer(Brightness(), AlwaysBetter())
+    comparer = PairComparer.of(networks := Brightness(), AlwaysBetter(), networks.identity)
     first, second = pair(side, 200)
     drawn, undrawn = comparer.relate(first, second), comparer.relate(first, second, maps=False)
     assert drawn.maps is not None
@@ -71,7 +71,7 @@ def test_drawing_maps_changes_no_intensity_and_no_score(side: int) -> None:
 
 def test_without_maps_a_small_image_is_seen_whole_and_an_identical_one_not_at_all() -> None:
     networks = Brightness()
-    comparer = PairComparer(networks, AlwaysBetter())
+    comparer = PairComparer.of(networks, AlwaysBetter(), networks.identity)
     first, second = pair(400, 200)
     assert comparer.relate(first, second, maps=False).means == pytest.approx(comparer.relate(first, second).means)
     networks.seen.clear()

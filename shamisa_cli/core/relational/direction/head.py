@@ -62,10 +62,11 @@ class DirectionHead:
     encoder_fingerprint: str
 
     def __post_init__(self) -> None:
-        length, statistics, hidden = len(self.feature_mean), image_statistics.count(), len(self.bias)
-        even, odd = len(self.even_mean), len(self.odd_scale)
-        if self.shared.ndim != 2 or self.apart.ndim != 2:
+        vectors = (self.feature_mean, self.even_mean, self.odd_scale, self.bias)
+        if any(each.ndim != 1 for each in vectors) or self.shared.ndim != 2 or self.apart.ndim != 2:
             raise ModelError("The direction is damaged: its parts differ in length.")
+        length, even, odd, hidden = (len(each) for each in vectors)
+        statistics = image_statistics.count()
         expected = {
             "feature_scale": (length,),
             "shared": (length, self.shared.shape[1]),

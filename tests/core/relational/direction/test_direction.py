@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from PIL import Image, ImageFilter
 
 from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.models.direction_files import PARTS as PARTS_OF_HEAD
 from shamisa_cli.core.models.direction_files import read_direction, write_direction
+from shamisa_cli.core.models.loading import load_direction, load_model
 from shamisa_cli.core.relational.direction import change_statistics, image_statistics, pair_statistics
 from shamisa_cli.core.relational.direction.bands import layers
 from shamisa_cli.core.relational.direction.direction import WINDOW, most_changed, with_scores
@@ -156,6 +159,34 @@ def test_a_direction_comes_back_from_its_files_and_a_damaged_one_is_refused(tmp_
         replace(head, bias=np.ones(HIDDEN + 1))
     with pytest.raises(ModelError, match="not finite"):
         replace(head, slope=np.array([np.nan]))
+
+
+RESHAPED = {
+    "a number": lambda array: array.reshape(-1)[0],
+    "a column": lambda array: array[..., None],
+    "a row": lambda array: array[None],
+    "one more": lambda array: np.concatenate([array, array[:1]]),
+}
+
+
+@pytest.mark.parametrize("shape", RESHAPED)
+def test_a_direction_with_a_part_of_another_shape_is_refused_before_a_picture_is_compared(
+    shape: str,
+) -> None:
+    head = random_head()
+    for name in PARTS_OF_HEAD:
+        with pytest.raises(ModelError, match="differ in length"):
+            replace(head, **{name: RESHAPED[shape](getattr(head, name))})
+
+
+def test_a_direction_for_another_number_of_features_than_the_encoder_gives_is_refused(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(tiny_model, tmp_path / "copy"))
+    model = load_model(str(folder), device="cpu")
+    write_direction(folder, replace(random_head(), encoder_fingerprint=model.encoder_fingerprint), trained_on="")
+    with pytest.raises(ModelError, match=f"reads {FEATURES} features, but the encoder of tiny gives "):
+        load_direction(model)
 
 
 @given(st.floats(-1, 1), st.floats(-100, 100))
