@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -173,6 +174,12 @@ def check_output(output: Path, option: str = "--output") -> None:
 
         if begins_like_a_picture(output):
             raise SettingError(f"{output} is a picture, which {option} does not replace. Name another file.")
+
+
+def require_folder_name(folder: Path | None, option: str) -> None:
+    """Raise SettingError if the folder that is to be written into is a file, or a link that leads nowhere."""
+    if folder is not None and os.path.lexists(folder) and not folder.is_dir():
+        raise SettingError(f"{folder} is no folder; {option} must name a folder.")
 
 
 def require_file_name(output: Path, option: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shamisa_cli.cli.console import check_output
+from shamisa_cli.cli.console import check_output, require_folder_name
 from shamisa_cli.core.errors import SettingError
 
 TABLE = "parquet"
@@ -21,8 +21,7 @@ def check(output: str | None, target: Path | None, format: str | None, html: Pat
         _check_page(html, target)
     if target is not None and target.suffix.lower() in (".html", ".htm") and format is None:
         raise SettingError(f"--output writes no page. Name it with --html {target}.")
-    if maps is not None and maps.exists() and not maps.is_dir():
-        raise SettingError(f"{maps} is a file; --maps must name a folder.")
+    require_folder_name(maps, "--maps")
 
 
 def check_table(output: Path | None, *, pictures: bool, changed: bool) -> None:

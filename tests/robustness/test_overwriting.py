@@ -157,3 +157,25 @@ def test_a_page_is_not_written_under_the_name_of_something_else(tmp_path: Path, 
     assert done.returncode == 2
     assert ".html" in done.stderr
     assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("name", ["mos.csv", "photos/1.jpg", "link"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("score", "photos", "--maps"),
+        ("compare", "photos/0.jpg", "photos/1.jpg", "--maps"),
+        ("cull", "photos", "--keep-best", "2", "--move-to"),
+        ("cull", "photos", "--keep-best", "2", "--apply", "--copy-to"),
+    ],
+    ids=" ".join,
+)
+def test_a_file_where_a_folder_is_to_be_is_refused_before_any_picture_is_read(
+    place: Path, command: tuple[str, ...], name: str
+) -> None:
+    (place / "link").symlink_to("nowhere")
+    before = contents(place)
+    done = shamisa(*command, name, "--model", "not read")
+    assert done.returncode == 2
+    assert f"{name} is no folder; {command[-1]} must name a folder" in done.stderr
+    assert contents(place) == before

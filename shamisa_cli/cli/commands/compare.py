@@ -14,7 +14,7 @@ import typer
 from shamisa_cli.cli import inputs, options
 from shamisa_cli.cli.commands.comparison_run import comparison_line, copies_for, drawing, report_comparisons
 from shamisa_cli.cli.commands.ladder import run_ladder
-from shamisa_cli.cli.console import Console, check_output
+from shamisa_cli.cli.console import Console, check_output, require_folder_name
 from shamisa_cli.cli.errors import exit_code, told
 from shamisa_cli.cli.output import counted
 from shamisa_cli.cli.pair_inputs import find_pairs
@@ -223,8 +223,7 @@ def check_destinations(output: Path | None, maps: Path | None = None) -> None:
     """Raise SettingError if an output cannot be written."""
     if output is not None:
         check_output(output)
-    if maps is not None and maps.exists() and not maps.is_dir():
-        raise SettingError(f"{maps} is a file; --maps must name a folder.")
+    require_folder_name(maps, "--maps")
 
 
 def _compared(

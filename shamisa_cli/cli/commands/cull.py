@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shamisa_cli.cli import cull_actions, inputs, options, selection_options
-from shamisa_cli.cli.console import Console, check_output
+from shamisa_cli.cli.console import Console, check_output, require_folder_name
 from shamisa_cli.cli.errors import exit_code
 from shamisa_cli.cli.reporters.culling import WRITERS
 from shamisa_cli.cli.run_tally import closing_line
@@ -205,6 +205,8 @@ def cull(
 
     rule = CullRule(_per_cent(keep_best), below, best_of_groups)
     _check(rule, stars, [move_to, copy_to, list_], print0)
+    require_folder_name(move_to, "--move-to")
+    require_folder_name(copy_to, "--copy-to")
     if output is not None:
         check_output(output)
     chosen = "text" if list_ is not None else format or inputs.format_of(output, WRITERS)
