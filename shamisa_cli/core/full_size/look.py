@@ -46,8 +46,9 @@ Box = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels."""
 
 FEW_REPEATED = 0.04
-ENLARGED_PER_STEP, SQUARES_PER_STEP = math.sqrt(2), 2.0
-"""Half of the lines repeated read 2, three quarters 4; one square reads 1, three 2."""
+ENLARGED_PER_STEP, SQUARES_PER_STEP, DISPLACED_PER_STEP = math.sqrt(2), 2.0, 3.2
+"""Half of the lines repeated read 2, three quarters 4; one square reads 1, three 2; nine displaced parts read 2."""
+FAINT_WAVELETS, WAVELETS_PER_STEP = 0.06, 2.3
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def look_at_pixels(luma: Luma) -> AtFullSize | None:
     return AtFullSize(
         focus=None if width is None else severity(width, SHARP_WIDTH, WIDTHS_PER_STEP),
         noise=severity(noise, FAINT_NOISE, NOISE_PER_STEP),
-        compression=_blocks(survey),
+        compression=_compression(survey),
         tile=(box[0], box[1], box[2] - box[0], box[3] - box[1]),
         motion=lost_along_one_direction([_cut(luma, box) for box in boxes]),
         pixels=_cut(luma, box).copy(),
@@ -88,11 +89,19 @@ def severity(value: float, faint: float, factor: float) -> float:
     return round(min(4.0, math.log(value / faint) / math.log(factor)), 2)
 
 
-def _blocks(survey: Survey) -> float:
-    """Severity of blocks: a grid and pixels shown several times over, which add up, or areas of one single colour."""
+def _compression(survey: Survey) -> float:
+    """Severity of compression: a grid and enlarged pixels, one-coloured areas, displaced parts, traces of wavelets.
+
+    They add up as independent errors do, so a fault is seen on top of another that was there before.
+    """
     enlarged = 1 / (1 - survey.repeated) if survey.repeated > FEW_REPEATED else 1.0
-    grid = severity(survey.grid, FAINT_GRID, GRID_PER_STEP) + severity(enlarged, 1.0, ENLARGED_PER_STEP)
-    return round(min(4.0, max(grid, severity(1.0 + survey.squares, 1.0, SQUARES_PER_STEP))), 2)
+    faults = (
+        severity(survey.grid, FAINT_GRID, GRID_PER_STEP) + severity(enlarged, 1.0, ENLARGED_PER_STEP),
+        severity(1.0 + survey.squares, 1.0, SQUARES_PER_STEP),
+        severity(1.0 + survey.displaced, 1.0, DISPLACED_PER_STEP),
+        severity(survey.wavelets, FAINT_WAVELETS, WAVELETS_PER_STEP),
+    )
+    return round(min(4.0, math.hypot(*faults)), 2)
 
 
 def noise_deviation(survey: Survey) -> float:

@@ -15,7 +15,8 @@ class AtFullSize:
     Attributes:
         focus: softness of the sharpest part; a blurred background is no fault. None if no part has edges to judge by.
         noise: in flat parts.
-        compression: visibility of a grid of 8×8 pixels, of enlarged pixels, and of areas of one single colour.
+        compression: a grid of 8×8 pixels, enlarged pixels, areas of one single colour, displaced parts, and traces of
+            wavelets.
         tile: left, top, width and height of the sharpest part, in pixels of the upright original; None if
             it was not stored.
         pixels: that part, grey (height, width) uint8, while the image is in memory; None afterwards.

@@ -19,6 +19,7 @@ ALIKE = 0.6
 """Share of the largest step that the other steps of a window have on average; in drawings some lines have far more."""
 SHORTEST, LONGEST = 16, 256
 """Pixels along the side of an area of one colour; larger ones belong to drawings and to bars."""
+EIGHT_TRUE = np.uint64(0x0101010101010101)
 LEAST_EDGE = 8
 """Grey levels by which it stands out on both sides."""
 
@@ -43,11 +44,15 @@ def plain_areas(levels: npt.NDArray[np.int16], steps: npt.NDArray[np.int16]) -> 
         levels: luma (W,) of the row.
         steps: (W - 1,) from each pixel to the next.
     """
-    changes = np.flatnonzero(steps)
-    lengths = changes[1:] - changes[:-1]
-    edges = np.abs(steps[changes]) >= LEAST_EDGE
-    found = np.flatnonzero((lengths >= SHORTEST) & (lengths <= LONGEST) & edges[1:] & edges[:-1])
-    first, last = changes[found] + 1, changes[found + 1]
+    alike = steps == 0
+    if not (alike[: len(alike) // 8 * 8].view(np.uint64) == EIGHT_TRUE).any():  # 15 in a row fill one of these words
+        return set()
+    changes = np.flatnonzero(~alike)
+    found = np.flatnonzero(changes[1:] - changes[:-1] >= SHORTEST)
+    before, after = changes[found], changes[found + 1]
+    clear = (np.abs(steps[before]) >= LEAST_EDGE) & (np.abs(steps[after]) >= LEAST_EDGE)
+    clear &= after - before <= LONGEST
+    first, last = before[clear] + 1, after[clear]
     return set(zip(first.tolist(), last.tolist(), levels[first].tolist(), strict=True))
 
 

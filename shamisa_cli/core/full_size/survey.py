@@ -1,4 +1,4 @@
-"""One pass over all pixels: where there is detail, how flat parts waver, an 8-pixel grid, and squares."""
+"""One pass over all pixels: where there is detail, how flat parts waver, an 8-pixel grid, squares, and other traces."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from shamisa_cli.core.arrays import Vector
+from shamisa_cli.core.full_size.copies import count_displaced, fingerprints, telling_step
 from shamisa_cli.core.full_size.squares import Area, count_plain, plain_areas, repeated_lines
+from shamisa_cli.core.full_size.wavelets import wavelet_trace
 from shamisa_cli.core.quantiles import quantiles
 
 Luma = npt.NDArray[np.uint8]
@@ -40,6 +42,8 @@ class Survey:
         coarse: the same of the image reduced by two.
         repeated: share of columns, and of rows where those are fewer, that repeat the one before.
         squares: number of areas of one single colour, 17 to 256 pixels wide, where they are as high.
+        displaced: number of parts that are copies of what is beside them.
+        wavelets: trace of wavelet compression; at most .05 in photographs that were not coded so.
         grid: how much larger steps between neighbours are at every eighth column and row than beside them, as a share
             of the usual step; 0 without a grid, about 1 in strongly compressed JPEGs.
     """
@@ -50,6 +54,8 @@ class Survey:
     grid: float
     repeated: float
     squares: int
+    displaced: int
+    wavelets: float
 
 
 def survey_pixels(luma: Luma) -> Survey | None:
@@ -63,6 +69,7 @@ def survey_pixels(luma: Luma) -> Survey | None:
     most = np.full(luma.shape[1], CLIPPED_STEP, np.int16)  # a row: NumPy takes four times as long for a scalar
     down = np.zeros(rows * BLOCK)
     squares, before = 0, set[Area]()
+    step, compared = telling_step(luma), []
     for row in range(rows):
         top = row * BLOCK
         strip = luma[top : top + BLOCK + 1].astype(np.int16)
@@ -71,6 +78,7 @@ def survey_pixels(luma: Luma) -> Survey | None:
         full.sum(axis=0, dtype=np.int16, out=mean[row])
         steps = strip[:, 1:] - strip[:, :-1]
         np.abs(steps[1:] - steps[:-1]).sum(axis=0, dtype=np.int16, out=fine[row])
+        compared.append(fingerprints(luma, steps[:BLOCK], step, top))
         for line in PLAIN_ROWS:
             plain = plain_areas(strip[line], steps[line])
             above = luma[max(0, top + line - APART) : top + line]
@@ -93,6 +101,8 @@ def survey_pixels(luma: Luma) -> Survey | None:
         grid,
         min(repeated_lines(across), repeated_lines(down[: len(down) - 1])),
         squares,
+        count_displaced(luma, *(np.concatenate(parts) for parts in zip(*compared, strict=True))),
+        wavelet_trace(luma),
     )
 
 

@@ -190,3 +190,71 @@ def test_bars_beside_a_film_and_a_clipped_sky_are_no_blocks() -> None:
     rows, columns = np.mgrid[: picture.shape[0], : picture.shape[1]]
     picture[rows < 150 + 40 * np.sin(columns / 30)] = 255
     assert look(picture).compression < 0.3
+
+
+def jpeg2000(pixels: Luma, ratio: float) -> Luma:
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "JPEG2000", irreversible=True, quality_mode="rates", quality_layers=[ratio])
+    return np.asarray(Image.open(stream))
+
+
+def test_a_jpeg_2000_is_compressed_the_more_the_smaller_its_file_also_when_cut() -> None:
+    assert look(scene()).compression == 0
+    found = [look(jpeg2000(scene(), ratio)).compression for ratio in (5, 8, 12, 20)]
+    assert found == sorted(found)
+    assert 0.5 < found[0] < found[-1] > 2.5
+    for top, left in ((1, 0), (0, 1), (3, 5)):
+        assert abs(look(jpeg2000(scene(), 12)[top:, left:]).compression - found[2]) < 0.3
+
+
+def test_a_jpeg_2000_that_was_saved_as_jpeg_is_still_more_compressed() -> None:
+    assert look(jpeg(jpeg2000(scene(), 12), 95)).compression > look(jpeg(scene(), 95)).compression + 1
+
+
+def test_a_lossless_wavelet_file_is_not_compressed() -> None:
+    stream = io.BytesIO()
+    Image.fromarray(scene()).save(stream, "JPEG2000", irreversible=False)
+    assert look(np.asarray(Image.open(stream))).compression == 0
+
+
+def with_displaced(picture: Luma, number: int) -> Luma:
+    """Squares of 16 pixels, each the copy of a place 3 to 13 pixels beside it."""
+    random, spoiled = np.random.default_rng(4), picture.copy()
+    for _ in range(number):
+        top, left = (int(random.integers(16, side - 32)) for side in picture.shape)
+        down, across = (int(random.integers(3, 14) * random.choice((-1, 1))) for _ in range(2))
+        source = picture[top + down : top + down + 16, left + across : left + across + 16]
+        spoiled[top : top + 16, left : left + 16] = source
+    return spoiled
+
+
+def test_parts_that_lie_in_the_wrong_place_are_seen_the_more_the_more_they_are() -> None:
+    found = [look(with_displaced(scene(), number)).compression for number in (0, 4, 12, 30, 60)]
+    assert found[0] == 0
+    assert found == sorted(set(found))
+    assert found[-1] > 2
+
+
+@pytest.mark.parametrize("orientation", [0, 1, 2, 3])
+def test_parts_in_the_wrong_place_are_seen_whichever_way_a_picture_is_turned(orientation: int) -> None:
+    turned = np.rot90(with_displaced(scene(), 30), orientation)
+    survey = survey_pixels(turned)
+    assert survey is not None
+    assert survey.displaced > 8
+
+
+@pytest.mark.parametrize("quality", [15, 40, 75])
+def test_cells_of_a_jpeg_that_look_alike_are_no_parts_in_the_wrong_place(quality: int) -> None:
+    survey = survey_pixels(jpeg(scene(), quality))
+    assert survey is not None
+    assert survey.displaced == 0
+
+
+def test_letters_and_tiles_that_repeat_are_no_parts_in_the_wrong_place() -> None:
+    page = Image.new("L", (900, 640), 250)
+    draw = ImageDraw.Draw(page)
+    for line in range(40):
+        draw.text((20, 16 * line), "here and there seen letters agree between these trees " * 3, fill=20)
+    survey = survey_pixels(np.asarray(page))
+    assert survey is not None
+    assert survey.displaced == 0

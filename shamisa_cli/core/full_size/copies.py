@@ -1,0 +1,93 @@
+"""Displaced parts: where an image repeats, pixel by pixel, what is beside it, as wrongly placed blocks do."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Luma = npt.NDArray[np.uint8]
+Places = npt.NDArray[np.int64]
+Fingerprints = npt.NDArray[np.uint64]
+
+LEFT, WIDTH, HEIGHT = 3, 8, 3
+"""The window of pixels around a place whose copies are searched: columns before it, all columns, and rows."""
+LEAST_STEP, WITHOUT_STEP = 2, 64
+"""Grey levels; flat parts are alike without being copies."""
+SHARE, MOST_PLACES = 0.01, 200_000
+"""Share of the pixels that are compared, and their number in large images."""
+SAMPLED = 29
+"""Every so many rows show how frequent steps are."""
+LONGEST = 32
+"""Pixels up to which a displacement is looked for, in both directions."""
+GRID = 8
+"""Displacements by JPEG's cells are none: neighbouring cells may have the same coefficients."""
+AROUND, LEAST_DETAIL = (4, 8), 0.7
+"""Rows and columns on each side, and share of pixels there that differ from the next; in text and drawings, which
+repeat shapes, fewer do."""
+CELL = 64
+"""Places so near each other with one displacement are one part."""
+
+_ODD = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
+_NUMBER = np.uint64(2**24 - 1)
+"""Bits of a fingerprint that are replaced by the number of its place, to sort both at once."""
+
+
+def telling_step(luma: Luma) -> int:
+    """The step from a pixel to the next at which places are compared: the largest that enough pixels of (H, W) have.
+
+    A copy has the same steps as its original, so both are compared, however few places are.
+    """
+    rows = luma[SAMPLED // 2 :: SAMPLED].astype(np.int16)
+    steps = (rows[:, 1:] - rows[:, :-1]).ravel()
+    numbers = np.bincount(steps[(steps >= LEAST_STEP) & (steps < WITHOUT_STEP)], minlength=WITHOUT_STEP)
+    enough = np.flatnonzero(numbers >= min(SHARE, MOST_PLACES / luma.size) * max(1, len(steps)))
+    return int(enough[-1]) if len(enough) else LEAST_STEP
+
+
+def fingerprints(luma: Luma, steps: npt.NDArray[np.int16], step: int, top: int) -> tuple[Places, Fingerprints]:
+    """Places with one `step` in some rows, as flat indices into the image, and a hash of two rows of their windows.
+
+    Args:
+        luma: (H, W).
+        steps: (h, W - 1) from each pixel to the next, in the rows from `top` on.
+        step: grey levels.
+        top: see `steps`.
+    """
+    width = luma.shape[1]
+    first = max(1, top)
+    last = min(top + len(steps), len(luma) - 1)
+    inner = steps[first - top : last - top, LEFT : LEFT - WIDTH + 1]
+    rows, columns = np.divmod(np.flatnonzero(inner == step), inner.shape[1])
+    around = np.ascontiguousarray(luma[first - 1 : last + 1]).reshape(-1)
+    words = np.lib.stride_tricks.as_strided(around[:WIDTH].view(np.uint64), (around.size - WIDTH + 1,), (1,))
+    corners = rows * width + columns
+    found = words[corners] * _ODD[0]
+    found ^= found >> np.uint64(29)
+    found += words[corners + (HEIGHT - 1) * width]
+    found *= _ODD[1]
+    return corners + first * width + LEFT, found
+
+
+def count_displaced(luma: Luma, places: Places, found: Fingerprints) -> int:
+    """How many parts of an image (H, W) are copies of parts beside them, from the fingerprints of its places."""
+    ordered = (found & ~_NUMBER) | np.arange(len(found), dtype=np.uint64)
+    ordered.sort()
+    same = np.flatnonzero((ordered[1:] & ~_NUMBER) == (ordered[:-1] & ~_NUMBER))
+    one, other = (places[(ordered[same + side] & _NUMBER).astype(np.int64)] for side in (0, 1))
+    (top, left), (bottom, right) = (np.divmod(place, luma.shape[1]) for place in (one, other))
+    down, across = bottom - top, right - left
+    near = (np.abs(down) <= LONGEST) & (np.abs(across) <= LONGEST) & (down != 0) & (across != 0)
+    near &= (down % GRID != 0) | (across % GRID != 0)
+    top, left, down, across = (values[near] for values in (top, left, down, across))
+    parts = np.stack([top // CELL, left // CELL, down, across], axis=1)
+    return len(np.unique(parts[_detail(luma, top, left) > LEAST_DETAIL], axis=0))
+
+
+def _detail(luma: Luma, top: Places, left: Places) -> npt.NDArray[np.float64]:
+    """Share (n,) of the pixels around places that differ from the next in their row."""
+    (down, across), (height, width) = AROUND, luma.shape
+    rows = np.clip(top[:, None, None] + np.arange(-down, down + 1)[:, None], 0, height - 1)
+    columns = np.clip(left[:, None, None] + np.arange(-across, across + 1), 0, width - 1)
+    around = luma[rows, columns]
+    shares: npt.NDArray[np.float64] = np.mean(around[..., 1:] != around[..., :-1], axis=(1, 2))
+    return shares
