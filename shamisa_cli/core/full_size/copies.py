@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 
@@ -15,6 +17,8 @@ LEAST_STEP, WITHOUT_STEP = 2, 64
 """Grey levels; flat parts are alike without being copies."""
 SHARE, MOST_PLACES = 0.01, 200_000
 """Share of the pixels that are compared, and their number in large images."""
+BAND = 512
+"""Rows whose windows are hashed at a time, so that an image that lies turned in memory is not copied as a whole."""
 SAMPLED = 29
 """Every so many rows show how frequent steps are."""
 LONGEST = 32
@@ -44,40 +48,49 @@ def telling_step(luma: Luma) -> int:
     return int(enough[-1]) if len(enough) else LEAST_STEP
 
 
-def fingerprints(luma: Luma, steps: npt.NDArray[np.int16], step: int, top: int) -> tuple[Places, Fingerprints]:
-    """Places with one `step` in some rows, as flat indices into the image, and a hash of two rows of their windows.
+def places_with(step: int, steps: npt.NDArray[np.int16], top: int) -> Places:
+    """Flat indices, into an image (H, W), of pixels from which there is one `step`.
 
     Args:
-        luma: (H, W).
-        steps: (h, W - 1) from each pixel to the next, in the rows from `top` on.
         step: grey levels.
+        steps: (h, W - 1) from each pixel to the next, in the rows from `top` on.
         top: see `steps`.
     """
-    width = luma.shape[1]
-    first = max(1, top)
-    last = min(top + len(steps), len(luma) - 1)
-    inner = steps[first - top : last - top, LEFT : LEFT - WIDTH + 1]
-    rows, columns = np.divmod(np.flatnonzero(inner == step), inner.shape[1])
-    around = np.ascontiguousarray(luma[first - 1 : last + 1]).reshape(-1)
-    words = np.lib.stride_tricks.as_strided(around[:WIDTH].view(np.uint64), (around.size - WIDTH + 1,), (1,))
-    corners = rows * width + columns
-    found = words[corners] * _ODD[0]
-    found ^= found >> np.uint64(29)
-    found += words[corners + (HEIGHT - 1) * width]
-    found *= _ODD[1]
-    return corners + first * width + LEFT, found
+    found: Places = np.flatnonzero(steps == step)
+    found += found // steps.shape[1] + top * (steps.shape[1] + 1)
+    return found
 
 
-def count_displaced(luma: Luma, places: Places, found: Fingerprints) -> int:
-    """How many parts of an image (H, W) are copies of parts beside them, from the fingerprints of its places."""
-    ordered = (found & ~_NUMBER) | np.arange(len(found), dtype=np.uint64)
+def _fingerprints(luma: Luma, places: Places) -> Fingerprints:
+    """A hash (n,) of the first and last row of the window around each place, all in ascending order."""
+    width, found = luma.shape[1], np.empty(len(places), np.uint64)
+    ends = np.searchsorted(places, np.arange(0, len(luma) + BAND, BAND) * width)
+    for band, (first, last) in enumerate(pairwise(ends.tolist())):
+        top = max(0, band * BAND - 1)
+        around = np.ascontiguousarray(luma[top : (band + 1) * BAND + 2]).reshape(-1)
+        words = np.lib.stride_tricks.as_strided(around[:WIDTH].view(np.uint64), (around.size - WIDTH + 1,), (1,))
+        corners = places[first:last] - (top + 1) * width - LEFT
+        hashed = words[corners] * _ODD[0]
+        hashed ^= hashed >> np.uint64(29)
+        hashed += words[corners + (HEIGHT - 1) * width]
+        found[first:last] = hashed * _ODD[1]
+    return found
+
+
+def count_displaced(luma: Luma, places: Places) -> int:
+    """How many parts of an image (H, W) are copies of parts beside them, from places in ascending order."""
+    height, width = luma.shape
+    places = places[(places >= width + LEFT) & (places < (height - 1) * width - WIDTH)]
+    ordered = (_fingerprints(luma, places) & ~_NUMBER) | np.arange(len(places), dtype=np.uint64)
     ordered.sort()
     same = np.flatnonzero((ordered[1:] & ~_NUMBER) == (ordered[:-1] & ~_NUMBER))
     one, other = (places[(ordered[same + side] & _NUMBER).astype(np.int64)] for side in (0, 1))
-    (top, left), (bottom, right) = (np.divmod(place, luma.shape[1]) for place in (one, other))
+    (top, left), (bottom, right) = (np.divmod(place, width) for place in (one, other))
     down, across = bottom - top, right - left
     near = (np.abs(down) <= LONGEST) & (np.abs(across) <= LONGEST) & (down != 0) & (across != 0)
     near &= (down % GRID != 0) | (across % GRID != 0)
+    if not near.any():
+        return 0
     top, left, down, across = (values[near] for values in (top, left, down, across))
     parts = np.stack([top // CELL, left // CELL, down, across], axis=1)
     return len(np.unique(parts[_detail(luma, top, left) > LEAST_DETAIL], axis=0))

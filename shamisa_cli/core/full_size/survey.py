@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shamisa_cli.core.arrays import Vector
-from shamisa_cli.core.full_size.copies import count_displaced, fingerprints, telling_step
+from shamisa_cli.core.full_size.copies import count_displaced, places_with, telling_step
 from shamisa_cli.core.full_size.squares import Area, count_plain, plain_areas, repeated_lines
 from shamisa_cli.core.full_size.wavelets import wavelet_trace
 from shamisa_cli.core.quantiles import quantiles
@@ -78,7 +78,7 @@ def survey_pixels(luma: Luma) -> Survey | None:
         full.sum(axis=0, dtype=np.int16, out=mean[row])
         steps = strip[:, 1:] - strip[:, :-1]
         np.abs(steps[1:] - steps[:-1]).sum(axis=0, dtype=np.int16, out=fine[row])
-        compared.append(fingerprints(luma, steps[:BLOCK], step, top))
+        compared.append(places_with(step, steps[:BLOCK], top))
         for line in PLAIN_ROWS:
             plain = plain_areas(strip[line], steps[line])
             above = luma[max(0, top + line - APART) : top + line]
@@ -101,7 +101,7 @@ def survey_pixels(luma: Luma) -> Survey | None:
         grid,
         min(repeated_lines(across), repeated_lines(down[: len(down) - 1])),
         squares,
-        count_displaced(luma, *(np.concatenate(parts) for parts in zip(*compared, strict=True))),
+        count_displaced(luma, np.concatenate(compared)),
         wavelet_trace(luma),
     )
 

@@ -41,14 +41,20 @@ def _odd(stride: int) -> int:
 
 def _preference(lines: Lines) -> float:
     """The trace along lines (length, number), summed over levels."""
-    trace = 0.0
-    for _ in range(LEVELS):
-        sizes: Vector = np.abs(_filtered(lines, HIGH_PASS)).mean(axis=1)
-        even, odd = (float(sizes[first::2].mean()) for first in (0, 1))
-        trace += abs(math.log((even + ROUNDING) / (odd + ROUNDING)))
+    trace, even, odd = _compared(lines)
+    for _ in range(LEVELS - 1):
         first = int(even > odd)  # the smooth half is where details are larger; a low-pass begins a pixel later
         lines = _filtered(lines, LOW_PASS)[first::2]
+        coarser, even, odd = _compared(lines)
+        trace += coarser
     return trace
+
+
+def _compared(lines: Lines) -> tuple[float, float, float]:
+    """The trace of one level, and the mean size of details at even and at odd places."""
+    sizes: Vector = np.abs(_filtered(lines, HIGH_PASS)).mean(axis=1)
+    even, odd = (float(sizes[first::2].mean()) for first in (0, 1))
+    return abs(math.log((even + ROUNDING) / (odd + ROUNDING))), even, odd
 
 
 def _filtered(lines: Lines, taps: tuple[float, ...]) -> Lines:
