@@ -13,9 +13,13 @@ from scipy.ndimage import gaussian_filter
 from scipy.signal import fftconvolve
 
 from shamisa_cli.core.arrays import Pixels
+from shamisa_cli.core.relational.direction.bands import bands, colour_planes
 
 Damage = Callable[[Pixels, float, np.random.Generator], Pixels]
 GAMMA = 2.2
+SHARP = 0.5
+"""Energy of the finest detail to that of the next band, from which a picture is sharp: of 100 photographs blurred by
+0.7 pixels none reaches it."""
 
 
 def to_levels(values: NDArray[Any]) -> Pixels:
@@ -100,10 +104,16 @@ def reduced(pixels: Pixels, strength: float, rng: np.random.Generator) -> Pixels
 
 
 def over_sharpened(pixels: Pixels, strength: float, rng: np.random.Generator) -> Pixels:
-    """Unsharp mask of 150 to 500 %."""
+    """Unsharp mask of 30 to 500 %; of a picture that is not sharp, which a little would repair, of 150 % at least."""
     radius = float(rng.uniform(0.7, 2.5))
-    percent = round(150 + 350 * strength)
+    least = 30 if _sharp(pixels) else 150
+    percent = round(least + (500 - least) * strength**1.3)
     return np.asarray(Image.fromarray(pixels).filter(ImageFilter.UnsharpMask(radius, percent, 0)))
+
+
+def _sharp(pixels: Pixels) -> bool:
+    fine, coarse = (float(np.square(band).mean()) for band in bands(colour_planes(pixels)[0], 2))
+    return fine > SHARP * coarse
 
 
 def over_smoothed(pixels: Pixels, strength: float, rng: np.random.Generator) -> Pixels:

@@ -23,14 +23,14 @@ from shamisa_cli.core.training.direction.pairs import DirectionPairs, joined, re
 from shamisa_cli.core.training.direction.versions import Version, versions
 from shamisa_cli.core.training.photographs import made_of_each, pass_over
 
-VERSION = 3
+VERSION = 5
 """Of how versions are made and measured: what another version stored is measured again."""
 TAUGHT = 320
 """Side in pixels of the parts that are learned from: smaller than what is judged, so that there can be more of them."""
 PLAIN_PAIRS, CROSS_PAIRS = 150, 30
 """Most pairs of a photograph: of a version with the photograph, its parent or the same kind; of different kinds."""
 VISIBLE = 0.3
-"""Difference from the photograph, from which a version counts as worse than it."""
+"""Difference from the photograph, from which a version counts as worse than it, and a copy as worse than its source."""
 FURTHER, FAR_FURTHER = 2.0, (1.5, 8.0)
 """How much further from the photograph a version must be to count as worse than its parent; than one of another kind:
 more than this factor and this much more."""
@@ -112,7 +112,10 @@ def _orders(made: Sequence[Version], rng: np.random.Generator) -> Iterator[Order
     A repair that leads further away is damage: light noise is often less of a loss than what a filter takes with it.
     """
     apart = [0.0, *(difference(made[0].pixels, version.pixels).value for version in made[1:])]
-    plain = [Order(0, place, -1) for place in range(1, len(made)) if apart[place] > VISIBLE]
+    visible = [Order(0, place, -1) for place in range(1, len(made)) if apart[place] > VISIBLE]
+    softened = [order for order in visible if made[order.second].role == "softened"]
+    made = [version for version in made if version.role != "softened"]
+    plain = [order for order in visible if order.second < len(made)]
     for place, version in enumerate(made):
         further = apart[place] - apart[max(0, version.parent)]
         if version.role == "repaired" and (further < 0 or further > FURTHER):
@@ -120,6 +123,8 @@ def _orders(made: Sequence[Version], rng: np.random.Generator) -> Iterator[Order
         if version.role == "overdone" and further > FURTHER:
             plain.append(Order(version.parent, place, -1, REPAIR_WEIGHT))
         if version.role == "again" and further > FURTHER:
+            plain.append(Order(version.parent, place, -1))
+        if version.role == "copied" and further > 0 and _visible(made[version.parent], version):
             plain.append(Order(version.parent, place, -1))
     cross: list[Order] = []
     factor, more = FAR_FURTHER
@@ -132,6 +137,11 @@ def _orders(made: Sequence[Version], rng: np.random.Generator) -> Iterator[Order
                 cross.append(Order(mild, strong, -1, CROSS_WEIGHT))
     for found, most in ((plain, PLAIN_PAIRS), (cross, CROSS_PAIRS)):
         yield from (found[place] for place in rng.permutation(len(found))[:most])
+    yield from softened
+
+
+def _visible(source: Version, copy: Version) -> bool:
+    return difference(source.pixels, copy.pixels).value > VISIBLE
 
 
 def _measured(encoder: Embedder, made: Sequence[Version], orders: Sequence[Order]) -> DirectionPairs:

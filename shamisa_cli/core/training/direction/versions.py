@@ -19,11 +19,16 @@ from shamisa_cli.core.training.direction.repairs import REPAIRS
 MILD = 0.45
 """Strength up to which damages are drawn half of the time: what people meet first."""
 FAINT = 0.25
-"""Strength up to which each file format is drawn once: where a loss is easily taken for a gain."""
+"""Strength up to which each file format and sharpening are drawn once: where a loss is easily taken for a gain."""
 OPERATED, DAMAGED, REPAIRED, AGAIN = 10, 5, 2, 2
 """How many of the engine's operators, of the damages that are no files and of the repairs beside `DENOISING` are drawn
 for a photograph, and how many versions are degraded once more: photographs teach more than versions do."""
-FILES = ("JPEG file", "WebP", "AVIF")
+JPEG, SHARPENED = "JPEG file", "over-sharpened"
+FILES = (JPEG, "WebP", "AVIF")
+SOFTENED = (0.0, 0.1, 0.2)
+"""Strengths of a blur that is hardly seen, against those of hardly any sharpening."""
+SOURCE = (0.05, 0.6)
+"""Strengths of the JPEG that copies are made of: qualities from 96 to 50."""
 DENOISING = "denoising"
 """The repair that every photograph has: it is the one that most looks like damage."""
 
@@ -35,7 +40,7 @@ class Version:
     Attributes:
         pixels: (H, W, 3), sRGB.
         kind: what was done last, such as "JPEG", "WebP" or "denoising".
-        role: "original", "damaged", "repaired", "overdone" or "again".
+        role: "original", "damaged", "repaired", "overdone", "again", "copied" or "softened".
         strength: severity or strength, comparable within a kind.
         parent: place of the version that it was made from; −1 for the original.
     """
@@ -52,6 +57,7 @@ def versions(pixels: Pixels, rng: np.random.Generator) -> list[Version]:
     made = [Version(pixels, "original", "original", parent=-1)]
     made += _by_operators(pixels, rng)
     made += _by_damages(pixels, rng)
+    made += _copies(pixels, len(made), rng)
     others = [kind for kind in REPAIRS if kind != DENOISING]
     for kind in (DENOISING, *rng.choice(others, REPAIRED, replace=False)):
         found = REPAIRS[kind](pixels, rng)
@@ -62,6 +68,7 @@ def versions(pixels: Pixels, rng: np.random.Generator) -> list[Version]:
     candidates = [place for place, version in enumerate(made) if version.role in ("damaged", "repaired")]
     for place in rng.choice(candidates, AGAIN, replace=False):
         made.append(_again(made[place], int(place), rng))
+    made += (Version(DAMAGES["soft"](pixels, strength, rng), "soft", "softened", strength) for strength in SOFTENED)
     return made
 
 
@@ -73,9 +80,20 @@ def _by_operators(pixels: Pixels, rng: np.random.Generator) -> Iterator[Version]
 
 def _by_damages(pixels: Pixels, rng: np.random.Generator) -> Iterator[Version]:
     others = rng.choice([kind for kind in DAMAGES if kind not in FILES], DAMAGED, replace=False)
-    for kind, most in [*((kind, FAINT) for kind in FILES), *((str(kind), 1.0) for kind in (*FILES, *others))]:
+    faint = [(kind, FAINT) for kind in (*FILES, SHARPENED)]
+    for kind, most in [*faint, *((str(kind), 1.0) for kind in (*FILES, *others))]:
         strength = float(rng.uniform(0, min(most, MILD) if rng.random() < 0.5 else most))
         yield Version(DAMAGES[kind](pixels, strength, rng), kind, "damaged", strength)
+
+
+def _copies(pixels: Pixels, place: int, rng: np.random.Generator) -> Iterator[Version]:
+    """The photograph as a JPEG, which gets this place, and two files made of that: one more JPEG, and any."""
+    strength = float(rng.uniform(*SOURCE))
+    source = DAMAGES[JPEG](pixels, strength, rng)
+    yield Version(source, JPEG, "damaged", strength)
+    for kind in (JPEG, str(rng.choice(FILES))):
+        strength = float(rng.uniform(0, MILD))
+        yield Version(DAMAGES[kind](source, strength, rng), kind, "copied", strength, place)
 
 
 def _again(version: Version, place: int, rng: np.random.Generator) -> Version:

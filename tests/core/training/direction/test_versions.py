@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.relational.difference.difference import difference
-from shamisa_cli.core.training.direction.damages import gamma_changed
+from shamisa_cli.core.training.direction.damages import gamma_changed, over_sharpened, soft
 from shamisa_cli.core.training.direction.repairs import REPAIRS
-from shamisa_cli.core.training.direction.versions import DENOISING, FAINT, FILES, versions
+from shamisa_cli.core.training.direction.versions import DENOISING, FAINT, FILES, SHARPENED, SOFTENED, versions
 
 PHOTO = Path(__file__).parents[4] / "examples" / "photos" / "flower.jpg"
 
@@ -33,7 +33,27 @@ def test_each_photograph_has_faint_files_and_a_denoised_version(photo: Pixels) -
     assert made[denoised.parent].kind == f"for {DENOISING}"
     for version in made[1:]:
         assert version.pixels.shape == photo.shape
-        assert version.parent == 0 or version.role in ("repaired", "overdone", "again")
+        assert version.parent == 0 or version.role in ("repaired", "overdone", "again", "copied")
+
+
+def test_each_photograph_has_copies_of_a_jpeg_and_is_sharpened_and_softened_a_little(photo: Pixels) -> None:
+    made = versions(photo, np.random.default_rng(0))
+    copies = [version for version in made if version.role == "copied"]
+    assert [made[version.parent].kind for version in copies] == ["JPEG file", "JPEG file"]
+    assert copies[0].kind == "JPEG file"
+    assert any(version.kind == SHARPENED and version.strength <= FAINT for version in made)
+    assert [version.strength for version in made if version.role == "softened"] == list(SOFTENED)
+
+
+def test_what_is_soft_is_sharpened_far_too_much_or_not_at_all(photo: Pixels) -> None:
+    """A little would repair it, and count as damage."""
+    blurred = soft(photo, 0.4, np.random.default_rng(0))
+    sharp, from_soft = (
+        difference(pixels, over_sharpened(pixels, 0, np.random.default_rng(0))).value for pixels in (photo, blurred)
+    )
+    unsharp = Image.fromarray(blurred).filter(ImageFilter.UnsharpMask(2, 150, 0))
+    assert from_soft > 0.5 * difference(blurred, np.asarray(unsharp)).value
+    assert sharp < difference(photo, over_sharpened(photo, 0.5, np.random.default_rng(0))).value / 2
 
 
 def test_the_versions_depend_on_the_seed_alone(photo: Pixels) -> None:
