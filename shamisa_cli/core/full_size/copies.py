@@ -25,9 +25,9 @@ LONGEST = 32
 """Pixels up to which a displacement is looked for, in both directions."""
 GRID = 8
 """Displacements by JPEG's cells are none: neighbouring cells may have the same coefficients."""
-AROUND, LEAST_DETAIL = (4, 8), 0.7
+AROUND, LEAST_DETAIL, LEAST_BENDS = (4, 8), 0.7, 0.3
 """Rows and columns on each side, and share of pixels there that differ from the next; in text and drawings, which
-repeat shapes, fewer do."""
+repeat shapes, fewer do. And share where the step changes by more than 1; out of focus, slopes repeat each other."""
 CELL = 64
 """Places so near each other with one displacement are one part."""
 
@@ -93,14 +93,16 @@ def count_displaced(luma: Luma, places: Places) -> int:
         return 0
     top, left, down, across = (values[near] for values in (top, left, down, across))
     parts = np.stack([top // CELL, left // CELL, down, across], axis=1)
-    return len(np.unique(parts[_detail(luma, top, left) > LEAST_DETAIL], axis=0))
+    return len(np.unique(parts[_detailed(luma, top, left)], axis=0))
 
 
-def _detail(luma: Luma, top: Places, left: Places) -> npt.NDArray[np.float64]:
-    """Share (n,) of the pixels around places that differ from the next in their row."""
+def _detailed(luma: Luma, top: Places, left: Places) -> npt.NDArray[np.bool_]:
+    """Whether (n,) the pixels around places differ from the next in their row, and not as a soft slope does."""
     (down, across), (height, width) = AROUND, luma.shape
     rows = np.clip(top[:, None, None] + np.arange(-down, down + 1)[:, None], 0, height - 1)
     columns = np.clip(left[:, None, None] + np.arange(-across, across + 1), 0, width - 1)
-    around = luma[rows, columns]
-    shares: npt.NDArray[np.float64] = np.mean(around[..., 1:] != around[..., :-1], axis=(1, 2))
-    return shares
+    steps = np.diff(luma[rows, columns].astype(np.int16), axis=2)
+    bends = np.abs(np.diff(steps, axis=2)) > 1
+    lively: npt.NDArray[np.bool_] = (steps != 0).mean(axis=(1, 2)) > LEAST_DETAIL
+    detailed: npt.NDArray[np.bool_] = lively & (bends.mean(axis=(1, 2)) > LEAST_BENDS)
+    return detailed

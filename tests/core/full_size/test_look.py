@@ -258,3 +258,10 @@ def test_letters_and_tiles_that_repeat_are_no_parts_in_the_wrong_place() -> None
     survey = survey_pixels(np.asarray(page))
     assert survey is not None
     assert survey.displaced == 0
+
+
+@pytest.mark.parametrize("sigma", [3, 4, 6])
+def test_slopes_of_a_picture_out_of_focus_are_no_parts_in_the_wrong_place(sigma: float) -> None:
+    survey = survey_pixels(gaussian_filter(shapes(1800, 1280).astype(float), sigma).astype(np.uint8))
+    assert survey is not None
+    assert survey.displaced == 0
