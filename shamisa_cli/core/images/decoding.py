@@ -248,7 +248,8 @@ def _check_pixels(path: Path | str, size: tuple[int, int], max_pixels: int) -> N
 
 def _explained(path: Path | str, error: Exception) -> ImageError:
     """The ImageError for an exception of the operating system or Pillow."""
-    reason = str(error) or type(error).__name__
+    said = " ".join(str(error).split())
+    reason = said.partition(". ")[0] or type(error).__name__  # some libraries go on with advice to whoever builds them
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         if os.path.islink(path):  # noqa: PTH114  Path's own raises for some names
             return ImageError(path, "missing", f"{path} is a link to what does not exist: {Path(path).readlink()}.")
@@ -259,7 +260,7 @@ def _explained(path: Path | str, error: Exception) -> ImageError:
         return ImageError(path, "too-large", f"{path} {error}.")
     if isinstance(error, MemoryError | Image.DecompressionBombError):
         return ImageError(path, "too-large", f"{path} is too large to decode on this machine ({reason}).")
-    if any(words in reason.lower() for words in _PILLOW_CANNOT):
+    if any(words in said.lower() for words in _PILLOW_CANNOT):
         return ImageError(
             path,
             "unsupported",

@@ -175,3 +175,13 @@ def test_no_damage_raises_anything_else(
         picture = decode(path, view_size=view_size, max_pixels=100_000)
         assert picture.pixels.dtype == np.uint8
         assert max(picture.pixels.shape[:2]) <= (view_size or max(picture.width, picture.height))
+
+
+def test_a_reason_is_one_short_sentence_whatever_a_library_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    def open_image(*_given: object) -> None:
+        raise RuntimeError("Generic Error. Please build `libthis` from source\n   in debug mode. See its log.")
+
+    monkeypatch.setattr("shamisa_cli.core.images.decoding.open_image", open_image)
+    with pytest.raises(ImageError) as refused:
+        decode("a.jxl", content=b"\xff\x0a")
+    assert str(refused.value) == "a.jxl is damaged or cut short (Generic Error). Copy or download it again."
