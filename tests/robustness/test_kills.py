@@ -64,7 +64,8 @@ def is_model(path: Path) -> bool:
 
 
 def are_sidecars(path: Path) -> bool:
-    return all(ElementTree.parse(sidecar) is not None for sidecar in path.glob("*.xmp"))
+    shown = (sidecar for sidecar in path.glob("*.xmp") if not sidecar.name.startswith(TEMPORARY))
+    return all(ElementTree.parse(sidecar) is not None for sidecar in shown)
 
 
 def is_cache(path: Path) -> bool:
