@@ -18,6 +18,7 @@ from shamisa_cli.core.models import catalogue
 from shamisa_cli.core.models.resolver import bundled_folders
 from shamisa_cli.core.training import contact_sheets, random_crops
 from shamisa_cli.core.training.direction import fit, material
+from shamisa_cli.core.training.direction.versions import versions
 from shamisa_cli.core.training.pretraining import batches as pretraining_batches
 from shamisa_cli.core.training.probes import degraded, pseudo_labels
 from shamisa_cli.core.training.relational import batches
@@ -60,6 +61,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is learned does not matter here."""
     monkeypatch.setattr(fit, "EPOCHS", 2)
     monkeypatch.setattr(fit, "MEMBERS", 1)
+    monkeypatch.setattr(material, "versions", lambda pixels, rng: versions(pixels, rng)[:12])
 
 
 def raising_in_the_middle(
