@@ -90,13 +90,18 @@ def block_widths(features: AnyFeatures) -> tuple[int, ...]:
     count = round(float(sums[0, -1]))
     if not 1 <= count <= length:
         return (length,)
-    ends = [_end_of(sums, number) for number in range(1, count + 1)]
-    if None in ends or ends[-1] != length:
+    ends = _last_columns_of_whole_sums(sums)
+    if [*ends] != [*range(1, count + 1)] or ends[count] != length:
         return (length,)
-    return tuple(int(width) for width in np.diff([0, *(end or 0 for end in ends)]))
+    return tuple(int(width) for width in np.diff([0, *ends.values()]))
 
 
-def _end_of(sums: Matrix, number: int) -> int | None:
-    """The column after which every row's sum of squares is this number; the last such one, None without any."""
-    whole = np.flatnonzero((np.abs(sums - number) < _UNIT).all(axis=0))
-    return int(whole[-1]) + 1 if len(whole) else None
+def _last_columns_of_whole_sums(sums: Matrix) -> dict[int, int]:
+    """For each whole number of 1 or more, in order, the last column, counted from 1, after which it is every row's sum.
+
+    Only columns where the first row's sum is whole are looked at in the other rows.
+    """
+    numbers = np.rint(sums[0])
+    near = np.flatnonzero((np.abs(sums[0] - numbers) < _UNIT) & (numbers >= 1))
+    whole = near[(np.abs(sums[:, near] - numbers[near]) < _UNIT).all(axis=0)]
+    return {int(numbers[column]): int(column) + 1 for column in whole}
