@@ -145,24 +145,24 @@ def scratch(tmp_path: Path) -> Iterator[Path]:
     shutil.rmtree(tmp_path / "store", ignore_errors=True)  # 400 MB
 
 
-def pre_commit(folder: Path, programs: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def pre_commit(folder: Path, programs: Path) -> subprocess.CompletedProcess[str]:
     git(folder, "add", ".")
     command = f"{shlex.quote(sys.executable)} -m pre_commit run"
-    variables["PRE_COMMIT_HOME"] = str(folder.parent / "store")
+    variables = {"PRE_COMMIT_HOME": str(folder.parent / "store")}
     return in_shell(command, folder, programs=programs, variables=variables)
 
 
-def stops_a_bad_picture(configuration: str, folder: Path, programs: Path, **variables: str) -> None:
+def stops_a_bad_picture(configuration: str, folder: Path, programs: Path) -> None:
     """A commit of a good picture passes, and one with a bad picture beside it does not."""
     folder.mkdir()
     git(folder, "init", "--quiet")
     (folder / ".pre-commit-config.yaml").write_text(configuration)
     shutil.copy(PHOTOS / GOOD, folder)
-    good = pre_commit(folder, programs, **variables)
+    good = pre_commit(folder, programs)
     assert good.returncode == 0, good.stdout + good.stderr
     assert "Passed" in good.stdout
     shutil.copy(PHOTOS / BAD, folder)
-    bad = pre_commit(folder, programs, **variables)
+    bad = pre_commit(folder, programs)
     assert bad.returncode == 1, bad.stdout + bad.stderr
     assert f"{BAD} scores" in bad.stdout
 
@@ -171,17 +171,17 @@ def test_the_hook_of_a_clone_stops_a_bad_picture(clone: Clone, scratch: Path) ->
     stops_a_bad_picture(clone.filled(FROM_A_CLONE), scratch / "repository", scratch)
 
 
-def test_the_hook_of_a_git_address_stops_a_bad_picture(clone: Clone, scratch: Path, dependencies: str) -> None:
+def test_the_hook_of_a_git_address_stops_a_bad_picture(clone: Clone, scratch: Path) -> None:
     text = clone.filled(FROM_A_CLONE.replace(CLONE, f"file://{CLONE}"))
-    stops_a_bad_picture(text, scratch / "repository", scratch, PYTHONPATH=dependencies)
+    stops_a_bad_picture(text, scratch / "repository", scratch)
 
 
-def test_the_hook_of_a_wheel_stops_a_bad_picture(clone: Clone, scratch: Path, dependencies: str) -> None:
+def test_the_hook_of_a_wheel_stops_a_bad_picture(clone: Clone, scratch: Path) -> None:
     wheel = build_wheel(clone.folder, scratch)
     assert wheel.name == WHEEL
     text = FROM_A_WHEEL.replace(f"/path/to/{WHEEL}", str(wheel))
     assert text != FROM_A_WHEEL
-    stops_a_bad_picture(text, scratch / "repository", scratch, PYTHONPATH=dependencies)
+    stops_a_bad_picture(text, scratch / "repository", scratch)
 
 
 # --- the action, and the lines that install --------------------------------------------------------------------------
@@ -197,17 +197,6 @@ def installed(clone: Clone, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     assert done.returncode == 0, done.stderr
     yield folder
     shutil.rmtree(folder)  # 400 MB
-
-
-@pytest.fixture(scope="module")
-def dependencies(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A folder with what the action installed beside the program, so that pip need not install it again."""
-    folder = tmp_path_factory.mktemp("dependencies")
-    (packages,) = (installed / "shamisa" / "lib").glob("python*/site-packages")
-    for path in packages.iterdir():
-        if not path.name.startswith("shamisa"):
-            (folder / path.name).symlink_to(path)
-    return str(folder)
 
 
 def steps_of_the_action(clone: Clone) -> list[dict[str, Any]]:
