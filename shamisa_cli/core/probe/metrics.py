@@ -99,15 +99,14 @@ def agreement(prediction: Vector, mos: Vector, mapped: Vector | None = None) -> 
     the predictions rise, PLCC is negative, as the rank correlations are.
     Raises ValueError if lengths differ or a value is not finite.
     """
-    values = prediction if mapped is None else mapped
-    falling = mapped is not None and plcc(prediction, mapped) < 0
-    return Agreement(
-        srcc=srcc(prediction, mos),
-        plcc=-plcc(values, mos) if falling else plcc(values, mos),
-        krcc=krcc(prediction, mos),
-        rmse=rmse(values, mos),
-        count=len(mos),
-    )
+    for vector in (prediction, mapped):
+        if vector is not None:
+            _check(vector, mos)
+    if len(mos) == 0:
+        return Agreement(srcc=np.nan, plcc=np.nan, krcc=np.nan, rmse=np.nan, count=0)
+    figures = _figures_of_rows(prediction[None], mos[None], None if mapped is None else mapped[None])
+    srcc, plcc, krcc, rmse = figures[0].tolist()
+    return Agreement(srcc=srcc, plcc=plcc, krcc=krcc, rmse=rmse, count=len(mos))
 
 
 def logistic_mapping(prediction: Vector, mos: Vector) -> Vector:

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shamisa_cli.core.probe.metrics import agreement, bootstrap_intervals, krcc, logistic_mapping, plcc, rmse, srcc
@@ -75,6 +75,7 @@ def test_a_mapped_prediction_serves_the_linear_figures_and_the_raw_one_the_ranks
     assert result.rmse == pytest.approx(rmse(np.sqrt(mos) - 3, mos))
 
 
+@settings(max_examples=25)
 @given(st.lists(st.integers(-99, 99), min_size=8, max_size=40, unique=True))
 def test_all_correlations_have_one_sign_where_ratings_count_impairment(values):
     mos = np.array(values, dtype=float)
