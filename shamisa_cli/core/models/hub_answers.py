@@ -13,7 +13,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from shamisa_cli.core.errors import PARSE_ERRORS, ModelError
@@ -26,6 +26,7 @@ MOST_COMPRESSED_BYTES = 200_000
 MOST_SECONDS = 60
 """For an answer about a repository, however steadily it comes."""
 MOST_FILE_BYTES = 4_000_000_000
+"""Of a file with weights; texts are bounded by `MAX_MANIFEST_BYTES` and `MOST_SECONDS`."""
 MOST_ANSWERS = 100
 """About a repository: a listing comes in pages."""
 MOST_FAILURES = 3
@@ -38,28 +39,29 @@ _WAIT_HEADERS = ("Retry-After", "RateLimit")
 """How long a client should wait, which may be said to be a year; without them it waits some seconds."""
 _OUT_OF_ORDER, _BUSY = 500, 429
 _ABOUT_REPOSITORIES = "/api/"
-_TEXTS = (".json", ".md")
+_WEIGHTS = (".safetensors", ".onnx")
 
 
 @contextmanager
 def bounded_answers() -> Iterator[None]:
     """Context in which the client's answers are bounded. Raises ModelError about the first one that is not."""
-    from huggingface_hub import get_session
+    from huggingface_hub import constants, get_session
 
     said = _Said()
 
     def check(response: Any) -> None:
         _stop_when_enough(response, said)
-        _check(response)
+        _check(response, said)
 
     session = get_session()
-    before = session.event_hooks
+    before, without_xet = session.event_hooks, constants.HF_HUB_DISABLE_XET
     session.event_hooks = {**before, "response": [*before.get("response", []), check]}
+    constants.HF_HUB_DISABLE_XET = True  # its downloads go past this session, and so past all bounds
     try:
         with _quiet_client():
             yield
     finally:
-        session.event_hooks = before
+        session.event_hooks, constants.HF_HUB_DISABLE_XET = before, without_xet
 
 
 @contextmanager
@@ -78,10 +80,12 @@ def _quiet_client() -> Iterator[None]:
 
 @dataclass
 class _Said:
-    """How many answers about a repository, and failures, there have been."""
+    """How many answers about a repository, and failures, there have been, and the limits of files that lie elsewhere."""
 
     answers: int = 0
     failures: int = 0
+    limits: dict[str, int] = field(default_factory=dict)
+    """Bytes of the file at an address that an earlier answer gave."""
 
 
 def _stop_when_enough(response: Any, said: _Said) -> None:
@@ -98,15 +102,16 @@ def _stop_when_enough(response: Any, said: _Said) -> None:
         raise _too_long(response)
 
 
-def _check(response: Any) -> None:
+def _check(response: Any, said: _Said) -> None:
     """Bound an answer that begins, and refuse names in it that are no single name in a folder."""
     path = response.request.url.path
+    most = _limit_of_file(response, said)
     if response.request.method == "HEAD":
         for header in _PLACE_HEADERS:
             _require_place(response, response.headers.get(header, "").removeprefix("W/").strip('"'))
         return
     if not path.startswith(_ABOUT_REPOSITORIES):
-        _bound(response, MAX_MANIFEST_BYTES if path.endswith(_TEXTS) else MOST_FILE_BYTES, seconds=None)
+        _bound(response, most, MOST_SECONDS if most == MAX_MANIFEST_BYTES else None)
         return
     compressed = response.headers.get("Content-Encoding", "identity") != "identity"
     _bound(response, MOST_COMPRESSED_BYTES if compressed else MOST_BYTES, MOST_SECONDS)
@@ -117,6 +122,21 @@ def _check(response: Any) -> None:
         return  # the client says what is wrong
     for place in _places(document):
         _require_place(response, place)
+
+
+def _limit_of_file(response: Any, said: _Said) -> int:
+    """Bytes of the file that is asked for, by its name; where it lies elsewhere, by the name it was asked for first."""
+    url = response.request.url
+    by_name = MOST_FILE_BYTES if url.path.endswith(_WEIGHTS) else MAX_MANIFEST_BYTES
+    most = said.limits.get(_address(url), by_name)
+    if location := response.headers.get("Location"):
+        elsewhere = _address(url.join(location))
+        said.limits[elsewhere] = min(most, said.limits.get(elsewhere, most))
+    return most
+
+
+def _address(url: Any) -> str:
+    return str(url).partition("#")[0]
 
 
 def _require_place(response: Any, place: str) -> None:

@@ -21,7 +21,7 @@ FILE = b"# a model\n"
 @contextmanager
 def hostile(
     info: dict[str, object], headers: dict[str, str], *, endless: bool = False, about: dict[str, str] | None = None,
-    status: int = 200, broken: str = "", size: int = len(FILE),
+    status: int = 200, broken: str = "", size: int = len(FILE), elsewhere: str = "", asked: list[str] | None = None,
 ) -> Iterator[str]:  # fmt: skip
     """The address of a Hub that answers this about every model, and with these headers about every file.
 
@@ -30,6 +30,8 @@ def hostile(
         about: headers of answers about models.
         status, broken: the answer to every request whose path holds `broken`.
         size: of the file README.md, as it is claimed.
+        elsewhere: the host where files lie, which have no end there; empty: they come from the Hub itself.
+        asked: gets the path of each request.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -37,6 +39,11 @@ def hostile(
 
         def do_GET(self) -> None:
             api = self.path.startswith("/api/")
+            if asked is not None:
+                asked.append(self.path)
+            if elsewhere and not api:
+                self._send_elsewhere()
+                return
             listing = [{"type": "file", "path": "README.md", "size": size, "oid": "0" * 40}]
             body = json.dumps(listing if "/tree/" in self.path else info).encode() if api else FILE
             body = b"" if broken and broken in self.path else body
@@ -54,6 +61,20 @@ def hostile(
                 self.wfile.write(body)
 
         do_HEAD = do_GET  # noqa: N815
+
+        def _send_elsewhere(self) -> None:
+            there = f"http://{elsewhere}:{server.server_port}/weights.safetensors"
+            self.send_response(302 if "/resolve/" in self.path else 200)
+            for key, value in {"X-Repo-Commit": COMMIT, "ETag": f'"{COMMIT}"', "X-Linked-Size": "9"}.items():
+                self.send_header(key, value)
+            if "/resolve/" in self.path:
+                self.send_header("Location", there)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+            elif self.command == "HEAD":
+                self.end_headers()
+            else:
+                self._send_without_end()
 
         def _send_without_end(self) -> None:
             self.end_headers()
@@ -84,7 +105,7 @@ def hostile(
 
 
 def pull(address: str, home: Path) -> str:
-    variables = {"HF_ENDPOINT": address, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1", "TMPDIR": str(home)}
+    variables = {"HF_ENDPOINT": address, "HF_HOME": str(home), "TMPDIR": str(home)}
     done = shamisa("models", "pull", "hf:org/model", env={**ENVIRONMENT, **variables})
     assert done.returncode == 2, done.stdout
     assert "bug" not in done.stderr
@@ -137,3 +158,21 @@ def test_a_size_that_no_file_of_a_model_has_is_a_sentence(tmp_path: Path, size: 
         said = pull(address, tmp_path)
     assert "could not be downloaded" in said.splitlines()[-1]
     assert "Warning" not in said
+
+
+@pytest.mark.parametrize("elsewhere", ["127.0.0.1", "localhost"], ids=["the same host", "another host"])
+def test_a_text_that_lies_elsewhere_is_as_short_as_any(tmp_path: Path, elsewhere: str) -> None:
+    info = {"id": "org/model", "sha": COMMIT, "siblings": [{"rfilename": "README.md"}]}
+    with hostile(info, {}, elsewhere=elsewhere) as address:
+        assert "too long or too slow" in pull(address, tmp_path)
+
+
+def test_a_hub_does_not_send_the_client_where_no_bounds_hold(tmp_path: Path) -> None:
+    info = {"id": "org/model", "sha": COMMIT, "siblings": [{"rfilename": "README.md"}]}
+    asked: list[str] = []
+    headers = {"X-Xet-Hash": "0" * 64, "X-Xet-Refresh-Route": "/api/xet"}
+    with hostile(info, headers, size=2_000_000, asked=asked) as address:
+        headers["X-Xet-Refresh-Route"] = f"{address}/api/xet"
+        pull(address, tmp_path)
+    assert any("/resolve/" in path for path in asked)
+    assert "/api/xet" not in asked
