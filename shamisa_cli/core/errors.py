@@ -99,6 +99,20 @@ class TrainingError(ShamisaError):
     """Training cannot start, continue, or be resumed."""
 
 
+_LONGEST_REASON = 200
+
+
+def reason_of(error: Exception) -> str:
+    """What a library says of a failure: its first sentence on one line, or the error's type if it says nothing.
+
+    Some go on with advice to whoever builds them, and LibRaw's errors are bytes.
+    """
+    text = error.args[0] if error.args and isinstance(error.args[0], bytes) else str(error)
+    said = " ".join((text.decode(errors="replace") if isinstance(text, bytes) else text).split())
+    sentence = said.partition(". ")[0].rstrip(".")[:_LONGEST_REASON]
+    return sentence or type(error).__name__
+
+
 def item_error(path: Path | str, error: Exception) -> ImageError:
     """The error of one picture, whatever went wrong with it, so that no picture ends a run.
 

@@ -202,6 +202,21 @@ def test_a_graph_that_fails_while_it_computes_is_no_bug_of_this_program(
     assert "bug" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("odd")])
+def test_a_map_that_fails_is_not_blamed_on_a_small_picture(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    save_noise(tmp_path / "photos", [(50, 40)], blur=2)
+    monkeypatch.setattr(heatmap, "write_drawing", fail)
+    done = shamisa("score", tmp_path / "photos", "--maps", tmp_path / "maps", "--model", tiny_model, "-f", "json")
+    (row,) = json.loads(done.stdout)["images"]
+    assert row["error"]["kind"] == "internal"
+    assert str(error.args[-1]) in row["error"]["message"]
+
+
 @pytest.mark.parametrize("name", ["http://host//a.jpg", "./a//b.jpg", "a/./b.jpg", "FTP://x/y.png"])
 def test_a_server_answers_with_the_name_that_was_asked_for(tiny_model: Path, name: str) -> None:
     done = shamisa("serve", "--model", tiny_model, input=json.dumps({"path": name, "id": 3}) + "\n")

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from shamisa_cli.core.cluster.retrying import DAMAGE, as_os_errors
-from shamisa_cli.core.errors import ImageError, InputNotFoundError, SettingError
+from shamisa_cli.core.errors import ImageError, InputNotFoundError, SettingError, reason_of
 from shamisa_cli.core.home import expanded
 from shamisa_cli.core.images.discovery import discover
 from shamisa_cli.core.images.kinds import readable_suffixes
@@ -124,7 +124,7 @@ def iter_tar(tar: FileStamp) -> Iterator[tuple[FileStamp, Content]]:
             raise
         yield tar, ImageError(name, "missing", f"{name} does not exist, or was removed.")
     except DAMAGE as error:
-        reason = f"{name} is damaged or cut short ({error}). Copy or download it again."
+        reason = f"{name} is damaged or cut short ({reason_of(error)}). Copy or download it again."
         yield tar, ImageError(name, "truncated", reason)
 
 
@@ -165,10 +165,10 @@ def file_system(address: str) -> tuple[Any, str]:
             files, root = url_to_fs(address)
     except OSError as error:
         if isinstance(error.__cause__, ImportError | ValueError):
-            raise SettingError(f"{address} cannot be opened: {error.__cause__}.") from error
+            raise SettingError(f"{address} cannot be opened: {reason_of(error.__cause__)}.") from error
         raise
     except DAMAGE as error:
-        raise SettingError(f"{address} cannot be opened: {error}.") from error
+        raise SettingError(f"{address} cannot be opened: {reason_of(error)}.") from error
     return files, root
 
 

@@ -83,7 +83,8 @@ def embedded(
     except Exception as error:  # the libraries raise different errors here
         height, width = pixels.shape[:2]
         smallest = min(encoder.config.features.scales)
-        if min(copy_size(height, width, smallest)) >= SMALLEST_VIEW:
+        large = min(copy_size(height, width, smallest)) >= SMALLEST_VIEW
+        if large or (embed is not None and _embeds(encoder, pixels)):
             raise
         raise ImageError(
             path,
@@ -92,6 +93,14 @@ def embedded(
             f"it takes pictures from {math.ceil(SMALLEST_VIEW / smallest)} pixels on. Enlarge the picture, or leave "
             "it out.",
         ) from error
+
+
+def _embeds(encoder: Embedder, pixels: Pixels) -> bool:
+    try:
+        encoder.embed(pixels)
+    except Exception:  # as above
+        return False
+    return True
 
 
 def _require_memory(encoder: Embedder, path: Path | str, pixels: Pixels) -> None:

@@ -52,6 +52,17 @@ def to_8_bit(image: Image.Image) -> Image.Image:
     return image.convert("L" if image.mode == "1" else "RGB")
 
 
+def odd_samples(image: Image.Image) -> tuple[str, ...]:
+    """A phrase on samples of a loaded image that are no finite numbers. Raises ValueError if no other samples are."""
+    if image.mode != "F":
+        return ()
+    values = np.asarray(image)
+    odd = values.size - int(np.isfinite(values).sum())
+    if odd == values.size:
+        raise ValueError("none of its samples is a finite number")
+    return (f"has {odd} of {values.size} samples that are not finite numbers",) if odd else ()
+
+
 def to_srgb(image: Image.Image, profile: bytes | None, code_points: tuple[int, int] | None = None) -> Image.Image:
     """Convert an "L", "RGB" or "CMYK" image to "RGB" in sRGB.
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -17,14 +16,14 @@ import numpy.typing as npt
 from PIL import Image, JpegImagePlugin
 
 from shamisa_cli.core.arguments import PositiveInt
-from shamisa_cli.core.errors import ImageError
+from shamisa_cli.core.errors import ImageError, item_error, reason_of
 from shamisa_cli.core.full_size.look import look_at_pixels
 from shamisa_cli.core.full_size.record import AtFullSize
 from shamisa_cli.core.images.bands import array_of
 from shamisa_cli.core.images.budget import DECODING, MEGABYTE
 from shamisa_cli.core.images.clock import SlowPictureError
 from shamisa_cli.core.images.code_points import HDR
-from shamisa_cli.core.images.colour import to_8_bit, to_srgb
+from shamisa_cli.core.images.colour import odd_samples, to_8_bit, to_srgb
 from shamisa_cli.core.images.decoder_warnings import collected
 from shamisa_cli.core.images.formats import open_image, open_regular
 from shamisa_cli.core.images.luma import full_luma
@@ -35,7 +34,7 @@ from shamisa_cli.core.images.raw import SENSOR_SIZE
 from shamisa_cli.core.images.view import reduced_size
 from shamisa_cli.core.remarks.remark import remarks_on
 
-READING = 12
+READING = 13
 """Number of the way pictures are read; raised with every change of pixels, warnings, remarks or tiles, for caches."""
 
 DEFAULT_MAX_PIXELS = 300_000_000
@@ -52,8 +51,9 @@ _LARGE = 50_000_000
 """Pixels of a PNG from which on it is decoded in strips."""
 _STRIP_MARGIN, _INTERLACED_MARGIN = 4, 2  # strips are reduced to at least this many times the view
 
-FullLuma = Callable[[Image.Image, tuple[int, int]], npt.NDArray[np.uint8] | None]
 _Box = tuple[float, float, float, float]
+_Flat = tuple[Image.Image, tuple[int, int], _Box | None, tuple[str, ...]]
+"""Pixels of 8 bits without alpha, size of the whole picture, the part of the pixels that is the picture, warnings."""
 
 
 @dataclass(frozen=True)
@@ -142,12 +142,28 @@ def _read(path: Path | str, stream: BinaryIO, view_size: int | None, max_pixels:
             f"{DECODING.limit / MEGABYTE:,.0f} MB that pictures may take together. Allow more memory, or resize it.",
         )
     with DECODING.hold(needed):
-        return _decoded(image, view_size, factor, partial(full_luma, path, stream) if look else None)
+        found = _flat_in_strips(image, factor) if factor > 1 else _flat(image, view_size)
+        seen = look and SENSOR_SIZE not in image.info
+        luma = full_luma(path, stream, found[0], found[1]) if seen else None
+        with _our_own_work(path):
+            return _finished(image, found, view_size, luma, look)
 
 
-def _decoded(image: Image.Image, view_size: int | None, factor: int, look: FullLuma | None) -> DecodedImage:
+@contextmanager
+def _our_own_work(path: Path | str) -> Iterator[None]:
+    """Context of work on decoded pixels: what fails here is this program's fault, not the file's."""
+    try:
+        yield
+    except Exception as error:
+        raise item_error(path, error) from error
+
+
+def _finished(
+    image: Image.Image, found: _Flat, view_size: int | None, luma: npt.NDArray[np.uint8] | None, look: bool
+) -> DecodedImage:
+    """The picture upright, in sRGB and at its view size, and what is seen in its luma at 100 %."""
+    flat, original, box, warnings = found
     code_points = getattr(image, "cicp", None)
-    flat, original, box, warnings = _flat_in_strips(image, factor) if factor > 1 else _flat(image, view_size)
     view = reduced_size(original, view_size)
     reduced = flat if view == original else flat.resize(view, Image.Resampling.BICUBIC, box=box)
     orientation = orientation_of(image)
@@ -158,17 +174,10 @@ def _decoded(image: Image.Image, view_size: int | None, factor: int, look: FullL
     if code_points is not None and code_points[1] in HDR:
         hdr = f"is an HDR picture ({HDR[code_points[1]]}), in which all that is brighter than white is cut off"
         warnings = (*warnings, hdr)
-    at_full_size = None
-    if look is not None and SENSOR_SIZE not in image.info:
-        luma = look(flat, original)
-        at_full_size = None if luma is None else look_at_pixels(turned_array(luma, orientation))
+    at_full_size = None if luma is None else look_at_pixels(turned_array(luma, orientation))
     pixels = array_of(upright, "RGB")
-    remarks = () if look is None else remarks_on(pixels, at_full_size, max(width, height))
+    remarks = remarks_on(pixels, at_full_size, max(width, height)) if look else ()
     return DecodedImage(pixels, width, height, warnings, at_full_size, remarks)
-
-
-_Flat = tuple[Image.Image, tuple[int, int], _Box | None, tuple[str, ...]]
-"""Pixels of 8 bits without alpha, size of the whole picture, the part of the pixels that is the picture, warnings."""
 
 
 def _flat(image: Image.Image, view_size: int | None) -> _Flat:
@@ -204,7 +213,7 @@ def _strip_factor(image: Image.Image, view_size: int | None) -> int:
 
 def _oddities(image: Image.Image) -> tuple[str, ...]:
     """Phrases on a loaded image."""
-    found = list(getattr(image, "warnings", ()))
+    found = [*getattr(image, "warnings", ()), *odd_samples(image)]
     if image.has_transparency_data and _lowest_alpha(image) < _OPAQUE:
         found.append(TRANSPARENT)
     if getattr(image, "is_animated", False) and image.tell() == 0:  # else a thumbnail came first
@@ -248,8 +257,7 @@ def _check_pixels(path: Path | str, size: tuple[int, int], max_pixels: int) -> N
 
 def _explained(path: Path | str, error: Exception) -> ImageError:
     """The ImageError for an exception of the operating system or Pillow."""
-    said = " ".join(str(error).split())
-    reason = said.partition(". ")[0] or type(error).__name__  # some libraries go on with advice to whoever builds them
+    reason = reason_of(error)
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         if os.path.islink(path):  # noqa: PTH114  Path's own raises for some names
             return ImageError(path, "missing", f"{path} is a link to what does not exist: {Path(path).readlink()}.")
@@ -260,7 +268,7 @@ def _explained(path: Path | str, error: Exception) -> ImageError:
         return ImageError(path, "too-large", f"{path} {error}.")
     if isinstance(error, MemoryError | Image.DecompressionBombError):
         return ImageError(path, "too-large", f"{path} is too large to decode on this machine ({reason}).")
-    if any(words in said.lower() for words in _PILLOW_CANNOT):
+    if any(words in " ".join(str(error).lower().split()) for words in _PILLOW_CANNOT):
         return ImageError(
             path,
             "unsupported",

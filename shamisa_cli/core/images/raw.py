@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 from PIL import ExifTags, Image, TiffImagePlugin
 
-from shamisa_cli.core.errors import ImageError
+from shamisa_cli.core.errors import ImageError, reason_of
 from shamisa_cli.core.images.jpeg import JpegFile
 
 SENSOR_SIZE = "sensor_size"
@@ -71,7 +71,7 @@ def open_raw(path: Path | str, stream: BinaryIO, max_pixels: int | None) -> Imag
         message = f"{path} is a camera RAW file of a kind that LibRaw does not read. Convert it to DNG or JPEG."
         raise ImageError(path, "unsupported", message) from error
     except rawpy.LibRawError as error:
-        message = f"{path} is damaged or cut short ({_said(error)}). Copy or download it again."
+        message = f"{path} is damaged or cut short ({reason_of(error)}). Copy or download it again."
         raise ImageError(path, "truncated", message) from error
 
 
@@ -97,8 +97,3 @@ def _developed(raw: Any, size: tuple[int, int]) -> Image.Image:
     turned = (image.width > image.height) != (size[0] > size[1]) and size[0] != size[1]
     image.info[SENSOR_SIZE] = size[::-1] if turned else size
     return image
-
-
-def _said(error: Exception) -> str:
-    text = error.args[0] if error.args else type(error).__name__
-    return text.decode(errors="replace") if isinstance(text, bytes) else str(text)

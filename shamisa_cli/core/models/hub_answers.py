@@ -80,7 +80,7 @@ def _quiet_client() -> Iterator[None]:
 
 @dataclass
 class _Said:
-    """How many answers about a repository, and failures, there have been, and the limits of files that lie elsewhere."""
+    """How many answers about a repository, and failures, there have been; limits of files that lie elsewhere."""
 
     answers: int = 0
     failures: int = 0

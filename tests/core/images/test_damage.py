@@ -160,6 +160,27 @@ def linear(levels: np.ndarray) -> np.ndarray:
     return np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
 
 
+def float_tiff(values: list[float], *, white_is_zero: bool = False) -> bytes:
+    stream = BytesIO()
+    tags = {262: 0} if white_is_zero else {}
+    Image.fromarray(np.array([values] * 2, np.float32)).save(stream, "tiff", tiffinfo=tags)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("view_size", [None, 2])
+def test_samples_that_are_no_numbers_are_said_and_a_picture_of_nothing_else_is_refused(
+    odd: float, view_size: int | None
+) -> None:
+    assert read(float_tiff([0, 0.5, 1]), view_size=view_size).warnings == ()
+    assert read(float_tiff([0, odd, 1]), view_size=view_size).warnings == (
+        "has 2 of 6 samples that are not finite numbers",
+    )
+    for white_is_zero in (False, True):
+        with pytest.raises(ImageError, match=r"\(none of its samples is a finite number\)"):
+            read(float_tiff([odd] * 3, white_is_zero=white_is_zero), view_size=view_size)
+
+
 def test_display_p3_and_pq_in_a_png_look_as_their_srgb_twin():
     # A level of PQ near white is some four levels of sRGB.
     pixels = np.asarray(picture()) // 2 + 64

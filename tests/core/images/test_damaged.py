@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, features
 
-from shamisa_cli.core.errors import ImageError, ImageErrorKind
-from shamisa_cli.core.images import decode
+from shamisa_cli.core.errors import ImageError, ImageErrorKind, reason_of
+from shamisa_cli.core.images import decode, decoding
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, about damaged metadata
 
@@ -185,3 +185,36 @@ def test_a_reason_is_one_short_sentence_whatever_a_library_says(monkeypatch: pyt
     with pytest.raises(ImageError) as refused:
         decode("a.jxl", content=b"\xff\x0a")
     assert str(refused.value) == "a.jxl is damaged or cut short (Generic Error). Copy or download it again."
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ValueError("Bad\n header. Build it\nwith debugging."), "Bad header"),
+        (RuntimeError(b"Data\xff error\nx. y"), "Data\ufffd error x"),
+        (EOFError(), "EOFError"),
+        (OSError("It ends."), "It ends"),
+        (KeyError("\n"), "'\\n'"),
+        (RuntimeError(" \n"), "RuntimeError"),
+        (RuntimeError("x" * 5000), "x" * 200),
+    ],
+)
+def test_of_what_a_library_says_one_sentence_is_told(error: Exception, reason: str) -> None:
+    assert reason_of(error) == reason
+
+
+@pytest.mark.parametrize("stage", ["reduced_size", "to_srgb", "turned", "look_at_pixels", "remarks_on", "array_of"])
+@pytest.mark.parametrize("error", [RuntimeError("odd"), ValueError("odd. More"), KeyError("odd"), OSError("odd")])
+def test_a_fault_of_this_program_is_not_blamed_on_the_picture(
+    monkeypatch: pytest.MonkeyPatch, stage: str, error: Exception
+) -> None:
+    def failing(*_given: object, **_more: object) -> object:
+        raise error
+
+    monkeypatch.setattr(decoding, stage, failing)
+    with pytest.raises(ImageError) as refused:
+        decode("a.png", content=encoded("PNG"), look=True, view_size=100)
+    assert refused.value.kind == "internal"
+    assert "damaged" not in str(refused.value)
+    assert "This is a bug in shamisa" in str(refused.value)
+    assert "odd" in str(refused.value)
