@@ -27,6 +27,8 @@ PREPROCESSING_VERSION = 1
 SMALLEST_VIEW = 32
 """Pixels; the backbones reduce a picture 32 times."""
 
+MOST_NORMAL = 1e6
+"""Largest mean and deviation that pictures are normalised by; 1 over it is the least deviation."""
 MOST_ENTRIES = {"stages": 100, "moments": 2, "scales": 8}
 """Limits on the lists of a feature spec: a model's folder must not make one picture take minutes."""
 
@@ -53,7 +55,7 @@ def _is_whole(value: object, at_least: float = -math.inf) -> bool:
 
 
 def _are_three_numbers(values: tuple[float, ...]) -> bool:
-    return len(values) == 3 and all(isinstance(value, int | float) and math.isfinite(value) for value in values)
+    return len(values) == 3 and all(isinstance(value, int | float) and abs(value) <= MOST_NORMAL for value in values)
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,10 @@ class Preprocessing:
             )
         if self.view_size is not None and not _is_whole(self.view_size, at_least=SMALLEST_VIEW):
             raise ModelError(f"The view size is {self.view_size!r}; it must be a whole number from {SMALLEST_VIEW}.")
-        if not (_are_three_numbers(self.mean) and _are_three_numbers(self.std) and min(self.std) > 0):
+        if not (_are_three_numbers(self.mean) and _are_three_numbers(self.std) and min(self.std) >= 1 / MOST_NORMAL):
             raise ModelError(
-                f"Normalisation by mean {self.mean} and std {self.std} needs three numbers each, std above 0."
+                f"Normalisation by mean {self.mean} and std {self.std} needs three numbers each, at "
+                f"most {MOST_NORMAL:.0e}, std at least {1 / MOST_NORMAL:.0e}."
             )
 
 

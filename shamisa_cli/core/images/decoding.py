@@ -132,8 +132,9 @@ def _explaining(path: Path | str) -> Iterator[None]:
 def _read(path: Path | str, stream: BinaryIO, view_size: int | None, max_pixels: int, look: bool) -> DecodedImage:
     image = open_image(path, stream, max_pixels)
     _check_pixels(path, image.size, max_pixels)
-    factor = _strip_factor(image, view_size)
-    needed = bytes_needed(image, view_size, factor, look)
+    with _our_own_work(path):
+        factor = _strip_factor(image, view_size)
+        needed = bytes_needed(image, view_size, factor, look)
     if not DECODING.fits(needed):
         raise ImageError(
             path,

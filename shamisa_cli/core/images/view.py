@@ -13,7 +13,7 @@ def reduced_size(size: tuple[int, int], view_size: int | None) -> tuple[int, int
 
     The long side is reduced to the view size, that of pictures beyond 4:1 less far. No picture is enlarged.
     """
-    if view_size is None:
+    if view_size is None or max(size) <= view_size:
         return size
     shape = max(size) / max(1, min(size))
     longest = view_size * min(max(1.0, shape / LEAST_SHARE), LONGEST)

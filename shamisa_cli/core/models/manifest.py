@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -61,6 +60,9 @@ LISTS = (
 SCHEMA = 1
 MAX_MANIFEST_BYTES = 1_000_000
 MAX_LABEL_LENGTH = 200
+
+LARGEST = 1e30
+"""Largest number of a model, on both sides of 0; products of several of them must stay numbers."""
 
 _GRAPHS = "|".join(map(re.escape, (MODEL_GRAPH, *RELATIONAL_GRAPHS)))
 _WEIGHTS_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]*\.safetensors|{_GRAPHS}", re.ASCII)
@@ -164,13 +166,19 @@ class FolderFiles:
         """Read the NumPy arrays of a safetensors file in the folder.
 
         Raises:
-            ModelError: it is not a complete safetensors file, or holds types that NumPy does not know.
+            ModelError: it is not a complete safetensors file, holds types that NumPy does not know, or numbers beyond
+                `LARGEST`. Those that are not finite are left to the caller.
         """
+        import numpy as np
         from safetensors.numpy import load_file
 
         path = self.path / name
         with safetensors_errors(path):
-            return load_file(path)
+            arrays = load_file(path)
+            for key, array in arrays.items():
+                if float(np.abs(array[np.isfinite(array)]).max(initial=0)) > LARGEST:
+                    raise ModelError(f"{path}: {key!r} has numbers beyond {LARGEST:.0e}. Make the model again.")
+        return arrays
 
     def read(self, name: str, required: str) -> dict[str, Any]:
         """Read a manifest, and check every weights file that it lists against its SHA-256.
@@ -237,14 +245,11 @@ def read_label(manifest: Path, entries: Mapping[str, Any], key: str) -> str:
 
 
 def read_number(manifest: Path, entries: Mapping[str, Any], key: str) -> float:
-    """A finite number of a manifest. Raises ModelError otherwise."""
+    """A number of a manifest, at most `LARGEST`. Raises ModelError otherwise."""
     value = entries.get(key)
-    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf:
-        try:
-            return float(value)
-        except OverflowError:
-            pass
-    raise ModelError(f"{manifest}: {key!r} must be a finite number.")
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST:
+        return float(value)
+    raise ModelError(f"{manifest}: {key!r} must be a finite number, at most {LARGEST:.0e}.")
 
 
 def _refuse_constant(name: str) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from shamisa_cli.core.arrays import AnyFeatures, Matrix, Vector
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.groups import GROUPS, MAX_SEVERITY, Group
-from shamisa_cli.core.probe.scaling import standardised
+from shamisa_cli.core.probe.scaling import LEAST_SCALE, standardised
 
 FOLDS = 5
 """Number of folds of photographs by which accuracies are measured."""
@@ -81,7 +81,9 @@ class DefectProbe:
             raise ModelError("The defect probe is damaged: it has values that are not finite numbers.")
         if self.clip is not None and not 0 < self.clip < float("inf"):
             raise ModelError("The defect probe is damaged: the bound of its features must be above 0.")
-        if not ((self.feature_scale > 0).all() and (self.floor >= 0).all() and (self.floor < MAX_SEVERITY).all()):
+        if not (
+            (self.feature_scale >= LEAST_SCALE).all() and (self.floor >= 0).all() and (self.floor < MAX_SEVERITY).all()
+        ):
             raise ModelError("The defect probe is damaged: a scale or a floor is out of its range.")
 
     def severities(self, features: AnyFeatures) -> Matrix:

@@ -13,7 +13,7 @@ from shamisa_cli.core.probe.familiarity import Familiarity
 from shamisa_cli.core.probe.intervals import Interval
 from shamisa_cli.core.probe.pseudo import PseudoLabels
 from shamisa_cli.core.probe.scale import MosScale
-from shamisa_cli.core.probe.scaling import Scaling, standardised
+from shamisa_cli.core.probe.scaling import LEAST_SCALE, Scaling, standardised
 from shamisa_cli.core.probe.session_parts import SessionLikeness, SessionOffset
 
 POINTS = 100.0
@@ -121,8 +121,8 @@ class Probe(Ridge):
             raise ModelError("The probe is damaged: its weights, means and scales differ in length.")
         if not (all(np.isfinite(vector).all() for vector in vectors) and np.isfinite(numbers).all()):
             raise ModelError("The probe is damaged: it has values that are not finite numbers.")
-        if not (self.feature_scale > 0).all():
-            raise ModelError("The probe is damaged: the scale of a feature must be above 0.")
+        if not (self.feature_scale >= LEAST_SCALE).all():
+            raise ModelError(f"The probe is damaged: the scale of a feature must be at least {LEAST_SCALE:.0e}.")
         if self.alpha < 0:
             raise ModelError("The probe is damaged: its penalty must be 0 or more.")
         if self.clip is not None and self.clip <= 0:

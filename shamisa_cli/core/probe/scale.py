@@ -9,6 +9,7 @@ import numpy as np
 
 from shamisa_cli.core.arrays import Vector
 from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.probe.scaling import LEAST_SCALE
 
 Spacing = Literal["even", "linear"]
 SPACINGS: tuple[Spacing, ...] = get_args(Spacing)
@@ -43,7 +44,8 @@ class MosScale:
         if not (np.isfinite(self.positions).all() and np.isfinite(self.scores).all()):
             raise ModelError("The probe is damaged: its scale has values that are not finite numbers.")
         steps = np.diff(self.scores)
-        if not ((np.diff(self.positions) > 0).all() and ((steps > 0).all() or (steps < 0).all())):
+        least = LEAST_SCALE
+        if not ((np.diff(self.positions) >= least).all() and ((steps >= least).all() or (steps <= -least).all())):
             raise ModelError("The probe is damaged: its scale must rise or fall throughout.")
         if self.positions[0] != 0 or self.positions[-1] != 1:
             raise ModelError("The probe is damaged: the positions of its scale must run from 0 to 1.")

@@ -20,6 +20,8 @@ _ROUNDING = float(np.finfo(np.float32).eps)
 
 _UNIT = 1e-3
 """How far sums of squares may be from whole numbers at the end of a block."""
+LEAST_SCALE = 1e-30
+"""Least number of a model that others are divided by."""
 
 
 @dataclass(frozen=True)

@@ -203,7 +203,18 @@ def test_of_what_a_library_says_one_sentence_is_told(error: Exception, reason: s
     assert reason_of(error) == reason
 
 
-@pytest.mark.parametrize("stage", ["reduced_size", "to_srgb", "turned", "look_at_pixels", "remarks_on", "array_of"])
+@pytest.mark.parametrize("format_name", ["PNG", "JPEG"])
+def test_a_view_of_any_size_keeps_a_picture_as_it_is(format_name: str) -> None:
+    content = encoded(format_name)
+    whole = decode("a", content=content, look=True)
+    large = decode("a", content=content, look=True, view_size=10**400)
+    assert np.array_equal(whole.pixels, large.pixels)
+    assert whole.at_full_size == large.at_full_size
+
+
+@pytest.mark.parametrize(
+    "stage", ["bytes_needed", "reduced_size", "to_srgb", "turned", "look_at_pixels", "remarks_on", "array_of"]
+)
 @pytest.mark.parametrize("error", [RuntimeError("odd"), ValueError("odd. More"), KeyError("odd"), OSError("odd")])
 def test_a_fault_of_this_program_is_not_blamed_on_the_picture(
     monkeypatch: pytest.MonkeyPatch, stage: str, error: Exception

@@ -415,7 +415,7 @@ def probe_parts(probe: Probe) -> dict[str, Any]:
         (lambda parts: parts.update(feature_mean=parts["weights"][:-1].copy()), "differ in length"),
         (lambda parts: parts.update(weights=parts["weights"][None].copy()), "differ in length"),
         (lambda parts: parts["weights"].__setitem__(3, np.nan), "not finite"),
-        (lambda parts: parts["feature_scale"].__setitem__(3, 0.0), "must be above 0"),
+        (lambda parts: parts["feature_scale"].__setitem__(3, 0.0), "must be at least 1e-30"),
         (lambda parts: parts.update({name: np.empty(0) for name in parts}), "float64 numbers are needed"),
     ],
     ids=["missing", "extra", "float32", "length", "matrix", "NaN", "zero scale", "empty"],

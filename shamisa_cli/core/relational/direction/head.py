@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from shamisa_cli.core.arrays import Matrix, Vector
 from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.probe.scaling import LEAST_SCALE
 from shamisa_cli.core.relational.direction import image_statistics, pair_statistics
 
 Values = NDArray[np.floating]
@@ -87,8 +88,8 @@ class DirectionHead:
         if not all(np.isfinite(values).all() for values in arrays):
             raise ModelError("The direction is damaged: it has values that are not finite numbers.")
         scales = (self.feature_scale, self.statistic_scale, self.even_scale, self.odd_scale)
-        if not all((scale > 0).all() for scale in scales):
-            raise ModelError("The direction is damaged: a scale is not above 0.")
+        if not all((scale >= LEAST_SCALE).all() for scale in scales):
+            raise ModelError(f"The direction is damaged: a scale is below {LEAST_SCALE:.0e}.")
 
     def inputs(self, a: Seen, b: Seen, odd: Values, even: Values) -> tuple[Vector, Vector]:
         """The network's even (M,) and odd (N,) inputs, not yet scaled; odd and even are `pair_statistics`."""
