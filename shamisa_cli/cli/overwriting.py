@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from shamisa_cli.core.configuration import OWN_FILE, PYPROJECT
 from shamisa_cli.core.errors import SettingError
 
 OUTPUTS = {
@@ -47,10 +48,19 @@ def require_apart(values: Mapping[str, Any]) -> None:
                 raise SettingError(f"{option} and {its_option} name the same file, {output}. Give each its own.")
         if not isinstance(output, str | Path) or not os.path.isfile(output):  # noqa: PTH113  Path's own raises
             continue
+        if Path(output).name in (OWN_FILE, PYPROJECT) or any(_inside(each, output) for each in _bundled()):
+            raise SettingError(f"{option} would replace {output}, which this program reads. Name another file.")
         others = {key: value for key, value in values.items() if key != name}
         for key, named in _named(others):
             if _same(named, output) or (key in MODELS and _inside(named, output)):
                 raise SettingError(f"{option} would replace {output}, which the command reads. Name another file.")
+
+
+def _bundled() -> Iterable[Path]:
+    """Folders of the models that are read where no option names one."""
+    from shamisa_cli.core.models.resolver import bundled_folders
+
+    return bundled_folders().values()
 
 
 def _named(values: Mapping[str, Any]) -> Iterator[tuple[str, str | Path]]:

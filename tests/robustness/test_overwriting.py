@@ -15,6 +15,7 @@ from PIL import Image
 from shamisa_cli.cli import app
 from shamisa_cli.cli.overwriting import OUTPUTS
 from shamisa_cli.core.images.drawings import write_drawing
+from shamisa_cli.core.models import resolver
 
 READ = {"files_from", "mos", "dmos", "features", "table", "config", "init", "baseline"}
 """Options with a file that is read; `--baseline` is parsed before it is replaced."""
@@ -92,6 +93,25 @@ def test_no_output_replaces_an_input(tiny_model: Path, place: Path, command: tup
     assert done.returncode == 2, done.stderr
     assert "which the command reads" in done.stderr or "the same file" in done.stderr
     assert contents(place) | contents(tiny_model) == before
+
+
+@pytest.mark.parametrize("name", ["shamisa.toml", "pyproject.toml", "bundled"])
+@pytest.mark.parametrize("command", ["score photos", "score photos --html", "rank photos", "embed photos --plot"])
+def test_what_is_read_without_being_named_is_not_replaced(
+    place: Path, monkeypatch: pytest.MonkeyPatch, command: str, name: str
+) -> None:
+    (place / "shamisa.toml").write_text("sort = 'path'\n")
+    (place / "pyproject.toml").write_text("[tool.other]\n")
+    (place / "weights").mkdir()
+    (place / "weights" / "config.json").write_text("{}")
+    monkeypatch.setattr(resolver, "bundled_folders", lambda: {"shamisa-lite2": place / "weights"})
+    before = contents(place)
+    target = "weights/config.json" if name == "bundled" else name
+    option = [] if "--" in command else ["-f", "json", "-o"]
+    done = shamisa(*command.split(), *option, target, *(["-o", "x.npz"] if "embed" in command else []))
+    assert done.returncode == 2
+    assert f"would replace {target}, which this program reads" in done.stderr
+    assert contents(place) == before
 
 
 @pytest.mark.parametrize("command", ["score photos", "cull photos --stars", "rank photos", "evaluate --mos mos.csv"])
