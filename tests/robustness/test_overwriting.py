@@ -95,6 +95,19 @@ def test_no_output_replaces_an_input(tiny_model: Path, place: Path, command: tup
     assert contents(place) | contents(tiny_model) == before
 
 
+@pytest.mark.parametrize("name", ["model/README.md", "curves.png", "metrics.jsonl"])
+def test_a_run_replaces_nothing_that_is_of_no_run(place: Path, name: str) -> None:
+    (place / "settings.toml").write_text("init = 'none'\nsteps = 1\n[batch]\nsets = 1\nversions = 2\ncrop = 64\n")
+    (place / name).parent.mkdir(exist_ok=True)
+    (place / name).write_text("mine")
+    before = contents(place)
+    run = ("train", "--task", "relational", "--data", "photos", "--config", "settings.toml", "--device", "cpu")
+    done = shamisa(*run, "--workers", "0", "-o", ".")
+    assert done.returncode == 2
+    assert f"{Path(name).parts[0]} is there and of no run" in done.stderr
+    assert contents(place) == before
+
+
 @pytest.mark.parametrize("name", ["shamisa.toml", "pyproject.toml", "bundled"])
 @pytest.mark.parametrize("command", ["score photos", "score photos --html", "rank photos", "embed photos --plot"])
 def test_what_is_read_without_being_named_is_not_replaced(

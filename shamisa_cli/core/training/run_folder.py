@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -138,9 +139,14 @@ class RunFolder:
             raise TrainingError(f"The record of the run, {self.record}, cannot be used: {error}") from error
 
     def check_new(self) -> None:
-        """Raise TrainingError if the folder already holds a run."""
+        """Raise TrainingError if the folder already holds a run, or something that a run would replace."""
         if self.record.exists() or self.checkpoints.steps():
             raise TrainingError(f"{self.path} already holds a run. Resume it, or name another folder for a new one.")
+
+        written = (self.metrics, self.curves, self.model)
+        for path in written:
+            if os.path.lexists(path):
+                raise TrainingError(f"{path} is there and of no run, and a run would replace it. Name a new folder.")
 
     def check_resumable(self, record: RunRecord) -> None:
         """Check that the run in this folder can be resumed with `record`.
