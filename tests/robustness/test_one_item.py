@@ -19,11 +19,13 @@ from shamisa_cli.core.cluster import parts
 from shamisa_cli.core.cluster.row_makers import ScoreRows
 from shamisa_cli.core.cluster.sources import find_sources
 from shamisa_cli.core.cluster.store import Store
+from shamisa_cli.core.culling import sidecars, transfers
+from shamisa_cli.core.fitting import greys
 from shamisa_cli.core.models.loading import load_model, load_relational_model
 from shamisa_cli.core.relational import comparison, ranking
 from shamisa_cli.core.relational.judgement import Comparer, Judgement, PairResult
 from shamisa_cli.core.relational.records import Candidate
-from shamisa_cli.core.scoring import heatmap, pipeline, resumable, scorer, thumbnails
+from shamisa_cli.core.scoring import embedding_map, gmad_figure, heatmap, pipeline, resumable, scorer, thumbnails
 from shamisa_cli.core.scoring.feature_table import load_features
 
 STAGES = ("read_file", "decode", "embedded")
@@ -159,6 +161,20 @@ def raising_for(bad: Path, original: Callable[..., object], error: Exception) ->
     return raising
 
 
+def fail_once(monkeypatch: pytest.MonkeyPatch, owner: object, name: str, error: Exception) -> None:
+    """Let a function raise at its second call."""
+    original: Callable[..., object] = getattr(owner, name)
+    calls: list[object] = []
+
+    def raising(*arguments: object, **settings: object) -> object:
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise error
+        return original(*arguments, **settings)
+
+    monkeypatch.setattr(owner, name, raising)
+
+
 @pytest.mark.parametrize("error", ERRORS)
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("command", ["embed", "cull", "serve"])
@@ -200,6 +216,69 @@ def test_a_graph_that_fails_while_it_computes_is_no_bug_of_this_program(
     assert done.returncode == (0 if command == "serve" else 3), done.stderr
     assert "graph fails on it" in " ".join((done.stdout + done.stderr).split())
     assert "bug" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("stage", ["decode", "encode_thumbnail"])
+def test_a_map_of_pictures_is_drawn_without_the_thumbnail_that_fails(
+    tiny_model: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, error: Exception
+) -> None:
+    fail_once(monkeypatch, embedding_map, stage, error)
+    page = tmp_path / "page.html"
+    done = shamisa("embed", photos, "-o", tmp_path / "x.npz", "--plot", page, "--model", tiny_model)
+    assert done.returncode == 0, done.stderr
+    assert page.read_text().count("UklGR") == 2  # RIFF, as WebP begins
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_pairs_are_drawn_without_the_picture_that_fails(
+    tiny_model: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    fail_once(monkeypatch, gmad_figure, "decode", error)
+    files = sorted(photos.iterdir())
+    assert gmad_figure._decoded(str(files[0])) is not None
+    assert gmad_figure._decoded(str(files[1])) is None
+    fail_once(monkeypatch, greys, "decode", error)
+    encoder = load_model(str(tiny_model)).encoder
+    assert [len(greys._embedded(encoder, path)) for path in files] == [1, 0, 1]
+
+
+@pytest.mark.parametrize("error", [*ERRORS, RecursionError("deep")])
+@pytest.mark.parametrize("stage", ["write_mark", "embedded_rating"])
+def test_a_sidecar_that_fails_is_named_and_the_others_are_written(
+    tiny_model: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, stage: str, error: Exception
+) -> None:
+    fail_once(monkeypatch, sidecars, stage, error)
+    done = shamisa("cull", photos, "--keep-best", "50", "--stars", "--apply", "--model", tiny_model)
+    assert done.returncode == 3, done.stderr
+    assert len(list(photos.glob("*.xmp"))) == 2
+    assert "1.jpg.xmp" in done.stdout + done.stderr
+
+
+def test_a_sidecar_of_very_many_levels_is_left_alone(tiny_model: Path, photos: Path) -> None:
+    deep = "<a>" * 20_000 + "</a>" * 20_000
+    names = 'xmlns:x="adobe:ns:meta/" xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"'
+    text = f"<x:xmpmeta {names}><r:RDF><r:Description/></r:RDF>{deep}</x:xmpmeta>"
+    (photos / "1.jpg.xmp").write_text(text)
+    done = shamisa("cull", photos, "--keep-best", "50", "--stars", "--apply", "--model", tiny_model)
+    assert done.returncode == 3, done.stderr
+    assert (photos / "1.jpg.xmp").read_text() == text
+    assert len(list(photos.glob("*.xmp"))) == 3
+    assert "bug" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("action", ["copy", "move"])
+def test_a_transfer_that_fails_is_named_and_the_others_are_made(
+    tiny_model: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, action: str, error: Exception
+) -> None:
+    fail_once(monkeypatch, transfers, f"_{action}", error)
+    to = tmp_path / "to"
+    below = {"copy": "0", "move": "100"}[action]  # copies are of what is kept
+    done = shamisa("cull", photos, "--below", below, f"--{action}-to", to, "--apply", "--model", tiny_model)
+    assert done.returncode == 3, done.stderr
+    assert len(list(to.glob("*.jpg"))) == 2
+    assert "1.jpg" in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("odd")])

@@ -18,7 +18,7 @@ from shamisa_cli.core.culling.xmp import (
     sidecar_of,
     write_mark,
 )
-from shamisa_cli.core.errors import ShamisaError
+from shamisa_cli.core.errors import ShamisaError, item_error
 from shamisa_cli.core.images.formats import open_image
 
 EXIF_RATING = 0x4746
@@ -80,6 +80,8 @@ def write_sidecars(
             yield SidecarResult(picture, sidecar, None, str(error))
         except OSError as error:
             yield SidecarResult(picture, sidecar, None, f"{sidecar} cannot be written: {error.strerror or error}.")
+        except Exception as error:
+            yield SidecarResult(picture, sidecar, None, str(item_error(sidecar, error)))
 
 
 def embedded_rating(picture: Path) -> int | None:

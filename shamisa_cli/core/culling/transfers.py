@@ -22,6 +22,7 @@ from shamisa_cli.core.culling.journal import (
     remove_unfinished_line,
 )
 from shamisa_cli.core.culling.xmp import SUFFIX
+from shamisa_cli.core.errors import item_error
 from shamisa_cli.core.sole_writer import sole_writer
 
 
@@ -89,7 +90,10 @@ def _all_undone(file: Path, *, dry: bool) -> Iterator[TransferResult]:
             left.append(entry.content)
             yield TransferResult(None, f"{file}, line {entry.number} is damaged ({entry.reason}), and was left there.")
             continue
-        problem = _undone(entry, dry=dry)
+        try:
+            problem = _undone(entry, dry=dry)
+        except OSError as error:
+            problem = f"{entry.target} cannot be compared with {entry.source}: {error.strerror or error}."
         if problem:
             left.append(line_of(entry).encode())
         if problem is not None:
@@ -162,6 +166,8 @@ def _carried_out(transfer: Transfer, journal: TextIO) -> str:
         return f"{transfer.target} exists already."
     except OSError as error:
         return f"{transfer.source} could not be transferred: {error.strerror or error}."
+    except Exception as error:
+        return str(item_error(transfer.source, error))
     return ""
 
 

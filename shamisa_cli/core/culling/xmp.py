@@ -178,6 +178,9 @@ def _set(root: ET.Element, name: str, value: str) -> None:
 def _write(root: ET.Element, sidecar: Path) -> None:
     for prefix, address in {"x": META, "rdf": RDF, "xmp": XMP, "shamisa": OWN}.items():
         ET.register_namespace(prefix, address)
-    content = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    try:
+        content = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    except RecursionError:
+        raise SettingError(f"{sidecar} is nested too deeply for a sidecar file. Move it away, or repair it.") from None
     with replacing(sidecar) as temporary:
         temporary.write_bytes(content + b"\n")

@@ -10,7 +10,7 @@ from PIL import Image
 
 from shamisa_cli.core.arrays import AnyFeatures, FeatureVector, Pixels
 from shamisa_cli.core.encoder.embedder import embedded
-from shamisa_cli.core.errors import ImageError
+from shamisa_cli.core.errors import item_error
 from shamisa_cli.core.fitting.progress import Progress
 from shamisa_cli.core.images.decoding import decode
 from shamisa_cli.core.probe.familiarity import enough
@@ -72,5 +72,6 @@ def _embedded(encoder: Embedder, path: Path) -> list[FeatureVector]:
     try:
         pixels = decode(path, view_size=encoder.config.preprocessing.view_size).pixels
         return [embedded(encoder, path, in_grey(pixels))]
-    except ImageError:
+    except Exception as error:
+        item_error(path, error)  # raises what is about the whole run
         return []

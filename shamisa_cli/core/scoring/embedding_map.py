@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from shamisa_cli.core.arrays import Features
-from shamisa_cli.core.errors import ImageError, SettingError
+from shamisa_cli.core.errors import SettingError, item_error
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.images.decoding import decode
 from shamisa_cli.core.machine import available_cpus
@@ -186,7 +186,8 @@ def thumbnails(
 def _thumbnail(path: Path) -> bytes | None:
     try:
         return encode_thumbnail(decode(path, view_size=THUMBNAIL_SIDE).pixels, THUMBNAIL_SIDE)
-    except ImageError:
+    except Exception as error:
+        item_error(path, error)  # raises what is about the whole run
         return None
 
 

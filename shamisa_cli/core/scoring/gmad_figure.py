@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from shamisa_cli.core.arrays import Pixels
-from shamisa_cli.core.errors import ImageError
+from shamisa_cli.core.errors import item_error
 from shamisa_cli.core.images.decoding import decode
 from shamisa_cli.core.images.drawings import write_drawing
 from shamisa_cli.core.map_images import BACKGROUND, FAINT_INK, INK, clipped, font
@@ -72,7 +72,8 @@ def gmad_figure(found: Gmad, read: Read) -> Image.Image:
 def _decoded(path: str) -> Pixels | None:
     try:
         return decode(Path(path), view_size=max(CELL)).pixels
-    except ImageError:
+    except Exception as error:
+        item_error(path, error)  # raises what is about the whole run
         return None
 
 
