@@ -189,3 +189,11 @@ def test_files_without_an_end_are_not_read(place: Path, kind: str, name: str) ->
         refused("score", "photos")
     else:
         refused("score", "photos")
+
+
+@pytest.mark.parametrize("name", ["encoder.safetensors", "encoder.onnx", "probe.safetensors"])
+def test_a_model_of_terabytes_is_refused_before_it_is_read(place: Path, tiny_model: Path, name: str) -> None:
+    shutil.copytree(tiny_model, place / "model")
+    os.truncate(place / "model" / name, 10**13)
+    said = refused("score", "photos", "--model", "model")
+    assert f"{name} is larger than" in said

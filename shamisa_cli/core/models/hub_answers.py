@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shamisa_cli.core.errors import PARSE_ERRORS, ModelError
-from shamisa_cli.core.models.manifest import MAX_MANIFEST_BYTES
+from shamisa_cli.core.models.manifest import MAX_MANIFEST_BYTES, MAX_WEIGHTS_BYTES
 
 MOST_BYTES = 10_000_000
 """Of an answer about a repository; that about a model takes some kilobytes."""
@@ -25,8 +25,6 @@ MOST_COMPRESSED_BYTES = 200_000
 """Likewise for a compressed answer, which grows a thousand times at most."""
 MOST_SECONDS = 60
 """For an answer about a repository, however steadily it comes."""
-MOST_FILE_BYTES = 4_000_000_000
-"""Of a file with weights; texts are bounded by `MAX_MANIFEST_BYTES` and `MOST_SECONDS`."""
 MOST_ANSWERS = 100
 """About a repository: a listing comes in pages."""
 MOST_FAILURES = 3
@@ -127,7 +125,7 @@ def _check(response: Any, said: _Said) -> None:
 def _limit_of_file(response: Any, said: _Said) -> int:
     """Bytes of the file that is asked for, by its name; where it lies elsewhere, by the name it was asked for first."""
     url = response.request.url
-    by_name = MOST_FILE_BYTES if url.path.endswith(_WEIGHTS) else MAX_MANIFEST_BYTES
+    by_name = MAX_WEIGHTS_BYTES if url.path.endswith(_WEIGHTS) else MAX_MANIFEST_BYTES
     most = said.limits.get(_address(url), by_name)
     if location := response.headers.get("Location"):
         elsewhere = _address(url.join(location))

@@ -59,6 +59,8 @@ LISTS = (
 
 SCHEMA = 1
 MAX_MANIFEST_BYTES = 1_000_000
+MAX_WEIGHTS_BYTES = 4_000_000_000
+"""Larger files with weights are not read; to find their hash alone could take hours."""
 MAX_LABEL_LENGTH = 200
 
 LARGEST = 1e30
@@ -226,6 +228,8 @@ class FolderFiles:
         try:
             if not path.is_file():
                 raise ModelError(f"{path} is missing or not a plain file. Download or copy the folder again.")
+            if path.stat().st_size > MAX_WEIGHTS_BYTES:
+                raise ModelError(f"{path} is larger than {MAX_WEIGHTS_BYTES:,} bytes, so it is not a file of a model.")
             actual = self.sha256(name)
         except OSError as error:
             raise ModelError(f"{path} cannot be read ({error.strerror}). Check the file's permissions.") from error

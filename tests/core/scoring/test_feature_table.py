@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from shamisa_cli.core.errors import ModelError, SettingError
@@ -46,6 +49,25 @@ def test_a_damaged_or_foreign_file_is_refused_with_its_name(tmp_path: Path, suff
     target.write_bytes({"empty": b"", "foreign": b"path,score\n" * 50, "half": whole[: len(whole) // 2]}[damage])
     with pytest.raises(ModelError, match=f"features{suffix} is damaged or was not written by shamisa embed"):
         load_features(target)
+
+
+@pytest.mark.parametrize("member", ["features", "shamisa", "more"])
+def test_an_npz_that_unpacks_to_gigabytes_is_not_unpacked(tmp_path: Path, member: str) -> None:
+    path = tmp_path / "bomb.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open(f"{member}.npy", "w") as stream:
+        for _ in range(20):
+            stream.write(bytes(10_000_000))
+    with pytest.raises(ModelError, match=r"bomb\.npz .*unpacks to 200 MB"):
+        load_features(path)
+
+
+def test_a_parquet_that_unpacks_to_gigabytes_is_not_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.parquet"
+    features = pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(64_000_000, np.float32)), 32_000_000)
+    pq.write_table(pa.table({"path": ["a", "b"], "size": [1, 2], "mtime": [1, 2], "features": features}), path)
+    assert path.stat().st_size < 1_000_000
+    with pytest.raises(ModelError, match=r"bomb\.parquet .*unpacks to 256 MB"):
+        load_features(path)
 
 
 def test_an_npz_with_pickled_objects_is_refused(tmp_path: Path) -> None:
