@@ -218,6 +218,32 @@ def test_a_graph_that_fails_while_it_computes_is_no_bug_of_this_program(
     assert "bug" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "score photos --html page.html --maps maps --groups", "score photos -o x.parquet", "rank photos",
+        "cull photos --keep-best 2 --stars --apply", "cull photos --keep-best 2 --move-to to --apply",
+        "embed photos -o x.npz --plot page.html --color-by folder", "embed photos -o x.parquet --plot page.html",
+        "evaluate photos --gmad MODEL --gmad-figure x.png", "compare photos/0.jpg photos/1.jpg -f html -o page.html",
+        "evaluate --mos mos.csv", "fit-probe --mos mos.csv -o probe", "fit-defects --data photos",
+        "fit-direction --data photos",
+    ],
+)  # fmt: skip
+def test_a_run_whose_pictures_are_all_unreadable_says_so(
+    tiny_model: Path, relational_folder: Path, photos: Path, command: str
+) -> None:
+    for path in photos.iterdir():
+        path.write_text("no picture")
+    (photos.parent / "mos.csv").write_text("image,mos\n" + "".join(f"photos/{n % 3}.jpg,{n}\n" for n in range(12)))
+    model = relational_folder if command.split()[0] in ("rank", "compare") else tiny_model
+    typed = command.replace("MODEL", str(tiny_model)).split()
+    done = shamisa(*typed, "--model", model, cwd=photos.parent)
+    assert done.returncode in (2, 3), done.stderr
+    assert "bug" not in done.stderr + done.stdout
+    assert "RuntimeWarning" not in done.stderr
+    assert "photo" in done.stderr + done.stdout
+
+
 @pytest.mark.parametrize("error", ERRORS)
 @pytest.mark.parametrize("stage", ["decode", "encode_thumbnail"])
 def test_a_map_of_pictures_is_drawn_without_the_thumbnail_that_fails(

@@ -154,6 +154,9 @@ def draw_map(
     from shamisa_cli.core.scoring.pipeline import describe_run
 
     stored = load_features(features)
+    if not stored.paths:
+        console.warn(f"there is no map in {settings.target}, since no picture could be read.")
+        return
     by_name = {portable(str(path)): path for path in files}
     pictures = [by_name[name] for name in stored.paths]
     wanted = settings.colour_by or (["folder"] if model.probe is None else ["score"])
