@@ -103,7 +103,7 @@ _LONGEST_REASON = 200
 
 
 def reason_of(error: Exception) -> str:
-    """What a library says of a failure: its first sentence on one line, or the error's type if it says nothing.
+    """The first sentence that a library says of a failure, on one line, or the error's type if it says nothing.
 
     Some go on with advice to whoever builds them, and LibRaw's errors are bytes.
     """

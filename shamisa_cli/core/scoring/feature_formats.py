@@ -13,6 +13,7 @@ import numpy as np
 
 from shamisa_cli.core.arrays import Features
 from shamisa_cli.core.errors import PARSE_ERRORS, ModelError, SettingError
+from shamisa_cli.core.scoring.unpacking import require_room_for_npz, require_room_for_parquet
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,10 +23,6 @@ METADATA_KEY = "shamisa"
 
 MAX_SAFETENSORS_HEADER = 100_000_000
 """Largest header in bytes; the format's readers refuse a longer one."""
-
-MOST_TIMES, ROOM = 20, 100_000_000
-"""A table that unpacks to more than so many times its bytes, and so many bytes, is not read: features are hardly
-compressible."""
 
 READ_ERRORS = (
     OSError, *PARSE_ERRORS, KeyError, TypeError, EOFError, MemoryError, NotImplementedError, zipfile.BadZipFile,
@@ -183,10 +180,7 @@ def _read_parquet(path: Path) -> _Contents:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    metadata = pq.read_metadata(path)
-    groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
-    columns = (group.column(number) for group in groups for number in range(group.num_columns))
-    _require_room(path, sum(max(4 * column.num_values, column.total_uncompressed_size) for column in columns))
+    require_room_for_parquet(path)
     table = pq.read_table(path, columns=["path", "size", "mtime", "features"], partitioning=None)
     origin = FeatureSource.from_json(table.schema.metadata[METADATA_KEY.encode()].decode())
     kind = table.schema.field("features").type
@@ -225,7 +219,7 @@ def _write_npz(
 
 
 def _read_npz(path: Path) -> _Contents:
-    _require_room_for_npz(path)
+    require_room_for_npz(path)
     with np.load(path, allow_pickle=False) as archive:
         origin = FeatureSource.from_json(str(archive[METADATA_KEY]))
         stamps = _stamps(*(archive[name].tolist() for name in ("paths", "sizes", "mtimes")))
@@ -233,19 +227,9 @@ def _read_npz(path: Path) -> _Contents:
 
 
 def _source_of_npz(path: Path) -> str:
-    _require_room_for_npz(path)
+    require_room_for_npz(path)
     with np.load(path, allow_pickle=False) as archive:
         return str(archive[METADATA_KEY])
-
-
-def _require_room_for_npz(path: Path) -> None:
-    with zipfile.ZipFile(path) as archive:
-        _require_room(path, sum(member.file_size for member in archive.infolist()))
-
-
-def _require_room(path: Path, unpacked: int) -> None:
-    if unpacked > MOST_TIMES * path.stat().st_size + ROOM:
-        raise ValueError(f"it unpacks to {unpacked / 1_000_000:,.0f} MB")
 
 
 def _write_safetensors(
