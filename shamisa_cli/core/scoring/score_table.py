@@ -19,6 +19,7 @@ from shamisa_cli.core.scoring.pipeline import describe_run
 from shamisa_cli.core.scoring.provenance import computed_by, record_digest
 from shamisa_cli.core.scoring.score_columns import COLUMNS, score_record, score_row
 from shamisa_cli.core.scoring.scorer import ViewSize, require_probe
+from shamisa_cli.core.scoring.unpacking import require_room_for_parquet
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,19 +68,20 @@ def is_from(scorer: ScoreSource, metadata: Mapping[bytes, bytes] | None) -> bool
 def finished_rows(path: Path, scorer: ScoreSource) -> pa.Table:
     """Rows of an earlier table, without those of images that could not be read.
 
-    None if there is no such file, it is damaged, or another model produced it.
+    None if there is no such file, it is damaged or unpacks to gigabytes, or another model produced it.
     """
-    import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     schema = scores_schema(scorer)
     try:
         with arrow_errors():
+            found = pq.read_schema(path)
+            if not is_from(scorer, found.metadata) or not found.equals(schema):
+                return schema.empty_table()
+            require_room_for_parquet(path)
             table = pq.read_table(path, partitioning=None)
-    except (FileNotFoundError, pa.ArrowInvalid):
-        return schema.empty_table()
-    if not is_from(scorer, table.schema.metadata) or not table.schema.equals(schema):
+    except (FileNotFoundError, ValueError):  # also pyarrow's own
         return schema.empty_table()
     return table.filter(pc.field("status") != ERROR).replace_schema_metadata(schema.metadata)
 

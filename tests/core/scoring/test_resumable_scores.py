@@ -4,6 +4,7 @@ import errno
 import os
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from helpers.killing import KilledError, killed_after
@@ -11,6 +12,7 @@ from helpers.killing import KilledError, killed_after
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.records import JobResult
+from shamisa_cli.core.scoring import unpacking
 from shamisa_cli.core.scoring.pipeline import score_files
 from shamisa_cli.core.scoring.resumable import parts_folder, score_to_file
 from shamisa_cli.core.scoring.score_table import arrow_errors, read_scores
@@ -92,6 +94,18 @@ def test_a_table_whose_rows_are_damaged_is_made_anew(model: Model, photos: list[
         list(read_scores(target))
     assert run(model, photos[:3], target) == JobResult(rows=3, reused=0)
     assert list(read_scores(target)) == list(score_files(model, photos[:3]))
+
+
+def test_a_table_that_unpacks_to_far_more_than_it_takes_is_made_anew(
+    model: Model, photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, rows = tmp_path / "scores.parquet", 100_000
+    monkeypatch.setattr(unpacking, "ROOM", 1_000_000)
+    run(model, photos[:1], target)
+    made = pq.read_table(target)
+    same = [pa.repeat(column[0], rows) for column in made.columns]
+    pq.write_table(pa.table(same, schema=made.schema), target)
+    assert run(model, photos[:1], target) == JobResult(rows=1, reused=0)
 
 
 def test_a_disk_that_fails_is_not_taken_for_a_damaged_table() -> None:
