@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from shamisa_cli.cli.errors import told
 from shamisa_cli.cli.output import counted
 from shamisa_cli.core.records import ImageRecord
 from shamisa_cli.core.scoring.gate import GateStatus, gate_status
@@ -34,8 +35,9 @@ class RunTally:
     started: float = field(default_factory=time.monotonic)
 
     def watch(self, records: Iterable[ImageRecord], advance: Callable[[int], None]) -> Iterator[ImageRecord]:
-        """Yield the records, counting each and advancing a progress bar by it."""
-        for record in records:
+        """Yield the records, errors with their remedies, counting each and advancing a progress bar by it."""
+        for found in records:
+            record = found if found.error is None else replace(found, error=told(found.error))
             self.statuses[gate_status(record)] += 1
             if record.score is not None:
                 self.scores[record.path] = record.score
