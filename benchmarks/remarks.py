@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageEnhance
 from scipy.ndimage import gaussian_filter, rotate
 from scipy.signal import fftconvolve
 from sklearn.metrics import roc_auc_score
@@ -93,6 +93,10 @@ def coded(quality: int) -> Cause:
     return apply
 
 
+def coloured(factor: float) -> Cause:
+    return lambda pixels: np.asarray(ImageEnhance.Color(Image.fromarray(pixels)).enhance(factor))
+
+
 def _noise(_tones: Tones, look: AtFullSize | None) -> float:
     return look.noise if look else 0.0
 
@@ -111,7 +115,7 @@ KINDS: dict[str, tuple[str, Measure]] = {
     "low contrast": ("harsh contrast", lambda tones, _: -tones.whole_range),
     "harsh contrast": ("low contrast", lambda tones, _: tones.harshness),
     "desaturated": ("oversaturated", lambda tones, _: -tones.vivid),
-    "oversaturated": ("desaturated", lambda tones, _: tones.vivid),
+    "oversaturated": ("desaturated", lambda tones, _: tones.overdone),
     "warm cast": ("cool cast", lambda tones, _: tones.warmth),
     "cool cast": ("warm cast", lambda tones, _: -tones.warmth),
     "green cast": ("magenta cast", lambda tones, _: tones.greenness),
@@ -119,11 +123,11 @@ KINDS: dict[str, tuple[str, Measure]] = {
     "motion blur": ("out of focus", _motion),
     "out of focus": ("motion blur", _focus),
     "noisy": ("", _noise),
-    "blocky": ("", _blocks),
+    "compression artefacts": ("", _blocks),
 }
 """Remark → its opposite, if it has one, and its measure."""
 
-LOOKED = ("motion blur", "out of focus", "noisy", "blocky")
+LOOKED = ("motion blur", "out of focus", "noisy", "compression artefacts")
 """Remarks that take a look at 100 %."""
 
 CAUSES: dict[str, dict[str, Cause]] = {
@@ -150,7 +154,13 @@ CAUSES: dict[str, dict[str, Cause]] = {
         "× 2": lambda pixels: contrasted(pixels, 2),
     },
     "desaturated": {"HSV × .4": operator("HSV saturation", 0), "HSV × .1": operator("HSV saturation", 2)},
-    "oversaturated": {"Lab × 2": operator("Lab saturation", 1), "Lab × 3": operator("Lab saturation", 2)},
+    "oversaturated": {
+        "Lab × 2": operator("Lab saturation", 1),
+        "Lab × 3": operator("Lab saturation", 2),
+        "Pillow × 2": coloured(2),
+        "Pillow × 2.5": coloured(2.5),
+        "Pillow × 2.5, JPEG 90": lambda pixels: coded(90)(coloured(2.5)(pixels)),
+    },
     "warm cast": {"slight": gained(0.4, 0, -0.4), "strong": gained(0.8, 0, -0.8)},
     "cool cast": {"slight": gained(-0.4, 0, 0.4), "strong": gained(-0.8, 0, 0.8)},
     "green cast": {"slight": gained(-0.2, 0.2, -0.2), "strong": gained(-0.4, 0.4, -0.4)},
@@ -163,7 +173,7 @@ CAUSES: dict[str, dict[str, Cause]] = {
         "16 levels, denoised": noisy(16, 0.6),
         "32 levels, denoised": noisy(32, 0.6),
     },
-    "blocky": {"JPEG 30": coded(30), "JPEG 10": coded(10)},
+    "compression artefacts": {"JPEG 30": coded(30), "JPEG 10": coded(10)},
 }
 
 

@@ -209,12 +209,12 @@ def test_the_strongest_defects_worth_naming_stand_in_the_table() -> None:
 
 def test_remarks_stand_in_the_table_and_replace_the_groups_they_speak_of() -> None:
     severities = {"blur": 2.14, "colour": 3.0, "brightness": 3.0}
-    remarks = ("black and white", "low key", "blocky")
+    remarks = ("black and white", "low key", "compression artefacts")
     looked = AtFullSize(0.0, 0.0, 2.2, None)
     lines = written("text", [ImageRecord("a.jpg", 40.0, 2.5, defects=severities, at_full_size=looked, remarks=remarks)])
-    assert "black and white, low key, blur 2.1, blocks at 100 % 2.2" in lines
+    assert "black and white, low key, blur 2.1, artefacts at 100 % 2.2" in lines
     row = written("csv", [ImageRecord("a.jpg", 40.0, remarks=remarks)]).splitlines()[1]
-    assert "black and white; low key; blocky" in row
+    assert "black and white; low key; compression artefacts" in row
 
 
 def test_names_can_be_told_apart_before_there_is_room_for_bars(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from shamisa_cli.cli.output import counted, plain_table, print_block, rich_on
 from shamisa_cli.cli.reporters.base import Reporter
 from shamisa_cli.cli.reporters.distribution import histogram, quality_style, sparkline
 from shamisa_cli.core.records import ErrorRecord, ImageRecord, Run, Summary, summarise
-from shamisa_cli.core.remarks.remark import ABOUT, BLOCKY, NOISY
+from shamisa_cli.core.remarks.remark import ABOUT, ARTEFACTS, NOISY
 from shamisa_cli.core.scoring.gate import describe_findings, gate_status, gate_summary, worst_first
 
 
@@ -51,7 +51,7 @@ NOTABLE_DEFECT = 0.5
 NAMED_DEFECTS = 2
 NOTABLE_AT_FULL_SIZE = 1.5
 """Least severity of a fault at 100 % that is named: at 100 % few photographs are faultless."""
-MEASURED_AT_FULL_SIZE = (NOISY, BLOCKY)
+MEASURED_AT_FULL_SIZE = (NOISY, ARTEFACTS)
 """Remarks that are named with their severity at 100 %."""
 HISTOGRAM_FROM = 5
 """Number of scored images from which a distribution is shown."""

@@ -55,5 +55,9 @@ class AtFullSize:
     @property
     def phrases(self) -> list[tuple[str, float]]:
         """Faults in a photographer's words, with their severities: "soft at 100 %"."""
-        words = (("soft at 100 %", self.focus), ("noisy at 100 %", self.noise), ("blocks at 100 %", self.compression))
+        words = (
+            ("soft at 100 %", self.focus),
+            ("noisy at 100 %", self.noise),
+            ("artefacts at 100 %", self.compression),
+        )
         return [(word, value) for word, value in words if value is not None]

@@ -18,7 +18,7 @@ LOW_CONTRAST, HARSH_CONTRAST = "low contrast", "harsh contrast"
 DESATURATED, OVERSATURATED = "desaturated", "oversaturated"
 WARM, COOL, GREEN, MAGENTA = "warm cast", "cool cast", "green cast", "magenta cast"
 MOTION_BLUR, OUT_OF_FOCUS = "motion blur", "out of focus"
-NOISY, BLOCKY = "noisy", "blocky"
+NOISY, ARTEFACTS = "noisy", "compression artefacts"
 
 ABOUT = {
     BLACK_AND_WHITE: "colour",
@@ -36,7 +36,7 @@ ABOUT = {
     MOTION_BLUR: "blur",
     OUT_OF_FOCUS: "blur",
     NOISY: "noise",
-    BLOCKY: "compression",
+    ARTEFACTS: "compression",
 }
 """Every remark, in the order in which they are given, and the group of distortions that it speaks of.
 
@@ -46,9 +46,9 @@ REMARKS = tuple(ABOUT)
 
 DARKEST_LIGHTS, LIGHTEST = 168.0, 0.93
 LEAST_RANGE, HARSHEST = 147.0, 227.0
-LEAST_VIVID, MOST_VIVID, MOST_LARGELY_VIVID = 0.17, 0.993, 0.93
+LEAST_VIVID, MOST_OVERDONE = 0.17, 0.65
 WARMEST, COOLEST, GREENEST, MOST_MAGENTA = 0.32, 0.1, 0.09, 0.075
-LEAST_BLOCKS = 1.75
+LEAST_ARTEFACTS = 1.75
 """Beyond are about 5 % or fewer of three sets of photographs that nobody degraded (`benchmarks/remarks.py`)."""
 BLACK = 15.0
 """Luma of the darkest hundredth of an image that is not flat, however narrow its range: a dark one."""
@@ -84,6 +84,7 @@ def remarks_on(pixels: Pixels, at_full_size: AtFullSize | None, long_side: int) 
     held = {**_exposure(tones), **_contrast(tones), **_colour(tones)}
     if at_full_size is not None:
         held |= _sharpness(at_full_size) | _artefacts(at_full_size, long_side)
+        held[OVERSATURATED] = held.get(OVERSATURATED, False) and not held[NOISY]  # noise has colours of its own
     return tuple(remark for remark in REMARKS if held.get(remark, False))
 
 
@@ -106,7 +107,7 @@ def _colour(tones: Tones) -> dict[str, bool]:
         return {BLACK_AND_WHITE: True}
     return {
         DESATURATED: tones.vivid < LEAST_VIVID,
-        OVERSATURATED: tones.vivid > MOST_VIVID and tones.largely_vivid > MOST_LARGELY_VIVID,
+        OVERSATURATED: tones.overdone > MOST_OVERDONE,
         WARM: tones.warmth > WARMEST,
         COOL: tones.warmth < -COOLEST,
         GREEN: tones.greenness > GREENEST,
@@ -122,4 +123,4 @@ def _sharpness(look: AtFullSize) -> dict[str, bool]:
 
 def _artefacts(look: AtFullSize, long_side: int) -> dict[str, bool]:
     most = NOISE if long_side >= LARGE else NOISE_OF_SMALL
-    return {NOISY: look.noise >= most, BLOCKY: look.compression >= LEAST_BLOCKS}
+    return {NOISY: look.noise >= most, ARTEFACTS: look.compression >= LEAST_ARTEFACTS}

@@ -17,8 +17,8 @@ SAMPLES = 30_000
 WHITE = 251.0
 """Luma above which a pixel counts as clipped."""
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.998)
-VIVID, LARGELY_VIVID = 0.9, 0.75
-"""Quantiles of the saturation."""
+VIVID = 0.9
+"""Quantile of the saturation."""
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 NORM = 6
 """Of the mean by which the light's colour is estimated (shades of gray; Finlayson and Trezzi, 2004)."""
@@ -27,10 +27,19 @@ CLIPPED = 250
 GREY_LEVELS = 4.0
 """Largest difference between the channels of a pixel without colour."""
 
+DARK, COLOURED, NEARLY_EMPTY = 40, 40, 8
+"""Luma of dark pixels; difference between the channels of those with a strong colour; value near the end, 0."""
+FEW, DETAIL_COUNTS = 0.003, 3
+"""Share of pixels that makes no pile; power of the detail in colour beside that of the pile."""
+BLOCK = 4
+"""Pixels, of those that are read, on the side of the blocks whose detail counts: noise is smaller there."""
+
 NEARLY_BLACK = 20
 """The saturation of pixels whose channels are at most this is not counted."""
 
 Planes = npt.NDArray[np.uint8]
+Levels = npt.NDArray[np.uint8]
+Channel = npt.NDArray[np.floating]
 Mask = npt.NDArray[np.bool_]
 
 
@@ -41,7 +50,8 @@ class Tones:
     Attributes:
         quantiles: of the luma, at `QUANTILES`.
         white: share of pixels that are clipped.
-        vivid, largely_vivid: quantiles .9 and .75 of the saturation in HSV, 0…1, of pixels that are not nearly black.
+        vivid: quantile .9 of the saturation in HSV, 0…1, of pixels that are not nearly black.
+        overdone: how far colours were pushed, in octaves: see `_overdone`.
         coloured: share of pixels with any colour.
         warmth: log2 of red over blue in the colour of the light; above 0 it is warm.
         greenness: log2 of green over red and blue in it; above 0 it is green, below magenta.
@@ -50,7 +60,7 @@ class Tones:
     quantiles: tuple[float, ...]
     white: float
     vivid: float
-    largely_vivid: float
+    overdone: float
     coloured: float
     warmth: float
     greenness: float
@@ -91,16 +101,59 @@ def tones_of(pixels: Pixels) -> Tones:
     seen = largest > NEARLY_BLACK
     saturation = chroma[seen].astype(np.float32) / largest[seen] if seen.any() else np.zeros(1, np.float32)
     warmth, greenness = _light(planes, largest < CLIPPED)
-    vivid, largely_vivid = quantiles(saturation, [VIVID, LARGELY_VIVID])
     return Tones(
         quantiles=tuple(quantiles(luma, QUANTILES)),
         white=np.count_nonzero(luma > WHITE) / luma.size,
-        vivid=vivid,
-        largely_vivid=largely_vivid,
+        vivid=quantiles(saturation, [VIVID])[0],
+        overdone=_overdone(planes, luma, chroma),
         coloured=np.count_nonzero(chroma > GREY_LEVELS) / chroma.size,
         warmth=warmth,
         greenness=greenness,
     )
+
+
+def _overdone(planes: Planes, luma: Channel, chroma: Levels) -> float:
+    """How far colours were pushed: their detail beside that of the luma, and how they pile up at the end of a channel.
+
+    A scene's detail is mostly one of lightness, and few of its colours meet the end of a channel exactly; those that
+    were pushed beyond it all do. Only the dark end counts: exposure and the light's colour send others to the bright.
+
+    Args:
+        planes: red, green and blue, (3, H, W).
+        luma: (H, W).
+        chroma: (H, W), difference between the largest and the smallest channel.
+    """
+    least = planes.min(axis=0)
+    empty = np.count_nonzero((least == 0) & (luma > DARK)) / luma.size + FEW
+    nearly_empty = np.count_nonzero((least <= NEARLY_EMPTY) & (chroma > COLOURED)) / luma.size + FEW
+    red, green, blue = (_blocks(plane) for plane in planes)
+    steps = np.hypot(_steps(red - green), _steps((red + green) / 2 - blue))
+    lightness = LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
+    detail = _median(steps) / (_median(_steps(lightness)) + 1)
+    return math.log2(empty) - math.log2(nearly_empty) / 2 + DETAIL_COUNTS * math.log2(1 + detail)
+
+
+def _blocks(values: Levels) -> Channel:
+    """Means of whole blocks of (H, W); none where a side is shorter than a block."""
+    rows, columns = (length // BLOCK * BLOCK for length in values.shape)
+    narrow = np.zeros((rows // BLOCK, columns), np.float32)
+    for first in range(BLOCK):
+        narrow += values[first:rows:BLOCK, :columns]
+    blocks: Channel = np.zeros((rows // BLOCK, columns // BLOCK), np.float32)
+    for first in range(BLOCK):
+        blocks += narrow[:, first::BLOCK]
+    return blocks / BLOCK**2
+
+
+def _steps(values: Channel) -> Channel:
+    """Differences (H, W − 1) between neighbours in the rows of (H, W)."""
+    steps: Channel = np.abs(np.diff(values, axis=1))
+    return steps
+
+
+def _median(values: Channel) -> float:
+    """Median, 0 of none."""
+    return quantiles(values, [0.5])[0] if values.size else 0.0
 
 
 def _light(planes: Planes, usable: Mask) -> tuple[float, float]:
