@@ -177,7 +177,7 @@ def _embedding(encoder: Embedder, path: str, found: DecodedImage | ImageError) -
         return Embedding(path, error=found)
     try:
         features = embedded(encoder, path, found.pixels)
-        seen = (found.warnings, found.at_full_size, found.remarks)
+        seen = (found.warnings, found.at_full_size, found.remarks, found.line_drawing)
         return Embedding(path, features, found.width, found.height, None, *seen)
     except Exception as error:
         return Embedding(path, error=item_error(path, error))

@@ -32,9 +32,10 @@ from shamisa_cli.core.images.orientation import SIDEWAYS, orientation_of, turned
 from shamisa_cli.core.images.png import PngFile
 from shamisa_cli.core.images.raw import SENSOR_SIZE
 from shamisa_cli.core.images.view import reduced_size
+from shamisa_cli.core.remarks.drawing import is_line_drawing
 from shamisa_cli.core.remarks.remark import remarks_on
 
-READING = 13
+READING = 14
 """Number of the way pictures are read; raised with every change of pixels, warnings, remarks or tiles, for caches."""
 
 DEFAULT_MAX_PIXELS = 300_000_000
@@ -67,6 +68,7 @@ class DecodedImage:
         at_full_size: faults at 100 %; None if not asked for, or for pictures below 128 pixels in a direction and RAW
             files that had to be developed at half size.
         remarks: see `ImageRecord`; none if there was no look.
+        line_drawing: whether it is thin lines on a ground of one lightness; False if there was no look.
     """
 
     pixels: np.ndarray
@@ -75,6 +77,7 @@ class DecodedImage:
     warnings: tuple[str, ...] = ()
     at_full_size: AtFullSize | None = None
     remarks: tuple[str, ...] = ()
+    line_drawing: bool = False
 
 
 def read_file(path: Path, most: int) -> bytes | None:
@@ -177,8 +180,10 @@ def _finished(
         warnings = (*warnings, hdr)
     at_full_size = None if luma is None else look_at_pixels(turned_array(luma, orientation))
     pixels = array_of(upright, "RGB")
-    remarks = remarks_on(pixels, at_full_size, max(width, height)) if look else ()
-    return DecodedImage(pixels, width, height, warnings, at_full_size, remarks)
+    if not look:
+        return DecodedImage(pixels, width, height, warnings)
+    remarks = remarks_on(pixels, at_full_size, max(width, height))
+    return DecodedImage(pixels, width, height, warnings, at_full_size, remarks, is_line_drawing(pixels))
 
 
 def _flat(image: Image.Image, view_size: int | None) -> _Flat:

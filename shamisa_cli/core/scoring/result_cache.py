@@ -33,7 +33,7 @@ COMPUTING_PACKAGES = {"onnx": "onnxruntime", "torch": "torch"}
 DECODING_PACKAGES = ("pillow", "pillow-heif")
 _HEAD = struct.Struct("<III")
 """Width and height of the picture, and bytes of the JSON object that follows; then its features."""
-AT_FULL_SIZE = "at_100_percent"
+AT_FULL_SIZE, LINE_DRAWING = "at_100_percent", "line_drawing"
 _KEPT = ("score", "mos", "width", "height")
 
 
@@ -58,14 +58,14 @@ class FeatureCache:
         start = _HEAD.size + said
         noted = json.loads(value[_HEAD.size : start])
         features = np.frombuffer(value[start:], "<f4").astype(np.float32)
-        return Embedding(path, features, width, height, None, *_seen(noted))
+        return Embedding(path, features, width, height, None, *_seen(noted), noted[LINE_DRAWING])
 
     def put(self, content: bytes, finding: Embedding) -> Embedding:
         """Store an embedding, and return it."""
         if finding.features is not None:
             look = None if finding.at_full_size is None else finding.at_full_size.to_json()
             seen = {"warnings": finding.warnings, AT_FULL_SIZE: look, "remarks": finding.remarks}
-            noted = json.dumps(seen).encode()
+            noted = json.dumps(seen | {LINE_DRAWING: finding.line_drawing}).encode()
             head = _HEAD.pack(finding.width or 0, finding.height or 0, len(noted))
             features = finding.features.astype("<f4").tobytes()
             self.cache.put("features", _key(self.context, content), head + noted + features)

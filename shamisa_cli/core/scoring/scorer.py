@@ -55,6 +55,7 @@ class Embedding:
         width, height: size of the upright original in pixels; None if the file could not be read.
         error: why the file could not be read; None otherwise.
         warnings, at_full_size, remarks: see `ImageRecord`.
+        line_drawing: whether it is thin lines on a ground of one lightness, which no model knows.
     """
 
     path: Path | str
@@ -65,6 +66,7 @@ class Embedding:
     warnings: tuple[str, ...] = ()
     at_full_size: AtFullSize | None = None
     remarks: tuple[str, ...] = ()
+    line_drawing: bool = False
 
 
 Result = TypeVar("Result", Embedding, ImageRecord)
@@ -181,7 +183,7 @@ class FileScorer(Generic[Result]):
 
 
 def _embedding(path: Path | str, features: Features, picture: DecodedImage) -> Embedding:
-    seen = (picture.warnings, picture.at_full_size, picture.remarks)
+    seen = (picture.warnings, picture.at_full_size, picture.remarks, picture.line_drawing)
     return Embedding(path, features, picture.width, picture.height, None, *seen)
 
 
@@ -223,7 +225,7 @@ def image_record(model: Model, embedding: Embedding, *, sketches: bool = False) 
             NOT_A_NUMBER, f"{path}: the model's result is not a finite number; the model's files may be damaged."
         )
         return replace(record, status="error", error=error)
-    record = replace(record, familiar=probe.knows(embedding.features))
+    record = replace(record, familiar=probe.knows(embedding.features) and not embedding.line_drawing)
     stretch = UNRELIABLE_STRETCH if record.reliability == "low" else 1.0
     return replace(
         record,
