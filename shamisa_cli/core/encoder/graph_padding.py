@@ -9,19 +9,23 @@ ints 8, type 20 (STRING is 3); TensorProto.dims 1, data_type 2 (INT64 is 7), nam
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from shamisa_cli.core.encoder.graph_edits import field
+from shamisa_cli.core.encoder.protobuf import Message, contents, field, fields, integers
 
 GRAPH, NODE, INITIALIZER = 7, 1, 5
 INPUT, OUTPUT, NODE_NAME, OPERATOR, ATTRIBUTE = 1, 2, 3, 4, 5
 NAME, INTEGERS = 1, 8
+DIMENSIONS, TENSOR_NAME, RAW_DATA = 1, 8, 9
 BRANCH = "/repeated"
 """End of the names of the values of the second branch."""
+_BRANCH = BRANCH.encode()
 _EDGE = field(1, b"mode") + field(4, b"edge") + b"\xa0\x01\x03"
 _EIGHT_INTEGERS = b"\x08\x08\x10\x07"
+_CELL_BY_CELL = (b"BatchNormalization", b"Clip", b"Relu")
+"""Operators after which a cell depends on the same cell before."""
 
 
 def with_repeated_borders(model: bytes, after: Collection[str]) -> tuple[bytes, frozenset[str]]:
@@ -37,7 +41,7 @@ def with_repeated_borders(model: bytes, after: Collection[str]) -> tuple[bytes, 
     """
     parts: list[bytes] = []
     twins: set[bytes] = set()
-    for number, content, raw in _fields(model):
+    for number, content, raw in fields(model):
         if number == GRAPH:
             parts.append(field(GRAPH, content + _branch(content, {name.encode() for name in after}, twins)))
         else:
@@ -48,94 +52,99 @@ def with_repeated_borders(model: bytes, after: Collection[str]) -> tuple[bytes, 
 def _branch(graph: bytes, following: set[bytes], twins: set[bytes]) -> bytes:
     """Entries of a graph: the nodes of the branch; the values that have a twin are added to `twins`."""
     parts = []
-    for number, node, _ in _fields(graph):
+    widening = _widening_weights(graph)
+    makers: dict[bytes, Message] = {}
+    for number, content, _ in fields(graph):
         if number != NODE:
             continue
-        fields = list(_fields(node))
-        inputs, outputs = ([content for kind, content, _ in fields if kind == side] for side in (INPUT, OUTPUT))
+        node = list(fields(content))
+        inputs, outputs = contents(node, INPUT), contents(node, OUTPUT)
+        makers.update((name, node) for name in outputs)
         follows = not following.isdisjoint(inputs)
-        pads = _pads(fields) if follows else []
-        if any(pads) or not twins.isdisjoint(inputs):
-            parts.append(_twin(fields, pads, twins))
+        pads = _integers(node, b"pads") if follows and _operator(node) == b"Conv" else []
+        if any(pads):
+            parts.append(_padded_twin([*_widened(inputs[0], makers, widening), node], pads, twins))
+            twins.update(outputs)
+        elif not twins.isdisjoint(inputs):
+            parts.append(_copy(node, [_twin(name, twins) for name in inputs], [name + _BRANCH for name in outputs]))
             twins.update(outputs)
         if follows:
             following.update(outputs)
     return b"".join(parts)
 
 
-def _twin(fields: list[tuple[int, bytes, bytes]], pads: list[int], twins: set[bytes]) -> bytes:
-    """Entries of a graph: the node with the twins of its inputs and outputs, and what pads a convolution's first."""
-    inputs = [content for kind, content, _ in fields if kind == INPUT]
-    read = [name + BRANCH.encode() if name in twins else name for name in inputs]
-    outputs = [content + BRANCH.encode() for kind, content, _ in fields if kind == OUTPUT]
-    before = b""
-    if any(pads):
-        read[0], before = _padded(read[0], outputs[0], pads)
-    rest = [
-        raw
-        for kind, content, raw in fields
-        if kind not in (INPUT, OUTPUT, NODE_NAME)
-        and not (any(pads) and kind == ATTRIBUTE and _named(content) == b"pads")
-    ]
-    named = [field(INPUT, name) for name in read] + [field(OUTPUT, name) for name in outputs]
-    return before + field(NODE, b"".join(named + rest))
+def _widened(value: bytes, makers: Mapping[bytes, Message], widening: Collection[bytes]) -> list[Message]:
+    """The nodes that make a value cell by cell of one with fewer channels; none if it is not made so.
+
+    A border that is repeated before them is the same after them, and there is less of it to copy.
+    """
+    nodes: list[Message] = []
+    while value in makers:
+        node = makers[value]
+        value, *constants = contents(node, INPUT)
+        nodes.insert(0, node)
+        if _operator(node) == b"Conv":
+            in_place = not any(_integers(node, b"pads")) and set(_integers(node, b"strides")) <= {1}
+            return nodes if in_place and constants[0] in widening else []
+        if _operator(node) not in _CELL_BY_CELL:
+            break
+    return []
 
 
-def _padded(name: bytes, user: bytes, pads: list[int]) -> tuple[bytes, bytes]:
-    """The name of a value whose border is repeated, and entries of a graph: a node and its constant that pad it."""
-    padded, sides = user + b"/padded", user + b"/sides"
-    top, left, bottom, right = pads
-    around = np.array([0, 0, top, left, 0, 0, bottom, right], np.int64)
-    constant = _EIGHT_INTEGERS + field(8, sides) + field(9, around.tobytes())
-    pad = field(INPUT, name) + field(INPUT, sides) + field(OUTPUT, padded) + field(OPERATOR, b"Pad")
-    return padded, field(INITIALIZER, constant) + field(NODE, pad + field(ATTRIBUTE, _EDGE))
-
-
-def _pads(node: list[tuple[int, bytes, bytes]]) -> list[int]:
-    """The padding of a convolution; empty for other nodes."""
-    if not any(number == OPERATOR and content == b"Conv" for number, content, _ in node):
-        return []
-    attributes = [content for number, content, _ in node if number == ATTRIBUTE and _named(content) == b"pads"]
-    return [value for attribute in attributes for value in _integers(attribute)]
-
-
-def _named(attribute: bytes) -> bytes:
-    return next(content for number, content, _ in _fields(attribute) if number == NAME)
-
-
-def _integers(attribute: bytes) -> list[int]:
-    """The list `ints`, whose entries are fields of their own or packed into one."""
-    found: list[int] = []
-    for number, content, raw in _fields(attribute):
-        if number == INTEGERS:
-            values = content if content else raw[1:]
-            position = 0
-            while position < len(values):
-                value, position = _varint(values, position)
-                found.append(value)
+def _widening_weights(graph: bytes) -> set[bytes]:
+    """Names of the weights of convolutions of one cell that have more channels after than before."""
+    found: set[bytes] = set()
+    for number, content, _ in fields(graph):
+        if number == INITIALIZER:
+            tensor = list(fields(content))
+            sides = integers(tensor, DIMENSIONS)
+            if len(sides) == 4 and sides[0] > sides[1] and sides[2:] == [1, 1]:
+                found.update(contents(tensor, TENSOR_NAME))
     return found
 
 
-def _fields(message: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """Number, content and whole of each field of a message; the content of fields without a length is empty."""
-    position = 0
-    while position < len(message):
-        start = position
-        key, position = _varint(message, position)
-        length = {1: 8, 5: 4}.get(key & 7, 0)
-        if key & 7 == 0:
-            _, position = _varint(message, position)
-        elif key & 7 == 2:
-            length, position = _varint(message, position)
-        end = position + length
-        yield key >> 3, message[position:end], message[start:end]
-        position = end
+def _padded_twin(nodes: Sequence[Message], pads: list[int], twins: Collection[bytes]) -> bytes:
+    """Entries of a graph: what repeats the border of what these nodes read, and they; the last is a convolution."""
+    twin = contents(nodes[-1], OUTPUT)[0] + _BRANCH
+    padded, sides = twin + b"/padded", twin + b"/sides"
+    top, left, bottom, right = pads
+    around = np.array([0, 0, top, left, 0, 0, bottom, right], np.int64)
+    constant = _EIGHT_INTEGERS + field(TENSOR_NAME, sides) + field(RAW_DATA, around.tobytes())
+    read = _twin(contents(nodes[0], INPUT)[0], twins)
+    pad = field(INPUT, read) + field(INPUT, sides) + field(OUTPUT, padded) + field(OPERATOR, b"Pad")
+    parts = [field(INITIALIZER, constant), field(NODE, pad + field(ATTRIBUTE, _EDGE))]
+    for node in nodes:
+        name = twin if node is nodes[-1] else padded + b"/" + contents(node, OUTPUT)[0]
+        parts.append(_copy(node, [padded, *contents(node, INPUT)[1:]], [name], without=b"pads"))
+        padded = name
+    return b"".join(parts)
 
 
-def _varint(message: bytes, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = message[position]
-        value, shift, position = value | (byte & 127) << shift, shift + 7, position + 1
-        if byte < 128:
-            return value, position
+def _twin(name: bytes, twins: Collection[bytes]) -> bytes:
+    return name + _BRANCH if name in twins else name
+
+
+def _copy(node: Message, inputs: Iterable[bytes], outputs: Iterable[bytes], without: bytes = b"") -> bytes:
+    """Entry of a graph: the node with other inputs and outputs, and without one of its attributes."""
+    rest = [
+        raw
+        for number, content, raw in node
+        if number not in (INPUT, OUTPUT, NODE_NAME) and not (number == ATTRIBUTE and _name(content) == without)
+    ]
+    return field(
+        NODE, b"".join([*(field(INPUT, name) for name in inputs), *(field(OUTPUT, name) for name in outputs), *rest])
+    )
+
+
+def _operator(node: Message) -> bytes:
+    return next(content for number, content, _ in node if number == OPERATOR)
+
+
+def _name(attribute: bytes) -> bytes:
+    return next(content for number, content, _ in fields(attribute) if number == NAME)
+
+
+def _integers(node: Message, name: bytes) -> list[int]:
+    """The attribute of this name, a list; empty without one."""
+    attributes = [content for content in contents(node, ATTRIBUTE) if _name(content) == name]
+    return [value for attribute in attributes for value in integers(list(fields(attribute)), INTEGERS)]

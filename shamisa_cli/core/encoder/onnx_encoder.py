@@ -14,14 +14,14 @@ import numpy as np
 
 from shamisa_cli.core.arrays import Features, FeatureVector, Pixels
 from shamisa_cli.core.encoder.embedder import BYTES_PER_PIXEL, LARGE, Runtime
-from shamisa_cli.core.encoder.feature_maps import FAR_SEEING, FeatureMap, Grid
-from shamisa_cli.core.encoder.graph_edits import part_of, with_moments, with_outputs
+from shamisa_cli.core.encoder.feature_maps import FAR_SEEING, FeatureMap, Grid, MapPart
+from shamisa_cli.core.encoder.graph_edits import giving, moment_outputs, part_of, with_moments, with_parts
 from shamisa_cli.core.encoder.graph_padding import BRANCH, with_repeated_borders
 from shamisa_cli.core.encoder.moments import Moments, pooled_features
 from shamisa_cli.core.encoder.onnx_sessions import computed, open_session
-from shamisa_cli.core.encoder.onnx_tiles import MapPlace, Parts, TiledGraph
+from shamisa_cli.core.encoder.onnx_tiles import MapPlace, TiledGraph, added
 from shamisa_cli.core.encoder.spec import EncoderConfig
-from shamisa_cli.core.encoder.tiles import Tile, can_be_tiled, most_pixels_read
+from shamisa_cli.core.encoder.tiles import HALO, MAP_HALO, Tile, can_be_tiled, most_pixels_read, tiles_of
 from shamisa_cli.core.errors import PARSE_ERRORS, ModelError
 from shamisa_cli.core.machine import available_cpus
 
@@ -147,36 +147,62 @@ class OnnxEncoder:
     @cached_property
     def _map_session(self) -> InferenceSession:
         graph, names = self._branched
-        return open_session(self.graph, self.weights, threads=1, content=with_outputs(graph, {*names} - {FEATURES}))
+        return open_session(self.graph, self.weights, threads=1, content=giving(graph, [FEATURES, *names]))
 
     def reads_by_tiles(self, height: int, width: int) -> bool:
         """Whether a picture of this size is read tile by tile."""
         return height * width > LARGE and self._reads_tiles
 
-    def features_and_tiles(self, pixels: Pixels) -> tuple[FeatureVector, list[Moments], Iterator[tuple[Tile, Parts]]]:
+    def features_and_tiles(
+        self, pixels: Pixels
+    ) -> tuple[FeatureVector, list[Moments], Iterator[tuple[Tile, list[MapPart]]]]:
         """Of a picture that is read by tiles: its features (D,), and of its maps the moments, and their parts by tiles.
 
         The maps are those of `features_and_maps`.
         """
+        tiles = self._tiles_of(pixels, HALO)
+        count, border = len(self._maps), [tile for tile in tiles if tile.reads_border]
+        inner = [tile for tile in tiles if not tile.reads_border]
         with self._alone:
-            found = self._map_tiles.moments(pixels)
-        count = len(self._maps)
-        return pooled_features(found[:count], self.config.features.moments), found[count:], self._parts(pixels)
+            # Without a border to repeat the maps are those that the features are pooled from.
+            found = {tile: 2 * of_tile for tile, of_tile in zip(inner, self._tiles.moments(pixels, inner), strict=True)}
+            found |= zip(border, self._map_moments.moments(pixels, border), strict=True)
+        moments = added(found[tile] for tile in tiles)
+        return pooled_features(moments[:count], self.config.features.moments), moments[count:], self._parts(pixels)
 
-    def _parts(self, pixels: Pixels) -> Iterator[tuple[Tile, Parts]]:
+    def _parts(self, pixels: Pixels) -> Iterator[tuple[Tile, list[MapPart]]]:
         with self._alone:
-            yield from self._map_tiles.parts(pixels, len(self._maps))
+            yield from self._map_parts.parts(pixels, self._tiles_of(pixels, MAP_HALO))
+
+    def _tiles_of(self, pixels: Pixels, halo: int) -> list[Tile]:
+        return list(tiles_of(pixels.shape[0], pixels.shape[1], min(self.config.features.scales), halo))
 
     @cached_property
-    def _map_tiles(self) -> TiledGraph:
+    def _map_moments(self) -> TiledGraph:
         """Of the maps that the features are pooled from, and then of those with repeated borders."""
-        graph, (_, *names) = self._branched
-        places = self._places
-        twins = [replace(place, name=name) for place, name in zip(places, names, strict=True)]
-        every = list({place.name: place for place in (*places, *twins)})
-        content = with_outputs(with_moments(graph, every), {part_of(name) for name in names})
-        session = open_session(self.graph, self.weights, threads=available_cpus(), content=content)
-        return TiledGraph(session, [*places, *twins])
+        return self._with_moments(self._branched[0], [*self._places, *self._twins])
+
+    @cached_property
+    def _map_parts(self) -> TiledGraph:
+        """Of the maps with repeated borders."""
+        names = {place.name for place in self._twins}
+        graph = giving(with_parts(self._branched[0], names), map(part_of, names))
+        return TiledGraph(self._tile_session(graph), self._twins)
+
+    def _with_moments(self, graph: bytes, places: list[MapPlace]) -> TiledGraph:
+        names = {place.name for place in places}
+        outputs = [moment_outputs(name) for name in names]
+        floats = [name for mean, variance, _ in outputs for name in (mean, variance)]
+        graph = giving(with_moments(graph, names), floats, [shape for _, _, shape in outputs])
+        return TiledGraph(self._tile_session(graph), places)
+
+    def _tile_session(self, graph: bytes) -> InferenceSession:
+        return open_session(self.graph, self.weights, threads=available_cpus(), content=graph)
+
+    @property
+    def _twins(self) -> list[MapPlace]:
+        """As `_places`, of the maps with repeated borders."""
+        return [replace(place, name=name) for place, name in zip(self._places, self._branched[1][1:], strict=True)]
 
     def memory_needed(self, height: int, width: int) -> int:
         """Bytes that a picture of this size takes to embed: where it is read by tiles, those of a tile."""
@@ -204,15 +230,14 @@ class OnnxEncoder:
             return found
         with self._alone:
             if self._reads_tiles:
-                return pooled_features(self._tiles.moments(pixels), self.config.features.moments)
+                moments = added(self._tiles.moments(pixels, self._tiles_of(pixels, HALO)))
+                return pooled_features(moments, self.config.features.moments)
             [found] = computed(self._wide_session, [output], {"pixels": np.ascontiguousarray(pixels)})
             return found
 
     @cached_property
     def _tiles(self) -> TiledGraph:
-        graph = with_moments(self.graph.read_bytes(), [name for name, _ in self._maps])
-        session = open_session(self.graph, self.weights, threads=available_cpus(), content=graph)
-        return TiledGraph(session, self._places)
+        return self._with_moments(self.graph.read_bytes(), self._places)
 
     @cached_property
     def _session(self) -> InferenceSession:

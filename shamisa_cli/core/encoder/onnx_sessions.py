@@ -18,13 +18,22 @@ if TYPE_CHECKING:
 _LONGEST_REASON = 200
 
 
-def computed(session: InferenceSession, asked: list[str], fed: dict[str, NDArray[Any]]) -> list[FeatureVector]:
-    """These outputs, and nothing that they do not need: no features beside moments, and no pooling of crops.
+def computed(
+    session: InferenceSession, asked: list[str], fed: dict[str, NDArray[Any]], *, release: bool = False
+) -> list[FeatureVector]:
+    """These outputs of a graph.
+
+    Args:
+        session: of the graph.
+        asked: names of outputs.
+        fed: all inputs by their names.
+        release: give back the memory that the session keeps for the next inputs.
 
     Raises GraphError if the graph fails on these inputs, and MemoryError.
     """
     options: RunOptions = _library().RunOptions()
-    options.only_execute_path_to_fetches = True
+    if release:
+        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
     try:
         values: list[FeatureVector] = session.run(asked, fed, options)
     except Exception as error:  # ONNX Runtime's exceptions have no common base class

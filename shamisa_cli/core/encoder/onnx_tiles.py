@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +15,10 @@ from shamisa_cli.core.encoder.feature_maps import Grid, MapPart
 from shamisa_cli.core.encoder.graph_edits import AXES, moment_outputs, part_inputs, part_of
 from shamisa_cli.core.encoder.moments import Moments
 from shamisa_cli.core.encoder.onnx_sessions import computed
-from shamisa_cli.core.encoder.tiles import Tile, tiles_of
+from shamisa_cli.core.encoder.tiles import Tile
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
-
-Parts = list[MapPart]
-"""What a tile shows of each map."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class MapPlace:
 
 @dataclass(frozen=True)
 class TiledGraph:
-    """A graph with moments of parts of its maps, as `graph_edits.with_moments` makes it.
+    """A graph that gives the moments of parts of its maps, or these parts, and nothing else: see `graph_edits`.
 
     Attributes:
         session: of the graph.
@@ -44,42 +42,22 @@ class TiledGraph:
     session: InferenceSession
     places: list[MapPlace]
 
-    def moments(self, pixels: Pixels) -> list[Moments]:
-        """The moments of each map of a whole picture."""
-        total: list[Moments] = []
-        for tile in self._tiles(pixels):
-            found = self._moments_of_tile(tile, pixels)
-            total = [one.plus(other) for one, other in zip(total, found, strict=True)] if total else found
-        return total
+    def moments(self, pixels: Pixels, tiles: Sequence[Tile]) -> list[list[Moments]]:
+        """The moments of each map over the own cells of each of these tiles of a picture."""
+        return [self._moments(tile, pixels, release=tile is tiles[-1]) for tile in tiles]
 
-    def parts(self, pixels: Pixels, last: int) -> Iterator[tuple[Tile, Parts]]:
-        """The tiles of a picture, and what each shows of the last so many of the maps, whose parts are outputs."""
-        for tile in self._tiles(pixels):
-            fed = self._fed(tile, pixels)
-            found = []
-            for place in self.places:  # all inputs of a graph must be given
-                first, end = tile.own_cells(place.grid, place.scale)
-                first = np.maximum(first - 1, 0)
-                fed |= zip(part_inputs(place.name), (first, end + 1), strict=True)
-                found.append((place, first))
-            found = found[-last:]
-            values = computed(self.session, [part_of(place.name) for place, _ in found], fed)
-            yield (
-                tile,
-                [
-                    MapPart(part[0], place.grid, place.scale, (int(row), int(column)))
-                    for part, (place, (row, column)) in zip(values, found, strict=True)
-                ],
-            )
+    def parts(self, pixels: Pixels, tiles: Sequence[Tile]) -> Iterator[tuple[Tile, list[MapPart]]]:
+        """These tiles of a picture, and what each shows of each map."""
+        for tile in tiles:
+            yield tile, self._parts(tile, pixels, release=tile is tiles[-1])
 
-    def _moments_of_tile(self, tile: Tile, pixels: Pixels) -> list[Moments]:
-        """The moments of each map over the tile's own cells."""
+    def _moments(self, tile: Tile, pixels: Pixels, *, release: bool) -> list[Moments]:
         fed = self._fed(tile, pixels)
         asked: dict[str, None] = {}
         for place in self.places:
             fed |= zip(part_inputs(place.name), tile.own_cells(place.grid, place.scale), strict=True)
             asked |= dict.fromkeys(moment_outputs(place.name))
-        values = dict(zip(asked, computed(self.session, list(asked), fed), strict=True))
+        values = dict(zip(asked, computed(self.session, list(asked), fed, release=release), strict=True))
         found = []
         for place in self.places:
             mean, variance, shape = (values[name].reshape(-1) for name in moment_outputs(place.name))
@@ -87,8 +65,24 @@ class TiledGraph:
             found.append(Moments(cells, mean.astype(np.float64), cells * variance.astype(np.float64)))
         return found
 
-    def _tiles(self, pixels: Pixels) -> Iterator[Tile]:
-        return tiles_of(pixels.shape[0], pixels.shape[1], min(place.scale for place in self.places))
+    def _parts(self, tile: Tile, pixels: Pixels, *, release: bool) -> list[MapPart]:
+        fed = self._fed(tile, pixels)
+        firsts = []
+        for place in self.places:
+            first, end = tile.own_cells(place.grid, place.scale)
+            first = np.maximum(first - 1, 0)
+            fed |= zip(part_inputs(place.name), (first, end + 1), strict=True)
+            firsts.append((int(first[0]), int(first[1])))
+        values = computed(self.session, [part_of(place.name) for place in self.places], fed, release=release)
+        return [
+            MapPart(part[0], place.grid, place.scale, first)
+            for part, place, first in zip(values, self.places, firsts, strict=True)
+        ]
 
     def _fed(self, tile: Tile, pixels: Pixels) -> dict[str, NDArray[Any]]:
         return {"pixels": tile.read(pixels), AXES: np.array([2, 3])}
+
+
+def added(moments: Iterable[list[Moments]]) -> list[Moments]:
+    """The moments of each map over the cells of all tiles."""
+    return [functools.reduce(Moments.plus, of_map) for of_map in zip(*moments, strict=True)]

@@ -22,6 +22,8 @@ TILE = 11 * ALIGNMENT
 """Most pixels of a side, without the halo."""
 HALO = 5 * ALIGNMENT
 """Pixels of the smallest copy that is read. Later stages of the EfficientNets see up to 525 far, most of it nearer."""
+MAP_HALO = 3 * ALIGNMENT
+"""The same where the map is drawn: the score needs its features to more digits than colours show."""
 
 TO_BORDER = 2**40
 """Pixels: an end beyond any picture, for tiles that have all cells up to its border."""
@@ -37,6 +39,12 @@ class Tile:
     rows: Span
     columns: Span
     size: tuple[int, int]
+
+    @property
+    def reads_border(self) -> bool:
+        """Whether the network reads the picture's border with it."""
+        spans = zip((self.rows, self.columns), self.size, strict=True)
+        return any(start == 0 or stop == side for (start, stop, _, _), side in spans)
 
     def read(self, pixels: Pixels) -> Pixels:
         """The part of the whole picture (H, W, 3) that the network reads."""
@@ -57,9 +65,15 @@ class Tile:
         return np.rint(np.array(spans) * (scale / grid.stride)).astype(np.int64).T
 
 
-def tiles_of(height: int, width: int, smallest: float) -> Iterator[Tile]:
-    """The tiles of a picture, row by row, of about equal sizes; `smallest` is the least scale that it is read at."""
-    halo = _halo(smallest)
+def tiles_of(height: int, width: int, smallest: float, halo: int) -> Iterator[Tile]:
+    """The tiles of a picture, row by row, of about equal sizes.
+
+    Args:
+        height, width: of the picture.
+        smallest: the least scale that it is read at.
+        halo: pixels around a tile that are read at this scale.
+    """
+    halo = round(halo / smallest)
     for rows in _spans(height, halo):
         for columns in _spans(width, halo):
             yield Tile(rows, columns, (height, width))
@@ -67,16 +81,12 @@ def tiles_of(height: int, width: int, smallest: float) -> Iterator[Tile]:
 
 def most_pixels_read(smallest: float) -> int:
     """Pixels of the largest tile with its halo."""
-    return (TILE + 2 * _halo(smallest)) ** 2
+    return (TILE + 2 * round(HALO / smallest)) ** 2
 
 
 def can_be_tiled(grids: Iterable[tuple[Grid, float]]) -> bool:
     """Whether tiles begin at cells of all these maps, each given with the scale it is read at."""
     return all((ALIGNMENT * scale / grid.stride).is_integer() for grid, scale in grids)
-
-
-def _halo(smallest: float) -> int:
-    return round(HALO / smallest)
 
 
 def _spans(side: int, halo: int) -> Iterator[Span]:

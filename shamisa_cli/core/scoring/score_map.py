@@ -52,7 +52,8 @@ def spread_over(values: Map, rows: Edges, columns: Edges) -> Map:
 
 def _along_rows(values: Map, edges: Edges) -> Map:
     # The running sum is linear inside a cell: read it at the new edges and take differences.
-    running = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
+    running = np.zeros((len(values) + 1, values.shape[1]))
+    np.cumsum(values, axis=0, out=running[1:])
     cells = np.minimum(edges.astype(np.intp), len(values) - 1)
     at_edges = running[cells] + (edges - cells)[:, None] * values[cells]
     return np.diff(at_edges, axis=0)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 import shamisa_cli as shamisa
-from shamisa_cli.core.encoder import onnx_encoder
+from shamisa_cli.core.encoder import graph_padding, onnx_encoder
 from shamisa_cli.core.encoder.feature_maps import Grid
 from shamisa_cli.core.encoder.graph_padding import BRANCH, with_repeated_borders
 from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocessing, box_in_picture, five_crop_boxes
@@ -187,14 +187,39 @@ def test_a_second_branch_repeats_borders_as_onnx_says_and_the_first_is_as_it_was
         if node.op_type != "Conv" or node.output[0] not in twins:
             continue
         twin = made[node.output[0] + BRANCH]
-        before = made.get(twin.input[0])
-        assert (before is not None and before.op_type == "Pad") == sides
         kept, of_twin = ([each for each in one.attribute if each.name != "pads"] for one in (node, twin))
         assert kept == of_twin
-        if before is not None and sides:
-            assert before.attribute[0].s == b"edge"
-            [constant] = [each for each in both.initializer if each.name == before.input[1]]
-            assert onnx.numpy_helper.to_array(constant).tolist() == [0, 0, 1, 1, 0, 0, 1, 1]
+        if not sides:
+            assert twin.input[0] == node.input[0] + BRANCH
+            continue
+        before, plain_before, wide = made[twin.input[0]], made[node.input[0]], 0
+        while before.op_type != "Pad":  # the border is repeated before what widens the map cell by cell
+            assert before.op_type in ("Conv", "BatchNormalization", "Clip")
+            assert before.attribute == plain_before.attribute or before.op_type == "Conv"
+            assert before.input[1:] == plain_before.input[1:]
+            wide += before.op_type == "Conv"
+            before, plain_before = made[before.input[0]], made[plain_before.input[0]]
+        assert wide == 1
+        assert before.attribute[0].s == b"edge"
+        read = plain_before.output[0]
+        assert before.input[0] == (read + BRANCH if read in twins else read)
+        [constant] = [each for each in both.initializer if each.name == before.input[1]]
+        assert onnx.numpy_helper.to_array(constant).tolist() == [0, 0, 1, 1, 0, 0, 1, 1]
+
+
+def test_borders_are_repeated_to_the_same_maps_before_and_after_what_widens_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pixels = np.random.default_rng(6).integers(0, 256, (90, 141, 3), dtype=np.uint8)
+
+    def maps() -> list[bytes]:
+        encoder = shamisa.load_model().encoder
+        assert isinstance(encoder, onnx_encoder.OnnxEncoder)
+        return [found.values.tobytes() for found in encoder.features_and_maps(pixels)[1]]
+
+    before = maps()
+    monkeypatch.setattr(graph_padding, "_widened", lambda *_given: [])
+    assert maps() == before
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 40), (17, 33)])
