@@ -2,7 +2,8 @@
 
     python examples/best_of_burst.py FOLDER [--gap 2]
 
-When a picture was taken stands in its EXIF data; of one without any, the time of the file counts.
+When a picture was taken stands in its EXIF data; of one without any, or that Pillow alone cannot open, the time of the
+file counts.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ import shamisa_cli as shamisa
 
 def taken(path: Path) -> float:
     """Seconds since some moment at which the picture was taken."""
-    with Image.open(path) as picture:
-        exif = picture.getexif().get_ifd(ExifTags.IFD.Exif)
-    stamp = exif.get(ExifTags.Base.DateTimeOriginal)
-    if not stamp:
+    try:
+        with Image.open(path) as picture:
+            exif = picture.getexif().get_ifd(ExifTags.IFD.Exif)
+        stamp = str(exif.get(ExifTags.Base.DateTimeOriginal, ""))
+        fraction = str(exif.get(ExifTags.Base.SubsecTimeOriginal, "0")).strip() or "0"
+        return datetime.strptime(f"{stamp}.{fraction[:6]}", "%Y:%m:%d %H:%M:%S.%f").timestamp()
+    except (OSError, ValueError):  # a format of shamisa's extras, or a camera whose clock was never set
         return path.stat().st_mtime
-    fraction = str(exif.get(ExifTags.Base.SubsecTimeOriginal, "0")).strip() or "0"
-    return datetime.strptime(f"{stamp}.{fraction[:6]}", "%Y:%m:%d %H:%M:%S.%f").timestamp()
 
 
 def bursts(records: list[shamisa.ImageRecord], gap: float) -> list[list[shamisa.ImageRecord]]:

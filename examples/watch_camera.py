@@ -28,7 +28,10 @@ def new_pictures(folder: Path, old: set[Path], every: float) -> Iterator[Path]:
     while True:
         there = {path for path in folder.iterdir() if path.suffix.lower() in shamisa.IMAGE_SUFFIXES} - done
         for path in sorted(there):
-            size = path.stat().st_size
+            try:
+                size = path.stat().st_size
+            except FileNotFoundError:  # renamed or removed meanwhile
+                continue
             if size and sizes.get(path) == size:
                 done.add(path)
                 yield path

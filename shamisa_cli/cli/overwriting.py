@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from shamisa_cli.core.configuration import OWN_FILE, PYPROJECT
+from shamisa_cli.core.culling.journal import JOURNAL
 from shamisa_cli.core.errors import SettingError
 
 OUTPUTS = {
@@ -20,6 +21,8 @@ OUTPUTS = {
 }
 """Parameter of a command that names a file to write → its option. `--baseline` is read, and written on request."""
 WRITTEN = {**OUTPUTS, "baseline": "--baseline"}
+KEPT = (OWN_FILE, PYPROJECT, JOURNAL)
+"""Names of files that this program reads wherever they lie."""
 MODELS = ("model", "probe", "gmad", "init")
 """Parameters that may name a folder whose files are all read."""
 
@@ -46,10 +49,12 @@ def require_apart(values: Mapping[str, Any]) -> None:
         for other, its_option in WRITTEN.items():
             if name != other and _alike(output, values.get(other)):
                 raise SettingError(f"{option} and {its_option} name the same file, {output}. Give each its own.")
+        if isinstance(output, str | Path) and Path(output).name in KEPT:
+            raise SettingError(f"{option} names {output}, which this program reads. Name another file.")
         if not isinstance(output, str | Path) or not os.path.isfile(output):  # noqa: PTH113  Path's own raises
             continue
-        if Path(output).name in (OWN_FILE, PYPROJECT) or any(_inside(each, output) for each in _bundled()):
-            raise SettingError(f"{option} would replace {output}, which this program reads. Name another file.")
+        if any(_inside(each, output) for each in _bundled()):
+            raise SettingError(f"{option} names {output}, which this program reads. Name another file.")
         others = {key: value for key, value in values.items() if key != name}
         for key, named in _named(others):
             if _same(named, output) or (key in MODELS and _inside(named, output)):

@@ -6,6 +6,7 @@ import io
 import json
 import os
 from pathlib import Path
+from typing import get_args
 from urllib.parse import unquote_to_bytes
 
 import jsonschema
@@ -14,7 +15,8 @@ from lxml import etree
 
 from shamisa_cli.cli.console import ENCODING
 from shamisa_cli.cli.reporters import REPORTERS
-from shamisa_cli.core.records import ErrorRecord, ImageRecord, ModelIdentity, Run
+from shamisa_cli.cli.reporters.sarif import RULES
+from shamisa_cli.core.records import ErrorRecord, FindingRule, GateFinding, ImageRecord, ModelIdentity, Run
 from shamisa_cli.core.scoring.baseline import Baseline
 from shamisa_cli.core.scoring.gate import Gate, Rule
 
@@ -61,6 +63,17 @@ def written(format: str, records: list[ImageRecord]) -> bytes:
     REPORTERS[format].write(iter(records), RUN, stream)
     stream.flush()
     return target.getvalue()
+
+
+def test_sarif_describes_every_rule_that_can_fail() -> None:
+    assert set(RULES) == set(get_args(FindingRule))
+
+
+@pytest.mark.parametrize("format", ["sarif", "junit", "github"])
+@pytest.mark.parametrize("rule", get_args(FindingRule))
+def test_a_finding_of_every_rule_is_written(rule: FindingRule, format: str) -> None:
+    record = ImageRecord("a.jpg", 10.0, status="failed", findings=(GateFinding(rule, "error", "a.jpg is bad."),))
+    assert b"a.jpg" in written(format, [record])
 
 
 @pytest.mark.parametrize("skip", [False, True])

@@ -312,6 +312,32 @@ def test_names_that_fit_several_pictures_are_explained(run: Run, pictures: Path)
     assert "Not paired, since more than one has the same name: before/two.png, after/two.jpg, after/two.webp." in said
 
 
+@pytest.mark.parametrize(
+    "option",
+    [
+        "--min-score -5",
+        "--max-difference 5",
+        "--maps out",
+        "--strict-pairs",
+        "--resize",
+        "--original",
+        "--files-from x",
+    ],
+)
+def test_a_ladder_refuses_what_it_would_ignore(run: Run, option: str) -> None:
+    done = run("compare", "original.png", "--ladder", "jpeg", *option.split())
+    assert done.returncode == 2
+    assert f"{option.split()[0]} does not go with --ladder" in done.stderr
+
+
+@pytest.mark.parametrize(("codec", "side"), [("webp", 16_384), ("jpeg", 65_501), ("avif", 65_536)])
+def test_a_codec_that_cannot_hold_the_picture_is_named(run: Run, pictures: Path, codec: str, side: int) -> None:
+    Image.new("RGB", (side, 4)).save(pictures / "wide.png")
+    done = run("compare", "wide.png", "--ladder", codec)
+    assert done.returncode == 2
+    assert f"{codec} holds pictures of at most {side - 1:,} pixels a side" in done.stderr
+
+
 def test_the_ladder_of_a_codec_is_climbed_without_candidates(run: Run, pictures: Path) -> None:
     shown = run("compare", "original.png", "--ladder", "jpeg", "--target", "-50", "-f", "json")
     assert shown.returncode == 0, shown.stderr
@@ -322,4 +348,5 @@ def test_the_ladder_of_a_codec_is_climbed_without_candidates(run: Run, pictures:
     assert (pictures / "curve.svg").read_text().startswith("<svg")
     assert run("compare", "original.png", "dark.png", "--ladder", "jpeg").returncode == 2
     assert run("compare", "original.png", "--ladder", "gif").returncode == 2
+    assert run("compare", "original.png", "--ladder", ",").returncode == 2
     assert run("compare", "original.png", "dark.png", "-f", "svg").returncode == 2

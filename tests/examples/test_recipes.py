@@ -85,6 +85,15 @@ def test_the_best_of_each_burst_is_found(recipes: Path, shoot: Path) -> None:
     assert "rocket.jpg  (best of 2)" in second
 
 
+@pytest.mark.parametrize("stamp", ["0000:00:00 00:00:00", "    :  :     :  :  ", "\0"])
+def test_a_camera_whose_clock_was_never_set_does_not_end_the_search(recipes: Path, shoot: Path, stamp: str) -> None:
+    with Image.open(shoot / "coffee.jpg") as picture:
+        exif = picture.getexif()
+        exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = stamp
+        picture.save(shoot / "coffee.jpg", exif=exif)
+    assert "(best of 4)" in run(recipes / "best_of_burst.py", shoot, "--gap", "1e9")
+
+
 @pytest.fixture
 def watched(recipes: Path, tmp_path: Path) -> Iterator[tuple[Path, Any]]:
     """A folder under watch, and the lines that the watcher prints."""

@@ -197,6 +197,17 @@ def test_a_preview_leaves_out_what_it_cannot_read(
     Image.open(place / "sheet.png").verify()
 
 
+def test_a_cache_that_may_not_be_entered_hides_no_bundled_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused() -> None:
+        raise PermissionError(13, "Permission denied", "/root/.cache/huggingface/hub")
+
+    monkeypatch.setattr(catalogue, "_cached", refused)
+    done = shamisa("models", "list")
+    assert done.returncode == 0, done.stderr
+    assert [name for name in bundled_folders() if name in done.stdout] == list(bundled_folders())
+    assert "/root/.cache/huggingface/hub" in done.stderr
+
+
 MODELS_STAGES = ["_read", "_revision", "_files"]
 
 

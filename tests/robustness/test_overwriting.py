@@ -108,13 +108,14 @@ def test_a_run_replaces_nothing_that_is_of_no_run(place: Path, name: str) -> Non
     assert contents(place) == before
 
 
-@pytest.mark.parametrize("name", ["shamisa.toml", "pyproject.toml", "bundled"])
+@pytest.mark.parametrize("name", ["shamisa.toml", "pyproject.toml", "shamisa-journal.jsonl", "bundled"])
 @pytest.mark.parametrize("command", ["score photos", "score photos --html", "rank photos", "embed photos --plot"])
 def test_what_is_read_without_being_named_is_not_replaced(
     place: Path, monkeypatch: pytest.MonkeyPatch, command: str, name: str
 ) -> None:
     (place / "shamisa.toml").write_text("sort = 'path'\n")
     (place / "pyproject.toml").write_text("[tool.other]\n")
+    (place / "shamisa-journal.jsonl").write_text("{}\n")
     (place / "weights").mkdir()
     (place / "weights" / "config.json").write_text("{}")
     monkeypatch.setattr(resolver, "bundled_folders", lambda: {"shamisa-lite2": place / "weights"})
@@ -123,7 +124,17 @@ def test_what_is_read_without_being_named_is_not_replaced(
     option = [] if "--" in command else ["-f", "json", "-o"]
     done = shamisa(*command.split(), *option, target, *(["-o", "x.npz"] if "embed" in command else []))
     assert done.returncode == 2
-    assert f"would replace {target}, which this program reads" in done.stderr
+    assert f"names {target}, which this program reads" in done.stderr
+    assert contents(place) == before
+
+
+@pytest.mark.parametrize("name", ["moved/shamisa-journal.jsonl", "photos/0.jpg.xmp", "photos/0.XMP"])
+@pytest.mark.parametrize(
+    "command", ["score photos", "cull photos --below 40", "cull photos --below 40 --move-to moved"]
+)
+def test_results_take_the_place_of_no_journal_and_of_no_sidecar_to_come(place: Path, command: str, name: str) -> None:
+    before = contents(place)
+    assert shamisa(*command.split(), "-f", "json", "-o", name).returncode == 2
     assert contents(place) == before
 
 
@@ -133,6 +144,14 @@ def test_an_unknown_suffix_is_refused(place: Path, command: str) -> None:
     assert done.returncode == 2
     assert "No format is known by the suffix of results.cvs" in done.stderr
     assert not (place / "results.cvs").exists()
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize("command", ["score photos -f json", "compare photos/0.jpg photos/1.jpg -f json"])
+def test_a_folder_for_maps_that_cannot_be_made_ends_the_run_before_the_work(command: str) -> None:
+    done = shamisa(*command.split(), "--maps", "one.png/maps")
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert "one.png/maps" in done.stderr
 
 
 def test_maps_replace_earlier_maps_and_no_photograph(tiny_model: Path, place: Path) -> None:

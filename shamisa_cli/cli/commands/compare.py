@@ -31,6 +31,11 @@ if TYPE_CHECKING:
     from shamisa_cli.core.relational.comparison import Watch
     from shamisa_cli.core.relational.judgement import Comparer
 
+WITHOUT_LADDER = {
+    "min_score": "--min-score", "max_difference": "--max-difference", "maps": "--maps", "resize": "--resize",
+    "strict_pairs": "--strict-pairs", "original": "--original", "files_from": "--files-from",
+}  # fmt: skip
+"""Parameters that say nothing of the copies that --ladder makes → their options."""
 RESULTS = "Results"
 LOWEST, HIGHEST = -100, 100
 Format = StrEnum("Format", [*COMPARISON_REPORTERS, "svg"])  # type: ignore[misc]  # mypy wants a literal
@@ -184,6 +189,9 @@ def compare(
     if ladder is not None:
         if candidates or reference.is_dir():
             raise SettingError("--ladder takes one picture and no candidates.")
+        for name, option in WITHOUT_LADDER.items():
+            if was_typed(context, name):
+                raise SettingError(f"{option} does not go with --ladder, which compares one picture with copies of it.")
         run_ladder(
             reference, ladder, target, format, output, max_pixels, console,
             name=model, offline=offline, device=device.value,

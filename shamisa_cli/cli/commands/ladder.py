@@ -35,7 +35,7 @@ def run_ladder(
     """
     from shamisa_cli.core.images.decoding import decode
     from shamisa_cli.core.models.loading import load_relational_model
-    from shamisa_cli.core.relational.ladder import climb, require_codecs
+    from shamisa_cli.core.relational.ladder import CODECS, climb, require_codecs, require_room
 
     started = time.monotonic()
     chosen = format or inputs.format_of(output, LADDER_WRITERS)
@@ -43,9 +43,12 @@ def run_ladder(
         raise SettingError(f"A ladder has no format {chosen}. Use one of {', '.join(LADDER_WRITERS)}.")
     if output is not None:
         check_output(output)
-    names = [name.strip() for name in codecs.split(",") if name.strip()]
+    names = list(dict.fromkeys(name.strip() for name in codecs.split(",") if name.strip()))
+    if not names:
+        raise SettingError(f"--ladder names no codec. Use one or several of {', '.join(CODECS)}.")
     require_codecs(names)
     original = decode(reference, max_pixels=max_pixels).pixels
+    require_room(names, original)
     comparer = load_relational_model(**model)  # type: ignore[arg-type]
     drawn = chosen == CURVE
     with console.progress("Encoding", (CURVE_STEPS if drawn else STEPS) * len(names)) as advance:

@@ -27,6 +27,7 @@ RULES: dict[FindingRule, str] = {
     "max-focus": "The picture is softer at 100 % than is allowed.",
     "max-noise": "The picture has more noise at 100 % than is allowed.",
     "max-compression": "The picture has more compression artefacts at 100 % than are allowed.",
+    "forbidden": "The picture has a remark that is forbidden.",
     "unreadable": "The picture cannot be read.",
     "max-difference": "The picture differs from its reference by more than is allowed.",
     "framing": "The picture does not have the framing of its reference.",

@@ -128,7 +128,10 @@ class ModelDescription:
 def installed_models() -> list[ModelEntry]:
     """Bundled models, then those in the Hub's cache, each sorted by name. Makes no network request."""
     bundled = [_listed(name, "bundled", folder, None) for name, folder in sorted(bundled_folders().items())]
-    cached = [_listed(name, "hub", folder, folder.name) for name, folder in sorted(_cached())]
+    try:
+        cached = [_listed(name, "hub", folder, folder.name) for name, folder in sorted(_cached())]
+    except OSError as error:  # a cache that may not be entered
+        cached = [_undescribed("the Hub's cache", "hub", Path(error.filename or "it"), "", error)]
     return [*bundled, *cached]
 
 
@@ -161,9 +164,13 @@ def _listed(name: str, source: Source, folder: Path, commit: str | None) -> Mode
     try:
         return _entry(name, source, FolderFiles(folder), commit)
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}".strip(": ").splitlines()[0]
-        said = f"{name} in {folder} cannot be described ({reason})."
-        return ModelEntry(name, source, commit or "", False, False, False, 0, (), folder, said)
+        return _undescribed(name, source, folder, commit or "", error)
+
+
+def _undescribed(name: str, source: Source, folder: Path, commit: str, error: Exception) -> ModelEntry:
+    reason = f"{type(error).__name__}: {error}".strip(": ").splitlines()[0]
+    said = f"{name} in {folder} cannot be described ({reason})."
+    return ModelEntry(name, source, commit, False, False, False, 0, (), folder, said)
 
 
 def _entry(name: str, source: Source, files: FolderFiles, commit: str | None) -> ModelEntry:

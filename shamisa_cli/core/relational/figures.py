@@ -205,9 +205,13 @@ class ComparisonMapWriter:
     Args:
         folder: contains the candidates' folders, named by the candidates' paths below their common folder.
         candidates: all candidates of the run.
+
+    Raises:
+        OSError: the folder cannot be made.
     """
 
     def __init__(self, folder: Path, candidates: Sequence[Path]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self._folders = {name: folder / path.with_suffix("") for name, path in map_names(candidates).items()}
 
     def __call__(self, candidate: Candidate, reference: Pixels, pixels: Pixels) -> None:

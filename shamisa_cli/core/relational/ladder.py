@@ -16,6 +16,8 @@ from shamisa_cli.core.relational.judgement import Comparer
 
 CODECS = {"jpeg": ("JPEG", 95), "webp": ("WEBP", 100), "avif": ("AVIF", 100)}
 """Codec → Pillow's name of the format, and its highest quality (Pillow advises against more than 95 for JPEG)."""
+LONGEST = {"jpeg": 65_500, "webp": 16_383, "avif": 65_535}
+"""Codec → most pixels of a side that its encoder takes."""
 RUNGS = 10
 """Qualities of a curve between 1 and the highest, before the search between two of them."""
 
@@ -89,9 +91,11 @@ def climb(
         advance: called with the number of steps that were just compared.
 
     Raises:
-        SettingError: the codec is unknown or not available, or the target is not within -100…0.
+        SettingError: the codec is unknown, not available, or too small for the picture, or the target is not within
+            -100…0.
     """
     require_codecs([codec])
+    require_room([codec], original)
     if not -100 <= target <= 0:
         raise SettingError(f"The target is {target:g}; it must be from -100 to 0, such as -10.")
     steps: dict[int, LadderStep] = {}
@@ -122,6 +126,17 @@ def require_codecs(codecs: Sequence[str]) -> None:
             raise SettingError(f"{codec!r} is not a codec of a ladder. Use one of {', '.join(CODECS)}.")
         if codec != "jpeg" and not features.check(codec):
             raise SettingError(f"The installed Pillow cannot write {codec}. Run `pip install --upgrade pillow`.")
+
+
+def require_room(codecs: Sequence[str], original: Pixels) -> None:
+    """Raise SettingError if a codec cannot hold a picture (H, W, 3)."""
+    height, width = original.shape[:2]
+    for codec in codecs:
+        if max(height, width) > LONGEST[codec]:
+            raise SettingError(
+                f"{codec} holds pictures of at most {LONGEST[codec]:,} pixels a side, and this one has {width:,} × "
+                f"{height:,}. Leave {codec} out, or reduce the picture."
+            )
 
 
 def _step(comparer: Comparer, original: Pixels, codec: str, quality: int) -> LadderStep:

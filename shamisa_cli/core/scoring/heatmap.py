@@ -144,10 +144,14 @@ class MapWriter:
             and other pictures never.
         pictures: all images of the run.
         watch: called with each map too, since a map takes longer to compute than a score.
+
+    Raises:
+        OSError: the folder cannot be made.
     """
 
     def __init__(self, model: Model, folder: Path, pictures: Sequence[Path], *, watch: MapWatch | None = None) -> None:
         self._model = model
+        folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._names = map_names(pictures)
         self._watch = watch
