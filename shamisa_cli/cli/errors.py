@@ -30,6 +30,7 @@ ANSWERS = (typer.Exit, typer.Abort, typer.BadParameter)
 REMEDIES: dict[Remedy, str] = {
     "derive-for-paper": "Derive a model with the same encoder that does, with: "
     "shamisa models derive {model} -o FOLDER --protocol paper",
+    "fewer-jobs": "Give fewer --jobs, or allow it more.",
     "folder-of-parts": "With --shard, let --output name a folder: each part is a separate file.",
     "go-on-after-loss": "; continue with --resume and the same number of processes.",
     "go-online": "Leave out --offline, or unset HF_HUB_OFFLINE.",
@@ -124,7 +125,7 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, ShamisaError):
         return " ".join(with_remedy(str(error), error.remedy, error.about).split("\n"))
     if isinstance(error, MemoryError):
-        return "there is not enough memory. Try fewer --jobs, a smaller --view-size or a smaller --max-pixels."
+        return "there is not enough memory. Take fewer pictures, or compute less at once (--jobs, --view-size)."
     if isinstance(error, OSError) and error.errno == errno.EBADF and error.filename:
         return f"{error.filename} is closed."
     if isinstance(error, FileNotFoundError) and error.filename is None:

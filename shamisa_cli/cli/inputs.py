@@ -28,6 +28,8 @@ FORMATS = {
     ".parquet": "parquet",
 }  # fmt: skip
 """Format of a file by its suffix; a command knows some of them."""
+PARTS = (".parquet", ".npz", ".safetensors")
+"""Suffixes of tables that record which part of a job they hold."""
 
 STDIN = "-"
 NOTHING_NAMED = "No picture was named. Give files, folders or globs, - for a list on stdin, or --files-from."
@@ -110,7 +112,7 @@ def output_file(output: Path, shard: PartNumber | None) -> Path:
     """Resolve --output to a file: if it names a folder of parts, this part's file in it.
 
     Raises:
-        SettingError: the folder has a different number of parts, or the file holds images of other parts.
+        SettingError: the folder has a different number of parts, or the file holds, or may hold, images of other parts.
     """
     if shard is None:
         return output
@@ -118,6 +120,8 @@ def output_file(output: Path, shard: PartNumber | None) -> Path:
     if not is_folder and (output.exists() or output.suffix.lower() in FILE_SUFFIXES):
         from shamisa_cli.core.cluster.division import require_only_part
 
+        if output.exists() and output.suffix.lower() not in PARTS:
+            raise SettingError(f"{output} exists, and may hold another part. Give each part a file of its own.")
         require_only_part(output, shard)
         return output
     if is_folder:

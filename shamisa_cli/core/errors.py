@@ -10,6 +10,7 @@ from shamisa_cli.core.steering import escaped
 
 Remedy = Literal[
     "derive-for-paper",
+    "fewer-jobs",
     "folder-of-parts",
     "go-on-after-loss",
     "go-online",

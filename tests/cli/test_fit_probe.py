@@ -161,6 +161,7 @@ def test_a_table_of_pictures_that_are_not_there_makes_no_probe(model, tmp_path):
         (["--mos-range", "5,1"], "--mos-range is '5,1'"),
         (["--mos-range", "1"], "two increasing numbers"),
         (["--mos-range", "0,nan"], "two increasing numbers"),
+        (["--mos-range", "2,3"], "ratings are not from 2 to 3"),
         (["--group-column", "kind"], "2 groups"),
         (["--model", "no-such-model"], "no-such-model"),
     ],

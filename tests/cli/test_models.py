@@ -177,6 +177,16 @@ def test_a_push_sends_the_models_own_files_and_says_so(models: Program, hub: Loo
     assert list(hub.repositories["lab/new"])[-1] in pushed.stdout
 
 
+def test_a_file_that_the_repository_leaves_out_of_a_push_is_named(
+    models: Program, hub: LoopbackHub, folder: Path
+) -> None:
+    hub.ignored.add("probe.safetensors")
+    pushed = models("push", folder, "hf:lab/ignoring", HF_TOKEN=TOKEN)
+    hub.ignored.clear()
+    assert (pushed.returncode, pushed.stdout) == (2, "")
+    assert "took all but probe.safetensors" in pushed.stderr
+
+
 def test_a_pushed_card_has_its_metadata_completed_and_its_text_kept(
     models: Program, hub: LoopbackHub, folder: Path
 ) -> None:

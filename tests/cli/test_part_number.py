@@ -75,6 +75,17 @@ def test_no_part_replaces_another(shamisa, tiny_model: Path, photos: Path, comma
     assert run("1/2").returncode == 0
 
 
+@pytest.mark.parametrize("name", ["scores.csv", "scores.json", "scores.sarif"])
+def test_a_file_of_another_part_is_not_replaced(shamisa, tiny_model: Path, photos: Path, tmp_path: Path, name: str):  # type: ignore[no-untyped-def]
+    job = ["score", photos, "--model", tiny_model, "-o", name, "--shard"]
+    assert shamisa(*job, "1/2", cwd=tmp_path).returncode == 0
+    first = (tmp_path / name).read_bytes()
+    second = shamisa(*job, "2/2", cwd=tmp_path)
+    assert second.returncode == 2
+    assert "may hold another part" in second.stderr
+    assert (tmp_path / name).read_bytes() == first
+
+
 def test_a_shard_that_is_killed_again_and_again_comes_to_its_end_with_every_picture_once(
     shamisa, tiny_model: Path, photos: Path
 ) -> None:  # type: ignore[no-untyped-def]

@@ -41,6 +41,7 @@ class LoopbackHub:
         gated: names whose files are refused.
         cut: (name, file) pairs of large files whose bodies lack the last half.
         dropped: how often, from now on, a large file's connection breaks in the middle of it.
+        ignored: names of files that uploads leave out, as by a repository's .gitignore.
         silent: parts of a request line ("HEAD /org/x"); such requests are never answered.
         requests: "METHOD path" of every request, in order.
         stored: the large files by the names that the storage knows them by.
@@ -53,6 +54,7 @@ class LoopbackHub:
     gated: set[str] = field(default_factory=set)
     cut: set[tuple[str, str]] = field(default_factory=set)
     dropped: Counter[tuple[str, str]] = field(default_factory=Counter)
+    ignored: set[str] = field(default_factory=set)
     silent: set[str] = field(default_factory=set)
     requests: list[str] = field(default_factory=list)
     stored: dict[str, bytes] = field(default_factory=dict)
@@ -139,7 +141,7 @@ class LoopbackHub:
             return 404, {"X-Error-Code": "RepoNotFound"}, b""
         if parts[4] == "preupload":
             modes = [{"path": file["path"], "uploadMode": _mode(file["path"])} for file in wanted["files"]]
-            return _json({"files": [{**mode, "shouldIgnore": False} for mode in modes]})
+            return _json({"files": [{**mode, "shouldIgnore": mode["path"] in self.ignored} for mode in modes]})
         lines = [json.loads(line) for line in body.splitlines()]
         added = {line["value"]["path"]: self._content(line) for line in lines if line["key"] in ("file", "lfsFile")}
         commit = self._commit(name, {**self.head(name), **added})

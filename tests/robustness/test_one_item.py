@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -123,6 +125,41 @@ def test_a_server_answers_every_line_and_goes_on(tiny_model: Path, photos: Path,
     answers = [json.loads(answer) for answer in done.stdout.splitlines()]
     assert answers[0]["status"] == "error"
     assert (answers[1]["id"], answers[1]["status"]) == (2, "ok")
+
+
+@pytest.mark.parametrize("moment", [2**34, -(2**34)], ids=["the year 2514", "the year 1425"])
+@pytest.mark.parametrize(
+    "command",
+    ["score -o x.parquet", "score -o x.csv", "embed -o x.npz", "embed -o x.parquet"],
+)
+def test_a_date_beyond_what_tables_hold_is_a_date_like_others(
+    tiny_model: Path, photos: Path, tmp_path: Path, command: str, moment: int
+) -> None:
+    os.utime(sorted(photos.iterdir())[1], (moment, moment))
+    name, *rest = command.split()
+    done = shamisa(name, photos, "--model", tiny_model, *rest, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    again = shamisa(name, photos, "--model", tiny_model, *rest, cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+
+
+@pytest.mark.parametrize("command", ["score", "serve"])
+def test_where_no_thread_can_be_started_fewer_jobs_are_advised(
+    tiny_model: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    original = threading.Thread.start
+
+    def start(thread: threading.Thread) -> None:
+        if thread.name.startswith("read"):
+            raise RuntimeError("can't start new thread")
+        original(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    requests = json.dumps({"path": str(sorted(photos.iterdir())[0])}) + "\n"
+    named = [command, photos] if command == "score" else [command]
+    done = shamisa(*named, "--model", tiny_model, "--jobs", "1000000000", input=requests)
+    assert done.returncode == 2
+    assert "Give fewer --jobs" in done.stderr
 
 
 CLAIMS = ("reliability", "defects", "at_100_percent", "interval", "mos", "resized", "over_white", "shift")

@@ -16,7 +16,7 @@ from shamisa_cli.core.errors import ImageError, InputNotFoundError, SettingError
 from shamisa_cli.core.home import expanded
 from shamisa_cli.core.images.discovery import discover
 from shamisa_cli.core.images.kinds import readable_suffixes
-from shamisa_cli.core.scoring.feature_formats import FileStamp, portable
+from shamisa_cli.core.scoring.feature_formats import FileStamp, portable, within_tables
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz")
 SCHEME = "://"
@@ -278,9 +278,9 @@ def _changed(info: Mapping[str, Any]) -> int:
             if isinstance(value, str):
                 value = datetime.fromisoformat(value)
             if isinstance(value, datetime):
-                return int(value.timestamp()) * 10**9
+                value = value.timestamp()
             if isinstance(value, int | float):
-                return int(value) * 10**9
+                return within_tables(int(value) * 10**9)
         except (ValueError, OverflowError):
             return 0
     return 0

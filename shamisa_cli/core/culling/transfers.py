@@ -126,8 +126,8 @@ def _sidecars(picture: Path) -> Iterator[Path]:
         yield appended
     replaced = picture.with_suffix(SUFFIX)
     if replaced != picture and replaced.is_file():
-        relatives = [file for file in picture.parent.glob(f"{_escaped(picture.stem)}.*") if file.suffix != SUFFIX]
-        if relatives == [picture]:
+        alike = picture.parent.glob(f"{_escaped(picture.stem)}.*")
+        if [file for file in alike if file.stem == picture.stem and file.suffix != SUFFIX] == [picture]:
             yield replaced
 
 

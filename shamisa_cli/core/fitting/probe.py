@@ -210,6 +210,11 @@ def stored_features(model: Model, table: MosTable, file: Path) -> AnyFeatures:
 
 def _scale_of(settings: ProbeSettings, table: MosTable) -> Callable[..., MosScale]:
     low, high = settings.mos_range or (float(table.mos.min()), float(table.mos.max()))
+    if outside := int(((table.mos < low) | (table.mos > high)).sum()):
+        raise SettingError(
+            f"{outside} of the {len(table.mos)} ratings are not from {low:g} to {high:g}, the range that was named. "
+            "Name the ends of the scale on which they were given."
+        )
     worst, best = (high, low) if settings.lower_is_better else (low, high)
     return partial(mos_scale, settings.spacing or SPACING[settings.protocol], worst=worst, best=best)
 

@@ -12,13 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from shamisa_cli.core.errors import InputNotFoundError
-from shamisa_cli.core.images.kinds import (
-    IMAGE_SUFFIXES,
-    count_suffixes,
-    describe_left_out,
-    is_left_out,
-    readable_suffixes,
-)
+from shamisa_cli.core.images.kinds import count_suffixes, describe_left_out, is_left_out, readable_suffixes
 from shamisa_cli.core.images.listing import SYSTEM_FOLDERS, natural_key, naturally_sorted, suffix_of, walk
 from shamisa_cli.core.images.path_list import PathList
 
@@ -26,6 +20,8 @@ Located = tuple[str, str]
 """A file's real path, without links, and its path as it was named or found."""
 
 
+DRAWN = ".png drawn by shamisa"
+"""What maps and figures are counted as whose names do not end in a picture's suffix and .png."""
 NO_ADDRESS = "{} is an address on the web, which is not read. Download the picture, and name its file."
 
 
@@ -209,15 +205,15 @@ def _is_counted(entry: os.DirEntry[str]) -> bool:
 
 
 def _counted_as(name: str) -> str:
-    """The suffix that a file is counted by: its last; of a map both, such as ".jpg.png"."""
+    """The suffix that a file is counted by: its last; of a map both, such as ".jpg.png"; what other drawings are."""
     suffix = suffix_of(name)
-    return suffix if is_left_out(suffix) else suffix_of(name.removesuffix(suffix)) + suffix
+    both = suffix_of(name.removesuffix(suffix)) + suffix
+    return suffix if is_left_out(suffix) else DRAWN if both == suffix else both
 
 
 def _is_map(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is the map that this program drew of a picture: photo.jpg.png, and signed."""
-    stem, ending = os.path.splitext(entry.name)  # noqa: PTH122
-    if ending != ".png" or suffix_of(stem).lower() not in IMAGE_SUFFIXES:
+    """Whether an entry is a map or figure that this program drew: a PNG that is signed."""
+    if suffix_of(entry.name) != ".png":
         return False
     from shamisa_cli.core.images.drawings import is_drawing
 

@@ -12,6 +12,7 @@ from shamisa_cli.core.errors import ModelError, SettingError
 from shamisa_cli.core.models import card, hub, manifest
 from shamisa_cli.core.models.folder import ModelFolder, holds_networks
 from shamisa_cli.core.models.hub import HubName
+from shamisa_cli.core.models.hub_answers import bounded_answers
 from shamisa_cli.core.models.manifest import CARD, FOLDER_FILES, MODEL_MANIFEST, FolderFiles
 from shamisa_cli.core.relational.config import RelationalConfig
 
@@ -57,7 +58,8 @@ def push(
         offline: make no request, so that the upload is refused; HF_HUB_OFFLINE does the same.
 
     Raises:
-        ModelError: the folder is damaged or holds a pickle, or the Hub cannot be reached or refuses.
+        ModelError: the folder is damaged or holds a pickle, or the Hub cannot be reached, refuses, or leaves a file
+            out.
         SettingError: a revision is named.
     """
     if target.revision is not None:
@@ -66,7 +68,7 @@ def push(
         raise ModelError(f"{target} cannot be uploaded offline.", remedy="go-online")
     contents = _contents(folder)
     try:
-        with hub.request_timeouts(hub.COMMIT_SECONDS):
+        with hub.request_timeouts(hub.COMMIT_SECONDS), bounded_answers():
             return _sent(folder, target, contents, private, message)
     except ModelError:
         raise
@@ -144,6 +146,12 @@ def _sent(
         [CommitOperationAdd(name, content) for name, content in sorted(contents.items())],
         commit_message=message or f"Upload {folder.resolve().name} with shamisa {__version__}",
     )
+    left = sorted(contents.keys() - set(api.list_repo_files(target.repository, revision=str(commit.oid))))
+    if left:
+        raise ModelError(
+            f"{target} took all but {', '.join(left)}, which its .gitignore or its host leaves out. Remove what leaves "
+            "them out there, and push again."
+        )
     sizes = {
         name: len(content) if isinstance(content, bytes) else content.stat().st_size
         for name, content in sorted(contents.items())

@@ -152,7 +152,9 @@ def read_column(path: Path, column: str, *, image_column: str = "image") -> dict
     for line, row in rows:
         if len(row) != len(columns):
             raise _error(path, line, None, f"{len(row)} cells, and {len(columns)} were expected as in the first line")
-        found[path.parent / _picture(path, line, image_column, row[image])] = row[wanted].strip()
+        picture, cell = path.parent / _picture(path, line, image_column, row[image]), row[wanted].strip()
+        if found.setdefault(picture, cell) != cell:
+            raise _error(path, line, image_column, f"names {picture.name} again, with another {column}")
     return found
 
 

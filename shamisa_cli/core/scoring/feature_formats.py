@@ -30,6 +30,15 @@ READ_ERRORS = (
 """Errors that readers raise for damaged files and for files of other formats."""
 
 
+FARTHEST = 2**63 - 1
+"""Nanoseconds that tables hold, 292 years; clocks that are wrong, and archives, give files later dates."""
+
+
+def within_tables(nanoseconds: int) -> int:
+    """A time in nanoseconds, or the nearest one that tables can hold."""
+    return max(-FARTHEST, min(nanoseconds, FARTHEST))
+
+
 @dataclass(frozen=True)
 class FileStamp:
     """A file and its state: an image with an equal stamp need not be embedded again.
@@ -37,7 +46,7 @@ class FileStamp:
     Attributes:
         path: path of the file; in tables as valid Unicode, see `portable`.
         size: size in bytes.
-        mtime: time of the last change in nanoseconds.
+        mtime: time of the last change in nanoseconds, at most `FARTHEST` from 1970.
     """
 
     path: str
@@ -53,7 +62,7 @@ class FileStamp:
     def of_openable(cls, path: Path) -> FileStamp:
         """The stamp of a file, with the path that opens it. Raises OSError if it does not exist."""
         status = path.stat()
-        return cls(str(path), status.st_size, status.st_mtime_ns)
+        return cls(str(path), status.st_size, within_tables(status.st_mtime_ns))
 
     def portable(self) -> FileStamp:
         """The stamp in the form of tables: bytes of the name that are not UTF-8 become backslash escapes."""
@@ -70,7 +79,7 @@ class FeatureSource:
         preprocessing: JSON values of the preprocessing that was used, `view_size` included.
         encoder_digest: SHA-256 in hex over all that features depend on, the graph included; "" in tables that older
             versions wrote, which match no model.
-        computed_by: library and kind of device, such as "onnx on cpu".
+        computed_by: all else that numbers depend on, as text; see `core.scoring.provenance`.
         division: for a table that is one part of several, the record of which; see `core.cluster.division`.
     """
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import fields, is_dataclass
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+import shamisa_cli
+from shamisa_cli.core.images.decoding import READING
 
 if TYPE_CHECKING:
     from shamisa_cli.core.encoder.embedder import Embedder
@@ -16,9 +20,24 @@ FORMULAS = 3
 """Raised by one whenever the same features and the same probes give other records: scores, intervals or severities."""
 
 
+COMPUTING_PACKAGES = {"onnx": "onnxruntime", "torch": "torch"}
+DECODING_PACKAGES = ("pillow", "pillow-heif")
+
+
+def versions(encoder: Embedder) -> dict[str, str | None]:
+    """Versions of this program and of the packages that decode pictures and compute features; None where absent."""
+    packages = (*DECODING_PACKAGES, COMPUTING_PACKAGES[encoder.runtime])
+    return {"shamisa": shamisa_cli.__version__} | {name: _version(name) for name in packages}
+
+
 def computed_by(encoder: Embedder) -> str:
-    """The library that computes features and the kind of its device, such as "onnx on cpu"."""
-    return f"{encoder.runtime} on {str(encoder.device).partition(':')[0]}"
+    """All beside the model that features depend on: runtime, kind of device, way of reading, versions of packages.
+
+    Such as "onnx on cpu, reading 14, shamisa 0.1.0, pillow 12.0.0, onnxruntime 1.23.2".
+    """
+    packages = [f"{name} {number}" for name, number in versions(encoder).items() if number is not None]
+    device = str(encoder.device).partition(":")[0]
+    return ", ".join([f"{encoder.runtime} on {device}", f"reading {READING}", *packages])
 
 
 def record_digest(model: Model) -> str:
@@ -38,3 +57,10 @@ def _parts(value: Any) -> list[bytes]:
     if isinstance(value, np.ndarray):
         return [f"{value.dtype.str}{value.shape}".encode(), value.tobytes()]
     return [f"{value!r};".encode()]
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -12,25 +12,21 @@ import json
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import shamisa_cli
 from shamisa_cli.core.full_size.record import AtFullSize
 from shamisa_cli.core.images.decoding import READING
 from shamisa_cli.core.records import ImageRecord
 from shamisa_cli.core.scoring.cache import Cache
-from shamisa_cli.core.scoring.provenance import record_digest
+from shamisa_cli.core.scoring.provenance import record_digest, versions
 from shamisa_cli.core.scoring.scorer import Embedding
 
 if TYPE_CHECKING:
     from shamisa_cli.core.models.loading import Model
 
-COMPUTING_PACKAGES = {"onnx": "onnxruntime", "torch": "torch"}
-DECODING_PACKAGES = ("pillow", "pillow-heif")
 _HEAD = struct.Struct("<III")
 """Width and height of the picture, and bytes of the JSON object that follows; then its features."""
 AT_FULL_SIZE, LINE_DRAWING = "at_100_percent", "line_drawing"
@@ -119,14 +115,13 @@ def feature_cache_for(cache: Cache | None, model: Model, preprocessing: dict[str
     """
     if cache is None:
         return None
-    packages = (*DECODING_PACKAGES, COMPUTING_PACKAGES[model.encoder.runtime])
     context = {
         "encoder": model.encoder_digest,
         "preprocessing": preprocessing,
         "runtime": model.encoder.runtime,
         "device": str(model.encoder.device),
         "reading": READING,
-        "packages": {"shamisa": shamisa_cli.__version__} | {name: _version(name) for name in packages},
+        "packages": versions(model.encoder),
     }
     return FeatureCache(cache, _sha256(json.dumps(context, sort_keys=True).encode()))
 
@@ -188,10 +183,3 @@ def _key(context: bytes, content: bytes) -> bytes:
 
 def _sha256(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, NoReturn
 from shamisa_cli.core.atomic import naming
 from shamisa_cli.core.errors import PARSE_ERRORS
 from shamisa_cli.core.images.discovery import NO_ADDRESS, is_address
+from shamisa_cli.core.machine import starting_threads
 from shamisa_cli.core.records import BAD_REQUEST, ErrorRecord, ImageRecord
 from shamisa_cli.core.scoring.scorer import FileScorer, ReadFile
 
@@ -108,7 +109,8 @@ def serve(requests: Iterable[Request], scorer: FileScorer[ImageRecord], write: W
         writer.start()
         try:
             for request in requests:
-                looking = None if request.path is None else threads.submit(scorer.read, request.path)
+                with starting_threads():
+                    looking = None if request.path is None else threads.submit(scorer.read, request.path)
                 waiting.put((request, looking))
                 if failures:
                     break

@@ -35,6 +35,13 @@ def pictures(shoot: Path) -> list[Path]:
     return sorted(shoot.rglob("*.jpg"))
 
 
+def test_a_sidecar_goes_along_though_a_name_begins_like_its_pictures(tmp_path: Path) -> None:
+    for name in ("x.JPG", "x.xmp", "x.png.jpg", "x.JPG.png", "x.edit.jpg"):
+        (tmp_path / name).write_text(name)
+    planned = plan_transfers([tmp_path / "x.JPG"], tmp_path / "out", "move")
+    assert [each.source.name for each in planned] == ["x.JPG", "x.xmp"]
+
+
 @pytest.mark.parametrize("links", [True, False], ids=["one file system", "another file system"])
 def test_pictures_move_with_their_sidecars_and_come_back(
     shoot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool

@@ -60,9 +60,11 @@ def test_maps_that_the_program_drew_are_no_pictures_of_a_folder_unless_named(tmp
     image = Image.new("RGB", (8, 8))
     write_drawing(image, tmp_path / "maps" / "a.jpg.png")
     image.save(tmp_path / "maps" / "edited.jpg.png")
+    write_drawing(image, tmp_path / "maps" / "overall.png")
+    image.save(tmp_path / "maps" / "photo.png")
     found = discovery.survey([tmp_path])
-    assert names_under(tmp_path, list(found.paths)) == ["a.jpg", "maps/edited.jpg.png"]
-    assert found.left_out == {".jpg.png": 1}
+    assert names_under(tmp_path, list(found.paths)) == ["a.jpg", "maps/edited.jpg.png", "maps/photo.png"]
+    assert found.left_out == {".jpg.png": 1, ".png drawn by shamisa": 1}
     assert names_under(tmp_path, discover([tmp_path / "maps" / "a.jpg.png"])) == ["maps/a.jpg.png"]
 
 

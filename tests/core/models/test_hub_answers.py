@@ -60,7 +60,7 @@ def hostile(
             if self.command != "HEAD":
                 self.wfile.write(body)
 
-        do_HEAD = do_GET  # noqa: N815
+        do_HEAD = do_POST = do_GET  # noqa: N815
 
         def _send_elsewhere(self) -> None:
             there = f"http://{elsewhere}:{server.server_port}/weights.safetensors"
@@ -128,6 +128,14 @@ def test_no_answer_of_a_hub_leads_out_of_the_cache(tmp_path: Path, place: str, c
 def test_an_answer_without_an_end_is_not_read(tmp_path: Path) -> None:
     with hostile({}, {}, endless=True) as address:
         assert "too long or too slow" in pull(address, tmp_path)
+
+
+def test_an_answer_without_an_end_to_an_upload_is_not_read(tmp_path: Path, tiny_model: Path) -> None:
+    with hostile({}, {}, endless=True) as address:
+        variables = ENVIRONMENT | {"HF_ENDPOINT": address, "HF_HOME": str(tmp_path), "HF_TOKEN": "hf_x"}
+        done = shamisa("models", "push", tiny_model, "hf:org/model", env=variables)
+    assert done.returncode == 2
+    assert "too long or too slow" in done.stderr
 
 
 @pytest.mark.parametrize("broken", ["/api/models/org/model", "/tree/", "/resolve/"])

@@ -9,6 +9,7 @@ from helpers.killing import KilledError, killed_after
 
 from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.records import JobResult
+from shamisa_cli.core.scoring import provenance
 from shamisa_cli.core.scoring.feature_table import load_features
 from shamisa_cli.core.scoring.pipeline import embed_files
 from shamisa_cli.core.scoring.resumable import embed_to_file, feature_source
@@ -63,6 +64,15 @@ def test_a_killed_run_leaves_no_target_and_goes_on_where_it_stopped(
     assert collected.reused in (4, 6)
     assert np.array_equal(load_features(target).features, expected(model, photos))
     assert not (tmp_path / ".out.npz.parts").exists()
+
+
+@pytest.mark.parametrize(("what", "other"), [("READING", 99), ("_version", lambda _package: "99.9")])
+def test_features_that_another_version_read_or_computed_are_made_anew(
+    model: Model, photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, other: object
+) -> None:
+    run(model, photos[:3], tmp_path / "out.npz")
+    monkeypatch.setattr(provenance, what, other)
+    assert run(model, photos[:3], tmp_path / "out.npz").reused == 0
 
 
 def test_features_of_another_encoder_or_view_are_made_anew(model: Model, photos: list[Path], tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from helpers.killing import KilledError, killed_after
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.records import JobResult
-from shamisa_cli.core.scoring import unpacking
+from shamisa_cli.core.scoring import provenance, unpacking
 from shamisa_cli.core.scoring.pipeline import score_files
 from shamisa_cli.core.scoring.resumable import parts_folder, score_to_file
 from shamisa_cli.core.scoring.score_table import arrow_errors, read_scores
@@ -74,6 +74,16 @@ def test_scores_of_other_settings_are_made_anew(model: Model, photos: list[Path]
     target.write_bytes(b"PAR1 and then nothing")
     with pytest.raises(ModelError, match="damaged"):
         list(read_scores(target))
+    assert run(model, photos[:3], target).reused == 0
+
+
+@pytest.mark.parametrize(("what", "other"), [("READING", 99), ("_version", lambda _package: "99.9")])
+def test_scores_that_another_version_read_or_computed_are_made_anew(
+    model: Model, photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, other: object
+) -> None:
+    target = tmp_path / "scores.parquet"
+    run(model, photos[:3], target)
+    monkeypatch.setattr(provenance, what, other)
     assert run(model, photos[:3], target).reused == 0
 
 
