@@ -15,7 +15,7 @@ from shamisa_cli.core.probe.defects import DefectProbe
 from shamisa_cli.core.probe.familiarity import Familiarity, Usual
 from shamisa_cli.core.probe.intervals import Interval
 from shamisa_cli.core.records import ImageRecord
-from shamisa_cli.core.scoring import result_cache
+from shamisa_cli.core.scoring import provenance
 from shamisa_cli.core.scoring.cache import Cache
 from shamisa_cli.core.scoring.pipeline import embed_files, feature_cache, score_files
 from shamisa_cli.core.scoring.score_columns import COLUMNS, score_record, score_row
@@ -106,7 +106,7 @@ def test_other_conditions_are_other_entries(
     assert otherwise.score != first.score
     scored(replace(counting, encoder_fingerprint="other"), photos[:1], cache)
     assert uses(counting) == 4
-    monkeypatch.setattr(result_cache, "version", lambda _package: "99")
+    monkeypatch.setattr(provenance, "version", lambda _package: "99")
     scored(counting, photos[:1], cache)
     assert uses(counting) == 5
 
