@@ -38,8 +38,15 @@ REPOSITORY = TESTS.parent
 WORKER = "PYTEST_XDIST_WORKER"
 """Set in a process that has a share of the tests."""
 
-LONGEST = ("ci page", "wheel", "many processes", "robustness/test_kills")
-"""Groups of tests that take a minute or more, with which processes begin: one that came last would go on alone."""
+LONGEST = (
+    "docs/test_ci_page.py",
+    "light/test_wheel.py",
+    "robustness/test_kills.py",
+    "cli/test_train_distributed.py",
+    "robustness/test_one_photograph.py",
+    "robustness/test_cases.py",
+)
+"""Files whose tests take a minute or more, with which processes begin: one that came last would go on alone."""
 
 MOST_PROCESSES = 8
 """Each holds PyTorch and a few models, a gigabyte."""
@@ -53,25 +60,11 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file in one process, where they share what its fixtures make; begin with what takes long."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(TESTS).with_suffix(""))))
+    """Begin with the files that take long, where processes share the tests; the tests of a file stay in one of them."""
     if WORKER in os.environ:
         slow = {item.path for item in items if item.get_closest_marker("slow")}
-        items.sort(key=lambda item: (item.path not in slow, _group(item) not in LONGEST))
-
-
-def _group(item: pytest.Item) -> str:
-    marker = item.get_closest_marker("xdist_group")
-    return str(marker.args[0]) if marker else ""
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Name tests as they are typed, without the group that xdist appends."""
-    if WORKER not in os.environ and report.nodeid.rfind("@") > report.nodeid.rfind("]"):
-        report.nodeid = report.nodeid.rpartition("@")[0]
+        longest = {TESTS / name for name in LONGEST}
+        items.sort(key=lambda item: (item.path not in longest, item.path not in slow))
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from shamisa_cli.core.relational.gate import ComparisonGate
 from shamisa_cli.core.relational.page_images import ComparisonImages
 from shamisa_cli.core.relational.records import AXES, DIFFERENCE, MAPS, Candidate
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("many processes")]
+pytestmark = pytest.mark.slow
 
 WORSE = Candidate(
     "after/a.jpg", "before/a.png", score=-30.0, difference=32.0, direction=-0.94, like_jpeg_quality=60,

@@ -18,8 +18,6 @@ from shamisa_cli.core.records import ModelIdentity
 from shamisa_cli.core.scoring.embedding_map import Colouring, EmbeddingMap
 from shamisa_cli.core.scoring.thumbnails import encode_thumbnail
 
-pytestmark = pytest.mark.xdist_group("many processes")
-
 HOSTILE = "a/</script><script>document.title='taken'</script>/<img src=x onerror=document.title='taken'>.jpg"
 PLACES = np.array([[-1.0, 0.0], [0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
 PATHS = ("left.jpg", HOSTILE, "right.jpg", "top.jpg")

@@ -13,8 +13,6 @@ from helpers.report_pages import HOSTILE, MANY, SETTLED, opened, page_of, record
 
 from shamisa_cli.core.scoring.gate import Gate
 
-pytestmark = pytest.mark.xdist_group("many processes")
-
 
 def block(page: str, name: str) -> object:
     found = re.search(rf'<script type="application/json" id="{name}">(.*?)</script>', page, re.DOTALL)

@@ -19,7 +19,7 @@ from shamisa_cli.core.culling.xmp import read_rating
 from shamisa_cli.core.full_size.record import AtFullSize
 from shamisa_cli.core.records import GroupPlace
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("many processes")]
+pytestmark = pytest.mark.slow
 
 NAMES = "[...document.querySelectorAll('.tile bdi')].map(name => name.textContent)"
 FOCUS = "document.activeElement.querySelector('bdi')?.textContent"

@@ -12,8 +12,6 @@ import pytest
 
 from shamisa_cli.core.cluster.store import open_parts
 
-pytestmark = pytest.mark.xdist_group("many processes")
-
 WITH_RAY = 400
 """Seconds after which a process that starts Ray is taken to hang."""
 

@@ -17,8 +17,6 @@ from helpers.program import ENVIRONMENT, run_here
 from helpers.ranks import free_port
 from helpers.runs import numbers
 
-pytestmark = pytest.mark.xdist_group("many processes")
-
 SETTINGS = """
 init = "none"
 steps = 100000

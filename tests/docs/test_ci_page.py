@@ -24,7 +24,6 @@ yaml = pytest.importorskip("yaml")
 pytest.importorskip("pre_commit")
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group("ci page"),
     pytest.mark.skipif(shutil.which("git") is None, reason="needs git"),
 ]
 

@@ -18,7 +18,7 @@ from helpers.program import ENVIRONMENT
 
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]
+pytestmark = pytest.mark.slow
 
 LARGEST_WHEEL = 60_000_000
 LARGEST_ENVIRONMENT = 420_000_000

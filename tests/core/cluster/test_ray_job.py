@@ -19,8 +19,6 @@ from shamisa_cli.core.cluster.row_makers import JobSettings
 from shamisa_cli.core.cluster.store import open_parts
 from shamisa_cli.core.errors import SettingError
 
-pytestmark = pytest.mark.xdist_group("many processes")
-
 pytest.importorskip("ray", reason="there is no Ray for this Python")
 
 PICTURES = 240

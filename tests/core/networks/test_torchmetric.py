@@ -19,8 +19,6 @@ from shamisa_cli import ShamisaScore, TensorScorer
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.loading import Model
 
-pytestmark = pytest.mark.xdist_group("many processes")
-
 BATCHES, PER_BATCH = 4, 2
 
 Reference = Callable[[Tensor], Tensor]

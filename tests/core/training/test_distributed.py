@@ -24,8 +24,6 @@ from shamisa_cli.core.training.pretraining.learner import Learner
 from shamisa_cli.core.training.pretraining.retention import InitialEncoder
 from shamisa_cli.core.training.pretraining.step import NUMBERS, PretrainingStep
 
-pytestmark = pytest.mark.xdist_group("many processes")
-
 SHAPE = BatchSettings(samples=2, photos=2, scales=1, compositions=2, levels=2, crop=32, retained=2)
 """Of one process: 4 references, 16 distorted crops and 2 more for retention."""
 

@@ -19,8 +19,6 @@ from shamisa_cli.core.training.relational.config import RelationalTrainingConfig
 from shamisa_cli.core.training.relational.step import RelationalStep
 from shamisa_cli.core.training.relational.task import RelationalTask
 
-pytestmark = pytest.mark.xdist_group("many processes")
-
 SIZE = 2
 SETS, VERSIONS, CROP = 2, 3, 64
 TOLERANCE = 1e-5
