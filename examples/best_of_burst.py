@@ -25,7 +25,8 @@ def taken(path: Path) -> float:
         stamp = str(exif.get(ExifTags.Base.DateTimeOriginal, ""))
         fraction = str(exif.get(ExifTags.Base.SubsecTimeOriginal, "0")).strip() or "0"
         return datetime.strptime(f"{stamp}.{fraction[:6]}", "%Y:%m:%d %H:%M:%S.%f").timestamp()
-    except (OSError, ValueError):  # a format of shamisa's extras, or a camera whose clock was never set
+    # A format of shamisa's extras, a camera whose clock was never set, or more pixels than Pillow opens by itself.
+    except (OSError, ValueError, Image.DecompressionBombError):
         return path.stat().st_mtime
 
 

@@ -29,8 +29,8 @@ def new_pictures(folder: Path, old: set[Path], every: float) -> Iterator[Path]:
         there = {path for path in folder.iterdir() if path.suffix.lower() in shamisa.IMAGE_SUFFIXES} - done
         for path in sorted(there):
             try:
-                size = path.stat().st_size
-            except FileNotFoundError:  # renamed or removed meanwhile
+                size = path.stat().st_size if path.is_file() else 0
+            except OSError:  # renamed or removed meanwhile
                 continue
             if size and sizes.get(path) == size:
                 done.add(path)
@@ -53,7 +53,10 @@ def main() -> None:
     old = set(options.folder.iterdir())
     print(json.dumps({"watching": str(options.folder)}), flush=True)
     for path in new_pictures(options.folder, old, options.every):
-        [record] = shamisa.score(path, model=model, jobs=1)
+        try:
+            [record] = shamisa.score(path, model=model, jobs=1)
+        except shamisa.InputNotFoundError:  # removed again
+            continue
         line = {"path": record.path, "score": record.score, "alarm": False}
         if record.error is not None:
             line["error"] = record.error.message

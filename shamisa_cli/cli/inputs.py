@@ -120,8 +120,8 @@ def output_file(output: Path, shard: PartNumber | None) -> Path:
     if not is_folder and (output.exists() or output.suffix.lower() in FILE_SUFFIXES):
         from shamisa_cli.core.cluster.division import require_only_part
 
-        if output.exists() and output.suffix.lower() not in PARTS:
-            raise SettingError(f"{output} exists, and may hold another part. Give each part a file of its own.")
+        if shard.count > 1 and output.suffix.lower() not in PARTS and output.exists() and output.stat().st_size:
+            raise SettingError(f"{output} exists, and may hold another part. Remove it, or name another file.")
         require_only_part(output, shard)
         return output
     if is_folder:

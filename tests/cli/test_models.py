@@ -177,9 +177,12 @@ def test_a_push_sends_the_models_own_files_and_says_so(models: Program, hub: Loo
     assert list(hub.repositories["lab/new"])[-1] in pushed.stdout
 
 
+@pytest.mark.parametrize("before", [False, True], ids=["new", "an older one is there"])
 def test_a_file_that_the_repository_leaves_out_of_a_push_is_named(
-    models: Program, hub: LoopbackHub, folder: Path
+    models: Program, hub: LoopbackHub, folder: Path, before: bool
 ) -> None:
+    if before:
+        assert models("push", folder, "hf:lab/ignoring", HF_TOKEN=TOKEN).returncode == 0
     hub.ignored.add("probe.safetensors")
     pushed = models("push", folder, "hf:lab/ignoring", HF_TOKEN=TOKEN)
     hub.ignored.clear()

@@ -84,6 +84,8 @@ def test_a_file_of_another_part_is_not_replaced(shamisa, tiny_model: Path, photo
     assert second.returncode == 2
     assert "may hold another part" in second.stderr
     assert (tmp_path / name).read_bytes() == first
+    (tmp_path / name).write_bytes(b"")
+    assert shamisa(*job, "2/2", cwd=tmp_path).returncode == 0
 
 
 def test_a_shard_that_is_killed_again_and_again_comes_to_its_end_with_every_picture_once(

@@ -76,5 +76,6 @@ def is_drawing(path: Path) -> bool:
     """Whether a file exists and is a PNG that `write_drawing` wrote."""
     if not path.is_file():
         return False
+    signed = b"\0".join(part.encode() for part in SIGNATURE)
     with path.open("rb") as stream:
-        return b"tEXt" + b"\0".join(part.encode() for part in SIGNATURE) in stream.read(HEAD_BYTES)
+        return struct.pack(">I", len(signed)) + b"tEXt" + signed in stream.read(HEAD_BYTES)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,13 +70,27 @@ def push(
         raise ModelError(f"{target} cannot be uploaded offline.", remedy="go-online")
     contents = _contents(folder)
     try:
-        with hub.request_timeouts(hub.COMMIT_SECONDS), bounded_answers():
+        with hub.request_timeouts(hub.COMMIT_SECONDS), bounded_answers(), _no_bars():
             return _sent(folder, target, contents, private, message)
     except ModelError:
         raise
     except Exception as error:
         # The client passes on the errors of its transport, which differ between its releases.
         raise ModelError(hub.hub_error_message(error, str(target), "uploaded")) from error
+
+
+@contextmanager
+def _no_bars() -> Iterator[None]:
+    """Context in which the client draws no bars of its own, which it does into logs too."""
+    from huggingface_hub import utils
+
+    shown = not utils.are_progress_bars_disabled()  # type: ignore[attr-defined]
+    utils.disable_progress_bars()  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        if shown:
+            utils.enable_progress_bars()  # type: ignore[attr-defined]
 
 
 def _contents(folder: Path) -> dict[str, Path | bytes]:
@@ -141,13 +157,14 @@ def _sent(
     api.create_repo(target.repository, private=private or None, exist_ok=True)
     if private and not api.repo_info(target.repository).private:
         raise ModelError(f"{target} exists and is public: nothing was uploaded.", remedy="not-private")
+    operations = [CommitOperationAdd(name, content) for name, content in sorted(contents.items())]
     commit = api.create_commit(
         target.repository,
-        [CommitOperationAdd(name, content) for name, content in sorted(contents.items())],
+        operations,
         commit_message=message or f"Upload {folder.resolve().name} with shamisa {__version__}",
     )
-    left = sorted(contents.keys() - set(api.list_repo_files(target.repository, revision=str(commit.oid))))
-    if left:
+    # An older file of the name may be there, so the Hub's list of files does not tell.
+    if left := [each.path_in_repo for each in operations if getattr(each, "_should_ignore", False)]:
         raise ModelError(
             f"{target} took all but {', '.join(left)}, which its .gitignore or its host leaves out. Remove what leaves "
             "them out there, and push again."

@@ -21,7 +21,7 @@ FORMULAS = 3
 
 
 COMPUTING_PACKAGES = {"onnx": "onnxruntime", "torch": "torch"}
-DECODING_PACKAGES = ("pillow", "pillow-heif")
+DECODING_PACKAGES = ("pillow", "pillow-heif", "pillow-jxl-plugin", "rawpy")
 
 
 def versions(encoder: Embedder) -> dict[str, str | None]:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from shamisa_cli.core.errors import InputNotFoundError
 from shamisa_cli.core.images import discover, discovery, kinds, read_list
@@ -61,7 +62,9 @@ def test_maps_that_the_program_drew_are_no_pictures_of_a_folder_unless_named(tmp
     write_drawing(image, tmp_path / "maps" / "a.jpg.png")
     image.save(tmp_path / "maps" / "edited.jpg.png")
     write_drawing(image, tmp_path / "maps" / "overall.png")
-    image.save(tmp_path / "maps" / "photo.png")
+    photographed = PngInfo()
+    photographed.add_text("Software", "shamisa-album 2.1")
+    image.save(tmp_path / "maps" / "photo.png", pnginfo=photographed)
     found = discovery.survey([tmp_path])
     assert names_under(tmp_path, list(found.paths)) == ["a.jpg", "maps/edited.jpg.png", "maps/photo.png"]
     assert found.left_out == {".jpg.png": 1, ".png drawn by shamisa": 1}
