@@ -126,6 +126,8 @@ def _sentence(error: BaseException) -> str:
         return " ".join(with_remedy(str(error), error.remedy, error.about).split("\n"))
     if isinstance(error, MemoryError):
         return "there is not enough memory. Take fewer pictures, or compute less at once (--jobs, --view-size)."
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        return "the system allows this program no more threads. Give fewer --jobs, or allow it more."
     if isinstance(error, OSError) and error.errno == errno.EBADF and error.filename:
         return f"{error.filename} is closed."
     if isinstance(error, FileNotFoundError) and error.filename is None:

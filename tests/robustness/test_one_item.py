@@ -143,14 +143,14 @@ def test_a_date_beyond_what_tables_hold_is_a_date_like_others(
     assert again.returncode == 0, again.stderr
 
 
-@pytest.mark.parametrize("command", ["score", "serve"])
+@pytest.mark.parametrize(("command", "name"), [("score", "read"), ("serve", "read"), ("serve", "answer")])
 def test_where_no_thread_can_be_started_fewer_jobs_are_advised(
-    tiny_model: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, command: str
+    tiny_model: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, command: str, name: str
 ) -> None:
     original = threading.Thread.start
 
     def start(thread: threading.Thread) -> None:
-        if thread.name.startswith("read"):
+        if thread.name.startswith(name):
             raise RuntimeError("can't start new thread")
         original(thread)
 

@@ -106,7 +106,8 @@ def serve(requests: Iterable[Request], scorer: FileScorer[ImageRecord], write: W
     failures: list[BaseException] = []
     writer = threading.Thread(target=_answer_all, args=(waiting, scorer, write, failures), name="answer")
     with ThreadPoolExecutor(jobs, thread_name_prefix="read") as threads:
-        writer.start()
+        with starting_threads():
+            writer.start()
         try:
             for request in requests:
                 with starting_threads():
