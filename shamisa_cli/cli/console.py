@@ -25,7 +25,6 @@ ENCODING = {"encoding": "utf-8", "errors": "backslashreplace", "newline": ""}
 """Results are UTF-8 everywhere. Bytes of a file name that are not come as \\udcXX, which JSON reads as written."""
 
 
-SIDECAR = ".xmp"
 FILE_SUFFIXES = frozenset((
     ".parquet", ".npz", ".safetensors", ".json", ".jsonl", ".csv", ".txt", ".text", ".log", ".md", ".xml", ".junit",
     ".github", ".sarif", ".html", ".htm", ".svg", ".png",
@@ -161,7 +160,7 @@ def check_output(output: Path, option: str = "--output") -> None:
     """Check the name of a file of results before hours of work are spent.
 
     Raises:
-        SettingError: it is a folder or a device, has the suffix of a picture or of a sidecar, or is a picture.
+        SettingError: it is a folder or a device, has the suffix of a picture, or is a picture.
     """
     from shamisa_cli.core.images.kinds import IMAGE_SUFFIXES
 
@@ -169,10 +168,6 @@ def check_output(output: Path, option: str = "--output") -> None:
     if output.suffix.lower() in IMAGE_SUFFIXES:
         raise SettingError(
             f"{output} has the suffix of a picture, and {option} writes none. Quote a glob, or name another file."
-        )
-    if output.suffix.lower() == SIDECAR:
-        raise SettingError(
-            f"{output} has the suffix of a picture's sidecar, and {option} writes none. Name another file."
         )
     if output.exists():
         from shamisa_cli.core.images.formats import begins_like_a_picture

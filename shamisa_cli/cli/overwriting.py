@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from shamisa_cli.core.configuration import OWN_FILE, PYPROJECT
-from shamisa_cli.core.culling.journal import JOURNAL
 from shamisa_cli.core.errors import SettingError
 
 OUTPUTS = {
@@ -21,8 +20,6 @@ OUTPUTS = {
 }
 """Parameter of a command that names a file to write → its option. `--baseline` is read, and written on request."""
 WRITTEN = {**OUTPUTS, "baseline": "--baseline"}
-KEPT = (OWN_FILE, PYPROJECT, JOURNAL)
-"""Names of files that this program reads wherever they lie."""
 MODELS = ("model", "probe", "gmad", "init")
 """Parameters that may name a folder whose files are all read."""
 
@@ -44,13 +41,15 @@ def require_apart(values: Mapping[str, Any]) -> None:
     Args:
         values: parameter of a command → its value.
     """
+    for name, option in WRITTEN.items():
+        output = values.get(name)
+        if isinstance(output, str | Path) and _is_read_unnamed(Path(output)):
+            raise SettingError(f"{option} names {output}, which this program reads. Name another file.")
     for name, option in OUTPUTS.items():
         output = values.get(name)
         for other, its_option in WRITTEN.items():
             if name != other and _alike(output, values.get(other)):
                 raise SettingError(f"{option} and {its_option} name the same file, {output}. Give each its own.")
-        if isinstance(output, str | Path) and Path(output).name in KEPT:
-            raise SettingError(f"{option} names {output}, which this program reads. Name another file.")
         if not isinstance(output, str | Path) or not os.path.isfile(output):  # noqa: PTH113  Path's own raises
             continue
         if any(_inside(each, output) for each in _bundled()):
@@ -59,6 +58,14 @@ def require_apart(values: Mapping[str, Any]) -> None:
         for key, named in _named(others):
             if _same(named, output) or (key in MODELS and _inside(named, output)):
                 raise SettingError(f"{option} would replace {output}, which the command reads. Name another file.")
+
+
+def _is_read_unnamed(path: Path) -> bool:
+    """Whether a file is settings, a journal or a sidecar, which this program reads where they lie."""
+    from shamisa_cli.core.culling.journal import JOURNAL
+    from shamisa_cli.core.culling.xmp import SUFFIX
+
+    return path.name in (OWN_FILE, PYPROJECT, JOURNAL) or path.suffix.lower() == SUFFIX
 
 
 def _bundled() -> Iterable[Path]:

@@ -135,6 +135,8 @@ def test_what_is_read_without_being_named_is_not_replaced(
 def test_results_take_the_place_of_no_journal_and_of_no_sidecar_to_come(place: Path, command: str, name: str) -> None:
     before = contents(place)
     assert shamisa(*command.split(), "-f", "json", "-o", name).returncode == 2
+    if command == "score photos":
+        assert shamisa(*command.split(), "--baseline", name, "--update-baseline").returncode == 2
     assert contents(place) == before
 
 

@@ -213,7 +213,7 @@ def _counted_as(name: str) -> str:
 
 def _is_map(entry: os.DirEntry[str]) -> bool:
     """Whether an entry is a map or figure that this program drew: a PNG that is signed."""
-    if suffix_of(entry.name) != ".png":
+    if suffix_of(entry.name).lower() != ".png":
         return False
     from shamisa_cli.core.images.drawings import is_drawing
 

@@ -62,6 +62,7 @@ def test_maps_that_the_program_drew_are_no_pictures_of_a_folder_unless_named(tmp
     write_drawing(image, tmp_path / "maps" / "a.jpg.png")
     image.save(tmp_path / "maps" / "edited.jpg.png")
     write_drawing(image, tmp_path / "maps" / "overall.png")
+    (tmp_path / "maps" / "overall.png").rename(tmp_path / "maps" / "OVERALL.PNG")
     photographed = PngInfo()
     photographed.add_text("Software", "shamisa-album 2.1")
     image.save(tmp_path / "maps" / "photo.png", pnginfo=photographed)
