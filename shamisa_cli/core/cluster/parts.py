@@ -25,7 +25,7 @@ from shamisa_cli.core.records import JobResult
 from shamisa_cli.core.scoring.feature_formats import FileStamp, portable
 from shamisa_cli.core.scoring.pipeline import map_in_order
 from shamisa_cli.core.scoring.score_table import stamps_in
-from shamisa_cli.core.scoring.scorer import Embedding, effective_view_size
+from shamisa_cli.core.scoring.scorer import Embedding, effective_view_size, embedding_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -176,9 +176,7 @@ def _embedding(encoder: Embedder, path: str, found: DecodedImage | ImageError) -
     if isinstance(found, ImageError):
         return Embedding(path, error=found)
     try:
-        features = embedded(encoder, path, found.pixels)
-        seen = (found.warnings, found.at_full_size, found.remarks, found.line_drawing)
-        return Embedding(path, features, found.width, found.height, None, *seen)
+        return embedding_of(path, embedded(encoder, path, found.pixels), found)
     except Exception as error:
         return Embedding(path, error=item_error(path, error))
 

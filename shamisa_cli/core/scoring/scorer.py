@@ -164,7 +164,7 @@ class FileScorer(Generic[Result]):
                 return replace(sight.known, at_full_size=look or sight.known.at_full_size), pixels
             assert sight.picture is not None
             assert features is not None
-            finding = self.make(_embedding(path, features, sight.picture))
+            finding = self.make(embedding_of(path, features, sight.picture))
         except Exception as error:
             return self.make(Embedding(path, error=item_error(path, error))), None
         if self.result_cache is not None and sight.content is not None:
@@ -182,7 +182,8 @@ class FileScorer(Generic[Result]):
         return known
 
 
-def _embedding(path: Path | str, features: Features, picture: DecodedImage) -> Embedding:
+def embedding_of(path: Path | str, features: Features, picture: DecodedImage) -> Embedding:
+    """The embedding of a picture: its features (D,), and what was seen when it was decoded."""
     seen = (picture.warnings, picture.at_full_size, picture.remarks, picture.line_drawing)
     return Embedding(path, features, picture.width, picture.height, None, *seen)
 
