@@ -30,7 +30,6 @@ ANSWERS = (typer.Exit, typer.Abort, typer.BadParameter)
 REMEDIES: dict[Remedy, str] = {
     "derive-for-paper": "Derive a model with the same encoder that does, with: "
     "shamisa models derive {model} -o FOLDER --protocol paper",
-    "fewer-jobs": "Give fewer --jobs, or allow it more.",
     "folder-of-parts": "With --shard, let --output name a folder: each part is a separate file.",
     "go-on-after-loss": "; continue with --resume and the same number of processes.",
     "go-online": "Leave out --offline, or unset HF_HUB_OFFLINE.",

@@ -10,7 +10,6 @@ from shamisa_cli.core.steering import escaped
 
 Remedy = Literal[
     "derive-for-paper",
-    "fewer-jobs",
     "folder-of-parts",
     "go-on-after-loss",
     "go-online",

@@ -6,11 +6,7 @@ import ctypes
 import os
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
-
-from shamisa_cli.core.errors import SettingError
 
 # glibc's malloc.h
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -23,17 +19,6 @@ def available_cpus() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-@contextmanager
-def starting_threads() -> Iterator[None]:
-    """Context in which threads may be started. Raises SettingError if the system allows this process no more."""
-    try:
-        yield
-    except RuntimeError as error:
-        if "start new thread" not in str(error):
-            raise
-        raise SettingError("The system allows this program no more threads.", remedy="fewer-jobs") from error
 
 
 def keep_freed_memory() -> bool:

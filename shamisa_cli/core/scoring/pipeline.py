@@ -14,7 +14,7 @@ from shamisa_cli.core.arguments import PositiveInt
 from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.errors import SettingError, item_error
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
-from shamisa_cli.core.machine import available_cpus, starting_threads
+from shamisa_cli.core.machine import available_cpus
 from shamisa_cli.core.records import ErrorRecord, ImageRecord, ModelIdentity, Run
 from shamisa_cli.core.scoring.result_cache import FeatureCache, feature_cache_for, score_cache
 from shamisa_cli.core.scoring.scorer import (
@@ -161,8 +161,7 @@ def map_in_order(
     readers = ThreadPoolExecutor(threads, thread_name_prefix="read")
     try:
         for item in items:
-            with starting_threads():
-                waiting.append((item, readers.submit(read, item)))
+            waiting.append((item, readers.submit(read, item)))
             if len(waiting) >= window:
                 yield waiting.popleft()
         while waiting:

@@ -15,7 +15,6 @@ from typing import Any, BinaryIO, NoReturn
 from shamisa_cli.core.atomic import naming
 from shamisa_cli.core.errors import PARSE_ERRORS
 from shamisa_cli.core.images.discovery import NO_ADDRESS, is_address
-from shamisa_cli.core.machine import starting_threads
 from shamisa_cli.core.records import BAD_REQUEST, ErrorRecord, ImageRecord
 from shamisa_cli.core.scoring.scorer import FileScorer, ReadFile
 
@@ -106,12 +105,10 @@ def serve(requests: Iterable[Request], scorer: FileScorer[ImageRecord], write: W
     failures: list[BaseException] = []
     writer = threading.Thread(target=_answer_all, args=(waiting, scorer, write, failures), name="answer")
     with ThreadPoolExecutor(jobs, thread_name_prefix="read") as threads:
-        with starting_threads():
-            writer.start()
+        writer.start()
         try:
             for request in requests:
-                with starting_threads():
-                    looking = None if request.path is None else threads.submit(scorer.read, request.path)
+                looking = None if request.path is None else threads.submit(scorer.read, request.path)
                 waiting.put((request, looking))
                 if failures:
                     break
