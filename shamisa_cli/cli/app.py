@@ -19,6 +19,7 @@ from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.ends import run_to_its_end
 from shamisa_cli.cli.errors import TOOL_ERROR, with_exit_code
 from shamisa_cli.cli.numbers import with_numbers_only
+from shamisa_cli.cli.option_rules import RuledCommand
 from shamisa_cli.cli.overwriting import without_overwriting
 from shamisa_cli.cli.settings import load_settings
 
@@ -87,7 +88,7 @@ def build_app(only: Collection[str] | None = None, *, debug: bool = False) -> ty
         if only is not None and name not in only:
             app.command(name, help=summary)(_listed)
         elif name in COMMANDS:
-            app.command(name)(_guarded(command(name), debug=debug))
+            app.command(name, cls=RuledCommand)(_guarded(command(name), debug=debug))
         else:
             app.add_typer(_build_group(group(name), debug=debug), name=name)
     return app
@@ -96,7 +97,7 @@ def build_app(only: Collection[str] | None = None, *, debug: bool = False) -> ty
 def _build_group(group: CommandGroup, *, debug: bool) -> typer.Typer:
     app = typer.Typer(help=group.help, no_args_is_help=True, rich_markup_mode="rich")
     for name, function in group.commands.items():
-        app.command(name)(_guarded(function, debug=debug))
+        app.command(name, cls=RuledCommand)(_guarded(function, debug=debug))
     return app
 
 

@@ -12,26 +12,18 @@ from shamisa_cli.cli import inputs
 from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.errors import exit_code
 from shamisa_cli.cli.run_tally import closing_line
-from shamisa_cli.cli.settings import was_typed
 from shamisa_cli.core.errors import InputNotFoundError, SettingError
 
 if TYPE_CHECKING:
     from shamisa_cli.core.cluster.row_makers import Kind
-
-MEANT = {
-    "paths", "output", "files_from", "recursive", "view_size", "max_pixels", "max_memory", "skip_unreadable", "model",
-    "probe", "offline", "device", "runtime", "jobs", "quiet", "ray",
-}  # fmt: skip
-"""Options that apply with --ray. Others are refused on the command line, and ignored as settings."""
 
 
 def run_ray_job(context: typer.Context, kind: Kind, address: str) -> None:
     """Write a folder of parts as the command's options say, and exit with the code for unreadable images.
 
     Raises:
-        SettingError: an option does not apply with --ray, or --output does not name a folder.
+        SettingError: --output does not name a folder.
     """
-    _refuse_others(context)
     given = context.params
     output = given["output"]
     if output is None or PurePath(output).suffix == ".parquet" or Path(output).is_file():
@@ -76,9 +68,3 @@ def run_ray_job(context: typer.Context, kind: Kind, address: str) -> None:
     scored = total - done.unreadable
     console.hint(closing_line(verb, scored, total, counts, since=started, places=places))
     raise typer.Exit(exit_code(failed=0, unreadable=done.unreadable, skip_unreadable=given["skip_unreadable"]))
-
-
-def _refuse_others(context: typer.Context) -> None:
-    for option in context.command.params:
-        if option.name not in MEANT and was_typed(context, option.name or ""):
-            raise SettingError(f"{option.opts[0]} cannot be used with --ray, which writes a folder of Parquet files.")

@@ -84,13 +84,13 @@ def test_with_a_table_the_pairs_say_what_people_said(
     [
         ([], "Name a table of human scores with --mos FILE"),
         (["--mos", "mos.csv", "a.jpg"], "--gmad without --mos"),
-        (["--gmad-figure", "x.png"], "name another model with --gmad"),
+        (["--gmad-figure", "x.png"], "--gmad-figure goes with --gmad"),
         (["a.jpg", "--gmad", "x", "--gmad-figure", "x.pdf"], "must name a .png file"),
-        (["--mos", "mos.csv", "--gmad-levels", "5"], "--gmad-levels applies to --gmad"),
-        (["--mos", "mos.csv", "--limit", "5"], "name a training run with --run"),
-        (["--mos", "mos.csv", "--every", "5"], "name a training run with --run"),
-        (["--mos", "mos.csv", "--splits", "5"], "--splits applies to --protocol paper"),
-        (["--mos", "mos.csv", "--run", "run", "--probe", "p"], "leave out --probe"),
+        (["--mos", "mos.csv", "--gmad-levels", "5"], "--gmad-levels goes with --gmad"),
+        (["--mos", "mos.csv", "--limit", "5"], "--limit goes with --run"),
+        (["--mos", "mos.csv", "--every", "5"], "--every goes with --run"),
+        (["--mos", "mos.csv", "--splits", "5"], "--splits goes with --cross, --reference-column or --protocol paper"),
+        (["--mos", "mos.csv", "--run", "run", "--probe", "p"], "--probe does not go with --run"),
     ],
 )
 def test_what_does_not_go_together_is_said_at_once(shamisa: Callable, arguments: list[str], said: str) -> None:

@@ -103,7 +103,7 @@ def test_what_the_protocol_does_not_have_is_refused(option, model, table, tmp_pa
     result = run("fit-probe", "--protocol", "paper", "--model", model, "--mos", table, "-o", tmp_path / "p", *option)
     assert result.returncode == 2
     assert f"{option[0]}" in result.stderr
-    assert "not part of the paper's protocol" in result.stderr
+    assert "does not go with --protocol paper" in result.stderr
 
 
 @pytest.mark.slow
@@ -238,10 +238,10 @@ def test_tables_that_share_pictures_are_warned_of(plain_model, table):
         ([], "Name a table of human scores with --mos FILE"),
         (["a.csv"], "Name a table of human scores with --mos FILE"),
         (["a.csv", "--mos", "b.csv"], "needs --cross"),
-        (["--mos", "b.csv", "--dmos", "b.csv"], "--dmos names some of the tables of --cross"),
+        (["--mos", "b.csv", "--dmos", "b.csv"], "--dmos goes with --cross"),
         (["--cross"], "at least two tables"),
         (["--cross", "--mos", "a.csv"], "without --mos"),
-        (["--mos", "{table}", "--group-column", "original"], "it needs --protocol paper"),
+        (["--mos", "{table}", "--group-column", "original"], "goes with --cross or --protocol paper"),
         (["--mos", "{table}", "--protocol", "paper", "--dmos", "a.csv"], "use --lower-is-better"),
         (["--cross", "{table}", "{table}"], "is named twice"),
         (["--cross", "{table}", "{other}", "--dmos", "a.csv"], "not one of the tables"),

@@ -67,8 +67,8 @@ def test_ray_embeds_as_one_process_does(process, tiny_model: Path, photos: Path,
 def test_what_ray_cannot_do_is_said_before_the_work(shamisa, photos: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     out = tmp_path / "out"
     for options, reason in (
-        (("-o", out, "--html", "page.html"), "--html cannot be used with --ray"),
-        (("-o", out, "--shard", "1/2"), "--shard cannot be used with --ray"),
+        (("-o", out, "--html", "page.html"), "--html does not go with --ray"),
+        (("-o", out, "--shard", "1/2"), "--shard does not go with --ray"),
         (("-o", "scores.parquet"), "a folder of Parquet files"),
         ((), "a folder of Parquet files"),
     ):

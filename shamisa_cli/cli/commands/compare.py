@@ -20,7 +20,6 @@ from shamisa_cli.cli.output import counted
 from shamisa_cli.cli.pair_inputs import find_pairs
 from shamisa_cli.cli.reporters.base import ComparisonRun
 from shamisa_cli.cli.reporters.comparison import COMPARISON_REPORTERS
-from shamisa_cli.cli.settings import was_typed
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.resolver import DEFAULT_RELATIONAL
 from shamisa_cli.core.relational.folder_pairs import describe_ambiguous
@@ -31,11 +30,6 @@ if TYPE_CHECKING:
     from shamisa_cli.core.relational.comparison import Watch
     from shamisa_cli.core.relational.judgement import Comparer
 
-WITHOUT_LADDER = {
-    "min_score": "--min-score", "max_difference": "--max-difference", "maps": "--maps", "resize": "--resize",
-    "strict_pairs": "--strict-pairs", "original": "--original", "files_from": "--files-from",
-}  # fmt: skip
-"""Parameters that say nothing of the copies that --ladder makes → their options."""
 RESULTS = "Results"
 LOWEST, HIGHEST = -100, 100
 Format = StrEnum("Format", [*COMPARISON_REPORTERS, "svg"])  # type: ignore[misc]  # mypy wants a literal
@@ -43,7 +37,6 @@ Pairs = Sequence[tuple[Path, Path]]
 
 
 def compare(
-    context: typer.Context,
     reference: Annotated[
         Path,
         typer.Argument(metavar="REF", show_default=False, help="The original: a picture, or a folder of pictures."),
@@ -189,19 +182,14 @@ def compare(
     if ladder is not None:
         if candidates or reference.is_dir():
             raise SettingError("--ladder takes one picture and no candidates.")
-        for name, option in WITHOUT_LADDER.items():
-            if was_typed(context, name):
-                raise SettingError(f"{option} does not go with --ladder, which compares one picture with copies of it.")
         run_ladder(
             reference, ladder, target, format, output, max_pixels, console,
             name=model, offline=offline, device=device.value,
         )  # fmt: skip
         return
-    if was_typed(context, "target"):
-        raise SettingError("--target goes with --ladder. A limit on versions is --min-score.")
+    if strict_pairs and not reference.is_dir():
+        raise SettingError("--strict-pairs goes with folders; a picture is compared with every candidate.")
     gate = ComparisonGate(min_score, max_difference, skip_unreadable)
-    if format == "svg":
-        raise SettingError("--format svg goes with --ladder.")
     reporter = COMPARISON_REPORTERS[format or inputs.format_of(output, COMPARISON_REPORTERS)]
     found = find_pairs(reference, candidates, files_from, recursive, console, allow_empty=allow_empty)
 

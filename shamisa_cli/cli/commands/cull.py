@@ -204,7 +204,7 @@ def cull(
     from shamisa_cli.core.culling.decisions import CullRule
 
     rule = CullRule(_per_cent(keep_best), below, best_of_groups)
-    _check(rule, stars, [move_to, copy_to, list_], print0)
+    _check(rule, stars, [move_to, copy_to, list_])
     require_folder_name(move_to, "--move-to")
     require_folder_name(copy_to, "--copy-to")
     if output is not None:
@@ -257,7 +257,7 @@ def cull(
     )
 
 
-def _check(rule: CullRule, stars: bool, actions: Sequence[object | None], print0: bool) -> None:
+def _check(rule: CullRule, stars: bool, actions: Sequence[object | None]) -> None:
     from shamisa_cli.core.culling.decisions import CullRule
 
     if rule == CullRule() and not stars:
@@ -266,12 +266,6 @@ def _check(rule: CullRule, stars: bool, actions: Sequence[object | None], print0
         )
     if sum(action is not None for action in actions) > 1:
         raise SettingError("--move-to, --copy-to and --list cannot be combined; use one of them.")
-    if stars and any(action is not None for action in actions):
-        raise SettingError(
-            "--stars writes ratings; --move-to, --copy-to and --list do not. Rate first, then move in a second run."
-        )
-    if print0 and actions[-1] is None:
-        raise SettingError("--print0 goes with --list.")
 
 
 def _require_alone(undo: Path, paths: Sequence[str] | None, files_from: Path | None) -> None:

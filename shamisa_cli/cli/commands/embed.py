@@ -14,7 +14,6 @@ from shamisa_cli.cli.console import Console, check_output
 from shamisa_cli.cli.errors import exit_code
 from shamisa_cli.cli.reporters import embedding_map
 from shamisa_cli.cli.run_tally import closing_line
-from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 
 
@@ -80,10 +79,6 @@ def embed(
     if plot is not None:
         drawing = embedding_map.MapSettings(plot, color_by or (), table, image_column, center_by, projection, seed)
         embedding_map.check_map(drawing)
-    elif color_by or table or center_by or projection is not embedding_map.ProjectionName.TSNE:
-        raise SettingError(
-            "--color-by, --table, --center-by and --projection change the map; name its file with --plot."
-        )
     found = inputs.survey_inputs(
         paths, files_from, recursive, console, exclude=exclude, since=since, allow_empty=allow_empty
     )

@@ -143,8 +143,9 @@ def evaluate(
         check_output(output)
     chosen = format or modes.Format(format_of(output, list(modes.Format)))
     anew = cross or reference_column is not None or protocol is mos_options.ProtocolName.PAPER
-    _check_modes(mos, inputs, cross=cross, anew=anew, gmad=gmad, gmad_figure=gmad_figure, run=run)
-    _check_unused(anew, run, gmad, every=every, limit=limit, levels=gmad_levels, splits=splits, probe=probe)
+    _check_tables(mos, inputs, cross=cross, anew=anew, gmad=gmad, run=run)
+    if gmad_figure is not None:
+        gmad_pairs.check_figure(gmad_figure)
     columns = protocol_report.Columns(image_column, mos_column, group_column, subset_column, reference_column)
     loading = modes.ModelOptions(model, probe, offline, device, runtime, jobs, cache, cache_dir, cache_size, console)
     if anew:
@@ -153,62 +154,29 @@ def evaluate(
         unreadable = modes.fit_anew(files, columns, settings, dmos or [], loading, chosen, output, cross=cross)
         raise typer.Exit(exit_code(failed=0, unreadable=unreadable, skip_unreadable=skip_unreadable))
 
-    if group_column is not None:
-        raise SettingError("--group-column keeps groups together in random splits; it needs --protocol paper.")
-    if dmos:
-        raise SettingError("--dmos names some of the tables of --cross; for one table use --lower-is-better.")
     table = None if mos is None else columns.read(mos)
     if run is not None:
         assert table is not None
-        modes.judge_checkpoints(run, table, loading, chosen, output, every=every, limit=limit, seed=seed)
-        return
+        unreadable = modes.judge_checkpoints(run, table, loading, chosen, output, every=every, limit=limit, seed=seed)
+        raise typer.Exit(exit_code(failed=0, unreadable=unreadable, skip_unreadable=skip_unreadable))
     competition = None if gmad is None else modes.GmadOptions(gmad, gmad_figure, gmad_levels)
     agreement = modes.AgreementOptions(lower_is_better, logistic is not False, seed)
     unreadable = modes.judge_as_it_is(table, inputs, agreement, competition, loading, chosen, output)
     raise typer.Exit(exit_code(failed=0, unreadable=unreadable, skip_unreadable=skip_unreadable))
 
 
-def _check_unused(
-    anew: bool,
-    run: Path | None,
-    gmad: str | None,
-    *,
-    every: int,
-    limit: int | None,
-    levels: int,
-    splits: int,
-    probe: str | None,
-) -> None:
-    """Raise SettingError for an option that would have no effect."""
-    if run is None and (every != 1 or limit is not None):
-        raise SettingError("--every and --limit apply to --run; name a training run with --run.")
-    if gmad is None and levels != 3:
-        raise SettingError("--gmad-levels applies to --gmad; name another model with --gmad.")
-    if not anew and splits != 10:
-        raise SettingError("--splits applies to --protocol paper, --cross and --reference-column; give one of them.")
-    if run is not None and probe is not None:
-        raise SettingError("--run fits a probe for each checkpoint; leave out --probe.")
-
-
-def _check_modes(
+def _check_tables(
     mos: Path | None,
     inputs: Sequence[str] | None,
     *,
     cross: bool,
     anew: bool,
     gmad: str | None,
-    gmad_figure: Path | None,
     run: Path | None,
 ) -> None:
-    """Raise SettingError if options of two kinds of evaluation are combined, or the images are not named just once."""
-    if anew and (gmad is not None or run is not None):
-        raise SettingError("--gmad and --run cannot be used with --cross, --reference-column or --protocol paper.")
-    if run is not None and (mos is None or gmad is not None):
-        raise SettingError(
-            "--run tests checkpoints on a table of human scores: name one with --mos, and leave out --gmad."
-        )
-    if gmad is None and gmad_figure is not None:
-        raise SettingError("--gmad-figure draws the pairs that --gmad finds; name another model with --gmad.")
+    """Raise SettingError if the tables or pictures are not named just once."""
+    if run is not None and mos is None:
+        raise SettingError("--run tests checkpoints on a table of human scores: name one with --mos.")
     if cross and mos is not None:
         raise SettingError(
             "--cross takes its tables as arguments, without --mos: shamisa evaluate --cross a.csv b.csv c.csv"
@@ -220,5 +188,3 @@ def _check_modes(
         )
     if not cross and mos is not None and inputs:
         raise SettingError(f"The pictures are those of the table; {inputs[0]} needs --cross, or --gmad without --mos.")
-    if gmad_figure is not None:
-        gmad_pairs.check_figure(gmad_figure)

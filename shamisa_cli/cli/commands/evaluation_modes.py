@@ -130,8 +130,8 @@ def judge_checkpoints(
     every: int,
     limit: int | None,
     seed: int,
-) -> None:
-    """Judge the checkpoints of a training run."""
+) -> int:
+    """Judge the checkpoints of a training run; the number of unreadable pictures."""
     steps = checkpoints.judge_run(
         run,
         table,
@@ -149,7 +149,9 @@ def judge_checkpoints(
         else:
             checkpoints.write_table(stream, steps)
     read = steps[-1].pictures
-    loading.conclude(read, min(limit or len(table), len(table)) - read, None, output)
+    unreadable = min(limit or len(table), len(table)) - read
+    loading.conclude(read, unreadable, None, output)
+    return unreadable
 
 
 def judge_as_it_is(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -178,14 +177,6 @@ def fit_probe(
     Exit codes: 0 success; 2 error; 3 some pictures could not be read.
     """
     console = Console()
-    not_in_paper = {
-        "--session-column": session_column,
-        "--features": features,
-        "--ordinal": ordinal,
-        "--pseudo": pseudo,
-        "--spacing even": spacing is Spacing.EVEN,
-    }
-    _refuse_in_paper(protocol, not_in_paper)
 
     from shamisa_cli.core.fitting.probe import fit_probe as fit
     from shamisa_cli.core.fitting.probe import require_probe_folder
@@ -263,13 +254,6 @@ def _range(text: str) -> tuple[float, float]:
     if not -math.inf < low < high < math.inf:
         raise SettingError(f"--mos-range is {text!r}; it takes two increasing numbers, such as 1,5.")
     return low, high
-
-
-def _refuse_in_paper(protocol: mos_options.ProtocolName, given: Mapping[str, object]) -> None:
-    """Raise SettingError for the first of these options, by name, that was given beside the paper's protocol."""
-    for option, value in given.items():
-        if value and protocol is mos_options.ProtocolName.PAPER:
-            raise SettingError(f"{option} is not part of the paper's protocol. Leave it out, or leave out --protocol.")
 
 
 def _measured(result: ProtocolResult, coverage: Coverage | None) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -225,22 +224,14 @@ def test_the_picture_has_a_panel_for_each_subset(tmp_path: Path) -> None:
     assert widths[0] > widths[1]
 
 
-def test_judge_at_the_command_line(shamisa_main: Callable[..., str], run: RunFolder, table: MosTable) -> None:
-    mos = table.paths[0].parent / "mos.csv"
-    shown = shamisa_main("evaluate", "--run", run.path, "--mos", mos, "--subset-column", "kind", "--limit", 20)
-    assert [line.split()[0] for line in shown.splitlines() if line.strip()[:1].isdigit()] == ["0", "2", "4"]
-    document = json.loads(shamisa_main("evaluate", "--run", run.path, "--mos", mos, "--limit", 20, "--format", "json"))
-    assert [step["step"] for step in document["steps"]] == [0, 2, 4]
+def test_judge_at_the_command_line(run: RunFolder, table: MosTable) -> None:
+    mos = table.paths[0].parent / "mos-and-one-that-is-gone.csv"
+    mos.write_text((mos.parent / "mos.csv").read_text() + "gone.png,3,odd\n")
+    judge = ("evaluate", "--run", run.path, "--mos", mos, "--subset-column", "kind", "--limit", PICTURES + 1)
+    shown = run_here(*map(str, judge))
+    assert [line.split()[0] for line in shown.stdout.splitlines() if line.strip()[:1].isdigit()] == ["0", "2", "4"]
+    assert shown.returncode == 3  # one picture could not be read
+    again = run_here(*map(str, judge), "--format", "json", "--skip-unreadable")
+    assert again.returncode == 0, again.stderr
+    assert [step["step"] for step in json.loads(again.stdout)["steps"]] == [0, 2, 4]
     assert (run.path / "benchmark.png").is_file()
-
-
-@pytest.fixture
-def shamisa_main() -> Callable[..., str]:
-    """Run a command that succeeds, and return its stdout."""
-
-    def main(*arguments: object) -> str:
-        done = run_here(*map(str, arguments))
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    return main

@@ -50,12 +50,8 @@ def prepare(
 ) -> Prepared:
     """Read and check the tables before a model is loaded; return a function that does the rest."""
     if not cross:
-        if dmos:
-            raise SettingError("--dmos names some of the tables of --cross; for one table use --lower-is-better.")
         table = columns.read(files[0])
         return lambda model, cache: report_one(model, files[0], table, settings, cache, console)
-    if columns.subset is not None:
-        raise SettingError("--subset-column breaks down the results of one table; it cannot be used with --cross.")
 
     from shamisa_cli.core.fitting.protocols import data_set_names, shared_pictures
 
