@@ -36,7 +36,6 @@ REMEDIES: dict[Remedy, str] = {
     "make-parts": "Make them with: shamisa score --shard.",
     "name-a-probe": "Name one with --probe, or fit one with: shamisa fit-probe.",
     "name-devices": "Use --device cuda or --device cpu.",
-    "need-less-memory": "Reduce the picture, or compute less at once (--jobs, --view-size, where there are these).",
     "new-baseline": " and write it with --update-baseline.",
     "not-private": "Leave out --private, or name another repository.",
     "resize": "; --resize resamples the first to the second.",

@@ -16,7 +16,6 @@ Remedy = Literal[
     "make-parts",
     "name-a-probe",
     "name-devices",
-    "need-less-memory",
     "new-baseline",
     "not-private",
     "resize",
@@ -28,6 +27,9 @@ Remedy = Literal[
 ]
 """Names of remedies that are options of the command line; it alone knows their sentences (cli/errors.py)."""
 
+
+LESS_MEMORY = "Reduce it, or compute less at once (fewer jobs or a smaller view size, where these can be set)."
+"""What helps where one picture takes too much memory: in its message, so that no row and no warning lacks it."""
 
 PARSE_ERRORS = (ValueError, RecursionError, OverflowError)
 """Errors of the parsers of JSON and TOML, and of numbers: invalid, nested too deeply, or too large for a float."""
@@ -69,8 +71,8 @@ class ImageError(ShamisaError):
         kind: kind of the error, one word of a closed list that programs can rely on.
     """
 
-    def __init__(self, path: Path | str, kind: ImageErrorKind, message: str, remedy: Remedy | None = None) -> None:
-        super().__init__(message, remedy=remedy)
+    def __init__(self, path: Path | str, kind: ImageErrorKind, message: str) -> None:
+        super().__init__(message)
         self.path = path
         self.kind = kind
 
@@ -126,7 +128,7 @@ def item_error(path: Path | str, error: Exception) -> ImageError:
     if isinstance(error, ShamisaError):
         raise error
     if isinstance(error, MemoryError):
-        return ImageError(path, "too-large", f"{path}: there is not enough memory for it.", "need-less-memory")
+        return ImageError(path, "too-large", f"{path}: there is not enough memory for it. {LESS_MEMORY}")
     if isinstance(error, OSError) and error.strerror:
         where = f" ({error.filename})" if isinstance(error.filename, str) else ""
         return ImageError(path, "internal", f"{path} could not be completed: {error.strerror}{where}.")

@@ -59,11 +59,11 @@ def test_the_terminal_says_which_option_helps_and_the_error_itself_does_not(
 
 
 def test_a_record_gets_its_remedy_where_results_show_it() -> None:
-    record = ErrorRecord("too-large", "a.jpg: too large.", "need-less-memory")
+    record = ErrorRecord("other-size", "a.jpg is larger than b.jpg.", "resize")
     shown = told(record)
-    assert record.to_json() == {"kind": "too-large", "message": "a.jpg: too large."}
+    assert record.to_json() == {"kind": "other-size", "message": "a.jpg is larger than b.jpg."}
     assert shown is not None
-    assert shown.message.startswith("a.jpg: too large. Reduce the picture, or compute less at once (--jobs")
+    assert shown.message.startswith("a.jpg is larger than b.jpg; --resize")
     assert told(shown) == shown
     assert told(None) is None
 

@@ -29,6 +29,7 @@ from shamisa_cli.core.relational.judgement import Comparer, Judgement, PairResul
 from shamisa_cli.core.relational.records import Candidate
 from shamisa_cli.core.scoring import embedding_map, gmad_figure, heatmap, pipeline, resumable, scorer, thumbnails
 from shamisa_cli.core.scoring.feature_table import load_features
+from shamisa_cli.core.scoring.score_table import read_scores
 
 STAGES = ("read_file", "decode", "embedded")
 ERRORS = [RuntimeError("odd"), MemoryError("much"), OSError(5, "Input/output error")]
@@ -503,3 +504,33 @@ def test_what_is_drawn_of_a_picture_is_its_row_alone(
     done = shamisa("score", photos, "--model", tiny_model, "-f", "json", *more)
     assert done.returncode == 3, done.stderr
     assert sum(image["score"] is None for image in json.loads(done.stdout)["images"]) == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "score photos -f text", "score photos -f csv", "score photos -f github",
+        "cull photos --below 9 -f text", "cull photos --below 9 -f csv", "cull photos --below 9 -f json",
+        "cull photos --below 9 --list kept", "embed photos -o x.npz", "embed photos -o x.parquet",
+        "evaluate --mos mos.csv", "fit-probe --mos mos.csv -o probe",
+    ],
+)  # fmt: skip
+def test_where_memory_is_lacking_for_a_picture_every_command_says_what_helps(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    files = save_noise(tmp_path / "photos", [(60, 40)] * 12, blur=0.3)
+    (tmp_path / "mos.csv").write_text("image,mos\n" + "".join(f"photos/{path.name},{path.stem}\n" for path in files))
+    monkeypatch.setattr(scorer, "decode", raising_for(files[1].relative_to(tmp_path), scorer.decode, MemoryError()))
+    done = shamisa(*command.split(), "--model", tiny_model, cwd=tmp_path)
+    assert done.returncode == 3, done.stderr
+    assert "compute less at once" in " ".join((done.stdout + done.stderr).split())
+
+
+def test_a_table_of_scores_says_what_helps_where_memory_is_lacking(
+    tiny_model: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = sorted(photos.iterdir())[1]
+    monkeypatch.setattr(scorer, "decode", raising_for(bad, scorer.decode, MemoryError()))
+    assert shamisa("score", photos, "--model", tiny_model, "-o", tmp_path / "x.parquet").returncode == 3
+    [reason] = [record.error.message for record in read_scores(tmp_path / "x.parquet") if record.error]
+    assert "compute less at once" in reason

@@ -11,7 +11,7 @@ from typing import Literal, Protocol, get_args
 
 from shamisa_cli.core.arrays import Features, FeatureVector, Pixels
 from shamisa_cli.core.encoder.spec import SMALLEST_VIEW, EncoderConfig, copy_size
-from shamisa_cli.core.errors import ImageError
+from shamisa_cli.core.errors import LESS_MEMORY, ImageError
 from shamisa_cli.core.images.budget import DECODING, MEGABYTE
 
 Runtime = Literal["torch", "onnx"]
@@ -114,8 +114,7 @@ def _require_memory(encoder: Embedder, path: Path | str, pixels: Pixels) -> None
         path,
         "too-large",
         f"{path} would take some {needed / MEGABYTE:,.0f} MB to compute at {width}×{height} pixels, more than the "
-        f"{DECODING.alone / MEGABYTE:,.0f} MB there may be used.",
-        "need-less-memory",
+        f"{DECODING.alone / MEGABYTE:,.0f} MB there may be used. {LESS_MEMORY}",
     )
 
 

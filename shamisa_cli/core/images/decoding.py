@@ -272,8 +272,10 @@ def _explained(path: Path | str, error: Exception) -> ImageError:
         return ImageError(path, "unreadable", f"{path} cannot be read: {error.strerror}.")
     if isinstance(error, SlowPictureError):
         return ImageError(path, "too-large", f"{path} {error}.")
-    if isinstance(error, MemoryError | Image.DecompressionBombError):
-        return ImageError(path, "too-large", f"{path} is too large to decode on this machine ({reason}).")
+    if isinstance(error, MemoryError):
+        return item_error(path, error)
+    if isinstance(error, Image.DecompressionBombError):
+        return ImageError(path, "too-large", f"{path} is too large to decode ({reason}). Resize it.")
     if any(words in " ".join(str(error).lower().split()) for words in _PILLOW_CANNOT):
         return ImageError(
             path,
