@@ -21,6 +21,7 @@ from shamisa_cli.core.sole_writer import sole_writer
 if TYPE_CHECKING:
     from shamisa_cli.core.models.loading import Model
     from shamisa_cli.core.records import Run
+    from shamisa_cli.core.scoring.toolchain import Toolchain
 
 MinScore = Annotated[
     float | None,
@@ -112,10 +113,23 @@ class RunGate:
     baseline: Baseline | None
     updates: bool
 
-    def require_same(self, run: Run, model: Model) -> None:
-        """Raise ModelError if the baseline's scores are from a different model."""
-        if self.baseline is not None and not self.updates:
-            self.baseline.require(_scorer(run, model))
+    def require_same(self, run: Run, model: Model, console: Console) -> None:
+        """Say what makes the baseline's scores doubtful; raise ModelError if a different model or version made them."""
+        if self.baseline is None or self.updates:
+            return
+        made_with = _made_with(model)
+        self.baseline.require(_scorer(run, model), made_with)
+        file, changes = self.baseline.file, self.baseline.changes_to(made_with)
+        if changes:
+            console.warn(
+                f"The scores in {file} were made with other versions of packages ({changes}), so small differences may "
+                "be theirs. Write it again with --update-baseline where it matters."
+            )
+        if self.baseline.made_with is None:
+            console.hint(
+                f"{file} does not say which version made its scores. Write it again with --update-baseline, over all "
+                "its pictures, to have that checked."
+            )
 
     def conclude(self, tally: RunTally, run: Run, model: Model, console: Console, *, said: bool) -> None:
         """Keep the baseline, and say what the gate found unless a reporter has said it."""
@@ -139,11 +153,12 @@ class RunGate:
         """Write the scores (path → 0…100) into the baseline and report it, if requested."""
         if self.baseline is None or not self.updates:
             return
-        updated = self.baseline.updated(scores, _scorer(run, model))
+        updated = self.baseline.updated(scores, _scorer(run, model), _made_with(model))
         updated.write()
         dropped = len(self.baseline.scores.keys() - updated.scores.keys())
         entries = "entry" if dropped == 1 else "entries"
-        gone = f"; removed {dropped:,} {entries} (files deleted, or scored by another model)" if dropped else ""
+        why = "files deleted, or scored by another model or version"
+        gone = f"; removed {dropped:,} {entries} ({why})" if dropped else ""
         console.hint(
             f"{updated.file} now holds {len(updated.scores):,} scores, {len(scores):,} of them from this run{gone}."
         )
@@ -206,6 +221,12 @@ def _require_usable(baseline: Baseline, gate: Gate) -> None:
         raise SettingError("A baseline needs a limit on drops. Set with --max-drop how many points a score may fall.")
     if baseline.scorer is None:
         raise SettingError(f"There is no baseline {baseline.file} yet. Write it with --update-baseline.")
+
+
+def _made_with(model: Model) -> Toolchain:
+    from shamisa_cli.core.scoring.provenance import toolchain
+
+    return toolchain(model.encoder)
 
 
 def _scorer(run: Run, model: Model) -> ScoreSource:

@@ -18,6 +18,7 @@ from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models.loading import load_model, load_relational_model
 from shamisa_cli.core.models.manifest import sha256_of
 from shamisa_cli.core.networks.export.export_model import verify_graphs
+from shamisa_cli.core.scoring import provenance
 from shamisa_cli.core.scoring.cache import Cache
 from shamisa_cli.core.scoring.pipeline import describe_run, score_files
 from shamisa_cli.core.scoring.provenance import FORMULAS
@@ -175,6 +176,39 @@ def test_a_baseline_and_a_table_of_features_refuse_a_model_whose_graph_was_excha
     assert shamisa("embed", photos, "--model", copy, "-o", table).returncode == 0
     fitted = shamisa("fit-probe", "--mos", mos, "--model", tiny_model, "--features", table, "-o", tmp_path / "probe")
     assert fitted.returncode == 2
+
+
+def test_a_gate_refuses_earlier_scores_of_another_way_of_reading_and_says_what_to_do(
+    tiny_model: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = ("score", photos, "--model", tiny_model, "--baseline", tmp_path / "base.json")
+    assert shamisa(*gate, "--update-baseline").returncode == 0
+    assert "version" not in shamisa(*gate, "--max-drop", "5").stderr
+    monkeypatch.setattr(provenance, "_version", lambda _package: "99.9")
+    other_packages = shamisa(*gate, "--max-drop", "5")
+    assert other_packages.returncode == 0, other_packages.stderr
+    assert "→ 99.9" in other_packages.stderr
+    monkeypatch.setattr(provenance, "READING", 99)
+    refused = shamisa(*gate, "--max-drop", "5")
+    assert refused.returncode == 2
+    assert "reading 99" in refused.stderr
+    assert "write the baseline again with --update-baseline." in refused.stderr
+    assert shamisa(*gate, "--update-baseline").returncode == 0
+    assert shamisa(*gate, "--max-drop", "5").returncode == 0
+
+
+def test_a_gate_uses_earlier_scores_of_an_older_file_and_says_once_what_is_not_checked(
+    tiny_model: Path, photos: Path, tmp_path: Path
+) -> None:
+    base = tmp_path / "base.json"
+    gate = ("score", photos, "--model", tiny_model, "--baseline", base)
+    assert shamisa(*gate, "--update-baseline").returncode == 0
+    document = json.loads(base.read_text())
+    del document["made_with"]
+    base.write_text(json.dumps(document))
+    done = shamisa(*gate, "--max-drop", "5")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("does not say which version made its scores") == 1
 
 
 def test_verify_tells_a_graph_that_is_not_of_the_weights(tiny_model: Path, copy: Path) -> None:

@@ -165,7 +165,7 @@ def score(
 
     loaded = load_model(model, probe=probe, offline=offline, device=device, runtime=runtime.value, on_demand=cache)
     run = describe_run(loaded, view, gated=gated.gate.judges, left_out=found.left_out)
-    gated.require_same(run, loaded)
+    gated.require_same(run, loaded, console)
     run = replace(run, grouped=groups)
     work = ScoringRun(loaded, job.paths, run, gated.gate, console, view, jobs, max_pixels)
     cached = reused = 0

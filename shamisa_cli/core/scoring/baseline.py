@@ -18,6 +18,7 @@ from shamisa_cli.core.plain_files import read_plain
 if TYPE_CHECKING:
     from shamisa_cli.core.probe.ridge import Probe
 from shamisa_cli.core.records import ModelIdentity
+from shamisa_cli.core.scoring.toolchain import Toolchain
 
 MOST_BYTES = 500_000_000
 """Of a baseline; a million pictures take some 50 MB."""
@@ -76,11 +77,14 @@ class Baseline:
         file: its file. Images are named relative to its folder, so that both can be moved together.
         scores: name, with forward slashes → score 0…100, rounded.
         scorer: model and settings that produced the scores; None while there is no file.
+        made_with: program and packages that made them, or the first of them; None in older files, which do not
+            say it, and while there is no file.
     """
 
     file: Path
     scores: Mapping[str, float]
     scorer: ScoreSource | None = None
+    made_with: Toolchain | None = None
 
     def score_of(self, path: str) -> float | None:
         """The earlier score of the image at `path`; None for a new one."""
@@ -94,9 +98,12 @@ class Baseline:
         new = sum(self._name(path) not in self.scores for path in paths)
         return new, sum(not (self.file.parent / name).exists() for name in self.scores)
 
-    def require(self, scorer: ScoreSource) -> None:
-        """Check that the scores are from a matching source. Raises ModelError if they are not."""
-        if self.scorer is None or self.scorer.matches(scorer):
+    def require(self, scorer: ScoreSource, made_with: Toolchain) -> None:
+        """Check that the scores are from a matching source and toolchain. Raises ModelError if they are not."""
+        if self.scorer is None:
+            return
+        if self.scorer.matches(scorer):
+            self._require_made_alike(made_with)
             return
         if (self.scorer.revision, self.scorer.regressor) == (scorer.revision, scorer.regressor):
             before, now = (dict(one.preprocessing) for one in (self.scorer, scorer))
@@ -116,16 +123,20 @@ class Baseline:
             remedy="rewrite-baseline",
         )
 
-    def updated(self, scores: Mapping[str, float], scorer: ScoreSource) -> Baseline:
+    def changes_to(self, made_with: Toolchain) -> str:
+        """Packages that this toolchain has in other versions than the scores' own; see `Toolchain.changes_to`."""
+        return "" if self.made_with is None else self.made_with.changes_to(made_with)
+
+    def updated(self, scores: Mapping[str, float], scorer: ScoreSource, made_with: Toolchain) -> Baseline:
         """This baseline with new scores (path → 0…100).
 
-        Scores of other images are kept, unless the file was deleted or another model scored it.
+        Scores of other images are kept, unless the file was deleted, or another model or way of reading made them.
+        While any are kept, so is the toolchain that made them.
         """
-        kept: dict[str, float] = {}
-        if self.scorer is not None and self.scorer.matches(scorer):
-            kept = {name: score for name, score in self.scores.items() if (self.file.parent / name).exists()}
         new = {self._name(path): round(score, DECIMALS) for path, score in scores.items()}
-        return replace(self, scores=kept | new, scorer=scorer)
+        others = self.scores.keys() - new.keys() if self._has_alike(scorer, made_with) else ()
+        kept = {name: self.scores[name] for name in others if (self.file.parent / name).exists()}
+        return replace(self, scores=kept | new, scorer=scorer, made_with=self.made_with if kept else made_with)
 
     def write(self) -> None:
         """Write the file atomically: one line per image, sorted by name."""
@@ -139,12 +150,25 @@ class Baseline:
                 "regressor": scorer.regressor,
                 "preprocessing": dict(sorted(scorer.preprocessing.items())),
             },
+            **({} if self.made_with is None else {"made_with": self.made_with.to_json()}),
             "scores": dict(sorted(self.scores.items())),
         }
         # Names that are not valid UTF-8 are written as JSON escapes, from which they are read again.
         text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         with replacing(self.file) as temporary:
             temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
+
+    def _has_alike(self, scorer: ScoreSource, made_with: Toolchain) -> bool:
+        alike = self.scorer is not None and self.scorer.matches(scorer)
+        return alike and (self.made_with is None or self.made_with.matches(made_with))
+
+    def _require_made_alike(self, made_with: Toolchain) -> None:
+        if self.made_with is not None and not self.made_with.matches(made_with):
+            raise ModelError(
+                f"The scores in {self.file} were made by {self.made_with}, and this is {made_with}, which may read or "
+                "score the same picture in another way: they cannot be compared. Use the version they were made with.",
+                remedy="rewrite-baseline",
+            )
 
     def _name(self, path: str) -> str:
         return Path(os.path.relpath(path, self.file.parent)).as_posix()
@@ -163,7 +187,8 @@ def read_baseline(file: Path) -> Baseline:
         model, scores = document["model"], document["scores"]
         name, revision, regressor = (_text(model, key) for key in ("name", "revision", "regressor"))
         scorer = ScoreSource(name, revision, regressor, dict(model["preprocessing"]))
-        return Baseline(file, {str(name): _score(name, score) for name, score in scores.items()}, scorer)
+        made_with = Toolchain.from_json(document["made_with"]) if "made_with" in document else None
+        return Baseline(file, {str(name): _score(name, score) for name, score in scores.items()}, scorer, made_with)
     except FileNotFoundError:
         return Baseline(file, {})
     except IsADirectoryError:

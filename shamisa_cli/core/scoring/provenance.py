@@ -11,6 +11,7 @@ import numpy as np
 
 import shamisa_cli
 from shamisa_cli.core.images.decoding import READING
+from shamisa_cli.core.scoring.toolchain import Toolchain
 
 if TYPE_CHECKING:
     from shamisa_cli.core.encoder.embedder import Embedder
@@ -28,6 +29,12 @@ def versions(encoder: Embedder) -> dict[str, str | None]:
     """Versions of this program and of the packages that decode pictures and compute features; None where absent."""
     packages = (*DECODING_PACKAGES, COMPUTING_PACKAGES[encoder.runtime])
     return {"shamisa": shamisa_cli.__version__} | {name: _version(name) for name in packages}
+
+
+def toolchain(encoder: Embedder) -> Toolchain:
+    """This program and the packages by which this encoder's scores are made."""
+    packages = {name: number for name, number in versions(encoder).items() if number is not None}
+    return Toolchain(READING, FORMULAS, packages)
 
 
 def computed_by(encoder: Embedder) -> str:

@@ -11,12 +11,16 @@ from shamisa_cli.core.errors import ModelError, SettingError
 from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.scoring.baseline import Baseline, ScoreSource, read_baseline
 from shamisa_cli.core.scoring.pipeline import describe_run
+from shamisa_cli.core.scoring.toolchain import Toolchain
 
+MADE_WITH = Toolchain(14, 3, {"shamisa": "0.1.0", "pillow": "11.1.0", "onnxruntime": "1.23.2"})
 SCORER = ScoreSource("tiny", "0123456789ab", "ba9876543210", {"view_size": 512, "mean": [0.5, 0.5, 0.5]})
 
 
-def written(file: Path, scores: dict[str, float], scorer: ScoreSource = SCORER) -> Baseline:
-    baseline = read_baseline(file).updated(scores, scorer)
+def written(
+    file: Path, scores: dict[str, float], scorer: ScoreSource = SCORER, made_with: Toolchain = MADE_WITH
+) -> Baseline:
+    baseline = read_baseline(file).updated(scores, scorer, made_with)
     baseline.write()
     return baseline
 
@@ -25,7 +29,7 @@ def test_what_is_written_is_read_again_whatever_the_names(tmp_path: Path) -> Non
     names = ["b.jpg", "a b.jpg", "گربه.jpg", 'q".jpg', os.fsdecode(b"c\xff.jpg"), "sub/d.jpg"]
     written(tmp_path / "b.json", {str(tmp_path / name): 50.0 + number for number, name in enumerate(names)})
     again = read_baseline(tmp_path / "b.json")
-    assert again.scorer == SCORER
+    assert (again.scorer, again.made_with) == (SCORER, MADE_WITH)
     assert [again.score_of(str(tmp_path / name)) for name in names] == [50.0 + n for n in range(len(names))]
 
 
@@ -60,15 +64,56 @@ def test_pictures_not_scored_now_keep_theirs_unless_they_are_gone_or_the_model_i
 
 def test_scores_of_another_model_regressor_or_preprocessing_are_refused(tmp_path: Path) -> None:
     baseline = written(tmp_path / "b.json", {})
-    baseline.require(SCORER)
-    baseline.require(replace(SCORER, name="renamed"))
+    baseline.require(SCORER, MADE_WITH)
+    baseline.require(replace(SCORER, name="renamed"), MADE_WITH)
     for change, said in (
         ({"revision": "x"}, "Use the model they were made with"),
         ({"regressor": "x"}, "probe x"),
         ({"preprocessing": {"view_size": None, "mean": [0.5, 0.5, 0.5]}}, "view_size 512 → None"),
     ):
         with pytest.raises(ModelError, match=said):
-            baseline.require(replace(SCORER, **change))
+            baseline.require(replace(SCORER, **change), MADE_WITH)
+
+
+@pytest.mark.parametrize("change", [{"reading": 15}, {"formulas": 4}])
+def test_scores_of_a_version_that_reads_or_computes_otherwise_are_refused_and_not_kept(
+    tmp_path: Path, change: dict[str, int]
+) -> None:
+    file, later = tmp_path / "b.json", replace(MADE_WITH, packages={"shamisa": "0.2.0"}, **change)
+    (tmp_path / "a.jpg").touch()
+    baseline = written(file, {str(tmp_path / "a.jpg"): 50.0})
+    with pytest.raises(ModelError, match=r"made by shamisa 0\.1\.0 .* and this is shamisa 0\.2\.0") as caught:
+        baseline.require(SCORER, later)
+    assert caught.value.remedy == "rewrite-baseline"
+    updated = written(file, {str(tmp_path / "b.jpg"): 60.0}, made_with=later)
+    assert (updated.scores, updated.made_with) == ({"b.jpg": 60.0}, later)
+
+
+def test_scores_of_other_decoders_are_compared_and_the_change_is_named_until_none_is_left(tmp_path: Path) -> None:
+    file, later = tmp_path / "b.json", replace(MADE_WITH, packages=MADE_WITH.packages | {"pillow": "11.2.0"})
+    (tmp_path / "a.jpg").touch()
+    baseline = written(file, {str(tmp_path / "a.jpg"): 50.0})
+    baseline.require(SCORER, later)
+    assert baseline.changes_to(MADE_WITH) == ""
+    assert baseline.changes_to(replace(later, packages=dict(later.packages) | {"shamisa": "9", "rawpy": "1"})) == (
+        "pillow 11.1.0 → 11.2.0"
+    )
+    partly = written(file, {str(tmp_path / "b.jpg"): 60.0}, made_with=later)
+    assert (partly.scores, partly.made_with) == ({"a.jpg": 50.0, "b.jpg": 60.0}, MADE_WITH)
+    assert (
+        written(file, {str(tmp_path / name): 60.0 for name in ("a.jpg", "b.jpg")}, made_with=later).made_with == later
+    )
+
+
+def test_a_baseline_of_an_older_version_is_used_and_stays_one_while_it_holds_older_scores(tmp_path: Path) -> None:
+    file = tmp_path / "b.json"
+    (tmp_path / "a.jpg").touch()
+    replace(written(file, {str(tmp_path / "a.jpg"): 50.0}), made_with=None).write()
+    older = read_baseline(file)
+    older.require(SCORER, MADE_WITH)
+    assert older.changes_to(MADE_WITH) == ""
+    assert older.updated({str(tmp_path / "b.jpg"): 60.0}, SCORER, MADE_WITH).made_with is None
+    assert older.updated({str(tmp_path / "a.jpg"): 60.0}, SCORER, MADE_WITH).made_with == MADE_WITH
 
 
 def test_a_regressor_is_known_by_its_numbers(model: Model) -> None:
@@ -87,7 +132,11 @@ def test_a_regressor_is_known_by_its_numbers(model: Model) -> None:
     "text",
     ["", "[]", "{}", '{"schema": 2}', '{"schema": 1, "model": {}, "scores": {}}', "\ufffe",
      json.dumps({"schema": 1, "model": {"name": "t", "revision": "r", "regressor": "x", "preprocessing": {}},
-                 "scores": {"a.jpg": "50"}})],
+                 "scores": {"a.jpg": "50"}}),
+     *(json.dumps({"schema": 1, "model": {"name": "t", "revision": "r", "regressor": "x", "preprocessing": {}},
+                   "scores": {}, "made_with": made_with})
+       for made_with in (3, {}, {"reading": "14", "formulas": 3, "packages": {}},
+                         {"reading": 14, "formulas": 3, "packages": {"pillow": 11}}))],
 )  # fmt: skip
 def test_another_file_is_no_baseline_and_the_error_says_what_to_do(tmp_path: Path, text: str) -> None:
     file = tmp_path / "b.json"
