@@ -160,7 +160,8 @@ def check_output(output: Path, option: str = "--output") -> None:
     """Check the name of a file of results before hours of work are spent.
 
     Raises:
-        SettingError: it is a folder or a device, has the suffix of a picture, or is a picture.
+        SettingError: it is a folder or a device, has the suffix of a picture, is a picture, or lies where this user
+            may not write.
     """
     from shamisa_cli.core.images.kinds import IMAGE_SUFFIXES
 
@@ -177,13 +178,16 @@ def check_output(output: Path, option: str = "--output") -> None:
 
 
 def require_folder_name(folder: Path | None, option: str) -> None:
-    """Raise SettingError if the folder that is to be written into is a file, or a link that leads nowhere."""
-    if folder is not None and os.path.lexists(folder) and not folder.is_dir():
+    """Raise SettingError if a folder for results is a file or a link that leads nowhere, or may not be written into."""
+    if folder is None:
+        return
+    if os.path.lexists(folder) and not folder.is_dir():
         raise SettingError(f"{folder} is no folder; {option} must name a folder.")
+    _require_permission(folder, option)
 
 
 def require_file_name(output: Path, option: str) -> None:
-    """Raise SettingError if `output` is a folder, a device, "-", or a suffix without a name."""
+    """Raise SettingError if `output` is a folder, a device, "-", a suffix without a name, or where none may write."""
     if str(output) == "-":
         raise SettingError(f"{option} - names no file. Results go to standard output where {option} is left out.")
     if output.name.lower() in FILE_SUFFIXES:
@@ -191,3 +195,11 @@ def require_file_name(output: Path, option: str) -> None:
         raise SettingError(f"{output} is a suffix without a name, a hidden file. Name one such as {option} {example}.")
     if output.exists() and not output.is_file():
         raise SettingError(f"{output} is not a regular file; {option} must name a file.")
+    _require_permission(output.parent, option)
+
+
+def _require_permission(folder: Path, option: str) -> None:
+    """Raise SettingError if this user may not write into a folder, or make it where it is not there yet."""
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(place))
+    if there.is_dir() and not os.access(there, os.W_OK | os.X_OK):
+        raise SettingError(f"You may not write into {there}. Name another place with {option}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import get_type_hints
@@ -93,6 +94,34 @@ def test_no_output_replaces_an_input(tiny_model: Path, place: Path, command: tup
     assert done.returncode == 2, done.stderr
     assert "which the command reads" in done.stderr or "the same file" in done.stderr
     assert contents(place) | contents(tiny_model) == before
+
+
+RESULTS = [
+    words
+    for words in WRITING
+    if (words[0], words[-1]) not in {(name, "-o") for name in ("fit-probe", "train", "models")}
+]
+
+
+@pytest.mark.parametrize(
+    "command", [*RESULTS, ("score", "photos", "--maps"), ("cull", "photos", "--below", "1", "--copy-to")]
+)
+def test_a_folder_that_may_not_be_written_into_is_said_before_any_work(
+    tiny_model: Path, place: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    (place / "closed").mkdir()
+    allowed = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "closed" and allowed(path, mode))
+    before = contents(place)
+    suffix = {"--html": ".html", "--plot": ".html", "--gmad-figure": ".png", "--preview": ".png"}.get(command[-1], "")
+    if command[-1] == "-o":
+        suffix = ".npz" if command[0] == "embed" else ".json"
+    typed = [str(tiny_model) if word == "MODEL" else word for word in command]
+    done = shamisa(*typed, f"closed/new/x{suffix}")
+    assert done.returncode == 2, done.stderr
+    assert f"You may not write into {place / 'closed'}" in done.stderr
+    assert "scored" not in done.stderr
+    assert contents(place) == before
 
 
 @pytest.mark.parametrize("name", ["model/README.md", "curves.png", "metrics.jsonl"])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shamisa_cli.cli.console import Console
+from shamisa_cli.cli.console import Console, require_file_name
 from shamisa_cli.cli.interrupts import request_stop_on_signals
 from shamisa_cli.cli.options import RUNNING, Device, DeviceName
 from shamisa_cli.core.errors import SettingError
@@ -279,6 +279,7 @@ def _write_preview(target: Path, task: TaskName, data: list[Path] | None, seed: 
         raise typer.BadParameter("A preview needs photographs: name a folder, as --data DIR.", param_hint="--data")
     if target.suffix.lower() != ".png":
         raise SettingError(f"{target} does not end in .png; --preview must name a .png file.")
+    require_file_name(target, "--preview")
     require_no_photograph(target)
     contact_sheet = ordered_set_sheet if task is TaskName.RELATIONAL else operator_sheet
     console = Console()
