@@ -53,9 +53,12 @@ MOST_PROCESSES = 8
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """A process for each processor; none but this one where files are named, since starting them takes longer."""
+    """One process more than processors; none but this one where files are named, since starting them takes longer.
+
+    One more, since tests of kills and of signals mostly wait.
+    """
     named = any(".py" in argument for argument in config.args)
-    return 0 if named else min(available_cpus(), MOST_PROCESSES)
+    return 0 if named else min(available_cpus() + 1, MOST_PROCESSES)
 
 
 @pytest.hookimpl(tryfirst=True)
