@@ -3,12 +3,13 @@
     python examples/best_of_burst.py FOLDER [--gap 2]
 
 When a picture was taken stands in its EXIF data; of one without any, or that Pillow alone cannot open, the time of the
-file counts.
+file counts. Pictures that cannot be read are named on stderr.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -25,9 +26,10 @@ def taken(path: Path) -> float:
         stamp = str(exif.get(ExifTags.Base.DateTimeOriginal, ""))
         fraction = str(exif.get(ExifTags.Base.SubsecTimeOriginal, "0")).strip() or "0"
         return datetime.strptime(f"{stamp}.{fraction[:6]}", "%Y:%m:%d %H:%M:%S.%f").timestamp()
-    # A format of shamisa's extras, a camera whose clock was never set, or more pixels than Pillow opens by itself.
-    except (OSError, ValueError, Image.DecompressionBombError):
-        return path.stat().st_mtime
+    # A format of shamisa's extras, a camera whose clock was never set, more pixels than Pillow opens by itself, or
+    # EXIF data that are damaged, for which Pillow has many kinds of errors.
+    except Exception:
+        return path.stat().st_mtime if path.exists() else 0.0  # removed since it was scored
 
 
 def bursts(records: list[shamisa.ImageRecord], gap: float) -> list[list[shamisa.ImageRecord]]:
@@ -49,8 +51,14 @@ def main() -> None:
     parser.add_argument("--gap", type=float, default=2.0, help="seconds between two pictures of one burst (default 2)")
     options = parser.parse_args()
 
-    scored = [record for record in shamisa.score(options.folder) if record.score is not None]
-    for burst in bursts(scored, options.gap):
+    try:
+        records = shamisa.score(options.folder)
+    except shamisa.InputNotFoundError as error:
+        parser.error(str(error))
+    for record in records:
+        if record.error is not None:
+            print(record.error.message, file=sys.stderr)
+    for burst in bursts([record for record in records if record.score is not None], options.gap):
         best = max(burst, key=lambda record: record.score)
         print(f"{best.score:5.1f}  {best.path}  (best of {len(burst)})")
 

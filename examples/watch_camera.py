@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import sys
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -39,22 +40,37 @@ def new_pictures(folder: Path, old: set[Path], every: float) -> Iterator[Path]:
         time.sleep(every)
 
 
+def positive(text: str) -> float:
+    if not 0 < float(text) < 1e9:
+        raise ValueError(text)
+    return float(text)
+
+
+def whole(text: str) -> int:
+    return int(positive(str(int(text))))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--drop", type=float, default=10.0, help="points that are a reason for alarm (default 10)")
-    parser.add_argument("--recent", type=int, default=5, help="pictures that are looked at together (default 5)")
-    parser.add_argument("--usual", type=int, default=50, help="pictures before them that they are held to (default 50)")
-    parser.add_argument("--every", type=float, default=1.0, help="seconds between two looks (default 1)")
+    parser.add_argument("--drop", type=positive, default=10.0, help="points that are a reason for alarm (default 10)")
+    parser.add_argument("--recent", type=whole, default=5, help="pictures that are looked at together (default 5)")
+    parser.add_argument(
+        "--usual", type=whole, default=50, help="pictures before them that they are held to (default 50)"
+    )
+    parser.add_argument("--every", type=positive, default=1.0, help="seconds between two looks (default 1)")
     options = parser.parse_args()
 
     model = shamisa.load_model()
     scores: deque[float] = deque(maxlen=options.recent + options.usual)
-    old = set(options.folder.iterdir())
+    try:
+        old = set(options.folder.iterdir())
+    except OSError as error:
+        parser.error(f"{options.folder}: {error.strerror}")
     print(json.dumps({"watching": str(options.folder)}), flush=True)
     for path in new_pictures(options.folder, old, options.every):
         try:
-            [record] = shamisa.score(path, model=model, jobs=1)
+            record = shamisa.score(path, model=model, jobs=1)[0]
         except shamisa.InputNotFoundError:  # removed again
             continue
         line = {"path": record.path, "score": record.score, "alarm": False}
@@ -69,4 +85,7 @@ def main() -> None:
 
 if __name__ == "__main__":
     with contextlib.suppress(KeyboardInterrupt):
-        main()
+        try:
+            main()
+        except FileNotFoundError as error:  # the folder itself is gone
+            sys.exit(f"{error.filename}: {error.strerror}")

@@ -68,18 +68,21 @@ class Console:
         if not self._quiet:
             self._line(*_WARNING, text)
 
-    def warn_of_unreadable(self, messages: Sequence[str], count: int | None = None) -> None:
+    def warn_of_unreadable(
+        self, messages: Sequence[str], count: int | None = None, *, what: str = "pictures could not be read"
+    ) -> None:
         """Print one warning per image that could not be read, up to a limit; also if quiet, since they are results.
 
         Args:
             messages: the sentences, or the first of them.
             count: number of unreadable images; None: the number of sentences.
+            what: the rest of "5 more …", where the sentences are of other things.
         """
         for message in messages[:MAX_WARNINGS]:
             self._line(*_WARNING, message)
         more = (len(messages) if count is None else count) - MAX_WARNINGS
         if more > 0:
-            self._line(*_WARNING, f"{more:,} more pictures could not be read.")
+            self._line(*_WARNING, f"{more:,} more {what}.")
 
     def warn_of_discarded(self, messages: Sequence[str]) -> None:
         """The same warnings, where the results that hold these messages are printed nowhere."""

@@ -43,7 +43,8 @@ def rate(
         said += f"; {counts['unchanged']:,} are already right"
     if counts["kept"]:
         said += f"; {counts['kept']:,} keep the rating that a person gave (see --overwrite)"
-    return _conclude(said, [result.problem for result in results if result.problem], apply, console)
+    problems = [result.problem for result in results if result.problem]
+    return _conclude(said, problems, apply, console, what="sidecars could not be written")
 
 
 def transfer(
@@ -65,7 +66,8 @@ def transfer(
     said = f"{'Moved' if action == 'move' else 'Copied'} {done - earlier:,} files to {folder}"
     said += f"; {earlier:,} were there already" if earlier else ""
     said += f"; undo with: shamisa cull --undo {folder} --apply" if done else ""
-    return _conclude(said, problems, apply, console)
+    what = f"files could not be {'moved' if action == 'move' else 'copied'}"
+    return _conclude(said, problems, apply, console, what=what)
 
 
 def undo_transfers(folder: Path, apply: bool, console: Console) -> int:
@@ -73,7 +75,8 @@ def undo_transfers(folder: Path, apply: bool, console: Console) -> int:
 
     done, problems = _split(undo_transfers(folder, dry=not apply))
     verb = "Undid" if apply else "Would undo"
-    failures = _conclude(f"{verb} {done:,} transfers to {folder}", problems, apply, console)
+    said, what = f"{verb} {done:,} transfers to {folder}", "lines of the journal could not be undone"
+    failures = _conclude(said, problems, apply, console, what=what)
     return exit_code(failed=0, unreadable=failures, skip_unreadable=False)
 
 
@@ -89,8 +92,8 @@ def _split(results: Iterable[TransferResult]) -> tuple[int, list[str]]:
     return len(found) - len(problems), problems
 
 
-def _conclude(said: str, problems: Sequence[str], apply: bool, console: Console) -> int:
-    console.warn_of_unreadable(problems)
+def _conclude(said: str, problems: Sequence[str], apply: bool, console: Console, *, what: str = "") -> int:
+    console.warn_of_unreadable(problems, what=what)
     console.hint(f"{said}." if apply else f"{said}. Nothing was changed; add --apply to do it.")
     return len(problems)
 

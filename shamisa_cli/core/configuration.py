@@ -16,6 +16,7 @@ from shamisa_cli.core.full_size.record import MEASURES
 from shamisa_cli.core.overrides import shown
 from shamisa_cli.core.ownership import folders_to_search, is_own, owns_link
 from shamisa_cli.core.plain_files import read_plain
+from shamisa_cli.core.remarks.remark import require_remarks
 from shamisa_cli.core.scoring.gate import LEVELS, Rule
 
 PYPROJECT = "pyproject.toml"
@@ -194,7 +195,11 @@ def _rule(table: Any, where: str) -> Rule:
     forbid = table.get("forbid", [])
     if not isinstance(forbid, list) or not all(isinstance(one, str) for one in forbid):
         raise SettingError(f"{where}.forbid is {shown(forbid)}; it should be a list of remarks.")
-    return Rule(tuple(patterns), level, low, drop, worst, tuple(forbid))
+    try:
+        require_remarks(forbid)
+        return Rule(tuple(patterns), level, low, drop, worst, tuple(forbid))
+    except SettingError as error:
+        raise SettingError(f"{where}: {error}") from None
 
 
 def _number(value: Any, where: str, most: float | None) -> float | None:

@@ -10,8 +10,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from shamisa_cli.core.errors import SettingError
+
 MAX_PATTERN = 1000
 """Longest pattern in characters."""
+LONGEST_SHOWN = 40
+"""Characters of a pattern that an error shows."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +61,25 @@ def read_pattern(line: str) -> Pattern | None:
     anchored = "/" in text.rstrip("/")
     segments = [part for part in text.split("/") if part]
     if not segments:
-        raise ValueError(f"{line!r} names nothing")
+        raise ValueError("it names nothing")
     if not anchored:
         segments.insert(0, "**")
     return Pattern(tuple(None if part == "**" else _expression(part) for part in segments), negated, folders_only)
+
+
+def read_patterns(lines: Sequence[str]) -> tuple[Pattern, ...]:
+    """The patterns of several lines. Raises SettingError for one that cannot be used."""
+    found = []
+    for line in lines:
+        try:
+            found.append(read_pattern(line))
+        except ValueError as error:
+            said = repr(line if len(line) <= LONGEST_SHOWN else line[: LONGEST_SHOWN - 3] + "...")
+            raise SettingError(
+                f"The pattern {said} cannot be used: {error}. Write it as in a .gitignore file, such as drafts/ or "
+                "*.png."
+            ) from None
+    return tuple(pattern for pattern in found if pattern is not None)
 
 
 def matches(patterns: Sequence[Pattern], relative: str) -> bool:

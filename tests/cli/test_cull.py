@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from helpers.program import Program
 
+from shamisa_cli.core.culling.journal import JOURNAL
 from shamisa_cli.core.culling.xmp import read_rating
 from shamisa_cli.core.models.resolver import FAST_MODEL
 
@@ -121,3 +122,15 @@ def test_undoing_where_nothing_was_moved_is_an_error(shamisa: Program, tmp_path:
     ran = shamisa("cull", "--undo", tmp_path)
     assert ran.returncode == 2
     assert "nothing was moved or copied" in ran.stderr
+
+
+def test_damaged_lines_of_a_journal_are_not_called_pictures(shamisa: Program, shoot: Path, tmp_path: Path) -> None:
+    target = tmp_path / "rejected"
+    ran = shamisa("cull", shoot, "--keep-best", "0", "--move-to", target, "--apply", *FAST)
+    assert ran.returncode == 0, ran.stderr
+    journal = target / JOURNAL
+    journal.write_text("damaged\n" * 173 + journal.read_text())
+    ran = shamisa("cull", "--undo", target)
+    assert ran.returncode == 3
+    assert "more lines of the journal could not be undone." in ran.stderr
+    assert "pictures" not in ran.stderr

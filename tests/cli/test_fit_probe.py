@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from dataclasses import replace
 
@@ -13,14 +14,19 @@ from helpers.program import run_here as run
 from PIL import Image
 
 from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec, Preprocessing
+from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.fitting.doubts import doubts
+from shamisa_cli.core.fitting.recipe import ProbeSettings
 from shamisa_cli.core.models.folder import save_probe
 from shamisa_cli.core.models.loading import load_model
 from shamisa_cli.core.models.probe_files import read_probe
 from shamisa_cli.core.networks.backbones import build_backbone
 from shamisa_cli.core.networks.model_folders import save_encoder
 from shamisa_cli.core.probe.metrics import agreement
+from shamisa_cli.core.probe.mos_table import read_mos_table
 from shamisa_cli.core.probe.protocol import ProtocolResult, SplitResult
+from shamisa_cli.core.probe.pseudo import PseudoSettings
+from shamisa_cli.core.scoring import table_features
 from shamisa_cli.core.scoring.feature_formats import FileStamp
 from shamisa_cli.core.scoring.feature_table import save_features
 from shamisa_cli.core.scoring.pipeline import embed_files, score_files
@@ -161,6 +167,21 @@ def test_a_table_of_pictures_that_are_not_there_makes_no_probe(model, tmp_path):
         (["--mos-range", "5,1"], "--mos-range is '5,1'"),
         (["--mos-range", "1"], "two increasing numbers"),
         (["--mos-range", "0,nan"], "two increasing numbers"),
+        *(
+            (["--mos-range", ends], f"--mos-range is '{ends}'")
+            for ends in (
+                "0,1e308",
+                "-1e308,1e308",
+                "0,1e13",
+                "0,1e-300",
+                "50,50.00000000000001",
+            )
+        ),
+        *(
+            ([option, number], option)
+            for option in ("--ordinal-weight", "--pseudo-weight")
+            for number in ("1e308", "inf", "1e7", "-1")
+        ),
         (["--mos-range", "2,3"], "ratings are not from 2 to 3"),
         (["--group-column", "kind"], "2 groups"),
         (["--model", "no-such-model"], "no-such-model"),
@@ -343,3 +364,46 @@ def test_pictures_that_are_gone_cannot_be_turned_to_black_and_white_and_that_is_
     familiarity = read_probe(tmp_path / "p").familiarity
     assert familiarity is not None
     assert familiarity.grey is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"mos_range": (0.0, 1e308)}, {"mos_range": (5.0, 1.0)}, {"mos_range": (0.0, math.nan)}, {"ordinal_weight": 1e308},
+     {"ordinal_weight": math.nan}, {"pseudo": PseudoSettings(weight=-1)}],
+)  # fmt: skip
+def test_numbers_that_would_overflow_later_are_refused_by_name_in_python(wrong):
+    with pytest.raises(SettingError, match=next(iter(wrong))):
+        ProbeSettings(**wrong)
+
+
+def test_a_table_whose_pictures_are_not_there_takes_no_memory_for_them(model, tmp_path, monkeypatch):
+    table = tmp_path / "mos.csv"
+    table.write_text("image,mos\n" + "".join(f"{number}.png,{number}\n" for number in range(2000)))
+    asked = []
+    monkeypatch.setattr(table_features, "_room", lambda *shape: asked.append(shape) or np.empty(shape, np.float32))
+    result = run("fit-probe", "--mos", table, "--model", model, "-o", tmp_path / "p")
+    assert result.returncode == 2
+    assert "0 of the 2000 pictures could be read" in result.stderr
+    assert [pictures for pictures, *_ in asked] == [0]
+
+
+def test_a_table_too_large_for_the_memory_is_said_with_its_numbers():
+    with pytest.raises(SettingError, match=r"of 1,000,000,000 pictures, 5,000,000 numbers of each, .*fewer rows"):
+        table_features._room(10**9, 5, 10**6)
+
+
+def test_a_picture_that_comes_while_the_others_are_read_is_fitted_too(model, scored, tmp_path, monkeypatch):
+    table = read_mos_table(shutil.copytree(scored, tmp_path / "scored") / "mos.csv")
+    late, elsewhere = table.paths[3], tmp_path / "late.png"
+    late.rename(elsewhere)
+    original = table_features.embed_files
+
+    def embed_late(*arguments, **settings):
+        if elsewhere.exists():
+            elsewhere.rename(late)
+        return original(*arguments, **settings)
+
+    monkeypatch.setattr(table_features, "embed_files", embed_late)
+    read = table_features.read_table(load_model(str(model)), table)
+    assert read.errors == ()
+    np.testing.assert_array_equal(read.rows[3], table_features.read_table(load_model(str(model)), table).rows[3])

@@ -191,3 +191,19 @@ def test_a_job_in_which_no_picture_changed_succeeds_if_that_is_allowed(tiny_mode
     assert "0 pictures scored" in allowed.stderr
     assert run_here(*command, "--allow-empty", "missing.jpg", input="").returncode in (2, 3)
     assert run_here("score", "--allow-empty", "--model", tiny_model).returncode == 2
+
+
+@pytest.mark.parametrize(
+    "summary", ["/dev/full", "missing/summary.md", "site"], ids=["full disk", "no folder", "folder"]
+)
+def test_a_summary_of_the_step_that_cannot_be_written_is_a_warning_and_the_gate_decides(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, summary: str
+) -> None:
+    save_noise(tmp_path / "site", [(64, 64)] * 2, blur=1)
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", summary)
+    run = ("score", "site", "--model", tiny_model, "-f", "github", "--min-score")
+    failed, passed = (run_here(*run, limit, cwd=tmp_path) for limit in ("100", "0"))
+    assert (failed.returncode, passed.returncode) == (1, 0), failed.stderr + passed.stderr
+    assert failed.stdout.splitlines()[-1] == "2 checked: 2 failed"
+    assert f"warning: {summary}, the summary of the step (GITHUB_STEP_SUMMARY), could not be written: " in failed.stderr
+    assert "stdout" not in failed.stderr

@@ -152,3 +152,20 @@ def test_a_link_is_as_foreign_as_the_one_who_made_it(tmp_path: Path, of_others: 
     link.symlink_to(tmp_path / "elsewhere.toml")
     of_others.add(link)
     assert read(tmp_path).ignored == (link,)
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        (
+            "files = ['fine/', '/']",
+            "The pattern '/' cannot be used: it names nothing. Write it as in a .gitignore file",
+        ),
+        ("files = '*'\nforbid = ['dull']", "There is no remark 'dull'; it can be "),
+    ],
+)
+def test_a_rule_that_cannot_be_used_is_named_with_its_file_and_what_to_do(tmp_path: Path, rule: str, told: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        read(tmp_path, shamisa=f"[[gate.rules]]\nfiles = '*'\n[[gate.rules]]\n{rule}\n")
+    assert str(caught.value).startswith(f"{tmp_path / 'shamisa.toml'}: gate.rules[2]: {told}")
+    assert str(caught.value).endswith(".")

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pathspec import GitIgnoreSpec
 
-from shamisa_cli.core.patterns import MAX_PATTERN, matches, read_pattern
+from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.patterns import MAX_PATTERN, matches, read_pattern, read_patterns
 
 SEGMENTS = st.sampled_from(["a", "b", "*", "?", "**", "ab", "[ab]", "[!a]", "[^b]", "a*", "*b", ".x", r"\*", "a*b*"])
 NAMES = st.sampled_from(["a", "b", "ab", "ba", "*", ".x", "abc", "aXbY"])
@@ -59,3 +60,11 @@ def test_no_pattern_takes_long(line):
 def test_a_pattern_that_cannot_be_used_is_refused(line):
     with pytest.raises(ValueError, match=r"characters|nothing"):
         read_pattern(line)
+
+
+@pytest.mark.parametrize("line", ["a" * (MAX_PATTERN + 1), "/", "!/"])
+def test_the_sentence_about_a_pattern_shows_it_and_says_what_to_write(line):
+    with pytest.raises(
+        SettingError, match=r"^The pattern '.{1,40}' cannot be used: it .*, such as drafts/ or \*\.png\.$"
+    ):
+        read_patterns(["fine/", line])

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ import pytest
 import yaml
 from helpers.program import ENVIRONMENT, run_script_here
 from PIL import ExifTags, Image
+
+import shamisa_cli
 
 pytestmark = pytest.mark.slow
 
@@ -34,6 +37,14 @@ def shoot(example_photos: Path, tmp_path: Path) -> Path:
         shutil.copy(example_photos / f"{name}.jpg", folder)
     (folder / "broken.jpg").write_bytes(b"no picture")
     return folder
+
+
+def fails(script: Path, *arguments: object) -> str:
+    """What a recipe that ends with an error says on stderr, which is no traceback."""
+    done = run_script_here(script, *arguments)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    return done.stderr
 
 
 def run(script: Path, *arguments: object) -> str:
@@ -94,6 +105,34 @@ def test_a_camera_whose_clock_was_never_set_does_not_end_the_search(recipes: Pat
     assert "(best of 4)" in run(recipes / "best_of_burst.py", shoot, "--gap", "1e9")
 
 
+def test_a_burst_with_a_damaged_file_names_it_and_a_folder_without_pictures_is_said(
+    recipes: Path, shoot: Path, tmp_path: Path
+) -> None:
+    (shoot / "new.jpg").mkdir()
+    done = run_script_here(recipes / "best_of_burst.py", shoot, "--gap", "1e9")
+    assert done.returncode == 0, done.stderr
+    assert "(best of 4)" in done.stdout
+    assert "broken.jpg" in done.stderr
+    (tmp_path / "empty").mkdir()
+    assert "No picture was found" in fails(recipes / "best_of_burst.py", tmp_path / "empty")
+    assert "does not exist" in fails(recipes / "best_of_burst.py", tmp_path / "nowhere")
+
+
+def test_a_picture_that_is_gone_since_it_was_scored_does_not_end_the_search(
+    recipes: Path, shoot: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = shamisa_cli.score
+
+    def removing(*arguments: Any, **settings: Any) -> Any:
+        records = original(*arguments, **settings)
+        (shoot / "coffee.jpg").unlink()
+        return records
+
+    monkeypatch.setattr(shamisa_cli, "score", removing)
+    lines = run(recipes / "best_of_burst.py", shoot).splitlines()
+    assert sum(int(line.split("best of ")[1].rstrip(")")) for line in lines) == 4
+
+
 @pytest.fixture
 def watched(recipes: Path, tmp_path: Path) -> Iterator[tuple[Path, Any]]:
     """A folder under watch, and the lines that the watcher prints."""
@@ -122,6 +161,45 @@ def test_a_camera_that_gets_worse_raises_an_alarm(watched: tuple[Path, Any], exa
     torn = next(lines)
     assert (torn["score"], torn["alarm"]) == (None, False)
     assert "torn.jpg" in torn["error"]
+
+
+def test_what_is_no_picture_or_gone_again_does_not_end_the_watch(
+    watched: tuple[Path, Any], example_photos: Path
+) -> None:
+    folder, lines = watched
+    assert next(lines) == {"watching": str(folder)}
+    (folder / "new.jpg").mkdir()
+    (folder / "gone.jpg").symlink_to(folder / "nowhere")
+    os.mkfifo(folder / "pipe.jpg")
+    for number in range(20):  # each is removed about when it is read
+        brief = folder / f"brief{number}.jpg"
+        shutil.copy(example_photos / "rocket.jpg", brief)
+        time.sleep(0.05)
+        brief.unlink()
+    (folder / "damaged.jpg").write_bytes((example_photos / "coffee.jpg").read_bytes()[:2000])
+    shutil.copy(example_photos / "coffee.jpg", folder / "last.jpg")
+    seen = {}
+    while "last.jpg" not in seen:
+        line = next(lines)
+        seen[Path(line["path"]).name] = line
+    assert {name for name in seen if not name.startswith("brief")} == {"damaged.jpg", "last.jpg"}
+    assert "damaged" in seen["damaged.jpg"]["error"]
+    assert seen["last.jpg"]["score"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["nowhere"], "No such file or directory"),
+        ([".", "--recent", "0"], "--recent"),
+        ([".", "--every", "-1"], "--every"),
+    ],
+)
+def test_a_watch_that_cannot_begin_says_why(
+    recipes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert told in fails(recipes / "watch_camera.py", *arguments)
 
 
 @pytest.mark.skipif(shutil.which("git") is None or shutil.which("bash") is None, reason="there is no git or no bash")

@@ -111,6 +111,7 @@ def fit_probe(
         float,
         typer.Option(
             min=0,
+            max=1_000_000,
             rich_help_panel=ORDINAL,
             help="Weight of the degraded pairs relative to the human scores.",
         ),
@@ -131,7 +132,9 @@ def fit_probe(
     ] = 320,
     pseudo_weight: Annotated[
         float,
-        typer.Option(min=0.001, rich_help_panel=PSEUDO, help="Weight of each version relative to a human score."),
+        typer.Option(
+            min=0.001, max=1_000_000, rich_help_panel=PSEUDO, help="Weight of each version relative to a human score."
+        ),
     ] = 0.1,
     pseudo_drop: Annotated[
         float,
@@ -247,12 +250,17 @@ def _report(console: Console, fitted: FittedProbe, protocol: mos_options.Protoco
 
 
 def _range(text: str) -> tuple[float, float]:
+    from shamisa_cli.core.probe.mos_table import LARGEST_SCORE, LEAST_SPREAD, are_ends
+
     try:
         low, high = (float(end) for end in text.split(","))
     except ValueError:
         low = high = math.nan
-    if not -math.inf < low < high < math.inf:
-        raise SettingError(f"--mos-range is {text!r}; it takes two increasing numbers, such as 1,5.")
+    if not are_ends(low, high):
+        raise SettingError(
+            f"--mos-range is {text!r}; it takes two increasing numbers, such as 1,5, neither beyond {LARGEST_SCORE:g} "
+            f"and {LEAST_SPREAD:g} apart at least."
+        )
     return low, high
 
 

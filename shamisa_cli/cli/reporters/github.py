@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from shamisa_cli.cli.console import ENCODING, inert, printable
+from shamisa_cli.cli.console import ENCODING, Console, inert, printable
 from shamisa_cli.cli.reporters.base import Reporter
 from shamisa_cli.cli.reporters.repository_paths import in_repository
+from shamisa_cli.core.errors import reason_of
 from shamisa_cli.core.records import ImageRecord, Run, summarise
 from shamisa_cli.core.scoring.gate import describe_findings, gate_status, gate_summary, worst_first
 
@@ -34,8 +35,17 @@ def write_github(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> No
     stream.write(result + (f"; {left_out:,} are not annotated" if left_out > 0 else "") + "\n")
     summary = os.environ.get(SUMMARY_VARIABLE)
     if summary:
-        with Path(summary).open("a", **ENCODING) as file:  # type: ignore[call-overload]
-            file.write(_summary(records, found, result, run))
+        _append(Path(summary), _summary(records, found, result, run))
+
+
+def _append(summary: Path, text: str) -> None:
+    """Append to the step's summary; what goes wrong there is a warning, since the gate's result is said already."""
+    try:
+        with summary.open("a", **ENCODING) as file:  # type: ignore[call-overload]
+            file.write(text)
+    except OSError as error:
+        reason = error.strerror or reason_of(error)
+        Console().warn(f"{summary}, the summary of the step ({SUMMARY_VARIABLE}), could not be written: {reason}.")
 
 
 def _annotation(record: ImageRecord) -> str:

@@ -6,17 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from shamisa_cli.core.errors import Unread
+from shamisa_cli.core.errors import SettingError, Unread
 from shamisa_cli.core.extras import needs_pytorch
 from shamisa_cli.core.fitting.progress import Progress
 from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.probe.cross_dataset import ProtocolName
+from shamisa_cli.core.probe.mos_table import LARGEST_SCORE, LEAST_SPREAD, are_ends
 from shamisa_cli.core.probe.ordinal import OrdinalPairs, OrdinalSettings
 from shamisa_cli.core.probe.protocol import SPLITS
 from shamisa_cli.core.probe.pseudo import PseudoLabels, PseudoSettings
 from shamisa_cli.core.probe.recipe import Recipe
 from shamisa_cli.core.probe.scale import Spacing
 from shamisa_cli.core.probe.sessions import SessionSettings
+
+MOST_WEIGHT = 1e6
+"""Largest weight relative to human scores; these count for nothing beside it, and what is much larger overflows."""
 
 LEVEL = 0.9
 """The share of human scores that an interval should hold."""
@@ -37,6 +41,8 @@ class ProbeSettings:
         ordinal_weight: what pairs of degraded photographs weigh together, relative to the human scores; ≥ 0.
         session: how scores of several sessions are fitted, where the table names them.
         pseudo: how versions of pristine photographs are fitted, where there are any.
+
+    Raises SettingError if no human scale has these ends, or a weight is negative or too large.
     """
 
     protocol: ProtocolName = "default"
@@ -50,6 +56,16 @@ class ProbeSettings:
     ordinal_weight: float = 1.0
     session: SessionSettings = field(default_factory=SessionSettings)
     pseudo: PseudoSettings = field(default_factory=PseudoSettings)
+
+    def __post_init__(self) -> None:
+        if self.mos_range is not None and not are_ends(*self.mos_range):
+            raise SettingError(
+                f"mos_range is {self.mos_range}; it takes two rising numbers, neither beyond {LARGEST_SCORE:g} and "
+                f"{LEAST_SPREAD:g} apart at least, such as (1, 5)."
+            )
+        for name, weight in {"ordinal_weight": self.ordinal_weight, "pseudo.weight": self.pseudo.weight}.items():
+            if not 0 <= weight <= MOST_WEIGHT:
+                raise SettingError(f"{name} is {weight:g}; it takes a number from 0 to {MOST_WEIGHT:g}.")
 
 
 def probe_recipe(

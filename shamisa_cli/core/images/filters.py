@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from shamisa_cli.core.errors import SettingError
-from shamisa_cli.core.patterns import Pattern, matches, read_pattern
+from shamisa_cli.core.patterns import Pattern, matches, read_patterns
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,7 @@ class FileFilter:
     since: datetime | None = None
 
     def __post_init__(self) -> None:
-        try:
-            self._patterns  # noqa: B018  a pattern that cannot be used is found here, and not at the first file
-        except ValueError as error:
-            raise SettingError(f"A pattern of files to exclude cannot be used: {error}") from None
+        self._patterns  # noqa: B018  a pattern that cannot be used is found here, and not at the first file
 
     def select(self, paths: Sequence[Path]) -> Sequence[Path]:
         """The files that meet the conditions, in the order given; those whose time is unknown are kept."""
@@ -46,7 +43,7 @@ class FileFilter:
 
     @cached_property
     def _patterns(self) -> tuple[Pattern, ...]:
-        return tuple(pattern for line in self.exclude if (pattern := read_pattern(line)) is not None)
+        return read_patterns(self.exclude)
 
 
 def read_date(text: str) -> datetime:

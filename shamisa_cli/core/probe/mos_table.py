@@ -18,8 +18,9 @@ from shamisa_cli.core.errors import MosTableError, SettingError
 
 MAX_BYTES = 100_000_000
 MIN_ROWS = 10
-_LARGEST_SCORE, _LEAST_SPREAD = 1e12, 1e-12
-"""Largest human score; no rating scale reaches it, and squares of larger numbers could overflow."""
+LARGEST_SCORE, LEAST_SPREAD = 1e12, 1e-12
+"""Largest human score; no rating scale reaches it, and squares of larger numbers could overflow. Least range of them,
+by which they are divided."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def read_mos_table(
     if min(scores) == max(scores):
         raise _error(path, 2, mos_column, f"is {scores[0]:g} in every row; scores that differ were expected")
     spread = max(scores) - min(scores)
-    if spread < _LEAST_SPREAD:
+    if spread < LEAST_SPREAD:
         raise _error(path, 2, mos_column, f"differs by {spread:g} at most; scores that differ were expected")
     references = None if reference_column is None else tuple(path.parent / name for name in names[reference_column])
     groups = None if references is None else tuple(os.path.normpath(reference) for reference in references)
@@ -137,6 +138,11 @@ def read_mos_table(
         file=path,
         sessions=tuple(names[session_column]) if session_column is not None else None,
     )
+
+
+def are_ends(low: float, high: float) -> bool:
+    """Whether two numbers, rising, can be the ends of a human scale."""
+    return -LARGEST_SCORE <= low < high <= LARGEST_SCORE and high - low >= LEAST_SPREAD
 
 
 def read_column(path: Path, column: str, *, image_column: str = "image") -> dict[Path, str]:
@@ -241,7 +247,7 @@ def _number(path: Path, line: int, column: str, cell: str) -> float:
         value = None
     if value is None or "_" in cell:
         raise _error(path, line, column, f"is {_shortened(cell)}, which is not a number; {expected}") from None
-    if not math.isfinite(value) or abs(value) > _LARGEST_SCORE:
+    if not math.isfinite(value) or abs(value) > LARGEST_SCORE:
         raise _error(path, line, column, f"is {_shortened(cell)}; {expected}")
     return value
 

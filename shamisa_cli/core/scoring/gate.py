@@ -13,7 +13,7 @@ from typing import Literal, get_args
 
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.full_size.record import MEASURES
-from shamisa_cli.core.patterns import Pattern, matches, read_pattern
+from shamisa_cli.core.patterns import Pattern, matches, read_patterns
 from shamisa_cli.core.records import NOT_JUDGED, ErrorRecord, FindingRule, GateFinding, ImageRecord
 from shamisa_cli.core.remarks.remark import require_remarks
 from shamisa_cli.core.scoring.baseline import DECIMALS, Baseline
@@ -47,18 +47,15 @@ class Rule:
     forbid: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        try:
-            self._patterns  # noqa: B018  a pattern that cannot be used is found here, and not at the first picture
-        except ValueError as error:
-            raise SettingError(f"A rule of the gate has a pattern that cannot be used: {error}") from None
+        self._patterns  # noqa: B018  a pattern that cannot be used is found here, and not at the first picture
 
     def matches(self, relative: str) -> bool:
         """Whether the rule applies to the image with this path, which is relative and has forward slashes."""
         return matches(self._patterns, relative)
 
     @cached_property
-    def _patterns(self) -> list[Pattern]:
-        return [pattern for line in self.files if (pattern := read_pattern(line)) is not None]
+    def _patterns(self) -> tuple[Pattern, ...]:
+        return read_patterns(self.files)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shamisa_cli.core.encoder.embedder import CropEmbedder
-from shamisa_cli.core.errors import ImageError, InputNotFoundError
+from shamisa_cli.core.errors import ImageError, InputNotFoundError, SettingError
 from shamisa_cli.core.probe.mos_table import MIN_ROWS, MosTable, too_few_images
 from shamisa_cli.core.probe.protocol import difference_features
 from shamisa_cli.core.scoring.pipeline import embed_files
@@ -76,10 +76,10 @@ def read_table(
     errors = [embedding.error for embedding in found if embedding.error is not None]
     readable = [row for row in range(len(table)) if found[row].error is None]
     if table.references is None:
-        return _features(table, readable, features if not errors else features[readable], errors)
+        return _features(table, readable, features, errors)
 
     places = [place_of[os.path.normpath(reference)] for reference in table.references]
-    compared = []
+    compared, row_of = [], _rows(found)
     for row in readable:
         picture, original = found[row], found[places[row]]
         if original.error is None:
@@ -87,7 +87,8 @@ def read_table(
                 compared.append(row)
             else:
                 errors.append(_another_size(picture, original))
-    differences = difference_features(features[[places[row] for row in compared]], features[compared])
+    originals = features[[row_of[places[row]] for row in compared]]
+    differences = difference_features(originals, features[[row_of[row] for row in compared]])
     return _features(table, compared, differences, errors)
 
 
@@ -104,20 +105,41 @@ def _embedded(
     cache: Cache | None,
     advance: Callable[[int], None],
 ) -> tuple[npt.NDArray[np.float32], list[Embedding]]:
-    """Features (n, R, D) of files, undefined where one could not be read, and each file's error or None."""
+    """Features (n, R, D) of the n files that could be read, in their order, and what was found of every file."""
     encoder = CropEmbedder(model.encoder) if crops else model.encoder
     apart = {"crops": "apart"} if crops else {}
     result_cache = feature_cache_for(cache, model, preprocessing_used(encoder, "model") | apart)
     length = model.encoder.feature_length
-    features = np.empty((len(paths), encoder.feature_length // length, length), dtype=np.float32)
-    found = []
+    features = _room(sum(map(os.path.exists, paths)), encoder.feature_length // length, length)
+    found, filled = [], 0
     with closing(embed_files(encoder, paths, jobs=jobs, result_cache=result_cache)) as embeddings:
-        for row, embedding in enumerate(embeddings):
+        for embedding in embeddings:
             if embedding.features is not None:
-                features[row] = embedding.features.reshape(features.shape[1:])
+                if filled == len(features):  # a file has come meanwhile
+                    features = np.concatenate([features, _room(len(paths) - filled, *features.shape[1:])])
+                features[filled] = embedding.features.reshape(features.shape[1:])
+                filled += 1
             found.append(embedding)
             advance(1)
-    return features, found
+    return features[:filled], found
+
+
+def _room(pictures: int, crops: int, length: int) -> npt.NDArray[np.float32]:
+    """An array for features, which is had before hours of work are spent. Raises SettingError if there is no room."""
+    try:
+        return np.empty((pictures, crops, length), dtype=np.float32)
+    except MemoryError as error:
+        raise SettingError(
+            f"The features of {pictures:,} pictures, {crops * length:,} numbers of each, take "
+            f"{4e-6 * pictures * crops * length:,.0f} MB, and there is not enough memory for them. Take fewer rows of "
+            "the table."
+        ) from error
+
+
+def _rows(found: Sequence[Embedding]) -> dict[int, int]:
+    """Place of each file that could be read → its row of features."""
+    readable = [place for place, embedding in enumerate(found) if embedding.error is None]
+    return {place: row for row, place in enumerate(readable)}
 
 
 def _features(table: MosTable, kept: Sequence[int], rows: AnyFeatures, errors: Sequence[ImageError]) -> TableFeatures:
