@@ -1,4 +1,4 @@
-"""What made scores beside the model, as a baseline records it."""
+"""The program and packages that made scores, beside the model, as a baseline records them."""
 
 from __future__ import annotations
 
