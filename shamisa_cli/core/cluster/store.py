@@ -20,6 +20,7 @@ from shamisa_cli.core.cluster.sources import SCHEME, file_system
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.scoring.feature_formats import METADATA_KEY
 from shamisa_cli.core.scoring.score_table import arrow_errors
+from shamisa_cli.core.scoring.unpacking import require_room_for_parquet
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,10 +62,8 @@ class Store:
         return self._parsed(name, _end, pq.read_metadata)
 
     def read(self, name: str) -> pa.Table | None:
-        """Read a part; None if it is missing or damaged. Raises OSError as `writing` does."""
-        import pyarrow.parquet as pq
-
-        return self._parsed(name, lambda stream: stream.read(), pq.read_table)
+        """Read a part; None if it is missing, damaged or unpacks to gigabytes. Raises OSError as `writing` does."""
+        return self._parsed(name, lambda stream: stream.read(), _table)
 
     @contextmanager
     def writing(self, name: str) -> Iterator[Path]:
@@ -146,7 +145,7 @@ class Store:
         try:
             with arrow_errors():
                 return parse(pa.BufferReader(data))
-        except pa.ArrowInvalid:
+        except ValueError:  # also pyarrow's own
             return None
 
     def _require_complete(self) -> None:
@@ -171,6 +170,13 @@ class Store:
     @property
     def _files(self) -> tuple[Any, str]:
         return file_system(self.address)
+
+
+def _table(content: pa.BufferReader) -> pa.Table:
+    import pyarrow.parquet as pq
+
+    require_room_for_parquet(content)
+    return pq.read_table(content)
 
 
 def _end(stream: BinaryIO) -> bytes:

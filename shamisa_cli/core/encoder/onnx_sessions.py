@@ -9,13 +9,10 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from shamisa_cli.core.arrays import FeatureVector
-from shamisa_cli.core.errors import GraphError, ModelError, SettingError
+from shamisa_cli.core.errors import GraphError, ModelError, SettingError, reason_of
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, RunOptions
-
-
-_LONGEST_REASON = 200
 
 
 def computed(
@@ -39,9 +36,9 @@ def computed(
     except Exception as error:  # ONNX Runtime's exceptions have no common base class
         if "allocate" in str(error):
             raise MemoryError(str(error)) from error
-        reason = (str(error) or type(error).__name__).splitlines()[0][:_LONGEST_REASON]
         raise GraphError(
-            f"The model's graph fails on it ({reason}). Verify the model, or download or copy its folder again."
+            f"The model's graph fails on it ({reason_of(error)}). Verify the model, or download or copy its folder "
+            "again."
         ) from error
     return values
 
@@ -80,7 +77,6 @@ def open_session(graph: Path, weights: Path, *, threads: int, content: bytes | N
         options.add_external_initializers_from_files_in_memory([weights.name], [stored], [len(stored)])
         return onnxruntime.InferenceSession(content or graph.read_bytes(), options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelError(
-            f"{graph} cannot be used by ONNX Runtime ({reason}). Download or copy the folder again."
+            f"{graph} cannot be used by ONNX Runtime ({reason_of(error)}). Download or copy the folder again."
         ) from error

@@ -11,7 +11,9 @@ from typing import Any
 
 import fsspec
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
@@ -363,3 +365,15 @@ def test_a_worker_decodes_within_the_memory_of_its_job(
     assert budget.limit == 1000
     assert done["unreadable"] == done["rows"] == 13
     assert any("more than the 0 MB that pictures may take together" in error for error in done["errors"])
+
+
+def test_a_part_that_unpacks_to_far_more_than_it_holds_counts_as_damaged(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    for name, rows in (("fine.parquet", 1000), ("bomb.parquet", 40_000_000)):
+        column = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int8)), pa.array(["x" * 200]))
+        pq.write_table(pa.table({"remarks": column}), tmp_path / name, compression="zstd")
+    assert (tmp_path / "bomb.parquet").stat().st_size < 1_000_000
+    assert store.read("bomb.parquet") is None
+    found = store.read("fine.parquet")
+    assert found is not None
+    assert found.num_rows == 1000
