@@ -19,7 +19,7 @@ PACKAGE = REPOSITORY / "shamisa_cli"
 
 LAYERS = (
     ("core.errors", "_version"),
-    ("core.home",),
+    ("core.home", "core.places"),
     (
         "core.arguments",
         "core.arrays",

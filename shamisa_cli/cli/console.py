@@ -16,6 +16,7 @@ from rich.text import Text
 from shamisa_cli.cli.ends import discard
 from shamisa_cli.core.atomic import naming, replacing
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.places import require_place
 from shamisa_cli.core.steering import escaped
 
 MAX_WARNINGS = 20
@@ -166,18 +167,10 @@ def check_output(output: Path, option: str = "--output") -> None:
         SettingError: it is a folder or a device, has the suffix of a picture, is a picture, or lies where this user
             may not write.
     """
-    from shamisa_cli.core.images.kinds import IMAGE_SUFFIXES
+    from shamisa_cli.core.images.formats import require_no_picture
 
     require_file_name(output, option)
-    if output.suffix.lower() in IMAGE_SUFFIXES:
-        raise SettingError(
-            f"{output} has the suffix of a picture, and {option} writes none. Quote a glob, or name another file."
-        )
-    if output.exists():
-        from shamisa_cli.core.images.formats import begins_like_a_picture
-
-        if begins_like_a_picture(output):
-            raise SettingError(f"{output} is a picture, which {option} does not replace. Name another file.")
+    require_no_picture(output, f"what {option} writes")
 
 
 def require_folder_name(folder: Path | None, option: str) -> None:
@@ -186,7 +179,7 @@ def require_folder_name(folder: Path | None, option: str) -> None:
         return
     if os.path.lexists(folder) and not folder.is_dir():
         raise SettingError(f"{folder} is no folder; {option} must name a folder.")
-    _require_permission(folder, option)
+    require_place(folder)
 
 
 def require_file_name(output: Path, option: str) -> None:
@@ -198,11 +191,4 @@ def require_file_name(output: Path, option: str) -> None:
         raise SettingError(f"{output} is a suffix without a name, a hidden file. Name one such as {option} {example}.")
     if output.exists() and not output.is_file():
         raise SettingError(f"{output} is not a regular file; {option} must name a file.")
-    _require_permission(output.parent, option)
-
-
-def _require_permission(folder: Path, option: str) -> None:
-    """Raise SettingError if this user may not write into a folder, or make it where it is not there yet."""
-    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(place))
-    if there.is_dir() and not os.access(there, os.W_OK | os.X_OK):
-        raise SettingError(f"You may not write into {there}. Name another place with {option}.")
+    require_place(output)

@@ -12,6 +12,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
+from shamisa_cli.core.places import require_no_stream
+
 if sys.platform != "win32":
     import fcntl
 
@@ -40,6 +42,7 @@ def replacing(target: Path, *, only_new: bool = False) -> Iterator[Path]:
     Raises:
         FileExistsError: there is a `target`, which is `only_new`.
         OSError: it cannot be written; `filename` is `target`.
+        SettingError: its name is that of a stream or device.
     """
     with _being_written(target) as file:
         yield file.path
@@ -107,6 +110,7 @@ def _folder_for(target: Path) -> Iterator[None]:
 
 @contextmanager
 def _being_written(target: Path) -> Iterator[_Unfinished]:
+    require_no_stream(target)
     with naming(target), _folder_for(target):
         _remove_left_over(target.parent.absolute())
         suffix = target.suffix if len(target.suffix) <= _LONGEST_SUFFIX else ""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.places import require_place
 
 if sys.platform != "win32":
     import fcntl
@@ -37,8 +38,10 @@ def sole_writer(target: Path | None) -> Iterator[None]:
     locks cannot be had (Windows, folders one may not write into, some network drives) nothing is locked.
 
     Raises:
-        SettingError: another process writes the target; at once.
+        SettingError: another process writes the target, or this user may not; at once.
     """
+    if target is not None:
+        require_place(target)
     if target is None or sys.platform == "win32":
         yield
         return

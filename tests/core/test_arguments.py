@@ -14,7 +14,7 @@ from helpers.pictures import save_noise
 from PIL import Image
 
 import shamisa_cli
-from shamisa_cli import SettingError, ShamisaError
+from shamisa_cli import ImageError, SettingError, ShamisaError
 
 
 class Odd:
@@ -144,6 +144,23 @@ def test_a_picture_in_memory_keeps_its_orientation_and_kind(tiny_model: Path) ->
     assert all(record.score is not None for record in records)
 
 
+def test_a_damaged_image_of_pillow_is_a_picture_that_cannot_be_read(
+    tiny_model: Path, relational_folder: Path, pictures: Path
+) -> None:
+    content = (pictures / "0.png").read_bytes()
+    torn = Image.open(io.BytesIO(content[: len(content) // 2]))  # Pillow reads its pixels late
+    good, bad = shamisa_cli.score([content, torn], shamisa_cli.load_model(tiny_model))
+    assert (good.status, bad.status, bad.path) == ("ok", "error", "pictures[1]")
+    assert bad.error is not None
+    assert "truncated" in bad.error.message
+    model = shamisa_cli.load_relational_model(relational_folder, scorer=tiny_model)
+    same, lost = shamisa_cli.compare(content, [content, torn], model).candidates
+    assert (same.difference, lost.difference) == (0, None)
+    assert [bool(each.error) for each in shamisa_cli.rank([content, content, torn], model).pictures] == [0, 0, 1]
+    with pytest.raises(ImageError, match="truncated"):
+        shamisa_cli.compare(torn, [content], model)
+
+
 def test_pictures_in_memory_are_compared(relational_folder: Path, tiny_model: Path, pictures: Path) -> None:
     model = shamisa_cli.load_relational_model(relational_folder, scorer=tiny_model)
     file = pictures / "0.png"
@@ -161,3 +178,17 @@ def test_a_text_is_a_path_and_one_path_is_several(tiny_model: Path, pictures: Pa
     model = shamisa_cli.load_model(tiny_model)
     (record,) = shamisa_cli.score_files(model, str(pictures / "0.png"))
     assert record.score is not None
+
+
+@pytest.mark.parametrize("error", [ValueError("I/O operation on closed file"), OSError("gone"), KeyError("x")])
+@pytest.mark.parametrize("requests", [1, 40])
+def test_what_the_callers_function_raises_ends_the_server_and_is_raised(
+    tiny_model: Path, error: Exception, requests: int
+) -> None:
+    def write(_: object) -> None:
+        raise error
+
+    lines = io.BytesIO(b'{"path": "gone.jpg"}\n' * requests)
+    with pytest.raises(type(error)) as raised:
+        shamisa_cli.serve(lines, write, shamisa_cli.load_model(tiny_model), jobs=1)
+    assert raised.value is error

@@ -13,8 +13,10 @@ from helpers.pictures import save_noise
 from helpers.program import run_here as shamisa
 from PIL import Image
 
+import shamisa_cli
 from shamisa_cli.cli import app
 from shamisa_cli.cli.overwriting import OUTPUTS
+from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.images.drawings import write_drawing
 from shamisa_cli.core.models import resolver
 
@@ -96,15 +98,8 @@ def test_no_output_replaces_an_input(tiny_model: Path, place: Path, command: tup
     assert contents(place) | contents(tiny_model) == before
 
 
-RESULTS = [
-    words
-    for words in WRITING
-    if (words[0], words[-1]) not in {(name, "-o") for name in ("fit-probe", "train", "models")}
-]
-
-
 @pytest.mark.parametrize(
-    "command", [*RESULTS, ("score", "photos", "--maps"), ("cull", "photos", "--below", "1", "--copy-to")]
+    "command", [*WRITING, ("score", "photos", "--maps"), ("cull", "photos", "--below", "1", "--copy-to")]
 )
 def test_a_folder_that_may_not_be_written_into_is_said_before_any_work(
     tiny_model: Path, place: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
@@ -121,6 +116,39 @@ def test_a_folder_that_may_not_be_written_into_is_said_before_any_work(
     assert done.returncode == 2, done.stderr
     assert f"You may not write into {place / 'closed'}" in done.stderr
     assert "scored" not in done.stderr
+    assert contents(place) == before
+
+
+@pytest.mark.parametrize("command", ["score photos -f csv -o", "score photos --html", "rank photos -f json -o"])
+def test_a_stream_of_the_system_is_never_replaced_by_a_file(place: Path, command: str) -> None:
+    stream = place / "page.html"
+    with stream.open("w") as opened:  # as the shell does for > page.html
+        done = shamisa(*command.split(), f"/dev/fd/{opened.fileno()}")
+    assert done.returncode == 2
+    assert "no file but a device or stream of the system" in done.stderr
+    assert stream.read_bytes() == b""
+
+
+def test_a_file_of_another_user_in_a_folder_for_everyone_is_told_before_the_work(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = place / "shared"
+    shared.mkdir()
+    (shared / "results.csv").write_text("theirs")
+    shared.chmod(0o1777)
+    monkeypatch.setattr(os, "geteuid", lambda: 65534)
+    done = shamisa("score", "photos", "-o", "shared/results.csv")
+    assert done.returncode == 2
+    assert "shared/results.csv is another user's" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["photos/1.jpg", "picture.npz", "picture.parquet"])
+def test_no_table_made_in_python_replaces_a_picture(tiny_model: Path, place: Path, name: str) -> None:
+    if name.startswith("picture"):
+        (place / name).write_bytes((place / "one.png").read_bytes())
+    before = contents(place)
+    with pytest.raises(SettingError, match=f"{name} (is|has the suffix of) a picture"):
+        shamisa_cli.score_to_file(shamisa_cli.load_model(tiny_model), [place / "one.png"], Path(name))
     assert contents(place) == before
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from shamisa_cli.core.arguments import PositiveInt
 from shamisa_cli.core.extras import needs_pytorch
 from shamisa_cli.core.models.runtimes import device_name
+from shamisa_cli.core.places import require_place
 from shamisa_cli.core.probe.mos_table import MosTable, read_mos_table
 from shamisa_cli.core.probe.step_agreement import StepAgreement
 
@@ -72,6 +73,7 @@ def evaluate_run(
 
     table = mos if isinstance(mos, MosTable) else read_mos_table(Path(mos))
     folder = RunFolder(Path(run))
+    require_place(folder.path)
     benchmark = CheckpointBenchmark.of(table.file or Path(table.name), table, limit=limit, seed=seed)
     figure = folder.path / FIGURE_FILE
 

@@ -25,6 +25,7 @@ from shamisa_cli.core.models.folder import save_probe
 from shamisa_cli.core.models.loading import Model, load_model
 from shamisa_cli.core.models.manifest import MODEL_MANIFEST, PROBE_MANIFEST
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
+from shamisa_cli.core.places import require_place
 from shamisa_cli.core.probe.card import SCATTER_NAME, CardDetails, probe_card, save_scatter
 from shamisa_cli.core.probe.cross_dataset import SPACING, usual_logistic
 from shamisa_cli.core.probe.intervals import Coverage, measure_coverage
@@ -173,6 +174,7 @@ def fit_probe(
 
 def require_probe_folder(folder: Path) -> None:
     """Refuse what a probe cannot be written into. Raises SettingError."""
+    require_place(folder)
     if folder.exists() and not folder.is_dir():
         raise SettingError(f"{folder} is a file; a probe takes the name of a folder.")
     known = any((folder / name).exists() for name in (MODEL_MANIFEST, PROBE_MANIFEST))

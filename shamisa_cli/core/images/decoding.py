@@ -82,7 +82,7 @@ class DecodedImage:
 
 def read_file(path: Path, most: int) -> bytes | None:
     """Read a regular file; None if it is longer than `most` bytes. Raises ImageError as `decode` does."""
-    with _explaining(path), open_regular(path) as stream:
+    with explaining(path), open_regular(path) as stream:
         return stream.read() if os.fstat(stream.fileno()).st_size <= most else None
 
 
@@ -115,7 +115,7 @@ def decode(
     """
     with (
         collected() as said,
-        _explaining(path),
+        explaining(path),
         open_regular(Path(path)) if content is None else BytesIO(content) as stream,
     ):
         picture = _read(path, stream, view_size, max_pixels, look)
@@ -123,7 +123,8 @@ def decode(
 
 
 @contextmanager
-def _explaining(path: Path | str) -> Iterator[None]:
+def explaining(path: Path | str) -> Iterator[None]:
+    """Context of reading one picture, by which every error becomes an ImageError that names it."""
     try:
         yield
     except ImageError:

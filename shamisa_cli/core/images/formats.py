@@ -19,9 +19,10 @@ from PIL import (
     Image,
 )
 
-from shamisa_cli.core.errors import ImageError
+from shamisa_cli.core.errors import ImageError, SettingError
 from shamisa_cli.core.images.discovery import wrong_with_folder
 from shamisa_cli.core.images.jpeg import JpegFile
+from shamisa_cli.core.images.kinds import IMAGE_SUFFIXES
 from shamisa_cli.core.images.png import PngFile
 from shamisa_cli.core.images.raw import REDUCED_COPY, SUBFILE_TYPE, is_raw, is_raw_tiff, open_raw
 from shamisa_cli.core.images.recognition import describe_non_picture
@@ -118,6 +119,16 @@ def begins_like_a_picture(path: Path) -> bool:
     with path.open("rb") as stream:
         head = stream.read(_HEAD_BYTES)
     return bool(head) and is_picture(head)
+
+
+def require_no_picture(target: Path, what: str) -> None:
+    """Raise SettingError if a name is, or has the suffix of, a picture, which `what` ("a table") does not replace."""
+    if target.suffix.lower() in IMAGE_SUFFIXES:
+        raise SettingError(
+            f"{target} has the suffix of a picture, and {what} is none. Quote a glob, or name another file."
+        )
+    if begins_like_a_picture(target):
+        raise SettingError(f"{target} is a picture, which {what} does not replace. Name another file.")
 
 
 def _largest(path: Path | str, stream: BinaryIO, image: TiffFile, max_pixels: int | None) -> Image.Image:

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.errors import ImageError, SettingError
+from shamisa_cli.core.images.decoding import explaining
 
 InMemory = bytes | Image.Image | npt.NDArray[np.uint8]
 IN_MEMORY = (bytes, Image.Image, np.ndarray)
@@ -19,17 +20,31 @@ _PNG_MODES = frozenset({"1", "L", "LA", "I;16", "P", "RGB", "RGBA"})
 
 @dataclass(frozen=True)
 class PictureInMemory:
-    """A picture as the bytes of a file, with the name that results give it."""
+    """A picture as the bytes of a file, with the name that results give it.
+
+    Attributes:
+        name: its name.
+        held: the bytes, or why there are none.
+    """
 
     name: str
-    content: bytes
+    held: bytes | ImageError
 
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def content(self) -> bytes:
+        """The bytes. Raises ImageError if there are none."""
+        if isinstance(self.held, ImageError):
+            raise self.held
+        return self.held
+
 
 def in_memory(name: str, picture: InMemory) -> PictureInMemory:
     """Give a picture a name. Pillow images and pixels become files without loss, so that all are read alike.
+
+    A Pillow image that turns out to be damaged, as Pillow reads files late, is a picture that cannot be read.
 
     Args:
         name: for results and messages.
@@ -41,6 +56,11 @@ def in_memory(name: str, picture: InMemory) -> PictureInMemory:
     if isinstance(picture, bytes):
         return PictureInMemory(name, picture)
     image = picture if isinstance(picture, Image.Image) else _of_pixels(name, picture)
+    try:
+        with explaining(name):
+            image.load()
+    except ImageError as error:
+        return PictureInMemory(name, error)
     stream = BytesIO()
     try:
         if image.mode in _PNG_MODES:

@@ -24,6 +24,7 @@ from shamisa_cli.core.arrays import Features
 from shamisa_cli.core.errors import ImageError, ModelError, SettingError
 from shamisa_cli.core.extras import require_pyarrow
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
+from shamisa_cli.core.images.formats import require_no_picture
 from shamisa_cli.core.records import ImageRecord, JobResult
 from shamisa_cli.core.scoring.feature_formats import FeatureSource, FileStamp, portable
 from shamisa_cli.core.scoring.feature_table import FeatureTable, check_format, load_features, save_features
@@ -104,6 +105,7 @@ def embed_to_file(
         OSError: the target or its parts cannot be written.
     """
     check_format(target)
+    require_no_picture(target, "a table")
     parts = parts_folder(target)
     stamps = {path: _stamp_or_name(path) for path in paths}
     known = _known_rows([target, *sorted(parts.glob("*.safetensors"))], origin)
@@ -207,9 +209,10 @@ def score_to_file(
 
     Raises:
         ModelError: the model has no probe.
-        SettingError: an invalid setting, or another process writes the target.
+        SettingError: an invalid setting, another process writes the target, or it is a picture.
         OSError: the target or its parts cannot be written.
     """
+    require_no_picture(target, "a table")
     require_pyarrow()
     import pyarrow as pa
 

@@ -98,7 +98,7 @@ def serve(requests: Iterable[Request], scorer: FileScorer[ImageRecord], write: W
     Args:
         requests: may be infinite. If iterating over it raises, the server ends once earlier requests are answered.
         scorer: scores the images; see `file_scorer`.
-        write: called in another thread, one answer at a time.
+        write: called in another thread, one answer at a time; what it raises ends the server, and is raised here.
         jobs: images that are processed at once; a few more wait.
     """
     waiting: Queue[tuple[Request, _Looking | None] | None] = Queue(2 * jobs + 2)
@@ -129,12 +129,18 @@ def _answer_all(
         if failures:
             continue  # a client must not wait for space in the queue
         try:
-            write(_answer(*next_one, scorer))
-        except ValueError as error:  # before a byte of the answer was written
-            record = ImageRecord("", status="error", error=ErrorRecord(BAD_REQUEST, f"It cannot be answered: {error}."))
-            write(Answer(None, record))
+            _write_one(_answer(*next_one, scorer), write)
         except BaseException as error:
             failures.append(error)
+
+
+def _write_one(answer: Answer, write: Write) -> None:
+    """Write an answer, or that it cannot be written; raises what `write` raises where that cannot be written either."""
+    try:
+        write(answer)
+    except ValueError as error:  # before a byte of the answer was written
+        record = ImageRecord("", status="error", error=ErrorRecord(BAD_REQUEST, f"It cannot be answered: {error}."))
+        write(Answer(None, record))
 
 
 def _answer(request: Request, looking: _Looking | None, scorer: FileScorer[ImageRecord]) -> Answer:
