@@ -19,7 +19,8 @@ PACKAGE = REPOSITORY / "shamisa_cli"
 
 LAYERS = (
     ("core.errors", "_version"),
-    ("core.home", "core.places"),
+    ("core.home", "core.existence"),
+    ("core.places",),
     (
         "core.arguments",
         "core.arrays",
@@ -282,6 +283,16 @@ def docstrings_that_begin_with_what() -> Iterator[tuple[str, str]]:
                 yield f"{name}.{getattr(node, 'name', '')}: What", f"{name} (line {getattr(node, 'lineno', 1)})"
 
 
+def questions_that_raise() -> Iterator[tuple[str, str]]:
+    """Calls of Path.exists and its siblings, which raise for a folder that may not be entered and for a long name."""
+    raising = ("exists", "is_file", "is_dir", "is_symlink")
+    for name, tree in files().items():
+        for node in ast.walk(tree):
+            called = node.func if isinstance(node, ast.Call) and not node.args else None
+            if isinstance(called, ast.Attribute) and called.attr in raising and ast.unparse(called.value) != "entry":
+                yield f"{name} asks {ast.unparse(called)}", f"{name} (line {called.lineno})"
+
+
 def long_modules() -> Iterator[tuple[str, str]]:
     for name, text in texts().items():
         count = len(text.splitlines())
@@ -328,6 +339,7 @@ RULES = {
     "core names no option": options_in_core,
     "training has no circle": training_cycles,
     "no docstring begins with What": docstrings_that_begin_with_what,
+    "core.existence says what exists": questions_that_raise,
     "modules are short": long_modules,
     "functions are short": long_functions,
     "public names are lazy": lazy_names,

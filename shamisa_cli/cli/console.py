@@ -16,6 +16,7 @@ from rich.text import Text
 from shamisa_cli.cli.ends import discard
 from shamisa_cli.core.atomic import naming, replacing
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.existence import exists, is_dir, is_file
 from shamisa_cli.core.places import require_place
 from shamisa_cli.core.steering import escaped
 
@@ -177,7 +178,7 @@ def require_folder_name(folder: Path | None, option: str) -> None:
     """Raise SettingError if a folder for results is a file or a link that leads nowhere, or may not be written into."""
     if folder is None:
         return
-    if os.path.lexists(folder) and not folder.is_dir():
+    if os.path.lexists(folder) and not is_dir(folder):
         raise SettingError(f"{folder} is no folder; {option} must name a folder.")
     require_place(folder)
 
@@ -189,6 +190,6 @@ def require_file_name(output: Path, option: str) -> None:
     if output.name.lower() in FILE_SUFFIXES:
         example = output.with_name(f"results{output.name}")
         raise SettingError(f"{output} is a suffix without a name, a hidden file. Name one such as {option} {example}.")
-    if output.exists() and not output.is_file():
+    if exists(output) and not is_file(output):
         raise SettingError(f"{output} is not a regular file; {option} must name a file.")
     require_place(output)

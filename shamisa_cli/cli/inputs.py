@@ -14,6 +14,7 @@ from shamisa_cli.cli.console import FILE_SUFFIXES, Console
 from shamisa_cli.core.atomic import naming
 from shamisa_cli.core.cluster.part_number import PartNumber, require_count
 from shamisa_cli.core.errors import InputNotFoundError, SettingError
+from shamisa_cli.core.existence import exists, is_dir
 from shamisa_cli.core.home import expanded
 
 if TYPE_CHECKING:
@@ -116,11 +117,11 @@ def output_file(output: Path, shard: PartNumber | None) -> Path:
     """
     if shard is None:
         return output
-    is_folder = output.is_dir()
-    if not is_folder and (output.exists() or output.suffix.lower() in FILE_SUFFIXES):
+    is_folder = is_dir(output)
+    if not is_folder and (exists(output) or output.suffix.lower() in FILE_SUFFIXES):
         from shamisa_cli.core.cluster.division import require_only_part
 
-        if shard.count > 1 and output.suffix.lower() not in PARTS and output.exists() and output.stat().st_size:
+        if shard.count > 1 and output.suffix.lower() not in PARTS and exists(output) and output.stat().st_size:
             raise SettingError(f"{output} exists, and may hold another part. Remove it, or name another file.")
         require_only_part(output, shard)
         return output

@@ -9,6 +9,7 @@ from pathlib import Path
 from shamisa_cli.cli import inputs
 from shamisa_cli.cli.console import Console
 from shamisa_cli.core.errors import InputNotFoundError, SettingError
+from shamisa_cli.core.existence import exists, is_dir
 from shamisa_cli.core.relational.folder_pairs import FolderPairs, pair_folders
 
 
@@ -27,16 +28,18 @@ def find_pairs(
         InputNotFoundError: there is no reference; or no version or no pair, unless `allow_empty`.
         SettingError: only some of the inputs are folders.
     """
-    if not reference.exists():
-        raise InputNotFoundError(f"REF {str(reference)!r} does not exist. Check the spelling and the folder.")
-    if not reference.is_dir():
+    if not exists(reference):
+        raise InputNotFoundError(
+            f"REF {str(reference)!r} does not exist, or lies where you may not look. Check the spelling and the folder."
+        )
+    if not is_dir(reference):
         if not candidates and files_from is None:
             raise InputNotFoundError(
                 f"Name at least one version of {reference} to compare with it; or try codecs on it with --ladder."
             )
         versions = inputs.find_images(candidates, files_from, recursive, console, allow_empty=allow_empty)
         return FolderPairs(tuple((reference, path) for path in versions))
-    if files_from is not None or not candidates or not all(Path(folder).is_dir() for folder in candidates):
+    if files_from is not None or not candidates or not all(is_dir(Path(folder)) for folder in candidates):
         raise SettingError(f"REF {reference} is a folder, so the candidates must be folders too.")
 
     originals = inputs.find_images([str(reference)], None, recursive, console, allow_empty=allow_empty)

@@ -13,6 +13,7 @@ from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.errors import exit_code
 from shamisa_cli.cli.run_tally import closing_line
 from shamisa_cli.core.errors import InputNotFoundError, SettingError
+from shamisa_cli.core.existence import is_file
 
 if TYPE_CHECKING:
     from shamisa_cli.core.cluster.row_makers import Kind
@@ -26,7 +27,7 @@ def run_ray_job(context: typer.Context, kind: Kind, address: str) -> None:
     """
     given = context.params
     output = given["output"]
-    if output is None or PurePath(output).suffix == ".parquet" or Path(output).is_file():
+    if output is None or PurePath(output).suffix == ".parquet" or is_file(Path(output)):
         raise SettingError(
             "--ray writes a folder of Parquet files. Name the folder, or an address such as s3://…, with --output."
         )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from shamisa_cli.core.errors import PARSE_ERRORS, SettingError
+from shamisa_cli.core.existence import exists, is_dir, is_file, is_link
 from shamisa_cli.core.full_size.record import MEASURES
 from shamisa_cli.core.overrides import shown
 from shamisa_cli.core.ownership import folders_to_search, is_own, owns_link
@@ -80,7 +81,7 @@ def read_configuration(start: Path, known: Collection[str], safe: Sequence[str] 
     folders = list(folders_to_search(start, safe))
     for name in (PYPROJECT, OWN_FILE):
         _refuse_what_is_no_file(folders, name)
-    named = [[folder / name for folder in folders if (folder / name).is_file()] for name in (PYPROJECT, OWN_FILE)]
+    named = [[folder / name for folder in folders if is_file(folder / name)] for name in (PYPROJECT, OWN_FILE)]
     ignored = [file for files in named for file in files if not is_own(file, safe) and _has_settings(file)]
     nearest = [_nearest(file for file in files if is_own(file, safe)) for files in named]
     found = [(file, table) for file, table in nearest if file]
@@ -125,15 +126,15 @@ def _refuse_what_is_no_file(folders: Iterable[Path], name: str) -> None:
     """Raise SettingError if settings stand where no file is: a gate would be off in silence."""
     for folder in folders:
         file = folder / name
-        if file.is_file():
+        if is_file(file):
             return
         if not os.path.lexists(file) or not owns_link(file):
             continue
-        if file.is_symlink() and not file.exists():
+        if is_link(file) and not exists(file):
             raise SettingError(
                 f"{file} is a link to what does not exist: {file.readlink()}. Mend the link, or remove it."
             )
-        kind = "a folder" if file.is_dir() else "a device, pipe or socket"
+        kind = "a folder" if is_dir(file) else "a device, pipe or socket"
         raise SettingError(f"{file} is {kind}, not a file of settings. Put the file there, or remove it.")
 
 

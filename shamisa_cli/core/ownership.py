@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from pathlib import Path
 
+from shamisa_cli.core.existence import exists
 from shamisa_cli.core.home import expanded
 
 PROJECT_ROOT = ".git"
@@ -22,7 +23,7 @@ def folders_to_search(start: Path, safe: Iterable[str] = ()) -> Iterator[Path]:
     """
     above = [start, *start.parents]
     for number, folder in enumerate(above, start=1):
-        if (folder / PROJECT_ROOT).exists():
+        if exists(folder / PROJECT_ROOT):
             return iter(above[:number])
     own = list(takewhile(lambda folder: is_own(folder, safe), above))
     return iter(above[: len(own) + 1])
@@ -30,6 +31,8 @@ def folders_to_search(start: Path, safe: Iterable[str] = ()) -> Iterator[Path]:
 
 def is_own(path: Path, safe: Iterable[str] = ()) -> bool:
     """Whether a file or folder, and what a link leads to, is this user's or root's; everything is on Windows.
+
+    Where nobody can look, it is not.
 
     Args:
         path: an absolute path.
@@ -39,7 +42,10 @@ def is_own(path: Path, safe: Iterable[str] = ()) -> bool:
         return True
     if any(place == ANYWHERE or path.is_relative_to(expanded(place).absolute()) for place in safe if place):
         return True
-    owners = {path.lstat().st_uid, path.stat().st_uid}
+    try:
+        owners = {path.lstat().st_uid, path.stat().st_uid}
+    except OSError:
+        return False
     return owners <= {os.geteuid(), ROOT_USER}
 
 

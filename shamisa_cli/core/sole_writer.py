@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.existence import exists
 from shamisa_cli.core.places import require_place
 
 if sys.platform != "win32":
@@ -46,7 +47,7 @@ def sole_writer(target: Path | None) -> Iterator[None]:
         yield
         return
     lock = lock_file(target)
-    new_folders = [folder for folder in lock.parents if not folder.exists()]
+    new_folders = [folder for folder in lock.parents if not exists(folder)]
     descriptor = _locked(target, lock)
     try:
         yield

@@ -21,6 +21,7 @@ from shamisa_cli.cli.pair_inputs import find_pairs
 from shamisa_cli.cli.reporters.base import ComparisonRun
 from shamisa_cli.cli.reporters.comparison import COMPARISON_REPORTERS
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.existence import is_dir
 from shamisa_cli.core.models.resolver import DEFAULT_RELATIONAL
 from shamisa_cli.core.relational.folder_pairs import describe_ambiguous
 from shamisa_cli.core.relational.gate import ComparisonGate
@@ -180,14 +181,14 @@ def compare(
     check_destinations(output, maps)
     console = Console(quiet=quiet, discard=quiet and format is None and output is None)
     if ladder is not None:
-        if candidates or reference.is_dir():
+        if candidates or is_dir(reference):
             raise SettingError("--ladder takes one picture and no candidates.")
         run_ladder(
             reference, ladder, target, format, output, max_pixels, console,
             name=model, offline=offline, device=device.value,
         )  # fmt: skip
         return
-    if strict_pairs and not reference.is_dir():
+    if strict_pairs and not is_dir(reference):
         raise SettingError("--strict-pairs goes with folders; a picture is compared with every candidate.")
     gate = ComparisonGate(min_score, max_difference, skip_unreadable)
     reporter = COMPARISON_REPORTERS[format or inputs.format_of(output, COMPARISON_REPORTERS)]
@@ -236,7 +237,7 @@ def _compared(
     from shamisa_cli.core.relational.comparison import compare_pairs, compare_with, read_image
 
     drawn = watch is not None
-    if reference.is_dir():
+    if is_dir(reference):
         records = compare_pairs(
             loaded, pairs, resize=resize, original=original, maps=drawn, max_pixels=max_pixels, watch=watch
         )

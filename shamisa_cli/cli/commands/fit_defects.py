@@ -13,6 +13,7 @@ from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.errors import exit_code
 from shamisa_cli.cli.output import plain_table, print_block, rich_on
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.existence import is_file
 from shamisa_cli.core.models.manifest import MODEL_MANIFEST
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def fit_defects(
     3  some photographs could not be read (see --skip-unreadable)
     """
     console = Console()
-    if not (model / MODEL_MANIFEST).is_file():
+    if not is_file(model / MODEL_MANIFEST):
         raise SettingError(f"{model} is not a model folder; --model must name the folder for the defect probe.")
 
     from shamisa_cli.core.fitting.defects import fit_defects as fit

@@ -11,6 +11,7 @@ from shamisa_cli.cli import options
 from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.errors import exit_code
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.existence import is_file
 from shamisa_cli.core.models.manifest import MODEL_MANIFEST
 
 
@@ -58,7 +59,7 @@ def fit_direction(
     3  some photographs could not be read (see --skip-unreadable)
     """
     console = Console()
-    if not (model / MODEL_MANIFEST).is_file():
+    if not is_file(model / MODEL_MANIFEST):
         raise SettingError(f"{model} is not a model folder; --model must name the folder for the direction.")
 
     from shamisa_cli.core.fitting.direction import fit_direction as fit

@@ -16,6 +16,7 @@ from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.output import write_facts, write_json
 from shamisa_cli.cli.reporters.model_facts import SHORT_HASH, as_rows, megabytes, model_facts, write_models
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.existence import exists
 from shamisa_cli.core.extras import needs_pytorch
 
 
@@ -193,7 +194,7 @@ def export(
         from shamisa_cli.core.networks.export.export_model import add_graph, add_relational_graphs
 
     target = resolve(folder, offline=True).path
-    compares_only = holds_networks(target) and not (target / MODEL_MANIFEST).exists()
+    compares_only = holds_networks(target) and not exists(target / MODEL_MANIFEST)
     graphs = add_relational_graphs(target) if compares_only else (add_graph(target),)
     with Console().results(None) as stream:
         for graph in graphs:

@@ -15,6 +15,7 @@ from shamisa_cli.cli.console import Console, require_file_name
 from shamisa_cli.cli.interrupts import request_stop_on_signals
 from shamisa_cli.cli.options import RUNNING, Device, DeviceName
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.existence import is_file
 from shamisa_cli.core.extras import needs_pytorch, require_pytorch
 
 if TYPE_CHECKING:
@@ -207,7 +208,7 @@ def train(
         _write_preview(preview, task or TaskName.SHAMISA, data, seed or 0)
     if output is None:
         return
-    if output.is_file():
+    if is_file(output):
         raise SettingError(f"{output} is a file; --output must name the folder of a run.")
     batch = None if real_share is None else {"real_share": real_share}
     typed = {"architecture": backbone, "init": init, "steps": steps, "seed": seed, "batch": batch}

@@ -178,7 +178,7 @@ def _join(ray: Any, address: str | None, *, quiet: bool) -> None:
             f"There is no Ray cluster at {address!r}. Start one with: ray start --head; or use 'local', which starts "
             "one on this machine."
         ) from error
-    except RuntimeError as error:  # different versions of Python or Ray there
+    except Exception as error:  # different versions of Python or Ray there, or too slow a start: Ray has no type for it
         reason = " ".join(str(error).split())
         raise SettingError(f"This machine cannot take part in the Ray cluster at {address!r}: {reason}") from error
 

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 from shamisa_cli.core.cluster.retrying import DAMAGE, as_os_errors
 from shamisa_cli.core.errors import ImageError, InputNotFoundError, SettingError, reason_of
+from shamisa_cli.core.existence import is_dir, is_file
 from shamisa_cli.core.home import expanded
 from shamisa_cli.core.images.discovery import discover
 from shamisa_cli.core.images.kinds import readable_suffixes
@@ -203,7 +204,7 @@ def _stamps_in_list(name: str, recursive: bool) -> list[FileStamp]:
         return _stamps_at(name, recursive)
     except InputNotFoundError:
         path = _place(name)
-        if SCHEME not in name and path.is_dir():
+        if SCHEME not in name and is_dir(path):
             raise
         return [FileStamp(name, 0, 0) if SCHEME in name else _stamp_or_name(path)]
 
@@ -219,7 +220,7 @@ def _stamp_or_name(path: Path) -> FileStamp:
 
 def _local(name: str, recursive: bool) -> list[FileStamp]:
     path = _place(name)
-    tars = [path] if is_tar(name) and path.is_file() else _tars_in(path, recursive)
+    tars = [path] if is_tar(name) and is_file(path) else _tars_in(path, recursive)
     try:
         pictures = [] if path in tars else discover([path], recursive=recursive)
     except InputNotFoundError:
@@ -230,10 +231,10 @@ def _local(name: str, recursive: bool) -> list[FileStamp]:
 
 
 def _tars_in(folder: Path, recursive: bool) -> list[Path]:
-    if not folder.is_dir():
+    if not is_dir(folder):
         return []
     inside = folder.rglob("*") if recursive else folder.glob("*")
-    tars = (path for path in inside if is_tar(path.name) and path.is_file())
+    tars = (path for path in inside if is_tar(path.name) and is_file(path))
     return [path for path in tars if _is_visible(path.relative_to(folder).as_posix())]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from shamisa_cli.core.errors import PARSE_ERRORS, SettingError
+from shamisa_cli.core.existence import is_file
 from shamisa_cli.core.ownership import is_own
 from shamisa_cli.core.plain_files import read_plain
 
@@ -43,7 +44,7 @@ def remove_unfinished_line(journal: Path) -> None:
     """
     if not os.path.lexists(journal):
         return
-    if not journal.is_file():
+    if not is_file(journal):
         raise SettingError(f"{journal} is not a regular file, so no journal can be kept there. Name another folder.")
     with journal.open("rb") as stream:
         size = stream.seek(0, os.SEEK_END)

@@ -23,6 +23,7 @@ from shamisa_cli.core.culling.journal import (
 )
 from shamisa_cli.core.culling.xmp import SUFFIX
 from shamisa_cli.core.errors import item_error
+from shamisa_cli.core.existence import is_file, is_link
 from shamisa_cli.core.sole_writer import sole_writer
 
 
@@ -122,10 +123,10 @@ def _transferred(transfers: Sequence[Transfer], file: Path) -> Iterator[Transfer
 
 def _sidecars(picture: Path) -> Iterator[Path]:
     appended = picture.with_name(picture.name + SUFFIX)
-    if appended.is_file():
+    if is_file(appended):
         yield appended
     replaced = picture.with_suffix(SUFFIX)
-    if replaced != picture and replaced.is_file():
+    if replaced != picture and is_file(replaced):
         alike = picture.parent.glob(f"{_escaped(picture.stem)}.*")
         if [file for file in alike if file.stem == picture.stem and file.suffix != SUFFIX] == [picture]:
             yield replaced
@@ -143,8 +144,8 @@ def _in_both_places(transfer: Transfer) -> bool:
             return False
         if os.path.samestat(source.lstat(), target.lstat()):
             return True
-        links = source.is_symlink() or target.is_symlink()
-        return not links and target.is_file() and filecmp.cmp(source, target, shallow=False)
+        links = is_link(source) or is_link(target)
+        return not links and is_file(target) and filecmp.cmp(source, target, shallow=False)
     except OSError:
         return False
 
@@ -199,7 +200,7 @@ def _undone(transfer: Transfer, *, dry: bool) -> str | None:
             return _try(target.unlink, dry)
         return f"{source} exists again; {target} was left where it is."
     if transfer.action == "copy":
-        if not source.is_file() or not filecmp.cmp(source, target, shallow=False):
+        if not is_file(source) or not filecmp.cmp(source, target, shallow=False):
             return f"{target} differs from {source}; it was left where it is."
         return _try(target.unlink, dry)
     return _try(lambda: _move_back(target, source), dry)

@@ -15,6 +15,7 @@ from typing import Literal
 
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.existence import exists, is_file
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 META = "adobe:ns:meta/"
@@ -66,7 +67,7 @@ def write_mark(sidecar: Path, mark: Mark, *, overwrite: bool = False, dry: bool 
         SettingError: the file is not a sidecar that can be read.
         OSError: it cannot be read or written.
     """
-    document = _read(sidecar) if sidecar.exists() else _empty()
+    document = _read(sidecar) if exists(sidecar) else _empty()
     wanted = {"Rating": None if mark.rating is None else str(mark.rating), "Label": mark.label}
     changes = {name: value for name, value in wanted.items() if value is not None}
     found = {name: _value(document, f"{{{XMP}}}{name}") for name in changes}
@@ -115,7 +116,7 @@ def _number(text: str) -> int | None:
 
 def _read(sidecar: Path) -> ET.Element:
     """The root of a sidecar, whose namespaces are registered so that prefixes stay as they are."""
-    if not sidecar.is_file() or sidecar.stat().st_size > MAX_BYTES:
+    if not is_file(sidecar) or sidecar.stat().st_size > MAX_BYTES:
         raise SettingError(f"{sidecar} is not a sidecar file: it is too large, or not a regular file.")
     return _parsed(sidecar.read_bytes(), str(sidecar))
 

@@ -13,6 +13,7 @@ from shamisa_cli.core.arguments import PositiveInt
 from shamisa_cli.core.arrays import AnyFeatures
 from shamisa_cli.core.atomic import is_free
 from shamisa_cli.core.errors import ImageError, ModelError, SettingError
+from shamisa_cli.core.existence import exists, is_dir
 from shamisa_cli.core.extras import missing_figure
 from shamisa_cli.core.fitting.doubts import doubts, runs_against
 from shamisa_cli.core.fitting.greys import grey_features, grey_unknown
@@ -175,10 +176,10 @@ def fit_probe(
 def require_probe_folder(folder: Path) -> None:
     """Refuse what a probe cannot be written into. Raises SettingError."""
     require_place(folder)
-    if folder.exists() and not folder.is_dir():
+    if exists(folder) and not is_dir(folder):
         raise SettingError(f"{folder} is a file; a probe takes the name of a folder.")
-    known = any((folder / name).exists() for name in (MODEL_MANIFEST, PROBE_MANIFEST))
-    if folder.is_dir() and not known and not is_free(folder):
+    known = any(exists(folder / name) for name in (MODEL_MANIFEST, PROBE_MANIFEST))
+    if is_dir(folder) and not known and not is_free(folder):
         raise SettingError(f"The folder {folder} holds other things than a probe. Name a new one.")
 
 
@@ -255,7 +256,7 @@ def _write(
 ) -> tuple[str, ...]:
     """Scatter plot, probe, card and its metadata; what of the last could not be written."""
     trained_on = f"{len(table)} pictures of {details.data_name}"
-    if (folder / MODEL_MANIFEST).exists():
+    if exists(folder / MODEL_MANIFEST):
         # The README.md there is the model's card, of which the probe's is a section.
         save_probe(folder, probe, trained_on=trained_on)
         replace_section(folder, "probe", probe_card(result, probe, details, level=2))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PIL import ExifTags
 
+from shamisa_cli.core.existence import is_file
 from shamisa_cli.core.images.decoder_warnings import collected
 from shamisa_cli.core.images.formats import open_image
 
@@ -20,7 +21,7 @@ def capture_time(path: Path) -> datetime | None:
     Raises nothing: damaged files and files of other kinds have no capture time.
     """
     try:
-        if not path.is_file() or not path.stat().st_size:  # reading /proc/kmsg, of no size, may never end
+        if not is_file(path) or not path.stat().st_size:  # reading /proc/kmsg, of no size, may never end
             return None
         with collected(), path.open("rb") as stream, open_image(path, stream) as image:
             exif = image.getexif().get_ifd(ExifTags.IFD.Exif)

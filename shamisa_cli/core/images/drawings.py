@@ -13,6 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.atomic import replacing
+from shamisa_cli.core.existence import is_file
 from shamisa_cli.core.images.formats import begins_like_a_picture
 
 SIGNATURE = ("Software", "shamisa")
@@ -74,7 +75,7 @@ def require_no_photograph(target: Path) -> None:
 
 def is_drawing(path: Path) -> bool:
     """Whether a file exists and is a PNG that `write_drawing` wrote."""
-    if not path.is_file():
+    if not is_file(path):
         return False
     signed = b"\0".join(part.encode() for part in SIGNATURE)
     with path.open("rb") as stream:

@@ -20,6 +20,7 @@ from PIL import (
 )
 
 from shamisa_cli.core.errors import ImageError, SettingError
+from shamisa_cli.core.existence import is_file
 from shamisa_cli.core.images.discovery import wrong_with_folder
 from shamisa_cli.core.images.jpeg import JpegFile
 from shamisa_cli.core.images.kinds import IMAGE_SUFFIXES
@@ -114,7 +115,7 @@ def is_picture(head: bytes) -> bool:
 
 def begins_like_a_picture(path: Path) -> bool:
     """Whether a file of this name exists and `is_picture` by its first bytes."""
-    if not path.is_file():
+    if not is_file(path):
         return False
     with path.open("rb") as stream:
         head = stream.read(_HEAD_BYTES)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.existence import is_file
 from shamisa_cli.core.models.hub import require_client
 from shamisa_cli.core.models.manifest import CARD, LIBRARY_NAME
 
@@ -63,7 +64,7 @@ def read_card(folder: Path) -> str | None:
     """Text of a folder's card; None if it is missing, not UTF-8, or over 1 MB."""
     path = folder / CARD
     try:
-        if not path.is_file() or path.stat().st_size > MAX_CARD_BYTES:
+        if not is_file(path) or path.stat().st_size > MAX_CARD_BYTES:
             return None
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeError):
@@ -163,7 +164,7 @@ def _result(metric: Metric) -> EvalResult:
 def replace_section(folder: Path, name: str, text: str) -> None:
     """Replace the section `name` of the folder's card by `text`, or append it."""
     path = folder / CARD
-    card = path.read_text(encoding="utf-8") if path.is_file() else ""
+    card = path.read_text(encoding="utf-8") if is_file(path) else ""
     with replacing(path) as temporary:
         temporary.write_text(with_section(card, name, text), encoding="utf-8", newline="\n")
 

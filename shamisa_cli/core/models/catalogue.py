@@ -9,6 +9,7 @@ from typing import Any
 
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.existence import is_file
 from shamisa_cli.core.models import card, manifest, probe_files
 from shamisa_cli.core.models.folder import ModelFolder, revision_of
 from shamisa_cli.core.models.hub import HubName, require_client
@@ -214,7 +215,7 @@ def _revision(files: FolderFiles, model: Said | None) -> str:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_file())
+    return sorted(path for path in folder.iterdir() if is_file(path))
 
 
 def _probe(files: FolderFiles) -> ProbeRecord:

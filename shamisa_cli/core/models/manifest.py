@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 from shamisa_cli.core import atomic
 from shamisa_cli.core.errors import PARSE_ERRORS, ModelError
+from shamisa_cli.core.existence import is_gone
 from shamisa_cli.core.relational.records import GRAPHS as RELATIONAL_GRAPHS
 
 LIBRARY_NAME = "shamisa"
@@ -78,10 +80,15 @@ def replacing_together(folder: Path, names: Sequence[str]) -> AbstractContextMan
 
 def exists(path: Path) -> bool:
     """Whether the path exists, as far as the folder's permissions allow one to see."""
+    return not is_gone(path)
+
+
+def _is_plain(path: Path) -> bool:
+    """Whether a path leads to a regular file. Raises OSError where nobody can look."""
     try:
-        return path.exists()
-    except OSError:
-        return True
+        return stat.S_ISREG(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def sha256_of(path: Path) -> str:
@@ -103,7 +110,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
         ModelError: not a plain file, over 1 MB, not a JSON object, or written by another or a newer program.
     """
     try:
-        if not path.is_file():
+        if not _is_plain(path):
             raise ModelError(f"{path} is missing or not a plain file. Download or copy the folder again.")
         with path.open("rb") as stream:
             content = stream.read(MAX_MANIFEST_BYTES + 1)
@@ -226,7 +233,7 @@ class FolderFiles:
     def _verify(self, name: str, expected: str) -> None:
         path = self.path / name
         try:
-            if not path.is_file():
+            if not _is_plain(path):
                 raise ModelError(f"{path} is missing or not a plain file. Download or copy the folder again.")
             if path.stat().st_size > MAX_WEIGHTS_BYTES:
                 raise ModelError(f"{path} is larger than {MAX_WEIGHTS_BYTES:,} bytes, so it is not a file of a model.")

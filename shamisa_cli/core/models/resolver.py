@@ -9,6 +9,7 @@ from typing import Literal
 
 import shamisa_cli
 from shamisa_cli.core.errors import ModelError, SettingError
+from shamisa_cli.core.existence import exists, is_dir
 from shamisa_cli.core.home import expanded
 from shamisa_cli.core.models import hub
 from shamisa_cli.core.models.manifest import MODEL_MANIFEST, RELATIONAL_MANIFEST, FolderFiles
@@ -27,7 +28,7 @@ HOW_TO_NAME = "A folder is named by its path, a model on the Hugging Face Hub as
 
 _PACKAGE = Path(shamisa_cli.__file__).resolve().parent
 _INSTALLED = _PACKAGE / "weights"
-_BUNDLED_ROOT = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent / "weights"
+_BUNDLED_ROOT = _INSTALLED if is_dir(_INSTALLED) else _PACKAGE.parent / "weights"
 """Folders of bundled models: in the package when it is installed, beside it in a checkout."""
 
 
@@ -82,7 +83,7 @@ def resolve(name: str, *, offline: bool = False) -> ResolvedModel:
     path = _existing(name)
     if path is None:
         raise ModelError(_unknown(name, sorted(folders)))
-    if not path.is_dir():
+    if not is_dir(path):
         raise ModelError(f"{name} is a file. Name the model's folder, not a file in it.")
     return ResolvedModel(FolderFiles(path), name, None, "folder")
 
@@ -96,7 +97,7 @@ def bundled_folders() -> dict[str, Path]:
 def _existing(name: str) -> Path | None:
     try:
         path = expanded(name)
-        return path if name and path.exists() else None
+        return path if name and exists(path) else None
     except (OSError, SettingError):  # a name no path can have, an unknown user's home, no permission to look
         return None
 

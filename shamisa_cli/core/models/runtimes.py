@@ -13,6 +13,7 @@ from typing import Literal
 from shamisa_cli.core.encoder.embedder import RUNTIMES, Embedder, LazyEncoder, Runtime
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError, SettingError
+from shamisa_cli.core.existence import exists
 from shamisa_cli.core.extras import needs_pytorch
 from shamisa_cli.core.models.folder import ModelFolder
 from shamisa_cli.core.models.manifest import MODEL_GRAPH
@@ -111,5 +112,5 @@ def _may_have_accelerator() -> bool:
     try:
         ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
     except OSError:
-        return Path("/dev/kfd").exists()  # of AMD's ROCm, which torch calls CUDA too
+        return exists(Path("/dev/kfd"))  # of AMD's ROCm, which torch calls CUDA too
     return True

@@ -9,6 +9,7 @@ from typing import Literal
 from shamisa_cli.core.atomic import is_free
 from shamisa_cli.core.encoder.spec import PAPER_FEATURES, EncoderConfig, FeatureSpec, Preprocessing
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.existence import exists, is_dir
 from shamisa_cli.core.models.folder import ModelFolder
 from shamisa_cli.core.networks.features import feature_length
 from shamisa_cli.core.networks.model_folders import load_encoder, save_encoder
@@ -44,7 +45,7 @@ def derive(
     """
     if paper and (view_size, stages, scales) != ("model", None, None):
         raise SettingError("The paper's protocol fixes the size, stages and scales at which pictures are read.")
-    if folder.exists() and not (folder.is_dir() and is_free(folder)):
+    if exists(folder) and not (is_dir(folder) and is_free(folder)):
         raise SettingError(f"{folder} is not an empty folder, and nothing is overwritten. Name a new one.")
     model = ModelFolder.open(source, EncoderConfig)
     encoder = load_encoder(model)

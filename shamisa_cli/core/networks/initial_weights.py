@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.existence import is_file
 from shamisa_cli.core.networks.backbones import IMAGENET_WEIGHTS, build_backbone, imagenet_backbone, is_timm
 
 CLASSIFIER_PREFIXES = ("classifier.", "fc.", "head.")
@@ -52,7 +53,7 @@ def _published(architecture: str) -> str:
 
 
 def _from_file(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
+    if not is_file(path):
         raise ModelError(f"There is no file {path} to start from; name a safetensors file, 'imagenet' or 'none'.")
     try:
         return load_file(path)

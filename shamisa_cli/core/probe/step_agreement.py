@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shamisa_cli.core.errors import PARSE_ERRORS
+from shamisa_cli.core.existence import is_file
 
 RECORDS_FILE = "benchmark.jsonl"
 
@@ -79,7 +80,7 @@ def read_agreements(path: Path, benchmark: str | None = None) -> list[StepAgreem
     A line that was cut off is left out; of several lines for one step the first is used.
     """
     found: dict[tuple[str, int], StepAgreement] = {}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+    for line in path.read_text(encoding="utf-8").splitlines() if is_file(path) else ():
         try:
             agreement = StepAgreement.from_json(json.loads(line))
         except (KeyError, TypeError, *PARSE_ERRORS, AttributeError):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.errors import PARSE_ERRORS, ModelError, SettingError
+from shamisa_cli.core.existence import is_gone
 from shamisa_cli.core.plain_files import read_plain
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class Baseline:
         An image that was renamed counts as both.
         """
         new = sum(self._name(path) not in self.scores for path in paths)
-        return new, sum(not (self.file.parent / name).exists() for name in self.scores)
+        return new, len(_gone(self.file.parent, self.scores))
 
     def require(self, scorer: ScoreSource, made_with: Toolchain) -> None:
         """Check that the scores are from a matching source and toolchain. Raises ModelError if they are not."""
@@ -135,7 +136,8 @@ class Baseline:
         """
         new = {self._name(path): round(score, DECIMALS) for path, score in scores.items()}
         others = self.scores.keys() - new.keys() if self._has_alike(scorer, made_with) else ()
-        kept = {name: self.scores[name] for name in others if (self.file.parent / name).exists()}
+        gone = _gone(self.file.parent, others)
+        kept = {name: self.scores[name] for name in others if name not in gone}
         return replace(self, scores=kept | new, scorer=scorer, made_with=self.made_with if kept else made_with)
 
     def write(self) -> None:
@@ -172,6 +174,26 @@ class Baseline:
 
     def _name(self, path: str) -> str:
         return Path(os.path.relpath(path, self.file.parent)).as_posix()
+
+
+def _gone(folder: Path, names: Iterable[str]) -> set[str]:
+    """Those of the names, relative to a folder, at which nothing is any more; each folder is listed once."""
+    held: dict[str, frozenset[str]] = {}
+    gone = set()
+    for name in names:
+        place, file = os.path.split(name)
+        if place not in held:
+            held[place] = _listed(folder / place)
+        if file not in held[place] and is_gone(folder / name):
+            gone.add(name)
+    return gone
+
+
+def _listed(folder: Path) -> frozenset[str]:
+    try:
+        return frozenset(os.listdir(folder))  # noqa: PTH208  names alone
+    except (OSError, ValueError):  # whether each name is there is asked of the system
+        return frozenset()
 
 
 def read_baseline(file: Path) -> Baseline:

@@ -13,6 +13,7 @@ import numpy as np
 from shamisa_cli.core.arrays import Features
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.errors import ModelError, SettingError
+from shamisa_cli.core.existence import is_file
 from shamisa_cli.core.extras import require_pyarrow
 from shamisa_cli.core.scoring.feature_formats import _FORMATS, READ_ERRORS, FeatureSource, FileStamp, _foreign
 
@@ -79,7 +80,7 @@ def load_features(path: Path) -> FeatureTable:
         ModelError: the file is missing, damaged, or was not written by `save_features`.
     """
     check_format(path)
-    if not path.is_file():
+    if not is_file(path):
         raise ModelError(f"There is no file of features at {path}. Make one with: shamisa embed.")
     try:
         stamps, features, origin = _FORMATS[path.suffix.lower()].read(path)
@@ -96,7 +97,7 @@ def stored_source(table: Path) -> dict[str, Any]:
     """The record of what made a table of features or, in Parquet, of scores; empty if there is no such table."""
     kept = _FORMATS.get(table.suffix.lower())
     try:
-        record = json.loads(kept.source(table)) if kept is not None and table.is_file() else {}
+        record = json.loads(kept.source(table)) if kept is not None and is_file(table) else {}
     except READ_ERRORS:
         return {}
     return record if isinstance(record, dict) else {}

@@ -22,6 +22,7 @@ import numpy as np
 from shamisa_cli.core.arguments import PositiveInt
 from shamisa_cli.core.arrays import Features
 from shamisa_cli.core.errors import ImageError, ModelError, SettingError
+from shamisa_cli.core.existence import exists, is_dir
 from shamisa_cli.core.extras import require_pyarrow
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
 from shamisa_cli.core.images.formats import require_no_picture
@@ -147,7 +148,7 @@ def _known_rows(tables: Sequence[Path], origin: FeatureSource) -> dict[FileStamp
 
 def _existing(path: Path) -> FeatureTable | None:
     try:
-        return load_features(path) if path.exists() else None
+        return load_features(path) if exists(path) else None
     except ModelError:
         return None  # nothing can be reused, and the run replaces it
 
@@ -216,7 +217,7 @@ def score_to_file(
     require_pyarrow()
     import pyarrow as pa
 
-    if not target.name or target.is_dir():
+    if not target.name or is_dir(target):
         raise SettingError(f"{target} is a folder; a table needs the name of a file, such as scores.parquet.")
     scorer = replace(score_source(model, view_size), division=division)
     schema = scores_schema(scorer)

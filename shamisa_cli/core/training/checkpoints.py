@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from shamisa_cli.core.errors import PARSE_ERRORS, TrainingError
+from shamisa_cli.core.existence import exists, is_dir
 
 SCHEMA = 1
 TENSORS_FILE = "state.safetensors"
@@ -76,7 +77,7 @@ class CheckpointStore:
         for path in (tensors_path, temporary / RECORD_FILE, temporary):
             _flush(path)
         target = self._path(checkpoint.step)
-        if target.exists():
+        if exists(target):
             shutil.rmtree(target)
         temporary.rename(target)
         _flush(self.folder)
@@ -86,7 +87,7 @@ class CheckpointStore:
 
     def steps(self) -> list[int]:
         """Steps with a checkpoint, complete or damaged, in rising order."""
-        if not self.folder.is_dir():
+        if not is_dir(self.folder):
             return []
         matches = (_NAME.fullmatch(path.name) for path in self.folder.iterdir())
         return sorted(int(match[1]) for match in matches if match)

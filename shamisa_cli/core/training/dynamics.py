@@ -21,6 +21,7 @@ from torch import Tensor
 
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import InputNotFoundError, SettingError, TrainingError
+from shamisa_cli.core.existence import is_file
 from shamisa_cli.core.networks.backbones import build_backbone
 from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.networks.initial_weights import initial_state
@@ -70,7 +71,7 @@ class CheckpointBenchmark:
     def key(self, encoder: EncoderConfig) -> str:
         """Key of everything but the weights that determines the figures: those with equal keys are comparable."""
         rows = [
-            (str(path.name), path.stat().st_size if path.is_file() else None, float(mos))
+            (str(path.name), path.stat().st_size if is_file(path) else None, float(mos))
             for path, mos in zip(self.table.paths, self.table.mos, strict=True)
         ]
         decides = [rows, self.table.groups, self.table.subsets, SPLITS, self.seed, encoder.to_json()]
@@ -161,7 +162,7 @@ def _steps(run: RunFolder, config: TrainingConfig, every: int) -> list[int]:
     """Steps with available weights; step 0 from the initial weights file if its checkpoint was removed."""
     kept = run.checkpoints.steps()
     steps = {step for step in kept if step % every == 0} | set(kept[-1:])
-    if Path(config.init).is_file():
+    if is_file(Path(config.init)):
         steps.add(0)
     return sorted(steps)
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TextIO
 
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.errors import PARSE_ERRORS
+from shamisa_cli.core.existence import is_file
 
 
 class Metrics(Protocol):
@@ -82,7 +83,7 @@ class MetricsLog:
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """Read the lines of a metrics file in order, without a last line that was cut off; none if there is no file."""
-    if not path.is_file():
+    if not is_file(path):
         return []
     lines = []
     for text in path.read_text(encoding="utf-8").splitlines():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec
+from shamisa_cli.core.existence import is_file
 from shamisa_cli.core.models.folder import ModelFolder
 from shamisa_cli.core.networks.backbones import Backbone
 from shamisa_cli.core.networks.model_folders import save_encoder, save_networks
@@ -115,7 +116,7 @@ def save_trained_networks(
         seconds: total time spent in steps, over all resumptions.
     """
     for log in (run.record, run.metrics, run.curves):
-        if log.is_file():
+        if is_file(log):
             _copy(log, run.model / log.name)
     return save_networks(
         run.model,
@@ -147,7 +148,7 @@ def networks_card(run: RunFolder, record: RunRecord, *, seconds: float) -> str:
     if lines:
         rows["Last step"] = f"loss {lines[-1]['total']:.3f}"
     table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
-    curves = "\n![Loss, its terms and learning rates over the steps](curves.png)\n" if run.curves.is_file() else ""
+    curves = "\n![Loss, its terms and learning rates over the steps](curves.png)\n" if is_file(run.curves) else ""
     return f"""# {run.path.resolve().name}
 
 Predicts what changed between two versions of one picture, where, and which is better: signed maps by kind of

@@ -12,6 +12,7 @@ from typing import Any
 
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.errors import PARSE_ERRORS, SettingError, TrainingError
+from shamisa_cli.core.existence import exists, is_file
 from shamisa_cli.core.overrides import differences, with_overrides
 from shamisa_cli.core.plain_files import read_plain
 from shamisa_cli.core.training.checkpoints import CheckpointStore
@@ -129,7 +130,7 @@ class RunFolder:
 
     def read(self) -> RunRecord:
         """Read the run's record. Raises TrainingError if there is none, or it cannot be read."""
-        if not self.record.is_file():
+        if not is_file(self.record):
             raise TrainingError(
                 f"There is no run in {self.path}. Name the folder of one, or start one without resuming."
             )
@@ -140,7 +141,7 @@ class RunFolder:
 
     def check_new(self) -> None:
         """Raise TrainingError if the folder already holds a run, or something that a run would replace."""
-        if self.record.exists() or self.checkpoints.steps():
+        if exists(self.record) or self.checkpoints.steps():
             raise TrainingError(f"{self.path} already holds a run. Resume it, or name another folder for a new one.")
 
         written = (self.metrics, self.curves, self.model)

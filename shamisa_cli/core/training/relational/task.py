@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.existence import is_dir
 from shamisa_cli.core.models.folder import ModelFolder
 from shamisa_cli.core.networks.initial_weights import initial_state
 from shamisa_cli.core.networks.model_folders import load_networks
@@ -78,7 +79,7 @@ def start(config: RelationalTrainingConfig) -> RelationalModel:
         ModelError: the initial weights are not available, or are of networks other than `config.network`.
     """
     folder = Path(config.init)
-    if config.init in ("imagenet", "none") or not folder.is_dir():
+    if config.init in ("imagenet", "none") or not is_dir(folder):
         weights = None if config.init == "none" else initial_state("mobilenet_v2", config.init)
         return RelationalModel(config.network, weights)
     earlier = load_networks(ModelFolder.open(folder, RelationalConfig))
