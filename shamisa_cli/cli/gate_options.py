@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -123,7 +123,7 @@ class RunGate:
         if changes:
             console.warn(
                 f"The scores in {file} were made with other versions of packages ({changes}), so small differences may "
-                "be theirs. Write it again with --update-baseline where it matters."
+                "be theirs. Write it again with --update-baseline, over all its pictures, where it matters."
             )
         if self.baseline.made_with is None:
             console.hint(
@@ -191,7 +191,7 @@ def open_gate(
     gate = Gate(
         min_score=min_score,
         max_drop=max_drop,
-        max_faults=dict(_fault_limit(text) for text in max_faults or ()),
+        max_faults=_fault_limits(max_faults or ()),
         forbid=tuple(forbid or ()),
         rules=configuration.rules,
         folder=configuration.rules_folder,
@@ -206,6 +206,15 @@ def open_gate(
     if before is not None and not update:
         _require_usable(before, gate)
     return RunGate(gate, before, update)
+
+
+def _fault_limits(texts: Sequence[str]) -> dict[str, float]:
+    limits: dict[str, float] = {}
+    for name, worst in map(_fault_limit, texts):
+        if name in limits:
+            raise SettingError(f"--max-fault names {name} twice. Give one limit of each fault.")
+        limits[name] = worst
+    return limits
 
 
 def _fault_limit(text: str) -> tuple[str, float]:

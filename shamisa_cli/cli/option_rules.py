@@ -49,6 +49,7 @@ class Mode:
 
 
 GROUPING = ("similarity", "burst_gap")
+CACHING = Rule(["cache_dir", "cache_size"], without=["cache=False"])
 FITTING = ("cross", "reference_column", "protocol=paper")
 """Options with which `evaluate` fits probes instead of testing one."""
 WITH_RAY = (
@@ -62,8 +63,9 @@ TRAINING = (
 )  # fmt: skip
 
 RULES: dict[str, Sequence[Rule]] = {
-    "score": [Rule(GROUPING, needs=["groups"])],
+    "score": [Rule(GROUPING, needs=["groups"]), CACHING],
     "cull": [
+        CACHING,
         Rule(GROUPING, needs=["best_of_groups"]),
         Rule(["print0"], needs=["list_"]),
         Rule(["format", "apply"], without=["list_"]),
@@ -75,10 +77,13 @@ RULES: dict[str, Sequence[Rule]] = {
         Rule(["format=svg"], needs=["ladder"]),
     ],
     "embed": [
+        CACHING,
         Rule(["color_by", "table", "center_by", "projection", "seed"], needs=["plot"]),
+        Rule(["table"], needs=["color_by", "center_by"], hint="They name its columns."),
         Rule(["image_column"], needs=["table"]),
     ],
     "fit-probe": [
+        CACHING,
         Rule(["session_share"], needs=["session_column"]),
         Rule(["ordinal_weight"], needs=["ordinal"]),
         Rule(["pseudo_photos", "pseudo_weight", "pseudo_drop"], needs=["pseudo"]),
@@ -86,6 +91,7 @@ RULES: dict[str, Sequence[Rule]] = {
         Rule(["session_column", "features", "ordinal", "pseudo", "spacing=even"], without=["protocol=paper"]),
     ],
     "evaluate": [
+        CACHING,
         Rule(["every", "limit"], needs=["run"]),
         Rule(["gmad_figure", "gmad_levels"], needs=["gmad"]),
         Rule(["gmad"], without=FITTING),
@@ -99,6 +105,7 @@ RULES: dict[str, Sequence[Rule]] = {
     "train": [
         Rule(TRAINING, needs=["output"], hint="Name the run's folder, as -o RUN."),
     ],
+    "serve": [CACHING],
     "models derive": [
         Rule(
             ["view_size", "stages", "scales"],
@@ -178,19 +185,21 @@ def _typed(context: typer.Context, option: str) -> bool:
 
 
 def _given(context: typer.Context, option: str) -> bool:
-    """Whether an option is on, or has its value, from wherever."""
+    """Whether an option is on, or has its value, from wherever; off, such as "cache=False", only where it was typed."""
     name, _, value = option.partition("=")
     held = context.params[name]
+    if value == str(False):
+        return _typed(context, option)
     return str(held) == value if value else held is not None and held is not False and held not in ((), [])
 
 
 def _spelt(context: typer.Context, option: str) -> str:
     """As it is typed: "--no-recursive", "--protocol paper"."""
     name, _, value = option.partition("=")
-    found = next(each for each in context.command.params if each.name == name)
+    found: Any = next(each for each in context.command.params if each.name == name)
     off = context.params[name] is False and found.secondary_opts
     spelling = max(found.secondary_opts if off else found.opts, key=len)
-    return f"{spelling} {value}".rstrip()
+    return spelling if found.is_flag else f"{spelling} {value}".rstrip()
 
 
 def _either(options: Sequence[str]) -> str:

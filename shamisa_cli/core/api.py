@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from io import IOBase
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,7 +15,7 @@ from shamisa_cli.core.arrays import Features
 from shamisa_cli.core.culling.cull import cull_files
 from shamisa_cli.core.culling.decisions import CullRule, Decision
 from shamisa_cli.core.culling.groups import GroupSettings, group_records
-from shamisa_cli.core.errors import InputNotFoundError
+from shamisa_cli.core.errors import InputNotFoundError, SettingError
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, decode
 from shamisa_cli.core.images.discovery import discover
 from shamisa_cli.core.images.in_memory import IN_MEMORY, InMemory, in_memory
@@ -276,6 +277,8 @@ def _comparer(model: str | Path | Comparer | None) -> Comparer:
 
 def _pictures(given: Pictures, recursive: bool) -> list[Source]:
     """The files that names stand for, and pictures in memory, in the order given."""
+    if isinstance(given, IOBase):
+        raise SettingError("An open file was given, and is no picture. Pass what it holds: file.read().")
     if isinstance(given, IN_MEMORY) and not (isinstance(given, np.ndarray) and given.ndim > 3):
         return [in_memory("picture", given)]
     named = [given] if isinstance(given, str | Path | bytes | Image.Image) else list(given)

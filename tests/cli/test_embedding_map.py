@@ -197,7 +197,7 @@ def test_the_command_draws_a_map_coloured_by_a_table(
     [
         (["--plot", "map.png"], "must name an .html file"),
         (["--plot", "map.html", "--color-by", "operator"], "There is no column 'operator'"),
-        (["--color-by", "score"], "name its file with --plot"),
+        (["--color-by", "score"], "--color-by goes with --plot"),
         (["--plot", "map.html", "--projection", "umap"], "pip install 'shamisa[umap]'"),
     ],
 )

@@ -89,6 +89,9 @@ def test_an_option_that_would_say_nothing_is_refused(
 @pytest.mark.parametrize(
     ("command", "said"),
     [
+        ("score photos --no-cache --cache-dir x", "--cache-dir does not go with --no-cache."),
+        ("score photos --max-fault focus=1 --max-fault focus=2", "--max-fault names focus twice."),
+        ("embed photos -o x.npz --plot x.html --table t.csv", "--table goes with --color-by or --center-by."),
         ("score photos --similarity .9", "--similarity goes with --groups."),
         ("cull photos --below 40 --move-to out --overwrite", "--overwrite does not go with --move-to."),
         ("cull photos --below 40 --list kept --apply", "--apply does not go with --list."),

@@ -90,7 +90,7 @@ def test_mistakes_are_explained_and_leave_nothing_behind(begin: tuple[str | Path
         ((*begin, "-o", run, "--init", tmp_path / "no.safetensors"), "no.safetensors"),
         ((*begin, "-o", run, "--init", tmp_path), "is not a relational model"),
         (("--task", "cooking", "-o", run), "relational"),
-        (("--task", "relational", "--preview", tmp_path / "sheet.png"), "--data DIR"),
+        (("--task", "relational", "-o", run, "--preview", tmp_path / "sheet.png"), "--data DIR"),
     ):
         result = here(*arguments, *EASIEST)
         said = " ".join(re.sub(r"[│╭╰╮╯─]", " ", result.stderr).split())

@@ -78,8 +78,8 @@ class Baseline:
         file: its file. Images are named relative to its folder, so that both can be moved together.
         scores: name, with forward slashes → score 0…100, rounded.
         scorer: model and settings that produced the scores; None while there is no file.
-        made_with: program and packages that made them, or the first of them; None in older files, which do not
-            say it, and while there is no file.
+        made_with: program and packages that made them; None in older files, which do not say it, and while there is
+            no file.
     """
 
     file: Path
@@ -132,13 +132,14 @@ class Baseline:
         """This baseline with new scores (path → 0…100).
 
         Scores of other images are kept, unless the file was deleted, or another model or way of reading made them.
-        While any are kept, so is the toolchain that made them.
+        While any are kept, the toolchain is that of both.
         """
         new = {self._name(path): round(score, DECIMALS) for path, score in scores.items()}
         others = self.scores.keys() - new.keys() if self._has_alike(scorer, made_with) else ()
         gone = _gone(self.file.parent, others)
         kept = {name: self.scores[name] for name in others if name not in gone}
-        return replace(self, scores=kept | new, scorer=scorer, made_with=self.made_with if kept else made_with)
+        both = self.made_with and self.made_with.and_also(made_with)
+        return replace(self, scores=kept | new, scorer=scorer, made_with=both if kept else made_with)
 
     def write(self) -> None:
         """Write the file atomically: one line per image, sorted by name."""

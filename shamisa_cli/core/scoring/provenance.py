@@ -11,7 +11,7 @@ import numpy as np
 
 import shamisa_cli
 from shamisa_cli.core.images.decoding import READING
-from shamisa_cli.core.scoring.toolchain import Toolchain
+from shamisa_cli.core.scoring.toolchain import COMPUTING, Toolchain
 
 if TYPE_CHECKING:
     from shamisa_cli.core.encoder.embedder import Embedder
@@ -21,13 +21,12 @@ FORMULAS = 3
 """Raised by one whenever the same features and the same probes give other records: scores, intervals or severities."""
 
 
-COMPUTING_PACKAGES = {"onnx": "onnxruntime", "torch": "torch"}
 DECODING_PACKAGES = ("pillow", "pillow-heif", "pillow-jxl-plugin", "rawpy")
 
 
 def versions(encoder: Embedder) -> dict[str, str | None]:
     """Versions of this program and of the packages that decode pictures and compute features; None where absent."""
-    packages = (*DECODING_PACKAGES, COMPUTING_PACKAGES[encoder.runtime])
+    packages = (*DECODING_PACKAGES, COMPUTING[encoder.runtime])
     return {"shamisa": shamisa_cli.__version__} | {name: _version(name) for name in packages}
 
 

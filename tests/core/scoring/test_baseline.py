@@ -99,7 +99,12 @@ def test_scores_of_other_decoders_are_compared_and_the_change_is_named_until_non
         "pillow 11.1.0 → 11.2.0"
     )
     partly = written(file, {str(tmp_path / "b.jpg"): 60.0}, made_with=later)
-    assert (partly.scores, partly.made_with) == ({"a.jpg": 50.0, "b.jpg": 60.0}, MADE_WITH)
+    assert partly.scores == {"a.jpg": 50.0, "b.jpg": 60.0}
+    for current in (MADE_WITH, later):  # each of the two made one of the scores
+        assert partly.changes_to(current) == f"pillow 11.1.0 and 11.2.0 → {current.packages['pillow']}"
+    with_torch = {name: number for name, number in MADE_WITH.packages.items() if name != "onnxruntime"} | {"torch": "2"}
+    assert "onnxruntime" in baseline.changes_to(replace(MADE_WITH, packages=with_torch))
+    assert "torch none → 2" in baseline.changes_to(replace(MADE_WITH, packages=with_torch))
     assert (
         written(file, {str(tmp_path / name): 60.0 for name in ("a.jpg", "b.jpg")}, made_with=later).made_with == later
     )
