@@ -153,7 +153,7 @@ def test_a_picture_of_two_megapixels_scores_the_same_by_tiles(name: str, monkeyp
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak memory from /proc")
-@pytest.mark.parametrize(("call", "most"), [("score", 1000), ("score_map", 1200)])
+@pytest.mark.parametrize(("call", "most"), [("score", 1000), ("score_map", 1500)])
 def test_native_view_and_its_map_take_a_bounded_memory(tmp_path: Path, call: str, most: int) -> None:
     Image.fromarray(scene(1472, 2176)).save(tmp_path / "large.jpg", quality=90)
     program = (
@@ -164,4 +164,4 @@ def test_native_view_and_its_map_take_a_bounded_memory(tmp_path: Path, call: str
     )
     command = [sys.executable, "-c", program, tmp_path / "large.jpg"]
     found = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ})
-    assert int(found.stdout) * 1024 <= most * 1_000_000  # a score of these pixels as a whole takes 1.3 GB
+    assert int(found.stdout) * 1024 <= most * 1_000_000  # as a whole 1.3 GB, and 2 GB with its map
