@@ -19,17 +19,19 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from shamisa_cli.core.cluster.made_by import SAME_EVERYWHERE, MadeBy
 from shamisa_cli.core.cluster.part_number import PartNumber, require_count
 from shamisa_cli.core.cluster.parts import MOST_ERRORS, READERS, Part, split_into_parts, write_part
 from shamisa_cli.core.cluster.retrying import with_retries
 from shamisa_cli.core.cluster.row_makers import JobSettings
 from shamisa_cli.core.cluster.sources import SCHEME, find_sources
 from shamisa_cli.core.cluster.store import Store
-from shamisa_cli.core.errors import ModelError, SettingError, ShamisaError
+from shamisa_cli.core.errors import SettingError, ShamisaError
 from shamisa_cli.core.home import expanded
 from shamisa_cli.core.images.budget import DECODING
 from shamisa_cli.core.records import JobResult
 from shamisa_cli.core.scoring.feature_formats import portable
+from shamisa_cli.core.scoring.provenance import differing
 from shamisa_cli.core.sole_writer import writes
 
 PICTURES_PER_PART = 1000
@@ -86,12 +88,13 @@ def run_on_ray(
         ModelError: the model is missing or unsuitable.
         SettingError: an invalid setting, no cluster at the address, or Ray is not installed.
         OSError: a store cannot be reached.
-        ShamisaError: some parts failed in several tries; the others were written and are kept.
+        ShamisaError: some parts failed in several tries (the others were written and are kept), or machines compute
+            by different packages or on different kinds of devices.
     """
     ray = _ray()
     # The machine that starts a job may have no GPU, and needs none.
     model = replace(settings, device="cpu").loaded()
-    made_by = settings.maker(model).schema.metadata  # finds errors now rather than on every machine
+    started = settings.maker(model).schema.metadata  # finds errors now rather than on every machine
     store = Store(_whole(output))
     sources = find_sources(named, listed=listed, recursive=recursive)
     _join(ray, address, quiet=progress is not None)
@@ -105,7 +108,7 @@ def run_on_ray(
     rows = [{"part": part.to_json()} for part in parts]
     made = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
         _Worker,
-        fn_constructor_args=(settings, store, made_by, readers),
+        fn_constructor_args=(settings, store, started, readers),
         compute=ray.data.ActorPoolStrategy(
             min_size=1, initial_size=min(there, len(parts)), max_size=workers, max_tasks_in_flight_per_actor=2
         ),
@@ -128,12 +131,10 @@ def run_on_ray(
 class _Worker:
     """An actor: it holds the model and writes the parts that it is given."""
 
-    def __init__(self, settings: JobSettings, store: Store, made_by: Mapping[bytes, bytes], readers: int) -> None:
+    def __init__(self, settings: JobSettings, store: Store, started: Mapping[bytes, bytes], readers: int) -> None:
         self._maker = settings.maker(settings.loaded())
-        if self._maker.schema.metadata != made_by:
-            raise ModelError(
-                f"The model {settings.model} on this machine differs from the one where the job was started."
-            )
+        self._made_by = MadeBy.of_metadata(self._maker.schema.metadata)
+        self._made_by.require_same_model(settings.model, MadeBy.of_metadata(started))
         DECODING.set_limit(settings.max_memory)
         self._store = store
         self._max_pixels = settings.max_pixels
@@ -149,7 +150,8 @@ class _Worker:
             done = make() if part.tar is None else with_retries(make)
         except UNMADE as error:  # other parts may succeed
             return {"failure": portable(f"{part.name}: {str(error) or type(error).__name__}")}
-        return {"done": json.dumps(asdict(done))}
+        host = socket.gethostname()
+        return {"done": json.dumps(asdict(done)), "computed_by": self._made_by.computed_by, "host": host}
 
 
 def _ray() -> Any:
@@ -221,14 +223,22 @@ def _count(store: Store, pictures: int, workers: int, pictures_per_part: int) ->
 
 
 def _gathered(rows: Iterable[dict[str, str]], store: Store, advance: Callable[[int], None]) -> JobResult:
-    """Add up the results of all parts. Raises ShamisaError if some could not be written, after all have been tried."""
+    """Add up the results of all parts.
+
+    Raises:
+        ShamisaError: two workers compute differently, which ends the job at once, since their parts cannot be joined;
+            or some parts could not be written, after all have been tried.
+    """
     done = JobResult(0, 0, parts=0)
     failures = []
+    first = None
     for row in rows:
         advance(1)
         if row.get("failure"):
             failures.append(row["failure"])
             continue
+        first = first or row
+        _require_alike(first, row)
         part = JobResult(**json.loads(row["done"]))
         done = JobResult(
             done.rows + part.rows,
@@ -243,3 +253,13 @@ def _gathered(rows: Iterable[dict[str, str]], store: Store, advance: Callable[[i
             f"The others are in {store.address}; run the job again."
         )
     return done
+
+
+def _require_alike(first: Mapping[str, str], row: Mapping[str, str]) -> None:
+    """Check that two workers compute by the same packages on the same kind of device. Raises ShamisaError if not."""
+    one, other = differing(first["computed_by"], row["computed_by"])
+    if one != other:
+        raise ShamisaError(
+            f"Machines of the cluster compute differently: {first['host']} by {one}; {row['host']} by {other}. "
+            f"{SAME_EVERYWHERE}, and run the job again; parts that were computed otherwise are made anew."
+        )

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.cluster.division import read_division
+from shamisa_cli.core.cluster.made_by import SAME_EVERYWHERE, MadeBy
 from shamisa_cli.core.cluster.part_number import PartNumber
 from shamisa_cli.core.cluster.retrying import as_os_errors, with_retries
 from shamisa_cli.core.cluster.sources import SCHEME, file_system
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.scoring.feature_formats import METADATA_KEY
+from shamisa_cli.core.scoring.provenance import differing
 from shamisa_cli.core.scoring.score_table import arrow_errors
 from shamisa_cli.core.scoring.unpacking import require_room_for_parquet
 
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 SUFFIX = ".parquet"
-NAMES = ("name", "model")
-"""Keys of the model's name, in a `ScoreSource` and in a `FeatureSource`."""
 TRAILER = 8
 """Bytes."""
 
@@ -98,11 +98,7 @@ class Store:
             raise ModelError(f"{self.address} is a file; open_parts takes the folder of the parts.")
         paths = [f"{root}/{name}" for name in self.names]
         self._require_complete()
-        if len({self._made_by(name) for name in self.names}) > 1:
-            raise ModelError(
-                f"The parts in {self.address} were made by different models or settings. Run the whole job again "
-                "with one model and the same settings, into this folder or another."
-            )
+        self._require_made_alike()
         if len({self._pictures_of(name) for name in self.names}) > 1:
             raise ModelError(
                 f"The parts in {self.address} are of different pictures, or divided in different ways. Run all parts "
@@ -110,10 +106,22 @@ class Store:
             )
         return pads.dataset(paths, filesystem=files, format="parquet")
 
-    def _made_by(self, name: str) -> str:
-        """Model and settings that made a part, as text; without the model's name, since its folder may be renamed."""
-        described = {key: value for key, value in self._source(name).items() if key not in (*NAMES, "division")}
-        return json.dumps(described, sort_keys=True)
+    def _require_made_alike(self) -> None:
+        first, *others = self.names
+        expected = MadeBy.of_source(self._source(first))
+        for name in others:
+            made_by = MadeBy.of_source(self._source(name))
+            if made_by.model != expected.model:
+                raise ModelError(
+                    f"The parts in {self.address} were made by different models or settings. Run the whole job again "
+                    "with one model and the same settings, into this folder or another."
+                )
+            if made_by != expected:
+                one, other = differing(expected.computed_by, made_by.computed_by)
+                raise ModelError(
+                    f"The parts in {self.address} were computed differently: {first} by {one}; {name} by {other}. "
+                    f"{SAME_EVERYWHERE}, and run the whole job again, into this folder or another."
+                )
 
     def _pictures_of(self, name: str) -> tuple[int, str] | None:
         """Number and digest of the pictures of all parts, as a part records them; None for parts of a job on Ray."""

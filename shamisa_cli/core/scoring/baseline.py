@@ -38,8 +38,9 @@ class ScoreSource:
         revision: first hex digits of the SHA-256 over all that the encoder's features depend on.
         regressor: first hex digits of a SHA-256 over the probe's numbers.
         preprocessing: JSON values, `view_size` included.
-        details: SHA-256 over what the other columns of a table depend on (intervals, defects, the library and the kind
-            of device); "" in baselines, which hold rounded scores alone.
+        details: SHA-256 over what the other columns of a table depend on, such as intervals and defects; "" in
+            baselines, which hold rounded scores alone.
+        computed_by: all else that numbers depend on, as text; see `core.scoring.provenance`. "" in baselines.
         division: for a table that is one part of several, the record of which; see `core.cluster.division`.
     """
 
@@ -48,6 +49,7 @@ class ScoreSource:
     regressor: str
     preprocessing: Mapping[str, Any]
     details: str = ""
+    computed_by: str = ""
     division: Mapping[str, Any] | None = None
 
     @classmethod
@@ -64,7 +66,7 @@ class ScoreSource:
 
     def made_alike(self, other: ScoreSource) -> bool:
         """Whether rows of the two sources may stand in one table."""
-        return self.matches(other) and self.details == other.details
+        return self.matches(other) and (self.details, self.computed_by) == (other.details, other.computed_by)
 
     def __str__(self) -> str:
         return f"{self.name} ({self.revision}, probe {self.regressor})"

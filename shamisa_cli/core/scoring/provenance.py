@@ -46,6 +46,22 @@ def computed_by(encoder: Embedder) -> str:
     return ", ".join([f"{encoder.runtime} on {device}", f"reading {READING}", *packages])
 
 
+def differing(before: str, now: str) -> tuple[str, str]:
+    """Only what two texts of `computed_by` do not share, such as ("onnx on cpu", "torch on cuda"); empty if equal."""
+    old, new = before.split(", "), now.split(", ")
+    gone, come = [one for one in old if one not in new], [one for one in new if one not in old]
+    return ", ".join(gone or map(_lacking, come)), ", ".join(come or map(_lacking, gone))
+
+
+def reading_in(text: str) -> str:
+    """The way of reading in a text of `computed_by`, such as "reading 14"; empty if it tells none."""
+    return next((entry for entry in text.split(", ") if entry.startswith("reading ")), "")
+
+
+def _lacking(entry: str) -> str:
+    return f"no {entry.partition(' ')[0]}"
+
+
 def record_digest(model: Model) -> str:
     """SHA-256 in hex over what turns features into records: probe, defect probe, and the formulas themselves."""
     digest = hashlib.sha256(f"{FORMULAS};".encode())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -53,8 +52,7 @@ def score_source(model: Model, view_size: ViewSize) -> ScoreSource:
     """The source that a table of this model's scores records. Raises ModelError if the model has no probe."""
     run = describe_run(model, view_size)
     source = ScoreSource.of_model(run.model, model.encoder_digest, require_probe(model))
-    details = hashlib.sha256(f"{record_digest(model)} {computed_by(model.encoder)}".encode()).hexdigest()
-    return replace(source, details=details)
+    return replace(source, details=record_digest(model), computed_by=computed_by(model.encoder))
 
 
 def is_from(scorer: ScoreSource, metadata: Mapping[bytes, bytes] | None) -> bool:

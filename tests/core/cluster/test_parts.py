@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import fsspec
 import numpy as np
@@ -27,10 +29,13 @@ from shamisa_cli.core.cluster.store import Store, open_parts
 from shamisa_cli.core.errors import ModelError, ShamisaError
 from shamisa_cli.core.images import decoding
 from shamisa_cli.core.images.budget import MemoryBudget
+from shamisa_cli.core.models import runtimes
 from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.records import JobResult, ModelIdentity
+from shamisa_cli.core.scoring import provenance
 from shamisa_cli.core.scoring.feature_table import load_features
 from shamisa_cli.core.scoring.pipeline import embed_files, score_files
+from shamisa_cli.core.scoring.scorer import ViewSize
 
 
 @pytest.fixture(params=["folder", "memory"])
@@ -327,6 +332,93 @@ def test_a_model_that_is_another_one_on_a_worker_makes_no_rows(model: Model, tin
             ScoreRows(other, "model").schema.metadata,
             readers=1,
         )
+
+
+@pytest.fixture
+def gpu_machine(monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContextManager[None]]:
+    """Context in which this machine computes by PyTorch, as one with a GPU does, and has a reader of RAW files."""
+
+    @contextmanager
+    def entered() -> Iterator[None]:
+        real = provenance._version
+        with monkeypatch.context() as there:
+            there.setattr(runtimes, "choose_runtime", lambda *_given, **_settings: ("torch", "cpu"))
+            there.setattr(provenance, "_version", lambda package: "9.9" if package == "rawpy" else real(package))
+            yield
+
+    return entered
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_a_machine_without_gpu_starts_a_job_that_machines_with_gpus_do(
+    tiny_model: Path, photos: Path, store: Store, gpu_machine: Callable[[], AbstractContextManager[None]], kind: Kind
+) -> None:
+    settings = JobSettings(kind, str(tiny_model))
+    started = settings.maker(replace(settings, device="cpu").loaded()).schema.metadata
+    with gpu_machine():
+        worker = _Worker(settings, store, started, readers=2)
+        answers = [worker({"part": part.to_json()}) for part in split_into_parts(find_sources([photos]), 2)]
+    assert _gathered(answers, store, lambda _parts: None).rows == (13 if kind == "scores" else 12)
+    source = json.loads(open_parts(store.address).schema.metadata[b"shamisa"])
+    assert source["computed_by"].startswith("torch on cpu, reading ")
+    assert "rawpy 9.9" in source["computed_by"]
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_a_worker_whose_version_reads_pictures_otherwise_is_told_apart_from_one_with_another_model(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Kind
+) -> None:
+    settings = JobSettings(kind, str(tiny_model), device="cpu")
+    started = settings.maker(settings.loaded()).schema.metadata
+    monkeypatch.setattr(provenance, "READING", 99)
+    with pytest.raises(ModelError, match=r"\(reading 99\) than .* \(reading \d+\)\. Install the same version on all"):
+        _Worker(settings, Store(str(tmp_path / "out")), started, readers=1)
+
+
+def test_machines_that_compute_differently_end_the_job_with_what_differs(
+    tiny_model: Path, photos: Path, tmp_path: Path, gpu_machine: Callable[[], AbstractContextManager[None]]
+) -> None:
+    settings, store = JobSettings("scores", str(tiny_model)), Store(str(tmp_path / "out"))
+    started = settings.maker(settings.loaded()).schema.metadata
+    first, second, third = split_into_parts(find_sources([photos]), 3)
+
+    def answers() -> Iterator[dict[str, str]]:
+        yield _Worker(settings, store, started, readers=1)({"part": first.to_json()})
+        with gpu_machine():
+            yield _Worker(settings, store, started, readers=1)({"part": second.to_json()})
+        pytest.fail("the job went on")
+
+    host = socket.gethostname()
+    differ = rf"{host} by onnx on cpu, .*onnxruntime .*; {host} by torch on cpu, .*rawpy 9\.9, torch .*\."
+    with pytest.raises(ShamisaError, match=rf"differently: {differ} Use the same packages .* run the job again"):
+        _gathered(answers(), store, lambda _parts: None)
+    with gpu_machine():
+        worker = _Worker(settings, store, started, readers=1)
+        answered = [worker({"part": part.to_json()}) for part in (first, second, third)]
+    done = _gathered(answered, store, lambda _parts: None)
+    readable = [stamp for stamp in second.sources if not stamp.path.endswith("broken.jpg")]
+    assert (done.rows, done.reused) == (13, len(readable))
+    assert open_parts(store.address).count_rows() == 13
+
+
+@pytest.mark.parametrize("kind", [ScoreRows, FeatureRows])
+def test_parts_that_were_computed_differently_are_not_read_together(
+    model: Model,
+    photos: Path,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: Callable[[Model, ViewSize], RowMaker],
+) -> None:
+    first, second = split_into_parts(find_sources([photos]), 2)
+    real = provenance._version
+    write_part(first, kind(model, "model"), store)
+    monkeypatch.setattr(provenance, "_version", lambda package: "9.9" if package == "pillow" else real(package))
+    write_part(second, kind(model, "model"), store)
+    differ = rf"{first.name} by pillow [\d.]+; {second.name} by pillow 9\.9\. .* run the whole job again"
+    with pytest.raises(ModelError, match=f"were computed differently: {differ}"):
+        open_parts(store.address)
+    assert write_part(first, kind(model, "model"), store).reused == 0
+    assert open_parts(store.address).count_rows() == (13 if kind is ScoreRows else 12)
 
 
 def test_parts_of_a_model_that_was_renamed_are_read_together(model: Model, photos: Path, tmp_path: Path) -> None:
