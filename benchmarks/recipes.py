@@ -27,7 +27,7 @@ from untouched import untouched_photos
 from shamisa_cli.core.distortions.engine import apply_operator
 from shamisa_cli.core.distortions.registry import OPERATORS
 from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec
-from shamisa_cli.core.images import decode, discover
+from shamisa_cli.core.images import decode
 from shamisa_cli.core.machine import keep_freed_memory
 from shamisa_cli.core.models.folder import ModelFolder
 from shamisa_cli.core.networks.encoder import TorchEncoder
@@ -39,8 +39,8 @@ from shamisa_cli.core.probe.scale import even_scale
 from shamisa_cli.core.training.ablations import ABLATIONS
 from shamisa_cli.core.training.distributed import World
 from shamisa_cli.core.training.pretraining.config import PRESETS, TrainingConfig, with_settings
-from shamisa_cli.core.training.run import train_run
-from shamisa_cli.core.training.run_folder import RunFolder, RunRecord, photo_record
+from shamisa_cli.core.training.run import RunSettings, plan_run, resumed_run, train_run
+from shamisa_cli.core.training.run_folder import RunFolder
 
 VIEW = 512
 READ = FeatureSpec(stages=tuple(range(19)), moments=("mean", "std"), scales=(0.5,), layer="hidden")
@@ -86,10 +86,13 @@ def trained(row: str, config: TrainingConfig, data: Path, real: Path, output: Pa
     """Train one row, or take what an earlier call has trained."""
     run = RunFolder(output / "".join(letter if letter.isalnum() else "-" for letter in row))
     if not run.model.is_dir():
-        pristine, imperfect = discover([data]), discover([real])
-        record = RunRecord(config, photo_record([data], pristine, [real], imperfect), "benchmarks/recipes.py")
         resume = run.record.exists()
-        train_run(run, record, pristine, imperfect, resume=resume, world=World(), checkpoint_every=1000)
+        planned = (
+            resumed_run(run, RunSettings()) if resume else plan_run(config, [data], [real], "benchmarks/recipes.py")
+        )
+        train_run(
+            run, planned.record, planned.pristine, planned.real, resume=resume, world=World(), checkpoint_every=1000
+        )
     return load_encoder(ModelFolder.open(run.model, EncoderConfig))
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -142,6 +143,22 @@ def test_a_folder_with_a_run_is_not_used_again_by_mistake(whole_run: tuple[Path,
     fewer = here("-o", run, "--resume", "--data", photos / "photo0.png", *EASIEST)
     assert (fewer.returncode, "not the same" in fewer.stderr) == (2, True)
     assert [line["step"] for line in numbers(run)] == list(range(6))
+
+
+@pytest.mark.slow
+def test_a_run_that_goes_on_with_another_version_of_a_package_says_so_and_so_does_its_card(
+    whole_run: tuple[Path, Finished], tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(whole_run[0], tmp_path / "run"))
+    record = json.loads((run / "run.json").read_text())
+    (now,) = record["software"]
+    record["software"] = [re.sub(r"torch [^,]+", "torch 0.1", now)]
+    (run / "run.json").write_text(json.dumps(record))
+    done = here("-o", run, "--resume", *EASIEST)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"warning: .* was trained by torch 0\.1, and goes on with torch \d", " ".join(done.stderr.split()))
+    assert f"torch 0.1; then {now}" in (run / "model" / "README.md").read_text()
+    assert "warning" not in here("-o", run, "--resume", *EASIEST).stderr
 
 
 def test_mistakes_are_explained_and_leave_nothing_behind(photos: Path, tmp_path: Path) -> None:

@@ -227,8 +227,7 @@ def train(
     if resume:
         planned = resumed_run(run, chosen, data, real)
     else:
-        command = f"{launcher()} {shlex.join(sys.argv[1:])}"
-        planned = plan_run(chosen.settings(), _named(data), real or [], command)
+        planned = plan_run(chosen.settings(), _named(data), real or [], f"{launcher()} {shlex.join(sys.argv[1:])}")
     with joined(choose_device(device.value)) as world:
         hint = Console().hint if world.leads else _silent
         with (
@@ -246,6 +245,7 @@ def train(
                 checkpoint_every=checkpoint_every,
                 keep_every=keep_every,
                 on_begin=begin,
+                on_warning=Console().warn,
                 on_step=show,
                 on_unread=Console().warn_once(),
                 stop=lambda: bool(caught),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,15 @@ def versions(encoder: Embedder) -> dict[str, str | None]:
     """Versions of this program and of the packages that decode pictures and compute features; None where absent."""
     packages = (*DECODING_PACKAGES, COMPUTING[encoder.runtime])
     return {"shamisa": shamisa_cli.__version__} | {name: _version(name) for name in packages}
+
+
+def software(packages: Sequence[str]) -> str:
+    """This program, its way of reading, and the versions of packages that decode and of others, as text.
+
+    Such as "reading 14, shamisa 0.1.0, pillow 12.0.0, torch 2.9.1"; packages that are absent are left out.
+    """
+    found = {"shamisa": shamisa_cli.__version__} | {name: _version(name) for name in (*DECODING_PACKAGES, *packages)}
+    return ", ".join([f"reading {READING}", *(f"{name} {number}" for name, number in found.items() if number)])
 
 
 def toolchain(encoder: Embedder) -> Toolchain:

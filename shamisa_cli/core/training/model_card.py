@@ -16,7 +16,7 @@ from shamisa_cli.core.relational.config import RelationalConfig
 from shamisa_cli.core.training.metrics import read_metrics
 from shamisa_cli.core.training.pretraining.config import TrainingConfig
 from shamisa_cli.core.training.relational.config import RelationalTrainingConfig
-from shamisa_cli.core.training.run_folder import RunFolder, RunRecord
+from shamisa_cli.core.training.run_folder import NOT_RECORDED, RunFolder, RunRecord
 
 
 def save_trained_encoder(
@@ -62,6 +62,7 @@ def encoder_card(run: RunFolder, record: RunRecord, *, seconds: float) -> str:
         "Optimiser": f"{config.optimiser}, encoder {config.encoder_lr:g}, heads {config.head_lr:g}, {config.schedule}",
         "Retention": f"{config.retention:g}",
         "Seed": config.seed,
+        "Software": "; then ".join(record.software) or NOT_RECORDED,
     }
     if lines:
         last = lines[-1]
@@ -144,6 +145,7 @@ def networks_card(run: RunFolder, record: RunRecord, *, seconds: float) -> str:
         "Time": f"{seconds / 3600:.2f} h",
         "Optimiser": f"AdamW, trunk {trunk}, head {config.head_lr:g}, cosine",
         "Seed": config.seed,
+        "Software": "; then ".join(record.software) or NOT_RECORDED,
     }
     if lines:
         rows["Last step"] = f"loss {lines[-1]['total']:.3f}"

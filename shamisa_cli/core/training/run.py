@@ -11,13 +11,15 @@ from typing import Any
 from shamisa_cli.core.errors import TrainingError
 from shamisa_cli.core.images.discovery import discover
 from shamisa_cli.core.networks.model_folders import choose_device
+from shamisa_cli.core.scoring.provenance import software
 from shamisa_cli.core.sole_writer import sole_writer
 from shamisa_cli.core.training.batch_loader import lost_workers
 from shamisa_cli.core.training.curves import draw_curves
 from shamisa_cli.core.training.distributed import World, joined, processes_here
 from shamisa_cli.core.training.metrics import Metrics
+from shamisa_cli.core.training.photo_record import FingerprintKind, photo_record
 from shamisa_cli.core.training.pretraining.config import read_config_file
-from shamisa_cli.core.training.run_folder import RunFolder, RunRecord, photo_record
+from shamisa_cli.core.training.run_folder import RunFolder, RunRecord
 from shamisa_cli.core.training.settings import Settings, preset, shown_ablations, with_ablation, with_settings
 from shamisa_cli.core.training.tasks import task_of
 from shamisa_cli.core.training.trainer import CHECKPOINT_EVERY, Trainer
@@ -26,6 +28,7 @@ CURVES_EVERY = 5
 """Number of checkpoints after which curves are drawn again; they are also drawn at the end."""
 DEFAULT_TASK, DEFAULT_PRESET = "shamisa", "quick"
 MAX_WORKERS = 8
+COMPUTING_PACKAGES = ("numpy", "scipy", "torch")
 COMMAND_FROM_PYTHON = "shamisa_cli.train(...)"
 """What the model card names as the command that trained the model."""
 
@@ -85,18 +88,27 @@ class PlannedRun:
     real: Sequence[Path]
 
 
-def plan_run(settings: Settings, data: Sequence[Path], real: Sequence[Path], command: str) -> PlannedRun:
+def plan_run(
+    settings: Settings,
+    data: Sequence[Path],
+    real: Sequence[Path],
+    command: str,
+    fingerprint_of: FingerprintKind = "contents",
+) -> PlannedRun:
     """Find the photographs of a run, and record them with its settings.
 
     Args:
         settings: of the run.
         data, real: files, folders and globs of undistorted photographs, and of photographs with faults.
         command: the command line that began the run, for the model card.
+        fingerprint_of: as for `photo_record`.
 
     Raises InputNotFoundError if nothing is found.
     """
     pristine, imperfect = discover(data), discover(real) if real else []
-    return PlannedRun(RunRecord(settings, photo_record(data, pristine, real, imperfect), command), pristine, imperfect)
+    photographs = photo_record(data, pristine, real, imperfect, fingerprint_of)
+    record = RunRecord(settings, photographs, command, software=(software(COMPUTING_PACKAGES),))
+    return PlannedRun(record, pristine, imperfect)
 
 
 def resumed_run(
@@ -115,7 +127,9 @@ def resumed_run(
     settings = chosen.resumed(begun.config)
     inputs = data or [Path(name) for name in begun.photographs.pristine_inputs]
     real_inputs = real or [Path(name) for name in begun.photographs.real_inputs]
-    return plan_run(settings, inputs, real_inputs, begun.command)
+    planned = plan_run(settings, inputs, real_inputs, begun.command, begun.photographs.fingerprint_of)
+    used = begun.continued_with(planned.record.software[-1])
+    return replace(planned, record=replace(planned.record, software=used))
 
 
 def default_workers() -> int:
@@ -136,6 +150,7 @@ def train_run(
     checkpoint_every: int = CHECKPOINT_EVERY,
     keep_every: int = 0,
     on_begin: Callable[[int], None] | None = None,
+    on_warning: Callable[[str], None] | None = None,
     on_step: Callable[[Metrics], None] | None = None,
     on_unread: Callable[[str], None] | None = None,
     stop: Callable[[], bool] | None = None,
@@ -143,8 +158,7 @@ def train_run(
     """Begin or resume a run, and save the model after the last step.
 
     Nothing is written before settings, photographs and initial weights have been checked. All of several processes
-    call this; the leader alone writes files and calls `on_begin`, `on_step` and
-    `on_unread`.
+    call this; the leader alone writes files and calls the functions.
 
     Args:
         run: folder of the run.
@@ -156,6 +170,7 @@ def train_run(
         checkpoint_every: steps between checkpoints.
         keep_every: checkpoints at multiples of this step are kept for good; 0 keeps only the newest.
         on_begin: called once with the first step.
+        on_warning: called with a sentence if another version of a package continues the run.
         on_step, on_unread, stop: as for `Trainer.train`.
 
     Returns:
@@ -170,6 +185,8 @@ def train_run(
         record = replace(record, processes=world.size)
         if resume:
             run.check_resumable(record)
+            if world.leads and on_warning and (warning := run.software_warning(record)):
+                on_warning(warning)
         else:
             run.check_new()
         run = run.keeping(keep_every)
@@ -206,6 +223,7 @@ def train(
     workers: int | None = None,
     checkpoint_every: int = CHECKPOINT_EVERY,
     keep_every: int = 0,
+    on_warning: Callable[[str], None] | None = None,
     on_step: Callable[[Metrics], None] | None = None,
     on_unread: Callable[[str], None] | None = None,
     stop: Callable[[], bool] | None = None,
@@ -220,7 +238,7 @@ def train(
         resume: continue the run in `output`.
         device: auto (CUDA, else MPS, else CPU), cpu, cuda, cuda:N or mps.
         workers: processes that make batches; None takes one less than there are processors, at most 8.
-        checkpoint_every, keep_every, on_step, on_unread, stop: as for `train_run`.
+        checkpoint_every, keep_every, on_warning, on_step, on_unread, stop: as for `train_run`.
 
     Returns:
         The model folder, or None if `stop` ended training before the last step.
@@ -246,6 +264,7 @@ def train(
             workers=default_workers() if workers is None else workers,
             checkpoint_every=checkpoint_every,
             keep_every=keep_every,
+            on_warning=on_warning,
             on_step=on_step,
             on_unread=on_unread,
             stop=stop,

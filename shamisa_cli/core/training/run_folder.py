@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,61 +14,42 @@ from shamisa_cli.core.errors import PARSE_ERRORS, SettingError, TrainingError
 from shamisa_cli.core.existence import exists, is_file
 from shamisa_cli.core.overrides import differences, with_overrides
 from shamisa_cli.core.plain_files import read_plain
+from shamisa_cli.core.scoring.provenance import differing, reading_in
 from shamisa_cli.core.training.checkpoints import CheckpointStore
+from shamisa_cli.core.training.photo_record import PhotoRecord
 from shamisa_cli.core.training.settings import Settings, defaults
 
 SCHEMA = 1
 
+NOT_RECORDED = "not recorded"
+"""Software of the beginning of a run that an early version began."""
 MOST_BYTES = 100_000_000
 """Of the record of a run."""
 
 
 @dataclass(frozen=True)
-class PhotoRecord:
-    """Record of the photographs of a run.
-
-    Attributes:
-        pristine_inputs, real_inputs: inputs named by the user, as absolute paths.
-        pristine_count, real_count: number of photographs found there.
-        fingerprint: SHA-256 over names and sizes in order; equal batches need the same photographs.
-    """
-
-    pristine_inputs: tuple[str, ...]
-    real_inputs: tuple[str, ...]
-    pristine_count: int
-    real_count: int
-    fingerprint: str
-
-
-def photo_record(
-    pristine_inputs: Sequence[Path], pristine: Sequence[Path], real_inputs: Sequence[Path], real: Sequence[Path]
-) -> PhotoRecord:
-    """Build the record from the named inputs and the photographs found there."""
-    listing = [[(path.name, path.stat().st_size) for path in paths] for paths in (pristine, real)]
-    return PhotoRecord(
-        tuple(str(path.absolute()) for path in pristine_inputs),
-        tuple(str(path.absolute()) for path in real_inputs),
-        len(pristine),
-        len(real),
-        hashlib.sha256(json.dumps(listing).encode()).hexdigest(),
-    )
-
-
-@dataclass(frozen=True)
 class RunRecord:
-    """Content of run.json: settings, photographs and processes, which together determine every number of the run.
+    """Content of run.json: settings, photographs, processes and software, which determine every number of the run.
 
     Attributes:
         config: the settings.
         photographs: the photographs that crops are drawn from.
         command: the command line that began the run, for the model's card.
         processes: number of processes that train together; each adds crops of its own to a batch.
+        software: way of reading and versions of packages as text: of the beginning, and of each continuation with
+            others. Empty in records of early versions.
     """
 
     config: Settings
     photographs: PhotoRecord
     command: str = ""
     processes: int = 1
+    software: tuple[str, ...] = ()
+
+    def continued_with(self, now: str) -> tuple[str, ...]:
+        """The record's software, and that of now unless it is the last."""
+        before = self.software or (NOT_RECORDED,)
+        return before if before[-1] == now else (*before, now)
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values."""
@@ -153,8 +133,8 @@ class RunFolder:
         """Check that the run in this folder can be resumed with `record`.
 
         Raises:
-            TrainingError: there is no run, or its settings, photographs or number of processes differ; more steps
-                are allowed if the schedule does not depend on their number.
+            TrainingError: there is no run, or its settings, photographs, number of processes or way of reading
+                photographs differ; more steps are allowed if the schedule does not depend on their number.
         """
         begun = self.read()
         if begun.config.task != record.config.task:
@@ -177,11 +157,37 @@ class RunFolder:
                 f"The run in {self.path} was started with different settings: {listed}. Resume it without changing "
                 "them, or start a new run in another folder."
             )
+        self._check_reading(begun, record)
         if begun.photographs.fingerprint != record.photographs.fingerprint:
             raise TrainingError(
                 f"The run in {self.path} was started on {_counted(begun.photographs)}, and the ones named now are not "
                 f"the same ({_counted(record.photographs)}). Name the same ones, or start a new run in another folder."
             )
+
+    def _check_reading(self, begun: RunRecord, record: RunRecord) -> None:
+        before, now = (reading_in((one.software or (NOT_RECORDED,))[-1]) for one in (begun, record))
+        if before and now and before != now:
+            raise TrainingError(
+                f"The run in {self.path} was trained by a version of shamisa that reads photographs in another way "
+                f"({before}) than this one ({now}). Resume it with that version ({begun.software[-1]}), or start a new "
+                "run in another folder."
+            )
+
+    def software_warning(self, record: RunRecord) -> str:
+        """Sentence on other software than that of the run in this folder so far; empty if it is the same."""
+        begun = self.read().software
+        if not record.software or begun == record.software:
+            return ""
+        if not begun:
+            return (
+                f"The record of the run in {self.path}, of an early version, does not tell the versions of packages, "
+                "and its photographs are compared by names and sizes alone."
+            )
+        before, now = differing(begun[-1], record.software[-1])
+        return (
+            f"The run in {self.path} was trained by {before}, and goes on with {now}: its numbers may differ from "
+            "those of a run by one of them alone."
+        )
 
     def write(self, record: RunRecord) -> None:
         """Write the run's record."""

@@ -23,9 +23,10 @@ from shamisa_cli.core.probe.step_agreement import StepAgreement, append_agreemen
 from shamisa_cli.core.training.checkpoints import Checkpoint
 from shamisa_cli.core.training.dynamics import CheckpointBenchmark, encoder_config, probe_checkpoints
 from shamisa_cli.core.training.dynamics_figure import draw_agreements
+from shamisa_cli.core.training.photo_record import PhotoRecord
 from shamisa_cli.core.training.pretraining.config import TrainingConfig
 from shamisa_cli.core.training.relational.config import RelationalTrainingConfig
-from shamisa_cli.core.training.run_folder import PhotoRecord, RunFolder, RunRecord
+from shamisa_cli.core.training.run_folder import RunFolder, RunRecord
 from shamisa_cli.core.training.trainer import BatchSource, Trainer
 
 PICTURES = 24

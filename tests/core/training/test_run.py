@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
+import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from shamisa_cli.core.errors import SettingError, TrainingError
+from shamisa_cli.core.scoring import provenance
 from shamisa_cli.core.training.run import RunSettings, plan_run, resumed_run
 from shamisa_cli.core.training.run_folder import RunFolder
 from shamisa_cli.core.training.settings import preset
@@ -60,6 +66,76 @@ def test_a_run_that_goes_on_draws_from_the_photographs_it_began_with(photos: Pat
     run.write(begun.record)
     assert resumed_run(run, RunSettings()) == begun
     assert [path.name for path in resumed_run(run, RunSettings(), [photos / "a.png"]).pristine] == ["a.png"]
+
+
+def begun(photos: Path, tmp_path: Path, **record: Any) -> RunFolder:
+    run = RunFolder(tmp_path / "run")
+    run.path.mkdir()
+    run.write(replace(plan_run(RunSettings().settings(), [photos], [], "shamisa train").record, **record))
+    return run
+
+
+@pytest.mark.parametrize("place", ["beginning", "middle", "end"])
+def test_a_photograph_replaced_by_another_of_the_same_size_is_noticed(photos: Path, tmp_path: Path, place: str) -> None:
+    picture = photos / "c.bmp"
+    Image.new("RGB", (600, 600)).save(picture)
+    run, content = begun(photos, tmp_path), bytearray(picture.read_bytes())
+    run.check_resumable(resumed_run(run, RunSettings()).record)
+    content[{"beginning": 1000, "middle": len(content) // 2, "end": -1}[place]] ^= 255
+    picture.write_bytes(content)
+    with pytest.raises(TrainingError, match="the ones named now are not the same"):
+        run.check_resumable(resumed_run(run, RunSettings()).record)
+
+
+def test_a_photograph_that_cannot_be_opened_ends_no_run_before_it_begins(photos: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    run = begun(photos, tmp_path)
+    planned = resumed_run(run, RunSettings(), [photos, tmp_path / "pipe.png"])
+    assert planned.record.photographs.pristine_count == 3
+
+
+def test_a_run_of_an_early_version_goes_on_and_says_what_its_record_lacks(photos: Path, tmp_path: Path) -> None:
+    run = begun(photos, tmp_path)
+    entries = json.loads(run.record.read_text())
+    names = [[(path.name, path.stat().st_size) for path in sorted(photos.iterdir())], []]
+    entries["photographs"]["fingerprint"] = hashlib.sha256(json.dumps(names).encode()).hexdigest()
+    del entries["software"], entries["photographs"]["fingerprint_of"]
+    run.record.write_text(json.dumps(entries))
+    record = resumed_run(run, RunSettings()).record
+    run.check_resumable(record)
+    assert "does not tell the versions of packages" in run.software_warning(record)
+    run.write(record)
+    assert run.read().software[0] == "not recorded"
+    again = resumed_run(run, RunSettings()).record
+    run.check_resumable(again)
+    assert run.software_warning(again) == ""
+    (photos / "d.png").write_bytes(b"another photograph")
+    with pytest.raises(TrainingError, match="not the same"):
+        run.check_resumable(resumed_run(run, RunSettings()).record)
+
+
+def test_a_run_goes_on_with_other_packages_after_a_warning_and_keeps_both_on_record(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, real = begun(photos, tmp_path), provenance._version
+    before = resumed_run(run, RunSettings()).record
+    assert run.software_warning(before) == ""
+    monkeypatch.setattr(provenance, "_version", lambda package: "99.9" if package == "torch" else real(package))
+    record = resumed_run(run, RunSettings()).record
+    run.check_resumable(record)
+    assert re.search(r"trained by torch [\d.+a-z]+, and goes on with torch 99\.9: ", run.software_warning(record))
+    run.write(record)
+    assert run.read().software == (*before.software, before.software[0].replace(f"torch {real('torch')}", "torch 99.9"))
+    assert run.software_warning(resumed_run(run, RunSettings()).record) == ""
+
+
+def test_a_run_does_not_go_on_where_photographs_are_read_in_another_way(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = begun(photos, tmp_path)
+    monkeypatch.setattr(provenance, "READING", 99)
+    with pytest.raises(TrainingError, match=r"\(reading \d+\) than this one \(reading 99\)\. Resume it with that"):
+        run.check_resumable(resumed_run(run, RunSettings()).record)
 
 
 @pytest.mark.parametrize("named", ["A0", "D1b", "B1"])

@@ -21,10 +21,11 @@ from shamisa_cli.core.models.folder import ModelFolder
 from shamisa_cli.core.networks.model_folders import load_encoder
 from shamisa_cli.core.training.metrics import read_metrics
 from shamisa_cli.core.training.model_card import save_trained_encoder
+from shamisa_cli.core.training.photo_record import PhotoRecord
 from shamisa_cli.core.training.pretraining.batch_recipe import TrainingBatch
 from shamisa_cli.core.training.pretraining.config import TrainingConfig
 from shamisa_cli.core.training.pretraining.learner import Learner
-from shamisa_cli.core.training.run_folder import PhotoRecord, RunFolder, RunRecord
+from shamisa_cli.core.training.run_folder import RunFolder, RunRecord
 from shamisa_cli.core.training.trainer import BatchSource, Trainer
 
 

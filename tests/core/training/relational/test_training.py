@@ -23,13 +23,14 @@ from shamisa_cli.core.overrides import with_overrides
 from shamisa_cli.core.relational.config import RelationalConfig
 from shamisa_cli.core.training.distributed import World
 from shamisa_cli.core.training.metrics import read_metrics
+from shamisa_cli.core.training.photo_record import PhotoRecord
 from shamisa_cli.core.training.pretraining.config import TrainingConfig
 from shamisa_cli.core.training.relational.batches import SetSettings
 from shamisa_cli.core.training.relational.config import PRESETS, RelationalTrainingConfig, with_settings
 from shamisa_cli.core.training.relational.step import learning_rate
 from shamisa_cli.core.training.relational.task import RelationalTask
 from shamisa_cli.core.training.run import train_run
-from shamisa_cli.core.training.run_folder import PhotoRecord, RunFolder, RunRecord
+from shamisa_cli.core.training.run_folder import RunFolder, RunRecord
 from shamisa_cli.core.training.settings import defaults, preset
 from shamisa_cli.core.training.trainer import Trainer
 
