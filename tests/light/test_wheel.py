@@ -16,6 +16,7 @@ from helpers.loopback_hub import TOKEN, LoopbackHub
 from helpers.packages import OF_A_NEW_ENVIRONMENT, REPOSITORY, build_wheel, need_an_index
 from helpers.pictures import save_small_examples
 from helpers.program import ENVIRONMENT, run_here
+from safetensors.numpy import load_file
 
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 
@@ -89,9 +90,11 @@ def timeless(text: str) -> str:
 
 
 def content(path: Path) -> object:
-    """The content of a file that a command wrote; of a baseline without which decoders there are."""
+    """The content of a file that a command wrote, without which decoders there are."""
     if path.name == "b.json":
         return {name: value for name, value in json.loads(path.read_text()).items() if name != "made_with"}
+    if path.name == "features.safetensors":
+        return {name: tensor.tobytes() for name, tensor in load_file(path).items()}
     return timeless(path.read_text(encoding="utf-8")) if path.suffix == ".html" else path.read_bytes()
 
 
