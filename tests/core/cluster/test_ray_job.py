@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -17,7 +18,8 @@ import pytest
 from shamisa_cli.core.cluster.ray_job import _join, run_on_ray
 from shamisa_cli.core.cluster.row_makers import JobSettings
 from shamisa_cli.core.cluster.store import open_parts
-from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.errors import SettingError, ShamisaError
+from shamisa_cli.core.scoring import provenance
 
 pytest.importorskip("ray", reason="there is no Ray for this Python")
 
@@ -90,6 +92,39 @@ def test_nothing_is_lost_and_nothing_doubled_when_a_node_is_killed(
     assert [Path(row["path"]).name for row in rows if row["status"] != "ok"] == ["broken.jpg"]
     # What the dead node was writing may remain, under a hidden name that no reader of the folder takes for a part.
     assert len([path for path in output.iterdir() if not path.name.startswith(".")]) == PICTURES // PER_PART
+
+
+@pytest.fixture
+def with_other_package(tmp_path: Path) -> str:
+    """A PYTHONPATH on which a package that reads pictures has another version."""
+    described = tmp_path / "other" / "rawpy-9.9.dist-info" / "METADATA"
+    described.parent.mkdir(parents=True)
+    described.write_text("Metadata-Version: 2.1\nName: rawpy\nVersion: 9.9\n")
+    return os.pathsep.join([str(tmp_path / "other"), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
+@pytest.mark.slow
+def test_the_machine_that_starts_a_job_may_have_other_packages_but_workers_may_not(
+    tiny_model: Path, many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_other_package: str
+) -> None:
+    import ray
+    from ray.cluster_utils import Cluster
+
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    node = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
+    cluster = Cluster(initialize_head=True, head_node_args=node)
+    settings, output = JobSettings("scores", str(tiny_model), device="cpu"), tmp_path / "out"
+    try:
+        ray.init(address=cluster.address, log_to_driver=False)
+        monkeypatch.setattr(provenance, "_version", lambda _package: "1.1")  # here alone, not in the workers
+        assert run_on_ray(settings, [many], output, pictures_per_part=PER_PART).rows == PICTURES
+        cluster.add_node(**node, env_vars={"PYTHONPATH": with_other_package})
+        with pytest.raises(ShamisaError, match=r"compute differently: .*rawpy 9\.9.* run the job again"):
+            run_on_ray(settings, [many], tmp_path / "mixed", pictures_per_part=1, workers=2)
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+    assert open_parts(output).count_rows() == PICTURES
 
 
 def _both_nodes_work(output: Path) -> bool:
