@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from shamisa_cli.cli import inputs
 from shamisa_cli.cli.console import Console
 from shamisa_cli.core.errors import InputNotFoundError, SettingError
-from shamisa_cli.core.existence import exists, is_dir
+from shamisa_cli.core.existence import exists, is_dir, is_file
 from shamisa_cli.core.relational.folder_pairs import FolderPairs, pair_folders
 
 
@@ -58,6 +57,6 @@ def find_pairs(
 
 def _with_unreachable(found: FolderPairs) -> FolderPairs:
     """Pair what is no file, such as a folder that may not be listed, with itself: reading it reports why."""
-    closed = [path for path in (*found.removed, *found.added) if not os.path.isfile(path)]  # noqa: PTH113
+    closed = [path for path in (*found.removed, *found.added) if not is_file(path)]
     added, removed = (tuple(path for path in paths if path not in closed) for paths in (found.added, found.removed))
     return FolderPairs(found.pairs + tuple((path, path) for path in closed), added, removed, found.ambiguous)

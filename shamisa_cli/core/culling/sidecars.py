@@ -19,7 +19,7 @@ from shamisa_cli.core.culling.xmp import (
     write_mark,
 )
 from shamisa_cli.core.errors import ShamisaError, item_error
-from shamisa_cli.core.existence import exists
+from shamisa_cli.core.existence import is_gone
 from shamisa_cli.core.images.formats import open_image
 
 EXIF_RATING = 0x4746
@@ -74,7 +74,7 @@ def write_sidecars(
         sidecar = sidecar_of(picture, naming)
         mark = mark_of(decision, stars=stars, verdicts=verdicts)
         try:
-            personal = not overwrite and not exists(sidecar) and bool(embedded_rating(picture))
+            personal = not overwrite and is_gone(sidecar) and bool(embedded_rating(picture))
             outcome = "kept" if personal else write_mark(sidecar, mark, overwrite=overwrite, dry=dry)
             yield SidecarResult(picture, sidecar, outcome)
         except ShamisaError as error:

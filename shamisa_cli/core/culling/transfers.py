@@ -123,7 +123,7 @@ def _transferred(transfers: Sequence[Transfer], file: Path) -> Iterator[Transfer
 
 def _sidecars(picture: Path) -> Iterator[Path]:
     appended = picture.with_name(picture.name + SUFFIX)
-    if is_file(appended):
+    if is_file(appended) or is_link(appended):
         yield appended
     replaced = picture.with_suffix(SUFFIX)
     if replaced != picture and is_file(replaced):

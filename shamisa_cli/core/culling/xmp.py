@@ -15,7 +15,7 @@ from typing import Literal
 
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.errors import SettingError
-from shamisa_cli.core.existence import exists, is_file
+from shamisa_cli.core.existence import is_file, is_gone
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 META = "adobe:ns:meta/"
@@ -67,7 +67,7 @@ def write_mark(sidecar: Path, mark: Mark, *, overwrite: bool = False, dry: bool 
         SettingError: the file is not a sidecar that can be read.
         OSError: it cannot be read or written.
     """
-    document = _read(sidecar) if exists(sidecar) else _empty()
+    document = _empty() if is_gone(sidecar) else _read(sidecar)
     wanted = {"Rating": None if mark.rating is None else str(mark.rating), "Label": mark.label}
     changes = {name: value for name, value in wanted.items() if value is not None}
     found = {name: _value(document, f"{{{XMP}}}{name}") for name in changes}

@@ -213,8 +213,11 @@ def hub_error_message(error: BaseException, name: str, done: str) -> str:
             f"{name} is not in the cache, and {_endpoint()} cannot be reached. Check the network and HF_ENDPOINT, "
             f"or name a model on this machine."
         )
-    first_line = str(error).strip().partition("\n")[0].rstrip(".")
-    return f"{name} could not be {done} completely ({type(error).__name__}: {first_line}). Try again."
+    first_line = _without_credentials(str(error).strip().partition("\n")[0].rstrip("."))
+    return (
+        f"{name} could not be {done} completely ({type(error).__name__}: {first_line}). Try again; if that does not "
+        "help, look at the variables HTTPS_PROXY, SSL_CERT_FILE and HF_TOKEN."
+    )
 
 
 def _status_explained(name: str, status: int, done: str) -> str:
@@ -236,7 +239,12 @@ def _status_explained(name: str, status: int, done: str) -> str:
 
 
 def _endpoint() -> str:
-    return os.environ.get("HF_ENDPOINT") or "the Hub"
+    return _without_credentials(os.environ.get("HF_ENDPOINT") or "the Hub")
+
+
+def _without_credentials(text: str) -> str:
+    """A text without the user and password of addresses in it, since logs of jobs are read by many."""
+    return re.sub(r"(?<=://)[^/\s@]*@", "", text)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

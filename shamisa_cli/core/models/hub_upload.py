@@ -11,7 +11,7 @@ from pathlib import Path
 from shamisa_cli import __version__
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError, SettingError
-from shamisa_cli.core.existence import is_file
+from shamisa_cli.core.existence import is_file, is_gone
 from shamisa_cli.core.models import card, hub, manifest
 from shamisa_cli.core.models.folder import ModelFolder, holds_networks
 from shamisa_cli.core.models.hub import HubName
@@ -103,7 +103,7 @@ def _contents(folder: Path) -> dict[str, Path | bytes]:
             f"{folder} holds {pickles[0]}, which can be a pickle, and pickles are never uploaded. Remove it from the "
             f"folder; weights are safetensors files."
         )
-    chosen: dict[str, Path | bytes] = {name: folder / name for name in FOLDER_FILES if is_file(folder / name)}
+    chosen: dict[str, Path | bytes] = {name: folder / name for name in FOLDER_FILES if not is_gone(folder / name)}
     for name in chosen:
         if name.endswith(".safetensors"):
             _check_safetensors(folder / name)

@@ -101,5 +101,8 @@ def _ambiguous(pictures: Mapping[Path, Path]) -> set[Path]:
 
 
 def _stem(path: Path) -> Path:
-    """The path up to its suffix, with accents in one form: macOS stores é as e and an accent."""
-    return Path(unicodedata.normalize("NFC", str(path.with_suffix(""))))
+    """The path up to its suffix, with accents in one form: macOS stores é as e and an accent.
+
+    A folder that may not be listed stands for itself, at "." below itself.
+    """
+    return Path(unicodedata.normalize("NFC", str(path.with_suffix("") if path.name else path)))

@@ -14,6 +14,7 @@ import shamisa_cli as shamisa
 from shamisa_cli.core.culling.decisions import CullRule, decide
 from shamisa_cli.core.culling.sidecars import embedded_rating, write_sidecars
 from shamisa_cli.core.culling.xmp import Mark, read_rating, sidecar_of, write_mark
+from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.records import ImageRecord
 
 OTHER_PROGRAM = """<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
@@ -127,3 +128,11 @@ def test_a_dry_run_writes_nothing_and_a_broken_sidecar_stops_nothing(tmp_path: P
     assert [result.outcome for result in results] == [None, "written"]
     assert "a.jpg.xmp" in results[0].problem
     assert not (tmp_path / "b.jpg.xmp").exists()
+
+
+def test_a_sidecar_that_is_a_link_to_where_nothing_is_seen_stays_as_it_is(tmp_path: Path) -> None:
+    sidecar = tmp_path / "a.jpg.xmp"
+    sidecar.symlink_to(tmp_path / "an-unmounted-disk" / "a.jpg.xmp")
+    with pytest.raises(SettingError, match="not a sidecar file"):
+        write_mark(sidecar, Mark(3, None))
+    assert sidecar.is_symlink()

@@ -58,3 +58,8 @@ def test_the_same_name_composed_and_decomposed_is_paired_where_that_is_unambiguo
     assert found.pairs == ((decomposed, composed),)
     both = [composed, Path("after/cafe\u0301.jpg")]
     assert pair_folders([decomposed], Path("before"), both, Path("after")).pairs == ()
+
+
+def test_a_folder_that_may_not_be_listed_stands_for_itself() -> None:
+    found = pair_folders([REF / "a.png"], REF, [OUT], OUT)
+    assert (found.pairs, found.added, found.removed) == ((), (OUT,), (REF / "a.png",))
