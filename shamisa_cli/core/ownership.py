@@ -32,7 +32,7 @@ def folders_to_search(start: Path, safe: Iterable[str] = ()) -> Iterator[Path]:
 def is_own(path: Path, safe: Iterable[str] = ()) -> bool:
     """Whether a file or folder, and what a link leads to, is this user's or root's; everything is on Windows.
 
-    Where nobody can look, it is not.
+    Where this user may not look, it is not. Raises FileNotFoundError if nothing is there.
 
     Args:
         path: an absolute path.
@@ -44,7 +44,7 @@ def is_own(path: Path, safe: Iterable[str] = ()) -> bool:
         return True
     try:
         owners = {path.lstat().st_uid, path.stat().st_uid}
-    except OSError:
+    except PermissionError:
         return False
     return owners <= {os.geteuid(), ROOT_USER}
 
