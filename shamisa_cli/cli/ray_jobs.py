@@ -62,6 +62,12 @@ def run_ray_job(context: typer.Context, kind: Kind, address: str) -> None:
         progress=lambda parts: console.progress("Parts", parts),
     )
     console.warn_of_unreadable(done.errors, done.unreadable)
+    if done.others:
+        more = f" and {len(done.others) - 1:,} more" if len(done.others) > 1 else ""
+        console.warn(
+            f"{output} also holds a part of an earlier job, {done.others[0]}{more}, of pictures that were not named "
+            "now. They count in what is read from there; remove the file where they should not."
+        )
     counts = {"unreadable": done.unreadable, "reused from an earlier run": done.reused}
     verb = "embedded" if kind == "features" else "scored"
     places = {f"{done.parts:,} parts": output}

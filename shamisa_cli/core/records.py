@@ -206,6 +206,7 @@ class JobResult:
         unreadable: number of images that could not be read; those in tars kept from an earlier run count again.
         errors: sentences about some of those.
         parts: number of files that hold the result.
+        others: names of further files beside them, of an earlier job, which hold nothing that this one was given.
     """
 
     rows: int
@@ -213,6 +214,7 @@ class JobResult:
     unreadable: int = 0
     errors: tuple[str, ...] = ()
     parts: int = 1
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

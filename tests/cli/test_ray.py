@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -45,8 +46,11 @@ def test_ray_gives_the_rows_that_one_process_gives(process, tiny_model: Path, ph
     inside = [f"tar://inside/{number}.jpg::{tmp_path / 'more.tar'}" for number in (0, 1)]
     assert [scores[path] for path in inside] == [expected[str(photos / f"{number}.jpg")] for number in (0, 1)]
 
+    (part,) = out.glob("tar-*.parquet")
+    shutil.copy(part, out / "tar-of-an-earlier-job-0123.parquet")
     again = process(*job, "--skip-unreadable", timeout=WITH_RAY)
     assert again.returncode == 0, again.stderr
+    assert "also holds a part of an earlier job, tar-of-an-earlier-job-0123.parquet, of pictures" in again.stderr
     assert "6 reused from an earlier run" in again.stderr
 
 

@@ -120,7 +120,8 @@ def run_on_ray(
     opened = nullcontext(lambda _parts: None) if progress is None else progress(len(parts))
     try:
         with _silent(made) if progress else nullcontext(), opened as advance:
-            return _gathered(made.iter_rows(), store, advance)
+            others = sorted(set(store.names) - {part.name for part in parts})
+            return replace(_gathered(made.iter_rows(), store, advance), others=tuple(others))
     except ray.exceptions.RayError as error:
         reason = str(error).strip().splitlines()[-1]
         raise ShamisaError(
