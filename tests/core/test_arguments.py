@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import io
+import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,65 @@ def test_a_damaged_image_of_pillow_is_a_picture_that_cannot_be_read(
     assert [bool(each.error) for each in shamisa_cli.rank([content, content, torn], model).pictures] == [0, 0, 1]
     with pytest.raises(ImageError, match="truncated"):
         shamisa_cli.compare(torn, [content], model)
+
+
+def spoilt_tag(tag: int, kind: int, value: bytes) -> bytes:
+    """EXIF data with an orientation of 6 and one tag of an odd type or value."""
+    entries = ((tag, kind, 1, value), (0x112, 3, 1, b"\6\0\0\0"))
+    packed = b"".join(struct.pack("<HHI4s", *entry) for entry in entries)
+    return b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + packed + bytes(4)
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+@pytest.mark.parametrize(
+    "exif",
+    [
+        spoilt_tag(0x100, 9, b"\xff\xff\xff\xff"),
+        spoilt_tag(0x131, 11, b"\0\0\x80\x7f"),
+        spoilt_tag(0x102, 4, b"\xff\xff\xff\xff"),
+        spoilt_tag(0x10F, 2, b"\xe9\xe9\xe9\0"),
+        b"junk",
+    ],
+)
+def test_odd_tags_of_an_image_of_pillow_change_nothing(tiny_model: Path, exif: bytes, loaded: bool) -> None:
+    model = shamisa_cli.load_model(tiny_model)
+    stream = io.BytesIO()
+    Image.effect_noise((64, 48), 90).convert("RGB").save(stream, "jpeg", exif=exif)
+    image = Image.open(io.BytesIO(stream.getvalue()))
+    if loaded:
+        image.load()
+    (from_bytes,), (from_image,) = shamisa_cli.score(stream.getvalue(), model), shamisa_cli.score(image, model)
+    assert from_bytes.score is not None
+    assert (from_image.score, from_image.width) == (from_bytes.score, from_bytes.width)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("loaded", [False, True])
+def test_an_image_of_pillow_is_turned_as_its_file_is(tiny_model: Path, mode: str, loaded: bool) -> None:
+    model = shamisa_cli.load_model(tiny_model)
+    exif = Image.Exif()
+    exif[0x112] = 6
+    stream = io.BytesIO()
+    Image.effect_noise((64, 48), 90).convert(mode).save(stream, "jpeg", exif=exif)
+    image = Image.open(io.BytesIO(stream.getvalue()))
+    if loaded:
+        image.load()
+    (record,) = shamisa_cli.score(image, model)
+    assert (record.width, record.height) == (48, 64)
+
+
+def test_damage_is_seen_in_an_image_that_pillow_has_only_opened(tiny_model: Path) -> None:
+    stream = io.BytesIO()
+    Image.effect_noise((400, 300), 90).save(stream, "jpeg")
+    cut = stream.getvalue()[: len(stream.getvalue()) // 3] + b"\xff\xd9"
+    (record,) = shamisa_cli.score(Image.open(io.BytesIO(cut)), shamisa_cli.load_model(tiny_model))
+    assert record.status == "error"
+    second = Image.new("RGB", (30, 20), "red")
+    Image.new("RGB", (30, 20)).save(stream := io.BytesIO(), "gif", save_all=True, append_images=[second])
+    frames = Image.open(stream)
+    frames.seek(1)  # the second frame, of which the file alone says nothing
+    whole = shamisa_cli.score_map(second, shamisa_cli.load_model(tiny_model)).points
+    assert (shamisa_cli.score_map(frames, shamisa_cli.load_model(tiny_model)).points == whole).all()
 
 
 def test_pictures_in_memory_are_compared(relational_folder: Path, tiny_model: Path, pictures: Path) -> None:

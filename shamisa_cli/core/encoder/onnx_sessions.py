@@ -60,9 +60,11 @@ def open_session(graph: Path, weights: Path, *, threads: int, content: bytes | N
     try:
         onnxruntime = _library()
     except ImportError as error:
-        raise SettingError(
-            "ONNX Runtime is not installed. Install it with: pip install onnxruntime.", remedy="take-torch"
-        ) from error
+        if isinstance(error, ModuleNotFoundError) and error.name == "onnxruntime":
+            wrong = "is not installed. Install it"
+        else:
+            wrong = f"cannot be loaded ({reason_of(error)}). Install it again"
+        raise SettingError(f"ONNX Runtime {wrong} with: pip install onnxruntime.", remedy="take-torch") from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # errors are raised as exceptions
     options.intra_op_num_threads = threads

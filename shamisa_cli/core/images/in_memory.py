@@ -7,10 +7,11 @@ from io import BytesIO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import ExifTags, Image, ImageFile
 
-from shamisa_cli.core.errors import ImageError, SettingError
+from shamisa_cli.core.errors import ImageError, SettingError, item_error, reason_of
 from shamisa_cli.core.images.decoding import explaining
+from shamisa_cli.core.images.orientation import UPRIGHT, orientation_of
 
 InMemory = bytes | Image.Image | npt.NDArray[np.uint8]
 IN_MEMORY = (bytes, Image.Image, np.ndarray)
@@ -44,32 +45,70 @@ class PictureInMemory:
 def in_memory(name: str, picture: InMemory) -> PictureInMemory:
     """Give a picture a name. Pillow images and pixels become files without loss, so that all are read alike.
 
-    A Pillow image that turns out to be damaged, as Pillow reads files late, is a picture that cannot be read.
+    Of a file that Pillow has opened and not read yet, the file's own bytes are taken, in which damage can be seen. An
+    image that turns out to be damaged, or of a mode that no file can hold, is a picture that cannot be read.
 
     Args:
         name: for results and messages.
         picture: the bytes of a file, a Pillow image, or sRGB pixels (H, W, 3) or greys (H, W) of uint8.
 
     Raises:
-        SettingError: the array has another shape or type, or the image has no pixels or cannot be written.
+        SettingError: the array has another shape or type.
     """
     if isinstance(picture, bytes):
         return PictureInMemory(name, picture)
-    image = picture if isinstance(picture, Image.Image) else _of_pixels(name, picture)
+    if isinstance(picture, Image.Image):
+        return PictureInMemory(name, _unread(picture) or _as_file(name, picture))
+    return PictureInMemory(name, _as_file(name, _of_pixels(name, picture)))
+
+
+def _unread(image: Image.Image) -> bytes | None:
+    """The file of an image whose pixels Pillow has not read yet, and nobody has changed; None for any other."""
+    if not isinstance(image, ImageFile.ImageFile) or not image.tile or image.tell() or _is_reduced(image):
+        return None
+    stream = image.fp
+    if stream is None:
+        return None
+    try:
+        place = stream.tell()
+        stream.seek(0)
+        content = bytes(stream.read())
+        stream.seek(place)
+    except (OSError, ValueError):  # it is closed
+        return None
+    return content
+
+
+def _is_reduced(image: ImageFile.ImageFile) -> bool:
+    """Whether a JPEG is to be read at a fraction of its size, by `Image.draft`."""
+    return bool(getattr(image, "decoderconfig", ()))
+
+
+def _as_file(name: str, image: Image.Image) -> bytes | ImageError:
+    """An image's pixels, colours and orientation as a file, or why it has none that can be read."""
     try:
         with explaining(name):
             image.load()
     except ImageError as error:
-        return PictureInMemory(name, error)
+        return error
     stream = BytesIO()
+    orientation = orientation_of(image)
     try:
         if image.mode in _PNG_MODES:
-            image.save(stream, "png", compress_level=1, exif=image.getexif())
+            exif = Image.Exif()
+            exif[ExifTags.Base.Orientation] = orientation if orientation in UPRIGHT else 1
+            image.save(stream, "png", compress_level=1, exif=exif)
         else:
-            image.save(stream, "tiff", icc_profile=image.info.get("icc_profile"))
-    except (ValueError, OSError, SystemError) as error:
-        raise SettingError(f"{name} cannot be read ({error}). Pass an image of a usual mode, such as RGB.") from error
-    return PictureInMemory(name, stream.getvalue())
+            tags = {int(ExifTags.Base.Orientation): orientation} if orientation in UPRIGHT else {}
+            image.save(stream, "tiff", icc_profile=image.info.get("icc_profile"), tiffinfo=tags)
+    except MemoryError as error:
+        return item_error(name, error)
+    except Exception as error:  # Pillow raises many types for what an image may carry
+        reason = reason_of(error)
+        return ImageError(
+            name, "unsupported", f"{name} cannot be read ({reason}). Pass an image of a usual mode, such as RGB."
+        )
+    return stream.getvalue()
 
 
 def _of_pixels(name: str, pixels: npt.NDArray[np.uint8]) -> Image.Image:
