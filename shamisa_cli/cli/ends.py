@@ -50,10 +50,13 @@ def discard(stream: TextIO) -> None:
 def run_to_its_end(program: Callable[[], None]) -> None:
     """Run the program. After a signal or a closed pipe, what it began is cleaned up and no thread is waited for."""
     _open_closed_streams()
+    caught: list[int] = []
     try:
-        with _caught_signals():
+        with _caught_signals(caught):
             program()
     except SystemExit as end:
+        if caught:  # the parser, or an import that was interrupted, leaves with a code of its own
+            _leave(ENDED_BY_SIGNAL + caught[0])
         if isinstance(end.__context__, BrokenPipeError):  # rich and the parser leave with 1
             _leave(PIPE_CLOSED)
         if isinstance(end.code, int) and end.code > ENDED_BY_SIGNAL:
@@ -87,13 +90,15 @@ def _leave(code: int) -> None:
 
 
 @contextmanager
-def _caught_signals() -> Iterator[None]:
+def _caught_signals(caught: list[int]) -> Iterator[None]:
+    """Context in which a signal raises `Ended`, once its number is in `caught`."""
     process = os.getpid()
 
     def end(number: int, _frame: FrameType | None) -> None:
         if os.getpid() != process:  # a worker that was forked ends as any process does
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
+        caught.append(number)
         end_within_grace(ENDED_BY_SIGNAL + number)
         raise Ended(number)
 

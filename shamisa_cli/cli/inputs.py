@@ -139,6 +139,8 @@ def named_paths(paths: Sequence[str] | None, files_from: Path | None) -> tuple[l
     if STDIN in paths:
         with naming("stdin"):
             listed = read_list(sys.stdin.buffer)
+    if str(files_from) == STDIN:
+        raise SettingError("--files-from names a file. For a list on standard input, give - in place of the pictures.")
     if files_from is not None:
         with files_from.open("rb") as stream:
             listed += read_list(stream)

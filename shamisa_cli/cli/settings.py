@@ -15,7 +15,7 @@ import typer
 from shamisa_cli.cli.console import Console
 from shamisa_cli.core.configuration import Configuration, FileSetting, read_configuration
 from shamisa_cli.core.errors import SettingError
-from shamisa_cli.core.existence import is_dir
+from shamisa_cli.core.existence import may
 from shamisa_cli.core.home import expanded
 from shamisa_cli.core.overrides import shown
 
@@ -95,7 +95,7 @@ def load_settings(context: typer.Context, whole: Callable[[], Any]) -> None:
     """
     safe = os.environ.get(SAFE_FOLDERS, "").split(os.pathsep)
     here = Path.cwd()
-    if not is_dir(here):
+    if not may(here, os.X_OK):
         Console().warn(f"you may not look into {here}, where this command runs; settings there are ignored.")
     configuration = read_configuration(here, SETTINGS.values(), safe)
     _warn_of_ignored(configuration)

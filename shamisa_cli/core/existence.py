@@ -40,3 +40,8 @@ def is_gone(path: Path) -> bool:
     except OSError as error:
         return error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
     return False
+
+
+def may(path: Path, access: int) -> bool:
+    """Whether this user may use what a path leads to, in all ways of `access`: os.R_OK, os.W_OK and os.X_OK."""
+    return os.access(path, access, effective_ids=os.access in os.supports_effective_ids)

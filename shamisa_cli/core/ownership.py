@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from pathlib import Path
 
-from shamisa_cli.core.existence import exists
+from shamisa_cli.core.existence import exists, may
 from shamisa_cli.core.home import expanded
 
 PROJECT_ROOT = ".git"
@@ -19,11 +19,12 @@ ANYWHERE = "*"
 def folders_to_search(start: Path, safe: Iterable[str] = ()) -> Iterator[Path]:
     """`start` and the folders above it, up to the one with .git; without one, up to the first that is another user's.
 
-    The last folder may be another user's: `is_own` tells which of its files count.
+    The last folder may be another user's: `is_own` tells which of its files count. One that may not be entered ends the
+    search too: nobody knows whether it is the project's root.
     """
     above = [start, *start.parents]
     for number, folder in enumerate(above, start=1):
-        if exists(folder / PROJECT_ROOT):
+        if exists(folder / PROJECT_ROOT) or not may(folder, os.X_OK):
             return iter(above[:number])
     own = list(takewhile(lambda folder: is_own(folder, safe), above))
     return iter(above[: len(own) + 1])

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from shamisa_cli.core.errors import SettingError
-from shamisa_cli.core.existence import is_dir
+from shamisa_cli.core.existence import is_dir, may
 
 SYSTEM_FOLDERS = (Path("/dev"), Path("/proc"))
 """Names in them stand for devices and for streams that are open, as /dev/stdout does."""
@@ -24,7 +24,7 @@ def require_place(target: Path) -> None:
     absolute = target.absolute()
     start = absolute if is_dir(absolute) else absolute.parent
     there = next(place for place in (start, *start.parents) if os.path.lexists(place))
-    if is_dir(there) and not os.access(there, os.W_OK | os.X_OK):
+    if is_dir(there) and not may(there, os.W_OK | os.X_OK):
         raise SettingError(f"You may not write into {there}. Name another place for {target.name or target}.")
     if os.path.lexists(absolute) and not is_dir(absolute) and _keeps_files_of_others(absolute):
         raise SettingError(f"{target} is another user's, whose folder keeps it for them. Name another file.")

@@ -54,13 +54,17 @@ def test_a_name_that_no_file_has_is_gone(tmp_path: Path) -> None:
 
 
 @as_root
+@pytest.mark.parametrize("name", ["closed", "closed/inside"])
 def test_settings_of_a_folder_that_may_not_be_entered_are_ignored_with_a_word(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    inside = tmp_path / "closed" / "inside"
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)  # pytest gives them to its user alone
+    inside = tmp_path / name
     inside.mkdir(parents=True)
     (tmp_path / "closed").chmod(0o700)
     (inside / "shamisa.toml").write_text("[gate]\nmin-score = 50\n")
+    (tmp_path / "shamisa.toml").write_text("[gate]\nmin-score = 50\n")  # above what may be the project's root
     monkeypatch.chdir(inside)
     shamisa("config")  # imports what nobody may not read where Python is root's own
     monkeypatch.setattr(os, "chdir", lambda _: None)  # the process stays where it is

@@ -107,3 +107,17 @@ def test_a_reader_that_has_gone_is_141(arguments: str) -> None:
     os.close(writing)
     assert run.returncode == 141
     assert b"Traceback" not in run.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_the_exit_code_whatever_a_library_makes_of_it(number: signal.Signals) -> None:
+    code = (
+        "import os, sys, time\nfrom shamisa_cli.cli.ends import run_to_its_end\n"
+        "def program():\n"
+        "    try:\n        os.kill(os.getpid(), int(sys.argv[1]))\n        time.sleep(20)\n"
+        "    except KeyboardInterrupt:\n        raise SystemExit(2)\n"
+        "run_to_its_end(program)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(int(number))], check=False)
+    assert done.returncode == 128 + number

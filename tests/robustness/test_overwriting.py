@@ -16,7 +16,9 @@ from PIL import Image
 import shamisa_cli
 from shamisa_cli.cli import app
 from shamisa_cli.cli.overwriting import OUTPUTS
+from shamisa_cli.core import places
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.existence import may
 from shamisa_cli.core.images.drawings import write_drawing
 from shamisa_cli.core.models import resolver
 
@@ -105,8 +107,7 @@ def test_a_folder_that_may_not_be_written_into_is_said_before_any_work(
     tiny_model: Path, place: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
 ) -> None:
     (place / "closed").mkdir()
-    allowed = os.access
-    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "closed" and allowed(path, mode))
+    monkeypatch.setattr(places, "may", lambda path, access: path.name != "closed" and may(path, access))
     before = contents(place)
     suffix = {"--html": ".html", "--plot": ".html", "--gmad-figure": ".png", "--preview": ".png"}.get(command[-1], "")
     if command[-1] == "-o":

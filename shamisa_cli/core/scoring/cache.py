@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 from shamisa_cli.core.errors import CacheError
-from shamisa_cli.core.existence import exists
+from shamisa_cli.core.existence import is_gone
 
 Kind = Literal["features", "groups", "scores"]
 """Kinds of entries, in the order in which they are removed: features take some 300 times the space of scores, and what
@@ -211,7 +211,7 @@ def contents(folder: Path) -> CacheContents:
         CacheError: the file exists but cannot be read.
     """
     path = folder / FILE
-    if not exists(path):
+    if is_gone(path):
         return CacheContents(str(path), 0, 0, 0)
     try:
         with closing(_opened(path)) as connection:
@@ -229,7 +229,7 @@ def clear(folder: Path) -> int:
     Raises CacheError if another program has locked it.
     """
     path = folder / FILE
-    if not exists(path):
+    if is_gone(path):
         return 0
     before = path.stat().st_size
     try:
