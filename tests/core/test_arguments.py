@@ -208,6 +208,40 @@ def test_an_image_of_pillow_is_turned_as_its_file_is(tiny_model: Path, mode: str
     assert (record.width, record.height) == (48, 64)
 
 
+class Broken(io.BytesIO):
+    """A stream from an archive that turns out to be damaged where it ends."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is None or size < 0 or size > 1_000_000:
+            raise EOFError("Compressed file ended before the end-of-stream marker")
+        return super().read(size)
+
+
+def test_an_image_of_pillow_from_anywhere_is_read_by_its_pixels(tiny_model: Path) -> None:
+    model = shamisa_cli.load_model(tiny_model)
+    noise = Image.effect_noise((64, 48), 90).convert("RGB")
+    (expected,) = shamisa_cli.score(noise, model)
+    opened = []
+    for kind in ("ppm", "tga", "jpeg2000", "bmp"):
+        stream = io.BytesIO() if kind == "jpeg2000" else Broken()  # Pillow reads JPEG 2000 whole
+        noise.save(stream, kind)
+        opened.append(Image.open(stream))
+    assert [record.score for record in shamisa_cli.score(opened, model)] == [expected.score] * 4
+
+
+def test_what_was_changed_of_an_image_before_its_pixels_were_read_counts(tiny_model: Path) -> None:
+    exif = Image.Exif()
+    exif[0x112] = 6
+    stream = io.BytesIO()
+    Image.effect_noise((64, 48), 90).convert("RGB").save(stream, "jpeg", exif=exif)
+    edited, drafted = (Image.open(io.BytesIO(stream.getvalue())) for _ in range(2))
+    edited.getexif()[0x112] = 1
+    drafted.draft("RGB", (32, 24))
+    model = shamisa_cli.load_model(tiny_model)
+    sizes = [(record.width, record.height) for record in shamisa_cli.score([edited, drafted], model)]
+    assert sizes == [(64, 48), (24, 32)]
+
+
 def test_damage_is_seen_in_an_image_that_pillow_has_only_opened(tiny_model: Path) -> None:
     stream = io.BytesIO()
     Image.effect_noise((400, 300), 90).save(stream, "jpeg")

@@ -117,7 +117,14 @@ def test_settings_of_training(place: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "variables", [{"HF_HUB_DOWNLOAD_TIMEOUT": "abc"}, {"HF_ENDPOINT": "http://[::1"}, {"HF_HUB_ETAG_TIMEOUT": "1e3"}]
+    "variables",
+    [
+        {"HF_HUB_DOWNLOAD_TIMEOUT": "abc"},
+        {"HF_ENDPOINT": "http://[::1"},
+        {"HF_ENDPOINT": "http://127.0.0.1:abc"},
+        {"HF_ENDPOINT": "http://127.0.0.1:99999"},
+        {"HF_HUB_ETAG_TIMEOUT": "1e3"},
+    ],
 )
 @pytest.mark.parametrize(
     "command", [("models", "pull", "hf:a/b"), ("models", "list"), ("score", "x.jpg", "--model", "hf:a/b")]

@@ -16,6 +16,10 @@ from shamisa_cli.core.images.orientation import UPRIGHT, orientation_of
 InMemory = bytes | Image.Image | npt.NDArray[np.uint8]
 IN_MEMORY = (bytes, Image.Image, np.ndarray)
 
+_READ_ALIKE = frozenset({"JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF"})
+"""Formats of Pillow that this program reads from the same bytes."""
+_MOST_BYTES = 500_000_000
+"""Of a file that is taken as it is; of a larger one, the pixels are."""
 _PNG_MODES = frozenset({"1", "L", "LA", "I;16", "P", "RGB", "RGBA"})
 
 
@@ -64,7 +68,7 @@ def in_memory(name: str, picture: InMemory) -> PictureInMemory:
 
 def _unread(image: Image.Image) -> bytes | None:
     """The file of an image whose pixels Pillow has not read yet, and nobody has changed; None for any other."""
-    if not isinstance(image, ImageFile.ImageFile) or not image.tile or image.tell() or _is_reduced(image):
+    if not isinstance(image, ImageFile.ImageFile) or not image.tile or image.format not in _READ_ALIKE:
         return None
     stream = image.fp
     if stream is None:
@@ -72,16 +76,26 @@ def _unread(image: Image.Image) -> bytes | None:
     try:
         place = stream.tell()
         stream.seek(0)
-        content = bytes(stream.read())
+        content = bytes(stream.read(_MOST_BYTES + 1))
         stream.seek(place)
-    except (OSError, ValueError):  # it is closed
+        return content if len(content) <= _MOST_BYTES and _says_the_same(content, image) else None
+    except Exception:  # of an archive, a store or a closed file: Pillow meets it again and says so
         return None
-    return content
 
 
-def _is_reduced(image: ImageFile.ImageFile) -> bool:
-    """Whether a JPEG is to be read at a fraction of its size, by `Image.draft`."""
-    return bool(getattr(image, "decoderconfig", ()))
+def _says_the_same(content: bytes, image: ImageFile.ImageFile) -> bool:
+    """Whether a file, opened anew, is what an image is: the same frame, size, colours and orientation."""
+    with Image.open(BytesIO(content)) as again:
+        return all(
+            one == other
+            for one, other in (
+                (again.tell(), image.tell()),
+                (again.size, image.size),
+                (again.mode, image.mode),
+                (again.info.get("icc_profile"), image.info.get("icc_profile")),
+                (orientation_of(again), orientation_of(image)),
+            )
+        )
 
 
 def _as_file(name: str, image: Image.Image) -> bytes | ImageError:

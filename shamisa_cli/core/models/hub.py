@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models.hub_answers import bounded_answers
@@ -144,9 +145,13 @@ def _verify_fetched(name: HubName, files: FolderFiles) -> None:
 def require_client() -> None:
     """Import the Hub's client. Raises ModelError if a variable of its own (HF_…) cannot be read."""
     try:
-        import huggingface_hub.constants  # noqa: F401  it reads its variables here
+        import huggingface_hub.constants  # it reads its variables here
+
+        _ = urlsplit(huggingface_hub.constants.ENDPOINT).port  # a ValueError where it is no number, as on its first use
     except ValueError as error:
-        raise ModelError(f"A variable HF_… of the Hub's client has a value that it cannot read ({error}).") from error
+        raise ModelError(
+            f"A variable HF_… of the Hub's client has a value that it cannot read ({_without_credentials(str(error))})."
+        ) from error
 
 
 def is_offline() -> bool:
@@ -243,8 +248,11 @@ def _endpoint() -> str:
 
 
 def _without_credentials(text: str) -> str:
-    """A text without the user and password of addresses in it, since logs of jobs are read by many."""
-    return re.sub(r"(?<=://)[^/\s@]*@", "", text)
+    """A text without the user and password of addresses in it, since logs of jobs are read by many.
+
+    A password may hold "/" and "@", so what stands before the last "@" goes.
+    """
+    return re.sub(r"(?<=://)\S*@", "", text)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
