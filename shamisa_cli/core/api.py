@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from io import IOBase
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image
 
 from shamisa_cli.core.arguments import PositiveInt
 from shamisa_cli.core.arrays import Features
 from shamisa_cli.core.culling.cull import cull_files
 from shamisa_cli.core.culling.decisions import CullRule, Decision
 from shamisa_cli.core.culling.groups import GroupSettings, group_records
-from shamisa_cli.core.errors import InputNotFoundError, SettingError
+from shamisa_cli.core.errors import InputNotFoundError
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, decode
-from shamisa_cli.core.images.discovery import discover
-from shamisa_cli.core.images.in_memory import IN_MEMORY, InMemory, in_memory
+from shamisa_cli.core.images.given import ImageInput, Paths, Pictures, files_of, pictures_of, source_of, sources_of
+from shamisa_cli.core.images.in_memory import IN_MEMORY, in_memory
 from shamisa_cli.core.machine import available_cpus
 from shamisa_cli.core.models.loading import Model, load_model, load_relational_model
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL, DEFAULT_RELATIONAL
-from shamisa_cli.core.relational.comparison import ImageSource, compare_with, read_image
+from shamisa_cli.core.relational.comparison import compare_with, read_image
 from shamisa_cli.core.relational.judgement import Comparer
 from shamisa_cli.core.relational.ranking import rank_pictures
 from shamisa_cli.core.relational.ranking_records import Ranking
@@ -33,13 +31,9 @@ from shamisa_cli.core.scoring.map_split import split_model_score
 from shamisa_cli.core.scoring.pipeline import embed_files, feature_cache, file_scorer, score_files
 from shamisa_cli.core.scoring.score_columns import ScoreRecords
 from shamisa_cli.core.scoring.score_map import ScoreMap
-from shamisa_cli.core.scoring.scorer import Source, ViewSize, effective_view_size, require_probe
+from shamisa_cli.core.scoring.scorer import ViewSize, effective_view_size, require_probe
 from shamisa_cli.core.scoring.serving import Answer, read_requests
 from shamisa_cli.core.scoring.serving import serve as answer_requests
-
-ImageInput = str | Path | InMemory
-Paths = str | Path | Iterable[str | Path]
-Pictures = ImageInput | Iterable[ImageInput]
 
 
 def score(
@@ -67,12 +61,12 @@ def score(
         groups: find groups of near-duplicates and burst frames under these conditions; see `group_records`.
 
     Raises:
-        InputNotFoundError: a path matches nothing.
+        InputNotFoundError: nothing is found under any name.
         ModelError: the model is missing, damaged, or has no probe.
         SettingError: a setting has an invalid value.
     An image that cannot be read raises nothing: its record has the status "error" and the reason.
     """
-    files = _pictures(paths, recursive)
+    files = pictures_of(paths, recursive)
     gate = Gate(min_score=min_score)
     records = score_files(
         _loaded(model), files, jobs=jobs, view_size=view_size, max_pixels=max_pixels, cache=cache,
@@ -106,7 +100,7 @@ def cull(
         InputNotFoundError, ModelError, SettingError: as for `score`.
     """
     rule = CullRule(keep_best, below, best_of_groups)
-    files = discover([paths] if isinstance(paths, str | Path) else list(paths), recursive=recursive)
+    files = files_of([paths] if isinstance(paths, str | Path) else list(paths), recursive)
     return cull_files(_loaded(model), files, rule, groups=groups, cache=cache)
 
 
@@ -173,7 +167,7 @@ def embed(
         ImageError: a picture cannot be read, since a row cannot say so.
         InputNotFoundError, ModelError, SettingError: as for `score`.
     """
-    files = _pictures(paths, recursive)
+    files = pictures_of(paths, recursive)
     loaded = _loaded(model)
     result_cache = feature_cache(cache, loaded, view_size)
     rows = []
@@ -210,15 +204,15 @@ def compare(
 
     Raises:
         ImageError: the reference cannot be read.
-        InputNotFoundError: a path matches nothing.
+        InputNotFoundError: nothing is found under any name.
         ModelError: the model is missing, damaged, or scores single pictures.
         SettingError: an array has the wrong shape or type.
     A candidate that cannot be read raises nothing: its record has the status "error" and the reason.
     """
     loaded = _comparer(model)
-    sources = list(_sources(candidates, "candidates"))
+    sources = list(sources_of(candidates, "candidates"))
     name = "ref" if isinstance(ref, IN_MEMORY) else str(ref)
-    reference = read_image(_source(name, ref), name, max_pixels=max_pixels)
+    reference = read_image(source_of(name, ref), name, max_pixels=max_pixels)
     records = compare_with(
         loaded, reference, sources, resize=resize, original=original, maps=maps, max_pixels=max_pixels
     )
@@ -240,58 +234,20 @@ def rank(
         resize: resample images of a different size to the first one's; otherwise they are not ranked.
 
     Raises:
-        InputNotFoundError: a path matches nothing, or there are not two pictures.
+        InputNotFoundError: nothing is found under any name, or there are not two pictures.
         ModelError, SettingError: as for `compare`.
     """
     loaded = _comparer(model)
-    sources = list(_sources(pictures, "pictures"))
+    sources = list(sources_of(pictures, "pictures"))
     if len(sources) < 2:
         raise InputNotFoundError("Ranking needs at least two pictures.")
     return rank_pictures(loaded, sources, resize=resize, max_pixels=max_pixels)
-
-
-def _sources(given: ImageInput | Iterable[ImageInput], what: str) -> Iterator[tuple[str, ImageSource]]:
-    """Yield the name and source of each image; a path may stand for several."""
-    if isinstance(given, str | Path | bytes | Image.Image) or (isinstance(given, np.ndarray) and given.ndim < 4):
-        given = [given]
-    for index, one in enumerate(given):
-        name = f"{what}[{index}]"
-        if isinstance(one, IN_MEMORY):
-            yield name, _source(name, one)
-        else:
-            yield from ((str(path), path) for path in discover([one]))
-
-
-def _source(name: str, given: ImageInput) -> ImageSource:
-    """The source that `read_image` reads: a file, pixels, or another picture in memory."""
-    if isinstance(given, np.ndarray):
-        return given
-    return Path(given) if isinstance(given, str | Path) else in_memory(name, given)
 
 
 def _comparer(model: str | Path | Comparer | None) -> Comparer:
     if model is None or isinstance(model, str | Path):
         return load_relational_model(DEFAULT_RELATIONAL if model is None else str(model))
     return model
-
-
-def _pictures(given: Pictures, recursive: bool) -> list[Source]:
-    """The files that names stand for, and pictures in memory, in the order given."""
-    if isinstance(given, IOBase):
-        raise SettingError("An open file was given, and is no picture. Pass what it holds: file.read().")
-    if isinstance(given, IN_MEMORY) and not (isinstance(given, np.ndarray) and given.ndim > 3):
-        return [in_memory("picture", given)]
-    named = [given] if isinstance(given, str | Path | bytes | Image.Image) else list(given)
-    files = [each for each in named if isinstance(each, str | Path)]
-    if len(files) == len(named):
-        return list(discover(files, recursive=recursive))
-    found: list[Source] = []
-    for index, each in enumerate(named):
-        if isinstance(each, str | Path):
-            found += discover([each], recursive=recursive)
-        else:
-            found.append(in_memory(f"pictures[{index}]", each))
-    return found
 
 
 def _loaded(model: str | Path | Model | None) -> Model:

@@ -15,7 +15,7 @@ from helpers.pictures import save_noise
 from PIL import Image
 
 import shamisa_cli
-from shamisa_cli import ImageError, SettingError, ShamisaError
+from shamisa_cli import ImageError, InputNotFoundError, SettingError, ShamisaError
 
 
 class Odd:
@@ -206,6 +206,27 @@ def test_an_image_of_pillow_is_turned_as_its_file_is(tiny_model: Path, mode: str
         image.load()
     (record,) = shamisa_cli.score(image, model)
     assert (record.width, record.height) == (48, 64)
+
+
+def test_a_name_of_nothing_among_others_is_a_row_as_for_the_command(
+    tiny_model: Path, relational_folder: Path, pictures: Path
+) -> None:
+    model = shamisa_cli.load_model(tiny_model)
+    good, gone = pictures / "0.png", pictures / "gone.png"
+    for given in ([good, gone], [good.read_bytes(), str(gone)], iter([str(good), gone])):
+        first, second = shamisa_cli.score(given, model)
+        assert (first.status, second.status, second.path) == ("ok", "error", str(gone))
+    assert [decision.verdict for decision in shamisa_cli.cull([good, gone], model, below=0)] == ["keep", "unreadable"]
+    pairs = shamisa_cli.load_relational_model(relational_folder, scorer=tiny_model)
+    same, lost = shamisa_cli.compare(good, [good, gone], pairs).candidates
+    assert (same.difference, lost.status) == (0, "error")
+    for nothing in (gone, [gone]):
+        with pytest.raises(InputNotFoundError):
+            shamisa_cli.score(nothing, model)
+    with pytest.raises(SettingError, match=r"pictures\[1\] is an object of type NoneType"):
+        shamisa_cli.score(iter([good, None]), model)
+    with pytest.raises(SettingError, match=r"candidates\[0\] is an object of type int"):
+        shamisa_cli.compare(good, iter([7]), pairs)
 
 
 class Broken(io.BytesIO):
