@@ -123,13 +123,18 @@ def _transferred(transfers: Sequence[Transfer], file: Path) -> Iterator[Transfer
 
 def _sidecars(picture: Path) -> Iterator[Path]:
     appended = picture.with_name(picture.name + SUFFIX)
-    if is_file(appended) or is_link(appended):
+    if _is_sidecar(appended):
         yield appended
     replaced = picture.with_suffix(SUFFIX)
-    if replaced != picture and is_file(replaced):
+    if replaced != picture and _is_sidecar(replaced):
         alike = picture.parent.glob(f"{_escaped(picture.stem)}.*")
         if [file for file in alike if file.stem == picture.stem and file.suffix != SUFFIX] == [picture]:
             yield replaced
+
+
+def _is_sidecar(path: Path) -> bool:
+    """Whether a file is there, or a link to one, even where nobody can look."""
+    return is_file(path) or is_link(path)
 
 
 def _escaped(name: str) -> str:

@@ -96,7 +96,9 @@ class TensorScorer(nn.Module):
         return F.interpolate(pixels, size=size, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
 
 
-def _check(images: Tensor) -> None:
+def _check(images: object) -> None:
+    if not isinstance(images, Tensor) or images.layout != torch.strided:
+        raise SettingError(f"Pictures are dense tensors (N, 3, H, W) or (3, H, W), and this is a {_kind(images)}.")
     if images.ndim not in (3, 4) or images.shape[-3] != 3 or 0 in images.shape:
         raise SettingError(f"Pictures are tensors (N, 3, H, W) or (3, H, W); this one is {tuple(images.shape)}.")
     if not images.is_floating_point():
@@ -104,3 +106,7 @@ def _check(images: Tensor) -> None:
     low, high = (float(end) for end in images.detach().aminmax())
     if not (low >= 0 and high <= 1):
         raise SettingError(f"Pictures are numbers in 0…1, and these run from {low:g} to {high:g}.")
+
+
+def _kind(given: object) -> str:
+    return f"tensor of layout {given.layout}" if isinstance(given, Tensor) else type(given).__name__

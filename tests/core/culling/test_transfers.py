@@ -35,6 +35,14 @@ def pictures(shoot: Path) -> list[Path]:
     return sorted(shoot.rglob("*.jpg"))
 
 
+def test_a_sidecar_that_is_a_link_goes_along(tmp_path: Path) -> None:
+    for picture, sidecar in (("a.jpg", "a.jpg.xmp"), ("b.jpg", "b.xmp")):
+        (tmp_path / picture).touch()
+        (tmp_path / sidecar).symlink_to(tmp_path / "an-unmounted-disk" / sidecar)
+        planned = shamisa.plan_transfers(tmp_path / picture, tmp_path / "out", "move")
+        assert [each.source.name for each in planned] == [picture, sidecar]
+
+
 def test_a_sidecar_goes_along_though_a_name_begins_like_its_pictures(tmp_path: Path) -> None:
     for name in ("x.JPG", "x.xmp", "x.png.jpg", "x.JPG.png", "x.edit.jpg"):
         (tmp_path / name).write_text(name)

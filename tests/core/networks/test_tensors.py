@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -91,8 +92,11 @@ def test_training_half_precision_and_autocast_around_it_change_no_score(scorer: 
         (torch.zeros(1, 4, 64, 64), r"this one is \(1, 4, 64, 64\)"),
         (torch.zeros(0, 3, 64, 64), r"this one is \(0, 3, 64, 64\)"),
         (torch.zeros(64, 64), r"this one is \(64, 64\)"),
+        (np.zeros((1, 3, 64, 64), np.float32), "this is a ndarray"),
+        (None, "this is a NoneType"),
+        (torch.zeros(1, 3, 64, 64).to_sparse(), "torch.sparse_coo"),
     ],
 )
-def test_what_is_no_picture_is_refused(scorer: TensorScorer, images: torch.Tensor, sentence: str) -> None:
+def test_what_is_no_picture_is_refused(scorer: TensorScorer, images: Any, sentence: str) -> None:
     with pytest.raises(SettingError, match=sentence):
         scorer(images)
