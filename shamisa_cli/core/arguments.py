@@ -35,6 +35,15 @@ class AtLeast:
 
 PositiveInt = Annotated[int, AtLeast(1)]
 """A whole number from 1 on."""
+SEED = "seed"
+LARGEST_SEED = 2**32 - 1
+"""The largest that the random generators of NumPy, scikit-learn and PyTorch all take."""
+
+
+def require_seed(seed: int) -> None:
+    """Raise SettingError for a seed that some random generators do not take."""
+    if not 0 <= seed <= LARGEST_SEED:
+        raise SettingError(f"The seed is {seed}; it takes a whole number from 0 to {LARGEST_SEED}.")
 
 
 class _RefusedError(Exception):
@@ -50,7 +59,7 @@ def checked(function: _Function, name: str, public: Callable[[str], Any]) -> _Fu
         public: gives a public name that an annotation mentions and the function's module does not import; raises
             AttributeError for others, which are not checked.
 
-    The result raises SettingError for a value of a wrong type, NaN, and a number below its least.
+    The result raises SettingError for a value of a wrong type, NaN, a number below its least, and a seed out of range.
     """
     signature = inspect.signature(function)
     names = _Names(inspect.unwrap(function).__globals__, public)
@@ -63,6 +72,8 @@ def checked(function: _Function, name: str, public: Callable[[str], Any]) -> _Fu
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or key == "self":
                 continue
             given.arguments[key] = _accepted(name, parameter, names, value)
+            if key == SEED and isinstance(value, int):
+                require_seed(value)
         return function(*given.args, **given.kwargs)
 
     return call  # type: ignore[return-value]

@@ -33,3 +33,34 @@ def test_no_option_takes_nan(command: str, option: str, tmp_path: Path) -> None:
 
 def test_there_are_such_options() -> None:
     assert len(float_options()) > 10
+
+
+SEEDED = [
+    name
+    for name, command in get_command(build_app()).commands.items()  # type: ignore[attr-defined]
+    if any(option.name == "seed" for option in command.params)
+]
+
+
+@pytest.mark.parametrize("command", SEEDED)
+def test_no_seed_is_larger_than_random_generators_take(command: str, tmp_path: Path) -> None:
+    needed = {
+        "embed": [".", "-o", "x.npz", "--plot", "x.html"],
+        "fit-probe": ["--mos", "m.csv", "-o", "p"],
+        "fit-defects": ["--model", "m", "--data", "."],
+        "fit-direction": ["--model", "m", "--data", "."],
+        "evaluate": ["--mos", "m.csv"],
+        "train": ["--data", ".", "-o", "run"],
+    }
+    done = run_here(command, "--seed", str(2**32), *needed[command], cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"The seed is {2**32}" in done.stderr
+
+
+@pytest.mark.parametrize("task", ["shamisa", "relational"])
+def test_nor_is_one_in_a_file_of_settings(task: str, tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text(f"seed = {10**24}\n")
+    done = run_here("train", "--task", task, "--data", ".", "-o", "run", "--config", "settings.toml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "bug" not in done.stderr
+    assert "seed" in done.stderr

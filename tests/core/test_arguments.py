@@ -102,6 +102,7 @@ def test_odd_arguments_are_refused_by_a_sentence(
         (lambda: shamisa_cli.score(".", jobs=0), "jobs must be a whole number from 1 on or None"),
         (lambda: shamisa_cli.score(7), "7 (int) was given"),
         (lambda: shamisa_cli.score(io.BytesIO(b"")), "file.read()"),
+        (lambda: shamisa_cli.degrade(np.zeros((4, 4, 3), np.uint8), "JPEG", 1, seed=2**40), "from 0 to 4294967295"),
         (lambda: shamisa_cli.cull(Image.new("RGB", (8, 8))), "paths must be"),
         (lambda: shamisa_cli.compare(7, []), "ref must be"),
         (lambda: shamisa_cli.score(".", groups=Odd()), "an object of type Odd was given"),

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from shamisa_cli.core.arguments import require_seed
 from shamisa_cli.core.encoder.spec import FeatureSpec, is_architecture, unknown_architecture
 from shamisa_cli.core.errors import PARSE_ERRORS, SettingError
 from shamisa_cli.core.graphs.relation_graph import RelationSettings
@@ -113,12 +114,12 @@ class TrainingConfig:
             if getattr(self, name) not in get_args(choices):
                 raise SettingError(f"{name} is {getattr(self, name)!r}; it can be {', '.join(get_args(choices))}.")
         _require(is_architecture(self.architecture), unknown_architecture(self.architecture))
+        require_seed(self.seed)
         for name in ("steps", "projector_hidden", "projector_out", "restart_steps", "restart_factor"):
             _require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; it must be at least 1.")
         for name in ("encoder_lr", "head_lr"):
             _require(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be above 0.")
         for name in (
-            "seed",
             "minimum_lr",
             "weight_decay",
             "warmup_steps",

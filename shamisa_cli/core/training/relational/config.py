@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from shamisa_cli.core.arguments import require_seed
 from shamisa_cli.core.distortions.registry import BY_GROUP, get_operator
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.overrides import with_overrides
@@ -54,7 +55,8 @@ class RelationalTrainingConfig:
             raise SettingError(f"steps is {self.steps}; it must be at least 1.")
         if not self.head_lr > 0:
             raise SettingError(f"head_lr is {self.head_lr}; it must be above 0.")
-        for name in ("seed", "trunk_lr", "minimum_lr", "warmup_steps", "weight_decay", "gradient_clip"):
+        require_seed(self.seed)
+        for name in ("trunk_lr", "minimum_lr", "warmup_steps", "weight_decay", "gradient_clip"):
             if getattr(self, name) < 0:
                 raise SettingError(f"{name} is {getattr(self, name)}; it cannot be below 0.")
         _check_left_out(self.batch.left_out)
