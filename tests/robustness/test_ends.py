@@ -113,7 +113,8 @@ def test_a_reader_that_has_gone_is_141(arguments: str) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_is_the_exit_code_whatever_a_library_makes_of_it(number: signal.Signals) -> None:
     code = (
-        "import os, sys, time\nfrom shamisa_cli.cli.ends import run_to_its_end\n"
+        "import os, signal, sys, time\nfrom shamisa_cli.cli.ends import run_to_its_end\n"
+        "signal.signal(int(sys.argv[1]), signal.SIG_DFL)\n"  # a job in the background ignores Ctrl-C
         "def program():\n"
         "    try:\n        os.kill(os.getpid(), int(sys.argv[1]))\n        time.sleep(20)\n"
         "    except KeyboardInterrupt:\n        raise SystemExit(2)\n"
