@@ -22,6 +22,7 @@ from shamisa_cli.cli.numbers import with_numbers_only
 from shamisa_cli.cli.option_rules import RuledCommand
 from shamisa_cli.cli.overwriting import without_overwriting
 from shamisa_cli.cli.settings import load_settings
+from shamisa_cli.core.existence import exists
 
 DEBUG_OPTION = "--debug"
 DEBUG_VARIABLE = "SHAMISA_DEBUG"
@@ -133,7 +134,7 @@ def _needed(arguments: Sequence[str]) -> Collection[str] | None:
 def _require_command(arguments: Sequence[str]) -> None:
     """Leave the program with a hint if a picture or folder stands where the command should."""
     first = arguments[0] if arguments else ""
-    if first.startswith("-") or first in SUMMARIES or not os.path.exists(first):  # noqa: PTH110  any text
+    if first.startswith("-") or first in SUMMARIES or not exists(first):
         return
     Console().error(f"{first} is not a command. To score it: shamisa score {shlex.quote(first)}")
     raise SystemExit(TOOL_ERROR)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -231,7 +230,7 @@ def _survey_entry(name: str, recursive: bool, allow_empty: bool) -> Discovery:
     from shamisa_cli.core.images.discovery import Discovery, survey
 
     try:
-        is_folder = os.path.isdir(name)  # noqa: PTH112  Path's own test raises for a name that is too long
+        is_folder = is_dir(name)
         if not is_folder:
             return Discovery([Path(name)], {})
         return survey([name], recursive=recursive, allow_empty=allow_empty)

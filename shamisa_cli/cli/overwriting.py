@@ -10,6 +10,7 @@ from typing import Any
 
 from shamisa_cli.core.configuration import OWN_FILE, PYPROJECT
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.existence import exists, is_dir, is_file
 
 OUTPUTS = {
     "output": "--output",
@@ -50,7 +51,7 @@ def require_apart(values: Mapping[str, Any]) -> None:
         for other, its_option in WRITTEN.items():
             if name != other and _alike(output, values.get(other)):
                 raise SettingError(f"{option} and {its_option} name the same file, {output}. Give each its own.")
-        if not isinstance(output, str | Path) or not os.path.isfile(output):  # noqa: PTH113  Path's own raises
+        if not isinstance(output, str | Path) or not is_file(output):
             continue
         if any(_inside(each, output) for each in _bundled()):
             raise SettingError(f"{option} names {output}, which this program reads. Name another file.")
@@ -86,7 +87,7 @@ def _alike(first: object, second: object) -> bool:
     """Whether two names are of the same file to come; of one that exists, `_same` can tell."""
     if not isinstance(first, str | Path) or not isinstance(second, str | Path):
         return False
-    return not os.path.exists(first) and os.path.realpath(first) == os.path.realpath(second)  # noqa: PTH110
+    return not exists(first) and os.path.realpath(first) == os.path.realpath(second)
 
 
 def _same(first: str | Path, second: str | Path) -> bool:
@@ -97,4 +98,4 @@ def _same(first: str | Path, second: str | Path) -> bool:
 
 
 def _inside(folder: str | Path, file: str | Path) -> bool:
-    return os.path.isdir(folder) and Path(os.path.realpath(file)).is_relative_to(os.path.realpath(folder))  # noqa: PTH112
+    return is_dir(folder) and Path(os.path.realpath(file)).is_relative_to(os.path.realpath(folder))

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
+from shamisa_cli.core.existence import exists
 from shamisa_cli.core.places import require_no_stream
 
 if sys.platform != "win32":
@@ -97,7 +98,7 @@ class _Unfinished:
 @contextmanager
 def _folder_for(target: Path) -> Iterator[None]:
     """Make the folder of a file; what is new of it is removed if the block ends with an error and nothing is in it."""
-    new = [folder for folder in target.absolute().parents if not os.path.exists(folder)]  # noqa: PTH110  Path's raises
+    new = [folder for folder in target.absolute().parents if not exists(folder)]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield

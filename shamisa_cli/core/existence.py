@@ -11,22 +11,22 @@ import os
 from pathlib import Path
 
 
-def exists(path: Path) -> bool:
+def exists(path: str | Path) -> bool:
     """Whether a path leads to something."""
     return os.path.exists(path)  # noqa: PTH110
 
 
-def is_file(path: Path) -> bool:
+def is_file(path: str | Path) -> bool:
     """Whether a path leads to a regular file."""
     return os.path.isfile(path)  # noqa: PTH113
 
 
-def is_dir(path: Path) -> bool:
+def is_dir(path: str | Path) -> bool:
     """Whether a path leads to a folder."""
     return os.path.isdir(path)  # noqa: PTH112
 
 
-def is_link(path: Path) -> bool:
+def is_link(path: str | Path) -> bool:
     """Whether a path is a symbolic link, wherever it leads."""
     return os.path.islink(path)  # noqa: PTH114
 

@@ -17,6 +17,7 @@ from PIL import Image, JpegImagePlugin
 
 from shamisa_cli.core.arguments import PositiveInt
 from shamisa_cli.core.errors import ImageError, item_error, reason_of
+from shamisa_cli.core.existence import is_link
 from shamisa_cli.core.full_size.look import look_at_pixels
 from shamisa_cli.core.full_size.record import AtFullSize
 from shamisa_cli.core.images.bands import array_of
@@ -266,7 +267,7 @@ def _explained(path: Path | str, error: Exception) -> ImageError:
     """The ImageError for an exception of the operating system or Pillow."""
     reason = reason_of(error)
     if isinstance(error, FileNotFoundError | NotADirectoryError):
-        if os.path.islink(path):  # noqa: PTH114  Path's own raises for some names
+        if is_link(path):
             return ImageError(path, "missing", f"{path} is a link to what does not exist: {Path(path).readlink()}.")
         return ImageError(path, "missing", f"{path} does not exist. Check the spelling and the folder.")
     if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # EINVAL: an impossible offset in it

@@ -28,9 +28,9 @@ def pictures_of(given: Pictures, recursive: bool) -> list[Path | PictureInMemory
     """
     if isinstance(given, IOBase):
         raise SettingError("An open file was given, and is no picture. Pass what it holds: file.read().")
-    if isinstance(given, IN_MEMORY) and not (isinstance(given, np.ndarray) and given.ndim > 3):
+    named = _several(given)
+    if isinstance(given, IN_MEMORY) and len(named) == 1 and named[0] is given:
         return [in_memory("picture", given)]
-    named = [given] if isinstance(given, str | Path | bytes | Image.Image) else list(given)
     files = [each for each in named if isinstance(each, str | Path)]
     if len(files) == len(named):
         return list(files_of(files, recursive))
@@ -52,9 +52,7 @@ def sources_of(given: Pictures, what: str) -> Iterator[tuple[str, Path | Picture
 
     Raises as `pictures_of` does.
     """
-    if isinstance(given, str | Path | bytes | Image.Image) or (isinstance(given, np.ndarray) and given.ndim < 4):
-        given = [given]
-    named = list(given)
+    named = _several(given)
     for index, one in enumerate(named):
         name = f"{what}[{index}]"
         if isinstance(one, str | Path):
@@ -87,6 +85,12 @@ def files_of(named: Sequence[str | Path], recursive: bool, *, alone: bool = True
         if alone:
             raise
         return [Path(each) for each in named]
+
+
+def _several(given: Pictures) -> list[ImageInput]:
+    """Pictures in a list; of an array (N, H, W, 3) each is one."""
+    one = isinstance(given, str | Path | bytes | Image.Image) or (isinstance(given, np.ndarray) and given.ndim < 4)
+    return [given] if one else list(given)  # type: ignore[list-item,arg-type]
 
 
 def _in_memory(name: str, given: object) -> PictureInMemory:
