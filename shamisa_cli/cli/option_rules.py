@@ -139,8 +139,17 @@ MODES: dict[str, Sequence[Mode]] = {
 """Modes of each command."""
 
 
+RANGES = {"int range": "whole number", "float range": "number"}
+"""What the help and messages call the values of numbers with limits."""
+
+
 class RuledCommand(TyperCommand):
     """A command that begins by holding its options against the rules."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for parameter in self.params:
+            parameter.type.name = RANGES.get(parameter.type.name, parameter.type.name)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command, or end with a sentence about options that do not go together."""

@@ -47,7 +47,16 @@ def require_seed(seed: int) -> None:
 
 
 class _RefusedError(Exception):
-    """A value is not of a type."""
+    """A value is not of a type.
+
+    Attributes:
+        value: the one that is not: an argument, or an item of it.
+        items: places of the item, outermost first, from 0; () for an argument itself.
+    """
+
+    def __init__(self, value: Any, items: tuple[int, ...] = ()) -> None:
+        super().__init__()
+        self.value, self.items = value, items
 
 
 def checked(function: _Function, name: str, public: Callable[[str], Any]) -> _Function:
@@ -108,11 +117,12 @@ def _accepted(name: str, parameter: inspect.Parameter, names: _Names, value: Any
         return value
     try:
         return _fitted(value, annotation)
-    except _RefusedError:
+    except _RefusedError as error:
         default = "" if parameter.default is parameter.empty else ", or leave it out"
-        raise SettingError(
-            f"{name}: {parameter.name} must be {_words(annotation)}{default}; {_described(value)} was given."
-        ) from None
+        item = "".join(f"[{place}]" for place in error.items)
+        described = _described(error.value)
+        given = f"{parameter.name}{item} is {described}" if item else f"{described} was given"
+        raise SettingError(f"{name}: {parameter.name} must be {_words(annotation)}{default}; {given}.") from None
 
 
 def _fitted(value: Any, wanted: Any) -> Any:
@@ -134,12 +144,13 @@ def _fitted(value: Any, wanted: Any) -> Any:
 def _one_of(value: Any, kinds: tuple[Any, ...]) -> Any:
     if any(isinstance(value, kind) for kind in kinds if _is_plain_class(kind)):  # before it is converted
         return _fitted(value, next(kind for kind in kinds if _is_plain_class(kind) and isinstance(value, kind)))
+    refused = []
     for kind in kinds:
         try:
             return _fitted(value, kind)
-        except _RefusedError:
-            continue
-    raise _RefusedError
+        except _RefusedError as error:
+            refused.append(error)
+    raise max(refused, key=lambda error: len(error.items))
 
 
 def _container(value: Any, kind: type, arguments: tuple[Any, ...]) -> Any:
@@ -150,16 +161,23 @@ def _container(value: Any, kind: type, arguments: tuple[Any, ...]) -> Any:
     if isinstance(value, _ONE) and kind is not tuple:
         value = [value]
     if not isinstance(value, kind):
-        raise _RefusedError
+        raise _RefusedError(value)
     inner = arguments[0] if arguments else Any
     if isinstance(value, tuple) and kind is tuple and arguments[1:] != (...,):
         return _kept(value, len(value) == len(arguments)) and tuple(map(_fitted, value, arguments))
     if isinstance(value, Mapping):
-        raise _RefusedError
+        raise _RefusedError(value)
     if not isinstance(value, Collection):
         return value  # a generator is not run ahead
-    fitted = [_fitted(each, inner) for each in value]
+    fitted = [_item(each, place, inner) for place, each in enumerate(value)]
     return tuple(fitted) if kind is tuple else fitted
+
+
+def _item(value: Any, place: int, wanted: Any) -> Any:
+    try:
+        return _fitted(value, wanted)
+    except _RefusedError as error:
+        raise _RefusedError(error.value, (place, *error.items)) from None
 
 
 def _plain(value: Any, wanted: Any) -> Any:
@@ -188,7 +206,7 @@ def _at_least(value: Any, limits: tuple[Any, ...]) -> Any:
 
 def _kept(value: Any, fits: bool) -> Any:
     if not fits:
-        raise _RefusedError
+        raise _RefusedError(value)
     return value
 
 
@@ -252,6 +270,8 @@ def _described(value: Any) -> str:
         return repr(value)
     if not isinstance(value, str | bytes | int | float):
         return f"an object of type {kind}"
+    if isinstance(value, str) and "\0" in value:
+        kind = f"{kind} with a zero byte"
     text = repr(value)
     return f"{text if len(text) <= _LONGEST_VALUE else text[:_LONGEST_VALUE] + '…'} ({kind})"
 

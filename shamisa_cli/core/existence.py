@@ -45,3 +45,13 @@ def is_gone(path: Path) -> bool:
 def may(path: Path, access: int) -> bool:
     """Whether this user may use what a path leads to, in all ways of `access`: os.R_OK, os.W_OK and os.X_OK."""
     return os.access(path, access, effective_ids=os.access in os.supports_effective_ids)
+
+
+def closed_on_the_way(path: Path) -> str:
+    """A sentence about the first folder on the way to a path, or at it, that this user may not enter; "" if none is."""
+    try:
+        whole = path.absolute()
+    except OSError:  # the current folder was removed
+        return ""
+    closed = (folder for folder in (*reversed(whole.parents), whole) if is_dir(folder) and not may(folder, os.X_OK))
+    return next((f" You may not look into {folder}." for folder in closed), "")

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from shamisa_cli.core.scoring.cache import FILE
+
 pytestmark = pytest.mark.slow  # every test starts processes
 
 WHAT_IT_IMPORTED = """
@@ -104,6 +106,19 @@ def test_a_damaged_cache_is_a_warning_and_clearing_mends_it(  # type: ignore[no-
     assert shamisa("cache", "clear", env=environment).returncode == 0
     assert "warning" not in shamisa(*options, env=environment).stderr
     assert json.loads(shamisa("cache", "info", "--json", env=environment).stdout)["scores"] == 4
+
+
+@pytest.mark.parametrize("action", ["info", "clear"])
+def test_a_cache_that_is_a_link_to_nowhere_is_to_be_removed_by_hand(  # type: ignore[no-untyped-def]
+    shamisa, environment: dict[str, str], tmp_path: Path, action: str
+) -> None:
+    folder = tmp_path / "linked"
+    folder.mkdir()
+    (folder / FILE).symlink_to(tmp_path / "nowhere" / "x")
+    done = shamisa("cache", action, "--cache-dir", folder, env=environment)
+    assert done.returncode == 2
+    assert "leads nowhere" in done.stderr
+    assert "cache clear" not in done.stderr
 
 
 def test_runs_at_the_same_time_and_killed_ones_leave_right_scores(  # type: ignore[no-untyped-def]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 from helpers.pictures import save_noise
 from helpers.program import run_here as shamisa
 
-from shamisa_cli.core.existence import exists, is_dir, is_file, is_gone, is_link
+import shamisa_cli
+from shamisa_cli.core.errors import ShamisaError
+from shamisa_cli.core.existence import closed_on_the_way, exists, is_dir, is_file, is_gone, is_link
 
 NOBODY = 65534
 TOO_LONG = "n" * 300
@@ -43,6 +46,29 @@ def test_where_nobody_can_look_nothing_is_known(tmp_path: Path, question: Callab
     (closed / "x.jpg").touch()
     with nobody():
         assert question(closed / "x.jpg") is False
+
+
+@as_root
+@pytest.mark.parametrize(
+    "asked",
+    [
+        lambda closed: shamisa_cli.load_model(str(closed / "model")),
+        lambda closed: shamisa_cli.load_model(probe=str(closed / "probe")),
+        lambda closed: shamisa_cli.train([], closed / "run", resume=True),
+    ],
+)
+def test_a_model_or_run_in_a_closed_folder_is_not_only_called_missing(
+    tmp_path: Path, asked: Callable[[Path], object]
+) -> None:
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    with pytest.raises(ShamisaError):  # imports what nobody may not read where Python is root's own
+        asked(tmp_path / "none")
+    with nobody(), pytest.raises(ShamisaError, match=re.escape(f"You may not look into {closed}.")):
+        asked(closed)
+    assert closed_on_the_way(closed) == ""  # root may
 
 
 def test_a_name_that_no_file_has_is_gone(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Literal
 
 import shamisa_cli
 from shamisa_cli.core.errors import ModelError, SettingError
-from shamisa_cli.core.existence import exists, is_dir
+from shamisa_cli.core.existence import closed_on_the_way, exists, is_dir
 from shamisa_cli.core.home import expanded
 from shamisa_cli.core.models import hub
 from shamisa_cli.core.models.manifest import MODEL_MANIFEST, RELATIONAL_MANIFEST, FolderFiles
@@ -111,4 +111,11 @@ def _unknown(name: str, known: list[str]) -> str:
     listing = f"Bundled models: {', '.join(known)}." if known else "This installation has no bundled models."
     close = difflib.get_close_matches(name, known, n=1)
     guess = f" Did you mean {close[0]}?" if close else ""
-    return f"There is no model or probe {name!r}.{guess} {listing} {HOW_TO_NAME}"
+    return f"There is no model or probe {name!r}.{_closed(name)}{guess} {listing} {HOW_TO_NAME}"
+
+
+def _closed(name: str) -> str:
+    try:
+        return closed_on_the_way(expanded(name))
+    except SettingError:
+        return ""

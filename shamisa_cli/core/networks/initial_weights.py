@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from shamisa_cli.core.errors import ModelError
-from shamisa_cli.core.existence import is_file
+from shamisa_cli.core.existence import closed_on_the_way, is_file
 from shamisa_cli.core.networks.backbones import IMAGENET_WEIGHTS, build_backbone, imagenet_backbone, is_timm
 
 CLASSIFIER_PREFIXES = ("classifier.", "fc.", "head.")
@@ -54,7 +54,10 @@ def _published(architecture: str) -> str:
 
 def _from_file(path: Path) -> dict[str, Tensor]:
     if not is_file(path):
-        raise ModelError(f"There is no file {path} to start from; name a safetensors file, 'imagenet' or 'none'.")
+        raise ModelError(
+            f"There is no file {path} to start from; name a safetensors file, 'imagenet' or 'none'."
+            f"{closed_on_the_way(path)}"
+        )
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:

@@ -208,11 +208,12 @@ def contents(folder: Path) -> CacheContents:
     """Count the entries of the cache in `folder`.
 
     Raises:
-        CacheError: the file exists but cannot be read.
+        CacheError: the file exists but cannot be read or reached.
     """
     path = folder / FILE
     if is_gone(path):
         return CacheContents(str(path), 0, 0, 0)
+    size = _size(path)
     try:
         with closing(_opened(path)) as connection:
             counts = dict(connection.execute("SELECT kind, count(*) FROM entries GROUP BY kind").fetchall())
@@ -220,18 +221,18 @@ def contents(folder: Path) -> CacheContents:
         raise CacheError(
             f"The cache {path} cannot be read ({_reason(error)}). Clear it with: shamisa cache clear."
         ) from error
-    return CacheContents(str(path), path.stat().st_size, counts.get("scores", 0), counts.get("features", 0))
+    return CacheContents(str(path), size, counts.get("scores", 0), counts.get("features", 0))
 
 
 def clear(folder: Path) -> int:
     """Clear the cache in `folder`, even if it is damaged, and return the number of bytes that were freed.
 
-    Raises CacheError if another program has locked it.
+    Raises CacheError if another program has locked it, or it cannot be reached.
     """
     path = folder / FILE
     if is_gone(path):
         return 0
-    before = path.stat().st_size
+    before = _size(path)
     try:
         # The file is kept: runs that have it open would otherwise write to a deleted file.
         with closing(_opened(path)) as connection:
@@ -246,6 +247,17 @@ def clear(folder: Path) -> int:
     for damaged in (path, path.with_name(f"{FILE}-journal")):
         damaged.unlink(missing_ok=True)
     return before
+
+
+def _size(path: Path) -> int:
+    """The bytes of the file. Raises CacheError where the system does not tell, as for a link that leads nowhere."""
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise CacheError(
+            f"The cache {path} cannot be reached ({_reason(error)}): a link that leads nowhere, or in a closed folder. "
+            "Remove it by hand, or name another folder for the cache."
+        ) from error
 
 
 def _opened(path: Path) -> sqlite3.Connection:

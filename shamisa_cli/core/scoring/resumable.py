@@ -210,7 +210,7 @@ def score_to_file(
 
     Raises:
         ModelError: the model has no probe.
-        SettingError: an invalid setting, another process writes the target, or it is a picture.
+        SettingError: an invalid setting, another process writes the target, it is a picture, or not named .parquet.
         OSError: the target or its parts cannot be written.
     """
     require_no_picture(target, "a table")
@@ -219,6 +219,8 @@ def score_to_file(
 
     if not target.name or is_dir(target):
         raise SettingError(f"{target} is a folder; a table needs the name of a file, such as scores.parquet.")
+    if target.suffix.lower() != ".parquet":
+        raise SettingError(f"{target} would hold a Parquet table. Name it so, such as {target.stem}.parquet.")
     scorer = replace(score_source(model, view_size), division=division)
     schema = scores_schema(scorer)
     parts = parts_folder(target)

@@ -11,7 +11,7 @@ from typing import Any
 
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.errors import PARSE_ERRORS, SettingError, TrainingError
-from shamisa_cli.core.existence import exists, is_file
+from shamisa_cli.core.existence import closed_on_the_way, exists, is_file
 from shamisa_cli.core.overrides import differences, with_overrides
 from shamisa_cli.core.plain_files import read_plain
 from shamisa_cli.core.scoring.provenance import differing, reading_in
@@ -113,6 +113,7 @@ class RunFolder:
         if not is_file(self.record):
             raise TrainingError(
                 f"There is no run in {self.path}. Name the folder of one, or start one without resuming."
+                f"{closed_on_the_way(self.path)}"
             )
         try:
             return RunRecord.from_json(json.loads(read_plain(self.record, MOST_BYTES)))

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from helpers.killing import KilledError, killed_after
 
-from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.errors import ModelError, SettingError
 from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.records import JobResult
 from shamisa_cli.core.scoring import provenance, unpacking
@@ -31,6 +31,14 @@ def test_a_table_holds_the_records_in_order_whatever_is_wrong_with_a_picture(
     assert run(model, named, target) == JobResult(rows=6, reused=0)
     assert list(read_scores(target)) == list(score_files(model, named))
     assert not parts_folder(target).exists()
+
+
+def test_a_table_is_not_written_under_the_name_of_another_kind(
+    model: Model, photos: list[Path], tmp_path: Path
+) -> None:
+    with pytest.raises(SettingError, match=r"Name it so, such as scores\.parquet\."):
+        score_to_file(model, photos, tmp_path / "scores.csv")
+    assert not list(tmp_path.glob("scores*"))
 
 
 @pytest.mark.parametrize("killed", [1, 4, 9])
