@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,7 @@ from shamisa_cli.core.steering import steers
 if TYPE_CHECKING:
     from shamisa_cli.core.culling.decisions import Decision
     from shamisa_cli.core.culling.transfers import TransferResult
+    from shamisa_cli.core.images.discovery import Discovery
 
 
 def rate(
@@ -36,15 +39,29 @@ def rate(
             overwrite=overwrite, dry=not apply,
         )
     )  # fmt: skip
-    counts = {name: sum(result.outcome == name for result in results) for name in ("written", "unchanged", "kept")}
+    counts = Counter(result.outcome for result in results)
     verb = "Wrote" if apply else "Would write"
     said = f"{verb} {counts['written']:,} XMP sidecars"
     if counts["unchanged"]:
         said += f"; {counts['unchanged']:,} are already right"
     if counts["kept"]:
         said += f"; {counts['kept']:,} keep the rating that a person gave (see --overwrite)"
+    if counts["shared"]:
+        said += f"; {counts['shared']:,} pictures share one with a better picture of their name, whose decision it got"
     problems = [result.problem for result in results if result.problem]
     return _conclude(said, problems, apply, console, what="sidecars could not be written")
+
+
+def without_earlier(found: Discovery, folder: Path | None, console: Console) -> Discovery:
+    """The pictures that are not yet where they would be moved or copied; all without such a folder."""
+    from shamisa_cli.core.culling.transfers import outside
+
+    if folder is None:
+        return found
+    left = outside(found.paths, folder)
+    if len(left) < len(found.paths):
+        console.hint(f"{len(found.paths) - len(left):,} pictures in {folder} are left out, as it is where others go.")
+    return replace(found, paths=left)
 
 
 def transfer(

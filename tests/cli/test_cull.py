@@ -66,6 +66,17 @@ def test_rejected_pictures_are_moved_and_come_back(shamisa: Program, shoot: Path
     assert sorted(file.name for file in shoot.iterdir()) == sorted([*NAMES, "cat-copy.jpg"])
 
 
+def test_pictures_that_were_moved_below_the_others_are_not_counted_again(shamisa: Program, shoot: Path) -> None:
+    options = ["cull", shoot, "--keep-best", "50%", "--move-to", shoot / "rejects", "--apply"]
+    before = len(list(shoot.glob("*.*")))
+    first, second = shamisa(*options), shamisa(*options)
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert "are left out, as it is where others go" in second.stderr
+    moved = [file for file in (shoot / "rejects").rglob("*") if file.name != "shamisa-journal.jsonl" and file.is_file()]
+    assert len(list(shoot.glob("*.*"))) + len(moved) == before
+    assert not (shoot / "rejects" / "rejects").exists()
+
+
 def test_the_best_of_each_group_is_copied(shamisa: Program, shoot: Path, tmp_path: Path) -> None:
     shamisa("cull", shoot, "--best-of-groups", "--copy-to", tmp_path / "best", "--apply", *FAST)
     cats = [file.name for file in (tmp_path / "best").glob("cat*.jpg")]

@@ -309,7 +309,7 @@ def test_pairs_are_drawn_without_the_picture_that_fails(
 
 
 @pytest.mark.parametrize("error", [*ERRORS, RecursionError("deep")])
-@pytest.mark.parametrize("stage", ["write_mark", "embedded_rating"])
+@pytest.mark.parametrize("stage", ["write_mark", "embedded_mark"])
 def test_a_sidecar_that_fails_is_named_and_the_others_are_written(
     tiny_model: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, stage: str, error: Exception
 ) -> None:

@@ -213,6 +213,7 @@ def cull(
     found = inputs.survey_inputs(
         paths, files_from, recursive, console, exclude=exclude, since=since, allow_empty=allow_empty
     )
+    found = cull_actions.without_earlier(found, move_to or copy_to, console)
 
     from shamisa_cli.core.culling.cull import cull_files
     from shamisa_cli.core.culling.groups import GroupSettings
@@ -241,8 +242,7 @@ def cull(
         if move_to is not None or copy_to is not None:
             problems = cull_actions.transfer(decisions, move_to, copy_to, apply, console)
         else:
-            verdicts = rule != CullRule()
-            problems = cull_actions.rate(decisions, stars, verdicts, adobe_names, overwrite, apply, console)
+            problems = cull_actions.rate(decisions, stars, rule != CullRule(), adobe_names, overwrite, apply, console)
     counts = {
         "unreadable": len(unreadable),
         "from the cache": inputs.cache_hits(known),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from shamisa_cli.core.culling.decisions import Decision
 from shamisa_cli.core.culling.xmp import (
@@ -14,12 +15,13 @@ from shamisa_cli.core.culling.xmp import (
     Mark,
     Naming,
     Outcome,
-    rating_in,
+    mark_in,
+    own_sidecars,
+    personal_mark,
     sidecar_of,
     write_mark,
 )
 from shamisa_cli.core.errors import ShamisaError, item_error
-from shamisa_cli.core.existence import is_gone
 from shamisa_cli.core.images.formats import open_image
 
 EXIF_RATING = 0x4746
@@ -28,11 +30,18 @@ EXIF_RATING = 0x4746
 
 @dataclass(frozen=True)
 class SidecarResult:
-    """Outcome for one image: as `write_mark` returns it; None with a `problem` if the sidecar cannot be used."""
+    """Outcome for one image.
+
+    Attributes:
+        picture, sidecar: their files.
+        outcome: as `write_mark` returns it; "shared" if the sidecar is also that of another image, whose decision it
+            got; None with a `problem`.
+        problem: why the sidecar cannot be used.
+    """
 
     picture: Path
     sidecar: Path
-    outcome: Outcome | None
+    outcome: Outcome | Literal["shared"] | None
     problem: str = ""
 
 
@@ -60,33 +69,56 @@ def write_sidecars(
 ) -> Iterator[SidecarResult]:
     """Write the mark of each decision beside its image; unreadable images are left out.
 
+    Images that share a sidecar (photo.xmp, of photo.jpg and photo.png) get the best of their decisions: kept before
+    rejected, then the higher score.
+
     Args:
         decisions: from `decide`.
         stars, verdicts: see `mark_of`.
         naming: see `sidecar_of`.
-        overwrite: replace ratings and labels that a person gave, in the sidecar or in the image itself.
+        overwrite: replace ratings and labels that a person gave, in a sidecar or in the image itself.
         dry: only find out what would happen.
     """
-    for decision in decisions:
-        if decision.verdict == "unreadable":
-            continue
-        picture = Path(decision.record.path)
-        sidecar = sidecar_of(picture, naming)
-        mark = mark_of(decision, stars=stars, verdicts=verdicts)
+    known = [decision for decision in decisions if decision.verdict != "unreadable"]
+    sharing: dict[Path, list[Decision]] = {}
+    for decision in known:
+        sharing.setdefault(sidecar_of(_picture(decision), naming), []).append(decision)
+    own = own_sidecars(map(_picture, known))
+    for sidecar, alike in sharing.items():
+        best, *others = sorted(alike, key=_preference)
+        mark = mark_of(best, stars=stars, verdicts=verdicts)
         try:
-            personal = not overwrite and is_gone(sidecar) and bool(embedded_rating(picture))
-            outcome = "kept" if personal else write_mark(sidecar, mark, overwrite=overwrite, dry=dry)
-            yield SidecarResult(picture, sidecar, outcome)
+            marks = [] if overwrite else _marks_beside(sidecar, {each: own[each] for each in map(_picture, alike)})
+            yield SidecarResult(
+                _picture(best), sidecar, write_mark(sidecar, mark, others=marks, overwrite=overwrite, dry=dry)
+            )
         except ShamisaError as error:
-            yield SidecarResult(picture, sidecar, None, str(error))
+            yield SidecarResult(_picture(best), sidecar, None, str(error))
         except OSError as error:
-            yield SidecarResult(picture, sidecar, None, f"{sidecar} cannot be written: {error.strerror or error}.")
+            problem = f"{sidecar} cannot be written: {error.strerror or error}."
+            yield SidecarResult(_picture(best), sidecar, None, problem)
         except Exception as error:
-            yield SidecarResult(picture, sidecar, None, str(item_error(sidecar, error)))
+            yield SidecarResult(_picture(best), sidecar, None, str(item_error(sidecar, error)))
+        yield from (SidecarResult(_picture(other), sidecar, "shared") for other in others)
 
 
-def embedded_rating(picture: Path) -> int | None:
-    """The rating that an image itself holds, in its XMP packet or its EXIF data; None if there is none or it is 0.
+def _picture(decision: Decision) -> Path:
+    return Path(decision.record.path)
+
+
+def _preference(decision: Decision) -> tuple[bool, float]:
+    """Sorts the best decision first."""
+    return decision.verdict == "reject", -(decision.record.score or 0.0)
+
+
+def _marks_beside(sidecar: Path, own: Mapping[Path, Sequence[Path]]) -> list[Mark]:
+    """The marks in images, and those that a person gave in their other sidecars. Raises as `personal_mark` does."""
+    others = [file for files in own.values() for file in files if file != sidecar]
+    return [*map(embedded_mark, own), *map(personal_mark, others)]
+
+
+def embedded_mark(picture: Path) -> Mark:
+    """The rating and label that an image itself holds, in its XMP packet or its EXIF data.
 
     Raises nothing: damaged metadata counts as none.
     """
@@ -94,6 +126,6 @@ def embedded_rating(picture: Path) -> int | None:
         with picture.open("rb") as stream, open_image(picture, stream) as image:
             packet, rating = image.info.get("xmp"), image.getexif().get(EXIF_RATING)
     except Exception:  # damaged files make Pillow raise many types
-        return None
-    found = rating_in(packet) if isinstance(packet, bytes) else None
-    return found or (rating if isinstance(rating, int) else None) or None
+        return Mark(None, None)
+    found = mark_in(packet if isinstance(packet, bytes) else b"")
+    return Mark(found.rating or (rating if isinstance(rating, int) else None), found.label)

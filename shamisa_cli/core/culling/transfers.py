@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import filecmp
+import functools
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +22,8 @@ from shamisa_cli.core.culling.journal import (
     read_journal,
     remove_unfinished_line,
 )
-from shamisa_cli.core.culling.xmp import SUFFIX
-from shamisa_cli.core.errors import item_error
+from shamisa_cli.core.culling.xmp import own_sidecars
+from shamisa_cli.core.errors import SettingError, item_error
 from shamisa_cli.core.existence import is_file, is_link
 from shamisa_cli.core.sole_writer import sole_writer
 
@@ -52,8 +53,15 @@ def plan_transfers(pictures: Iterable[Path], folder: Path, action: Action) -> li
         return []
     base = Path(os.path.commonpath([picture.parent for picture in found]))
     target = Path(os.path.abspath(folder))  # noqa: PTH100
-    files = [file for picture in found for file in (picture, *_sidecars(picture))]
+    files = [file for picture, sidecars in own_sidecars(found).items() for file in (picture, *sidecars)]
     return [Transfer(action, file, target / file.relative_to(base)) for file in dict.fromkeys(files)]
+
+
+def outside(pictures: Sequence[Path], folder: Path) -> list[Path]:
+    """The images that are not in a folder, where earlier transfers put them; all where every one is there."""
+    inside = os.path.realpath(folder)
+    left = [picture for picture in pictures if not Path(os.path.realpath(picture.parent)).is_relative_to(inside)]
+    return left or list(pictures)
 
 
 def transfer_files(transfers: Sequence[Transfer], folder: Path) -> Iterator[TransferResult]:
@@ -110,53 +118,64 @@ def _all_undone(file: Path, *, dry: bool) -> Iterator[TransferResult]:
 
 def _transferred(transfers: Sequence[Transfer], file: Path) -> Iterator[TransferResult]:
     remove_unfinished_line(file)
+    begun = functools.cache(lambda: _transfers_of(file))
     try:
         with file.open("a", encoding="utf-8") as journal:
             for transfer in transfers:
-                was_done = transfer.action == "copy" and _in_both_places(transfer)
-                yield TransferResult(transfer, "" if was_done else _carried_out(transfer, journal), was_done)
+                was_done = transfer.action == "copy" and _is_copied(transfer)
+                problem = "" if was_done else _carried_out(transfer, journal, begun)
+                yield TransferResult(transfer, problem, was_done)
     finally:
         with suppress(OSError):
             if not file.stat().st_size:  # nothing was done
                 file.unlink()
 
 
-def _sidecars(picture: Path) -> Iterator[Path]:
-    appended = picture.with_name(picture.name + SUFFIX)
-    if _is_sidecar(appended):
-        yield appended
-    replaced = picture.with_suffix(SUFFIX)
-    if replaced != picture and _is_sidecar(replaced):
-        alike = picture.parent.glob(f"{_escaped(picture.stem)}.*")
-        if [file for file in alike if file.stem == picture.stem and file.suffix != SUFFIX] == [picture]:
-            yield replaced
-
-
-def _is_sidecar(path: Path) -> bool:
-    """Whether a file is there, or a link to one, even where nobody can look."""
-    return is_file(path) or is_link(path)
-
-
-def _escaped(name: str) -> str:
-    return "".join(f"[{character}]" if character in "*?[" else character for character in name)
-
-
-def _in_both_places(transfer: Transfer) -> bool:
-    """Whether a file is at its place already: copied, or moved by a run that was interrupted between its two steps."""
+def _is_copied(transfer: Transfer) -> bool:
+    """Whether the copy is there and holds what its source holds; not if it is the source, reached by another path."""
     source, target = transfer.source, transfer.target
     try:
-        if source == target:
+        if is_link(target) or _is_one_entry(source, target) or (is_link(source) and source.samefile(target)):
             return False
-        if os.path.samestat(source.lstat(), target.lstat()):
-            return True
-        links = is_link(source) or is_link(target)
-        return not links and is_file(target) and filecmp.cmp(source, target, shallow=False)
+        return is_file(source) and is_file(target) and filecmp.cmp(source, target, shallow=False)
     except OSError:
         return False
 
 
-def _carried_out(transfer: Transfer, journal: TextIO) -> str:
-    half_moved = transfer.action == "move" and _in_both_places(transfer)
+def _is_half_moved(transfer: Transfer) -> bool:
+    """Whether a file is in both places, as after a run that was interrupted between the two steps of a move."""
+    source, target = transfer.source, transfer.target
+    try:
+        if _is_one_entry(source, target):
+            return False
+        if os.path.samestat(source.lstat(), target.lstat()):
+            return True
+        if is_link(source) or is_link(target):
+            return is_link(source) and is_link(target) and _led_to(source) == _led_to(target)
+        return is_file(target) and filecmp.cmp(source, target, shallow=False)
+    except OSError:
+        return False
+
+
+def _is_one_entry(first: Path, second: Path) -> bool:
+    """Whether two paths lead to one name in one folder, as through a link, a second mount, or where case is ignored.
+
+    To remove one is to remove the other. Raises OSError where one cannot be looked at.
+    """
+    is_one_file = os.path.samestat(first.lstat(), second.lstat())
+    return is_one_file and os.path.samestat(first.parent.stat(), second.parent.stat())
+
+
+def _transfers_of(journal: Path) -> Set[Transfer]:
+    """All that a journal says was begun; nothing if it cannot be read."""
+    try:
+        return {entry for entry in read_journal(journal) if isinstance(entry, Transfer)}
+    except SettingError:
+        return set()
+
+
+def _carried_out(transfer: Transfer, journal: TextIO, begun: Callable[[], Set[Transfer]]) -> str:
+    half_moved = transfer.action == "move" and _is_half_moved(transfer) and transfer in begun()
     if os.path.lexists(transfer.target) and not half_moved:
         return f"{transfer.target} exists already."
     journal.write(line_of(transfer))
@@ -178,14 +197,30 @@ def _carried_out(transfer: Transfer, journal: TextIO) -> str:
 
 
 def _move(source: Path, target: Path) -> None:
-    """Move a file without ever overwriting one: by a second name, or where that is not possible by a copy."""
+    """Move a file without ever overwriting one: by a second name, or where that is not possible by a copy.
+
+    A link is made anew, and leads to where it led.
+    """
+    if is_link(source):
+        destination = source.readlink()
+        if not destination.is_absolute():
+            destination = Path(os.path.relpath(_led_to(source), os.path.realpath(target.parent)))
+        target.symlink_to(destination)
+        source.unlink()
+        return
     try:
-        os.link(source, target, follow_symlinks=False)
+        os.link(source, target)
     except OSError as error:
         if error.errno not in NO_LINKS:
             raise
         _copy(source, target)
     source.unlink()
+
+
+def _led_to(link: Path) -> Path:
+    """The place that a link names, whether or not something is there."""
+    place = link.parent / link.readlink()
+    return Path(os.path.realpath(place.parent), place.name)
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -201,11 +236,11 @@ def _undone(transfer: Transfer, *, dry: bool) -> str | None:
     if not os.path.lexists(target):
         return None if os.path.lexists(source) else f"{target} is gone."
     if transfer.action == "move" and os.path.lexists(source):
-        if _in_both_places(transfer):
+        if _is_half_moved(transfer):
             return _try(target.unlink, dry)
         return f"{source} exists again; {target} was left where it is."
     if transfer.action == "copy":
-        if not is_file(source) or not filecmp.cmp(source, target, shallow=False):
+        if not _is_copied(transfer):
             return f"{target} differs from {source}; it was left where it is."
         return _try(target.unlink, dry)
     return _try(lambda: _move_back(target, source), dry)

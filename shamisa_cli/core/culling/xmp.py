@@ -6,16 +6,19 @@ that declares entities, or is larger than any sidecar, is refused.
 
 from __future__ import annotations
 
+import functools
 import io
 import re
 import xml.etree.ElementTree as ET
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.errors import SettingError
-from shamisa_cli.core.existence import is_file, is_gone
+from shamisa_cli.core.existence import is_file, is_gone, is_link
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 META = "adobe:ns:meta/"
@@ -35,10 +38,16 @@ Outcome = Literal["written", "unchanged", "kept"]
 
 @dataclass(frozen=True)
 class Mark:
-    """A rating and a label for one image; None leaves that property as it is."""
+    """A rating and a label of one image; None where there is none, or where that property is to stay as it is."""
 
     rating: int | None
     label: str | None
+
+    @property
+    def properties(self) -> dict[str, str]:
+        """Name → text of the properties that it has."""
+        texts = {"Rating": None if self.rating is None else str(self.rating), "Label": self.label}
+        return {name: text for name, text in texts.items() if text is not None}
 
 
 def sidecar_of(picture: Path, naming: Naming = "appended") -> Path:
@@ -49,7 +58,33 @@ def sidecar_of(picture: Path, naming: Naming = "appended") -> Path:
     return picture.with_name(picture.name + SUFFIX) if naming == "appended" else picture.with_suffix(SUFFIX)
 
 
-def write_mark(sidecar: Path, mark: Mark, *, overwrite: bool = False, dry: bool = False) -> Outcome:
+def own_sidecars(pictures: Iterable[Path]) -> dict[Path, list[Path]]:
+    """The sidecars of each image that are there: photo.jpg.xmp, and photo.xmp where no other file shares that name."""
+    stems = functools.cache(_stems)
+    found = {}
+    for picture in pictures:
+        appended, replaced = sidecar_of(picture), sidecar_of(picture, "replaced")
+        is_alone = replaced != picture and _is_there(replaced) and stems(picture.parent)[picture.stem] == 1
+        found[picture] = [*([appended] if _is_there(appended) else []), *([replaced] if is_alone else [])]
+    return found
+
+
+def _is_there(sidecar: Path) -> bool:
+    """Whether a file is there, or a link to one, even where nobody can look."""
+    return is_file(sidecar) or is_link(sidecar)
+
+
+def _stems(folder: Path) -> Counter[str]:
+    """How many files of a folder have each stem, without sidecars; none where it may not be listed."""
+    try:
+        return Counter(file.stem for file in folder.iterdir() if file.suffix != SUFFIX)
+    except OSError:
+        return Counter()
+
+
+def write_mark(
+    sidecar: Path, mark: Mark, *, others: Iterable[Mark] = (), overwrite: bool = False, dry: bool = False
+) -> Outcome:
     """Write a mark into a sidecar, which is created if there is none; everything else in it is kept.
 
     A rating or label that was not written by this function belongs to a person: then nothing is changed.
@@ -57,6 +92,8 @@ def write_mark(sidecar: Path, mark: Mark, *, overwrite: bool = False, dry: bool 
     Args:
         sidecar: the file.
         mark: rating and label.
+        others: what the image has elsewhere, in itself or in another sidecar; a person's, too, if it is another one
+            than this function wrote.
         overwrite: replace a person's rating and label too.
         dry: only find out what would happen.
 
@@ -68,10 +105,10 @@ def write_mark(sidecar: Path, mark: Mark, *, overwrite: bool = False, dry: bool 
         OSError: it cannot be read or written.
     """
     document = _empty() if is_gone(sidecar) else _read(sidecar)
-    wanted = {"Rating": None if mark.rating is None else str(mark.rating), "Label": mark.label}
-    changes = {name: value for name, value in wanted.items() if value is not None}
+    changes = mark.properties
     found = {name: _value(document, f"{{{XMP}}}{name}") for name in changes}
-    if not overwrite and any(_is_personal(document, name, value) for name, value in found.items()):
+    given = [*found.items(), *(each for other in others for each in other.properties.items() if each[0] in changes)]
+    if not overwrite and any(_is_personal(document, name, value) for name, value in given):
         return "kept"
     if found == changes:
         return "unchanged"
@@ -85,20 +122,28 @@ def write_mark(sidecar: Path, mark: Mark, *, overwrite: bool = False, dry: bool 
 
 def read_rating(sidecar: Path) -> int | None:
     """The rating in a sidecar, -1…5; None without one. Raises as `write_mark` does."""
-    return _rating(_read(sidecar))
+    return _mark(_read(sidecar)).rating
 
 
-def rating_in(packet: bytes) -> int | None:
-    """The rating in an XMP packet, as images hold them; None without one, or if the packet is damaged."""
+def personal_mark(sidecar: Path) -> Mark:
+    """The rating and label in a sidecar that a person gave. Raises as `write_mark` does."""
+    document = _read(sidecar)
+    mark = _mark(document)
+    own = {name for name, value in mark.properties.items() if not _is_personal(document, name, value)}
+    return Mark(None if "Rating" in own else mark.rating, None if "Label" in own else mark.label)
+
+
+def mark_in(packet: bytes) -> Mark:
+    """The rating and label in an XMP packet, as images hold them; none if the packet is damaged."""
     try:
-        return _rating(_parsed(packet.strip(b"\0 \n"), "The packet"))
+        return _mark(_parsed(packet.strip(b"\0 \n"), "The packet"))
     except SettingError:
-        return None
+        return Mark(None, None)
 
 
-def _rating(root: ET.Element) -> int | None:
-    value = _value(root, f"{{{XMP}}}Rating")
-    return None if value is None else _number(value)
+def _mark(root: ET.Element) -> Mark:
+    rating = _value(root, f"{{{XMP}}}Rating")
+    return Mark(None if rating is None else _number(rating), _value(root, f"{{{XMP}}}Label"))
 
 
 def _is_personal(document: ET.Element, name: str, value: str | None) -> bool:

@@ -20,6 +20,8 @@ MAX_PROFILE_BYTES = 16_000_000
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _NEEDED = frozenset({b"tRNS", b"gAMA", b"cHRM", b"sRGB"})
 """Ancillary chunks (PNG 3rd edition, section 11.3) that Pillow is shown; the critical ones it always is."""
+_XMP = b"XML:com.adobe.xmp\0"
+"""Keyword of the text with the XMP packet (XMP specification, part 3)."""
 _ANCILLARY = 0x20  # bit 5 of the first letter (section 5.4)
 
 
@@ -38,11 +40,14 @@ class PngFile(PngImagePlugin.PngImageFile):
         self._header = b""
         self._palette = b""
         self._exif_data = b""
+        self._packet: bytes | None = None
         self._pixels: list[memoryview] = []
         super().__init__(BytesIO(b"".join(self._kept(stream.read()))))
         self._clock = DecodeClock(self.width * self.height)
         if self._profile is not None:
             self.info["icc_profile"] = self._profile
+        if self._packet is not None:
+            self.info["xmp"] = self._packet
 
     def load_read(self, read_bytes: int) -> bytes:
         """The next bytes for the decoder."""
@@ -112,6 +117,8 @@ class PngFile(PngImagePlugin.PngImageFile):
             self.cicp = body[0], body[1]
         elif kind == b"acTL" and int.from_bytes(body[:4]) > 1:
             self.warnings.append("is an animation, of which only the first picture is read")
+        elif kind == b"iTXt" and body.startswith(_XMP):
+            self._packet = _packet(body)
         elif kind == b"iCCP":
             self._profile = _inflated(body[body.find(b"\0") + 2 :])
             if self._profile is None:
@@ -121,6 +128,13 @@ class PngFile(PngImagePlugin.PngImageFile):
 def _checksum_differs(chunk: bytes) -> bool:
     """Whether the last four bytes are not the CRC of the others, type included (section 5.5)."""
     return zlib.crc32(chunk[:-4]) != int.from_bytes(chunk[-4:])
+
+
+def _packet(body: bytes) -> bytes | None:
+    """The XMP packet in an international text (section 11.3.3.4); None if it is damaged or too large."""
+    compressed, rest = body[len(_XMP) : len(_XMP) + 1] == b"\1", body[len(_XMP) + 2 :]
+    _, _, text = rest.partition(b"\0")[2].partition(b"\0")
+    return _inflated(text) if compressed else text
 
 
 def _inflated(data: bytes) -> bytes | None:

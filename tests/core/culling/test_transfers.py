@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 import shamisa_cli as shamisa
 from shamisa_cli.core.culling import transfers as module
+from shamisa_cli.core.culling.journal import Action, line_of
 from shamisa_cli.core.culling.transfers import JOURNAL, Transfer, plan_transfers, transfer_files, undo_transfers
 from shamisa_cli.core.errors import SettingError
 
@@ -29,6 +31,10 @@ def files(folder: Path) -> dict[str, str]:
         for file in sorted(folder.rglob("*"))
         if file.is_file() and file.name != JOURNAL
     }
+
+
+def refuse_link(*_: object, **__: object) -> None:
+    raise OSError(errno.EXDEV, "Invalid cross-device link")
 
 
 def pictures(shoot: Path) -> list[Path]:
@@ -55,11 +61,7 @@ def test_pictures_move_with_their_sidecars_and_come_back(
     shoot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
 ) -> None:
     if not links:
-
-        def refuse(*_: object, **__: object) -> None:
-            raise OSError(errno.EXDEV, "Invalid cross-device link")
-
-        monkeypatch.setattr(module.os, "link", refuse)
+        monkeypatch.setattr(module.os, "link", refuse_link)
     before = files(shoot)
     target = tmp_path / "rejects"
     assert [each.problem for each in transfer_files(plan_transfers(pictures(shoot), target, "move"), target)] == [
@@ -112,6 +114,69 @@ def test_a_run_that_was_killed_in_the_middle_is_undone(shoot: Path, tmp_path: Pa
     assert [each.problem for each in undo_transfers(target)] == ["", ""]
     assert files(shoot) == before
     assert files(target) == {}
+
+
+@pytest.mark.parametrize("action", ["move", "copy"])
+@pytest.mark.parametrize("again", [False, True], ids=["first run", "second run"])
+def test_a_folder_that_is_reached_by_two_paths_keeps_its_pictures(
+    shoot: Path, tmp_path: Path, action: Action, again: bool
+) -> None:
+    before, alias = files(shoot), tmp_path / "alias"
+    alias.symlink_to(shoot)
+    planned = [Transfer(action, picture, alias / picture.relative_to(shoot)) for picture in pictures(shoot)]
+    if again:  # as if an earlier run had been killed right after its journal was written
+        (alias / JOURNAL).write_text("".join(line_of(each) for each in planned))
+    assert ["exists already" in each.problem for each in transfer_files(planned, alias)] == [True] * 4
+    assert files(shoot) == before
+    if again:
+        assert all(each.problem for each in undo_transfers(alias))
+        assert files(shoot) == before
+
+
+@pytest.mark.parametrize("action", ["move", "copy"])
+def test_undoing_removes_no_file_that_became_the_only_one(shoot: Path, tmp_path: Path, action: Action) -> None:
+    target = tmp_path / "out"
+    list(transfer_files(plan_transfers(pictures(shoot), target, action), target))
+    there = files(target)
+    shutil.rmtree(shoot)
+    shoot.symlink_to(target)
+    assert all(each.problem for each in undo_transfers(target))
+    assert files(target) == there
+    shoot.unlink()
+    shoot.mkdir()
+    (shoot / "b.jpg").symlink_to(target / "b.jpg")  # as programs do that look for duplicates
+    list(undo_transfers(target))
+    assert (shoot / "b.jpg").read_text() == "b.jpg"
+
+
+def test_a_picture_that_lies_in_both_folders_is_not_taken_for_half_moved(shoot: Path, tmp_path: Path) -> None:
+    target = tmp_path / "rejects"
+    target.mkdir()
+    (target / "b.jpg").write_text("b.jpg")
+    planned = plan_transfers([shoot / "b.jpg"], target, "move")[:1]
+    assert ["exists already" in each.problem for each in transfer_files(planned, target)] == [True]
+    assert (shoot / "b.jpg").exists()
+
+
+@pytest.mark.parametrize("one_disk", [True, False], ids=["one file system", "another file system"])
+@pytest.mark.parametrize("text", ["../real/1.jpg", "{real}/1.jpg"], ids=["relative", "absolute"])
+def test_pictures_that_are_links_lead_to_the_same_place_and_come_back_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, one_disk: bool
+) -> None:
+    if not one_disk:
+        monkeypatch.setattr(module.os, "link", refuse_link)
+    real, selection, target = tmp_path / "real", tmp_path / "selection", tmp_path / "much" / "deeper" / "rejects"
+    for folder in (real, selection):
+        folder.mkdir()
+    (real / "1.jpg").write_text("a picture")
+    link = selection / "1.jpg"
+    link.symlink_to(text.format(real=real))
+    assert [each.problem for each in transfer_files(plan_transfers([link], target, "move"), target)] == [""]
+    assert not link.is_symlink()
+    assert (target / "1.jpg").is_symlink()
+    assert (target / "1.jpg").read_text() == "a picture"
+    assert [each.problem for each in undo_transfers(target)] == [""]
+    assert str(link.readlink()) == text.format(real=real)
 
 
 def test_a_dry_undo_changes_nothing(shoot: Path, tmp_path: Path) -> None:

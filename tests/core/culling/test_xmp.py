@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 import shamisa_cli as shamisa
-from shamisa_cli.core.culling.decisions import CullRule, decide
-from shamisa_cli.core.culling.sidecars import embedded_rating, write_sidecars
-from shamisa_cli.core.culling.xmp import Mark, read_rating, sidecar_of, write_mark
+from shamisa_cli.core.culling.decisions import CullRule, Decision, decide
+from shamisa_cli.core.culling.sidecars import embedded_mark, write_sidecars
+from shamisa_cli.core.culling.xmp import Mark, Naming, read_rating, sidecar_of, write_mark
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.records import ImageRecord
 
@@ -107,16 +108,77 @@ def test_names_of_sidecars_are_those_of_darktable_or_of_adobe() -> None:
 def test_a_rating_inside_the_picture_counts_as_a_persons(tmp_path: Path) -> None:
     picture = tmp_path / "a.jpg"
     Image.new("RGB", (8, 8)).save(picture, xmp=OTHER_PROGRAM.format(rating='xmp:Rating="4"').encode())
-    assert embedded_rating(picture) == 4
+    assert embedded_mark(picture).rating == 4
     exif = Image.Exif()
     exif[0x4746] = 3
     Image.new("RGB", (8, 8)).save(tmp_path / "b.jpg", exif=exif)
-    assert embedded_rating(tmp_path / "b.jpg") == 3
+    assert embedded_mark(tmp_path / "b.jpg").rating == 3
     decisions = decide([ImageRecord(str(picture), 10.0)], CullRule(below=50))
     assert [result.outcome for result in write_sidecars(decisions)] == ["kept"]
     assert not sidecar_of(picture).exists()
     assert [result.outcome for result in write_sidecars(decisions, overwrite=True)] == ["written"]
     assert read_rating(sidecar_of(picture)) == -1
+
+
+def rated(picture: Path, rating: str) -> Path:
+    """A picture with a packet in it, as Lightroom, digiKam and darktable export them."""
+    packet = OTHER_PROGRAM.format(rating=rating)
+    if picture.suffix == ".png":
+        text = PngInfo()
+        text.add_itxt("XML:com.adobe.xmp", packet, zip=picture.stem == "zipped")
+        Image.new("RGB", (8, 8)).save(picture, pnginfo=text)
+    elif picture.suffix == ".tif":
+        Image.new("RGB", (8, 8)).save(picture, tiffinfo={700: packet.encode()})
+    else:
+        Image.new("RGB", (8, 8)).save(picture, xmp=packet.encode())
+    return picture
+
+
+def rejected(*pictures: Path) -> list[Decision]:
+    return decide([ImageRecord(str(picture), 10.0) for picture in pictures], CullRule(below=50))
+
+
+@pytest.mark.parametrize("beside", [False, True], ids=["no sidecar", "a sidecar without a rating"])
+@pytest.mark.parametrize("rating", ['xmp:Rating="5"', 'xmp:Label="Purple"'])
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "zipped.png", "a.tif", "a.webp"])
+def test_what_a_person_said_inside_the_picture_is_kept(tmp_path: Path, name: str, rating: str, beside: bool) -> None:
+    picture = rated(tmp_path / name, rating)
+    if beside:
+        sidecar_of(picture).write_text(OTHER_PROGRAM.format(rating=""), encoding="utf-8")
+    before = sorted(file.read_bytes() for file in tmp_path.iterdir())
+    assert [result.outcome for result in write_sidecars(rejected(picture))] == ["kept"]
+    assert sorted(file.read_bytes() for file in tmp_path.iterdir()) == before
+
+
+def test_a_rating_that_a_person_gave_inside_the_picture_after_a_run_is_kept(tmp_path: Path) -> None:
+    picture = rated(tmp_path / "a.jpg", "")
+    assert [result.outcome for result in write_sidecars(rejected(picture))] == ["written"]
+    rated(picture, 'xmp:Rating="-1" xmp:Label="Red"')  # a program that stores what the sidecar says
+    assert [result.outcome for result in write_sidecars(rejected(picture))] == ["unchanged"]
+    rated(picture, 'xmp:Rating="5"')
+    assert [result.outcome for result in write_sidecars(rejected(picture))] == ["kept"]
+
+
+@pytest.mark.parametrize(("naming", "other"), [("appended", "replaced"), ("replaced", "appended")])
+def test_a_rating_in_the_other_kind_of_sidecar_is_kept(tmp_path: Path, naming: Naming, other: Naming) -> None:
+    picture = rated(tmp_path / "a.jpg", "")
+    sidecar_of(picture, other).write_text(OTHER_PROGRAM.format(rating='xmp:Rating="5"'), encoding="utf-8")
+    assert [result.outcome for result in write_sidecars(rejected(picture), naming=naming)] == ["kept"]
+    assert not sidecar_of(picture, naming).exists()
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_pictures_that_share_a_sidecar_get_the_better_decision(tmp_path: Path, turn: int) -> None:
+    scores = {"a.jpg": 61.0, "a.png": 44.0, "b.jpg": 20.0}
+    for name in scores:
+        rated(tmp_path / name, "")
+    records = [ImageRecord(str(tmp_path / name), score) for name, score in scores.items()][::turn]
+    decisions = decide(records, CullRule(below=50))
+    results = {each.picture.name: each.outcome for each in write_sidecars(decisions, stars=True, naming="replaced")}
+    assert results == {"a.jpg": "written", "a.png": "shared", "b.jpg": "written"}
+    assert (read_rating(tmp_path / "a.xmp"), read_rating(tmp_path / "b.xmp")) == (4, -1)
+    again = {each.picture.name: each.outcome for each in write_sidecars(decisions, stars=True, naming="replaced")}
+    assert again == {"a.jpg": "unchanged", "a.png": "shared", "b.jpg": "unchanged"}
 
 
 def test_a_dry_run_writes_nothing_and_a_broken_sidecar_stops_nothing(tmp_path: Path) -> None:
