@@ -91,6 +91,13 @@ class Console:
         if self._discard:
             self.warn_of_unreadable(messages)
 
+    def warn_of_dropped(self, count: int, target: Path) -> None:
+        """Say how many pictures a table that was continued does not hold any more."""
+        if count:
+            self.warn(
+                f"{target} held {count:,} more pictures, which were not named or not found now; their rows are gone."
+            )
+
     def warn_once(self) -> Callable[[str], None]:
         """Function that prints each warning once, however often it is given, up to a limit."""
         said: set[str] = set()

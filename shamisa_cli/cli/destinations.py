@@ -6,6 +6,7 @@ from pathlib import Path
 
 from shamisa_cli.cli.console import check_output, require_folder_name
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.scoring.selection import Selection
 
 TABLE = "parquet"
 """Format that is no reporter's: a table of scores that is written in parts and can be resumed."""
@@ -34,6 +35,14 @@ def check_table(output: Path | None, *, pictures: bool, changed: bool) -> None:
         raise SettingError(
             f"--sort, --groups and the options of a selection cannot be combined with {TABLE} output, which holds all "
             "pictures in their input order."
+        )
+
+
+def check_selection(format: str, selection: Selection, *, is_whole: bool) -> None:
+    """Raise SettingError if a format that reports on all pictures is to hold some."""
+    if is_whole and selection.limits:
+        raise SettingError(
+            f"--top, --bottom, --below and --above do not go with {format} output, which reports on every picture."
         )
 
 

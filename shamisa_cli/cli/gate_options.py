@@ -153,6 +153,9 @@ class RunGate:
         """Write the scores (path → 0…100) into the baseline and report it, if requested."""
         if self.baseline is None or not self.updates:
             return
+        if not scores and self.baseline.scorer is not None:
+            console.hint(f"{self.baseline.file} stays as it is, since no picture was scored.")
+            return
         updated = self.baseline.updated(scores, _scorer(run, model), _made_with(model))
         updated.write()
         dropped = len(self.baseline.scores.keys() - updated.scores.keys())

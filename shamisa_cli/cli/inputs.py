@@ -153,9 +153,11 @@ def find_images(
     console: Console,
     *,
     allow_empty: bool = False,
+    every_name: bool = False,
 ) -> list[Path]:
     """The files of `survey_inputs`."""
-    return list(survey_inputs(paths, files_from, recursive, console, allow_empty=allow_empty).paths)
+    found = survey_inputs(paths, files_from, recursive, console, allow_empty=allow_empty, every_name=every_name)
+    return list(found.paths)
 
 
 def survey_inputs(
@@ -167,11 +169,13 @@ def survey_inputs(
     exclude: Sequence[str] | None = None,
     since: str | None = None,
     allow_empty: bool = False,
+    every_name: bool = False,
 ) -> Discovery:
     """Find the files of PATHS, then of lists (- and --files-from), each file once.
 
     A name that stands for nothing is kept, and its row will hold the error. What folders hold of kinds that cannot be
-    read is said on `console`. `exclude`, `since` and `allow_empty` are --exclude, --since and --allow-empty.
+    read is said on `console`. `exclude`, `since` and `allow_empty` are --exclude, --since and --allow-empty;
+    `every_name` is as for `survey`.
 
     Raises:
         InputNotFoundError: no image was found, or none is left, unless that is allowed.
@@ -186,7 +190,9 @@ def survey_inputs(
     surveys = [_survey_entry(name, recursive, allow_empty) for name in listed]
     try:
         if named:
-            surveys[:0] = [survey(named, recursive=recursive, keep_missing=True, allow_empty=allow_empty)]
+            surveys[:0] = [
+                survey(named, recursive=recursive, keep_missing=True, allow_empty=allow_empty, every_name=every_name)
+            ]
     except InputNotFoundError:
         if not listed:
             raise
@@ -195,6 +201,8 @@ def survey_inputs(
     if not found and not (allow_empty and (paths or files_from)):
         raise InputNotFoundError(NOTHING_NAMED)
     kept = conditions.select(found)
+    for pattern in conditions.idle(found):
+        console.hint(f"--exclude {pattern} matches no file; patterns are relative to the current folder.")
     if not kept and not allow_empty:
         raise InputNotFoundError(f"No picture is left: --exclude and --since leave out all {len(found):,} of them.")
     left_out = dict(sum((Counter(each.left_out) for each in surveys if each.left_out), Counter[str]()))

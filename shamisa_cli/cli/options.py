@@ -78,7 +78,8 @@ Exclude = Annotated[
         metavar="GLOB",
         rich_help_panel=PICTURES,
         show_default="none",
-        help="Leave out files that match a pattern, as in a .gitignore file; may be given several times.",
+        help="Leave out files that match a pattern, as in a .gitignore file of the current folder; may be given "
+        "several times.",
     ),
 ]
 Since = Annotated[

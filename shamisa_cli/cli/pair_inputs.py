@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,11 +42,14 @@ def find_pairs(
     if files_from is not None or not candidates or not all(is_dir(Path(folder)) for folder in candidates):
         raise SettingError(f"REF {reference} is a folder, so the candidates must be folders too.")
 
-    originals = inputs.find_images([str(reference)], None, recursive, console, allow_empty=allow_empty)
+    find = functools.partial(
+        inputs.find_images, files_from=None, recursive=recursive, console=console, allow_empty=allow_empty,
+        every_name=True,
+    )  # fmt: skip
+    originals = find([str(reference)])
     found = FolderPairs()
     for folder in map(Path, candidates):
-        versions = inputs.find_images([str(folder)], None, recursive, console, allow_empty=allow_empty)
-        found += pair_folders(originals, reference, versions, folder)
+        found += pair_folders(originals, reference, find([str(folder)]), folder)
     found = _with_unreachable(found)
     if not found.pairs and not allow_empty:
         raise InputNotFoundError(

@@ -59,7 +59,7 @@ def read_pattern(line: str) -> Pattern | None:
     text = text.removeprefix("!")
     folders_only = text.endswith("/")
     anchored = "/" in text.rstrip("/")
-    segments = [part for part in text.split("/") if part]
+    segments = [part for part in text.split("/") if part not in ("", ".")]
     if not segments:
         raise ValueError("it names nothing")
     if not anchored:

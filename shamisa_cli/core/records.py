@@ -207,6 +207,7 @@ class JobResult:
         errors: sentences about some of those.
         parts: number of files that hold the result.
         others: names of further files beside them, of an earlier job, which hold nothing that this one was given.
+        dropped: number of images that an earlier run's file held and that were not named now.
     """
 
     rows: int
@@ -215,6 +216,7 @@ class JobResult:
     errors: tuple[str, ...] = ()
     parts: int = 1
     others: tuple[str, ...] = ()
+    dropped: int = 0
 
 
 @dataclass(frozen=True)
@@ -245,6 +247,7 @@ class Summary:
         errors: number of images without a score.
         failed: number of scored images that the gate refused.
         mean, median, lowest, highest: of the scores, 0…100.
+        warned: number of scored images that the gate let pass with a warning.
     """
 
     count: int
@@ -254,6 +257,7 @@ class Summary:
     median: float | None
     lowest: float | None
     highest: float | None
+    warned: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The summary as JSON values."""
@@ -280,6 +284,7 @@ def summarise(records: Iterable[ImageRecord]) -> Summary:
         median=_median(scores),
         lowest=scores[0] if scores else None,
         highest=scores[-1] if scores else None,
+        warned=sum(bool(record.findings) for record in records if record.status not in ("error", "failed")),
     )
 
 

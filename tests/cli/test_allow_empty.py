@@ -42,6 +42,21 @@ def test_nothing_to_do_is_a_success_only_if_it_is_allowed(
     assert "0 pictures" in done.stderr
 
 
+@pytest.mark.parametrize("command", [("embed", "-o", "table.npz"), ("score", "-o", "table.parquet")])
+def test_a_nightly_job_without_new_pictures_keeps_the_table_of_the_night_before(
+    tiny_model: Path, place: Path, command: tuple[str, ...]
+) -> None:
+    run = (*command, "photos", "--model", str(tiny_model))
+    assert run_here(*run, cwd=place).returncode == 0
+    before = (place / command[-1]).read_bytes()
+    done = run_here(*run, "--since", "2099-01-01", "--allow-empty", cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert (place / command[-1]).read_bytes() == before
+    save_noise(place / "next", [(64, 64)], blur=1)
+    done = run_here(*command, "next", "--model", str(tiny_model), cwd=place)
+    assert "held 1 more pictures" in done.stderr
+
+
 @pytest.mark.parametrize("command", [*COMMANDS.values(), ("rank",), ("compare", "photos/0.jpg")])
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_a_name_that_stands_for_nothing_is_never_allowed(place: Path, command: tuple[str, ...], name: str) -> None:

@@ -208,6 +208,22 @@ def test_two_folders_are_paired_by_name(run: Run, pictures: Path) -> None:
     assert run("compare", "before", "original.png").returncode == 2
 
 
+def test_links_in_compared_folders_count_by_their_names(run: Run, pictures: Path) -> None:
+    for folder in ("before", "after"):
+        (pictures / folder / "small").mkdir(parents=True)
+    (pictures / "before" / "small" / "a.png").write_bytes((pictures / "original.png").read_bytes())
+    (pictures / "before" / "b.png").symlink_to("small/a.png")
+    (pictures / "before" / "large").symlink_to("small")
+    (pictures / "before" / "small" / "loop").symlink_to("..")
+    (pictures / "after" / "large").mkdir()
+    for name, version in {"b.png": "blurred.jpg", "small/a.png": "original.png", "large/a.png": "dark.png"}.items():
+        Image.open(pictures / version).save(pictures / "after" / name)
+    ran = run("compare", "before", "after", "--strict-pairs", "-f", "json")
+    found = {Path(each["path"]).relative_to("after").as_posix() for each in json.loads(ran.stdout)["comparisons"]}
+    assert found == {"b.png", "small/a.png", "large/a.png"}
+    assert ran.returncode == 0
+
+
 def test_maps_are_drawn_in_a_folder_for_each_candidate(run: Run, pictures: Path) -> None:
     shown = run("compare", "original.png", "dark.png", "blurred.jpg", "broken.png", "--maps", "maps", "-f", "json")
     assert shown.returncode == 3

@@ -26,7 +26,8 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return Path(shutil.copytree(tiny_model, tmp_path_factory.mktemp("with-defects") / "tiny"))
+    """A model in a folder that has the name of a bundled one."""
+    return Path(shutil.copytree(tiny_model, tmp_path_factory.mktemp("with-defects") / "shamisa-lite0"))
 
 
 def test_a_model_learns_to_tell_defects_and_score_tells_them(  # type: ignore[no-untyped-def]
@@ -35,7 +36,7 @@ def test_a_model_learns_to_tell_defects_and_score_tells_them(  # type: ignore[no
     before = json.loads(shamisa("score", photos, "--model", model, "-f", "json").stdout)["images"]
     assert [image["defects"] for image in before] == [None] * 4
 
-    fitted = shamisa("fit-defects", "--model", model, "--data", pristine, "--versions", 6)
+    fitted = shamisa("fit-defects", "--model", model.name, "--data", pristine, "--versions", 6, cwd=model.parent)
     assert fitted.returncode == 0, fitted.stderr
     rows = [line.split()[0] for line in fitted.stdout.splitlines() if line.strip()]
     assert rows[2:] == list(GROUPS)
@@ -43,7 +44,7 @@ def test_a_model_learns_to_tell_defects_and_score_tells_them(  # type: ignore[no
     card = (model / "README.md").read_text()
     assert card.startswith("# A model for tests")
     assert "36 versions of 6 photographs" in card
-    assert f"shamisa fit-defects --model tiny --data {pristine.name} --versions 6" in card
+    assert f"shamisa fit-defects --model {model.name} --data {pristine.name} --versions 6" in card
 
     after = json.loads(shamisa("score", photos, "--model", model, "-f", "json").stdout)["images"]
     assert [image["score"] for image in after] == [image["score"] for image in before]

@@ -55,6 +55,39 @@ def test_rules_of_the_project_hold_from_every_folder(shamisa, project: Path) -> 
     assert "2 checked: 1 with a warning" in shown.stdout
 
 
+def test_rules_and_baselines_hold_by_every_way_to_the_pictures(shamisa, project: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (project / "pyproject.toml").write_text(
+        "[tool.shamisa.gate]\nbaseline = 'quality.json'\nmax-drop = 1\n"
+        "[[tool.shamisa.gate.rules]]\nfiles = '/photos/3.jpg'\nmin-score = 100\n"
+    )
+    shamisa("score", "photos", "--update-baseline", cwd=project)
+    before = (project / "quality.json").read_text()
+    link = tmp_path.parent / f"{tmp_path.name}-link"
+    link.symlink_to(project)
+    said = []
+    for way in ("photos", str(project / "photos"), str(link / "photos"), str(link / "photos" / "3.jpg")):
+        shown = shamisa("score", way, "-f", "github", cwd=project)
+        said.append((shown.returncode, shown.stdout.count("::error"), "new" in shown.stderr))
+        shamisa("score", way, "--update-baseline", cwd=project)
+        assert (project / "quality.json").read_text() == before
+    assert said == [(1, 1, False)] * 4
+
+
+def test_a_selection_does_not_hide_what_the_gate_found(shamisa, project: Path) -> None:  # type: ignore[no-untyped-def]
+    (project / "photos" / "broken.jpg").write_bytes(b"no picture")
+    shown = shamisa("score", "photos", "--min-score", "100", "--top", "1", cwd=project)
+    assert shown.returncode == 1
+    assert "5 checked: 4 failed, 1 not readable" in shown.stdout
+    assert "broken.jpg" in shown.stderr  # the selection does not hold it
+    shown = shamisa("score", "photos", "--top", "1", "-f", "csv", "-o", "best.csv", cwd=project)
+    assert shown.returncode == 3
+    assert "broken.jpg" in shown.stderr
+    for format in ("github", "junit", "sarif"):
+        shown = shamisa("score", "photos", "--min-score", "100", "--top", "1", "-f", format, cwd=project)
+        assert (shown.returncode, shown.stdout) == (2, "")
+        assert "reports on every picture" in shown.stderr
+
+
 def test_a_baseline_is_written_held_and_written_again(shamisa, project: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     (project / "pyproject.toml").write_text("[tool.shamisa.gate]\nbaseline = 'quality.json'\nmax-drop = 1\n")
     file = project / "quality.json"
@@ -179,6 +212,17 @@ def test_a_renamed_picture_is_said_to_be_new_and_gone(tiny_model: Path, tmp_path
     done = run_here("score", tmp_path / "site", *baseline, "--max-drop", "5")
     assert done.returncode == 0, done.stderr
     assert "quality.json: 1 new, 1 gone." in done.stderr
+
+
+def test_an_update_over_no_picture_keeps_the_baseline(tiny_model: Path, tmp_path: Path) -> None:
+    save_noise(tmp_path / "photos", [(64, 64)])
+    update = ("score", "photos", "--baseline", "quality.json", "--update-baseline")
+    assert run_here(*update, "--model", str(tiny_model), cwd=tmp_path).returncode == 0
+    before = (tmp_path / "quality.json").read_bytes()
+    done = run_here(*update, "--since", "2099-01-01", "--allow-empty", "--model", "shamisa-lite0", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "quality.json").read_bytes() == before
+    assert "stays as it is" in done.stderr
 
 
 @pytest.mark.parametrize("form", ["text", "json", "jsonl", "csv", "junit", "github", "sarif"])

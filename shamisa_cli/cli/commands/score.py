@@ -142,6 +142,7 @@ def score(
         changed = was_typed(context, "sort") or selection.limits or groups
         destinations.check_table(target, pictures=html is not None or maps is not None, changed=changed)
     reporter = REPORTERS.get(chosen, TEXT)
+    destinations.check_selection(chosen, selection, is_whole=reporter.is_whole)
     view = inputs.view_size(view_size)
     gated = gate_options.open_gate(
         context,

@@ -108,6 +108,9 @@ class ScoringRun:
                 division=division,
                 advance=advance,
             )
+        if not self.files:
+            return 0
+        self.console.warn_of_dropped(result.dropped, target)
         for _ in self.tally.watch(apply_gate(read_scores(target), self.gate), lambda _pictures: None):
             pass
         self.console.warn_of_unreadable(self.tally.messages)
@@ -141,7 +144,9 @@ class ScoringRun:
             collected = self._write(records, shown, target, keep=html is not None)
             if html is not None and thumbnails is not None:
                 _write_page(html, collected, self.run, thumbnails)
-        if target is None:
+        if shown.selection.limits:
+            self.console.warn_of_unreadable(self.tally.messages)
+        elif target is None:
             self.console.warn_of_discarded(self.tally.messages)
 
     def _write(

@@ -24,12 +24,14 @@ class Reporter:
         streams: whether each record is written as it arrives rather than all at the end.
         concludes: whether it ends with the number of images that passed.
         worst_first: whether the worst image comes first unless another order is requested.
+        is_whole: whether it reports on the gate, and so on all images: no selection goes with it.
     """
 
     write: Callable[[Iterable[ImageRecord], Run, TextIO], None]
     streams: bool = False
     concludes: bool = False
     worst_first: bool = False
+    is_whole: bool = False
 
 
 @dataclass(frozen=True)

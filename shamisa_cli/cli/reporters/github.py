@@ -94,4 +94,4 @@ def _markdown(text: str) -> str:
     )
 
 
-GITHUB = Reporter(write_github, concludes=True)
+GITHUB = Reporter(write_github, concludes=True, is_whole=True)

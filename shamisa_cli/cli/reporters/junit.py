@@ -73,4 +73,4 @@ def _text(text: str) -> str:
     return printable(text).translate(NOT_IN_XML)
 
 
-JUNIT = Reporter(write_junit)
+JUNIT = Reporter(write_junit, is_whole=True)

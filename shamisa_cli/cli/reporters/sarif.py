@@ -77,4 +77,4 @@ def _address(place: str) -> dict[str, str]:
     return {"uri": quote(os.fsencode(place)), "uriBaseId": ROOT}
 
 
-SARIF = Reporter(write_sarif)
+SARIF = Reporter(write_sarif, is_whole=True)

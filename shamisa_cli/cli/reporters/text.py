@@ -18,7 +18,7 @@ from shamisa_cli.cli.reporters.base import Reporter
 from shamisa_cli.cli.reporters.distribution import histogram, quality_style, sparkline
 from shamisa_cli.core.records import ErrorRecord, ImageRecord, Run, Summary, summarise
 from shamisa_cli.core.remarks.remark import ABOUT, ARTEFACTS, NOISY
-from shamisa_cli.core.scoring.gate import describe_findings, gate_status, gate_summary, worst_first
+from shamisa_cli.core.scoring.gate import GateStatus, describe_findings, gate_status, gate_summary, worst_first
 
 
 class HasError(Protocol):
@@ -84,7 +84,7 @@ def _blocks(records: Sequence[ImageRecord], run: Run, console: Console) -> Itera
     if run.summary is not None:
         yield Text(f" {counted(len(records), 'picture')} selected", "dim")
     if run.gated:
-        yield _gate_line(records)
+        yield _gate_line(summary)
         yield from _findings([record for record in worst_first(records) if record.score is not None], console)
     odd = [record for record in scored if record.warnings]
     if odd:
@@ -232,9 +232,11 @@ def _summary_line(summary: Summary, distribution: Text | None = None) -> Text:
     return line
 
 
-def _gate_line(records: Sequence[ImageRecord]) -> Text:
-    statuses = Counter(gate_status(record) for record in records)
-    passed = set(statuses) == {"passed"}
+def _gate_line(summary: Summary) -> Text:
+    statuses: Counter[GateStatus] = Counter()
+    statuses.update({"failed": summary.failed, "warned": summary.warned, "unreadable": summary.errors})
+    passed = not statuses.total()
+    statuses["passed"] = summary.count - statuses.total()
     mark, style = ("✓", "bold green") if passed else ("✗", "bold red") if statuses["failed"] else ("!", "bold yellow")
     return Text(f" {mark} {gate_summary(statuses, gated=True)}", style)
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import filecmp
 import functools
 import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, TypeVar
 
-from shamisa_cli.core.atomic import NO_LINKS, replacing
+from shamisa_cli.core.atomic import replacing
+from shamisa_cli.core.culling.file_moves import copy, is_copied, is_half_moved, move
 from shamisa_cli.core.culling.journal import (
     JOURNAL,
     Action,
@@ -22,10 +21,12 @@ from shamisa_cli.core.culling.journal import (
     read_journal,
     remove_unfinished_line,
 )
-from shamisa_cli.core.culling.xmp import own_sidecars
+from shamisa_cli.core.culling.xmp import SUFFIX, is_sidecar_of, own_sidecars, sidecar_of
 from shamisa_cli.core.errors import SettingError, item_error
-from shamisa_cli.core.existence import is_file, is_link
+from shamisa_cli.core.existence import is_dir, may
 from shamisa_cli.core.sole_writer import sole_writer
+
+Entry = TypeVar("Entry", bound=Transfer | DamagedLine)
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class TransferResult:
 def plan_transfers(pictures: Iterable[Path], folder: Path, action: Action) -> list[Transfer]:
     """The transfers of images and their sidecars into a folder, below which they keep their places to each other.
 
-    Sidecars are photo.jpg.xmp, and photo.xmp where no other file shares that name. All paths are absolute.
+    Sidecars are as `own_sidecars` finds them. All paths are absolute.
     """
     found = [Path(os.path.abspath(picture)) for picture in pictures]  # noqa: PTH100  a link is moved, not its target
     if not found:
@@ -94,19 +95,11 @@ def undo_transfers(folder: Path, *, dry: bool = False) -> Iterator[TransferResul
 
 def _all_undone(file: Path, *, dry: bool) -> Iterator[TransferResult]:
     left: list[bytes] = []
-    for entry in reversed(read_journal(file)):
-        if isinstance(entry, DamagedLine):
-            left.append(entry.content)
-            yield TransferResult(None, f"{file}, line {entry.number} is damaged ({entry.reason}), and was left there.")
-            continue
-        try:
-            problem = _undone(entry, dry=dry)
-        except OSError as error:
-            problem = f"{entry.target} cannot be compared with {entry.source}: {error.strerror or error}."
-        if problem:
-            left.append(line_of(entry).encode())
-        if problem is not None:
-            yield TransferResult(entry, problem)
+    for together in reversed(list(_together(read_journal(file)))):
+        for result, line in _undone_together(together, file, dry=dry):
+            if result.problem:
+                left.append(line)
+            yield result
     if dry:
         return
     if left:
@@ -116,54 +109,81 @@ def _all_undone(file: Path, *, dry: bool) -> Iterator[TransferResult]:
         file.unlink()
 
 
+def _together(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    """The entries as groups: a picture, then its sidecars."""
+    group: list[Entry] = []
+    for entry in entries:
+        if group and not _belong_together(group[0], entry):
+            yield group
+            group = []
+        group.append(entry)
+    if group:
+        yield group
+
+
+def _belong_together(first: Transfer | DamagedLine, entry: Transfer | DamagedLine) -> bool:
+    if isinstance(first, DamagedLine) or isinstance(entry, DamagedLine):
+        return False
+    return entry.action == first.action and is_sidecar_of(entry.source, first.source)
+
+
+def _undone_together(together: Sequence[Entry], file: Path, *, dry: bool) -> Iterator[tuple[TransferResult, bytes]]:
+    """Undo a group, last entry first, all or none; each result with its line of the journal."""
+    transfers = [entry for entry in together if isinstance(entry, Transfer)]
+    reason = next((problem for problem in (_undone(each, dry=True) for each in transfers) if problem), "")
+    for entry in reversed(together):
+        if isinstance(entry, DamagedLine):
+            problem = f"{file}, line {entry.number} is damaged ({entry.reason}), and was left there."
+            yield TransferResult(None, problem), entry.content
+            continue
+        undone = _undone(entry, dry=dry or bool(reason))
+        if undone is not None:
+            problem = undone or (f"{entry.target} was left where it is: {reason}" if reason else "")
+            yield TransferResult(entry, problem), line_of(entry).encode()
+
+
 def _transferred(transfers: Sequence[Transfer], file: Path) -> Iterator[TransferResult]:
     remove_unfinished_line(file)
     begun = functools.cache(lambda: _transfers_of(file))
     try:
         with file.open("a", encoding="utf-8") as journal:
-            for transfer in transfers:
-                was_done = transfer.action == "copy" and _is_copied(transfer)
-                problem = "" if was_done else _carried_out(transfer, journal, begun)
-                yield TransferResult(transfer, problem, was_done)
+            for together in _together(transfers):
+                yield from _transferred_together(together, journal, begun)
     finally:
         with suppress(OSError):
             if not file.stat().st_size:  # nothing was done
                 file.unlink()
 
 
-def _is_copied(transfer: Transfer) -> bool:
-    """Whether the copy is there and holds what its source holds; not if it is the source, reached by another path."""
-    source, target = transfer.source, transfer.target
-    try:
-        if is_link(target) or _is_one_entry(source, target) or (is_link(source) and source.samefile(target)):
-            return False
-        return is_file(source) and is_file(target) and filecmp.cmp(source, target, shallow=False)
-    except OSError:
-        return False
+def _transferred_together(
+    together: Sequence[Transfer], journal: TextIO, begun: Callable[[], Set[Transfer]]
+) -> Iterator[TransferResult]:
+    """Move or copy a picture and its sidecars; none where a place of one of them is taken."""
+    done = [_was_done(transfer, begun) for transfer in together]
+    picture = together[0].target
+    places = [transfer.target for transfer, was_done in zip(together, done, strict=True) if not was_done]
+    beside = [sidecar_of(picture)] if picture in places and not picture.name.endswith(SUFFIX) else []
+    taken = next((place for place in (*places, *beside) if os.path.lexists(place)), None)
+    reason = "" if taken is None else f"{taken} exists already."
+    folder = together[0].source.parent
+    if not reason and together[0].action == "move" and not may(folder, os.W_OK):
+        reason = f"{folder} may not be changed. Copy from it instead."
+    for transfer, was_done in zip(together, done, strict=True):
+        if was_done and transfer.action == "copy":
+            yield TransferResult(transfer, was_done=True)
+        elif reason:
+            is_taken = transfer.target == taken
+            yield TransferResult(transfer, reason if is_taken else f"{transfer.source} was left where it is: {reason}")
+        else:
+            reason = _carried_out(transfer, journal, half_moved=was_done)
+            yield TransferResult(transfer, reason)
 
 
-def _is_half_moved(transfer: Transfer) -> bool:
-    """Whether a file is in both places, as after a run that was interrupted between the two steps of a move."""
-    source, target = transfer.source, transfer.target
-    try:
-        if _is_one_entry(source, target):
-            return False
-        if os.path.samestat(source.lstat(), target.lstat()):
-            return True
-        if is_link(source) or is_link(target):
-            return is_link(source) and is_link(target) and _led_to(source) == _led_to(target)
-        return is_file(target) and filecmp.cmp(source, target, shallow=False)
-    except OSError:
-        return False
-
-
-def _is_one_entry(first: Path, second: Path) -> bool:
-    """Whether two paths lead to one name in one folder, as through a link, a second mount, or where case is ignored.
-
-    To remove one is to remove the other. Raises OSError where one cannot be looked at.
-    """
-    is_one_file = os.path.samestat(first.lstat(), second.lstat())
-    return is_one_file and os.path.samestat(first.parent.stat(), second.parent.stat())
+def _was_done(transfer: Transfer, begun: Callable[[], Set[Transfer]]) -> bool:
+    """Whether an earlier run copied the file, or gave it its new name and was interrupted before the old one ended."""
+    if transfer.action == "copy":
+        return is_copied(transfer)
+    return is_half_moved(transfer) and transfer in begun()
 
 
 def _transfers_of(journal: Path) -> Set[Transfer]:
@@ -174,10 +194,8 @@ def _transfers_of(journal: Path) -> Set[Transfer]:
         return set()
 
 
-def _carried_out(transfer: Transfer, journal: TextIO, begun: Callable[[], Set[Transfer]]) -> str:
-    half_moved = transfer.action == "move" and _is_half_moved(transfer) and transfer in begun()
-    if os.path.lexists(transfer.target) and not half_moved:
-        return f"{transfer.target} exists already."
+def _carried_out(transfer: Transfer, journal: TextIO, *, half_moved: bool) -> str:
+    """Move or copy one file, or end a move that was begun: why not, or ""."""
     journal.write(line_of(transfer))
     journal.flush()
     os.fsync(journal.fileno())
@@ -186,7 +204,7 @@ def _carried_out(transfer: Transfer, journal: TextIO, begun: Callable[[], Set[Tr
             transfer.source.unlink()
             return ""
         transfer.target.parent.mkdir(parents=True, exist_ok=True)
-        (_move if transfer.action == "move" else _copy)(transfer.source, transfer.target)
+        (move if transfer.action == "move" else copy)(transfer.source, transfer.target)
     except FileExistsError:
         return f"{transfer.target} exists already."
     except OSError as error:
@@ -196,66 +214,26 @@ def _carried_out(transfer: Transfer, journal: TextIO, begun: Callable[[], Set[Tr
     return ""
 
 
-def _move(source: Path, target: Path) -> None:
-    """Move a file without ever overwriting one: by a second name, or where that is not possible by a copy.
-
-    A link is made anew, and leads to where it led.
-    """
-    if is_link(source):
-        destination = source.readlink()
-        if not destination.is_absolute():
-            destination = Path(os.path.relpath(_led_to(source), os.path.realpath(target.parent)))
-        target.symlink_to(destination)
-        source.unlink()
-        return
-    try:
-        os.link(source, target)
-    except OSError as error:
-        if error.errno not in NO_LINKS:
-            raise
-        _copy(source, target)
-    source.unlink()
-
-
-def _led_to(link: Path) -> Path:
-    """The place that a link names, whether or not something is there."""
-    place = link.parent / link.readlink()
-    return Path(os.path.realpath(place.parent), place.name)
-
-
-def _copy(source: Path, target: Path) -> None:
-    with replacing(target, only_new=True) as beside:
-        with source.open("rb") as reader, beside.open("wb") as writer:
-            shutil.copyfileobj(reader, writer)
-        shutil.copystat(source, beside)
-
-
 def _undone(transfer: Transfer, *, dry: bool) -> str | None:
     """Undo one transfer: "" if done, None if it had not been made, else why it cannot be undone."""
     source, target = transfer.source, transfer.target
-    if not os.path.lexists(target):
-        return None if os.path.lexists(source) else f"{target} is gone."
-    if transfer.action == "move" and os.path.lexists(source):
-        if _is_half_moved(transfer):
-            return _try(target.unlink, dry)
-        return f"{source} exists again; {target} was left where it is."
-    if transfer.action == "copy":
-        if not _is_copied(transfer):
-            return f"{target} differs from {source}; it was left where it is."
-        return _try(target.unlink, dry)
-    return _try(lambda: _move_back(target, source), dry)
-
-
-def _move_back(moved: Path, place: Path) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    _move(moved, place)
-
-
-def _try(action: Callable[[], None], dry: bool) -> str:
-    if dry:
-        return ""
     try:
-        action()
+        if not os.path.lexists(target):
+            return None if os.path.lexists(source) else f"{target} is gone."
+        if transfer.action == "copy":
+            if not is_copied(transfer):
+                return f"{target} differs from {source}; it was left where it is."
+            undo = target.unlink
+        elif not os.path.lexists(source):
+            if not is_dir(source.parent):
+                return f"{target} was left where it is: connect the disk of {source.parent}, or make that folder anew."
+            undo = functools.partial(move, target, source)
+        elif is_half_moved(transfer):
+            undo = target.unlink
+        else:
+            return f"{source} exists again; {target} was left where it is."
+        if not dry:
+            undo()
     except OSError as error:
-        return f"{error.filename}: {error.strerror}."
+        return f"{error.filename or target}: {error.strerror or error}."
     return ""

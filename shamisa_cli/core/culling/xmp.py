@@ -10,8 +10,8 @@ import functools
 import io
 import re
 import xml.etree.ElementTree as ET
-from collections import Counter
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -30,6 +30,7 @@ REJECTED = -1
 KEEP_LABEL, REJECT_LABEL = "Green", "Red"
 MAX_BYTES = 16_000_000
 SUFFIX = ".xmp"
+DECLARATION = b"<?xml version='1.0' encoding='utf-8'?>\n"
 FORBIDDEN = re.compile(rb"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
 
 Naming = Literal["appended", "replaced"]
@@ -58,28 +59,52 @@ def sidecar_of(picture: Path, naming: Naming = "appended") -> Path:
     return picture.with_name(picture.name + SUFFIX) if naming == "appended" else picture.with_suffix(SUFFIX)
 
 
+def is_sidecar_of(file: Path, picture: Path) -> bool:
+    """Whether a file has the name of a sidecar of an image, in either form and in any case of its suffix."""
+    is_beside = file.parent == picture.parent and file.suffix.lower() == SUFFIX and file != picture
+    return is_beside and file.stem in (picture.name, picture.stem)
+
+
 def own_sidecars(pictures: Iterable[Path]) -> dict[Path, list[Path]]:
-    """The sidecars of each image that are there: photo.jpg.xmp, and photo.xmp where no other file shares that name."""
-    stems = functools.cache(_stems)
-    found = {}
-    for picture in pictures:
-        appended, replaced = sidecar_of(picture), sidecar_of(picture, "replaced")
-        is_alone = replaced != picture and _is_there(replaced) and stems(picture.parent)[picture.stem] == 1
-        found[picture] = [*([appended] if _is_there(appended) else []), *([replaced] if is_alone else [])]
+    """The sidecars of each image that are there: photo.jpg.xmp and photo.xmp, also with .XMP.
+
+    Of images that share photo.xmp the last has it, if no other file shares that name.
+    """
+    folders = functools.cache(_listed)
+    found: dict[Path, list[Path]] = {}
+    for picture in dict.fromkeys(pictures):
+        folder = folders(picture.parent)
+        if folder is None:  # it may not be listed
+            found[picture] = [file for file in (sidecar_of(picture),) if is_file(file) or is_link(file)]
+            continue
+        sharing = folder.files[picture.stem]
+        is_last = sharing == {picture.name}
+        sharing.discard(picture.name)
+        names = [*folder.sidecars[picture.name], *(folder.sidecars[picture.stem] if is_last else ())]
+        found[picture] = [picture.with_name(name) for name in names]
     return found
 
 
-def _is_there(sidecar: Path) -> bool:
-    """Whether a file is there, or a link to one, even where nobody can look."""
-    return is_file(sidecar) or is_link(sidecar)
+@dataclass(frozen=True)
+class _Listed:
+    """Names in a folder: stem → files that are no sidecars, and name without its suffix → sidecars."""
+
+    files: Mapping[str, set[str]]
+    sidecars: Mapping[str, list[str]]
 
 
-def _stems(folder: Path) -> Counter[str]:
-    """How many files of a folder have each stem, without sidecars; none where it may not be listed."""
+def _listed(folder: Path) -> _Listed | None:
+    """The names in a folder; None where it may not be listed."""
+    files, sidecars = defaultdict(set), defaultdict(list)
     try:
-        return Counter(file.stem for file in folder.iterdir() if file.suffix != SUFFIX)
+        for file in sorted(folder.iterdir()):
+            if file.suffix.lower() == SUFFIX:
+                sidecars[file.stem].append(file.name)
+            else:
+                files[file.stem].add(file.name)
     except OSError:
-        return Counter()
+        return None
+    return _Listed(files, sidecars)
 
 
 def write_mark(
@@ -107,8 +132,11 @@ def write_mark(
     document = _empty() if is_gone(sidecar) else _read(sidecar)
     changes = mark.properties
     found = {name: _value(document, f"{{{XMP}}}{name}") for name in changes}
-    given = [*found.items(), *(each for other in others for each in other.properties.items() if each[0] in changes)]
-    if not overwrite and any(_is_personal(document, name, value) for name, value in given):
+    elsewhere = [(name, value) for other in others for name, value in other.properties.items() if name in changes]
+    if not overwrite and (
+        any(_is_personal(document, name, value) for name, value in found.items())
+        or any(_says_other(document, name, value) for name, value in elsewhere)
+    ):
         return "kept"
     if found == changes:
         return "unchanged"
@@ -147,9 +175,25 @@ def _mark(root: ET.Element) -> Mark:
 
 
 def _is_personal(document: ET.Element, name: str, value: str | None) -> bool:
-    if value is None or value == _value(document, f"{{{OWN}}}{name}"):
-        return False
-    return (name == "Label" and value != "") or (name == "Rating" and _number(value) != 0)
+    """Whether a person gave this property of a sidecar, or took it away since this program wrote it."""
+    own = _value(document, f"{{{OWN}}}{name}")
+    if own is None:
+        return value is not None and not _is_blank(name, value)
+    return value is None or not _is_same(name, value, own)
+
+
+def _says_other(document: ET.Element, name: str, value: str) -> bool:
+    """Whether a property that an image has elsewhere is given, and not by this program."""
+    own = _value(document, f"{{{OWN}}}{name}")
+    return not _is_blank(name, value) and (own is None or not _is_same(name, value, own))
+
+
+def _is_blank(name: str, value: str) -> bool:
+    return value == "" if name == "Label" else _number(value) == 0
+
+
+def _is_same(name: str, value: str, other: str) -> bool:
+    return value == other if name == "Label" else _number(value) == _number(other)
 
 
 def _number(text: str) -> int | None:
@@ -168,11 +212,11 @@ def _read(sidecar: Path) -> ET.Element:
 
 def _parsed(content: bytes, name: str) -> ET.Element:
     if FORBIDDEN.search(content) or b"\0" in content:
-        raise SettingError(f"{name} declares a document type, or is not UTF-8. Sidecar files never do; delete it.")
+        raise SettingError(f"{name} declares a document type, or is not UTF-8. Sidecar files rarely do. Move it away.")
     try:
         for _, (prefix, address) in ET.iterparse(io.BytesIO(content), ["start-ns"]):
             _register(prefix, address)
-        root = ET.fromstring(content, ET.XMLParser(target=ET.TreeBuilder(insert_comments=True)))
+        root = ET.fromstring(content, ET.XMLParser(target=ET.TreeBuilder(insert_comments=True, insert_pis=True)))
     except (ET.ParseError, ValueError, LookupError) as error:
         raise SettingError(f"{name} is not a sidecar file ({error}). Move it away, or repair it.") from None
     if root.find(f".//{{{RDF}}}RDF") is None and root.tag != f"{{{RDF}}}RDF":
@@ -221,12 +265,26 @@ def _set(root: ET.Element, name: str, value: str) -> None:
     descriptions[0].set(name, value)
 
 
+def _around(sidecar: Path) -> tuple[bytes, bytes]:
+    """The text before and after the document of a sidecar: the marks of a packet, and comments."""
+    parts: tuple[list[bytes], list[bytes]] = [], []
+    depth = seen = 0
+    for event, element in ET.iterparse(sidecar, ["start", "end", "comment", "pi"]):
+        if event in ("start", "end"):
+            depth += 1 if event == "start" else -1
+            seen = 1
+        elif not depth:
+            parts[seen].append(ET.tostring(element, encoding="utf-8") + b"\n")
+    return b"".join(parts[0]), b"".join(parts[1])
+
+
 def _write(root: ET.Element, sidecar: Path) -> None:
     for prefix, address in {"x": META, "rdf": RDF, "xmp": XMP, "shamisa": OWN}.items():
         ET.register_namespace(prefix, address)
     try:
-        content = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+        before, after = _around(sidecar) if is_file(sidecar) else (b"", b"")
+        content = b"".join([DECLARATION, before, ET.tostring(root, encoding="utf-8"), b"\n", after])
     except RecursionError:
         raise SettingError(f"{sidecar} is nested too deeply for a sidecar file. Move it away, or repair it.") from None
     with replacing(sidecar) as temporary:
-        temporary.write_bytes(content + b"\n")
+        temporary.write_bytes(content)

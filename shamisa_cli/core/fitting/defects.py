@@ -71,7 +71,7 @@ def fit_defects(
         from shamisa_cli.core.training.probes.defects import fit_defects as fit
         from shamisa_cli.core.training.probes.degraded import degrade_and_embed
     photos = discover(list(data))
-    loaded = load_model(str(model), device=device)
+    loaded = load_model(str(Path(model).absolute()), device=device)
     errors: list[ImageError] = []
     with progress("Degrading", len(photos)) as advance:
         degraded = degrade_and_embed(

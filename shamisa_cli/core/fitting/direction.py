@@ -73,7 +73,7 @@ def fit_direction(
         from shamisa_cli.core.training.direction.fit import fit_direction as fit
         from shamisa_cli.core.training.direction.material import make_pairs
     photos = discover(list(data))
-    loaded = load_model(str(model), device=device)
+    loaded = load_model(str(Path(model).absolute()), device=device)
     errors: list[ImageError] = []
     with progress("Degrading", len(photos)) as advance:
         pairs = make_pairs(

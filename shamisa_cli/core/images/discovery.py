@@ -12,7 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from shamisa_cli.core.errors import InputNotFoundError
-from shamisa_cli.core.images.kinds import count_suffixes, describe_left_out, is_left_out, readable_suffixes
+from shamisa_cli.core.images.kinds import (
+    count_suffixes,
+    describe_left_out,
+    is_left_out,
+    is_other_kind,
+    readable_suffixes,
+)
 from shamisa_cli.core.images.listing import SYSTEM_FOLDERS, natural_key, naturally_sorted, suffix_of, walk
 from shamisa_cli.core.images.path_list import PathList
 
@@ -22,6 +28,8 @@ Located = tuple[str, str]
 
 DRAWN = ".png drawn by shamisa"
 """What maps and figures are counted as whose names do not end in a picture's suffix and .png."""
+MOST_NAMES = 16
+"""Times that a folder is read at which several links lead, where each name counts: links to links multiply."""
 NO_ADDRESS = "{} is an address on the web, which is not read. Download the picture, and name its file."
 
 
@@ -49,7 +57,7 @@ def discover(inputs: Sequence[str | Path], *, recursive: bool = True) -> list[Pa
       are left out, and counted. Hidden files and folders (names
       that start with a dot) are left out, and so are `SYSTEM_FOLDERS`. Links to folders are followed,
       each real folder once, so loops end. A folder that may not be listed is kept as a path itself, and so is a link
-      that leads nowhere and has such a suffix or none; decoding will report the error.
+      that leads nowhere, unless its suffix is that of another kind of file; decoding will report the error.
     - A pattern (`*`, `?`, `[…]`, and `**` for any depth) stands for its matches, as in a shell. A file or
       folder whose name is the pattern itself takes precedence.
 
@@ -61,7 +69,12 @@ def discover(inputs: Sequence[str | Path], *, recursive: bool = True) -> list[Pa
 
 
 def survey(
-    inputs: Sequence[str | Path], *, recursive: bool = True, keep_missing: bool = False, allow_empty: bool = False
+    inputs: Sequence[str | Path],
+    *,
+    recursive: bool = True,
+    keep_missing: bool = False,
+    allow_empty: bool = False,
+    every_name: bool = False,
 ) -> Discovery:
     """Find files as `discover` does, and count what folders hold of kinds that this installation cannot read.
 
@@ -70,11 +83,13 @@ def survey(
         recursive: whether folders are read with all their folders.
         keep_missing: keep a name that stands for nothing among names that do as a path, which decoding will report.
         allow_empty: let a folder without any picture, also of kinds that are left out, stand for none.
+        every_name: keep each name of a file rather than each file once, as names of links count where folders are
+            compared; each real folder at most `MOST_NAMES` times.
 
     Raises:
         InputNotFoundError: as for `discover`; with `keep_missing`, only if no name stands for anything.
     """
-    search = _Search(recursive, allow_empty)
+    search = _Search(recursive, allow_empty, MOST_NAMES if every_name else 1)
     found: dict[str, str] = {}
     problems: list[InputNotFoundError] = []
     names = [os.fspath(each) for each in inputs]
@@ -87,7 +102,7 @@ def survey(
                 raise
             files = [search.located(Path(named))]
         for real, path in files:
-            found.setdefault(real, path)
+            found.setdefault(path if every_name else real, path)
     if len(problems) == len(inputs):
         raise (
             problems[0]
@@ -120,12 +135,14 @@ class _Search:
     Attributes:
         recursive: whether folders are read with all their folders.
         allow_empty: whether a folder may hold nothing.
+        visits: how often a real folder is read, where links lead to it.
         left_out: real path → suffix of each file that was left out.
         real_folders: folder → its real path.
     """
 
     recursive: bool
     allow_empty: bool = False
+    visits: int = 1
     left_out: dict[str, str] = field(default_factory=dict)
     real_folders: dict[Path, str] = field(default_factory=dict)
 
@@ -174,7 +191,7 @@ class _Search:
 
     def _pictures_in(self, folder: Path) -> Iterator[Located]:
         """Files of a folder, with few calls of the system for each: a folder may hold 100,000."""
-        for place, entries in walk(folder, deep=self.recursive):
+        for place, entries in walk(folder, deep=self.recursive, visits=self.visits):
             if entries is None:
                 yield self.located(place)
                 continue
@@ -192,11 +209,11 @@ def _real_path(entry: os.DirEntry[str], real_before: str) -> str:
 
 
 def _is_picture(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a file that is read, by its suffix; without one, a link that leads nowhere."""
+    """Whether an entry is a file that is read, by its suffix; or a link that leads nowhere and may be of anything."""
     suffix = suffix_of(entry.name)
-    if not suffix:
-        return _may_be_file(entry) and not os.path.exists(entry.path)
-    return suffix.lower() in readable_suffixes() and _may_be_file(entry) and not _is_map(entry)
+    if suffix.lower() in readable_suffixes():
+        return _may_be_file(entry) and not _is_map(entry)
+    return _leads_nowhere(entry) and not is_other_kind(suffix)
 
 
 def _is_counted(entry: os.DirEntry[str]) -> bool:
@@ -226,9 +243,13 @@ def _is_map(entry: os.DirEntry[str]) -> bool:
 def _may_be_file(entry: os.DirEntry[str]) -> bool:
     """Whether an entry is a file, or it cannot be told, as of a link that leads nowhere or where one may not look."""
     try:
-        return entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path))
+        return entry.is_file() or _leads_nowhere(entry)
     except OSError:
         return True
+
+
+def _leads_nowhere(entry: os.DirEntry[str]) -> bool:
+    return entry.is_symlink() and not os.path.exists(entry.path)
 
 
 def _matches(pattern: Path) -> Iterator[Path]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.patterns import Pattern, matches, read_patterns
+from shamisa_cli.core.relative_names import RelativeNames
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,8 @@ class FileFilter:
     """Conditions for files that were found.
 
     Attributes:
-        exclude: patterns as in a .gitignore file; they are matched with paths as they were named or found.
+        exclude: patterns as in a .gitignore file; they are matched with paths relative to the current folder, and as
+            they were named or found.
         since: files that were changed earlier are left out; without a time zone, it is local time. None: any time.
 
     Raises:
@@ -38,8 +40,21 @@ class FileFilter:
         since = None if self.since is None else self.since.timestamp()
         return [path for path in paths if not self._excluded(path) and (since is None or _changed(path, since))]
 
+    def idle(self, paths: Sequence[Path]) -> list[str]:
+        """The patterns of `exclude` that match none of the files; exceptions from others are left out."""
+        names = set().union(*map(self._names_of, paths)) if self.exclude else set()
+        patterns = {text: read_patterns([text]) for text in self.exclude if not text.startswith("!")}
+        return [text for text, one in patterns.items() if one and not any(matches(one, name) for name in names)]
+
     def _excluded(self, path: Path) -> bool:
-        return bool(self.exclude) and matches(self._patterns, path.as_posix())
+        return bool(self.exclude) and any(matches(self._patterns, name) for name in self._names_of(path))
+
+    def _names_of(self, path: Path) -> set[str]:
+        return {path.as_posix(), self._here.of(str(path))}
+
+    @cached_property
+    def _here(self) -> RelativeNames:
+        return RelativeNames(Path())
 
     @cached_property
     def _patterns(self) -> tuple[Pattern, ...]:

@@ -41,6 +41,15 @@ def is_left_out(suffix: str) -> bool:
     return (lower in IMAGE_SUFFIXES or lower in OTHER_MEDIA) and lower not in readable_suffixes()
 
 
+@cache
+def is_other_kind(suffix: str) -> bool:
+    """Whether a suffix, in any case, is one that files of a kind have that is no image. ".12 Wedding" is none."""
+    from mimetypes import MimeTypes
+
+    known = OTHER_MEDIA.union(IMAGE_SUFFIXES - readable_suffixes(), *MimeTypes().types_map, (".xmp", ".md"))
+    return suffix.lower() in known
+
+
 def count_suffixes(suffixes: list[str]) -> dict[str, int]:
     """Count suffixes, the most frequent first; spellings that differ in case count together, as first spelled."""
     spelled: dict[str, str] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
 from pathlib import Path
@@ -26,21 +27,24 @@ def natural_key(name: str) -> tuple[list[str | int], str]:
     return pieces, name
 
 
-def walk(root: Path, *, deep: bool = True) -> Iterator[Listed]:
-    """The folder and, if `deep`, all below it in natural order, each real folder once, parents first."""
-    visited: set[str] = set()
-    waiting = [root]
+def walk(root: Path, *, deep: bool = True, visits: int = 1) -> Iterator[Listed]:
+    """The folder and, if `deep`, all below it in natural order, parents first.
+
+    Each real folder is read at most `visits` times, and not within itself.
+    """
+    visited: Counter[str] = Counter()
+    waiting: list[tuple[Path, frozenset[str]]] = [(root, frozenset())]
     while waiting:
-        folder = waiting.pop()
+        folder, above = waiting.pop()
         real = os.path.realpath(folder)
-        if real in visited:
+        if visited[real] == visits or real in above:
             continue
-        visited.add(real)
+        visited[real] += 1
         entries = _visible_entries(folder)
         yield folder, entries
         if deep and entries is not None:
             below = naturally_sorted(filter(_is_folder, entries))
-            waiting.extend(folder / entry.name for entry in reversed(below))
+            waiting.extend((folder / entry.name, above | {real}) for entry in reversed(below))
 
 
 def _visible_entries(folder: Path) -> list[os.DirEntry[str]] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import math
@@ -19,6 +20,7 @@ from shamisa_cli.core.plain_files import read_plain
 if TYPE_CHECKING:
     from shamisa_cli.core.probe.ridge import Probe
 from shamisa_cli.core.records import ModelIdentity
+from shamisa_cli.core.relative_names import RelativeNames
 from shamisa_cli.core.scoring.toolchain import Toolchain
 
 MOST_BYTES = 500_000_000
@@ -176,7 +178,11 @@ class Baseline:
             )
 
     def _name(self, path: str) -> str:
-        return Path(os.path.relpath(path, self.file.parent)).as_posix()
+        return self._names.of(path)
+
+    @functools.cached_property
+    def _names(self) -> RelativeNames:
+        return RelativeNames(self.file.parent)
 
 
 def _gone(folder: Path, names: Iterable[str]) -> set[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing
@@ -15,6 +14,7 @@ from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.full_size.record import MEASURES
 from shamisa_cli.core.patterns import Pattern, matches, read_patterns
 from shamisa_cli.core.records import NOT_JUDGED, ErrorRecord, FindingRule, GateFinding, ImageRecord
+from shamisa_cli.core.relative_names import RelativeNames
 from shamisa_cli.core.remarks.remark import require_remarks
 from shamisa_cli.core.scoring.baseline import DECIMALS, Baseline
 
@@ -122,10 +122,14 @@ class Gate:
         """Whether drops are limited, for all files or for some."""
         return any(limits.max_drop is not None for limits in self._all)
 
+    @cached_property
+    def _names(self) -> RelativeNames:
+        return RelativeNames(self.folder)
+
     def limits(self, path: str) -> Limits:
         """Limits for the image at `path`, after all rules that match it."""
         found = Limits("error", self.min_score, self.max_drop, self.max_faults, self.forbid)
-        relative = _relative(path, self.folder) if self.rules else path
+        relative = self._names.of(path) if self.rules else path
         for rule in self.rules:
             if rule.matches(relative):
                 found = Limits(
@@ -257,10 +261,6 @@ def _apart(value: float, limit: float) -> str:
     """Format `value` with as many decimals, at least one, as distinguish it from `limit`."""
     digits = next((digits for digits in range(1, 10) if round(value, digits) != round(limit, digits)), 10)
     return f"{value:.{digits}f}"
-
-
-def _relative(path: str, folder: Path) -> str:
-    return Path(os.path.relpath(path, folder)).as_posix()
 
 
 def not_judged(record: ImageRecord) -> ImageRecord:

@@ -95,6 +95,8 @@ def embed_to_file(
 ) -> JobResult:
     """Embed `paths` into `target`, one row per readable image, in the order given.
 
+    Without any path, a table that is there stays as it is.
+
     Args:
         origin: stored in the file; its preprocessing determines the view size.
         result_cache: cache of features, which new ones are added to; see `feature_cache`.
@@ -107,9 +109,12 @@ def embed_to_file(
     """
     check_format(target)
     require_no_picture(target, "a table")
+    if not paths and exists(target):
+        return JobResult(0, 0)
     parts = parts_folder(target)
     stamps = {path: _stamp_or_name(path) for path in paths}
     known = _known_rows([target, *sorted(parts.glob("*.safetensors"))], origin)
+    dropped = _number_of_others((stamp for stamp, place in known.items() if place.table == target), stamps.values())
     missing = [path for path in paths if _is_new(stamps[path], known)]
     reused = len(paths) - len(missing)
     advance(reused)
@@ -134,7 +139,12 @@ def embed_to_file(
     wanted = [stamps[path] for path in paths if stamps[path] in known]
     save_features(target, wanted, encoder.feature_length, _gather(wanted, known), origin)
     remove_parts(parts)
-    return JobResult(len(wanted), reused, len(errors), tuple(map(str, errors)))
+    return JobResult(len(wanted), reused, len(errors), tuple(map(str, errors)), dropped=dropped)
+
+
+def _number_of_others(earlier: Iterable[FileStamp], now: Iterable[FileStamp]) -> int:
+    """How many images of an earlier run are not among those of this one."""
+    return len({stamp.path for stamp in earlier} - {stamp.path for stamp in now})
 
 
 def _known_rows(tables: Sequence[Path], origin: FeatureSource) -> dict[FileStamp, _Place]:
@@ -201,7 +211,8 @@ def score_to_file(
     """Score `paths` into a Parquet table, one row per image in the order given; it appears once it is complete.
 
     Rows of an earlier run, finished or killed, are reused if model, preprocessing and the file's path, size and time
-    of change are the same. Images that could not be read are tried again.
+    of change are the same. Images that could not be read are tried again. Without any path, a table that is there stays
+    as it is.
 
     Args:
         division: recorded in the table, if it is one part of several; see `core.cluster.division`.
@@ -221,10 +232,13 @@ def score_to_file(
         raise SettingError(f"{target} is a folder; a table needs the name of a file, such as scores.parquet.")
     if target.suffix.lower() != ".parquet":
         raise SettingError(f"{target} would hold a Parquet table. Name it so, such as {target.stem}.parquet.")
+    if not paths and division is None and exists(target):
+        return JobResult(0, 0)
     scorer = replace(score_source(model, view_size), division=division)
     schema = scores_schema(scorer)
     parts = parts_folder(target)
-    kept = pa.concat_tables([finished_rows(file, scorer) for file in (target, *sorted(parts.glob("*.parquet")))])
+    tables = [finished_rows(file, scorer) for file in (target, *sorted(parts.glob("*.parquet")))]
+    kept = pa.concat_tables(tables)
     places = {stamp: place for place, stamp in enumerate(stamps_in(kept))}
     stamps = {path: _stamp_or_name(path) for path in paths}
     missing = [path for path in paths if _is_new(stamps[path], places)]
@@ -243,7 +257,7 @@ def score_to_file(
     whole = pa.concat_tables(found)
     write_scores(target, whole.take(pa.array([places[stamps[path]] for path in paths], pa.int64())))
     remove_parts(parts)
-    return JobResult(len(paths), reused)
+    return JobResult(len(paths), reused, dropped=_number_of_others(stamps_in(tables[0]), stamps.values()))
 
 
 def _is_new(stamp: FileStamp, known: Mapping[FileStamp, object]) -> bool:

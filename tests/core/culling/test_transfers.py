@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import shamisa_cli as shamisa
-from shamisa_cli.core.culling import transfers as module
+from shamisa_cli.core.culling import file_moves as module
+from shamisa_cli.core.culling import transfers
 from shamisa_cli.core.culling.journal import Action, line_of
 from shamisa_cli.core.culling.transfers import JOURNAL, Transfer, plan_transfers, transfer_files, undo_transfers
 from shamisa_cli.core.errors import SettingError
@@ -79,10 +80,10 @@ def test_copies_are_removed_by_undoing_unless_they_were_changed(shoot: Path, tmp
     list(transfer_files(plan_transfers(pictures(shoot), target, "copy"), target))
     (target / "b.jpg").write_text("edited")
     problems = [each.problem for each in undo_transfers(target) if each.problem]
-    assert len(problems) == 1
-    assert "b.jpg differs" in problems[0]
+    assert len(problems) == 2  # its sidecar stays with it
+    assert all("b.jpg differs" in problem for problem in problems)
     assert files(shoot) == before
-    assert files(target) == {"b.jpg": "edited"}
+    assert files(target) == {"b.jpg": "edited", "b.xmp": "b.xmp"}
 
 
 def test_nothing_is_overwritten_in_either_direction(shoot: Path, tmp_path: Path) -> None:
@@ -97,9 +98,10 @@ def test_nothing_is_overwritten_in_either_direction(shoot: Path, tmp_path: Path)
     assert (shoot / "a.jpg").read_text() == "a.jpg"
     (shoot / "b.jpg").write_text("new")
     problems = [each.problem for each in undo_transfers(target) if each.problem]
-    assert len(problems) == 1
+    assert len(problems) == 2
     assert (shoot / "b.jpg").read_text() == "new"
     assert (target / "b.jpg").read_text() == "b.jpg"
+    assert (target / "b.xmp").read_text() == "b.xmp"
     assert (target / "a.jpg").read_text() == "mine"
 
 
@@ -147,6 +149,111 @@ def test_undoing_removes_no_file_that_became_the_only_one(shoot: Path, tmp_path:
     (shoot / "b.jpg").symlink_to(target / "b.jpg")  # as programs do that look for duplicates
     list(undo_transfers(target))
     assert (shoot / "b.jpg").read_text() == "b.jpg"
+
+
+@pytest.mark.parametrize("action", ["move", "copy"])
+@pytest.mark.parametrize("taken", ["a.jpg", "a.jpg.xmp"])
+def test_a_picture_and_its_sidecar_go_together_or_not_at_all(
+    shoot: Path, tmp_path: Path, action: Action, taken: str
+) -> None:
+    before, target = files(shoot), tmp_path / "rejects"
+    target.mkdir()
+    (target / taken).write_text("another shoot's")
+    chosen = [shoot / "a.jpg", shoot / "b.jpg"]
+    problems = [each.problem for each in transfer_files(plan_transfers(chosen, target, action), target)]
+    assert [f"{taken} exists already" in problem for problem in problems] == [True, True, False, False]
+    assert files(target) == {taken: "another shoot's", "b.jpg": "b.jpg", "b.xmp": "b.xmp"}
+    assert [each.problem for each in undo_transfers(target)] == ["", ""]
+    assert files(shoot) == before
+
+
+@pytest.mark.parametrize("action", ["move", "copy"])
+def test_a_picture_does_not_go_to_a_sidecar_of_another(shoot: Path, tmp_path: Path, action: Action) -> None:
+    before, target = files(shoot), tmp_path / "rejects"
+    target.mkdir()
+    (target / "c.jpg.xmp").write_text("another shoot's")
+    planned = plan_transfers([shoot / "c.jpg"], target, action)
+    assert ["c.jpg.xmp exists already" in each.problem for each in transfer_files(planned, target)] == [True]
+    assert files(shoot) == before
+
+
+def test_pictures_do_not_come_back_where_their_disk_is_not_mounted(shoot: Path, tmp_path: Path) -> None:
+    target = tmp_path / "rejects"
+    list(transfer_files(plan_transfers([shoot / "sub" / "a.jpg"], target, "move"), target))
+    (shoot / "sub").rmdir()
+    for dry in (True, False):
+        assert ["connect the disk" in each.problem for each in undo_transfers(target, dry=dry)] == [True]
+    assert not (shoot / "sub").exists()
+    (shoot / "sub").mkdir()
+    assert [each.problem for each in undo_transfers(target)] == [""]
+    assert (shoot / "sub" / "a.jpg").exists()
+
+
+@pytest.mark.parametrize("one_disk", [True, False], ids=["one file system", "another file system"])
+def test_what_cannot_be_removed_is_not_left_in_two_places(
+    shoot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_disk: bool
+) -> None:
+    if not one_disk:
+        monkeypatch.setattr(module.os, "link", refuse_link)
+    before, target = files(shoot), tmp_path / "rejects"
+    unlink = Path.unlink
+
+    def locked(path: Path, missing_ok: bool = False) -> None:
+        if path.is_relative_to(shoot):
+            raise PermissionError(errno.EPERM, "Operation not permitted", str(path))
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", locked)
+    results = list(transfer_files(plan_transfers(pictures(shoot), target, "move"), target))
+    assert all(each.problem for each in results)
+    assert (files(shoot), files(target)) == (before, {})
+
+
+def test_a_folder_that_may_not_be_changed_is_not_copied_from(
+    shoot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "rejects"
+    monkeypatch.setattr(transfers, "may", lambda folder, _access: folder != shoot)
+    problems = [each.problem for each in transfer_files(plan_transfers(pictures(shoot), target, "move"), target)]
+    assert ["may not be changed" in problem for problem in problems] == [True] * 5 + [False]  # sub/a.jpg
+    list(undo_transfers(target))
+    results = list(transfer_files(plan_transfers(pictures(shoot), target, "copy"), target))
+    assert not any(each.problem for each in results)
+
+
+def test_a_disk_that_takes_no_times_and_no_modes_takes_pictures(
+    shoot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(module.os, "link", refuse_link)
+    monkeypatch.setattr(module.shutil, "copystat", refuse)
+    before, target = files(shoot), tmp_path / "rejects"
+    assert not any(each.problem for each in transfer_files(plan_transfers(pictures(shoot), target, "move"), target))
+    assert set(files(target)) == {"a.jpg", "a.jpg.xmp", "b.jpg", "b.xmp", "c.jpg", "sub/a.jpg"}
+    assert not any(each.problem for each in undo_transfers(target))
+    assert files(shoot) == before
+
+
+def test_sidecars_with_a_suffix_in_capitals_and_shared_ones_go_along(tmp_path: Path) -> None:
+    for name in ("u.jpg", "u.jpg.XMP", "v.jpg", "v.XMP", "w.jpg", "w.cr3", "w.xmp", "x.jpg", "x.cr3", "x.xmp"):
+        (tmp_path / name).touch()
+    moved = [tmp_path / name for name in ("u.jpg", "v.jpg", "w.jpg", "w.cr3", "x.jpg")]
+    planned = [each.source.name for each in plan_transfers(moved, tmp_path / "out", "move")]
+    assert planned == ["u.jpg", "u.jpg.XMP", "v.jpg", "v.XMP", "w.jpg", "w.cr3", "w.xmp", "x.jpg"]
+
+
+def test_twins_from_two_folders_are_two_pictures(tmp_path: Path) -> None:
+    target = tmp_path / "rejects"
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "1.jpg").write_text("the same")
+    for folder, problem in (("b", False), ("a", True)):
+        planned = plan_transfers([tmp_path / folder / "1.jpg"], target, "move")
+        assert [bool(each.problem) for each in transfer_files(planned, target)] == [problem]
+    assert [each.problem for each in undo_transfers(target)] == [""]
+    assert all((tmp_path / folder / "1.jpg").exists() for folder in ("a", "b"))
 
 
 def test_a_picture_that_lies_in_both_folders_is_not_taken_for_half_moved(shoot: Path, tmp_path: Path) -> None:

@@ -120,6 +120,44 @@ def test_a_rating_inside_the_picture_counts_as_a_persons(tmp_path: Path) -> None
     assert read_rating(sidecar_of(picture)) == -1
 
 
+@pytest.mark.parametrize("change", ["unrated", "taken away", "another label"])
+def test_what_a_person_took_back_is_not_written_again(tmp_path: Path, change: str) -> None:
+    picture = rated(tmp_path / "a.jpg", "")
+    list(write_sidecars(rejected(picture)))
+    sidecar = sidecar_of(picture)
+    text = sidecar.read_text()
+    changed = {
+        "unrated": text.replace('xmp:Rating="-1"', 'xmp:Rating="0"'),
+        "taken away": text.replace('xmp:Rating="-1"', "").replace('xmp:Label="Red"', ""),
+        "another label": text.replace('xmp:Label="Red"', 'xmp:Label=""'),
+    }[change]
+    assert changed != text
+    sidecar.write_text(changed)
+    assert [result.outcome for result in write_sidecars(rejected(picture))] == ["kept"]
+    assert sidecar.read_text() == changed
+    assert [result.outcome for result in write_sidecars(rejected(picture), overwrite=True)] == ["written"]
+
+
+def test_a_number_that_another_program_wrote_in_its_own_way_is_the_same(tmp_path: Path) -> None:
+    picture = rated(tmp_path / "a.jpg", "")
+    list(write_sidecars(rejected(picture)))
+    sidecar = sidecar_of(picture)
+    sidecar.write_text(sidecar.read_text().replace('xmp:Rating="-1"', 'xmp:Rating="-1.0"'))
+    assert [result.outcome for result in write_sidecars(rejected(picture))] == ["written"]
+
+
+def test_the_marks_of_a_packet_and_comments_around_it_are_kept(tmp_path: Path) -> None:
+    file = tmp_path / "a.jpg.xmp"
+    file.write_text(f"<!-- before -->{OTHER_PROGRAM.format(rating='')}<!-- after -->", encoding="utf-8")
+    for rating in (2, 3):
+        assert write_mark(file, Mark(rating, None)) == "written"
+        text = file.read_text(encoding="utf-8")
+        assert text.index("<!-- before -->") < text.index('<?xpacket begin="" id=') < text.index("<x:xmpmeta")
+        assert text.index("</x:xmpmeta>") < text.index('<?xpacket end="w"?>') < text.index("<!-- after -->")
+        assert text.count("<?xpacket") == 2
+        assert read_rating(file) == rating
+
+
 def rated(picture: Path, rating: str) -> Path:
     """A picture with a packet in it, as Lightroom, digiKam and darktable export them."""
     packet = OTHER_PROGRAM.format(rating=rating)

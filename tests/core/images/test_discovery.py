@@ -240,8 +240,11 @@ def test_a_link_that_leads_nowhere_is_kept_if_it_may_be_a_picture(tmp_path: Path
     (tmp_path / "c.jpg").symlink_to("gone.jpg")
     (tmp_path / "d.jpg").symlink_to("a.jpg")
     (tmp_path / "e").symlink_to("gone")
-    (tmp_path / "f.txt").symlink_to("gone.txt")
-    assert names_under(tmp_path, discover([tmp_path])) == ["a.jpg", "b.jpg", "c.jpg", "e"]
+    others = ("f.txt", "f.MP4", "a.jpg.xmp", "f.md", "f.json")
+    maybe = ("2024.05.12 Wedding", "Photos.Rome", "v1.2")  # folders on a disk that is not mounted
+    for name in (*others, *maybe):
+        (tmp_path / name).symlink_to(f"gone {name}")
+    assert names_under(tmp_path, discover([tmp_path])) == [*maybe[:1], "a.jpg", "b.jpg", "c.jpg", "e", *maybe[1:]]
 
 
 @pytest.mark.parametrize("system", ["@eaDir", "#recycle", "$RECYCLE.BIN", "__MACOSX", "System Volume Information"])

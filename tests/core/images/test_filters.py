@@ -26,6 +26,28 @@ def test_patterns_are_those_of_gitignore() -> None:
     assert left("*.png", "!d.png") == ["a.jpg", "drafts/b.jpg", "d.png", "/abs/drafts/e.jpg"]
 
 
+def test_patterns_are_relative_to_the_current_folder_whatever_the_spelling(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "photos"
+    (place / "2026" / "keepers").mkdir(parents=True)
+    (place / "2026" / "keepers" / "a.jpg").touch()
+    (tmp_path / "link").symlink_to(place)
+    monkeypatch.chdir(place)
+    for spelt in ("2026/keepers/a.jpg", f"{place}/2026/keepers/a.jpg", "../photos/2026/keepers/a.jpg",
+                  f"{tmp_path}/link/2026/keepers/a.jpg"):  # fmt: skip
+        for pattern in ("2026/keepers/", "./2026/keepers/", "/2026/*/a.jpg", "keepers/"):
+            chosen = FileFilter((pattern,))
+            assert chosen.select([Path(spelt)]) == []
+            assert chosen.idle([Path(spelt)]) == []
+
+
+def test_a_pattern_that_matches_nothing_is_told() -> None:
+    chosen = FileFilter(("drafts/", "/photos/1.jpg", "!a.jpg", "# a comment"))
+    assert chosen.idle(list(map(Path, NAMES))) == ["/photos/1.jpg"]
+    assert FileFilter().idle([Path("a.jpg")]) == []
+
+
 def test_a_pattern_that_cannot_be_used_is_an_error() -> None:
     with pytest.raises(shamisa.SettingError):
         FileFilter(("!",))

@@ -53,6 +53,19 @@ def test_pictures_that_are_there_and_unchanged_are_not_embedded_again(
     assert run(model, photos, target).reused == 9
 
 
+def test_what_a_table_loses_is_counted_and_nothing_named_loses_nothing(
+    model: Model, photos: list[Path], tmp_path: Path
+) -> None:
+    target = tmp_path / "out.parquet"
+    assert run(model, photos[:5], target).dropped == 0
+    before = target.read_bytes()
+    assert run(model, [], target) == JobResult(0, 0)
+    assert target.read_bytes() == before
+    os.utime(photos[0], ns=(0, 0))  # changed, not lost
+    assert run(model, [*photos[:2], photos[7]], target).dropped == 3
+    assert run(model, [*photos[:2], photos[7]], target).dropped == 0
+
+
 def test_a_killed_run_leaves_no_target_and_goes_on_where_it_stopped(
     model: Model, photos: list[Path], tmp_path: Path
 ) -> None:

@@ -53,13 +53,25 @@ def test_a_killed_run_leaves_no_table_and_goes_on_where_it_stopped(
     assert list(read_scores(target)) == list(score_files(model, photos))
 
 
+def test_what_a_table_loses_is_counted_and_nothing_named_loses_nothing(
+    model: Model, photos: list[Path], tmp_path: Path
+) -> None:
+    target = tmp_path / "scores.parquet"
+    assert run(model, photos[:4], target).dropped == 0
+    before = target.read_bytes()
+    assert run(model, [], target) == JobResult(0, 0)
+    assert target.read_bytes() == before
+    os.utime(photos[0], ns=(0, 0))  # changed, not lost
+    assert run(model, photos[:3], target).dropped == 1
+
+
 def test_only_new_changed_and_unreadable_pictures_are_scored_again(
     model: Model, photos: list[Path], broken: Path, tmp_path: Path
 ) -> None:
     target = tmp_path / "scores.parquet"
     run(model, [broken, *photos[:4]], target)
     os.utime(photos[1], ns=(0, 0))
-    assert run(model, [*photos[5:0:-1], broken], target) == JobResult(rows=6, reused=2)
+    assert run(model, [*photos[5:0:-1], broken], target) == JobResult(rows=6, reused=2, dropped=1)
     assert [record.path for record in read_scores(target)] == [str(path) for path in [*photos[5:0:-1], broken]]
 
 
