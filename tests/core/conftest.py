@@ -52,6 +52,7 @@ def exported(torch_model: Model, tmp_path_factory: pytest.TempPathFactory) -> On
     from safetensors.torch import save_file
 
     from shamisa_cli.core.encoder.onnx_encoder import OnnxEncoder
+    from shamisa_cli.core.known_files import KnownFile
     from shamisa_cli.core.networks.export.encoder_graph import export_graph
     from shamisa_cli.core.networks.model_folders import network_of
 
@@ -59,7 +60,7 @@ def exported(torch_model: Model, tmp_path_factory: pytest.TempPathFactory) -> On
     weights, graph = folder / "encoder.safetensors", folder / "encoder.onnx"
     save_file(network_of(torch_model).state(), weights)
     graph.write_bytes(export_graph(network_of(torch_model), weights, "tiny"))
-    return OnnxEncoder.load(torch_model.encoder.config, graph, weights, "tiny")
+    return OnnxEncoder.load(torch_model.encoder.config, KnownFile.of(graph), KnownFile.of(weights), "tiny")
 
 
 @pytest.fixture

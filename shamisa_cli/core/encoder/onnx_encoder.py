@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -23,6 +22,7 @@ from shamisa_cli.core.encoder.onnx_tiles import MapPlace, TiledGraph, added
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.encoder.tiles import HALO, MAP_HALO, Tile, can_be_tiled, most_pixels_read, tiles_of
 from shamisa_cli.core.errors import PARSE_ERRORS, ModelError
+from shamisa_cli.core.known_files import KnownFile
 from shamisa_cli.core.machine import available_cpus
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ class OnnxEncoder:
     """
 
     config: EncoderConfig
-    graph: Path
-    weights: Path
+    graph: KnownFile
+    weights: KnownFile
     _alone: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
     _opening: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
@@ -64,7 +64,7 @@ class OnnxEncoder:
     concurrent: ClassVar[bool] = True
 
     @classmethod
-    def load(cls, config: EncoderConfig, graph: Path, weights: Path, fingerprint: str) -> OnnxEncoder:
+    def load(cls, config: EncoderConfig, graph: KnownFile, weights: KnownFile, fingerprint: str) -> OnnxEncoder:
         """Read the graph of the encoder with this fingerprint.
 
         Raises:
@@ -76,12 +76,12 @@ class OnnxEncoder:
         gives_crops = CROPS in {output.name for output in encoder._session.get_outputs()}
         if made_from != fingerprint or gives_crops != (config.features.crops is not None):
             raise ModelError(
-                f"{graph} was made from a different encoder than the one beside it. Export it again with: "
-                f"shamisa models export {graph.parent}"
+                f"{graph.path} was made from a different encoder than the one beside it. Export it again with: "
+                f"shamisa models export {graph.path.parent}"
             )
         shape = encoder._session.get_outputs()[0].shape
         if len(shape) != 1 or not isinstance(shape[0], int):
-            raise ModelError(f"{graph} does not say how many features it gives, so it is not an encoder's.")
+            raise ModelError(f"{graph.path} does not say how many features it gives, so it is not an encoder's.")
         return encoder
 
     @property
@@ -93,7 +93,9 @@ class OnnxEncoder:
         """The feature vector (D,) of one picture, sRGB (H, W, 3) uint8, already at its view size."""
         features = self._run(pixels, FEATURES)
         if features.shape != (self.feature_length,):
-            raise ModelError(f"{self.graph} gives {features.shape} features, and says that it gives another number.")
+            raise ModelError(
+                f"{self.graph.path} gives {features.shape} features, and says that it gives another number."
+            )
         return features
 
     def embed_crops(self, pixels: Pixels) -> Features:
@@ -132,8 +134,8 @@ class OnnxEncoder:
             return [(str(name), Grid(float(stride), float(centre))) for name, stride, centre in listed]
         except (KeyError, *PARSE_ERRORS, TypeError) as error:
             raise ModelError(
-                f"{self.graph} does not list its feature maps. Export it again with: "
-                f"shamisa models export {self.graph.parent}"
+                f"{self.graph.path} does not list its feature maps. Export it again with: "
+                f"shamisa models export {self.graph.path.parent}"
             ) from error
 
     @cached_property

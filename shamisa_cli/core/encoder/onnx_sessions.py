@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from shamisa_cli.core.arrays import FeatureVector
 from shamisa_cli.core.errors import GraphError, ModelError, SettingError, reason_of
+from shamisa_cli.core.known_files import KnownFile
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, RunOptions
@@ -55,8 +55,15 @@ def _library() -> Any:
     return onnxruntime
 
 
-def open_session(graph: Path, weights: Path, *, threads: int, content: bytes | None = None) -> InferenceSession:
-    """Open a session with this number of threads per operator, of the graph's file or of other content for it."""
+def open_session(
+    graph: KnownFile, weights: KnownFile, *, threads: int, content: bytes | None = None
+) -> InferenceSession:
+    """Open a session with this number of threads per operator, of the graph's file or of other content for it.
+
+    Raises:
+        SettingError: onnxruntime is not installed.
+        ModelError: the graph cannot be used, or a file was replaced since it was hashed.
+    """
     try:
         onnxruntime = _library()
     except ImportError as error:
@@ -73,12 +80,12 @@ def open_session(graph: Path, weights: Path, *, threads: int, content: bytes | N
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Images differ in size, so memory plans cached per size would accumulate.
     options.enable_mem_pattern = False
+    model, stored = content or graph.read_bytes(), weights.read_bytes()
     try:
-        stored = weights.read_bytes()
-        # Use the weights file that was checked, with links in the Hub's cache resolved.
-        options.add_external_initializers_from_files_in_memory([weights.name], [stored], [len(stored)])
-        return onnxruntime.InferenceSession(content or graph.read_bytes(), options, providers=["CPUExecutionProvider"])
+        # Use the weights that were checked, with links in the Hub's cache resolved.
+        options.add_external_initializers_from_files_in_memory([weights.path.name], [stored], [len(stored)])
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise ModelError(
-            f"{graph} cannot be used by ONNX Runtime ({reason_of(error)}). Download or copy the folder again."
+            f"{graph.path} cannot be used by ONNX Runtime ({reason_of(error)}). Download or copy the folder again."
         ) from error

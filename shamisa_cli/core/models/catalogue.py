@@ -153,7 +153,7 @@ def describe_model(name: str, *, offline: bool = False) -> ModelDescription:
         origin=said.origin if said else None,
         encoder=model.config.to_json() if model else None,
         fingerprint=said.fingerprint if said else None,
-        probe=_probe(files) if probe_files.holds_probe(folder) else None,
+        probe=_probe(files) if files.holds(PROBE_MANIFEST) else None,
         defects=_defects(files),
         networks=relational.config.to_json() if relational else None,
         files=tuple(FileRecord(path.name, path.stat().st_size, files.sha256(path.name)) for path in _files(folder)),
@@ -187,7 +187,7 @@ def _entry(name: str, source: Source, files: FolderFiles, commit: str | None) ->
         source=source,
         revision=commit or _revision(files, said),
         has_encoder=files.holds(MODEL_MANIFEST),
-        has_probe=probe_files.holds_probe(folder),
+        has_probe=files.holds(PROBE_MANIFEST),
         has_relational=files.holds(RELATIONAL_MANIFEST),
         size=sum(path.stat().st_size for path in _files(folder)),
         metrics=card.card_metrics(folder),
@@ -222,7 +222,7 @@ def _probe(files: FolderFiles) -> ProbeRecord:
     probe = probe_files.read_probe(files)
     worst, best = probe.scale.ends
     return ProbeRecord(
-        trained_on=_trained_on(files.path / PROBE_MANIFEST),
+        trained_on=_trained_on(files, PROBE_MANIFEST),
         features=len(probe.weights),
         worst=worst,
         best=best,
@@ -237,11 +237,11 @@ def _defects(files: FolderFiles) -> DefectsRecord | None:
     if probe is None:
         return None
     # A group may have several probes, one for each kind of degradation.
-    return DefectsRecord(_trained_on(files.path / DEFECTS_MANIFEST), tuple(dict.fromkeys(probe.groups)))
+    return DefectsRecord(_trained_on(files, DEFECTS_MANIFEST), tuple(dict.fromkeys(probe.groups)))
 
 
-def _trained_on(path: Path) -> str:
-    said = manifest.read_manifest(path).get("trained_on")
+def _trained_on(files: FolderFiles, name: str) -> str:
+    said = files.manifest(name).get("trained_on")
     return said if isinstance(said, str) else ""
 
 

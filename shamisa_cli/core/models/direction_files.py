@@ -50,7 +50,7 @@ def read_direction(folder: Path | FolderFiles) -> DirectionHead | None:
     """
     files = FolderFiles.of(folder)
     folder = files.path
-    if not manifest.exists(folder / DIRECTION_MANIFEST):
+    if not files.holds(DIRECTION_MANIFEST):
         return None
     entries = files.read(DIRECTION_MANIFEST, DIRECTION_WEIGHTS)
     parts = files.arrays(DIRECTION_WEIGHTS)

@@ -28,6 +28,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError, SettingError
+from shamisa_cli.core.known_files import KnownFile
 from shamisa_cli.core.models import manifest, probe_files
 from shamisa_cli.core.models.manifest import (
     LIBRARY_NAME,
@@ -127,7 +128,7 @@ class ModelFolder(Generic[Config]):
         fingerprint: SHA-256 in hex over configuration and weights; probes and graphs name it.
         digest: SHA-256 in hex over configuration, weights and graphs; results, caches and tables name it.
         identity: name and revision to report with results.
-        graph: the exported encoder; None if there is none.
+        exported: whether it has all graphs for ONNX Runtime.
     """
 
     files: FolderFiles = field(compare=False)
@@ -146,14 +147,14 @@ class ModelFolder(Generic[Config]):
         return self.files.path
 
     @property
-    def weights(self) -> Path:
+    def weights(self) -> KnownFile:
         """The weights, a safetensors file."""
-        return self.path / kind_of(type(self.config)).weights
+        return self.files.file(kind_of(type(self.config)).weights)
 
     @property
-    def graph(self) -> Path | None:
-        """The exported encoder; None where there is none."""
-        return self.path / MODEL_GRAPH if self.exported and isinstance(self.config, EncoderConfig) else None
+    def graphs(self) -> dict[str, KnownFile]:
+        """The exported graphs by their names; none where the model was not exported."""
+        return {name: self.files.file(name) for name in kind_of(type(self.config)).graphs if self.exported}
 
     @classmethod
     def open(cls, source: Path | ResolvedModel | FolderFiles, config: type[Config]) -> ModelFolder[Config]:
@@ -179,7 +180,7 @@ def _require_manifest(files: FolderFiles, kind: FolderKind[Any]) -> None:
         return
     if kind is NETWORKS:
         raise ModelError(f"{folder} is not a relational model: there is no {kind.manifest} in it. Name another folder.")
-    if probe_files.holds_probe(folder):
+    if files.holds(manifest.PROBE_MANIFEST):
         raise ModelError(f"{folder} holds a probe and no encoder. Give it as the probe, beside a model.")
     if files.holds(RELATIONAL_MANIFEST):
         raise ModelError(f"{folder} holds a relational model, which compares pictures: shamisa compare, rank.")

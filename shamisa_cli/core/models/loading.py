@@ -13,13 +13,13 @@ from shamisa_cli.core.extras import needs_pytorch
 from shamisa_cli.core.models import probe_files
 from shamisa_cli.core.models.direction_files import read_direction
 from shamisa_cli.core.models.folder import ModelFolder, require_same_encoder, revision_of
+from shamisa_cli.core.models.manifest import PROBE_MANIFEST
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL, DEFAULT_RELATIONAL, resolve
 from shamisa_cli.core.models.runtimes import RuntimeChoice, choose_runtime, load_embedder
 from shamisa_cli.core.probe.defects import DefectProbe
 from shamisa_cli.core.probe.ridge import Probe
 from shamisa_cli.core.records import ModelIdentity
 from shamisa_cli.core.relational.config import RelationalConfig
-from shamisa_cli.core.relational.records import GRAPHS
 
 if TYPE_CHECKING:  # scoring would wait .3 s for SciPy, which comparing needs
     from shamisa_cli.core.relational.direction.direction import Direction
@@ -68,7 +68,7 @@ class Model:
         """The encoder as a torch module (a `TorchEncoder`), for score maps and gradients; loaded on first use.
 
         Raises:
-            ModelError: the weights cannot be read.
+            ModelError: the weights cannot be read, or were replaced since the model was loaded.
             SettingError: PyTorch is not installed.
         """
         with needs_pytorch("looking inside an encoder"):
@@ -97,7 +97,8 @@ def load_model(
 
     Raises:
         ModelError: there is no model of that name, a folder is damaged, the probe was fitted on another encoder, or
-            the device does not exist. Files are parsed only after their SHA-256 was checked.
+            the device does not exist. Files are parsed only after their SHA-256 was checked; of those that are read
+            later, such as an encoder on demand, it is checked again where they were touched since.
         SettingError: the runtime is unknown, not installed, or not available for the device.
     """
     resolved = resolve(name, offline=offline)
@@ -106,7 +107,7 @@ def load_model(
     if probe is not None:
         other = resolve(probe, offline=offline).files
         regressor = probe_files.read_probe(other)
-    elif probe_files.holds_probe(folder.path):
+    elif folder.files.holds(PROBE_MANIFEST):
         regressor = probe_files.read_probe(folder.files)
     defects = probe_files.read_defects(folder.files)
     for probe_read in (regressor, defects):
@@ -116,9 +117,11 @@ def load_model(
     for probe_read in (regressor, defects):
         if not on_demand and probe_read is not None:
             _require_length("probe", len(probe_read.feature_mean), encoder, folder.name)
+    # Also of a model from the Hub: what is read later, as a direction, is then held against these files.
+    revision = revision_of(folder.digest, folder.files, other)
     identity = folder.identity
     if resolved.source != "hub":
-        identity = ModelIdentity(identity.name, revision_of(folder.digest, folder.files, other))
+        identity = ModelIdentity(identity.name, revision)
     return Model(identity, encoder, regressor, folder.fingerprint, defects, folder)
 
 
@@ -202,8 +205,7 @@ def load_relational_networks(
                 f"The model {folder.name} has no graphs for ONNX Runtime. Make them with: "
                 f"shamisa models export {folder.path}"
             )
-        graphs = {name: folder.path / name for name in GRAPHS}
-        return OnnxComparer.load(folder.identity, graphs, folder.weights, folder.fingerprint)
+        return OnnxComparer.load(folder.identity, folder.graphs, folder.weights, folder.fingerprint)
     with needs_pytorch("comparing"):
         from shamisa_cli.core.networks.comparer import RelationalComparer
         from shamisa_cli.core.networks.model_folders import choose_device, load_networks

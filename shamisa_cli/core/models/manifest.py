@@ -5,7 +5,6 @@ Only JSON, safetensors and one ONNX graph are ever opened, and weights are parse
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import stat
@@ -17,6 +16,7 @@ from typing import Any
 from shamisa_cli.core import atomic
 from shamisa_cli.core.errors import PARSE_ERRORS, ModelError
 from shamisa_cli.core.existence import is_gone
+from shamisa_cli.core.known_files import KnownFile
 from shamisa_cli.core.relational.records import GRAPHS as RELATIONAL_GRAPHS
 
 LIBRARY_NAME = "shamisa"
@@ -93,8 +93,7 @@ def _is_plain(path: Path) -> bool:
 
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a file in hex, read piece by piece."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return KnownFile.of(path).sha256
 
 
 def write_manifest(path: Path, entries: Mapping[str, Any]) -> None:
@@ -109,15 +108,10 @@ def read_manifest(path: Path) -> dict[str, Any]:
     Raises:
         ModelError: not a plain file, over 1 MB, not a JSON object, or written by another or a newer program.
     """
-    try:
-        if not _is_plain(path):
-            raise ModelError(f"{path} is missing or not a plain file. Download or copy the folder again.")
-        with path.open("rb") as stream:
-            content = stream.read(MAX_MANIFEST_BYTES + 1)
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read ({error.strerror}). Check the file's permissions.") from error
-    if len(content) > MAX_MANIFEST_BYTES:
-        raise ModelError(f"{path} is larger than {MAX_MANIFEST_BYTES} bytes, so it is not a file of a shamisa model.")
+    return FolderFiles(path.parent).manifest(path.name)
+
+
+def _parsed(path: Path, content: bytes) -> dict[str, Any]:
     try:
         entries = json.loads(content, parse_constant=_refuse_constant)
     except PARSE_ERRORS as error:
@@ -146,15 +140,19 @@ def safetensors_errors(path: Path) -> Iterator[None]:
 
 
 class FolderFiles:
-    """The files of a model or probe folder; each is hashed at most once, on first use.
+    """The files of a model or probe folder as they are on first use: each is hashed then, and stays a `KnownFile`.
 
     Args:
         path: the folder.
+
+    Attributes:
+        path: the folder, absolute: the program may work in another one when a file is read.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self._digests: dict[str, str] = {}
+        self.path = path.absolute()
+        self._held: dict[str, bool] = {}
+        self._known: dict[str, KnownFile] = {}
 
     @classmethod
     def of(cls, folder: Path | FolderFiles) -> FolderFiles:
@@ -163,31 +161,42 @@ class FolderFiles:
 
     def holds(self, name: str) -> bool:
         """Whether the path exists, as far as the folder's permissions allow one to see."""
-        return exists(self.path / name)
+        if name not in self._held:
+            self._held[name] = exists(self.path / name)
+        return self._held[name]
+
+    def file(self, name: str) -> KnownFile:
+        """A file of the folder. Raises OSError if it cannot be read on first use."""
+        if name not in self._known:
+            self._known[name] = KnownFile.of(self.path / name)
+        return self._known[name]
 
     def sha256(self, name: str) -> str:
-        """SHA-256 of a file of the folder, in hex. Raises OSError if it cannot be read."""
-        if name not in self._digests:
-            self._digests[name] = sha256_of(self.path / name)
-        return self._digests[name]
+        """SHA-256 of a file of the folder, in hex. Raises OSError as `file` does."""
+        return self.file(name).sha256
 
     def arrays(self, name: str) -> dict[str, Any]:
         """Read the NumPy arrays of a safetensors file in the folder.
 
         Raises:
             ModelError: it is not a complete safetensors file, holds types that NumPy does not know, or numbers beyond
-                `LARGEST`. Those that are not finite are left to the caller.
+                `LARGEST`; or it was replaced since it was hashed. Those that are not finite are left to the caller.
         """
         import numpy as np
-        from safetensors.numpy import load_file
+        from safetensors.numpy import load
 
         path = self.path / name
+        content = self.file(name).read_bytes()
         with safetensors_errors(path):
-            arrays = load_file(path)
+            arrays = load(content)
             for key, array in arrays.items():
                 if float(np.abs(array[np.isfinite(array)]).max(initial=0)) > LARGEST:
                     raise ModelError(f"{path}: {key!r} has numbers beyond {LARGEST:.0e}. Make the model again.")
         return arrays
+
+    def manifest(self, name: str) -> dict[str, Any]:
+        """Read the entries of a manifest. Raises ModelError as `read_manifest` does."""
+        return _parsed(self.path / name, self._hashed(name, MAX_MANIFEST_BYTES).read_bytes())
 
     def read(self, name: str, required: str) -> dict[str, Any]:
         """Read a manifest, and check every weights file that it lists against its SHA-256.
@@ -201,7 +210,7 @@ class FolderFiles:
                 folder, or a file is missing or altered.
         """
         path = self.path / name
-        entries = read_manifest(path)
+        entries = self.manifest(name)
         files = entries.get("files")
         if not isinstance(files, dict) or required not in files:
             raise ModelError(f"{path} does not list {required} with its SHA-256. Download or copy the folder again.")
@@ -231,20 +240,23 @@ class FolderFiles:
             self.read(name, required)
 
     def _verify(self, name: str, expected: str) -> None:
-        path = self.path / name
-        try:
-            if not _is_plain(path):
-                raise ModelError(f"{path} is missing or not a plain file. Download or copy the folder again.")
-            if path.stat().st_size > MAX_WEIGHTS_BYTES:
-                raise ModelError(f"{path} is larger than {MAX_WEIGHTS_BYTES:,} bytes, so it is not a file of a model.")
-            actual = self.sha256(name)
-        except OSError as error:
-            raise ModelError(f"{path} cannot be read ({error.strerror}). Check the file's permissions.") from error
+        path, actual = self.path / name, self._hashed(name, MAX_WEIGHTS_BYTES).sha256
         if actual != expected:
             raise ModelError(
                 f"{path} is damaged or was altered: its SHA-256 begins {actual[:12]}, and the folder's list says "
                 f"{expected[:12]}. Download or copy the folder again."
             )
+
+    def _hashed(self, name: str, most: int) -> KnownFile:
+        path = self.path / name
+        try:
+            if not _is_plain(path):
+                raise ModelError(f"{path} is missing or not a plain file. Download or copy the folder again.")
+            if path.stat().st_size > most:
+                raise ModelError(f"{path} is larger than {most} bytes, so it is not a file of a shamisa model.")
+            return self.file(name)
+        except OSError as error:
+            raise ModelError(f"{path} cannot be read ({error.strerror}). Check the file's permissions.") from error
 
 
 def read_label(manifest: Path, entries: Mapping[str, Any], key: str) -> str:

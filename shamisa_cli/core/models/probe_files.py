@@ -49,11 +49,6 @@ EARLIER_KINDS = ("linear", "linear-defects")
 PARTS = ("weights", "bias", "feature_mean", "feature_scale", "floor")
 
 
-def holds_probe(folder: Path) -> bool:
-    """Whether there is a probe in this folder, alone or with an encoder."""
-    return manifest.exists(folder / PROBE_MANIFEST)
-
-
 def write_probe(folder: Path, probe: Probe, *, trained_on: str, card: str | None) -> None:
     """Write the probe, and its card if given; earlier files are replaced once all new ones are on the disk.
 
@@ -106,7 +101,7 @@ def read_probe(folder: Path | FolderFiles) -> Probe:
     """
     files = FolderFiles.of(folder)
     folder = files.path
-    if not holds_probe(folder):
+    if not files.holds(PROBE_MANIFEST):
         raise ModelError(
             f"There is no probe in {folder}: it has no {PROBE_MANIFEST}. Name another folder, or fit a probe."
         )
@@ -163,11 +158,6 @@ def _unknown_kind(path: Path, kind: object, known: str, what: str) -> str:
     return f"{path} is of kind {kind!r}, and {known!r} is known. Upgrade shamisa."
 
 
-def holds_defects(folder: Path) -> bool:
-    """Whether there is a defect probe in this folder."""
-    return manifest.exists(folder / DEFECTS_MANIFEST)
-
-
 def write_defects(folder: Path, probe: DefectProbe, *, trained_on: str) -> None:
     """Write the probe as float32; an earlier one is replaced once all new files are on the disk."""
     from safetensors.numpy import save_file
@@ -198,7 +188,7 @@ def read_defects(folder: Path | FolderFiles) -> DefectProbe | None:
     """
     files = FolderFiles.of(folder)
     folder = files.path
-    if not holds_defects(folder):
+    if not files.holds(DEFECTS_MANIFEST):
         return None
     entries = files.read(DEFECTS_MANIFEST, DEFECTS_WEIGHTS)
     parts = files.arrays(DEFECTS_WEIGHTS)

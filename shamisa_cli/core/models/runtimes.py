@@ -73,13 +73,14 @@ def choose_runtime(runtime: RuntimeChoice, device: str, *, exported: bool) -> tu
 def _from_graph(folder: ModelFolder[EncoderConfig]) -> Embedder:
     from shamisa_cli.core.encoder.onnx_encoder import OnnxEncoder
 
-    if folder.graph is None:
+    graph = folder.graphs.get(MODEL_GRAPH)
+    if graph is None:
         raise ModelError(
             f"The model {folder.name} has no {MODEL_GRAPH}, which ONNX Runtime needs. Make one with: "
             f"shamisa models export {folder.path}.",
             remedy="take-torch",
         )
-    return OnnxEncoder.load(folder.config, folder.graph, folder.weights, folder.fingerprint)
+    return OnnxEncoder.load(folder.config, graph, folder.weights, folder.fingerprint)
 
 
 def _from_weights(folder: ModelFolder[EncoderConfig], device: str) -> Embedder:

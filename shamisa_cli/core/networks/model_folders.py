@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 from torch import Tensor
 
 from shamisa_cli.core.encoder.embedder import Embedder, LazyEncoder
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.known_files import KnownFile
 from shamisa_cli.core.models import manifest
 from shamisa_cli.core.models.folder import (
     ENCODERS,
@@ -69,10 +70,10 @@ def load_encoder(folder: ModelFolder[EncoderConfig], device: str | torch.device 
     """Load the encoder of a model folder with its weights as float32 on `device`.
 
     Raises:
-        ModelError: the weights cannot be read, are not finite, or do not fit the architecture.
+        ModelError: the weights cannot be read, are not finite, do not fit the architecture, or were replaced since
+            the folder was opened.
     """
-    path = folder.weights
-    stored = _read_weights(path)
+    path, stored = folder.weights.path, _read_weights(folder.weights)
     state = {name: value.float() if value.is_floating_point() else value for name, value in stored.items()}
     for name, value in state.items():
         if value.ndim and not value.is_floating_point():
@@ -113,10 +114,10 @@ def load_networks(folder: ModelFolder[RelationalConfig], device: str | torch.dev
     """Load the relational networks of a folder, frozen and in evaluation mode, as float32 on `device`.
 
     Raises:
-        ModelError: the weights cannot be read, are not finite, or do not fit the networks.
+        ModelError: the weights cannot be read, are not finite, do not fit the networks, or were replaced since the
+            folder was opened.
     """
-    path = folder.weights
-    state = _read_weights(path)
+    path, state = folder.weights.path, _read_weights(folder.weights)
     for name, value in state.items():
         _require_finite(name, value, f"{path} has", "Download or copy the folder again.")
     with torch.random.fork_rng(devices=()):  # the weights that are replaced here are drawn at random
@@ -223,9 +224,10 @@ def _save(
     return written
 
 
-def _read_weights(path: Path) -> dict[str, Tensor]:
-    with manifest.safetensors_errors(path):
-        return load_file(path)
+def _read_weights(file: KnownFile) -> dict[str, Tensor]:
+    content = file.read_bytes()
+    with manifest.safetensors_errors(file.path):
+        return load(content)
 
 
 def _require_finite(name: str, value: Tensor, what: str, then: str) -> None:

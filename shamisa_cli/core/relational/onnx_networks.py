@@ -10,7 +10,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.encoder.onnx_encoder import FINGERPRINT
 from shamisa_cli.core.encoder.onnx_sessions import computed, open_session
 from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.known_files import KnownFile
 from shamisa_cli.core.machine import available_cpus
 from shamisa_cli.core.records import ModelIdentity
 from shamisa_cli.core.relational.judgement import Maps, NetworkResult
@@ -45,11 +45,13 @@ class OnnxComparer:
     """
 
     identity: ModelIdentity
-    graphs: Mapping[str, Path]
-    weights: Path
+    graphs: Mapping[str, KnownFile]
+    weights: KnownFile
 
     @classmethod
-    def load(cls, identity: ModelIdentity, graphs: Mapping[str, Path], weights: Path, fingerprint: str) -> OnnxComparer:
+    def load(
+        cls, identity: ModelIdentity, graphs: Mapping[str, KnownFile], weights: KnownFile, fingerprint: str
+    ) -> OnnxComparer:
         """Open the graphs of the networks with this fingerprint.
 
         Raises:
@@ -60,8 +62,8 @@ class OnnxComparer:
         for name, session in comparer._sessions.items():
             if session.get_modelmeta().custom_metadata_map.get(FINGERPRINT) != fingerprint:
                 raise ModelError(
-                    f"{graphs[name]} was made from other networks than those beside it. Make it again with: "
-                    f"shamisa models export {weights.parent}"
+                    f"{graphs[name].path} was made from other networks than those beside it. Make it again with: "
+                    f"shamisa models export {weights.path.parent}"
                 )
         _ = comparer._halo
         return comparer
@@ -118,21 +120,21 @@ class OnnxComparer:
 
     @cached_property
     def _sessions(self) -> dict[str, Any]:
-        return {name: open_session(path, self.weights, threads=available_cpus()) for name, path in self.graphs.items()}
+        return {name: open_session(file, self.weights, threads=available_cpus()) for name, file in self.graphs.items()}
 
     @cached_property
     def _halo(self) -> int:
         said = self._sessions[TRUNK_GRAPH].get_modelmeta().custom_metadata_map.get(HALO, "")
         if not (said.isascii() and said.isdigit() and len(said) < 6):
-            raise ModelError(f"{self.graphs[TRUNK_GRAPH]} does not say how far it sees. Export the model again.")
+            raise ModelError(f"{self.graphs[TRUNK_GRAPH].path} does not say how far it sees. Export the model again.")
         return int(said)
 
     @cached_property
     def _scoring(self) -> tuple[Array, Array, Array]:
-        from safetensors import safe_open
+        from safetensors.numpy import load
 
-        with safe_open(self.weights, framework="numpy") as stored:
-            hidden, out, direct = (stored.get_tensor(name) for name in SCORING_WEIGHTS)
+        stored = load(self.weights.read_bytes())
+        hidden, out, direct = (stored[name] for name in SCORING_WEIGHTS)
         return hidden, out, direct
 
 

@@ -34,7 +34,7 @@ def test_a_folder_is_found_by_its_path(weights: Path, monkeypatch: pytest.Monkey
     mine = weights.parent / "mine"
     mine.mkdir()
     monkeypatch.setenv("HOME", str(weights.parent))
-    assert resolve("mine").path == Path("mine")
+    assert resolve("mine").path == mine
     assert resolve(str(mine)).path == mine
     assert resolve("~/mine").path == mine
 

@@ -14,6 +14,7 @@ from shamisa_cli.core.encoder.embedder import Embedder, embedded
 from shamisa_cli.core.encoder.onnx_encoder import OnnxEncoder
 from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec
 from shamisa_cli.core.errors import ImageError, SettingError
+from shamisa_cli.core.known_files import KnownFile
 from shamisa_cli.core.networks.backbones import build_backbone
 from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.networks.export.encoder_graph import export_graph
@@ -31,7 +32,8 @@ def encoders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Embedder]:
     )
     save_file(network.state(), weights)
     (folder / "encoder.onnx").write_bytes(export_graph(network, weights, "lite"))
-    return {"torch": network, "onnx": OnnxEncoder.load(network.config, folder / "encoder.onnx", weights, "lite")}
+    graph = KnownFile.of(folder / "encoder.onnx")
+    return {"torch": network, "onnx": OnnxEncoder.load(network.config, graph, KnownFile.of(weights), "lite")}
 
 
 def test_a_picture_too_small_for_the_network_is_named_and_the_others_are_read(tmp_path: Path) -> None:
@@ -83,7 +85,7 @@ def test_a_network_of_timm_with_layers_that_are_known_gives_the_same_as_a_graph(
     weights = tmp_path / "encoder.safetensors"
     save_file(network.state(), weights)
     (tmp_path / "encoder.onnx").write_bytes(export_graph(network, weights, "x"))
-    exported = OnnxEncoder.load(config, tmp_path / "encoder.onnx", weights, "x")
+    exported = OnnxEncoder.load(config, KnownFile.of(tmp_path / "encoder.onnx"), KnownFile.of(weights), "x")
 
     pixels = np.random.default_rng(0).integers(0, 256, (97, 130, 3), dtype=np.uint8)
     np.testing.assert_allclose(network.embed(pixels), exported.embed(pixels), atol=1e-5)

@@ -11,6 +11,7 @@ from shamisa_cli.core.encoder.embedder import Embedder
 from shamisa_cli.core.encoder.onnx_encoder import FINGERPRINT, OnnxEncoder
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.known_files import KnownFile
 from shamisa_cli.core.models import manifest
 from shamisa_cli.core.models.folder import ModelFolder
 from shamisa_cli.core.models.manifest import MODEL_GRAPH, MODEL_MANIFEST, RELATIONAL_MANIFEST
@@ -46,10 +47,11 @@ def add_graph(folder: Path) -> Path:
     model = ModelFolder.open(folder, EncoderConfig)
     encoder = load_encoder(model)
     with manifest.replacing_together(folder, [MODEL_GRAPH, MODEL_MANIFEST]) as (graph, listing):
-        graph.write_bytes(export_graph(encoder, model.weights, model.fingerprint))
-        _require_same(encoder, OnnxEncoder.load(model.config, graph, model.weights, model.fingerprint))
-        entries = manifest.read_manifest(folder / MODEL_MANIFEST)
-        files = {**entries["files"], MODEL_GRAPH: manifest.sha256_of(graph)}
+        graph.write_bytes(export_graph(encoder, model.weights.path, model.fingerprint))
+        written = KnownFile.of(graph)
+        _require_same(encoder, OnnxEncoder.load(model.config, written, model.weights, model.fingerprint))
+        entries = model.files.manifest(MODEL_MANIFEST)
+        files = {**entries["files"], MODEL_GRAPH: written.sha256}
         manifest.write_manifest(listing, {**entries, "files": files})
     return folder / MODEL_GRAPH
 
@@ -67,14 +69,14 @@ def add_relational_graphs(folder: Path) -> tuple[Path, ...]:
     networks = load_networks(model)
     names = (*GRAPHS, RELATIONAL_MANIFEST)
     with manifest.replacing_together(folder, names) as (*graphs, listing):
-        exported = export_relational_graphs(networks, model.weights, {FINGERPRINT: model.fingerprint})
+        exported = export_relational_graphs(networks, model.weights.path, {FINGERPRINT: model.fingerprint})
         for path, name in zip(graphs, GRAPHS, strict=True):
             path.write_bytes(exported[name])
-        paths = dict(zip(GRAPHS, graphs, strict=True))
-        comparer = OnnxComparer.load(model.identity, paths, model.weights, model.fingerprint)
+        written = {name: KnownFile.of(path) for name, path in zip(GRAPHS, graphs, strict=True)}
+        comparer = OnnxComparer.load(model.identity, written, model.weights, model.fingerprint)
         _require_same_maps(RelationalComparer(model.identity, networks), comparer)
-        entries = manifest.read_manifest(folder / RELATIONAL_MANIFEST)
-        files = entries["files"] | {name: manifest.sha256_of(path) for name, path in paths.items()}
+        entries = model.files.manifest(RELATIONAL_MANIFEST)
+        files = entries["files"] | {name: file.sha256 for name, file in written.items()}
         manifest.write_manifest(listing, {**entries, "files": files})
     return tuple(folder / name for name in GRAPHS)
 
@@ -89,15 +91,14 @@ def verify_graphs(folder: Path) -> tuple[str, ...]:
     found: tuple[str, ...] = ()
     if manifest.exists(folder / MODEL_MANIFEST):
         model = ModelFolder.open(folder, EncoderConfig)
-        if model.graph is not None:
-            exported = OnnxEncoder.load(model.config, model.graph, model.weights, model.fingerprint)
+        if model.exported:
+            exported = OnnxEncoder.load(model.config, model.graphs[MODEL_GRAPH], model.weights, model.fingerprint)
             _require_same(load_encoder(model), exported)
             found += (MODEL_GRAPH,)
     if manifest.exists(folder / RELATIONAL_MANIFEST):
         networks = ModelFolder.open(folder, RelationalConfig)
         if networks.exported:
-            paths = {name: folder / name for name in GRAPHS}
-            comparer = OnnxComparer.load(networks.identity, paths, networks.weights, networks.fingerprint)
+            comparer = OnnxComparer.load(networks.identity, networks.graphs, networks.weights, networks.fingerprint)
             _require_same_maps(RelationalComparer(networks.identity, load_networks(networks)), comparer)
             found += tuple(GRAPHS)
     return found

@@ -16,6 +16,7 @@ from shamisa_cli.core.encoder import onnx_encoder
 from shamisa_cli.core.encoder.onnx_encoder import OnnxEncoder
 from shamisa_cli.core.encoder.spec import PAPER_FEATURES, EncoderConfig, FeatureSpec, Preprocessing
 from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.known_files import KnownFile
 from shamisa_cli.core.networks.backbones import build_backbone
 from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.networks.export.encoder_graph import export_graph
@@ -53,7 +54,8 @@ def encoders(
     network = TorchEncoder.create(config, {name: value.float() for name, value in state.items() if value.ndim})
     graph = folder / "encoder.onnx"
     graph.write_bytes(export_graph(network, folder / "encoder.safetensors", "c0ffee"))
-    return network, OnnxEncoder.load(config, graph, folder / "encoder.safetensors", "c0ffee")
+    files = (KnownFile.of(graph), KnownFile.of(folder / "encoder.safetensors"))
+    return network, OnnxEncoder.load(config, *files, "c0ffee")
 
 
 def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
