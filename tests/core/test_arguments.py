@@ -111,6 +111,9 @@ def test_odd_arguments_are_refused_by_a_sentence(
         (lambda: shamisa_cli.score(".", groups=Odd()), "an object of type Odd was given"),
         (lambda: shamisa_cli.CullRule(keep_best="half"), "keep_best must be a number or None"),
         (lambda: shamisa_cli.degrade(np.zeros((4, 4), np.uint8), "JPEG", 1), "(H, W, 3)"),
+        (lambda: shamisa_cli.degrade(np.zeros((4, 4, 3)), "JPEG", 1), "np.rint(255 * pixels)"),  # type: ignore[arg-type]
+        (lambda: shamisa_cli.degrade(np.zeros((4, 4, 3), np.uint16), "JPEG", 1), "uint8 is needed"),  # type: ignore[arg-type]
+        (lambda: shamisa_cli.fit_defects("m", [], versions=1), "versions must be a whole number from 2 on"),
     ],
 )
 def test_the_sentence_says_what_to_pass(call: Callable[[], object], words: str) -> None:

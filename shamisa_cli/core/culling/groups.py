@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from shamisa_cli.core.arrays import Features
-from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.errors import SettingError, item_error
 from shamisa_cli.core.images.capture_time import capture_time
 from shamisa_cli.core.records import GroupPlace, ImageRecord
 from shamisa_cli.core.scoring.sketches import read_sketches
@@ -61,13 +61,14 @@ def group_records(
     Args:
         records: made with `score_files(..., sketches=True)`.
         settings: the conditions; None: the default ones.
-        taken: capture time of a file, None if unknown.
+        taken: capture time of a file, None if unknown, as it also is where the function raises an error; without a time
+            zone, it is local time where others have one.
     """
     settings = settings or GroupSettings()
     records = list(records)
     indices = [index for index, record in enumerate(records) if record.score is not None and record.sketch is not None]
     rows = read_sketches([records[index].sketch or b"" for index in indices])
-    times = [taken(Path(records[index].path)) for index in indices] if settings.gap else []
+    times = _times([Path(records[index].path) for index in indices], taken) if settings.gap else []
     pairs = [*_duplicates(rows, settings.duplicate), *_burst_frames(rows, times, settings)]
     grouped = list(records)
     for number, members in enumerate(_components(len(indices), pairs), 1):
@@ -94,6 +95,28 @@ def _clearly_better(one: ImageRecord, other: ImageRecord) -> bool:
     pixels = [(record.width or 0) * (record.height or 0) for record in (one, other)]
     alike = pixels[0] >= LEAST_SHARE_OF_PIXELS * pixels[1]  # a reduced copy is sharp and clean at its own 100 %
     return alike and one.at_full_size.worst <= other.at_full_size.worst - CLEARLY_LESS
+
+
+def _times(paths: Sequence[Path], taken: Callable[[Path], datetime | None]) -> list[datetime | None]:
+    """The capture times, which can be compared with each other."""
+    times = [_time(path, taken) for path in paths]
+    zoned = [time.tzinfo is not None for time in times if time is not None]
+    return times if all(zoned) or not any(zoned) else list(map(_with_zone, times))
+
+
+def _time(path: Path, taken: Callable[[Path], datetime | None]) -> datetime | None:
+    try:
+        return taken(path)
+    except Exception as error:
+        item_error(path, error)  # raises what is about the whole run
+        return None
+
+
+def _with_zone(time: datetime | None) -> datetime | None:
+    try:
+        return time.astimezone() if time is not None and time.tzinfo is None else time
+    except (OverflowError, ValueError, OSError):  # the first and last days of the calendar may have none
+        return None
 
 
 def _duplicates(rows: Features, least: float) -> Iterator[tuple[int, int]]:

@@ -18,7 +18,7 @@ def degrade(pixels: Pixels, operator: str, severity: float, *, seed: int = 0) ->
     """Degrade an image with one operator (SHAMISA, arXiv 2603.13669, distortion engine).
 
     Args:
-        pixels: (H, W, 3), sRGB.
+        pixels: (H, W, 3) uint8, sRGB.
         operator: a name of `distortions.registry.OPERATORS`, such as "JPEG" or "gaussian blur".
         severity: 0…4.
         seed: of what the operator draws at random.
@@ -27,12 +27,17 @@ def degrade(pixels: Pixels, operator: str, severity: float, *, seed: int = 0) ->
         An image of the same shape.
 
     Raises:
-        SettingError: there is no such operator, the severity is out of range, or the array has another shape.
+        SettingError: there is no such operator, the severity is out of range, or the array has another shape or type.
     """
     if not 0 <= severity <= MAX_SEVERITY:
         raise SettingError(f"The severity is {severity}; it goes from 0 to {MAX_SEVERITY:g}.")
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
         raise SettingError(f"The pixels are an array of {pixels.shape}; (H, W, 3) in sRGB, 0…255, are needed.")
+    if pixels.dtype != np.uint8:
+        raise SettingError(
+            f"The pixels are an array of {pixels.dtype}; uint8 is needed. Floats of 0…1: np.rint(255 * pixels).astype("
+            "np.uint8)."
+        )
     image = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None].float() / 255
     degraded = apply_operator(image, operator, severity, torch.Generator().manual_seed(seed), angle=ANGLE)
     levels: Pixels = (degraded[0] * 255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from shamisa_cli.core.arguments import PositiveInt
+from shamisa_cli.core.arguments import AtLeast
 from shamisa_cli.core.errors import ImageError
 from shamisa_cli.core.extras import needs_pytorch
 from shamisa_cli.core.fitting.progress import Progress, no_progress
@@ -44,7 +45,7 @@ def fit_defects(
     model: str | Path,
     data: Sequence[str | Path],
     *,
-    versions: PositiveInt = VERSIONS,
+    versions: Annotated[int, AtLeast(2)] = VERSIONS,
     seed: int = 0,
     device: str = "auto",
     command: str = "shamisa.fit_defects(…)",

@@ -46,6 +46,7 @@ class ShamisaScore(Metric):
     plot_upper_bound = 100.0
 
     total: Tensor
+    lost: Tensor
     count: Tensor
 
     def __init__(
@@ -62,17 +63,33 @@ class ShamisaScore(Metric):
         self.reduction = reduction
         self._held = (TensorScorer(model, view_size=view_size),)  # a tuple hides the module from torch
         self.add_state("total", torch.tensor(0.0), dist_reduce_fx="sum")
+        self.add_state("lost", torch.tensor(0.0), dist_reduce_fx="sum")
         self.add_state("count", torch.tensor(0), dist_reduce_fx="sum")
 
     def update(self, images: Tensor) -> None:
         """Add images: sRGB (N, 3, H, W) or (3, H, W) in 0…1. Raises SettingError as `TensorScorer` does."""
         scores = self._held[0](images).to(self.total.device)
-        self.total = self.total + scores.sum()
+        self._add(scores.sum())
         self.count = self.count + scores.numel()
+
+    def _add(self, amount: Tensor) -> None:
+        """Add to the total, and to `lost` what rounding takes from it (Knuth's TwoSum): some devices have no doubles.
+
+        A single float32 would lose whole scores after a million pictures.
+        """
+        total = self.total + amount
+        added = total - self.total
+        self.lost = self.lost + ((self.total - (total - added)) + (amount - added))
+        self.total = total
 
     def compute(self) -> Tensor:
         """The mean or sum () of the scores of all images added."""
-        return self.total / self.count if self.reduction == "mean" else self.total
+        total = self.total + self.lost
+        return total / self.count if self.reduction == "mean" else total
+
+    def plot(self, val: Any = None, ax: Any = None) -> Any:
+        """Draw one or several values of the metric on 0…100, as `torchmetrics.Metric.plot` says; needs matplotlib."""
+        return self._plot(val, ax)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], *arguments: Any, **settings: Any) -> Self:
         self._held[0]._apply(fn)

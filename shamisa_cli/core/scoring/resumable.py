@@ -246,9 +246,11 @@ def score_to_file(
     advance(reused)
 
     found = [kept]
+    errors: list[str] = []
     scored = score_files(model, missing, jobs=jobs, view_size=view_size, max_pixels=max_pixels)
     with closing(scored):
         for batch in batched(_counted(zip(missing, scored, strict=True), advance), rows_per_part):
+            errors += [record.error.message for _, record in batch if record.error is not None]
             table = scores_table([(stamps[path], record) for path, record in batch], schema)
             write_scores(parts / f"{uuid.uuid4().hex}.parquet", table)
             begun = sum(len(each) for each in found)
@@ -257,7 +259,9 @@ def score_to_file(
     whole = pa.concat_tables(found)
     write_scores(target, whole.take(pa.array([places[stamps[path]] for path in paths], pa.int64())))
     remove_parts(parts)
-    return JobResult(len(paths), reused, dropped=_number_of_others(stamps_in(tables[0]), stamps.values()))
+    return JobResult(
+        len(paths), reused, len(errors), tuple(errors), dropped=_number_of_others(stamps_in(tables[0]), stamps.values())
+    )
 
 
 def _is_new(stamp: FileStamp, known: Mapping[FileStamp, object]) -> bool:

@@ -181,7 +181,10 @@ def train_run(
         SettingError, TrainingError, ModelError: as `Trainer`, `RunFolder` and `Task.batches` do.
     """
     world = world or World()
-    with sole_writer(run.path if world.leads else None), lost_workers():
+    import torch
+
+    devices = [world.device] if world.device.type == "cuda" else []
+    with sole_writer(run.path if world.leads else None), lost_workers(), torch.random.fork_rng(devices):
         record = replace(record, processes=world.size)
         if resume:
             run.check_resumable(record)

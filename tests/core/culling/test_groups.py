@@ -85,6 +85,18 @@ def test_frames_of_a_burst_may_differ_more_than_pictures_taken_at_other_times() 
     assert groups_of(group_records(pictures, GroupSettings(gap=0), taken=close.get)) == {"a": 1, "b": 2}
 
 
+def test_times_with_and_without_a_zone_are_compared_and_one_that_is_not_told_ends_nothing() -> None:
+    pictures = [at_angle("a", 1), at_angle("b", 0.5), at_angle("c", 0.5), at_angle("d", 0.5)]
+    times = {Path("a"): NOON, Path("b"): (NOON + timedelta(seconds=1)).astimezone(), Path("d"): datetime.min}
+
+    def taken(path: Path) -> datetime | None:
+        return times[path]  # KeyError for c
+
+    groups = groups_of(group_records(pictures, taken=taken))
+    assert groups["a"] == groups["b"]
+    assert len(groups) == 4
+
+
 def test_one_bad_frame_does_not_cut_a_burst_in_two() -> None:
     pictures = [at_angle("0", 1), record("1", np.array([0, 0, 1.0])), at_angle("2", 0.6)]
     times = {Path(each.path): NOON + timedelta(seconds=int(each.path) / 2) for each in pictures}

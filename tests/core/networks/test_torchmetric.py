@@ -55,6 +55,19 @@ def test_the_mean_over_batches_is_the_mean_over_all_pictures(
     assert metric.compute().item() == pytest.approx(reference(images[0]).item(), abs=1e-3)
 
 
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_a_million_pictures_lose_nothing_to_rounding(model: Model, images: Tensor, reduction: str) -> None:
+    metric = ShamisaScore(model, reduction=reduction)
+    metric.update(images[0])  # of the dtype and device that it computes with
+    metric.reset()
+    amount = torch.tensor(50.3)
+    for _ in range(300_000):
+        metric._add(amount)
+    metric.count += 300_000
+    wanted = 50.3 if reduction == "mean" else 50.3 * 300_000
+    assert metric.compute().item() == pytest.approx(wanted, rel=1e-6)
+
+
 def test_batches_of_different_sizes_and_single_pictures_weigh_by_their_pictures(
     images: Tensor, model: Model, reference: Reference
 ) -> None:

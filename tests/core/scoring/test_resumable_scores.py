@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -28,7 +29,9 @@ def test_a_table_holds_the_records_in_order_whatever_is_wrong_with_a_picture(
 ) -> None:
     target = tmp_path / "scores.parquet"
     named = [photos[3], broken, *photos[:3], tmp_path / "gone.jpg"]
-    assert run(model, named, target) == JobResult(rows=6, reused=0)
+    done = run(model, named, target)
+    assert (done.rows, done.reused, done.unreadable) == (6, 0, 2)
+    assert [any(name in said for said in done.errors) for name in (broken.name, "gone.jpg")] == [True, True]
     assert list(read_scores(target)) == list(score_files(model, named))
     assert not parts_folder(target).exists()
 
@@ -71,7 +74,7 @@ def test_only_new_changed_and_unreadable_pictures_are_scored_again(
     target = tmp_path / "scores.parquet"
     run(model, [broken, *photos[:4]], target)
     os.utime(photos[1], ns=(0, 0))
-    assert run(model, [*photos[5:0:-1], broken], target) == JobResult(rows=6, reused=2, dropped=1)
+    assert replace(run(model, [*photos[5:0:-1], broken], target), errors=()) == JobResult(6, 2, unreadable=1, dropped=1)
     assert [record.path for record in read_scores(target)] == [str(path) for path in [*photos[5:0:-1], broken]]
 
 

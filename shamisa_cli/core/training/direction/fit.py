@@ -47,6 +47,7 @@ class Fitted:
     chances: NDArray[np.float64]
 
 
+@torch.random.fork_rng(devices=())
 def fit_direction(
     pairs: DirectionPairs,
     encoder_fingerprint: str,

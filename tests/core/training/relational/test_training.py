@@ -62,7 +62,10 @@ def finished(
     run = RunFolder(tmp_path_factory.mktemp("finished") / "night-1")
     record = RunRecord(config, PHOTOGRAPHS, "shamisa train --task relational --data photos")
     told: list[Any] = []
+    torch.manual_seed(7)
+    drawn = torch.get_rng_state()
     assert train_run(run, record, photos, photos[:1], on_step=told.append) == run.model
+    assert torch.equal(torch.get_rng_state(), drawn)  # the caller's random numbers go on as they would have
     return run, told
 
 
