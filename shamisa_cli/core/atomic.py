@@ -1,10 +1,11 @@
-"""Files that are either complete or absent, even if the program is interrupted or the disk is full."""
+"""Files and folders that are either complete or absent, even if the program is interrupted or the disk is full."""
 
 from __future__ import annotations
 
 import errno
 import os
 import re
+import shutil
 import sys
 import uuid
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
-from shamisa_cli.core.existence import exists
+from shamisa_cli.core.existence import exists, is_dir
 from shamisa_cli.core.places import require_no_stream
 
 if sys.platform != "win32":
@@ -64,6 +65,60 @@ def replacing_together(targets: Sequence[Path]) -> Iterator[list[Path]]:
             file.complete()
         for file, target in zip(files, targets, strict=True):
             file.path.replace(target)
+
+
+@contextmanager
+def replacing_folder(target: Path) -> Iterator[Path]:
+    """Yield a new folder beside `target` that takes its name when the block ends without an error.
+
+    What was in a folder of that name is then removed. On an error, or Ctrl-C, the new folder is removed and `target` is
+    left as it was; what a killed run left is removed as by `replacing`.
+
+    Raises:
+        OSError: it cannot be written; `filename` is `target`.
+    """
+    with naming(target), _folder_for(target):
+        _remove_left_over(target.parent.absolute())
+        new, old = (target.with_name(f"{TEMPORARY}{uuid.uuid4().hex[:12]}") for _ in range(2))
+        try:
+            new.mkdir()
+            with _locked(new):
+                yield new
+            _take_place(new, target, old)
+        except OSError as error:
+            if str(error.filename).startswith(str(new)):
+                error.filename, error.filename2 = str(target), None
+            raise
+        finally:
+            for each in (new, old):
+                shutil.rmtree(each, ignore_errors=True)
+
+
+def _take_place(new: Path, target: Path, old: Path) -> None:
+    """Give a folder the name of another one, which gets the name `old`."""
+    if not os.path.lexists(target):
+        new.rename(target)
+        return
+    target.rename(old)
+    try:
+        new.rename(target)
+    except BaseException:
+        old.rename(target)
+        raise
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[bool]:
+    """Hold a lock on a file or folder; yields whether it was free. On Windows nothing is locked."""
+    if sys.platform == "win32":
+        yield False
+        return
+    mode = os.O_RDONLY if is_dir(path) else os.O_RDWR
+    descriptor = os.open(path, mode | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        yield _try_to_lock(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class _Unfinished:
@@ -167,16 +222,17 @@ def is_free(folder: Path) -> bool:
 
 @cache
 def _remove_left_over(folder: Path) -> None:
-    """Remove temporary files of runs that were killed; once for each folder. Those that are being written stay."""
+    """Remove temporary files and folders of runs that were killed; once for each folder.
+
+    Those that are being written stay.
+    """
     with suppress(OSError):
         for path in [Path(entry) for entry in os.scandir(folder) if _LEFT_OVER.fullmatch(entry.name)]:
-            with suppress(OSError):
-                descriptor = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
-                try:
-                    if _try_to_lock(descriptor):
-                        path.unlink(missing_ok=True)
-                finally:
-                    os.close(descriptor)
+            with suppress(OSError), _locked(path) as is_free:
+                if is_free and is_dir(path):
+                    shutil.rmtree(path, ignore_errors=True)
+                elif is_free:
+                    path.unlink(missing_ok=True)
 
 
 def _try_to_lock(descriptor: int) -> bool:

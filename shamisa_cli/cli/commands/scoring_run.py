@@ -123,6 +123,7 @@ class ScoringRun:
         from shamisa_cli.core.scoring.pipeline import score_files
         from shamisa_cli.core.scoring.thumbnails import Thumbnails
 
+        _require_room_beside(html, len(self.files))
         thumbnails = None if html is None else Thumbnails()
         with (
             closing(
@@ -183,14 +184,32 @@ def _map_writer(
     return None if maps is None else MapWriter(model, maps, files, watch=watch)
 
 
-def _write_page(html: Path, records: list[ImageRecord], run: Run, thumbnails: Thumbnails) -> None:
-    """Write the page; thumbnails that a browser would be slow to read in one file go into a folder beside it."""
-    from shamisa_cli.cli.reporters.html import write_html
-    from shamisa_cli.core.scoring.thumbnails import MOST_INLINE_BYTES
+def _require_room_beside(html: Path | None, count: int) -> None:
+    """Raise SettingError if the thumbnails of so many pictures may need a folder beside the page that is another's."""
+    from shamisa_cli.core.scoring.thumbnails import MOST_BYTES_EACH, MOST_INLINE_BYTES, require_own_folder
 
-    beside = html.with_name(f"{html.stem}-pictures") if thumbnails.total_bytes > MOST_INLINE_BYTES else None
-    with replacing(html) as temporary, temporary.open("w", encoding="utf-8", newline="") as page:
-        write_html(records, run, thumbnails, page, beside)
+    if html is not None and count * MOST_BYTES_EACH > MOST_INLINE_BYTES:
+        require_own_folder(_beside(html))
+
+
+def _beside(html: Path) -> Path:
+    """The folder of a page's thumbnails, where a browser would be slow to read them in one file."""
+    return html.with_name(f"{html.stem}-pictures")
+
+
+def _write_page(html: Path, records: list[ImageRecord], run: Run, thumbnails: Thumbnails) -> None:
+    """Write the page, and the folder beside it if it needs one, which takes its name after the page."""
+    from shamisa_cli.cli.reporters.html import write_html
+    from shamisa_cli.core.scoring.thumbnails import MOST_INLINE_BYTES, folder_of_thumbnails
+
+    beside = _beside(html)
+    apart = thumbnails.total_bytes > MOST_INLINE_BYTES
+    with (
+        folder_of_thumbnails(beside) if apart else nullcontext() as pictures,
+        replacing(html) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as page,
+    ):
+        write_html(records, run, thumbnails, page, pictures, beside=beside.name)
 
 
 def _kept(records: Iterable[ImageRecord], into: list[ImageRecord]) -> Iterator[ImageRecord]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from shamisa_cli.core.errors import InputNotFoundError
 from shamisa_cli.core.images.kinds import (
+    DRAWN_SUFFIXES,
     count_suffixes,
     describe_left_out,
     is_left_out,
@@ -26,8 +27,8 @@ Located = tuple[str, str]
 """A file's real path, without links, and its path as it was named or found."""
 
 
-DRAWN = ".png drawn by shamisa"
-"""What maps and figures are counted as whose names do not end in a picture's suffix and .png."""
+DRAWN = "{} drawn by shamisa"
+"""What figures, thumbnails and maps whose names do not end in two suffixes are counted as, with their suffix."""
 MOST_NAMES = 16
 """Times that a folder is read at which several links lead, where each name counts: links to links multiply."""
 NO_ADDRESS = "{} is an address on the web, which is not read. Download the picture, and name its file."
@@ -53,8 +54,8 @@ def discover(inputs: Sequence[str | Path], *, recursive: bool = True) -> list[Pa
 
     - A file is kept whatever its suffix; decoding it will report any error.
     - A folder stands for its files with a suffix of `readable_suffixes`, and with `recursive` those of its
-      subfolders after them, in natural order ("img2" before "img10"). Maps that this program drew of pictures
-      are left out, and counted. Hidden files and folders (names
+      subfolders after them, in natural order ("img2" before "img10"). Maps, figures and thumbnails of reports
+      that this program drew are left out, and counted. Hidden files and folders (names
       that start with a dot) are left out, and so are `SYSTEM_FOLDERS`. Links to folders are followed,
       each real folder once, so loops end. A folder that may not be listed is kept as a path itself, and so is a link
       that leads nowhere, unless its suffix is that of another kind of file; decoding will report the error.
@@ -197,9 +198,10 @@ class _Search:
                 continue
             before = "" if place == Path() else os.path.join(place, "")  # noqa: PTH118
             real_before = os.path.join(self._real_folder(place), "")  # noqa: PTH118
-            for entry in naturally_sorted(filter(_is_picture, entries)):
+            drawn = set(filter(_is_drawn, entries))
+            for entry in naturally_sorted(entry for entry in entries if entry not in drawn and _is_picture(entry)):
                 yield _real_path(entry, real_before), before + entry.name
-            for entry in naturally_sorted(filter(_is_counted, entries)):
+            for entry in naturally_sorted(entry for entry in entries if entry in drawn or _is_counted(entry)):
                 self.left_out.setdefault(_real_path(entry, real_before), _counted_as(entry.name))
 
 
@@ -212,25 +214,25 @@ def _is_picture(entry: os.DirEntry[str]) -> bool:
     """Whether an entry is a file that is read, by its suffix; or a link that leads nowhere and may be of anything."""
     suffix = suffix_of(entry.name)
     if suffix.lower() in readable_suffixes():
-        return _may_be_file(entry) and not _is_map(entry)
+        return _may_be_file(entry)
     return _leads_nowhere(entry) and not is_other_kind(suffix)
 
 
 def _is_counted(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a file of a kind that cannot be read, or a map."""
-    return (is_left_out(suffix_of(entry.name)) and _may_be_file(entry)) or _is_map(entry)
+    """Whether an entry is a file of a kind that cannot be read."""
+    return is_left_out(suffix_of(entry.name)) and _may_be_file(entry)
 
 
 def _counted_as(name: str) -> str:
     """The suffix that a file is counted by: its last; of a map both, such as ".jpg.png"; what other drawings are."""
     suffix = suffix_of(name)
     both = suffix_of(name.removesuffix(suffix)) + suffix
-    return suffix if is_left_out(suffix) else DRAWN if both == suffix else both
+    return suffix if is_left_out(suffix) else DRAWN.format(suffix.lower()) if both == suffix else both
 
 
-def _is_map(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a map or figure that this program drew: a PNG that is signed."""
-    if suffix_of(entry.name).lower() != ".png":
+def _is_drawn(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a map, figure or thumbnail that this program drew: a PNG or WebP that is signed."""
+    if suffix_of(entry.name).lower() not in DRAWN_SUFFIXES:
         return False
     from shamisa_cli.core.images.drawings import is_drawing
 

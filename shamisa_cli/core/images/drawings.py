@@ -1,8 +1,9 @@
-"""Pictures that the program draws: PNGs that say so, and never replace a photograph."""
+"""Pictures that the program draws: PNGs and WebPs that say so, and never replace a photograph."""
 
 from __future__ import annotations
 
 import errno
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -17,10 +18,18 @@ from shamisa_cli.core.existence import is_file
 from shamisa_cli.core.images.formats import begins_like_a_picture
 
 SIGNATURE = ("Software", "shamisa")
-"""Text in each PNG that the program draws; only these are ever replaced or removed."""
+"""Text in each PNG that the program draws; only these, and signed WebPs, are ever replaced or removed."""
 HEAD_BYTES = 256
 """Texts are written before pixels, so `SIGNATURE` is within these."""
 _PNG = b"\x89PNG\r\n\x1a\n"
+_XMP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:CreatorTool="shamisa"/>'
+    b"</rdf:RDF></x:xmpmeta>"
+)
+"""Metadata in each WebP that the program writes as a file, its last chunk."""
+_HAS_XMP = 4
+"""Flag in the header of an extended WebP (RFC 9649, 2.7.1.1)."""
 _UP = 2
 """Number of PNG's filter that takes the difference from the row above."""
 
@@ -67,6 +76,17 @@ def quick_png(pixels: Pixels) -> bytes:
     )
 
 
+def signed_webp(content: bytes, width: int, height: int) -> bytes:
+    """A WebP of pixels alone (H, W), as `Pillow` writes it without alpha and metadata, with the signature added."""
+    sides = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    header = _riff_chunk(b"VP8X", struct.pack("<I", _HAS_XMP) + sides)
+    return _riff_chunk(b"RIFF", b"WEBP" + header + content[12:] + _riff_chunk(b"XMP ", _XMP))
+
+
+def _riff_chunk(kind: bytes, body: bytes) -> bytes:
+    return kind + struct.pack("<I", len(body)) + body + bytes(len(body) % 2)
+
+
 def require_no_photograph(target: Path) -> None:
     """Raise FileExistsError if a file of this name begins like a picture and is no drawing of this program."""
     if begins_like_a_picture(target) and not is_drawing(target):
@@ -74,9 +94,16 @@ def require_no_photograph(target: Path) -> None:
 
 
 def is_drawing(path: Path) -> bool:
-    """Whether a file exists and is a PNG that `write_drawing` wrote."""
+    """Whether a file exists and is a PNG that `write_drawing` wrote, or a WebP with the signature of `signed_webp`."""
     if not is_file(path):
         return False
-    signed = b"\0".join(part.encode() for part in SIGNATURE)
-    with path.open("rb") as stream:
-        return struct.pack(">I", len(signed)) + b"tEXt" + signed in stream.read(HEAD_BYTES)
+    with path.open("rb", buffering=0) as stream:
+        head = stream.read(HEAD_BYTES)
+        if head.startswith(_PNG):
+            signed = b"\0".join(part.encode() for part in SIGNATURE)
+            return struct.pack(">I", len(signed)) + b"tEXt" + signed in head
+        if head[12:16] != b"VP8X" or head[8:12] != b"WEBP":
+            return False
+        last = _riff_chunk(b"XMP ", _XMP)
+        stream.seek(-min(len(last), len(head)), os.SEEK_END)
+        return stream.read() == last

@@ -23,6 +23,8 @@ OTHER_MEDIA = frozenset((
     ".pnm", ".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mts", ".3gp", ".mpg", ".insv",
 ))  # fmt: skip
 """Suffixes of pictures and films that no extra reads; in a folder they are counted, other files are not."""
+DRAWN_SUFFIXES = frozenset((".png", ".webp"))
+"""Suffixes of files that this program may have drawn, see `drawings.is_drawing`."""
 
 EXTRAS = {"heic": ("pillow_heif", HEIC_SUFFIXES), "jxl": ("pillow_jxl", JXL_SUFFIXES), "raw": ("rawpy", RAW_SUFFIXES)}
 """Extra → the package it installs, and the suffixes that need it."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -15,7 +16,10 @@ import numpy as np
 from PIL import Image
 
 from shamisa_cli.core.arrays import Pixels
-from shamisa_cli.core.atomic import naming
+from shamisa_cli.core.atomic import naming, replacing_folder
+from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.existence import is_dir, is_link
+from shamisa_cli.core.images.drawings import is_drawing, signed_webp
 from shamisa_cli.core.records import ImageRecord
 
 THUMBNAIL_SIDE = 256
@@ -26,10 +30,14 @@ TILE_QUALITY = 80
 
 MOST_INLINE_BYTES = 64_000_000
 """Thumbnails of more are better written beside a page than into it: a browser reads the whole page first."""
+MOST_BYTES_EACH = 65_000
+"""More than the thumbnail and the sharpest part of any picture take: of random pixels, 47 and 11 kB."""
 
 KINDS = THUMBNAIL, MAP, TILE = "thumbnail", "map", "tile"
 FILE_NAMES = {THUMBNAIL: "{}.webp", MAP: "{}-map.webp", TILE: "{}-100.webp"}
 OWN_FILE = re.compile(r"\d+(-map|-100)?\.webp")
+LEFT_BY_VIEWERS = frozenset((".DS_Store", "Thumbs.db", "desktop.ini"))
+"""Files that systems write into folders that someone looked at."""
 
 
 def encode_thumbnail(pixels: Pixels, long_side: int, quality: int = QUALITY) -> bytes:
@@ -98,18 +106,40 @@ class Thumbnails:
             self._file.flush()
 
 
+@contextmanager
+def folder_of_thumbnails(folder: Path) -> Iterator[Path]:
+    """Yield a new folder, hidden until the block ends without an error; it then replaces the one of an earlier page.
+
+    Raises:
+        SettingError: the folder holds what is no thumbnail of an earlier page; see `require_own_folder`.
+        OSError: it cannot be written.
+    """
+    require_own_folder(folder)
+    with replacing_folder(folder) as new:
+        yield new
+
+
+def require_own_folder(folder: Path) -> None:
+    """Raise SettingError if this is no folder of an earlier page's thumbnails, and nothing else, but is there."""
+    what = f"The thumbnails of a page of many pictures go into {folder}"
+    remedy = "Move it, or give the page another name."
+    if os.path.lexists(folder) and (is_link(folder) or not is_dir(folder)):
+        raise SettingError(f"{what}, which is no folder of an earlier page. {remedy}")
+    foreign = sorted(file.name for file in folder.iterdir() if not _is_own(file)) if is_dir(folder) else []
+    if foreign:
+        raise SettingError(f"{what}, which holds {foreign[0]}: an earlier page did not bring it. {remedy}")
+
+
+def _is_own(file: Path) -> bool:
+    """Whether a file of a folder is a thumbnail of an earlier page, or comes from looking at it."""
+    return file.name in LEFT_BY_VIEWERS or (OWN_FILE.fullmatch(file.name) is not None and is_drawing(file))
+
+
 def write_beside(thumbnails: Thumbnails, paths: Iterable[str], folder: Path) -> Iterator[list[str | None]]:
     """Write the thumbnails of each record's image into a folder; yield the names of its files in the order of `KINDS`.
 
-    Files that an earlier call left in the folder are removed first.
-
-    Raises:
-        OSError: the folder cannot be written.
+    They are signed as drawings of this program. Raises OSError if one cannot be written.
     """
-    folder.mkdir(exist_ok=True)
-    for old in folder.iterdir():
-        if OWN_FILE.fullmatch(old.name):
-            old.unlink()
     for number, path in enumerate(paths):
         yield [_written(thumbnails.read(path, kind), folder / FILE_NAMES[kind].format(number)) for kind in KINDS]
 
@@ -117,5 +147,6 @@ def write_beside(thumbnails: Thumbnails, paths: Iterable[str], folder: Path) -> 
 def _written(content: bytes | None, file: Path) -> str | None:
     if content is None:
         return None
-    file.write_bytes(content)
+    with Image.open(io.BytesIO(content)) as picture:
+        file.write_bytes(signed_webp(content, *picture.size))
     return file.name

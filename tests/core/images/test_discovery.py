@@ -259,8 +259,10 @@ def test_folders_of_drives_and_systems_are_read_only_where_they_are_named(tmp_pa
     assert discover([tmp_path / "shoot" / system]) == [thumbnail]
 
 
-def test_one_look_into_each_folder_is_enough_but_for_pngs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fill(tmp_path, "a.jpg", "b.mp4", "c.txt", "below/d.jpg", "below/deep/e.webp")
+def test_one_look_into_each_folder_is_enough_but_for_pngs_and_webps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path, "a.jpg", "b.mp4", "c.txt", "below/d.jpg", "below/deep/e.tif")
     listed: list[str] = []
     scandir = os.scandir
 
@@ -271,5 +273,5 @@ def test_one_look_into_each_folder_is_enough_but_for_pngs(tmp_path: Path, monkey
     monkeypatch.setattr(os, "scandir", watched)
     monkeypatch.setattr(os, "stat", lambda *_: pytest.fail("a file in a folder was asked about"))
     found = [path for _, path in discovery._Search(recursive=True, allow_empty=False)._pictures_in(tmp_path)]
-    assert names_under(tmp_path, list(map(Path, found))) == ["a.jpg", "below/d.jpg", "below/deep/e.webp"]
+    assert names_under(tmp_path, list(map(Path, found))) == ["a.jpg", "below/d.jpg", "below/deep/e.tif"]
     assert listed == [str(tmp_path), str(tmp_path / "below"), str(tmp_path / "below" / "deep")]

@@ -16,11 +16,13 @@ from shamisa_cli.core.scoring.score_map import ScoreMap
 from shamisa_cli.core.scoring.thumbnails import (
     MAP,
     MAP_SIDE,
+    MOST_BYTES_EACH,
     THUMBNAIL,
     THUMBNAIL_SIDE,
     TILE,
     Thumbnails,
     encode_thumbnail,
+    folder_of_thumbnails,
     write_beside,
 )
 
@@ -82,9 +84,19 @@ def test_a_folder_beside_holds_what_is_there_and_nothing_of_an_earlier_page(tmp_
         for number in range(5):
             thumbnails.add(ImageRecord(f"{number}.jpg", 50.0), picture(30, 40, 10 * number))
         thumbnails.add(sharp("5.jpg"), picture(30, 40))
-        assert len(list(write_beside(thumbnails, [f"{number}.jpg" for number in range(6)], folder))) == 6
-        (folder / "mine.webp").write_bytes(b"mine")
-        names = list(write_beside(thumbnails, ["3.jpg", "unreadable.jpg", "5.jpg"], folder))
+        with folder_of_thumbnails(folder) as new:
+            assert len(list(write_beside(thumbnails, [f"{number}.jpg" for number in range(6)], new))) == 6
+        with folder_of_thumbnails(folder) as new:
+            names = list(write_beside(thumbnails, ["3.jpg", "unreadable.jpg", "5.jpg"], new))
+            assert (folder / "1.webp").exists()
     assert names == [["0.webp", None, None], [None, None, None], ["2.webp", None, "2-100.webp"]]
-    assert sorted(file.name for file in folder.iterdir()) == ["0.webp", "2-100.webp", "2.webp", "mine.webp"]
+    assert sorted(file.name for file in folder.iterdir()) == ["0.webp", "2-100.webp", "2.webp"]
     assert abs(float(np.asarray(shown((folder / "0.webp").read_bytes())).mean()) - 30) < 4
+
+
+def test_the_most_bytes_of_a_picture_are_more_than_any_picture_takes() -> None:
+    noise = np.random.default_rng(0).integers(0, 2, (256, 256, 3), dtype=np.uint8) * 255
+    tile = AtFullSize(1.0, 0.5, 0.2, (0, 0, 128, 128), noise[:128, :128, 0])
+    with Thumbnails() as thumbnails:
+        thumbnails.add(ImageRecord("a.jpg", 50.0, at_full_size=tile), noise)
+        assert MOST_BYTES_EACH * 0.8 < thumbnails.total_bytes < MOST_BYTES_EACH

@@ -26,7 +26,13 @@ DECIMALS = 3
 
 
 def write_html(
-    records: Sequence[ImageRecord], run: Run, thumbnails: Thumbnails, stream: TextIO, folder: Path | None = None
+    records: Sequence[ImageRecord],
+    run: Run,
+    thumbnails: Thumbnails,
+    stream: TextIO,
+    folder: Path | None = None,
+    *,
+    beside: str = "",
 ) -> None:
     """Write the page of all records; its sorting is stable, so equals stay in this order.
 
@@ -39,14 +45,15 @@ def write_html(
         run: the run they belong to.
         thumbnails: of their images.
         stream: receives the page.
-        folder: beside the page, receives the thumbnails, which the page then names; None: the page contains them.
+        folder: receives the thumbnails, which the page then names; None: the page contains them.
+        beside: name that the folder beside the page will have; empty: the name that it has.
     """
     style = "\n\n".join((part("theme.css"), part("report.css")))
     script = "\n\n".join((part("report.js"), part("review.js")))
     before, after = part("report.html").split(PLACE_OF_PICTURES)
     stream.write(head("Picture quality", style, script, beside=folder is not None))
     stream.write(Template(before).substitute(data=json_block(_document(records, run, thumbnails.has_maps))))
-    _write_pictures(_addresses([record.path for record in records], thumbnails, folder), stream)
+    _write_pictures(_addresses([record.path for record in records], thumbnails, folder, beside), stream)
     stream.write(Template(after).substitute(script=script))
 
 
@@ -91,7 +98,9 @@ def _at_full_size(record: ImageRecord) -> str:
     return ", ".join(f"{name} {severity:.1f}" for name, severity in measured.items() if severity is not None)
 
 
-def _addresses(paths: Sequence[str], thumbnails: Thumbnails, folder: Path | None) -> Iterator[list[str | None]]:
+def _addresses(
+    paths: Sequence[str], thumbnails: Thumbnails, folder: Path | None, beside: str
+) -> Iterator[list[str | None]]:
     """For each image the addresses of its thumbnails, in the order of `KINDS`: data, or files in the folder."""
     from shamisa_cli.core.scoring.thumbnails import KINDS, write_beside
 
@@ -99,7 +108,7 @@ def _addresses(paths: Sequence[str], thumbnails: Thumbnails, folder: Path | None
         for path in paths:
             yield [as_address(thumbnails.read(path, kind)) for kind in KINDS]
         return
-    place = quote(folder.name.encode("utf-8", "surrogateescape"))
+    place = quote((beside or folder.name).encode("utf-8", "surrogateescape"))
     for names in write_beside(thumbnails, paths, folder):
         yield [None if name is None else f"{place}/{name}" for name in names]
 
