@@ -74,16 +74,16 @@ def transfer(
     assert folder is not None
     pictures = [Path(decision.record.path) for decision in decisions if decision.verdict == verdict]
     transfers = plan_transfers(pictures, folder, "move" if action == "move" else "copy")
-    if not apply:
-        return _conclude(f"Would {action} {len(transfers):,} files to {folder}", [], apply, console)
-    with console.progress(f"{'Moving' if action == 'move' else 'Copying'}", len(transfers)) as advance:
-        results = list(_advancing(transfer_files(transfers, folder), advance))
+    what = f"files could not be {'moved' if action == 'move' else 'copied'}"
+    doing = "Looking" if not apply else "Moving" if action == "move" else "Copying"
+    with console.progress(doing, len(transfers)) as advance:
+        results = list(_advancing(transfer_files(transfers, folder, dry=not apply), advance))
     done, problems = _split(results)
     earlier = sum(result.was_done for result in results)
-    said = f"{'Moved' if action == 'move' else 'Copied'} {done - earlier:,} files to {folder}"
+    verb = f"Would {action}" if not apply else "Moved" if action == "move" else "Copied"
+    said = f"{verb} {done - earlier:,} files to {folder}"
     said += f"; {earlier:,} were there already" if earlier else ""
-    said += f"; undo with: shamisa cull --undo {folder} --apply" if done else ""
-    what = f"files could not be {'moved' if action == 'move' else 'copied'}"
+    said += f"; undo with: shamisa cull --undo {folder} --apply" if apply and done else ""
     return _conclude(said, problems, apply, console, what=what)
 
 

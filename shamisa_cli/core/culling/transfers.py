@@ -65,8 +65,8 @@ def outside(pictures: Sequence[Path], folder: Path) -> list[Path]:
     return left or list(pictures)
 
 
-def transfer_files(transfers: Sequence[Transfer], folder: Path) -> Iterator[TransferResult]:
-    """Move or copy files, one result each; nothing is ever overwritten.
+def transfer_files(transfers: Sequence[Transfer], folder: Path, *, dry: bool = False) -> Iterator[TransferResult]:
+    """Move or copy files, one result each; nothing is ever overwritten. With `dry`, only find out what would happen.
 
     Each transfer is in the journal, on disk, before it is made, so that an interrupted run can be undone too, and
     files appear when they are complete. What an interrupted run had done is not done again.
@@ -74,6 +74,10 @@ def transfer_files(transfers: Sequence[Transfer], folder: Path) -> Iterator[Tran
     Raises:
         SettingError: another run moves, copies or undoes in the folder, or its journal is none.
     """
+    if dry:
+        for together in _together(transfers):
+            yield from _transferred_together(together, None, _begun(folder / JOURNAL))
+        return
     if not transfers:
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -144,7 +148,7 @@ def _undone_together(together: Sequence[Entry], file: Path, *, dry: bool) -> Ite
 
 def _transferred(transfers: Sequence[Transfer], file: Path) -> Iterator[TransferResult]:
     remove_unfinished_line(file)
-    begun = functools.cache(lambda: _transfers_of(file))
+    begun = _begun(file)
     try:
         with file.open("a", encoding="utf-8") as journal:
             for together in _together(transfers):
@@ -156,9 +160,9 @@ def _transferred(transfers: Sequence[Transfer], file: Path) -> Iterator[Transfer
 
 
 def _transferred_together(
-    together: Sequence[Transfer], journal: TextIO, begun: Callable[[], Set[Transfer]]
+    together: Sequence[Transfer], journal: TextIO | None, begun: Callable[[], Set[Transfer]]
 ) -> Iterator[TransferResult]:
-    """Move or copy a picture and its sidecars; none where a place of one of them is taken."""
+    """Move or copy a picture and its sidecars; none where a place of one of them is taken, or without a journal."""
     done = [_was_done(transfer, begun) for transfer in together]
     picture = together[0].target
     places = [transfer.target for transfer, was_done in zip(together, done, strict=True) if not was_done]
@@ -175,7 +179,7 @@ def _transferred_together(
             is_taken = transfer.target == taken
             yield TransferResult(transfer, reason if is_taken else f"{transfer.source} was left where it is: {reason}")
         else:
-            reason = _carried_out(transfer, journal, half_moved=was_done)
+            reason = "" if journal is None else _carried_out(transfer, journal, half_moved=was_done)
             yield TransferResult(transfer, reason)
 
 
@@ -186,12 +190,17 @@ def _was_done(transfer: Transfer, begun: Callable[[], Set[Transfer]]) -> bool:
     return is_half_moved(transfer) and transfer in begun()
 
 
-def _transfers_of(journal: Path) -> Set[Transfer]:
-    """All that a journal says was begun; nothing if it cannot be read."""
-    try:
-        return {entry for entry in read_journal(journal) if isinstance(entry, Transfer)}
-    except SettingError:
-        return set()
+def _begun(journal: Path) -> Callable[[], Set[Transfer]]:
+    """A function that reads once what a journal says was begun: nothing if it cannot be read."""
+
+    @functools.cache
+    def begun() -> Set[Transfer]:
+        try:
+            return {entry for entry in read_journal(journal) if isinstance(entry, Transfer)}
+        except SettingError:
+            return set()
+
+    return begun
 
 
 def _carried_out(transfer: Transfer, journal: TextIO, *, half_moved: bool) -> str:

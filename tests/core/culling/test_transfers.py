@@ -286,6 +286,19 @@ def test_pictures_that_are_links_lead_to_the_same_place_and_come_back_as_they_we
     assert str(link.readlink()) == text.format(real=real)
 
 
+@pytest.mark.parametrize("action", ["move", "copy"])
+def test_a_dry_run_says_what_a_run_would(shoot: Path, tmp_path: Path, action: Action) -> None:
+    before, target = files(shoot), tmp_path / "rejects"
+    planned = plan_transfers(pictures(shoot), target, action)
+    assert not any(each.problem for each in transfer_files(planned, target, dry=True))
+    assert not target.exists()
+    target.mkdir()
+    (target / "b.jpg").write_text("mine")
+    said = list(transfer_files(planned, target, dry=True))
+    assert (files(shoot), files(target)) == (before, {"b.jpg": "mine"})
+    assert list(transfer_files(planned, target)) == said
+
+
 def test_a_dry_undo_changes_nothing(shoot: Path, tmp_path: Path) -> None:
     target = tmp_path / "rejects"
     list(transfer_files(plan_transfers(pictures(shoot), target, "move"), target))
