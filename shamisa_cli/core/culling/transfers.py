@@ -75,8 +75,9 @@ def transfer_files(transfers: Sequence[Transfer], folder: Path, *, dry: bool = F
         SettingError: another run moves, copies or undoes in the folder, or its journal is none.
     """
     if dry:
+        begun = _begun(folder / JOURNAL)
         for together in _together(transfers):
-            yield from _transferred_together(together, None, _begun(folder / JOURNAL))
+            yield from _transferred_together(together, None, begun)
         return
     if not transfers:
         return
@@ -166,7 +167,7 @@ def _transferred_together(
     done = [_was_done(transfer, begun) for transfer in together]
     picture = together[0].target
     places = [transfer.target for transfer, was_done in zip(together, done, strict=True) if not was_done]
-    beside = [sidecar_of(picture)] if picture in places and not picture.name.endswith(SUFFIX) else []
+    beside = [sidecar_of(picture)] if picture in places and picture.suffix.lower() != SUFFIX else []
     taken = next((place for place in (*places, *beside) if os.path.lexists(place)), None)
     reason = "" if taken is None else f"{taken} exists already."
     folder = together[0].source.parent
