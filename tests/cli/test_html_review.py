@@ -15,6 +15,7 @@ import pytest
 from helpers.chromium import Page, chromium
 from helpers.report_pages import HOSTILE, MANY, SETTLED, opened, page_of, record
 
+from shamisa_cli.cli.output import FORMULA_STARTS, CsvTable
 from shamisa_cli.core.culling.xmp import read_rating
 from shamisa_cli.core.full_size.record import AtFullSize
 from shamisa_cli.core.records import GroupPlace
@@ -118,6 +119,49 @@ def test_marks_outlive_the_page_and_are_exported(browser: Page, tmp_path: Path) 
     assert read_rating(tmp_path / "a/0.jpg.xmp") == -1
     assert read_rating(tmp_path / "a/1.jpg.xmp") == 3
     assert (tmp_path / "a/2.jpg.xmp").read_text() == "mine"
+    page.run("document.querySelector('#clear-marks').click()")
+    assert page.run(TALLY) == "Nothing marked"
+
+
+def mark_all(page: Page, key: str) -> None:
+    page.run("document.querySelectorAll('.tile').forEach(tile => (tile.focus(), tile.dispatchEvent("
+             f"new KeyboardEvent('keydown', {{key: '{key}', bubbles: true}}))))")  # fmt: skip
+
+
+def test_what_a_spreadsheet_would_compute_is_text_in_the_exported_table_as_in_every_table(
+    browser: Page, tmp_path: Path
+) -> None:
+    names = [f"{start}1+1.jpg" for start in FORMULA_STARTS if start.isprintable()]
+    names += ["'=1+1.jpg", "''＝1.jpg", "'quoted'.jpg", 'a,b"c.jpg', "plain.jpg"]
+    page = grid(browser, tmp_path, page_of([record(name, 50.0) for name in names]))
+    mark_all(page, " ")
+    exported = [row["path"] for row in csv.DictReader(io.StringIO(page.run("report.exports.csv()")))]
+    stream = io.StringIO()
+    table = CsvTable(stream)
+    for name in names:
+        table.writerow([name])
+    assert exported == [row[0] for row in csv.reader(io.StringIO(stream.getvalue()))]
+
+
+def test_a_name_that_the_page_cannot_hold_is_in_no_exported_list_and_that_is_said(
+    browser: Page, tmp_path: Path
+) -> None:
+    names = ["a\nb.jpg", "x\udcff.jpg", "\u202egpj.exe", "c\\nd.jpg", "-rf.jpg", "plain 照片.jpg"]
+    page = grid(browser, tmp_path, page_of([record(name, 50.0) for name in names]))
+    mark_all(page, " ")
+    kept = ["c\\nd.jpg", "./-rf.jpg", "plain 照片.jpg"]
+    assert page.run("report.exports.kept()").splitlines() == kept
+    for name in names:
+        (tmp_path / name).touch()
+    before = {file.name for file in tmp_path.iterdir()}
+    subprocess.run(["sh", "-s"], input=page.run("report.exports.script()").encode(), cwd=tmp_path, check=True)
+    assert {file.name for file in tmp_path.iterdir()} - before == {f"{Path(name).name}.xmp" for name in kept}
+    assert len(page.run("report.exports.csv()").splitlines()) == 1 + len(kept)
+    for button in ("csv", "kept", "rejected", "xmp"):
+        page.run(
+            f"document.querySelector('#tally').textContent = '', document.querySelector('#export-{button}').click()"
+        )
+        assert page.run(TALLY).startswith("3 marked pictures left out")
     page.run("document.querySelector('#clear-marks').click()")
     assert page.run(TALLY) == "Nothing marked"
 

@@ -42,6 +42,8 @@ def page_of(
 ) -> str:
     judged = [record if gate is None else gate.apply(record) for record in records]
     stream = io.StringIO()
+    if folder is not None:
+        folder.mkdir()
     with Thumbnails() as thumbnails:
         for index, each in enumerate(judged):
             if each.score is None:

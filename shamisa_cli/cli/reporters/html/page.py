@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from urllib.parse import quote
 
 from shamisa_cli.cli.console import printable
+from shamisa_cli.cli.output import FORMULA_STARTS
 from shamisa_cli.cli.reporters.html.parts import as_address, head, json_block, part
 from shamisa_cli.core.full_size.record import MEASURES
 from shamisa_cli.core.groups import GROUPS
@@ -49,7 +50,7 @@ def write_html(
         beside: name that the folder beside the page will have; empty: the name that it has.
     """
     style = "\n\n".join((part("theme.css"), part("report.css")))
-    script = "\n\n".join((part("report.js"), part("review.js")))
+    script = "\n\n".join((part("report.js"), part("exports.js"), part("review.js")))
     before, after = part("report.html").split(PLACE_OF_PICTURES)
     stream.write(head("Picture quality", style, script, beside=folder is not None))
     stream.write(Template(before).substitute(data=json_block(_document(records, run, thumbnails.has_maps))))
@@ -68,6 +69,7 @@ def _document(records: Sequence[ImageRecord], run: Run, has_maps: bool) -> dict[
         "conclusion": gate_summary(statuses, gated=run.gated),
         "summary": summarise(records).to_json(),
         "maps": has_maps,
+        "formulaStarts": FORMULA_STARTS,
         "defects": list(GROUPS) if any(record.defects for record in records) else [],
         "pictures": [_picture(record) for record in records],
     }
@@ -77,6 +79,7 @@ def _picture(record: ImageRecord) -> dict[str, Any]:
     messages = [record.error.message] if record.error is not None else [found.message for found in record.findings]
     return {
         "path": printable(record.path),
+        **({} if printable(record.path) == record.path else {"escaped": True}),
         "score": _rounded(record.score),
         "interval": None if record.interval is None else [_rounded(end) for end in record.interval],
         "mos": _rounded(record.mos),

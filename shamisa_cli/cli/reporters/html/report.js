@@ -450,7 +450,7 @@ const report = { filters: [], afterArranging: [], afterFilling: [] };
     byId("details").addEventListener("close", () => report.focus(shown[current]));
   }
 
-  Object.assign(report, { data, byId, element, number, source, figure, arrange, open, fillDetails, shown: () => shown, current: () => shown[current] });
+  Object.assign(report, { data, byId, element, number, counted, source, figure, arrange, open, fillDetails, shown: () => shown, current: () => shown[current] });
   report.focus = (picture) => picture.row.querySelector("button").focus();
   report.reset = () => {};
   fillHeader();

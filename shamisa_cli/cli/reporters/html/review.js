@@ -1,6 +1,6 @@
 // A grid, marks that live in this browser, their export, and two pictures side by side.
 {
-  const { data, byId, element, number, source, figure } = report;
+  const { data, byId, element, number, counted, source, figure } = report;
   const STARS = 5;
   const STORE = `shamisa marks ${data.made} ${data.revision} ${data.pictures.length}`;
   const slashOf = (path) => Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1;
@@ -333,44 +333,13 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   }
 
-  const marked = () => data.pictures.filter((picture) => marks.has(picture.path));
-  const quoted = (text) => `"${text.replaceAll('"', '""')}"`;
-  // A spreadsheet runs cells that begin so; the apostrophe makes them text.
-  const cell = (text) => (/^[=+\-@\t]/.test(text) ? quoted(`'${text}`) : quoted(text));
+  report.exports = report.exportsOf(data, marks);
 
-  function csv() {
-    const rows = marked().map((picture) => {
-      const { verdict = "", stars = "" } = markOf(picture);
-      return [cell(picture.path), picture.score ?? "", verdict, stars].join(",");
-    });
-    return ["path,score,verdict,stars", ...rows, ""].join("\n");
+  function exportAs(name, type, text) {
+    save(name, type, text);
+    const count = report.exports.leftOut();
+    if (count) byId("tally").textContent = `${counted(count, "marked picture")} left out: the page holds their names with escapes, which no program finds.`;
   }
-
-  const list = (verdict) => marked().filter((picture) => markOf(picture).verdict === verdict).map(({ path }) => `${path}\n`).join("");
-  const shell = (text) => `'${text.replaceAll("'", "'\\''")}'`;
-
-  function script() {
-    const lines = marked().map((picture) => {
-      const { verdict, stars } = markOf(picture);
-      const rating = verdict === "reject" ? -1 : stars ?? 0;
-      const label = verdict === "reject" ? "Red" : verdict === "keep" ? "Green" : "";
-      return `write ${shell(picture.path)} ${rating} ${shell(label)}`;
-    });
-    return `#!/bin/sh
-# Writes the marks of a shamisa report beside the pictures, as XMP sidecar files. Run it where the report was made.
-# A sidecar that exists is left as it is.
-write() {
-  if [ -e "$1.xmp" ]; then echo "$1.xmp exists and was left as it is" >&2; return; fi
-  label=""; [ -z "$3" ] || label=" xmp:Label=\\"$3\\""
-  printf '%s\\n' '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">' \\
-    "<rdf:Description rdf:about=\\"\\" xmlns:xmp=\\"http://ns.adobe.com/xap/1.0/\\" xmp:Rating=\\"$2\\"$label/>" \\
-    '</rdf:RDF></x:xmpmeta>' > "$1.xmp"
-}
-${lines.join("\n")}
-`;
-  }
-
-  report.exports = { csv, script, kept: () => list("keep"), rejected: () => list("reject") };
 
   function listen() {
     byId("as-table").addEventListener("click", () => choose(false));
@@ -398,12 +367,12 @@ ${lines.join("\n")}
         report.arrange();
       });
     }
-    byId("export-csv").addEventListener("click", () => save("marks.csv", "text/csv", csv()));
-    byId("export-kept").addEventListener("click", () => save("kept.txt", "text/plain", list("keep")));
-    byId("export-rejected").addEventListener("click", () => save("rejected.txt", "text/plain", list("reject")));
-    byId("export-xmp").addEventListener("click", () => save("write-xmp.sh", "text/x-shellscript", script()));
+    byId("export-csv").addEventListener("click", () => exportAs("marks.csv", "text/csv", report.exports.csv()));
+    byId("export-kept").addEventListener("click", () => exportAs("kept.txt", "text/plain", report.exports.kept()));
+    byId("export-rejected").addEventListener("click", () => exportAs("rejected.txt", "text/plain", report.exports.rejected()));
+    byId("export-xmp").addEventListener("click", () => exportAs("write-xmp.sh", "text/x-shellscript", report.exports.script()));
     byId("clear-marks").addEventListener("click", () => {
-      const before = marked();
+      const before = data.pictures.filter(({ path }) => marks.has(path));
       marks.clear();
       keep();
       before.forEach(showMark);
