@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from shamisa_cli.core.steering import escaped
 
@@ -48,6 +49,10 @@ class ShamisaError(Exception):
         super().__init__(escaped(message, keep="\n"))
         self.remedy = remedy
         self.about = about
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies, and errors that come from other processes, are made without `__init__`, whatever it takes."""
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 class SettingError(ShamisaError):

@@ -6,8 +6,9 @@ import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args
 
 from shamisa_cli.core.arrays import Features, FeatureVector, Pixels
 from shamisa_cli.core.encoder.spec import SMALLEST_VIEW, EncoderConfig, copy_size
@@ -185,6 +186,11 @@ class LazyEncoder:
         self._load = load
         self._loading = threading.Lock()
         self._encoder: Embedder | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, also in another process, loads the encoder itself."""
+        made = partial(type(self), concurrent=self.concurrent)
+        return made, (self.config, self.runtime, str(self.device), self._load)
 
     @property
     def feature_length(self) -> int:

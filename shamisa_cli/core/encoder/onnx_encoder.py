@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -83,6 +83,10 @@ class OnnxEncoder:
         if len(shape) != 1 or not isinstance(shape[0], int):
             raise ModelError(f"{graph.path} does not say how many features it gives, so it is not an encoder's.")
         return encoder
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, also in another process, opens the files anew."""
+        return type(self), (self.config, self.graph, self.weights)
 
     @property
     def feature_length(self) -> int:

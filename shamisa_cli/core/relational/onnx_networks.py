@@ -68,6 +68,10 @@ class OnnxComparer:
         _ = comparer._halo
         return comparer
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, also in another process, opens the files anew."""
+        return type(self), (self.identity, self.graphs, self.weights)
+
     def maps(self, a: Pixels, b: Pixels) -> Maps:
         """Signed maps of two images, sRGB (H, W, 3) of one size; see `RelationalNetworks`."""
         return self._related(a, b).maps()
