@@ -29,6 +29,7 @@ LAYERS = (
         "core.groups",
         "core.overrides",
         "core.extras",
+        "core.json_lines",
         "core.known_files",
         "core.patterns",
         "core.reliability",

@@ -131,8 +131,8 @@ def judge_checkpoints(
     limit: int | None,
     seed: int,
 ) -> int:
-    """Judge the checkpoints of a training run; the number of unreadable pictures."""
-    steps = checkpoints.judge_run(
+    """Judge the checkpoints of a training run; the number of unreadable pictures and checkpoints."""
+    found = checkpoints.judge_run(
         run,
         table,
         every=every,
@@ -145,13 +145,12 @@ def judge_checkpoints(
     with loading.console.results(output) as stream:
         if format is Format.JSON:
             assert table.file is not None
-            checkpoints.write_json(stream, run, table.file, steps)
+            checkpoints.write_json(stream, run, table.file, found.steps)
         else:
-            checkpoints.write_table(stream, steps)
-    read = steps[-1].pictures
-    unreadable = min(limit or len(table), len(table)) - read
-    loading.conclude(read, unreadable, None, output)
-    return unreadable
+            checkpoints.write_table(stream, found.steps)
+    unreadable = found.asked - found.read
+    loading.conclude(found.read, unreadable, None, output)
+    return unreadable + len(found.errors)
 
 
 def judge_as_it_is(

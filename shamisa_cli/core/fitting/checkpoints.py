@@ -22,12 +22,14 @@ class RunEvaluation:
         steps: in their order; also in the run's benchmark.jsonl.
         asked, read: images of the table, and those of them that could be read.
         figure: a PNG of it in the run's folder.
+        errors: sentences about checkpoints that cannot be read, which are left out.
     """
 
     steps: tuple[StepAgreement, ...]
     asked: int
     read: int
     figure: Path
+    errors: tuple[str, ...] = ()
 
 
 def evaluate_run(
@@ -61,7 +63,7 @@ def evaluate_run(
         on_step: told each new result.
 
     Raises:
-        TrainingError: there is no run, or none of its checkpoints is left.
+        TrainingError: there is no run, or none of its checkpoints is left, or can be read.
         SettingError: the run trains no encoder, too few images are asked for, or PyTorch is not installed.
         InputNotFoundError: too few images can be read.
         MosTableError: the table cannot be read.
@@ -81,6 +83,7 @@ def evaluate_run(
         on_step(new)
         draw_agreements(figure, known)
 
+    errors: list[str] = []
     steps = probe_checkpoints(
         folder,
         benchmark,
@@ -90,6 +93,7 @@ def evaluate_run(
         on_begin=on_begin,
         on_picture=on_image,
         on_step=judged,
+        on_damaged=errors.append,
     )
     draw_agreements(figure, steps)
-    return RunEvaluation(tuple(steps), len(benchmark.table), steps[-1].pictures, figure)
+    return RunEvaluation(tuple(steps), len(benchmark.table), steps[-1].pictures, figure, tuple(errors))

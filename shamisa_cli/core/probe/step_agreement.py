@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shamisa_cli.core.errors import PARSE_ERRORS
-from shamisa_cli.core.existence import is_file
+from shamisa_cli.core.json_lines import read_json_lines
 
 RECORDS_FILE = "benchmark.jsonl"
 
@@ -77,12 +77,12 @@ class StepAgreement:
 def read_agreements(path: Path, benchmark: str | None = None) -> list[StepAgreement]:
     """Read the lines of a file, or those of one benchmark, in order.
 
-    A line that was cut off is left out; of several lines for one step the first is used.
+    A damaged line is left out; of several lines for one step the first is used.
     """
     found: dict[tuple[str, int], StepAgreement] = {}
-    for line in path.read_text(encoding="utf-8").splitlines() if is_file(path) else ():
+    for line in read_json_lines(path):
         try:
-            agreement = StepAgreement.from_json(json.loads(line))
+            agreement = StepAgreement.from_json(line)
         except (KeyError, TypeError, *PARSE_ERRORS, AttributeError):
             continue
         if benchmark in (None, agreement.benchmark):

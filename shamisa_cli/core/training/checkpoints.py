@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -111,7 +112,9 @@ class CheckpointStore:
             if record["files"][TENSORS_FILE] != _sha256(folder / TENSORS_FILE):
                 raise TrainingError(f"The checkpoint {folder} is damaged: its checksum does not match.")
             numbers = {str(name): float(value) for name, value in record["numbers"].items()}
-            return Checkpoint(int(record["step"]), load_file(folder / TENSORS_FILE), numbers)
+            if record["step"] != step or not all(map(math.isfinite, numbers.values())):
+                raise TrainingError(f"The checkpoint {folder} is damaged: {RECORD_FILE} has numbers that cannot be.")
+            return Checkpoint(step, load_file(folder / TENSORS_FILE), numbers)
         except (OSError, *PARSE_ERRORS, KeyError, TypeError, AttributeError, SafetensorError) as error:
             raise TrainingError(f"The checkpoint {folder} cannot be read: {error}.") from error
 

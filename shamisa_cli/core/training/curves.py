@@ -14,6 +14,9 @@ from shamisa_cli.core.training.metrics import read_metrics
 Panel = tuple[str, tuple[str, ...], str]
 """A panel: its title, its metrics, and the scale of its axis."""
 
+Panels = Callable[[Sequence[dict[str, Any]]], Sequence[Panel]]
+"""From the lines of a file of metrics to six panels."""
+
 PANELS: tuple[Panel, ...] = (
     ("Loss", ("total",), "linear"),
     ("Terms before their coefficients", ("variance", "invariance", "covariance", "alignment", "retention"), "symlog"),
@@ -31,7 +34,7 @@ SMOOTHED_SHARE = 0.02
 def draw_curves(
     metrics: Path,
     picture: Path,
-    panels: Callable[[Sequence[dict[str, Any]]], Sequence[Panel]] = lambda _: PANELS,
+    panels: Panels = lambda _: PANELS,
 ) -> None:
     """Draw a metrics file as PNG: faint raw values under a smoothed line, one panel per group of metrics.
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from shamisa_cli.core.encoder.spec import EncoderConfig
-from shamisa_cli.core.errors import InputNotFoundError, SettingError, TrainingError
+from shamisa_cli.core.errors import InputNotFoundError, ModelError, SettingError, TrainingError
 from shamisa_cli.core.existence import is_file
 from shamisa_cli.core.networks.backbones import build_backbone
 from shamisa_cli.core.networks.encoder import TorchEncoder
@@ -88,6 +88,7 @@ def probe_checkpoints(
     on_begin: Callable[[int, int], None] = lambda _steps, _pictures: None,
     on_picture: Callable[[int], None] = lambda _pictures: None,
     on_step: Callable[[StepAgreement, list[StepAgreement]], None] = lambda _new, _all: None,
+    on_damaged: Callable[[str], None] = lambda _sentence: None,
 ) -> list[StepAgreement]:
     """Evaluate the encoder of every kept checkpoint of a run that has not been evaluated yet.
 
@@ -103,12 +104,13 @@ def probe_checkpoints(
         on_begin: called with the number of steps to evaluate, and the number of images for each.
         on_picture: called with 1 after each image.
         on_step: called with each new result, and with all results so far, in the order of the steps.
+        on_damaged: called with a sentence for each checkpoint that cannot be read, which is left out.
 
     Returns:
         All results of this benchmark that the run has, in the order of the steps.
 
     Raises:
-        TrainingError: there is no run, or it has no checkpoints left.
+        TrainingError: there is no run, or it has no checkpoints left, or only damaged ones.
         SettingError: the run does not train an encoder, or `every` is below 1.
         InputNotFoundError: too few images can be read.
     """
@@ -127,16 +129,23 @@ def probe_checkpoints(
     if not known and not steps:
         raise TrainingError(f"The run in {run.path} has no checkpoint yet; there is one once training has begun.")
     on_begin(len(steps), len(benchmark.table))
+    damaged: list[str] = []
     for step in steps:
-        weights = _weights(run, config, step)
-        if weights is None:
+        try:
+            weights = _weights(run, config, step)
+            network = None if weights is None else TorchEncoder.create(encoder, weights, device)
+        except (TrainingError, ModelError) as error:
+            damaged.append(str(error))
+            on_damaged(str(error))
             continue
-        agreement = _agreement(
-            TorchEncoder.create(encoder, weights, device), benchmark, step, key, jobs=jobs, on_picture=on_picture
-        )
+        if network is None:
+            continue
+        agreement = _agreement(network, benchmark, step, key, jobs=jobs, on_picture=on_picture)
         append_agreement(run.path / RECORDS_FILE, agreement)
         known = sorted([*known, agreement], key=_step_of)
         on_step(agreement, known)
+    if not known and damaged:
+        raise TrainingError(f"None of the checkpoints of {run.path} can be read. {damaged[0]}")
     if not known:
         raise TrainingError(f"Training has removed all checkpoints of {run.path} that were to be tested; try again.")
     return known

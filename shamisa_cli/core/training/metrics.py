@@ -11,8 +11,12 @@ from types import TracebackType
 from typing import Any, Protocol, TextIO
 
 from shamisa_cli.core.atomic import replacing
-from shamisa_cli.core.errors import PARSE_ERRORS
-from shamisa_cli.core.existence import is_file
+from shamisa_cli.core.json_lines import read_json_lines
+
+ALWAYS_THERE = ("step", "total", "crops")
+"""Metrics of every task that are read back."""
+MOST_STEPS = 2**53
+"""Larger whole numbers are damage: they are no floats."""
 
 
 class Metrics(Protocol):
@@ -82,15 +86,22 @@ class MetricsLog:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Read the lines of a metrics file in order, without a last line that was cut off; none if there is no file."""
-    if not is_file(path):
-        return []
-    lines = []
-    for text in path.read_text(encoding="utf-8").splitlines():
-        try:
-            line = json.loads(text)
-        except PARSE_ERRORS:
-            continue
-        if isinstance(line, dict) and isinstance(line.get("step"), int):
-            lines.append(line)
-    return lines
+    """Read the lines of a metrics file in order, without damaged ones; none if there is no file.
+
+    A line has at least a step, a loss and a number of crops, and all its values are numbers or missing.
+    """
+    return [line for line in read_json_lines(path) if _is_whole(line)]
+
+
+def _is_whole(line: Any) -> bool:
+    return (
+        isinstance(line, dict)
+        and all(_is_number(line.get(name)) for name in ALWAYS_THERE)
+        and all(value is None or _is_number(value) for value in line.values())
+        and isinstance(line["step"], int)
+        and isinstance(line["crops"], int)
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, float) or (type(value) is int and abs(value) <= MOST_STEPS)

@@ -65,8 +65,9 @@ def encoder_card(run: RunFolder, record: RunRecord, *, seconds: float) -> str:
         "Software": "; then ".join(record.software) or NOT_RECORDED,
     }
     if lines:
-        last = lines[-1]
-        rows["Last step"] = f"loss {last['total']:.3f}, z deviation {last['z_std']:.2f}, h spread {last['h_std']:.2f}"
+        spreads = {"z deviation": lines[-1].get("z_std"), "h spread": lines[-1].get("h_std")}
+        told = [f"{name} {value:.2f}" for name, value in spreads.items() if value is not None]
+        rows["Last step"] = ", ".join([f"loss {lines[-1]['total']:.3f}", *told])
     table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
     return f"""# {run.path.resolve().name}
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from shamisa_cli.core.errors import TrainingError
+from shamisa_cli.core.errors import TrainingError, reason_of
 from shamisa_cli.core.images.discovery import discover
 from shamisa_cli.core.networks.model_folders import choose_device
 from shamisa_cli.core.scoring.provenance import software
 from shamisa_cli.core.sole_writer import sole_writer
 from shamisa_cli.core.training.batch_loader import lost_workers
-from shamisa_cli.core.training.curves import draw_curves
+from shamisa_cli.core.training.curves import Panels, draw_curves
 from shamisa_cli.core.training.distributed import World, joined, processes_here
 from shamisa_cli.core.training.metrics import Metrics
 from shamisa_cli.core.training.photo_record import FingerprintKind, photo_record
@@ -170,7 +170,8 @@ def train_run(
         checkpoint_every: steps between checkpoints.
         keep_every: checkpoints at multiples of this step are kept for good; 0 keeps only the newest.
         on_begin: called once with the first step.
-        on_warning: called with a sentence if another version of a package continues the run.
+        on_warning: called with a sentence if another version of a package continues the run, newer checkpoints are
+            damaged, or the curves cannot be drawn.
         on_step, on_unread, stop: as for `Trainer.train`.
 
     Returns:
@@ -186,16 +187,19 @@ def train_run(
     devices = [world.device] if world.device.type == "cuda" else []
     with sole_writer(run.path if world.leads else None), lost_workers(), torch.random.fork_rng(devices):
         record = replace(record, processes=world.size)
+        warn = on_warning if world.leads and on_warning else lambda _sentence: None
         if resume:
             run.check_resumable(record)
-            if world.leads and on_warning and (warning := run.software_warning(record)):
-                on_warning(warning)
+            if warning := run.software_warning(record):
+                warn(warning)
         else:
             run.check_new()
         run = run.keeping(keep_every)
         task = task_of(record.config)
         batches = task.batches(pristine, real, record.config, workers=workers, world=world)
         trainer = Trainer(record.config, run, batches, world=world, checkpoint_every=checkpoint_every)
+        if warning := run.damage_warning(trainer.step):
+            warn(warning)
         world.wait()  # until all have checked the folder
         if world.leads:
             run.write(record)
@@ -204,15 +208,22 @@ def train_run(
 
         def draw_now_and_then(step: int) -> None:
             if step % (checkpoint_every * CURVES_EVERY) == 0 and step < record.config.steps:
-                draw_curves(run.metrics, run.curves, task.panels)
+                _draw(run, task.panels, warn)
 
         finished = trainer.train(on_step=on_step, on_checkpoint=draw_now_and_then, on_unread=on_unread, stop=stop)
         if world.leads:
-            draw_curves(run.metrics, run.curves, task.panels)
+            _draw(run, task.panels, warn)
             if finished:
                 task.save(run, record, trainer.work, seconds=trainer.seconds)
         world.wait()
         return run.model if finished else None
+
+
+def _draw(run: RunFolder, panels: Panels, warn: Callable[[str], None]) -> None:
+    try:
+        draw_curves(run.metrics, run.curves, panels)
+    except Exception as error:  # a picture of the run must not end it
+        warn(f"{run.curves} could not be drawn from {run.metrics} ({reason_of(error)}). The run goes on without it.")
 
 
 def train(

@@ -138,6 +138,8 @@ class RunFolder:
                 photographs differ; more steps are allowed if the schedule does not depend on their number.
         """
         begun = self.read()
+        if exists(self.metrics) and not is_file(self.metrics):
+            raise TrainingError(f"{self.metrics} is not a file, so the run cannot write there. Move it away.")
         if begun.config.task != record.config.task:
             raise TrainingError(
                 f"The run in {self.path} is of the task {begun.config.task}, but {record.config.task} was requested. "
@@ -173,6 +175,16 @@ class RunFolder:
                 f"({before}) than this one ({now}). Resume it with that version ({begun.software[-1]}), or start a new "
                 "run in another folder."
             )
+
+    def damage_warning(self, step: int) -> str:
+        """Sentence on checkpoints after the step with which the run goes on; empty if there are none."""
+        damaged = [str(each) for each in self.checkpoints.steps() if each > step]
+        if not damaged:
+            return ""
+        return (
+            f"The checkpoints of {', '.join(damaged)} steps in {self.path} cannot be read: the run goes on from step "
+            f"{step}."
+        )
 
     def software_warning(self, record: RunRecord) -> str:
         """Sentence on other software than that of the run in this folder so far; empty if it is the same."""

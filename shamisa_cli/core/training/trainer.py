@@ -212,7 +212,7 @@ class Trainer:
             torch.cuda.set_rng_state(groups["rng"]["cuda"], self._world.device)
         self.work.restore_scaler(checkpoint.numbers)
         self.step = checkpoint.step
-        self.seconds = checkpoint.numbers["seconds"]
+        self.seconds = checkpoint.numbers.get("seconds", 0.0)
 
 
 @dataclass

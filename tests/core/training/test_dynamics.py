@@ -236,3 +236,24 @@ def test_judge_at_the_command_line(run: RunFolder, table: MosTable) -> None:
     assert again.returncode == 0, again.stderr
     assert [step["step"] for step in json.loads(again.stdout)["steps"]] == [0, 2, 4]
     assert (run.path / "benchmark.png").is_file()
+
+
+def damage(run: RunFolder, step: int) -> None:
+    (run.checkpoints.folder / f"step-{step:08d}" / "state.safetensors").write_bytes(b"damaged")
+
+
+def test_a_damaged_checkpoint_is_named_and_the_others_are_judged(new_run: RunFolder, table: MosTable) -> None:
+    damage(new_run, 2)
+    evaluate = ("evaluate", "--run", new_run.path, "--mos", table.file, "--limit", PICTURES)
+    for _ in range(2):
+        shown = run_here(*map(str, evaluate))
+        assert [line.split()[0] for line in shown.stdout.splitlines() if line.strip()[:1].isdigit()] == ["0", "4"]
+        assert f"The checkpoint {new_run.checkpoints.folder / 'step-00000002'} is damaged" in shown.stderr
+        assert shown.returncode == 3
+
+
+def test_a_run_whose_checkpoints_are_all_damaged_says_so(new_run: RunFolder, table: MosTable) -> None:
+    for step in (0, 2, 4):
+        damage(new_run, step)
+    with pytest.raises(TrainingError, match=r"None of the checkpoints of .* can be read\. The checkpoint .*00000000"):
+        judged(new_run, table)

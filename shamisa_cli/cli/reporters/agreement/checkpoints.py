@@ -17,6 +17,7 @@ from shamisa_cli.cli.fitted_table import Column, fitted_table
 from shamisa_cli.cli.mos_options import UNDEFINED
 
 if TYPE_CHECKING:
+    from shamisa_cli.core.fitting.checkpoints import RunEvaluation
     from shamisa_cli.core.probe.mos_table import MosTable
     from shamisa_cli.core.probe.step_agreement import StepAgreement
 
@@ -64,8 +65,8 @@ def judge_run(
     device: str,
     jobs: int | None,
     console: Console,
-) -> Sequence[StepAgreement]:
-    """Evaluate the checkpoints, report each result, and draw the curve of all.
+) -> RunEvaluation:
+    """Evaluate the checkpoints, report each result, and draw the curve of all; warn of what could not be read.
 
     Raises TrainingError, SettingError, InputNotFoundError and ModelError as `evaluate_run` does.
     """
@@ -90,11 +91,13 @@ def judge_run(
             on_image=lambda count: bars[0](count),
             on_step=lambda new: console.hint(f"step {new.step}: SRCC {_figure(new.median())}"),
         )
+    for sentence in found.errors:
+        console.warn(sentence)
     missing = found.asked - found.read
     if missing:
         console.warn(f"{missing:,} of the {found.asked:,} pictures could not be read and are left out.")
     console.hint(f"The figure is in {found.figure}.")
-    return found.steps
+    return found
 
 
 def write_json(stream: TextIO, run: Path, mos: Path, agreements: Sequence[StepAgreement]) -> None:
