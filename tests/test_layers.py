@@ -57,13 +57,14 @@ LAYERS = (
 )
 """A package may import itself and those of lines above it; packages of one line do not import each other."""
 
-ROOMS = ("core.distortions", "core.graphs", "core.networks", "core.training")
-"""Packages that may import PyTorch. A room may import those before it, but networks imports no other."""
+ROOMS = ("core.torch_state", "core.distortions", "core.graphs", "core.networks", "core.training")
+"""Packages that may import PyTorch. A room may import those before it, but networks imports the first alone."""
 ROOM_IMPORTS = {
-    "core.distortions": (),
-    "core.graphs": ("core.distortions",),
-    "core.networks": (),
-    "core.training": ("core.distortions", "core.graphs", "core.networks"),
+    "core.torch_state": (),
+    "core.distortions": ("core.torch_state",),
+    "core.graphs": ("core.torch_state", "core.distortions"),
+    "core.networks": ("core.torch_state",),
+    "core.training": ("core.torch_state", "core.distortions", "core.graphs", "core.networks"),
 }
 HIGHEST_FOR_ROOMS = "core.scoring"
 

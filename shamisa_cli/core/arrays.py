@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Pixels = NDArray[np.uint8]
 """An image (H, W, 3), sRGB, upright."""
@@ -20,3 +22,9 @@ AnyFeatures = NDArray[np.float32] | NDArray[np.float64]
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 """Numbers of one and of two dimensions in double precision."""
+
+
+def as_halves(values: ArrayLike) -> NDArray[Any]:
+    """Numbers as float16; those too small for it are 0, also where the process lets NumPy raise for an underflow."""
+    with np.errstate(under="ignore"):
+        return np.ascontiguousarray(values, dtype="<f2")

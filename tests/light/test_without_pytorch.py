@@ -17,7 +17,7 @@ from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HIDDEN = ("torch", "torchvision", "timm", "matplotlib", "pyarrow", "pandas", "onnx", "pathspec")
-ROOMS = ("distortions", "graphs", "networks", "training")
+ROOMS = ("torch_state", "distortions", "graphs", "networks", "training")
 
 HIDE = f"""
 import importlib, json, sys

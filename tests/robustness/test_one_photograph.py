@@ -169,12 +169,33 @@ def test_photographs_for_which_a_stage_of_training_raises_are_left_out_by_name(
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_photographs_that_training_cannot_read_are_named_once_each(place: Path, workers: str) -> None:
-    for number in range(3):
+    for number in (0, 2):
         (place / "photos" / f"cut{number}.png").write_bytes(b"\x89PNG\r\n\x1a\ncut")
+    (place / "photos" / "cut1.png").symlink_to("nowhere.png")
     done = training(place, "shamisa", "--workers", workers, "--steps", "12")
     assert done.returncode == 0, done.stderr
     for number in range(3):
-        assert done.stderr.count(f"cut{number}.png") == 1, done.stderr
+        assert done.stderr.count(f"photos/cut{number}.png ") == 1, done.stderr
+
+
+@pytest.mark.parametrize("task", ["shamisa", pytest.param("relational", marks=pytest.mark.slow)])
+def test_a_link_to_nowhere_among_photographs_ends_no_training_new_or_resumed(place: Path, task: str) -> None:
+    save_soft(place / "rated", 2, (96, 80))
+    for folder in ("photos", "rated"):
+        (place / folder / "gone.png").symlink_to("nowhere/gone.png")
+    for more in ((), ("--resume",)):
+        done = training(place, task, "--real", "rated", *more)
+        assert done.returncode == 0, done.stderr
+
+
+def test_a_photograph_that_became_a_link_to_nowhere_is_another_one_for_a_run_that_is_resumed(place: Path) -> None:
+    assert training(place, "shamisa").returncode == 0
+    (place / "photos" / "photo3.png").unlink()
+    (place / "photos" / "photo3.png").symlink_to("nowhere.png")
+    resumed = training(place, "shamisa", "--resume")
+    assert resumed.returncode == 2
+    assert "photographs" in resumed.stderr
+    assert "Traceback" not in resumed.stderr
 
 
 def test_too_many_in_a_row_end_a_run_with_the_reason(place: Path) -> None:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image
+from PIL import Image, JpegImagePlugin
 from torch import Tensor
 
 from shamisa_cli.core.distortions.jpeg2000 import jpeg2000_round_trip
@@ -38,7 +38,8 @@ def jpeg2000(pictures: Tensor, ratio: Tensor, draw: OperatorContext) -> Tensor: 
 def _through_jpeg(picture: Bytes, quality: int) -> Bytes:
     stream = io.BytesIO()
     Image.fromarray(picture).save(stream, "JPEG", quality=quality)
-    return np.asarray(Image.open(stream))
+    stream.seek(0)
+    return np.asarray(JpegImagePlugin.JpegImageFile(stream))
 
 
 OPERATORS = (

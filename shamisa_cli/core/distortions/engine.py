@@ -11,6 +11,7 @@ from torch import Tensor
 from shamisa_cli.core.distortions.composition import AppliedOperator, Composition
 from shamisa_cli.core.distortions.operator import OperatorContext
 from shamisa_cli.core.distortions.registry import get_operator
+from shamisa_cli.core.torch_state import as_torch_ships
 
 CPU_CHUNK = 3
 """Images distorted at a time on a CPU: few enough for intermediate results to stay in the processor's cache."""
@@ -57,6 +58,7 @@ def distort(
     return result
 
 
+@as_torch_ships()
 def apply_operator(
     pictures: Tensor,
     name: str,

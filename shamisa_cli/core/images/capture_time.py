@@ -10,6 +10,7 @@ from PIL import ExifTags
 from shamisa_cli.core.existence import is_file
 from shamisa_cli.core.images.decoder_warnings import collected
 from shamisa_cli.core.images.formats import open_image
+from shamisa_cli.core.images.pillow_switches import as_shipped
 
 FORMAT = "%Y:%m:%d %H:%M:%S"
 """EXIF 2.3, tags 0x9003 (DateTimeOriginal) and 0x9291 (SubSecTimeOriginal)."""
@@ -23,7 +24,7 @@ def capture_time(path: Path) -> datetime | None:
     try:
         if not is_file(path) or not path.stat().st_size:  # reading /proc/kmsg, of no size, may never end
             return None
-        with collected(), path.open("rb") as stream, open_image(path, stream) as image:
+        with as_shipped(), collected(), path.open("rb") as stream, open_image(path, stream) as image:
             exif = image.getexif().get_ifd(ExifTags.IFD.Exif)
         return read_capture_time(exif.get(ExifTags.Base.DateTimeOriginal), exif.get(ExifTags.Base.SubsecTimeOriginal))
     except Exception:  # damaged files make Pillow raise many types

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -31,27 +31,36 @@ def collected() -> Iterator[list[str]]:
 
 
 def _install() -> None:
-    """Let every warning come, and go to the thread's list where there is one."""
+    """Let every warning come, whatever filters others have set, and go to the thread's list where there is one."""
     with _installing:
-        if getattr(warnings.showwarning, "collects", False):
+        if not getattr(warnings.showwarning, "collects", False):
+            _collect()
+        if not _is_let_through(warnings.filters[0] if warnings.filters else ()):
+            warnings.filterwarnings("always", category=UserWarning, module=_PILLOW)
+
+
+def _is_let_through(first: Sequence[object]) -> bool:
+    """Whether the filter that is asked first is this module's."""
+    return bool(first) and first[0] == "always" and getattr(first[3], "pattern", None) == _PILLOW
+
+
+def _collect() -> None:
+    otherwise = warnings.showwarning
+
+    def show(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int,
+        file: TextIO | None = None, line: str | None = None,
+    ) -> None:  # fmt: skip
+        phrases = getattr(_thread, "phrases", None)
+        if phrases is None:
+            otherwise(message, category, filename, lineno, file, line)
             return
-        otherwise = warnings.showwarning
+        phrase = f"has parts that its decoder could not use ({_shortened(str(message))})"
+        if len(phrases) < MOST and phrase not in phrases:
+            phrases.append(phrase)
 
-        def show(
-            message: Warning | str, category: type[Warning], filename: str, lineno: int,
-            file: TextIO | None = None, line: str | None = None,
-        ) -> None:  # fmt: skip
-            phrases = getattr(_thread, "phrases", None)
-            if phrases is None:
-                otherwise(message, category, filename, lineno, file, line)
-                return
-            phrase = f"has parts that its decoder could not use ({_shortened(str(message))})"
-            if len(phrases) < MOST and phrase not in phrases:
-                phrases.append(phrase)
-
-        show.collects = True  # type: ignore[attr-defined]
-        warnings.showwarning = show
-        warnings.filterwarnings("always", category=UserWarning, module=_PILLOW)
+    show.collects = True  # type: ignore[attr-defined]
+    warnings.showwarning = show
 
 
 def _shortened(text: str) -> str:

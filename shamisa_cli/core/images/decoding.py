@@ -30,6 +30,7 @@ from shamisa_cli.core.images.formats import open_image, open_regular
 from shamisa_cli.core.images.luma import full_luma
 from shamisa_cli.core.images.memory import DRAFT_MARGIN, bytes_needed
 from shamisa_cli.core.images.orientation import SIDEWAYS, orientation_of, turned, turned_array
+from shamisa_cli.core.images.pillow_switches import as_shipped
 from shamisa_cli.core.images.png import PngFile
 from shamisa_cli.core.images.raw import SENSOR_SIZE
 from shamisa_cli.core.images.view import reduced_size
@@ -127,7 +128,8 @@ def decode(
 def explaining(path: Path | str) -> Iterator[None]:
     """Context of reading one picture, by which every error becomes an ImageError that names it."""
     try:
-        yield
+        with as_shipped():
+            yield
     except ImageError:
         raise
     except Exception as error:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from shamisa_cli.core.arrays import as_halves
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models import manifest
 from shamisa_cli.core.models.manifest import DIRECTION_MANIFEST, DIRECTION_WEIGHTS, FolderFiles
@@ -27,8 +28,8 @@ def write_direction(folder: Path, head: DirectionHead, *, trained_on: str) -> No
     from safetensors.numpy import save_file
 
     parts = {
-        name: np.ascontiguousarray(getattr(head, name), dtype=np.float16 if name in HALF else np.float32)
-        for name in PARTS
+        name: as_halves(part) if name in HALF else np.ascontiguousarray(part, dtype=np.float32)
+        for name, part in ((name, getattr(head, name)) for name in PARTS)
     }
     with manifest.replacing_together(folder, [DIRECTION_WEIGHTS, DIRECTION_MANIFEST]) as (weights, described):
         save_file(parts, weights)

@@ -16,6 +16,7 @@ from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.networks.backbones import Backbone, build_backbone
 from shamisa_cli.core.networks.features import extract_crops, feature_length
+from shamisa_cli.core.torch_state import as_torch_ships
 
 BATCH_COUNTER = "num_batches_tracked"
 """Batch norm's counter, unused in a frozen encoder; weights may lack it."""
@@ -76,6 +77,7 @@ class TorchEncoder:
         vector: npt.NDArray[np.float32] = rows.mean(axis=0) if self.config.features.crops else rows[0]
         return vector
 
+    @as_torch_ships()
     def embed_crops(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """The feature vector of each crop, (R, D); R is 1 where the whole picture is read."""
         with torch.inference_mode():

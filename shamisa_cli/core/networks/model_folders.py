@@ -41,6 +41,7 @@ from shamisa_cli.core.models.manifest import (
 from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.networks.scoring_network import RelationalModel
 from shamisa_cli.core.relational.config import RelationalConfig
+from shamisa_cli.core.torch_state import as_torch_ships
 
 OF_ANOTHER_ENCODER = (MODEL_GRAPH, PROBE_MANIFEST, PROBE_WEIGHTS, DEFECTS_MANIFEST, DEFECTS_WEIGHTS)
 """Files of a folder that are removed when its encoder is replaced."""
@@ -66,6 +67,7 @@ def choose_device(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
+@as_torch_ships()
 def load_encoder(folder: ModelFolder[EncoderConfig], device: str | torch.device = "cpu") -> TorchEncoder:
     """Load the encoder of a model folder with its weights as float32 on `device`.
 
@@ -110,6 +112,7 @@ def network_of(model: Model) -> TorchEncoder:
     return network
 
 
+@as_torch_ships()
 def load_networks(folder: ModelFolder[RelationalConfig], device: str | torch.device = "cpu") -> RelationalModel:
     """Load the relational networks of a folder, frozen and in evaluation mode, as float32 on `device`.
 

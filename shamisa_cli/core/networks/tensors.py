@@ -18,6 +18,7 @@ from shamisa_cli.core.networks.features import extract
 from shamisa_cli.core.networks.model_folders import network_of
 from shamisa_cli.core.probe.ridge import POINTS
 from shamisa_cli.core.scoring.scorer import ViewSize, effective_view_size, require_probe
+from shamisa_cli.core.torch_state import as_torch_ships
 
 
 class TensorScorer(nn.Module):
@@ -25,8 +26,9 @@ class TensorScorer(nn.Module):
 
     A picture whose long side is within the view size scores as its file does, to a hundredth of a point. Larger ones
     are reduced by torch's antialiased bicubic filter, which differs a little from the one files are read with.
-    Gradients reach the pictures, so that a score can be part of a loss; the model itself stays frozen, in evaluation
-    mode and in float32, even if a module that contains it changes.
+    Gradients reach the pictures, so that a score can be part of a loss. The model itself stays as it is, in evaluation
+    mode and in float32, whatever is done to a module that contains the scorer: it has no parameters, and nothing in
+    checkpoints. `to` moves it.
 
     Args:
         model: a loaded model, a name, a folder, or "hf:org/name@revision"; None takes the default one. A name is
@@ -43,6 +45,7 @@ class TensorScorer(nn.Module):
     feature_scale: Tensor
     offset_weights: Tensor
 
+    @as_torch_ships()
     def __init__(self, model: str | Model | None = None, *, view_size: ViewSize = "model") -> None:
         super().__init__()
         if not isinstance(model, Model):
@@ -52,13 +55,13 @@ class TensorScorer(nn.Module):
         self.view_size = effective_view_size(model.encoder, view_size)
         # A copy, so that moving the scorer does not move the caller's model.
         network = network_of(model)
-        self.backbone = copy.deepcopy(network.backbone)
+        # A tuple hides it from torch: what is done to all parameters or modules around the scorer must not reach it.
+        self._held = (copy.deepcopy(network.backbone),)
         self.bias, self.clip, self.offset = probe.bias, probe.clip, probe.offset
         vectors = {name: getattr(probe, name) for name in ("weights", "feature_mean", "feature_scale")}
         vectors["offset_weights"] = probe.offset.weights if probe.offset else probe.weights * 0
         for name, vector in vectors.items():
-            self.register_buffer(name, torch.from_numpy(vector).float().to(network.device))
-        self.train(False)
+            self.register_buffer(name, torch.from_numpy(vector).float().to(network.device), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
         """Scores (N,) float32 of pictures (N, 3, H, W), or a score () of one picture (3, H, W).
@@ -69,7 +72,7 @@ class TensorScorer(nn.Module):
         _check(images)
         pixels = (images if images.ndim == 4 else images[None]).to(self.weights.device, torch.float32)
         with torch.autocast(pixels.device.type, enabled=False):
-            features = extract(self.backbone, self._viewed(pixels), self.config.features, self.config.preprocessing)
+            features = extract(self._held[0], self._viewed(pixels), self.config.features, self.config.preprocessing)
         standardised = (features - self.feature_mean) / self.feature_scale
         if self.clip is not None:
             standardised = standardised.clamp(-self.clip, self.clip)
@@ -80,13 +83,12 @@ class TensorScorer(nn.Module):
         scores = (POINTS * position).clamp(0, POINTS)
         return scores if images.ndim == 4 else scores[0]
 
-    def train(self, mode: bool = True) -> Self:  # noqa: ARG002
-        """Stay in evaluation mode: batch norm of a frozen encoder must not adapt to the images it scores."""
-        return super().train(False)
-
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        # Follow to another device, but stay float32 if an enclosing module is cast to half precision.
-        return super()._apply(lambda tensor: tensor.to(fn(tensor).device), recurse)  # type: ignore[no-untyped-call,no-any-return]
+        def moved(tensor: Tensor) -> Tensor:
+            return tensor.to(fn(tensor).device)  # stays float32 if an enclosing module is cast to half precision
+
+        self._held[0]._apply(moved)
+        return super()._apply(moved, recurse)  # type: ignore[no-untyped-call,no-any-return]
 
     def _viewed(self, pixels: Tensor) -> Tensor:
         height, width = pixels.shape[2:]

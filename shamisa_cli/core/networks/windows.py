@@ -15,11 +15,13 @@ from shamisa_cli.core.networks.scoring_network import RelationalModel
 from shamisa_cli.core.relational.judgement import NetworkResult
 from shamisa_cli.core.relational.records import MAPS, STRIDE
 from shamisa_cli.core.relational.tiling import WINDOW_PIXELS, mirrored, windows
+from shamisa_cli.core.torch_state import as_torch_ships
 
 COUNTED_PIXELS = 1_000_000
 """Largest number of pixels whose levels are counted at once."""
 
 
+@as_torch_ships()
 def relate(model: RelationalModel, a: Pixels, b: Pixels) -> NetworkResult:
     """Compare two pictures, sRGB (H, W, 3) of one size.
 

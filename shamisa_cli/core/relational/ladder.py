@@ -12,6 +12,7 @@ from PIL import Image, features
 
 from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.images.formats import open_image
 from shamisa_cli.core.relational.judgement import Comparer
 
 CODECS = {"jpeg": ("JPEG", 95), "webp": ("WEBP", 100), "avif": ("AVIF", 100)}
@@ -142,7 +143,8 @@ def require_room(codecs: Sequence[str], original: Pixels) -> None:
 def _step(comparer: Comparer, original: Pixels, codec: str, quality: int) -> LadderStep:
     stream = BytesIO()
     Image.fromarray(original).save(stream, CODECS[codec][0], quality=quality)
-    with Image.open(stream) as encoded:
+    stream.seek(0)
+    with open_image(codec, stream) as encoded:  # unlike Image.open, without a limit on pixels that others set
         decoded = np.array(encoded.convert("RGB"))
     difference = comparer.judge(original, decoded).difference
     return LadderStep(quality, len(stream.getvalue()), -difference + 0.0, difference)

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from shamisa_cli.core.arrays import Features, FeatureVector, Vector
+from shamisa_cli.core.arrays import Features, FeatureVector, Vector, as_halves
 from shamisa_cli.core.probe.ridge import Probe
 
 LENGTH = 1024
@@ -28,7 +28,7 @@ def sketch(features: FeatureVector, probe: Probe) -> bytes:
     places, signs = _hashes(len(standardised))
     folded = np.bincount(places, weights=signs * standardised, minlength=LENGTH)
     length = float(np.linalg.norm(folded))
-    return (folded / length if length else folded).astype(STORED).tobytes()
+    return as_halves(folded / length if length else folded).tobytes()
 
 
 def read_sketches(sketches: list[bytes]) -> Features:

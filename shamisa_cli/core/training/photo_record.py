@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import stat
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+
+from shamisa_cli.core.existence import is_file
 
 FingerprintKind = Literal["names", "contents"]
 PIECE = 65_536
@@ -64,14 +65,18 @@ def photo_record(
     )
 
 
-def _named(path: Path) -> tuple[Any, ...]:
-    return path.name, path.stat().st_size
+def _named(path: Path) -> tuple[str, int | None]:
+    """Name and size; None in place of it for what cannot be reached, such as a link that leads nowhere."""
+    try:
+        return path.name, path.stat().st_size
+    except OSError:
+        return path.name, None
 
 
 def _described(path: Path) -> tuple[Any, ...]:
     """Name, size, and hash of three pieces; None in place of it for what cannot be read, and is left out of batches."""
     name, size = _named(path)
-    if not stat.S_ISREG(path.stat().st_mode):  # a pipe would wait for a writer
+    if size is None or not is_file(path):  # a pipe would wait for a writer
         return name, size, None
     digest = hashlib.sha256()
     try:

@@ -13,6 +13,7 @@ from shamisa_cli.core.images.discovery import discover
 from shamisa_cli.core.networks.model_folders import choose_device
 from shamisa_cli.core.scoring.provenance import software
 from shamisa_cli.core.sole_writer import sole_writer
+from shamisa_cli.core.torch_state import as_torch_ships
 from shamisa_cli.core.training.batch_loader import lost_workers
 from shamisa_cli.core.training.curves import Panels, draw_curves
 from shamisa_cli.core.training.distributed import World, joined, processes_here
@@ -138,6 +139,7 @@ def default_workers() -> int:
     return max(1, min(MAX_WORKERS, own - 1))
 
 
+@as_torch_ships()
 def train_run(
     run: RunFolder,
     record: RunRecord,

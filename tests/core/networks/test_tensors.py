@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +65,7 @@ def test_gradients_reach_the_picture_and_not_the_model(scorer: TensorScorer, pic
     scorer(batch).sum().backward()
     assert batch.grad is not None
     assert batch.grad.abs().sum() > 0
-    assert not any(parameter.requires_grad for parameter in scorer.parameters())
+    assert not list(scorer.parameters())
 
 
 def test_following_the_gradient_raises_the_score(scorer: TensorScorer, pictures) -> None:  # type: ignore[no-untyped-def]
@@ -81,6 +83,75 @@ def test_training_half_precision_and_autocast_around_it_change_no_score(scorer: 
     assert torch.equal(around(batch), expected)
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(scorer(batch), expected)
+
+
+class _Network(torch.nn.Module):
+    """A user's network, with the scorer in its loss."""
+
+    def __init__(self, scorer: TensorScorer) -> None:
+        super().__init__()
+        self.scorer, self.layer = scorer, torch.nn.Conv2d(3, 3, 1)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        scores: torch.Tensor = self.scorer(self.layer(images).sigmoid())
+        return scores
+
+
+def _trained(network: _Network) -> None:
+    network.requires_grad_(True)
+    optimiser = torch.optim.AdamW(network.parameters(), 0.1, weight_decay=0.5)
+    (-network(torch.rand(2, 3, 48, 48))).sum().backward()
+    optimiser.step()
+
+
+def _initialised(module: torch.nn.Module) -> None:
+    if isinstance(module, torch.nn.Conv2d | torch.nn.BatchNorm2d):
+        module.reset_parameters()
+
+
+def _initialised_one_by_one(network: _Network) -> None:
+    for module in network.modules():
+        _initialised(module)
+
+
+def _loaded(network: _Network) -> None:
+    network.load_state_dict(_Network(TensorScorer("shamisa-lite0")).state_dict())
+
+
+def _averaged(network: _Network) -> None:
+    averaged = torch.optim.swa_utils.AveragedModel(network, use_buffers=True)
+    averaged.update_parameters(network)
+
+
+CHANGES = {
+    "trained": _trained,
+    "initialised": lambda network: network.apply(_initialised),
+    "initialised one by one": _initialised_one_by_one,
+    "loaded from a checkpoint with another scorer": _loaded,
+    "averaged": _averaged,
+    "converted for several processes": torch.nn.SyncBatchNorm.convert_sync_batchnorm,
+    "cast": lambda network: network.to(torch.bfloat16),
+    "in training mode": lambda network: network.train(),
+    "emptied": lambda network: network.to_empty(device="cpu"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_whatever_is_done_to_a_network_that_contains_it_its_scores_stay(model: Model, pictures, change: str) -> None:  # type: ignore[no-untyped-def]
+    network = _Network(TensorScorer(model))
+    expected = network.scorer(pictures[1])
+    CHANGES[change](network)
+    assert torch.equal(network.scorer(pictures[1]), expected)
+
+
+def test_copies_and_pickles_of_it_give_its_scores(scorer: TensorScorer, pictures) -> None:  # type: ignore[no-untyped-def]
+    expected = scorer(pictures[1])
+    for again in (copy.deepcopy(scorer), pickle.loads(pickle.dumps(scorer))):
+        assert torch.equal(again(pictures[1]), expected)
+
+
+def test_a_checkpoint_of_a_network_that_contains_it_holds_nothing_of_it(scorer: TensorScorer) -> None:
+    assert sorted(_Network(scorer).state_dict()) == ["layer.bias", "layer.weight"]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.signal import fftconvolve
 
 from shamisa_cli.core.arrays import Pixels
+from shamisa_cli.core.images.formats import open_image
 from shamisa_cli.core.relational.direction.bands import bands, colour_planes
 
 Damage = Callable[[Pixels, float, np.random.Generator], Pixels]
@@ -32,7 +33,8 @@ def coded(pixels: Pixels, kind: str, **settings: Any) -> Pixels:
     """The image after writing and reading a file of this format."""
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, kind, **settings)
-    return np.asarray(Image.open(stream).convert("RGB"))
+    stream.seek(0)
+    return np.asarray(open_image(kind, stream).convert("RGB"))
 
 
 def jpeg(pixels: Pixels, strength: float, rng: np.random.Generator) -> Pixels:

@@ -10,7 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from shamisa_cli.core.arrays import as_halves
 from shamisa_cli.core.relational.direction.head import LIMIT, SMALL, DirectionHead
+from shamisa_cli.core.torch_state import as_torch_ships
 from shamisa_cli.core.training.direction.pairs import DirectionPairs
 
 SHARED_PARTS, APART_PARTS = 48, 64
@@ -48,6 +50,7 @@ class Fitted:
 
 
 @torch.random.fork_rng(devices=())
+@as_torch_ships()
 def fit_direction(
     pairs: DirectionPairs,
     encoder_fingerprint: str,
@@ -145,8 +148,8 @@ def _prepared(
     return DirectionHead(
         feature_mean=mean.astype(np.float32).astype(np.float64),
         feature_scale=scale.astype(np.float32).astype(np.float64),
-        shared=shared.astype(np.float16).astype(np.float64),
-        apart=towards.astype(np.float16).astype(np.float64),
+        shared=as_halves(shared).astype(np.float64),
+        apart=as_halves(towards).astype(np.float64),
         statistic_mean=own_mean,
         statistic_scale=own_scale,
         even_mean=one(even),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shamisa_cli.core.arrays import Pixels
+from shamisa_cli.core.arrays import Pixels, as_halves
 from shamisa_cli.core.encoder.embedder import Embedder
 from shamisa_cli.core.errors import ImageError, SettingError, Unread
 from shamisa_cli.core.images.decoding import decode
@@ -149,7 +149,7 @@ def _measured(encoder: Embedder, made: Sequence[Version], orders: Sequence[Order
     planes = {place: layers(made[place].pixels) for order in orders for place in (order.first, order.second)}
     odd, even = zip(*(pair_statistics(planes[order.first], planes[order.second]) for order in orders), strict=True)
     return DirectionPairs(
-        features=np.stack([encoder.embed(version.pixels) for version in made]).astype(np.float16),
+        features=as_halves([encoder.embed(version.pixels) for version in made]),
         statistics=np.stack([image_statistics(version.pixels) for version in made]),
         first=np.array([order.first for order in orders], dtype=np.int64),
         second=np.array([order.second for order in orders], dtype=np.int64),
