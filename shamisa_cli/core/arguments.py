@@ -35,6 +35,8 @@ class AtLeast:
 
 PositiveInt = Annotated[int, AtLeast(1)]
 """A whole number from 1 on."""
+Count = Annotated[int, AtLeast(0)]
+"""A whole number from 0 on."""
 SEED = "seed"
 LARGEST_SEED = 2**32 - 1
 """The largest that the random generators of NumPy, scikit-learn and PyTorch all take."""

@@ -81,10 +81,6 @@ class ImageError(ShamisaError):
         self.path = path
         self.kind = kind
 
-    def __reduce__(self) -> tuple[type[ImageError], tuple[Path | str, ImageErrorKind, str]]:
-        """As an exception is copied and sent to another process: made again from its arguments."""
-        return type(self), (self.path, self.kind, str(self))
-
 
 Unread = Callable[[ImageError], None]
 """Told of each picture that is left out, and why."""

@@ -37,8 +37,7 @@ def with_overrides(record: Record, changes: Mapping[str, Any], *, where: str = "
     hints = get_type_hints(type(record))
     values: dict[str, Any] = {}
     for name, value in changes.items():
-        if name not in hints:
-            raise SettingError(f"There is no setting {where + name!r}{_suggestion(name, hints, where)}")
+        _require_known(name, hints, where)
         values[name] = _field_value(getattr(record, name), value, hints[name], where + name)
     return replace(record, **values)  # type: ignore[type-var]
 
@@ -60,6 +59,12 @@ def _leaves(values: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, A
             yield where + name, value
 
 
+def _require_known(name: object, known: Mapping[str, Any], where: str) -> None:
+    """Raise SettingError for what is not the name of a setting, in Python of any type."""
+    if not isinstance(name, str) or name not in known:
+        raise SettingError(f"There is no setting {f'{where}{name}'!r}{_suggestion(str(name), known, where)}")
+
+
 def _suggestion(name: str, known: Mapping[str, Any], where: str) -> str:
     close = get_close_matches(name, known, n=1)
     if close:
@@ -78,8 +83,7 @@ def _field_value(current: Any, value: Any, hint: Any, name: str) -> Any:
 
 def _checked_entries(changes: Mapping[str, Any], known: Mapping[str, Any], hint: Any, where: str) -> dict[str, Any]:
     for name in changes:
-        if name not in known:
-            raise SettingError(f"There is no setting {where + name!r}{_suggestion(name, known, where)}")
+        _require_known(name, known, where)
     return {name: _checked(value, hint, where + name) for name, value in changes.items()}
 
 

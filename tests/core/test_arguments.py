@@ -315,3 +315,38 @@ def test_what_the_callers_function_raises_ends_the_server_and_is_raised(
     with pytest.raises(type(error)) as raised:
         shamisa_cli.serve(lines, write, shamisa_cli.load_model(tiny_model), jobs=1)
     assert raised.value is error
+
+
+CHECKED_ELSEWHERE = ("seed", "max_pixels", "max_memory")
+
+
+def arguments_of(called: Any) -> list[inspect.Parameter]:
+    function = called if inspect.isfunction(called) else called.__init__
+    return list(inspect.signature(inspect.unwrap(function)).parameters.values())
+
+
+def test_every_number_of_things_that_can_be_passed_has_a_least_value() -> None:
+    endless = [
+        f"{name}: {parameter.name}"
+        for name in (*public(), *ELSEWHERE)
+        for parameter in arguments_of(getattr(shamisa_cli, name))
+        if str(parameter.annotation).partition(" |")[0] == "int" and parameter.name not in CHECKED_ELSEWHERE
+    ]
+    assert endless == []
+
+
+@pytest.mark.parametrize("settings", [{"checkpoint_every": 0}, {"workers": -1}, {"keep_every": -3}, {"keep_every": 3}])
+def test_training_refuses_numbers_of_steps_and_processes_as_the_command_does(
+    pictures: Path, tmp_path: Path, settings: dict[str, int]
+) -> None:
+    with pytest.raises(SettingError, match=r"must be a whole number from [01] on|name a multiple of that"):
+        shamisa_cli.train([pictures], tmp_path / "run", **settings)
+    assert not (tmp_path / "run" / "run.json").exists()
+
+
+@pytest.mark.parametrize(
+    "changes", [{1: 2}, {None: 2}, {"batch": {2: 3}}, {("a",): 1}, {"steps": Odd()}, {"steps": {}}]
+)
+def test_changes_of_settings_that_are_none_are_refused_by_a_sentence(changes: dict[Any, Any]) -> None:
+    with pytest.raises(SettingError, match=r"There is no setting|it should be a whole number"):
+        shamisa_cli.RunSettings(changes=changes).settings()

@@ -19,6 +19,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from shamisa_cli.core.arguments import PositiveInt
 from shamisa_cli.core.cluster.made_by import SAME_EVERYWHERE, MadeBy
 from shamisa_cli.core.cluster.part_number import PartNumber, require_count
 from shamisa_cli.core.cluster.parts import MOST_ERRORS, READERS, Part, split_into_parts, write_part
@@ -58,10 +59,10 @@ def run_on_ray(
     address: str | None = None,
     listed: Sequence[str | Path] = (),
     recursive: bool = True,
-    workers: int | None = None,
+    workers: PositiveInt | None = None,
     cpus_per_worker: float = 1,
     gpus_per_worker: float | None = None,
-    pictures_per_part: int = PICTURES_PER_PART,
+    pictures_per_part: PositiveInt = PICTURES_PER_PART,
     progress: Progress | None = None,
 ) -> JobResult:
     """Compute scores or features of images on a Ray cluster; `open_parts` reads the result.

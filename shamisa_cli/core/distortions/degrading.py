@@ -38,7 +38,7 @@ def degrade(pixels: Pixels, operator: str, severity: float, *, seed: int = 0) ->
             f"The pixels are an array of {pixels.dtype}; uint8 is needed. Floats of 0…1: np.rint(255 * pixels).astype("
             "np.uint8)."
         )
-    image = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None].float() / 255
+    image = torch.from_numpy(np.array(pixels, order="C")).permute(2, 0, 1)[None].float() / 255
     degraded = apply_operator(image, operator, severity, torch.Generator().manual_seed(seed), angle=ANGLE)
     levels: Pixels = (degraded[0] * 255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()
     return levels

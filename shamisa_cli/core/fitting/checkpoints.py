@@ -37,7 +37,7 @@ def evaluate_run(
     mos: str | Path | MosTable,
     *,
     every: PositiveInt = 1,
-    limit: int | None = None,
+    limit: PositiveInt | None = None,
     seed: int = 0,
     device: str = "auto",
     jobs: PositiveInt | None = None,

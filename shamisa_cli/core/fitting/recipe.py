@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from shamisa_cli.core.arguments import PositiveInt
 from shamisa_cli.core.errors import SettingError, Unread
 from shamisa_cli.core.extras import needs_pytorch
 from shamisa_cli.core.fitting.progress import Progress
@@ -46,7 +47,7 @@ class ProbeSettings:
     """
 
     protocol: ProtocolName = "default"
-    splits: int = SPLITS
+    splits: PositiveInt = SPLITS
     seed: int = 0
     logistic: bool | None = None
     lower_is_better: bool = False

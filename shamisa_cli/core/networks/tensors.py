@@ -14,9 +14,10 @@ from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.images.view import reduced_size
 from shamisa_cli.core.models.loading import Model, load_model
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
+from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.networks.features import extract
 from shamisa_cli.core.networks.model_folders import network_of
-from shamisa_cli.core.probe.ridge import POINTS
+from shamisa_cli.core.probe.ridge import POINTS, Probe
 from shamisa_cli.core.scoring.scorer import ViewSize, effective_view_size, require_probe
 from shamisa_cli.core.torch_state import as_torch_ships
 
@@ -45,7 +46,6 @@ class TensorScorer(nn.Module):
     feature_scale: Tensor
     offset_weights: Tensor
 
-    @as_torch_ships()
     def __init__(self, model: str | Model | None = None, *, view_size: ViewSize = "model") -> None:
         super().__init__()
         if not isinstance(model, Model):
@@ -53,8 +53,11 @@ class TensorScorer(nn.Module):
         probe = require_probe(model)
         self.config = model.encoder.config
         self.view_size = effective_view_size(model.encoder, view_size)
+        with as_torch_ships():
+            self._hold(network_of(model), probe)
+
+    def _hold(self, network: TorchEncoder, probe: Probe) -> None:
         # A copy, so that moving the scorer does not move the caller's model.
-        network = network_of(model)
         # A tuple hides it from torch: what is done to all parameters or modules around the scorer must not reach it.
         self._held = (copy.deepcopy(network.backbone),)
         self.bias, self.clip, self.offset = probe.bias, probe.clip, probe.offset
@@ -87,7 +90,7 @@ class TensorScorer(nn.Module):
         def moved(tensor: Tensor) -> Tensor:
             return tensor.to(fn(tensor).device)  # stays float32 if an enclosing module is cast to half precision
 
-        self._held[0]._apply(moved)
+        self._held[0]._apply(moved)  # type: ignore[no-untyped-call]
         return super()._apply(moved, recurse)  # type: ignore[no-untyped-call,no-any-return]
 
     def _viewed(self, pixels: Tensor) -> Tensor:

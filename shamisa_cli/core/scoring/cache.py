@@ -21,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
+from shamisa_cli.core.arguments import Count
 from shamisa_cli.core.errors import CacheError
 from shamisa_cli.core.existence import is_gone
 
@@ -88,7 +89,7 @@ class Cache:
     """
 
     def __init__(
-        self, folder: Path | None = None, *, limit: int = DEFAULT_LIMIT, warn: Callable[[str], object] = warnings.warn
+        self, folder: Path | None = None, *, limit: Count = DEFAULT_LIMIT, warn: Callable[[str], object] = warnings.warn
     ) -> None:
         folder = folder or default_folder()
         if folder is None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from shamisa_cli.core.errors import TrainingError, reason_of
+from shamisa_cli.core.arguments import Count, PositiveInt
+from shamisa_cli.core.errors import SettingError, TrainingError, reason_of
 from shamisa_cli.core.images.discovery import discover
 from shamisa_cli.core.networks.model_folders import choose_device
 from shamisa_cli.core.scoring.provenance import software
@@ -148,9 +149,9 @@ def train_run(
     *,
     resume: bool = False,
     world: World | None = None,
-    workers: int = 0,
-    checkpoint_every: int = CHECKPOINT_EVERY,
-    keep_every: int = 0,
+    workers: Count = 0,
+    checkpoint_every: PositiveInt = CHECKPOINT_EVERY,
+    keep_every: Count = 0,
     on_begin: Callable[[int], None] | None = None,
     on_warning: Callable[[str], None] | None = None,
     on_step: Callable[[Metrics], None] | None = None,
@@ -170,7 +171,8 @@ def train_run(
         world: device and processes; this process alone on the CPU when None.
         workers: processes that make batches.
         checkpoint_every: steps between checkpoints.
-        keep_every: checkpoints at multiples of this step are kept for good; 0 keeps only the newest.
+        keep_every: checkpoints at multiples of this step, itself one of `checkpoint_every`, are kept for good; 0 keeps
+            only the newest.
         on_begin: called once with the first step.
         on_warning: called with a sentence if another version of a package continues the run, newer checkpoints are
             damaged, or the curves cannot be drawn.
@@ -180,10 +182,15 @@ def train_run(
         The model folder, or None if `stop`, in any process, ended training before the last step.
 
     Raises:
-        SettingError: another process trains in the folder, or as below.
+        SettingError: another process trains in the folder, no checkpoint would be kept, or as below.
         SettingError, TrainingError, ModelError: as `Trainer`, `RunFolder` and `Task.batches` do.
     """
     world = world or World()
+    if keep_every % checkpoint_every:
+        raise SettingError(
+            f"Checkpoints of every {keep_every} steps cannot be kept, as one is written every {checkpoint_every}: name "
+            "a multiple of that."
+        )
     import torch
 
     devices = [world.device] if world.device.type == "cuda" else []
@@ -236,9 +243,9 @@ def train(
     real: Sequence[str | Path] = (),
     resume: bool = False,
     device: str = "auto",
-    workers: int | None = None,
-    checkpoint_every: int = CHECKPOINT_EVERY,
-    keep_every: int = 0,
+    workers: Count | None = None,
+    checkpoint_every: PositiveInt = CHECKPOINT_EVERY,
+    keep_every: Count = 0,
     on_warning: Callable[[str], None] | None = None,
     on_step: Callable[[Metrics], None] | None = None,
     on_unread: Callable[[str], None] | None = None,
