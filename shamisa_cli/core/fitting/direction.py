@@ -58,7 +58,8 @@ def fit_direction(
         model: the model's folder.
         data: good photographs: files, folders or globs; at least five, better hundreds.
         seed: of the versions, and of the network's first weights.
-        store: folder that keeps what was measured of each photograph, for an interrupted or a later fit.
+        store: folder that keeps what was measured of each photograph, for an interrupted or a later fit with the same
+            encoder, device, and versions of shamisa and of the packages that decode and compute.
         device: where the encoder computes.
         progress: told of degrading and fitting.
 
@@ -71,14 +72,14 @@ def fit_direction(
     with needs_pytorch("fitting a direction"):
         from shamisa_cli.core.training.direction.fit import EPOCHS, MEMBERS
         from shamisa_cli.core.training.direction.fit import fit_direction as fit
-        from shamisa_cli.core.training.direction.material import make_pairs
+        from shamisa_cli.core.training.direction.material import make_pairs, origin_of
     photos = discover(list(data))
     loaded = load_model(str(Path(model).absolute()), device=device)
     errors: list[ImageError] = []
     with progress("Degrading", len(photos)) as advance:
         pairs = make_pairs(
             loaded.encoder,
-            loaded.encoder_fingerprint,
+            origin_of(loaded),
             photos,
             seed=seed,
             store=None if store is None else Path(store),

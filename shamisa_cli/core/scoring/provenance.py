@@ -23,6 +23,8 @@ FORMULAS = 3
 
 
 DECODING_PACKAGES = ("pillow", "pillow-heif", "pillow-jxl-plugin", "rawpy")
+TRAINING_PACKAGES = ("numpy", "scipy", "torch")
+"""Packages that distort photographs, and train and judge encoders."""
 
 
 def versions(encoder: Embedder) -> dict[str, str | None]:

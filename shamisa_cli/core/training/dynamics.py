@@ -22,16 +22,18 @@ from torch import Tensor
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import InputNotFoundError, ModelError, SettingError, TrainingError
 from shamisa_cli.core.existence import is_file
+from shamisa_cli.core.models.manifest import sha256_of
 from shamisa_cli.core.networks.backbones import build_backbone
 from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.networks.initial_weights import initial_state
 from shamisa_cli.core.probe.mos_table import MIN_ROWS, MosTable
 from shamisa_cli.core.probe.protocol import run_protocol
-from shamisa_cli.core.probe.step_agreement import RECORDS_FILE, StepAgreement, append_agreement, read_agreements
+from shamisa_cli.core.probe.step_agreement import StepAgreement, append_agreement, read_agreements
 from shamisa_cli.core.scoring.pipeline import embed_files
+from shamisa_cli.core.scoring.provenance import TRAINING_PACKAGES, software
 from shamisa_cli.core.training.model_card import feature_spec
 from shamisa_cli.core.training.pretraining.config import TrainingConfig
-from shamisa_cli.core.training.run_folder import RunFolder
+from shamisa_cli.core.training.run_folder import RunFolder, RunRecord
 
 SPLITS = 4
 FIGURE_FILE = "benchmark.png"
@@ -68,14 +70,30 @@ class CheckpointBenchmark:
             table = table.take(np.sort(np.random.default_rng(seed).permutation(len(table))[:limit]))
         return cls(path.name, table, seed)
 
-    def key(self, encoder: EncoderConfig) -> str:
-        """Key of everything but the weights that determines the figures: those with equal keys are comparable."""
+    def key(self, encoder: EncoderConfig, run: RunRecord, device: str) -> str:
+        """Key of all that determines the figures of a run's steps: those with equal keys are comparable.
+
+        Args:
+            encoder: as checkpoints are read.
+            run: whose steps are judged; how many there are to be does not matter.
+            device: on which the encoder computes.
+        """
         rows = [
-            (str(path.name), path.stat().st_size if is_file(path) else None, float(mos))
+            (str(path.name), _content(path), float(mos))
             for path, mos in zip(self.table.paths, self.table.mos, strict=True)
         ]
-        decides = [rows, self.table.groups, self.table.subsets, SPLITS, self.seed, encoder.to_json()]
+        trained = [{**run.config.to_json(), "steps": None}, run.photographs.fingerprint]
+        computed = [device.partition(":")[0], software(TRAINING_PACKAGES)]
+        decides = [rows, self.table.groups, self.table.subsets, SPLITS, self.seed, encoder.to_json(), trained, computed]
         return hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:KEY_DIGITS]
+
+
+def _content(path: Path) -> str | None:
+    """SHA-256 of a file in hex; None where there is none that can be read."""
+    try:
+        return sha256_of(path) if is_file(path) else None
+    except OSError:
+        return None
 
 
 def probe_checkpoints(
@@ -116,14 +134,15 @@ def probe_checkpoints(
     """
     if every < 1:
         raise SettingError(f"The interval is {every} steps; it must be at least 1.")
-    config = run.read().config
+    record = run.read()
+    config = record.config
     if not isinstance(config, TrainingConfig):
         raise SettingError(
             f"The run in {run.path} is of the task {config.task}; only runs of shamisa train an encoder."
         )
     encoder = encoder_config(config)
-    key = benchmark.key(encoder)
-    known = sorted(read_agreements(run.path / RECORDS_FILE, key), key=_step_of)
+    key = benchmark.key(encoder, record, device)
+    known = sorted(read_agreements(run.agreements, key), key=_step_of)
     done = {agreement.step for agreement in known}
     steps = [step for step in _steps(run, config, every) if step not in done]
     if not known and not steps:
@@ -141,7 +160,7 @@ def probe_checkpoints(
         if network is None:
             continue
         agreement = _agreement(network, benchmark, step, key, jobs=jobs, on_picture=on_picture)
-        append_agreement(run.path / RECORDS_FILE, agreement)
+        append_agreement(run.agreements, agreement)
         known = sorted([*known, agreement], key=_step_of)
         on_step(agreement, known)
     if not known and damaged:

@@ -12,7 +12,7 @@ from shamisa_cli.core.arguments import Count, PositiveInt
 from shamisa_cli.core.errors import SettingError, TrainingError, reason_of
 from shamisa_cli.core.images.discovery import discover
 from shamisa_cli.core.networks.model_folders import choose_device
-from shamisa_cli.core.scoring.provenance import software
+from shamisa_cli.core.scoring.provenance import TRAINING_PACKAGES, software
 from shamisa_cli.core.sole_writer import sole_writer
 from shamisa_cli.core.torch_state import as_torch_ships
 from shamisa_cli.core.training.batch_loader import lost_workers
@@ -30,7 +30,6 @@ CURVES_EVERY = 5
 """Number of checkpoints after which curves are drawn again; they are also drawn at the end."""
 DEFAULT_TASK, DEFAULT_PRESET = "shamisa", "quick"
 MAX_WORKERS = 8
-COMPUTING_PACKAGES = ("numpy", "scipy", "torch")
 COMMAND_FROM_PYTHON = "shamisa_cli.train(...)"
 """What the model card names as the command that trained the model."""
 
@@ -109,7 +108,7 @@ def plan_run(
     """
     pristine, imperfect = discover(data), discover(real) if real else []
     photographs = photo_record(data, pristine, real, imperfect, fingerprint_of)
-    record = RunRecord(settings, photographs, command, software=(software(COMPUTING_PACKAGES),))
+    record = RunRecord(settings, photographs, command, software=(software(TRAINING_PACKAGES),))
     return PlannedRun(record, pristine, imperfect)
 
 

@@ -14,6 +14,7 @@ from shamisa_cli.core.errors import PARSE_ERRORS, SettingError, TrainingError
 from shamisa_cli.core.existence import closed_on_the_way, exists, is_file
 from shamisa_cli.core.overrides import differences, with_overrides
 from shamisa_cli.core.plain_files import read_plain
+from shamisa_cli.core.probe.step_agreement import RECORDS_FILE
 from shamisa_cli.core.scoring.provenance import differing, reading_in
 from shamisa_cli.core.training.checkpoints import CheckpointStore
 from shamisa_cli.core.training.photo_record import PhotoRecord
@@ -104,6 +105,11 @@ class RunFolder:
         return self.path / "curves.png"
 
     @property
+    def agreements(self) -> Path:
+        """Path of benchmark.jsonl, with one line for each step that was judged."""
+        return self.path / RECORDS_FILE
+
+    @property
     def model(self) -> Path:
         """The model folder of a finished run."""
         return self.path / "model"
@@ -125,10 +131,12 @@ class RunFolder:
         if exists(self.record) or self.checkpoints.steps():
             raise TrainingError(f"{self.path} already holds a run. Resume it, or name another folder for a new one.")
 
-        written = (self.metrics, self.curves, self.model)
-        for path in written:
+        for path in (self.metrics, self.curves, self.model, self.agreements):
             if os.path.lexists(path):
-                raise TrainingError(f"{path} is there and of no run, and a run would replace it. Name a new folder.")
+                raise TrainingError(
+                    f"{path} is there and of no run here, and a run would replace it or take it for its own. Name a "
+                    "new folder."
+                )
 
     def check_resumable(self, record: RunRecord) -> None:
         """Check that the run in this folder can be resumed with `record`.

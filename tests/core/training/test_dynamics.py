@@ -20,6 +20,7 @@ from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.probe.mos_table import MosTable, read_mos_table
 from shamisa_cli.core.probe.protocol import run_protocol
 from shamisa_cli.core.probe.step_agreement import StepAgreement, append_agreement, read_agreements
+from shamisa_cli.core.scoring import provenance
 from shamisa_cli.core.training.checkpoints import Checkpoint
 from shamisa_cli.core.training.dynamics import CheckpointBenchmark, encoder_config, probe_checkpoints
 from shamisa_cli.core.training.dynamics_figure import draw_agreements
@@ -257,3 +258,40 @@ def test_a_run_whose_checkpoints_are_all_damaged_says_so(new_run: RunFolder, tab
         damage(new_run, step)
     with pytest.raises(TrainingError, match=r"None of the checkpoints of .* can be read\. The checkpoint .*00000000"):
         judged(new_run, table)
+
+
+def test_figures_of_other_pictures_another_run_or_other_packages_are_not_those_of_this_call(
+    table: MosTable, small_config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures = [Path(shutil.copy(path, tmp_path)).rename(tmp_path / f"{path.stem}.bmp") for path in table.paths]
+    benchmark = CheckpointBenchmark("mos.csv", replace(table, paths=tuple(pictures)))
+    record, encoder = RunRecord(small_config, PhotoRecord((), (), 0, 0, "f")), encoder_config(small_config)
+
+    def key(record: RunRecord = record, device: str = "cpu") -> str:
+        return benchmark.key(encoder, record, device)
+
+    keys = [key()]
+    assert key(replace(record, config=replace(small_config, steps=9))) == keys[0]
+    assert key(device="cuda:1") == key(device="cuda:0") != keys[0]
+    keys.append(key(replace(record, config=replace(small_config, seed=5))))
+    keys.append(key(replace(record, photographs=PhotoRecord((), (), 0, 0, "other photographs"))))
+    for name, value in (("READING", 99), ("_version", lambda package: "99.9" if package == "torch" else "1")):
+        with monkeypatch.context() as patched:
+            patched.setattr(provenance, name, value)
+            keys.append(key())
+    content = bytearray(pictures[3].read_bytes())
+    content[-1] ^= 255
+    pictures[3].write_bytes(content)
+    keys.append(key())
+    pictures[3].unlink()
+    keys.append(key())
+    assert len(set(keys)) == len(keys)
+
+
+def test_a_new_run_takes_no_figures_of_an_earlier_one_for_its_own(run: RunFolder) -> None:
+    shutil.rmtree(run.checkpoints.folder)
+    run.record.unlink()
+    with pytest.raises(TrainingError, match=r"benchmark\.jsonl is there and of no run here"):
+        run.check_new()
+    run.agreements.unlink()
+    run.check_new()

@@ -13,12 +13,14 @@ from shamisa_cli.core.arrays import Pixels, as_halves
 from shamisa_cli.core.encoder.embedder import Embedder
 from shamisa_cli.core.errors import ImageError, SettingError, Unread
 from shamisa_cli.core.images.decoding import decode
+from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.models.manifest import sha256_of
 from shamisa_cli.core.relational.difference.difference import difference
 from shamisa_cli.core.relational.direction.bands import layers
 from shamisa_cli.core.relational.direction.direction import ALIGNED
 from shamisa_cli.core.relational.direction.image_statistics import image_statistics
 from shamisa_cli.core.relational.direction.pair_statistics import pair_statistics
+from shamisa_cli.core.scoring.provenance import TRAINING_PACKAGES, computed_by, software
 from shamisa_cli.core.training.direction.pairs import DirectionPairs, joined, read_pairs, write_pairs
 from shamisa_cli.core.training.direction.versions import Version, versions
 from shamisa_cli.core.training.photographs import made_of_each, pass_over
@@ -48,9 +50,14 @@ class Order:
     weight: float = 1.0
 
 
+def origin_of(model: Model) -> str:
+    """All that measurements depend on beside a photograph and the seed: the encoder, and what decodes and computes."""
+    return f"{model.encoder_digest}, {computed_by(model.encoder)}, {software(TRAINING_PACKAGES)}"
+
+
 def make_pairs(
     encoder: Embedder,
-    fingerprint: str,
+    origin: str,
     photographs: Sequence[Path],
     *,
     seed: int = 0,
@@ -62,7 +69,7 @@ def make_pairs(
 
     Args:
         encoder: embeds them.
-        fingerprint: of the encoder.
+        origin: `origin_of` the encoder's model; what was stored under another one is measured again.
         photographs: good ones; those that cannot be read are left out. Those of lossless files teach what a
             mild compression does.
         seed: a photograph's versions depend on it and on the file's content.
@@ -76,7 +83,7 @@ def make_pairs(
 
     def make(_: int, path: Path) -> DirectionPairs:
         content = sha256_of(path)
-        kept = None if store is None else store / f"{_name(content, fingerprint, seed)}.npz"
+        kept = None if store is None else store / f"{_name(content, origin, seed)}.npz"
         stored = None if kept is None else read_pairs(kept)
         if stored is not None:
             return stored
@@ -96,8 +103,8 @@ def make_pairs(
     return joined(parts)
 
 
-def _name(content: str, fingerprint: str, seed: int) -> str:
-    return hashlib.sha256(f"{VERSION} {content} {fingerprint} {seed}".encode()).hexdigest()[:32]
+def _name(content: str, origin: str, seed: int) -> str:
+    return hashlib.sha256(f"{VERSION} {content} {origin} {seed}".encode()).hexdigest()[:32]
 
 
 def _window(pixels: Pixels, rng: np.random.Generator) -> Pixels:

@@ -63,6 +63,20 @@ def read_pairs(path: Path) -> DirectionPairs | None:
     """Read pairs that `write_pairs` wrote; None where there is no such file, or a damaged one."""
     try:
         with np.load(path, allow_pickle=False) as stored:
-            return DirectionPairs(**{each.name: stored[each.name] for each in fields(DirectionPairs)})
+            found = DirectionPairs(**{each.name: stored[each.name] for each in fields(DirectionPairs)})
     except READ_ERRORS:
         return None
+    return found if _is_whole(found) else None
+
+
+def _is_whole(pairs: DirectionPairs) -> bool:
+    """Whether the numbers of versions and of pairs agree, and pairs are of versions that are there."""
+    tables = (pairs.features, pairs.statistics, pairs.odd, pairs.even)
+    rows = (pairs.first, pairs.second, pairs.better, pairs.weight, pairs.photo)
+    if any(values.ndim != 2 for values in tables) or any(values.ndim != 1 for values in rows):
+        return False
+    versions, of_pairs = len(pairs.features), (pairs.odd, pairs.even, *rows)
+    if len(pairs.statistics) != versions or any(len(values) != len(pairs) for values in of_pairs):
+        return False
+    places = np.stack([pairs.first, pairs.second])
+    return places.dtype.kind == "i" and bool(((places >= 0) & (places < versions)).all())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from collections.abc import Callable
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,13 @@ from PIL import Image
 
 from shamisa_cli.core.arrays import FeatureVector, Pixels
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.models.loading import load_model
 from shamisa_cli.core.relational.direction import image_statistics, pair_statistics
 from shamisa_cli.core.relational.direction.head import Seen
+from shamisa_cli.core.scoring import provenance
 from shamisa_cli.core.training.direction import fit
-from shamisa_cli.core.training.direction.material import make_pairs
-from shamisa_cli.core.training.direction.pairs import DirectionPairs
+from shamisa_cli.core.training.direction.material import make_pairs, origin_of
+from shamisa_cli.core.training.direction.pairs import DirectionPairs, read_pairs, write_pairs
 
 FEATURES, VERSIONS, PHOTOS = 24, 12, 20
 
@@ -107,3 +110,39 @@ def test_photographs_that_cannot_be_read_are_skipped(photographs: list[Path], tm
     assert set(found.photo) == {0}
     with pytest.raises(SettingError, match="None of the photographs"):
         make_pairs(Counting(), "f", [broken])
+
+
+def test_measurements_by_another_way_of_reading_other_packages_or_another_graph_are_not_those_of_this_fit(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load_model(str(tiny_model), device="cpu", runtime="onnx")
+    assert model.folder is not None
+    origins = [origin_of(model), origin_of(replace(model, folder=replace(model.folder, digest="of another graph")))]
+    origins.append(origin_of(load_model(str(tiny_model), device="cpu", runtime="torch")))
+    for name, value in (("READING", 99), ("_version", lambda package: "99.9" if package == "scipy" else "1")):
+        with monkeypatch.context() as patched:
+            patched.setattr(provenance, name, value)
+            origins.append(origin_of(model))
+    assert len(set(origins)) == 5
+    assert origin_of(model) == origins[0]
+
+
+DAMAGED: dict[str, Callable[[DirectionPairs], DirectionPairs]] = {
+    "a version that is not there": lambda pairs: replace(pairs, first=pairs.first + len(pairs.features)),
+    "a version before the first": lambda pairs: replace(pairs, second=pairs.second - len(pairs.features)),
+    "too few orders": lambda pairs: replace(pairs, better=pairs.better[:-1]),
+    "too few statistics": lambda pairs: replace(pairs, statistics=pairs.statistics[:-1]),
+    "one number for a row": lambda pairs: replace(pairs, weight=np.float32(1)),
+    "a row for a table": lambda pairs: replace(pairs, odd=pairs.odd[:, 0]),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED.values(), ids=DAMAGED)
+def test_measurements_that_do_not_fit_together_are_measured_again(
+    tmp_path: Path, damage: Callable[[DirectionPairs], DirectionPairs]
+) -> None:
+    pairs = pairs_of(0)
+    write_pairs(tmp_path / "whole.npz", pairs)
+    assert read_pairs(tmp_path / "whole.npz") is not None
+    write_pairs(tmp_path / "damaged.npz", damage(pairs))
+    assert read_pairs(tmp_path / "damaged.npz") is None
