@@ -160,7 +160,8 @@ def fit_probe(
             metavar="FILE",
             rich_help_panel=options.PICTURES,
             show_default="read the pictures",
-            help="Stored features of the pictures, from shamisa embed.",
+            help="Stored features of the pictures, from shamisa embed. The pictures need not be there; those that are "
+            "must have the size in bytes that they had then.",
         ),
     ] = None,
     skip_unreadable: options.SkipUnreadable = False,

@@ -21,6 +21,7 @@ from shamisa_cli.core.fitting.limits import with_limits
 from shamisa_cli.core.fitting.progress import Progress, no_progress
 from shamisa_cli.core.fitting.protocols import require_reading
 from shamisa_cli.core.fitting.recipe import ProbeSettings, probe_recipe
+from shamisa_cli.core.fitting.stored import stored_features
 from shamisa_cli.core.models.card import Metric, replace_section, write_metadata
 from shamisa_cli.core.models.folder import save_probe
 from shamisa_cli.core.models.loading import Model, load_model
@@ -30,7 +31,7 @@ from shamisa_cli.core.places import require_place
 from shamisa_cli.core.probe.card import SCATTER_NAME, CardDetails, probe_card, save_scatter
 from shamisa_cli.core.probe.cross_dataset import SPACING, usual_logistic
 from shamisa_cli.core.probe.intervals import Coverage, measure_coverage
-from shamisa_cli.core.probe.mos_table import MosTable, match_rows, read_mos_table
+from shamisa_cli.core.probe.mos_table import MosTable, read_mos_table
 from shamisa_cli.core.probe.paper_protocol import fit_crops, run_paper_protocol
 from shamisa_cli.core.probe.protocol import (
     FIGURES,
@@ -43,8 +44,6 @@ from shamisa_cli.core.probe.recipe import Recipe
 from shamisa_cli.core.probe.ridge import Probe, Ridge
 from shamisa_cli.core.probe.scale import MosScale, mos_scale
 from shamisa_cli.core.scoring.cache import Cache
-from shamisa_cli.core.scoring.feature_table import load_features
-from shamisa_cli.core.scoring.resumable import feature_source
 from shamisa_cli.core.scoring.table_features import pictures_read, read_table
 from shamisa_cli.core.sole_writer import writes
 
@@ -101,7 +100,8 @@ def fit_probe(
         output: the probe's folder: new, empty, that of a probe or of the model itself; None writes nothing.
         model: a loaded model, a name, a folder, or "hf:org/name@revision"; None takes the default one.
         settings: see `ProbeSettings`; None takes its defaults.
-        features: a file of features from `shamisa embed`; None embeds the images.
+        features: a file of features from `shamisa embed`, where images that are there must be those that were embedded;
+            None embeds the images.
         ordinal: pristine photographs; the regressor also learns that degraded versions of them look worse.
         pseudo: pristine photographs; the regressor also learns how much worse full-reference measures find degraded
             and compressed versions of them.
@@ -131,12 +131,14 @@ def fit_probe(
     paper = require_reading(loaded, chosen.protocol)
 
     errors: tuple[ImageError, ...] = ()
+    touched: tuple[str, ...] = ()
     if features is None:
         with progress("Embedding", pictures_read(table)) as advance:
             read = read_table(loaded, table, crops=paper, jobs=jobs, cache=cache, advance=advance)
         table, rows, errors = read.table, read.rows, read.errors
     else:
-        rows = stored_features(loaded, table, Path(features))[:, None]
+        stored = stored_features(loaded, table, Path(features))
+        rows, touched = stored.rows[:, None], stored.warnings
     grey = None if paper else grey_features(loaded.encoder, table, rows[:, 0], seed=chosen.seed, progress=progress)
     unread: list[ImageError] = []
     recipe = probe_recipe(loaded, table.sessions, chosen, ordinal, pseudo, progress, unread.append)
@@ -154,7 +156,7 @@ def fit_probe(
         seed=chosen.seed,
     )
     name = table.name
-    warnings = doubts(result, positions) + grey_unknown(probe)
+    warnings = touched + doubts(result, positions) + grey_unknown(probe)
     if folder is not None:
         details = CardDetails(
             data_name=name,
@@ -192,23 +194,6 @@ def _require_consistent(settings: ProbeSettings, table: MosTable, *, stored: boo
         )
     if ordinal and (pseudo or sessions):
         raise SettingError("Degraded pairs are not fitted together with pseudo-labels or sessions; leave one out.")
-
-
-def stored_features(model: Model, table: MosTable, file: Path) -> AnyFeatures:
-    """Features (n, D) from a file of `shamisa embed`, in the order of the table's n rows.
-
-    Raises:
-        ModelError: another model made them, or the file is damaged.
-        MosTableError: an image of the table has none.
-    """
-    stored = load_features(file)
-    if not stored.origin.matches(feature_source(model)):
-        raise ModelError(
-            f"The features in {file} were made by {stored.origin.model} "
-            f"({stored.origin.encoder_digest[:12] or 'old'}), or at a different view size, but the probe is for "
-            f"{model.name} ({model.encoder_digest[:12]}). Make them again with: shamisa embed."
-        )
-    return stored.features[match_rows(table.paths, stored.paths, (Path(), table.folder))]
 
 
 def _scale_of(settings: ProbeSettings, table: MosTable) -> Callable[..., MosScale]:

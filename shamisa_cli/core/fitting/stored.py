@@ -1,0 +1,79 @@
+"""Features that `shamisa embed` stored, for the rows of a table of human scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from shamisa_cli.core.arrays import AnyFeatures
+from shamisa_cli.core.errors import ModelError, SettingError
+from shamisa_cli.core.models.loading import Model
+from shamisa_cli.core.probe.mos_table import MosTable, match_rows
+from shamisa_cli.core.scoring.feature_formats import FileStamp
+from shamisa_cli.core.scoring.feature_table import load_features
+from shamisa_cli.core.scoring.resumable import feature_source
+
+
+@dataclass(frozen=True)
+class StoredFeatures:
+    """Features from a file.
+
+    Attributes:
+        rows: (n, D), in the order of the table's n rows.
+        warnings: a sentence about images that may have changed since.
+    """
+
+    rows: AnyFeatures
+    warnings: tuple[str, ...]
+
+
+def stored_features(model: Model, table: MosTable, file: Path) -> StoredFeatures:
+    """Features from a file of `shamisa embed` for each row of a table.
+
+    An image need not be there, as where a file was carried to another machine. One that is there must have the size in
+    bytes that it had when it was embedded; copies often have another time of change, which is a warning.
+
+    Raises:
+        ModelError: another model made them, or the file is damaged.
+        SettingError: an image of the table has none, or is another one now.
+    """
+    stored = load_features(file)
+    if not stored.origin.matches(feature_source(model)):
+        raise ModelError(
+            f"The features in {file} were made by {stored.origin.model} "
+            f"({stored.origin.encoder_digest[:12] or 'old'}), or at a different view size, but the probe is for "
+            f"{model.name} ({model.encoder_digest[:12]}). Make them again with: shamisa embed."
+        )
+    places = match_rows(table.paths, stored.paths, (Path(), table.folder))
+    stamps = [stored.stamps[place] for place in places]
+    return StoredFeatures(stored.features[places], _doubts(file, table.paths, stamps))
+
+
+def _doubts(file: Path, paths: Sequence[Path], stamps: Sequence[FileStamp]) -> tuple[str, ...]:
+    """A sentence about images whose time of change is another now. Raises SettingError for one of another size."""
+    there = [(path, was, now) for path, was in zip(paths, stamps, strict=True) if (now := _stamp(path)) is not None]
+    if others := [path for path, was, now in there if was.size != now.size]:
+        raise SettingError(
+            f"The features in {file} are not of {_named(others)} as it is now: the size in bytes was another when "
+            "pictures were embedded. Embed the pictures of the table again with: shamisa embed."
+        )
+    touched = [path for path, was, now in there if was.mtime != now.mtime]
+    if not touched:
+        return ()
+    return (
+        f"The time of change of {_named(touched)} is another than when it was embedded, and the size the same, as it "
+        "is for a copy. If a picture was changed since, embed again with: shamisa embed.",
+    )
+
+
+def _stamp(path: Path) -> FileStamp | None:
+    """The stamp of a file; None where there is none, or nobody can look."""
+    try:
+        return FileStamp.of(path)
+    except (OSError, ValueError):
+        return None
+
+
+def _named(paths: Sequence[Path]) -> str:
+    return f"{paths[0]} (and {len(paths) - 1:,} more)" if len(paths) > 1 else str(paths[0])
