@@ -126,6 +126,9 @@ class JobSettings:
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
             raise SettingError(f"The kind is {self.kind!r}; it can be {' or '.join(get_args(Kind))}.")
+        for name, most in {"max_pixels": self.max_pixels, "max_memory": self.max_memory}.items():
+            if most is not None and most < 1:
+                raise SettingError(f"{name} is {most}; it must be at least 1.")
 
     def loaded(self) -> Model:
         """The model. Raises what `load_model` raises."""

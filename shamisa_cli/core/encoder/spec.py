@@ -116,12 +116,14 @@ class FeatureSpec:
     def __post_init__(self) -> None:
         if not self.stages or not self.moments or not self.scales:
             raise ModelError("A feature spec needs at least one stage, one moment and one scale.")
-        if not all(_is_whole(stage) for stage in self.stages) or len(set(self.stages)) < len(self.stages):
-            raise ModelError(f"A feature spec has stages {self.stages}; they must be different whole numbers.")
+        if not all(_is_whole(stage) for stage in self.stages):
+            raise ModelError(f"A feature spec has stages {self.stages}; they must be whole numbers.")
         lists = {"stages": self.stages, "moments": self.moments, "scales": self.scales}
         for name, values in lists.items():
             if len(values) > MOST_ENTRIES[name]:
                 raise ModelError(f"A feature spec has {len(values)} {name}; at most {MOST_ENTRIES[name]} are allowed.")
+            if any(value in values[:place] for place, value in enumerate(values)):
+                raise ModelError(f"A feature spec names one of its {name} twice: {values}. Name each once.")
         if any(moment not in get_args(Moment) for moment in self.moments):
             raise ModelError(f"A feature spec has moments {self.moments}; known are {get_args(Moment)}.")
         if self.layer not in get_args(Layer):

@@ -105,6 +105,7 @@ class Comparer(Protocol):
         """Difference and direction of two images, sRGB (H, W, 3) uint8 of one size.
 
         Swapping a and b flips the direction exactly and keeps the difference; equal images give 0 for both.
+        Raises SettingError for anything else than two such images.
         """
 
     def relate(self, a: Pixels, b: Pixels, *, maps: bool = True) -> PairResult:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shamisa_cli.core.arrays import Pixels
+from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.records import ModelIdentity
 from shamisa_cli.core.relational.difference.difference import difference
 from shamisa_cli.core.relational.direction.direction import WINDOW, Direction, most_changed
@@ -37,6 +38,7 @@ class PairComparer:
 
     def judge(self, a: Pixels, b: Pixels) -> Judgement:
         """Difference and direction of two images, sRGB (H, W, 3) uint8 of one size; see `Comparer`."""
+        _require_pair(a, b)
         found = difference(a, b)
         direction = self.direction.better(a, b, found.local) if found.value > 0 else 0.0
         return Judgement(found.value, direction, found.like_jpeg_quality, found.local)
@@ -64,3 +66,13 @@ class PairComparer:
         inner = drawn if drawn is not None and first.shape == a.shape else self.networks.maps(first, second)
         means: npt.NDArray[np.float64] = inner.mean(axis=(1, 2), dtype=np.float64)
         return means * min(1.0, share)
+
+
+def _require_pair(a: Pixels, b: Pixels) -> None:
+    for image in (a, b):
+        if not isinstance(image, np.ndarray):
+            raise SettingError(f"Two arrays of pixels are compared, and this is a {type(image).__name__}.")
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+            raise SettingError(f"sRGB pixels (H, W, 3) of uint8 are compared, and this is {image.dtype} {image.shape}.")
+    if a.shape != b.shape:
+        raise SettingError(f"Two images of one size are compared, and these are {a.shape[:2]} and {b.shape[:2]}.")

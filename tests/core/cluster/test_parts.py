@@ -26,7 +26,7 @@ from shamisa_cli.core.cluster.retrying import TRIES, as_os_errors, with_retries
 from shamisa_cli.core.cluster.row_makers import FeatureRows, JobSettings, Kind, RowMaker, ScoreRows
 from shamisa_cli.core.cluster.sources import Sources, find_sources
 from shamisa_cli.core.cluster.store import Store, open_parts
-from shamisa_cli.core.errors import ModelError, ShamisaError
+from shamisa_cli.core.errors import ModelError, SettingError, ShamisaError
 from shamisa_cli.core.images import decoding
 from shamisa_cli.core.images.budget import MemoryBudget
 from shamisa_cli.core.models import runtimes
@@ -469,3 +469,9 @@ def test_a_part_that_unpacks_to_far_more_than_it_holds_counts_as_damaged(tmp_pat
     found = store.read("fine.parquet")
     assert found is not None
     assert found.num_rows == 1000
+
+
+@pytest.mark.parametrize("settings", [{"max_pixels": 0}, {"max_pixels": -1}, {"max_memory": 0}, {"max_memory": -1}])
+def test_limits_that_no_picture_meets_are_refused_before_a_job_begins(settings: dict[str, Any]) -> None:
+    with pytest.raises(SettingError, match="it must be at least 1"):
+        JobSettings("scores", **settings)

@@ -34,7 +34,7 @@ configs = st.builds(
         FeatureSpec,
         stages=st.lists(st.integers(-16, 16), min_size=1, max_size=5, unique=True).map(tuple),
         moments=st.sampled_from([("mean",), ("std",), ("mean", "std")]),
-        scales=st.lists(st.floats(0.01, 1.0), min_size=1, max_size=3).map(tuple),
+        scales=st.lists(st.floats(0.01, 1.0), min_size=1, max_size=3, unique=True).map(tuple),
         crops=st.sampled_from([None, 5]),
         crop_size=st.integers(32, 512),
     ),
@@ -519,4 +519,10 @@ def test_the_fingerprint_is_the_hash_of_what_is_documented() -> None:
 )
 def test_a_model_may_not_ask_for_thousands_of_readings_of_a_picture(lists):
     with pytest.raises(ModelError, match="at most"):
+        FeatureSpec(**lists)
+
+
+@pytest.mark.parametrize("lists", [{"scales": (1, 0.5, 1.0)}, {"moments": ("std", "std")}, {"stages": (-1, 0, -1)}])
+def test_a_model_may_not_ask_for_the_same_numbers_twice(lists):
+    with pytest.raises(ModelError, match="twice"):
         FeatureSpec(**lists)

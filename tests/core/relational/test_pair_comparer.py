@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from shamisa_cli.core.arrays import Pixels
+from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.records import ModelIdentity
 from shamisa_cli.core.relational.direction.direction import WINDOW, LocalMap
 from shamisa_cli.core.relational.judgement import Maps, NetworkResult
@@ -77,3 +78,20 @@ def test_without_maps_a_small_image_is_seen_whole_and_an_identical_one_not_at_al
     networks.seen.clear()
     assert not comparer.relate(first, first, maps=False).means.any()
     assert networks.seen == []
+
+
+IMAGE = np.zeros((40, 60, 3), np.uint8)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [[1], None, IMAGE / 255, IMAGE[:, :, 0], IMAGE[:, :, :2], IMAGE[:0], IMAGE[:20], IMAGE.transpose(1, 0, 2)],
+    ids=["a list", "nothing", "fractions", "one channel", "two channels", "empty", "smaller", "turned"],
+)
+def test_what_is_no_pair_of_images_is_refused_in_a_sentence(other: Pixels) -> None:
+    networks = Brightness()
+    comparer = PairComparer.of(networks, AlwaysBetter(), networks.identity)
+    for a, b in ((IMAGE, other), (other, IMAGE)):
+        for asked in (comparer.judge, comparer.relate):
+            with pytest.raises(SettingError, match="compared, and th"):
+                asked(a, b)
