@@ -168,18 +168,25 @@ def train(
     ] = None,
     device: DeviceName = Device.AUTO,
     checkpoint_every: Annotated[
-        int, typer.Option(min=1, metavar="STEPS", rich_help_panel=RUNNING, help="Steps between checkpoints.")
-    ] = CHECKPOINT_EVERY,
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="STEPS",
+            rich_help_panel=RUNNING,
+            show_default=f"{CHECKPOINT_EVERY}; with --resume, as the run began",
+            help="Steps between checkpoints.",
+        ),
+    ] = None,
     keep_every: Annotated[
-        int,
+        int | None,
         typer.Option(
             min=0,
             metavar="STEPS",
             rich_help_panel=RUNNING,
-            show_default="0: only the newest two",
+            show_default="0: only the newest two; with --resume, as the run began",
             help="Also keep every checkpoint at a multiple of STEPS, to analyse the training with evaluate --run.",
         ),
-    ] = 0,
+    ] = None,
     preview: Annotated[
         Path | None,
         typer.Option(
@@ -199,11 +206,6 @@ def train(
     require_pytorch("training")
     if output is None and preview is None:
         raise typer.BadParameter("Name the run's folder, as -o RUN.", param_hint="--output")
-    if keep_every % checkpoint_every:
-        raise typer.BadParameter(
-            f"{keep_every} is not a multiple of --checkpoint-every {checkpoint_every}, so none would be kept.",
-            param_hint="--keep-every",
-        )
     if preview is not None:
         _write_preview(preview, task or TaskName.SHAMISA, data, seed or 0)
     if output is None:

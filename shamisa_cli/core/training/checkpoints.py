@@ -25,6 +25,8 @@ TENSORS_FILE = "state.safetensors"
 RECORD_FILE = "checkpoint.json"
 KEPT = 2
 """Number of newest checkpoints that are kept; that of step 0 is kept too, as the start of the run."""
+CHECKPOINT_EVERY = 100
+"""Steps between checkpoints where nothing else is chosen."""
 
 _NAME = re.compile(r"step-(\d{8})")
 
@@ -52,16 +54,23 @@ class CheckpointStore:
 
     Args:
         folder: folder of the checkpoints.
-        keep_every: checkpoints at multiples of this step are kept for good; 0 keeps only the newest.
+        keep_every: checkpoints at multiples of this step are kept for good; 0 keeps only the newest. Those that an
+            earlier program kept stay too.
     """
 
     def __init__(self, folder: Path, keep_every: int = 0) -> None:
         self.folder = folder
         self.keep_every = keep_every
+        self._kept_before: frozenset[int] | None = None
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint, then remove those that are no longer kept."""
+        """Write a checkpoint, then remove those that are no longer kept.
+
+        Later ones, which are there where they could not be read when a run went on, stay until they are written anew.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
+        if self._kept_before is None:
+            self._kept_before = frozenset(self.steps()[:-KEPT])
         self._remove_leftovers()
         temporary = Path(tempfile.mkdtemp(dir=self.folder, prefix=".writing-"))
         temporary.chmod(0o755)
@@ -82,9 +91,13 @@ class CheckpointStore:
             shutil.rmtree(target)
         temporary.rename(target)
         _flush(self.folder)
-        for step in self.steps()[:-KEPT]:
-            if step > 0 and not (self.keep_every and step % self.keep_every == 0):
+        for step in [step for step in self.steps() if step <= checkpoint.step][:-KEPT]:
+            if not self._is_for_good(step):
                 shutil.rmtree(self._path(step))
+
+    def _is_for_good(self, step: int) -> bool:
+        is_chosen = self.keep_every > 0 and step % self.keep_every == 0
+        return step == 0 or is_chosen or step in (self._kept_before or ())
 
     def steps(self) -> list[int]:
         """Steps with a checkpoint, complete or damaged, in rising order."""

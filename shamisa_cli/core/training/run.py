@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from shamisa_cli.core.arguments import Count, PositiveInt
-from shamisa_cli.core.errors import SettingError, TrainingError, reason_of
+from shamisa_cli.core.errors import TrainingError, reason_of
 from shamisa_cli.core.images.discovery import discover
 from shamisa_cli.core.networks.model_folders import choose_device
 from shamisa_cli.core.scoring.provenance import TRAINING_PACKAGES, software
@@ -24,7 +24,7 @@ from shamisa_cli.core.training.pretraining.config import read_config_file
 from shamisa_cli.core.training.run_folder import RunFolder, RunRecord
 from shamisa_cli.core.training.settings import Settings, preset, shown_ablations, with_ablation, with_settings
 from shamisa_cli.core.training.tasks import task_of
-from shamisa_cli.core.training.trainer import CHECKPOINT_EVERY, Trainer
+from shamisa_cli.core.training.trainer import Trainer
 
 CURVES_EVERY = 5
 """Number of checkpoints after which curves are drawn again; they are also drawn at the end."""
@@ -149,8 +149,8 @@ def train_run(
     resume: bool = False,
     world: World | None = None,
     workers: Count = 0,
-    checkpoint_every: PositiveInt = CHECKPOINT_EVERY,
-    keep_every: Count = 0,
+    checkpoint_every: PositiveInt | None = None,
+    keep_every: Count | None = None,
     on_begin: Callable[[int], None] | None = None,
     on_warning: Callable[[str], None] | None = None,
     on_step: Callable[[Metrics], None] | None = None,
@@ -169,9 +169,9 @@ def train_run(
         resume: resume the run in the folder instead of beginning one.
         world: device and processes; this process alone on the CPU when None.
         workers: processes that make batches.
-        checkpoint_every: steps between checkpoints.
+        checkpoint_every: steps between checkpoints; None: as the run began, or `CHECKPOINT_EVERY`.
         keep_every: checkpoints at multiples of this step, itself one of `checkpoint_every`, are kept for good; 0 keeps
-            only the newest.
+            only the newest; None: as the run began, or 0.
         on_begin: called once with the first step.
         on_warning: called with a sentence if another version of a package continues the run, newer checkpoints are
             damaged, or the curves cannot be drawn.
@@ -184,13 +184,10 @@ def train_run(
         SettingError: another process trains in the folder, no checkpoint would be kept, or as below.
         SettingError, TrainingError, ModelError: as `Trainer`, `RunFolder` and `Task.batches` do.
     """
-    world = world or World()
-    if keep_every % checkpoint_every:
-        raise SettingError(
-            f"Checkpoints of every {keep_every} steps cannot be kept, as one is written every {checkpoint_every}: name "
-            "a multiple of that."
-        )
     import torch
+
+    world = world or World()
+    record = record.with_checkpoints(run.read() if resume else record, checkpoint_every, keep_every)
 
     devices = [world.device] if world.device.type == "cuda" else []
     with sole_writer(run.path if world.leads else None), lost_workers(), torch.random.fork_rng(devices):
@@ -202,10 +199,10 @@ def train_run(
                 warn(warning)
         else:
             run.check_new()
-        run = run.keeping(keep_every)
+        run = run.keeping(record.keep_every)
         task = task_of(record.config)
         batches = task.batches(pristine, real, record.config, workers=workers, world=world)
-        trainer = Trainer(record.config, run, batches, world=world, checkpoint_every=checkpoint_every)
+        trainer = Trainer(record.config, run, batches, world=world, checkpoint_every=record.checkpoint_every)
         if warning := run.damage_warning(trainer.step):
             warn(warning)
         world.wait()  # until all have checked the folder
@@ -215,7 +212,7 @@ def train_run(
                 on_begin(trainer.step)
 
         def draw_now_and_then(step: int) -> None:
-            if step % (checkpoint_every * CURVES_EVERY) == 0 and step < record.config.steps:
+            if step % (record.checkpoint_every * CURVES_EVERY) == 0 and step < record.config.steps:
                 _draw(run, task.panels, warn)
 
         finished = trainer.train(on_step=on_step, on_checkpoint=draw_now_and_then, on_unread=on_unread, stop=stop)
@@ -243,8 +240,8 @@ def train(
     resume: bool = False,
     device: str = "auto",
     workers: Count | None = None,
-    checkpoint_every: PositiveInt = CHECKPOINT_EVERY,
-    keep_every: Count = 0,
+    checkpoint_every: PositiveInt | None = None,
+    keep_every: Count | None = None,
     on_warning: Callable[[str], None] | None = None,
     on_step: Callable[[Metrics], None] | None = None,
     on_unread: Callable[[str], None] | None = None,

@@ -16,7 +16,7 @@ from shamisa_cli.core.overrides import differences, with_overrides
 from shamisa_cli.core.plain_files import read_plain
 from shamisa_cli.core.probe.step_agreement import RECORDS_FILE
 from shamisa_cli.core.scoring.provenance import differing, reading_in
-from shamisa_cli.core.training.checkpoints import CheckpointStore
+from shamisa_cli.core.training.checkpoints import CHECKPOINT_EVERY, CheckpointStore
 from shamisa_cli.core.training.photo_record import PhotoRecord
 from shamisa_cli.core.training.settings import Settings, defaults
 
@@ -39,6 +39,8 @@ class RunRecord:
         processes: number of processes that train together; each adds crops of its own to a batch.
         software: way of reading and versions of packages as text: of the beginning, and of each continuation with
             others. Empty in records of early versions.
+        checkpoint_every: steps between checkpoints.
+        keep_every: checkpoints at multiples of this step are kept for good; 0: only the newest are.
     """
 
     config: Settings
@@ -46,6 +48,22 @@ class RunRecord:
     command: str = ""
     processes: int = 1
     software: tuple[str, ...] = ()
+    checkpoint_every: int = CHECKPOINT_EVERY
+    keep_every: int = 0
+
+    def with_checkpoints(self, begun: RunRecord, every: int | None, keep: int | None) -> RunRecord:
+        """This record with distances of checkpoints: those given, or of the run as it began.
+
+        Raises SettingError if no checkpoint would be kept for good.
+        """
+        every = begun.checkpoint_every if every is None else every
+        keep = begun.keep_every if keep is None else keep
+        if keep % every:
+            raise SettingError(
+                f"Checkpoints of every {keep} steps cannot be kept, as one is written every {every}: name a multiple "
+                "of that."
+            )
+        return replace(self, checkpoint_every=every, keep_every=keep)
 
     def continued_with(self, now: str) -> tuple[str, ...]:
         """The record's software, and that of now unless it is the last."""

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from shamisa_cli.core.errors import TrainingError
 from shamisa_cli.core.training.batch_loader import Batch
-from shamisa_cli.core.training.checkpoints import Checkpoint
+from shamisa_cli.core.training.checkpoints import CHECKPOINT_EVERY, Checkpoint
 from shamisa_cli.core.training.distributed import World
 from shamisa_cli.core.training.metrics import Metrics, MetricsLog, Speed
 from shamisa_cli.core.training.optimiser import broken_gradient, optimiser_tensors, restore_optimiser
@@ -22,8 +22,6 @@ from shamisa_cli.core.training.run_folder import RunFolder
 from shamisa_cli.core.training.settings import Settings
 from shamisa_cli.core.training.task import BatchSource, TrainingStep
 from shamisa_cli.core.training.tasks import task_of
-
-CHECKPOINT_EVERY = 100
 
 STEPS_UNSEEN = 10
 """Number of steps of a GPU after which their metrics are fetched, since fetching waits for it."""

@@ -131,3 +131,28 @@ def test_the_checkpoint_of_every_so_many_steps_stays_for_good(tmp_path: Path) ->
         store.save(Checkpoint(step, {"a": torch.zeros(2)}, {}))
 
     assert store.steps() == [0, 4, 8, 10, 12]
+
+
+def test_what_was_kept_for_good_stays_where_a_later_program_keeps_less(tmp_path: Path) -> None:
+    for keep_every, steps in ((4, range(0, 14, 2)), (0, range(14, 20, 2))):
+        store = CheckpointStore(tmp_path, keep_every=keep_every)
+        for step in steps:
+            store.save(Checkpoint(step, {"a": torch.zeros(2)}, {}))
+    assert store.steps() == [0, 4, 8, 16, 18]
+
+
+def test_damaged_checkpoints_do_not_push_out_those_that_are_written_after_them(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path)
+    for step in range(6):
+        store.save(Checkpoint(step, {"a": torch.zeros(2)}, {}))
+    for step in (4, 5):
+        (tmp_path / f"step-{step:08d}" / "state.safetensors").write_bytes(b"damaged")
+    again = CheckpointStore(tmp_path)
+    latest = again.latest()
+    assert latest is not None
+    assert latest.step == 0
+    for step in range(1, 4):
+        again.save(Checkpoint(step, {"a": torch.ones(2)}, {}))
+        latest = CheckpointStore(tmp_path).latest()
+        assert latest is not None
+        assert latest.step == step

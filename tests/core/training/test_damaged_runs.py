@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from helpers.pictures import save_soft
 from helpers.runs import stop_after
 
-from shamisa_cli.core.errors import TrainingError
+from shamisa_cli.core.errors import SettingError, TrainingError
 from shamisa_cli.core.probe.step_agreement import StepAgreement, append_agreement, read_agreements
 from shamisa_cli.core.training.metrics import read_metrics
 from shamisa_cli.core.training.photo_record import PhotoRecord
@@ -130,3 +131,15 @@ def test_metrics_that_are_no_file_are_told_before_any_work(
     run.metrics.mkdir()
     with pytest.raises(TrainingError, match=r"metrics\.jsonl is not a file"):
         train_run(run, record, photos, [], resume=True)
+
+
+def test_a_run_that_goes_on_writes_and_keeps_checkpoints_as_it_began(
+    record: RunRecord, photos: list[Path], tmp_path: Path
+) -> None:
+    run = RunFolder(tmp_path / "run")
+    longer = replace(record, config=replace(record.config, steps=4))
+    assert train_run(run, longer, photos, [], checkpoint_every=1, keep_every=1, stop=stop_after(1)) is None
+    assert train_run(run, longer, photos, [], resume=True) is not None
+    assert run.checkpoints.steps() == [0, 1, 2, 3, 4]
+    with pytest.raises(SettingError, match="a multiple of that"):
+        train_run(run, longer, photos, [], resume=True, checkpoint_every=3)
