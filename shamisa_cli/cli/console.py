@@ -80,9 +80,10 @@ class Console:
             count: number of unreadable images; None: the number of sentences.
             what: the rest of "5 more …", where the sentences are of other things.
         """
-        for message in messages[:MAX_WARNINGS]:
+        named = messages[:MAX_WARNINGS]
+        for message in named:
             self._line(*_WARNING, message)
-        more = (len(messages) if count is None else count) - MAX_WARNINGS
+        more = (len(messages) if count is None else count) - len(named)
         if more > 0:
             self._line(*_WARNING, f"{more:,} more {what}.")
 

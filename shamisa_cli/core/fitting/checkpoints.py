@@ -23,6 +23,7 @@ class RunEvaluation:
         asked, read: images of the table, and those of them that could be read.
         figure: a PNG of it in the run's folder.
         errors: sentences about checkpoints that cannot be read, which are left out.
+        unreadable: sentences about images that could not be read, or about the first of them.
     """
 
     steps: tuple[StepAgreement, ...]
@@ -30,6 +31,7 @@ class RunEvaluation:
     read: int
     figure: Path
     errors: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
 
 def evaluate_run(
@@ -96,4 +98,7 @@ def evaluate_run(
         on_damaged=errors.append,
     )
     draw_agreements(figure, steps)
-    return RunEvaluation(tuple(steps), len(benchmark.table), steps[-1].pictures, figure, tuple(errors))
+    newest = steps[-1]
+    return RunEvaluation(
+        tuple(steps), len(benchmark.table), newest.pictures, figure, tuple(errors), unreadable=newest.errors
+    )

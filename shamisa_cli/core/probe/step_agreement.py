@@ -16,6 +16,8 @@ from shamisa_cli.core.errors import PARSE_ERRORS
 from shamisa_cli.core.json_lines import read_json_lines
 
 RECORDS_FILE = "benchmark.jsonl"
+MOST_ERRORS = 20
+"""Sentences about unreadable images in one line, whose number is not bounded."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class StepAgreement:
         pictures: number of images that were read.
         srcc, plcc: of the test part of each split, nan where undefined.
         subsets: SRCC of each split by subset, by name; empty where the table names none.
+        errors: sentences about images that could not be read, the first `MOST_ERRORS` of them.
     """
 
     step: int
@@ -38,6 +41,7 @@ class StepAgreement:
     srcc: tuple[float, ...]
     plcc: tuple[float, ...]
     subsets: Mapping[str, tuple[float, ...]]
+    errors: tuple[str, ...] = ()
 
     def median(self, subset: str | None = None) -> float:
         """Median SRCC over the splits in which it is defined, of all pictures or of one subset; nan without any."""
@@ -71,6 +75,7 @@ class StepAgreement:
             _numbers(data["srcc"]),
             _numbers(data["plcc"]),
             {str(name): _numbers(values) for name, values in data["subsets"].items()},
+            tuple(map(str, data.get("errors", ()))),
         )
 
 

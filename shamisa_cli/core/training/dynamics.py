@@ -26,9 +26,9 @@ from shamisa_cli.core.models.manifest import sha256_of
 from shamisa_cli.core.networks.backbones import build_backbone
 from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.networks.initial_weights import initial_state
-from shamisa_cli.core.probe.mos_table import MIN_ROWS, MosTable
+from shamisa_cli.core.probe.mos_table import MIN_ROWS, MosTable, too_few_images
 from shamisa_cli.core.probe.protocol import run_protocol
-from shamisa_cli.core.probe.step_agreement import StepAgreement, append_agreement, read_agreements
+from shamisa_cli.core.probe.step_agreement import MOST_ERRORS, StepAgreement, append_agreement, read_agreements
 from shamisa_cli.core.scoring.pipeline import embed_files
 from shamisa_cli.core.scoring.provenance import TRAINING_PACKAGES, software
 from shamisa_cli.core.training.model_card import feature_spec
@@ -218,18 +218,17 @@ def _agreement(
     on_picture: Callable[[int], None],
 ) -> StepAgreement:
     table = benchmark.table
-    rows, features = [], []
+    rows, features, errors = [], [], []
     with closing(embed_files(encoder, table.paths, jobs=jobs)) as embeddings:
         for row, embedding in enumerate(embeddings):
             if embedding.features is not None:
                 rows.append(row)
                 features.append(embedding.features)
+            else:
+                errors.append(str(embedding.error))
             on_picture(1)
     if len(rows) < MIN_ROWS:
-        raise InputNotFoundError(
-            f"{len(rows)} of the {len(table)} pictures of {benchmark.name} could be read, and at least {MIN_ROWS} are "
-            "needed. Check the names in the table: they are relative to its folder."
-        )
+        raise InputNotFoundError(f"{too_few_images(len(rows), len(table))} {errors[0]}")
     table = table.take(rows)
     result = run_protocol(
         np.stack(features), table.mos, groups=table.groups, subsets=table.subsets, splits=SPLITS, seed=benchmark.seed
@@ -245,4 +244,5 @@ def _agreement(
             name: tuple(split.subsets[name].srcc if name in split.subsets else float("nan") for split in result.splits)
             for name in result.subset_names
         },
+        tuple(errors[:MOST_ERRORS]),
     )

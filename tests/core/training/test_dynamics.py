@@ -239,6 +239,22 @@ def test_judge_at_the_command_line(run: RunFolder, table: MosTable) -> None:
     assert (run.path / "benchmark.png").is_file()
 
 
+def test_each_picture_that_cannot_be_read_is_named_also_where_no_step_is_computed_again(
+    new_run: RunFolder, table: MosTable, tmp_path: Path
+) -> None:
+    gone, damaged = tmp_path / "gone.png", tmp_path / "damaged.png"
+    damaged.write_bytes(table.paths[0].read_bytes()[:99])
+    mos = tmp_path / "with-two-more.csv"
+    rows = [f"{path},{score}" for path, score in zip((*table.paths, gone, damaged), (*table.mos, 2, 3), strict=True)]
+    mos.write_text("\n".join(["image,mos", *rows]) + "\n")
+    for _ in range(2):
+        shown = run_here("evaluate", "--run", new_run.path, "--mos", mos, "--format", "json")
+        assert shown.returncode == 3
+        assert f"{gone} does not exist" in shown.stderr
+        assert f"{damaged} " in shown.stderr
+        assert [len(step["errors"]) for step in json.loads(shown.stdout)["steps"]] == [2, 2, 2]
+
+
 def damage(run: RunFolder, step: int) -> None:
     (run.checkpoints.folder / f"step-{step:08d}" / "state.safetensors").write_bytes(b"damaged")
 

@@ -93,9 +93,7 @@ def judge_run(
         )
     for sentence in found.errors:
         console.warn(sentence)
-    missing = found.asked - found.read
-    if missing:
-        console.warn(f"{missing:,} of the {found.asked:,} pictures could not be read and are left out.")
+    console.warn_of_unreadable(found.unreadable, found.asked - found.read)
     console.hint(f"The figure is in {found.figure}.")
     return found
 
