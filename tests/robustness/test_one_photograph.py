@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -108,6 +109,29 @@ def test_damaged_tiny_and_flat_photographs_are_left_out_or_learned_from(place: P
     assert "gone.png" in done.stderr
     assert "bug" not in done.stderr
     assert shamisa(*FITS[command], "photos", "--model", "model", "--skip-unreadable", cwd=place).returncode == 0
+
+
+@pytest.mark.parametrize("command", ["fit-defects", "fit-direction"])
+def test_a_pipe_among_the_photographs_is_named_and_not_waited_for(place: Path, command: str) -> None:
+    os.mkfifo(place / "pipe.png")
+    done = shamisa(*FITS[command], "photos", "--data", "pipe.png", "--model", "model", cwd=place)
+    assert done.returncode == 3, done.stderr
+    assert "pipe.png is not a regular file" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["fit-defects", "fit-direction"])
+@pytest.mark.parametrize("readable", [4, 2])
+def test_too_few_photographs_are_refused_before_the_work_where_it_is_known(
+    place: Path, command: str, readable: int
+) -> None:
+    for number, photo in enumerate(sorted((place / "photos").iterdir())):
+        if number >= readable:
+            photo.unlink()
+    before = {path.name: path.read_bytes() for path in (place / "model").iterdir()}
+    done = shamisa(*FITS[command], "photos", "--model", "model", cwd=place)
+    assert done.returncode == 2
+    assert f"{readable} photographs are named, and" in done.stderr
+    assert {path.name: path.read_bytes() for path in (place / "model").iterdir()} == before
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from shamisa_cli.core.arguments import AtLeast
-from shamisa_cli.core.errors import ImageError
+from shamisa_cli.core.errors import ImageError, SettingError
 from shamisa_cli.core.extras import needs_pytorch
 from shamisa_cli.core.fitting.progress import Progress, no_progress
 from shamisa_cli.core.images.discovery import discover
@@ -72,6 +72,8 @@ def fit_defects(
         from shamisa_cli.core.training.probes.defects import fit_defects as fit
         from shamisa_cli.core.training.probes.degraded import degrade_and_embed
     photos = discover(list(data))
+    if len(photos) < FOLDS:
+        raise SettingError(f"{len(photos)} photographs are named, and defects need at least {FOLDS}; name more.")
     loaded = load_model(str(Path(model).absolute()), device=device)
     errors: list[ImageError] = []
     with progress("Degrading", len(photos)) as advance:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shamisa_cli.core.errors import ImageError
+from shamisa_cli.core.errors import ImageError, SettingError
 from shamisa_cli.core.extras import needs_pytorch
 from shamisa_cli.core.fitting.progress import Progress, no_progress
 from shamisa_cli.core.images.discovery import discover
@@ -66,14 +66,16 @@ def fit_direction(
     Raises:
         InputNotFoundError: a path matches nothing.
         ModelError: the folder holds no model, or a damaged one.
-        SettingError: no photograph can be read, or PyTorch is not installed.
+        SettingError: fewer than five photographs can be read, or PyTorch is not installed.
     A photograph that cannot be read raises nothing: see `FittedDirection.errors`.
     """
     with needs_pytorch("fitting a direction"):
-        from shamisa_cli.core.training.direction.fit import EPOCHS, MEMBERS
+        from shamisa_cli.core.training.direction.fit import EPOCHS, FEWEST, MEMBERS
         from shamisa_cli.core.training.direction.fit import fit_direction as fit
         from shamisa_cli.core.training.direction.material import make_pairs, origin_of
     photos = discover(list(data))
+    if len(photos) < FEWEST:
+        raise SettingError(f"{len(photos)} photographs are named, and a direction needs at least {FEWEST}; name more.")
     loaded = load_model(str(Path(model).absolute()), device=device)
     errors: list[ImageError] = []
     with progress("Degrading", len(photos)) as advance:

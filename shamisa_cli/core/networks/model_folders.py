@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load, save_file
+from safetensors.torch import load, save, save_file
 from torch import Tensor
 
 from shamisa_cli.core.encoder.embedder import Embedder, LazyEncoder
@@ -142,7 +144,8 @@ def save_encoder(
 ) -> ModelFolder[EncoderConfig]:
     """Write a model folder; earlier content stays untouched until all new files are on the disk.
 
-    An earlier model in `folder` is replaced, and its probe, defect probe and graph are removed.
+    An earlier model in `folder` is replaced, and its probe, defect probe and graph are removed. If it is the same, with
+    its weights and configuration, the folder stays as it is: what was fitted since is of this model.
 
     Args:
         folder: where to; created with its parents.
@@ -181,6 +184,8 @@ def save_networks(
 ) -> ModelFolder[RelationalConfig]:
     """Write a relational model; earlier content stays untouched until all new files are on the disk.
 
+    If it is there already, with its weights and configuration, the folder stays as it is.
+
     Args:
         folder: where to; created with its parents.
         config: the shape of the networks.
@@ -214,6 +219,9 @@ def _save(
     *,
     outdated: Sequence[str] = (),
 ) -> ModelFolder[Config]:
+    before = _saved_already(folder, kind, weights, entries)
+    if before is not None:
+        return before
     names = [kind.weights, CARD, kind.manifest]
     with manifest.replacing_together(folder, names) as (weights_path, card_path, manifest_path):
         save_file(dict(weights), weights_path)
@@ -225,6 +233,21 @@ def _save(
         for name in outdated:
             (folder / name).unlink(missing_ok=True)
     return written
+
+
+def _saved_already(
+    folder: Path, kind: FolderKind[Config], weights: Mapping[str, Tensor], entries: Mapping[str, Any]
+) -> ModelFolder[Config] | None:
+    """The model in a folder, if it has these weights and this configuration."""
+    files = FolderFiles(folder)
+    try:
+        found = files.read(kind.manifest, kind.weights)
+        is_same = found[kind.key] == json.loads(json.dumps(entries[kind.key]))
+        if not is_same or files.sha256(kind.weights) != hashlib.sha256(save(dict(weights))).hexdigest():
+            return None
+        return described(files, kind, found)
+    except (ModelError, KeyError):  # there is none, or it is damaged
+        return None
 
 
 def _read_weights(file: KnownFile) -> dict[str, Tensor]:

@@ -128,8 +128,23 @@ def test_a_model_that_replaces_another_keeps_nothing_of_its_probe(
 ) -> None:
     save_probe(model_folder, probe)
     assert read_probe(model_folder).bias == probe.bias
-    save_encoder(model_folder, CONFIG, encoder_state, name="one", card="", origin="")
+    other = {key: value * 2 for key, value in encoder_state.items()}
+    save_encoder(model_folder, CONFIG, other, name="one", card="", origin="")
     assert sorted(path.name for path in model_folder.iterdir()) == ["README.md", "config.json", "encoder.safetensors"]
+
+
+def test_a_model_that_is_saved_again_keeps_what_was_fitted_on_it(
+    model_folder: Path, encoder_state: Mapping[str, Any], probe: Probe
+) -> None:
+    save_probe(model_folder, probe)
+    (model_folder / "README.md").write_text("a person's words")
+    before = {path.name: path.read_bytes() for path in model_folder.iterdir()}
+    again = save_encoder(model_folder, CONFIG, encoder_state, name="one", card="", origin="")
+    assert {path.name: path.read_bytes() for path in model_folder.iterdir()} == before
+    assert again.fingerprint == ModelFolder.open(model_folder, EncoderConfig).fingerprint
+    (model_folder / "encoder.safetensors").write_bytes(b"damaged")
+    save_encoder(model_folder, CONFIG, encoder_state, name="one", card="", origin="")
+    assert ModelFolder.open(model_folder, EncoderConfig).fingerprint == again.fingerprint
 
 
 def test_a_probe_of_another_encoder_is_not_saved_beside_this_one(model_folder: Path, foreign_probe: Probe) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from shamisa_cli.core.arrays import as_halves
+from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.relational.direction.head import LIMIT, SMALL, DirectionHead
 from shamisa_cli.core.torch_state import as_torch_ships
 from shamisa_cli.core.training.direction.pairs import DirectionPairs
@@ -20,6 +21,8 @@ HIDDEN = 64
 MEMBERS = 4
 """Networks that are fitted from different first weights; their mean is one network of as many times more units."""
 CALIBRATED_SHARE, REPORTED_SHARE = 0.15, 0.15
+FEWEST = 5
+"""Photographs."""
 """Shares of the photographs that the network never learns from: its chances are calibrated on the first, and how well
 it orders pairs is told of the second."""
 EPOCHS, BATCH, RATE, DECAY, DROPPED = 45, 512, 2e-3, 2e-2, 0.1
@@ -62,12 +65,17 @@ def fit_direction(
     """Fit the odd network, calibrate its chances on other photographs, and judge pairs of a third set.
 
     Args:
-        pairs: of at least five photographs.
+        pairs: of at least `FEWEST` photographs.
         encoder_fingerprint: fingerprint of the encoder that embedded them.
         score_weights: (D,), of a no-reference score, per unit of a feature; one more input.
         seed: of the split, the parts and the first weights.
         advance: called with 1 after each epoch; there are `MEMBERS` times `EPOCHS`.
+
+    Raises SettingError for fewer photographs.
     """
+    photos = len(np.unique(pairs.photo))
+    if photos < FEWEST:
+        raise SettingError(f"{photos} photographs can be read, and a direction needs at least {FEWEST}; name more.")
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     calibrated, reported = _left_out(pairs.photo, rng)

@@ -13,6 +13,7 @@ from shamisa_cli.core.arrays import Pixels, as_halves
 from shamisa_cli.core.encoder.embedder import Embedder
 from shamisa_cli.core.errors import ImageError, SettingError, Unread
 from shamisa_cli.core.images.decoding import decode
+from shamisa_cli.core.images.formats import open_regular
 from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.models.manifest import sha256_of
 from shamisa_cli.core.relational.difference.difference import difference
@@ -82,6 +83,7 @@ def make_pairs(
     """
 
     def make(_: int, path: Path) -> DirectionPairs:
+        open_regular(path).close()  # a device or a pipe would never end
         content = sha256_of(path)
         kept = None if store is None else store / f"{_name(content, origin, seed)}.npz"
         stored = None if kept is None else read_pairs(kept)
