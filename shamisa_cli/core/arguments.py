@@ -10,6 +10,7 @@ import functools
 import inspect
 import math
 import os
+import sys
 import types
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from numbers import Integral, Real
@@ -90,6 +91,18 @@ def checked(function: _Function, name: str, public: Callable[[str], Any]) -> _Fu
     return call  # type: ignore[return-value]
 
 
+def check_fields(record: Any) -> None:
+    """Check and convert the fields of a frozen dataclass as `checked` does arguments, in its `__post_init__`.
+
+    For records that functions return and users change, whose class they need not name. Raises SettingError.
+    """
+    kind = type(record)
+    names = vars(sys.modules[kind.__module__])
+    for parameter in inspect.signature(kind).parameters.values():
+        value = _accepted(kind.__name__, parameter, names, getattr(record, parameter.name))
+        object.__setattr__(record, parameter.name, value)
+
+
 class _Names(Mapping[str, Any]):
     """The names of a module, and public ones that it imports for type checkers alone."""
 
@@ -111,7 +124,7 @@ class _Names(Mapping[str, Any]):
         return len(self._own)
 
 
-def _accepted(name: str, parameter: inspect.Parameter, names: _Names, value: Any) -> Any:
+def _accepted(name: str, parameter: inspect.Parameter, names: Mapping[str, Any], value: Any) -> Any:
     """The value, converted where its annotation wants so. Raises SettingError."""
     try:
         annotation = eval(parameter.annotation, {}, names)
@@ -162,6 +175,8 @@ def _container(value: Any, kind: type, arguments: tuple[Any, ...]) -> Any:
         return _kept(value, isinstance(value, kind))
     if isinstance(value, _ONE) and kind is not tuple:
         value = [value]
+    if isinstance(value, list) and kind is tuple and arguments[1:] == (...,):
+        value = tuple(value)
     if not isinstance(value, kind):
         raise _RefusedError(value)
     inner = arguments[0] if arguments else Any

@@ -176,3 +176,13 @@ def test_a_damaged_picture_in_another_process_is_its_error_and_the_others_go_on(
         with pytest.raises(ImageError) as caught:
             jobs[1].result()
     assert (caught.value.path, caught.value.kind) == (str(torn), "truncated")
+
+
+def test_public_records_can_be_compared_whatever_they_hold() -> None:
+    kinds = [getattr(shamisa, name) for name in shamisa.__all__]
+    records = [kind for kind in kinds if inspect.isclass(kind) and dataclasses.is_dataclass(kind)]
+    assert len(records) > 20
+    for kind in records:
+        one = example(kind)
+        assert (one == example(kind)) in (True, False), kind
+        assert (one == copy.copy(one)) in (True, False), kind

@@ -22,7 +22,7 @@ from shamisa_cli.core.sole_writer import writes
 VERSIONS = 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FittedDefects:
     """A defect probe and how well it reads photographs it was not fitted on.
 

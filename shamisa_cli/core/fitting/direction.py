@@ -17,7 +17,7 @@ from shamisa_cli.core.models.loading import load_model
 from shamisa_cli.core.sole_writer import writes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FittedDirection:
     """How well a direction orders pairs of photographs that it saw neither in the fit nor in the calibration.
 

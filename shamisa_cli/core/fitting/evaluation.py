@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from shamisa_cli.core.arrays import Vector
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ModelEvaluation:
     """How well a model agrees with people.
 

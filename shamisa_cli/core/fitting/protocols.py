@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from shamisa_cli.core.scoring.cache import Cache
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ProtocolEvaluation:
     """Results of a protocol on one table.
 
@@ -50,7 +50,7 @@ class ProtocolEvaluation:
     errors: tuple[ImageError, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CrossEvaluation:
     """Results of a protocol across tables.
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from shamisa_cli.core.arrays import AnyFeatures
 from shamisa_cli.core.errors import ModelError, SettingError
 from shamisa_cli.core.models.loading import Model
-from shamisa_cli.core.probe.mos_table import MosTable, match_rows
+from shamisa_cli.core.probe.mos_table import MosTable
 from shamisa_cli.core.scoring.feature_formats import FileStamp
 from shamisa_cli.core.scoring.feature_table import load_features
 from shamisa_cli.core.scoring.resumable import feature_source
@@ -77,3 +81,30 @@ def _stamp(path: Path) -> FileStamp | None:
 
 def _named(paths: Sequence[Path]) -> str:
     return f"{paths[0]} (and {len(paths) - 1:,} more)" if len(paths) > 1 else str(paths[0])
+
+
+def match_rows(wanted: Sequence[Path], known: Sequence[str], folders: Sequence[Path]) -> NDArray[np.int64]:
+    """For each wanted picture, (n,), the number of its row among the known paths.
+
+    Args:
+        wanted: paths of images, relative to the current folder or absolute.
+        known: paths as they were given when the features were computed.
+        folders: candidates for the current folder of that time, in order of preference.
+    Raises SettingError if no folder yields a row for every image; the text names the first one missing.
+    """
+    targets = [_canonical(path) for path in wanted]
+    tables = [{_canonical(folder / path): row for row, path in enumerate(known)} for folder in folders]
+    best = max(tables, key=lambda table: sum(target in table for target in targets))
+    missing = [path for path, target in zip(wanted, targets, strict=True) if target not in best]
+    if missing:
+        others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise SettingError(
+            f"There are no stored features of {missing[0]}{others}. Embed every picture of the table with "
+            f"shamisa embed, and name the file from the same folder."
+        )
+    return np.array([best[target] for target in targets], dtype=np.int64)
+
+
+def _canonical(path: Path) -> str:
+    # Stored paths are valid Unicode with escapes for other bytes, so convert these likewise.
+    return os.path.realpath(path).encode("utf-8", "backslashreplace").decode()

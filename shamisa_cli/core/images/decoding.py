@@ -59,7 +59,7 @@ _Flat = tuple[Image.Image, tuple[int, int], _Box | None, tuple[str, ...]]
 """Pixels of 8 bits without alpha, size of the whole picture, the part of the pixels that is the picture, warnings."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DecodedImage:
     """A decoded picture.
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # scoring would wait .3 s for SciPy, which comparing needs
     from shamisa_cli.core.relational.pair_comparer import PairComparer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
     """An encoder, with the probe that turns its features into scores if there is one.
 

@@ -8,12 +8,14 @@ import io
 import math
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shamisa_cli.core.arguments import check_fields
 from shamisa_cli.core.errors import MosTableError, SettingError
 
 MAX_BYTES = 100_000_000
@@ -21,20 +23,23 @@ MIN_ROWS = 10
 LARGEST_SCORE, LEAST_SPREAD = 1e12, 1e-12
 """Largest human score; no rating scale reaches it, and squares of larger numbers could overflow. Least range of them,
 by which they are divided."""
+OPTIONAL_COLUMNS = ("groups", "subsets", "references", "sessions")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MosTable:
     """Pictures and their human scores, in the order of the file.
 
     Attributes:
-        paths: (n,) pictures; relative names in the file are relative to the file's folder. They need not exist.
+        paths: (n,) pictures, each once; names in the file are relative to its folder. They need not exist.
         mos: (n,) finite scores, not all equal.
         groups: (n,) names of rows that must stay together in a split, or None.
         subsets: (n,) names of subsets to report separately, or None.
         references: (n,) the undistorted picture of each, or None.
         sessions: (n,) names of the rating sessions or studies that the scores come from, or None.
         file: where the table was read; None for one that was made in memory.
+
+    Raises SettingError for columns of other lengths or types, also of lists, which are converted.
     """
 
     paths: tuple[Path, ...]
@@ -44,6 +49,11 @@ class MosTable:
     references: tuple[Path, ...] | None = None
     file: Path | None = None
     sessions: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mos", _as_scores(self.mos))
+        check_fields(self)
+        _require_rows(self)
 
     @property
     def name(self) -> str:
@@ -58,16 +68,44 @@ class MosTable:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def take(self, rows: Sequence[int] | NDArray[np.int64]) -> MosTable:
-        """A table of the given rows."""
-        return MosTable(
-            tuple(self.paths[row] for row in rows),
-            self.mos[np.asarray(rows, dtype=np.int64)],
-            None if self.groups is None else tuple(self.groups[row] for row in rows),
-            None if self.subsets is None else tuple(self.subsets[row] for row in rows),
-            None if self.references is None else tuple(self.references[row] for row in rows),
-            self.file,
-            None if self.sessions is None else tuple(self.sessions[row] for row in rows),
+    def take(self, rows: Sequence[int] | NDArray[np.int64] | NDArray[np.bool_]) -> MosTable:
+        """A table of the given rows: their numbers from 0, or a mask (n,). Raises SettingError if they make none."""
+        try:
+            places = np.arange(len(self))[np.asarray(rows)].ravel()
+        except (IndexError, ValueError) as error:
+            raise SettingError(f"These are not rows of a table of {len(self)}: {error}.") from error
+        columns = ((name, getattr(self, name)) for name in ("paths", *OPTIONAL_COLUMNS))
+        taken: dict[str, Any] = {name: column and tuple(column[row] for row in places) for name, column in columns}
+        return replace(self, mos=self.mos[places], **taken)
+
+
+def _as_scores(values: object) -> NDArray[np.float64]:
+    try:
+        scores = np.asarray(values)
+    except (TypeError, ValueError, RuntimeError):  # such as rows of different lengths
+        scores = np.array(None)
+    if scores.ndim != 1 or scores.dtype.kind not in "iuf":
+        raise SettingError("MosTable: mos must be numbers, an array (n,) of them or a list.")
+    return scores.astype(np.float64)
+
+
+def _require_rows(table: MosTable) -> None:
+    """Raise SettingError unless there is one cell of each column for each picture, and scores can be ranked."""
+    for name in ("mos", *OPTIONAL_COLUMNS):
+        column = getattr(table, name)
+        if column is not None and len(column) != len(table):
+            raise SettingError(
+                f"MosTable: there are {len(table)} paths and {len(column)} {name}; as many were expected."
+            )
+    if len(unusable := np.flatnonzero(~(np.abs(table.mos) <= LARGEST_SCORE))):
+        raise SettingError(f"MosTable: mos[{unusable[0]}] is {table.mos[unusable[0]]:g}; a finite number was expected.")
+    first_seen: dict[str, int] = {}
+    for row, path in enumerate(table.paths):
+        if (before := first_seen.setdefault(os.path.normpath(path), row)) != row:
+            raise SettingError(f"MosTable: paths[{row}] is {path}, as paths[{before}] is; each was expected once.")
+    if not len(table) or np.ptp(table.mos) < LEAST_SPREAD:
+        raise SettingError(
+            f"A table of human scores needs some that differ; those of these {len(table)} pictures do not."
         )
 
 
@@ -259,30 +297,3 @@ def _shortened(cell: str) -> str:
 def _error(path: Path, line: int, column: str | None, what: str, hint: str = "") -> MosTableError:
     place = f"{path}, line {line}" if column is None else f"{path}, line {line}, column {column!r}"
     return MosTableError(f"{place}: {what}.{hint}" if column is None else f"{place} {what}.{hint}")
-
-
-def match_rows(wanted: Sequence[Path], known: Sequence[str], folders: Sequence[Path]) -> NDArray[np.int64]:
-    """For each wanted picture, (n,), the number of its row among the known paths.
-
-    Args:
-        wanted: paths of images, relative to the current folder or absolute.
-        known: paths as they were given when the features were computed.
-        folders: candidates for the current folder of that time, in order of preference.
-    Raises SettingError if no folder yields a row for every image; the text names the first one missing.
-    """
-    targets = [_canonical(path) for path in wanted]
-    tables = [{_canonical(folder / path): row for row, path in enumerate(known)} for folder in folders]
-    best = max(tables, key=lambda table: sum(target in table for target in targets))
-    missing = [path for path, target in zip(wanted, targets, strict=True) if target not in best]
-    if missing:
-        others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise SettingError(
-            f"There are no stored features of {missing[0]}{others}. Embed every picture of the table with "
-            f"shamisa embed, and name the file from the same folder."
-        )
-    return np.array([best[target] for target in targets], dtype=np.int64)
-
-
-def _canonical(path: Path) -> str:
-    # Stored paths are valid Unicode with escapes for other bytes, so convert these likewise.
-    return os.path.realpath(path).encode("utf-8", "backslashreplace").decode()

@@ -74,7 +74,7 @@ class Judgement:
         return replace(self, direction=-1.0) if doubted else self
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PairResult:
     """Signed intensities and the judgement of a pair of images (a, b).
 

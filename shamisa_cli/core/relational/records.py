@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from shamisa_cli.core.groups import GROUPS
@@ -140,7 +140,7 @@ class Candidate:
     resized: bool | None = False
     stretched: bool | None = False
     over_white: bool | None = False
-    maps: Mapping[str, npt.NDArray[np.float32]] | None = None
+    maps: Mapping[str, npt.NDArray[np.float32]] | None = field(default=None, compare=False)
     status: Status = "ok"
     error: ErrorRecord | None = None
 

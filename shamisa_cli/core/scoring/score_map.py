@@ -11,7 +11,7 @@ Map = npt.NDArray[np.float64]
 Edges = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ScoreMap:
     """A score as a sum over pixels.
 

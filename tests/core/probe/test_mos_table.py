@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
 import numpy as np
 import pytest
+from helpers.pictures import save_noise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shamisa_cli.core.errors import MosTableError
+import shamisa_cli
+from shamisa_cli.core.errors import MosTableError, SettingError
 from shamisa_cli.core.probe import mos_table as mos_module
 from shamisa_cli.core.probe.mos_table import read_mos_table
 
@@ -148,3 +155,64 @@ def test_arbitrary_bytes_are_a_table_or_a_sentence(tmp_path_factory, data):
     except MosTableError as error:
         outcome = error
     assert str(path) in str(outcome) or len(outcome) >= 10
+
+
+def in_memory(count=12, **columns):
+    given = {"paths": [f"{number}.jpg" for number in range(count)], "mos": list(range(count))}
+    return shamisa_cli.MosTable(**(given | columns))
+
+
+def test_a_table_can_be_made_of_lists_and_names():
+    made = in_memory(groups=["a", "b"] * 6, mos=np.arange(12, dtype=np.float32))
+    assert made.paths[3] == Path("3.jpg")
+    assert (made.mos.dtype, made.groups) == (np.float64, ("a", "b") * 6)
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"mos": np.arange(9.0)}, "12 paths and 9 mos"),
+        ({"mos": np.arange(24.0)}, "12 paths and 24 mos"),
+        ({"groups": ["a"] * 11}, "12 paths and 11 groups"),
+        ({"references": ["a"]}, "12 paths and 1 references"),
+        ({"sessions": [None] * 12}, "sessions[0] is None"),
+        ({"subsets": "abcdefghijkl"}, "subsets must be"),
+        ({"paths": [3] * 12}, "paths[0] is 3 (int)"),
+        ({"paths": ["a.jpg", "./a.jpg"] * 6}, "paths[1] is a.jpg, as paths[0] is"),
+        ({"paths": [], "mos": np.zeros(0)}, "some that differ"),
+        ({"mos": [3] * 12}, "some that differ"),
+        ({"mos": [math.nan, *range(11)]}, "mos[0] is nan; a finite number"),
+        ({"mos": [*range(11), -math.inf]}, "mos[11] is -inf"),
+        ({"mos": np.ones((12, 1))}, "mos must be numbers"),
+        ({"mos": ["1"] * 12}, "mos must be numbers"),
+        ({"mos": [[1], [1, 2]]}, "mos must be numbers"),
+        ({"mos": None}, "mos must be numbers"),
+        ({"file": 3}, "file must be a path"),
+    ],
+)  # fmt: skip
+def test_a_table_made_in_memory_is_held_to_what_a_file_is(tmp_path, columns, said):
+    read = read_mos_table(write(tmp_path, table()))
+    for make in (in_memory, partial(replace, read)):
+        with pytest.raises(SettingError) as refused:
+            make(**columns)
+        assert said in str(refused.value)
+
+
+def test_rows_are_taken_by_number_or_by_mask_and_others_are_refused():
+    whole = in_memory(sessions=["a", "b", "c"] * 4)
+    part = whole.take(whole.mos > 8)
+    assert part.mos.tolist() == [9, 10, 11]
+    assert part.sessions == ("a", "b", "c")
+    for rows in ([500], [0.5], "x", [0], [], [2, 2], [True] * 5):
+        with pytest.raises(SettingError):
+            whole.take(rows)
+
+
+def test_pictures_that_cannot_be_read_and_leave_equal_scores_are_told_before_a_fit(tmp_path, tiny_model):
+    save_noise(tmp_path / "set", [(32, 24)] * 11)
+    rows = [*(f"set/{number}.jpg,3" for number in range(11)), "gone.jpg,4"]
+    path = write(tmp_path, table(rows=rows))
+    model = shamisa_cli.load_model(tiny_model)
+    for function in (shamisa_cli.fit_probe, shamisa_cli.evaluate):
+        with pytest.raises(SettingError, match="some that differ; those of these 11 pictures do not"):
+            function(path, model=model)

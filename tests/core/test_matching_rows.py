@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shamisa_cli.core.errors import SettingError
-from shamisa_cli.core.probe.mos_table import match_rows
+from shamisa_cli.core.fitting.stored import match_rows
 
 
 def test_pictures_are_found_whatever_way_they_were_named(tmp_path):
