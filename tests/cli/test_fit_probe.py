@@ -205,6 +205,16 @@ def test_a_folder_of_other_things_is_not_written_into(scored, model, tmp_path):
     assert (tmp_path / "README.md").read_text() == "mine"
 
 
+def test_the_folder_of_another_model_is_refused_before_the_work(model, scored, tmp_path, monkeypatch):
+    features = FeatureSpec(stages=(0, 2))
+    other = save_plain_model(tmp_path / "other", EncoderConfig("mobilenet_v2", features, Preprocessing(view_size=64)))
+    monkeypatch.setattr(table_features, "embed_files", None)  # nothing is embedded
+    done = run("fit-probe", "--mos", scored / "mos.csv", "--model", model, "-o", other)
+    assert done.returncode == 2
+    assert f"{other} is the folder of another model" in done.stderr
+    assert "Name a new folder" in done.stderr
+
+
 def test_evaluate_shows_figures_with_intervals(model, scored, probe):
     result = run("evaluate", "--mos", scored / "mos.csv", "--model", model, "--probe", probe, "--subset-column", "kind")
     assert result.returncode == 0, result.stderr

@@ -40,7 +40,6 @@ QUICK = [
 ]
 SLOW = [
     *(("fit-direction", material, stage) for stage in ("sha256_of", "decode", "versions", "_orders", "_measured")),
-    ("fit-direction", material, "write_pairs"),
     *(("pseudo", pseudo_labels, stage) for stage in ("decode", "versions_of", "difference")),
 ]
 STAGES = [*QUICK, *(pytest.param(*stage, marks=pytest.mark.slow) for stage in SLOW)]
@@ -132,6 +131,21 @@ def test_too_few_photographs_are_refused_before_the_work_where_it_is_known(
     assert done.returncode == 2
     assert f"{readable} photographs are named, and" in done.stderr
     assert {path.name: path.read_bytes() for path in (place / "model").iterdir()} == before
+
+
+@pytest.mark.slow
+def test_a_store_that_fails_costs_no_photograph(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = (*FITS["fit-direction"], "photos", "--model", "model")
+    assert shamisa(*run, cwd=place).returncode == 0
+    direction = (place / "model" / "direction.safetensors").read_bytes()
+    raising_in_the_middle(monkeypatch, material, "write_pairs", *ERRORS)
+    done = shamisa(*run, "--store", "store", cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("is not kept in store") == len(ERRORS)
+    assert (place / "model" / "direction.safetensors").read_bytes() == direction
+    done = shamisa(*run, "--store", "photos/photo0.png", cwd=place)
+    assert done.returncode == 2
+    assert "photo0.png" in done.stderr
 
 
 @pytest.mark.slow

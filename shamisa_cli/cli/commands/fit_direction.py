@@ -73,5 +73,6 @@ def fit_direction(
             f"{found.sure_right:.1%} are right.\n"
         )
     console.warn_of_unreadable([str(error) for error in found.errors])
+    console.warn_of_unreadable(found.warnings, what="measurements are not kept")
     console.hint(f"The direction is in {model}.")
     raise typer.Exit(exit_code(failed=0, unreadable=len(found.errors), skip_unreadable=skip_unreadable))

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from shamisa_cli.core.errors import ImageError, SettingError
+from shamisa_cli.core.existence import exists, is_dir
 from shamisa_cli.core.extras import needs_pytorch
 from shamisa_cli.core.fitting.progress import Progress, no_progress
 from shamisa_cli.core.images.discovery import discover
 from shamisa_cli.core.models.direction_files import write_direction
 from shamisa_cli.core.models.loading import load_model
+from shamisa_cli.core.places import require_place
 from shamisa_cli.core.sole_writer import writes
 
 
@@ -29,6 +31,7 @@ class FittedDirection:
         sure: share of their pairs with |p| above one half.
         sure_right: share of those in the right order.
         errors: why the other photographs were left out.
+        warnings: on measurements that could not be kept in the store.
     """
 
     photos: int
@@ -40,6 +43,7 @@ class FittedDirection:
     sure: float
     sure_right: float
     errors: tuple[ImageError, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @writes("model")
@@ -66,7 +70,8 @@ def fit_direction(
     Raises:
         InputNotFoundError: a path matches nothing.
         ModelError: the folder holds no model, or a damaged one.
-        SettingError: fewer than five photographs can be read, or PyTorch is not installed.
+        SettingError: fewer than five photographs can be read, PyTorch is not installed, or `store` may not be
+            written.
     A photograph that cannot be read raises nothing: see `FittedDirection.errors`.
     """
     with needs_pytorch("fitting a direction"):
@@ -76,8 +81,13 @@ def fit_direction(
     photos = discover(list(data))
     if len(photos) < FEWEST:
         raise SettingError(f"{len(photos)} photographs are named, and a direction needs at least {FEWEST}; name more.")
+    if store is not None:
+        require_place(Path(store))
+        if exists(store) and not is_dir(store):
+            raise SettingError(f"{store} is a file; a store takes the name of a folder.")
     loaded = load_model(str(Path(model).absolute()), device=device)
     errors: list[ImageError] = []
+    warnings: list[str] = []
     with progress("Degrading", len(photos)) as advance:
         pairs = make_pairs(
             loaded.encoder,
@@ -86,6 +96,7 @@ def fit_direction(
             seed=seed,
             store=None if store is None else Path(store),
             unread=errors.append,
+            warn=warnings.append,
             advance=advance,
         )
     score = None if loaded.probe is None else loaded.probe.weights / loaded.probe.feature_scale
@@ -104,4 +115,5 @@ def fit_direction(
         float(sure[held].mean()),
         float(right[held & sure].mean()) if (held & sure).any() else float("nan"),
         tuple(errors),
+        tuple(warnings),
     )

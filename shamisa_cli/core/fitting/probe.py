@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from shamisa_cli.core.arguments import PositiveInt
 from shamisa_cli.core.arrays import AnyFeatures
 from shamisa_cli.core.atomic import is_free
+from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ImageError, ModelError, SettingError
 from shamisa_cli.core.existence import exists, is_dir
 from shamisa_cli.core.extras import missing_figure
@@ -23,7 +24,7 @@ from shamisa_cli.core.fitting.protocols import require_reading
 from shamisa_cli.core.fitting.recipe import ProbeSettings, probe_recipe
 from shamisa_cli.core.fitting.stored import stored_features
 from shamisa_cli.core.models.card import Metric, replace_section, write_metadata
-from shamisa_cli.core.models.folder import save_probe
+from shamisa_cli.core.models.folder import ModelFolder, save_probe
 from shamisa_cli.core.models.loading import Model, load_model
 from shamisa_cli.core.models.manifest import MODEL_MANIFEST, PROBE_MANIFEST
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
@@ -128,6 +129,8 @@ def fit_probe(
     logistic = usual_logistic(chosen.protocol, table.groups) if chosen.logistic is None else chosen.logistic
     random_splits(len(table), splits=chosen.splits, groups=table.groups)
     loaded = model if isinstance(model, Model) else load_model(model or DEFAULT_MODEL)
+    if folder is not None:
+        _require_own_model(folder, loaded)
     paper = require_reading(loaded, chosen.protocol)
 
     errors: tuple[ImageError, ...] = ()
@@ -183,6 +186,18 @@ def require_probe_folder(folder: Path) -> None:
     known = any(exists(folder / name) for name in (MODEL_MANIFEST, PROBE_MANIFEST))
     if is_dir(folder) and not known and not is_free(folder):
         raise SettingError(f"The folder {folder} holds other things than a probe. Name a new one.")
+
+
+def _require_own_model(folder: Path, model: Model) -> None:
+    """Refuse the folder of another model. Raises SettingError, and ModelError if it is damaged."""
+    if not exists(folder / MODEL_MANIFEST):
+        return
+    other = ModelFolder.open(folder, EncoderConfig)
+    if other.fingerprint != model.encoder_fingerprint:
+        raise SettingError(
+            f"{folder} is the folder of another model, {other.name}: a probe for {model.name} would be meaningless "
+            "there. Name a new folder."
+        )
 
 
 def _require_consistent(settings: ProbeSettings, table: MosTable, *, stored: bool, ordinal: bool, pseudo: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -39,10 +38,17 @@ class Colouring:
     Attributes:
         column: name of the column.
         values: all numbers or all texts; None where an image has none.
+        cells: the texts of a table that the values were read from; None for others.
     """
 
     column: str
     values: tuple[float | None, ...] | tuple[str | None, ...]
+    cells: tuple[str | None, ...] | None = None
+
+    @property
+    def names(self) -> list[str | None]:
+        """Text of each value; of a table its own, since two of its numbers may round to one."""
+        return [None if value is None else str(value) for value in self.cells or self.values]
 
     @property
     def numeric(self) -> bool:
@@ -116,7 +122,7 @@ def embedding_map(
     Raises SettingError as `project` does.
     """
     if centre_by is not None:
-        features = centred_within(features, [None if value is None else str(value) for value in centre_by.values])
+        features = centred_within(features, centre_by.names)
     return EmbeddingMap(
         tuple(portable(str(path)) for path in pictures),
         project(features, projection, seed=seed),
@@ -155,7 +161,8 @@ def colouring(
         return Colouring(column, tuple(model.defects.severities(features)[:, GROUPS.index(column)].tolist()))
     check_column(column, table)
     assert table is not None
-    return Colouring(column, _as_numbers(table.column(column, pictures)))
+    cells = table.column(column, pictures)
+    return Colouring(column, _as_numbers(cells), cells)
 
 
 def check_column(column: str, table: LabelTable | None) -> None:
@@ -204,11 +211,12 @@ def _folders(pictures: Sequence[Path]) -> tuple[str, ...]:
 
 
 def _as_numbers(cells: tuple[str | None, ...]) -> tuple[float | None, ...] | tuple[str | None, ...]:
+    """The cells as numbers, if all are numbers that keep each of their digits, as long identifiers would not."""
     try:
         numbers = tuple(None if cell is None else float(cell) for cell in cells)
     except ValueError:
         return cells
-    return numbers if all(number is None or math.isfinite(number) for number in numbers) else cells
+    return numbers if all(number is None or abs(number) < 2**53 for number in numbers) else cells
 
 
 def value_counts(values: Sequence[str | None]) -> Mapping[str, int]:

@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from shamisa_cli.core.atomic import naming
 from shamisa_cli.core.errors import PARSE_ERRORS, TrainingError
 from shamisa_cli.core.existence import exists, is_dir
 
@@ -72,7 +73,25 @@ class CheckpointStore:
         if self._kept_before is None:
             self._kept_before = frozenset(self.steps()[:-KEPT])
         self._remove_leftovers()
+        with naming(self.folder):
+            self._write(checkpoint)
+        for step in [step for step in self.steps() if step <= checkpoint.step][:-KEPT]:
+            if not self._is_for_good(step):
+                shutil.rmtree(self._path(step))
+
+    def _write(self, checkpoint: Checkpoint) -> None:
         temporary = Path(tempfile.mkdtemp(dir=self.folder, prefix=".writing-"))
+        try:
+            self._fill(temporary, checkpoint)
+            target = self._path(checkpoint.step)
+            if exists(target):
+                shutil.rmtree(target)
+            temporary.rename(target)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        _flush(self.folder)
+
+    def _fill(self, temporary: Path, checkpoint: Checkpoint) -> None:
         temporary.chmod(0o755)
         tensors_path = temporary / TENSORS_FILE
         save_file({name: tensor.contiguous() for name, tensor in checkpoint.tensors.items()}, tensors_path)
@@ -86,14 +105,6 @@ class CheckpointStore:
         (temporary / RECORD_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
         for path in (tensors_path, temporary / RECORD_FILE, temporary):
             _flush(path)
-        target = self._path(checkpoint.step)
-        if exists(target):
-            shutil.rmtree(target)
-        temporary.rename(target)
-        _flush(self.folder)
-        for step in [step for step in self.steps() if step <= checkpoint.step][:-KEPT]:
-            if not self._is_for_good(step):
-                shutil.rmtree(self._path(step))
 
     def _is_for_good(self, step: int) -> bool:
         is_chosen = self.keep_every > 0 and step % self.keep_every == 0

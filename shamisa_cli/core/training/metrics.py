@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, TextIO
 
-from shamisa_cli.core.atomic import replacing
+from shamisa_cli.core.atomic import naming, replacing
 from shamisa_cli.core.json_lines import read_json_lines
 
 ALWAYS_THERE = ("step", "total", "crops")
@@ -69,8 +69,9 @@ class MetricsLog:
 
     def append(self, metrics: Metrics) -> None:
         """Write one line and hand it to the operating system, so that killing the program cannot lose it."""
-        self._file.write(json.dumps(metrics.to_json()) + "\n")
-        self._file.flush()
+        with naming(self._path):
+            self._file.write(json.dumps(metrics.to_json()) + "\n")
+            self._file.flush()
 
     def flush(self) -> None:
         """Flush every line to the disk, so that a checkpoint is never ahead of its metrics."""

@@ -181,7 +181,13 @@ class Trainer:
             groups["rng"]["cuda"] = torch.cuda.get_rng_state(self._world.device)
         tensors = {f"{group}.{name}": value for group, named in groups.items() for name, value in named.items()}
         numbers = {"seconds": self.seconds, **self.work.scaler_state()}
-        self.run_folder.checkpoints.save(Checkpoint(self.step, tensors, numbers))
+        try:
+            self.run_folder.checkpoints.save(Checkpoint(self.step, tensors, numbers))
+        except OSError as error:
+            raise TrainingError(
+                f"The checkpoint of step {self.step} could not be written: {error.strerror or error} "
+                f"({error.filename}). {self._last_checkpoint()} Resume the run once there is room."
+            ) from error
 
     def _resume_from(self, latest: Checkpoint | None) -> None:
         """Load the newest state, and the initial weights if the task needs them.

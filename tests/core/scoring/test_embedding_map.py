@@ -96,6 +96,17 @@ def test_a_map_holds_places_of_the_centred_features(photos: list[Path]) -> None:
     assert apart[0, 3] < apart[0, 1]  # the same change of two photographs lies nearer than two changes of one
 
 
+def test_identifiers_of_many_digits_stay_apart(photos: list[Path], features: np.ndarray, model: Model) -> None:
+    rows = "".join(f"{path.name},{1234567890123456780 + place % 3},0{place}\n" for place, path in enumerate(photos))
+    labels = table(photos[0].parent, f"image,id,number\n{rows}")
+    long = colouring("id", photos, features, model, labels)
+    assert not long.numeric
+    assert len(set(long.names)) == 3
+    short = colouring("number", photos, features, model, labels)
+    assert short.numeric
+    assert short.names == [f"0{place}" for place in range(len(photos))]
+
+
 def test_thumbnails_are_small_webp_files(photos: list[Path], broken: Path) -> None:
     done: list[int] = []
     found = thumbnails([*photos, broken], jobs=2, advance=done.append)

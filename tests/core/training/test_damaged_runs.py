@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 from helpers.pictures import save_soft
 from helpers.runs import stop_after
+from safetensors import SafetensorError
 
 from shamisa_cli.core.errors import SettingError, TrainingError
 from shamisa_cli.core.probe.step_agreement import StepAgreement, append_agreement, read_agreements
+from shamisa_cli.core.training import checkpoints
 from shamisa_cli.core.training.metrics import read_metrics
 from shamisa_cli.core.training.photo_record import PhotoRecord
 from shamisa_cli.core.training.relational.batches import SetSettings
@@ -143,3 +145,26 @@ def test_a_run_that_goes_on_writes_and_keeps_checkpoints_as_it_began(
     assert run.checkpoints.steps() == [0, 1, 2, 3, 4]
     with pytest.raises(SettingError, match="a multiple of that"):
         train_run(run, longer, photos, [], resume=True, checkpoint_every=3)
+
+
+def test_a_full_disk_is_named_and_costs_the_last_steps_alone(
+    record: RunRecord, photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunFolder(tmp_path / "run")
+    save_file, written = checkpoints.save_file, []
+
+    def full(tensors: dict[str, Any], path: Path) -> None:
+        written.append(path)
+        if len(written) == 3:
+            path.write_bytes(b"as much as there was room for")
+            raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+        save_file(tensors, path)
+
+    monkeypatch.setattr(checkpoints, "save_file", full)
+    with pytest.raises(TrainingError, match="step 2 could not be written: No space left on device") as told:
+        train_run(run, record, photos, [], checkpoint_every=1)
+    assert str(run.path) in str(told.value)
+    assert "The checkpoint of step 1" in str(told.value)
+    assert not list((run.path / "checkpoints").glob(".*"))
+    assert run.checkpoints.steps() == [0, 1]
+    assert train_run(run, record, photos, [], resume=True) is not None

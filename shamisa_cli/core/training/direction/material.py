@@ -11,7 +11,7 @@ import numpy as np
 
 from shamisa_cli.core.arrays import Pixels, as_halves
 from shamisa_cli.core.encoder.embedder import Embedder
-from shamisa_cli.core.errors import ImageError, SettingError, Unread
+from shamisa_cli.core.errors import ImageError, SettingError, Unread, reason_of
 from shamisa_cli.core.images.decoding import decode
 from shamisa_cli.core.images.formats import open_regular
 from shamisa_cli.core.models.loading import Model
@@ -64,6 +64,7 @@ def make_pairs(
     seed: int = 0,
     store: Path | None = None,
     unread: Unread = pass_over,
+    warn: Callable[[str], None] = lambda _sentence: None,
     advance: Callable[[int], None] = lambda _photos: None,
 ) -> DirectionPairs:
     """Degrade and repair a window of each photograph, and embed and measure the versions.
@@ -76,6 +77,7 @@ def make_pairs(
         seed: a photograph's versions depend on it and on the file's content.
         store: folder that keeps what was measured of each photograph; what it already has is not measured again.
         unread: told of the photographs that are left out.
+        warn: told of measurements that could not be kept in the store; they are used.
         advance: called with 1 after each photograph.
 
     Raises:
@@ -96,7 +98,10 @@ def make_pairs(
             raise ImageError(path, "unsupported", f"{path}: no change to it is visible, so nothing is learned from it.")
         found = _measured(encoder, made, orders)
         if kept is not None:
-            write_pairs(kept, found)
+            try:
+                write_pairs(kept, found)
+            except Exception as error:  # the measurements are there, kept or not
+                warn(f"What was measured of {path} is not kept in {kept.parent} ({reason_of(error)}).")
         return found
 
     parts = [found for _, found in made_of_each(enumerate(photographs), make, unread=unread, advance=advance)]

@@ -121,7 +121,7 @@ def noise_level(pixels: Pixels) -> float:
     """The standard deviation of noise in levels, from the median of the finest diagonal differences."""
     values = pixels.astype(np.float32).mean(axis=2)
     diagonal = (values[:-1, :-1] + values[1:, 1:] - values[1:, :-1] - values[:-1, 1:]) / 2
-    return float(np.median(np.abs(diagonal)) / 0.6745)
+    return float(np.median(np.abs(diagonal)) / 0.6745) if diagonal.size else 0.0
 
 
 def bilateral(pixels: Pixels, levels: float, reach: int) -> Pixels:
