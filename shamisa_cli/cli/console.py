@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
@@ -80,10 +80,19 @@ class Console:
             count: number of unreadable images; None: the number of sentences.
             what: the rest of "5 more …", where the sentences are of other things.
         """
+        self._warn_of_each(messages, len(messages) if count is None else count, what)
+
+    def warn_of_odd(self, sentences: Iterable[str]) -> None:
+        """Print one warning per image whose file is odd, up to a limit; sentences may be empty, as of most images."""
+        odd = list(filter(None, sentences))
+        if not self._quiet:
+            self._warn_of_each([f"{sentence}." for sentence in odd], len(odd), "pictures have odd files")
+
+    def _warn_of_each(self, messages: Sequence[str], count: int, what: str) -> None:
         named = messages[:MAX_WARNINGS]
         for message in named:
             self._line(*_WARNING, message)
-        more = (len(messages) if count is None else count) - len(named)
+        more = count - len(named)
         if more > 0:
             self._line(*_WARNING, f"{more:,} more {what}.")
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from shamisa_cli.core.errors import ImageError, Remedy
 from shamisa_cli.core.full_size.record import AtFullSize
-from shamisa_cli.core.reliability import reliability_reasons
+from shamisa_cli.core.reliability import describe_warnings, reliability_reasons
 
 SCHEMA = 1
 NOT_A_NUMBER = "not-a-number"
@@ -136,6 +136,11 @@ class ImageRecord:
     sketch: bytes | None = field(default=None, repr=False)
 
     @property
+    def described_warnings(self) -> str:
+        """The warnings as a sentence that begins with the path; empty if there are none."""
+        return describe_warnings(self.path, self.warnings)
+
+    @property
     def reliability_reasons(self) -> tuple[str, ...]:
         """Reasons why the score cannot be relied on, such as "low resolution"; none for most."""
         return () if self._lacks_prediction else reliability_reasons(self.width, self.height, familiar=self.familiar)
@@ -204,7 +209,7 @@ class JobResult:
         rows: number of rows in the files.
         reused: how many of these were kept from an earlier run.
         unreadable: number of images that could not be read; those in tars kept from an earlier run count again.
-        errors: sentences about some of those.
+        errors, warnings: sentences about some of those, and about odd files among the images that were read now.
         parts: number of files that hold the result.
         others: names of further files beside them, of an earlier job, which hold nothing that this one was given.
         dropped: number of images that an earlier run's file held and that were not named now.
@@ -217,6 +222,7 @@ class JobResult:
     parts: int = 1
     others: tuple[str, ...] = ()
     dropped: int = 0
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

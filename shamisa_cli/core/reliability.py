@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 LOW_RESOLUTION = "low resolution"
 EXTREME_SHAPE = "extreme shape"
 UNFAMILIAR = "unfamiliar picture"
@@ -29,3 +31,8 @@ def reliability_reasons(width: int | None, height: int | None, *, familiar: bool
         reasons += (LOW_RESOLUTION,) if long < LEAST_LONG_SIDE else ()
         reasons += (EXTREME_SHAPE,) if long > MOST_EXTREME * short else ()
     return reasons if familiar else (*reasons, UNFAMILIAR)
+
+
+def describe_warnings(path: str, warnings: Sequence[str]) -> str:
+    """Sentence on an odd file, without its full stop: "a.jpg has a run of zeros …"; empty without warnings."""
+    return f"{path} {'; '.join(warnings)}" if warnings else ""

@@ -80,7 +80,7 @@ def test_json_has_everything_and_a_swap_flips_its_signs(run: Run, pictures: Path
     assert list(blurred) == [
         "path", "reference", "score", "difference", "direction", "like_jpeg_quality", "groups", "axes", "overall",
         "width", "height", "bytes", "reference_bytes", "saving", "shift", "same_framing", "resized",
-        "stretched", "over_white", "status", "error",
+        "stretched", "over_white", "status", "error", "warnings", "reference_warnings",
     ]  # fmt: skip
     assert blurred["bytes"] == (pictures / "blurred.jpg").stat().st_size
     assert blurred["saving"] == 1 - blurred["bytes"] / (pictures / "original.png").stat().st_size

@@ -19,7 +19,7 @@ from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    from shamisa_cli.core.culling.decisions import CullRule
+    from shamisa_cli.core.culling.decisions import CullRule, Decision
 
 RULES = "What to keep"
 ACTIONS = "What to do"
@@ -233,12 +233,12 @@ def cull(
     if list_ is not None:
         verdict = "keep" if list_ is Listed.KEPT else "reject"
         cull_actions.print_paths([each for each in decisions if each.verdict == verdict], print0, output, console)
-        console.warn_of_unreadable([decision.reason for decision in unreadable])
+        _warn_of_files(decisions, console, listed=True, in_table=False)
         problems = 0
     else:
         with console.results(output) as stream:
             WRITERS[chosen](decisions, rule, stream)
-        console.warn_of_discarded([decision.reason for decision in unreadable])
+        _warn_of_files(decisions, console, listed=False, in_table=chosen == "text" and output is None)
         if move_to is not None or copy_to is not None:
             problems = cull_actions.transfer(decisions, move_to, copy_to, apply, console)
         else:
@@ -255,6 +255,14 @@ def cull(
         exit_code(failed=0, unreadable=len(unreadable), skip_unreadable=skip_unreadable)
         or exit_code(failed=0, unreadable=problems, skip_unreadable=False)
     )
+
+
+def _warn_of_files(decisions: Sequence[Decision], console: Console, *, listed: bool, in_table: bool) -> None:
+    """Name unreadable and odd files, where no table on stdout does so; `listed`: only paths are printed."""
+    unreadable = [decision.reason for decision in decisions if decision.verdict == "unreadable"]
+    (console.warn_of_unreadable if listed else console.warn_of_discarded)(unreadable)
+    if not in_table:
+        console.warn_of_odd(decision.record.described_warnings for decision in decisions)
 
 
 def _check(rule: CullRule, stars: bool, actions: Sequence[object | None]) -> None:

@@ -107,6 +107,7 @@ def embed(
             advance=advance,
         )
     console.warn_of_unreadable(collected.errors)
+    console.warn_of_odd(collected.warnings)
     console.warn_of_dropped(collected.dropped, target)
     if drawing is not None and files:
         embedding_map.draw_map(drawing, loaded, target, files, view, jobs=jobs, console=console)

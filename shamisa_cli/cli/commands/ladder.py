@@ -10,6 +10,7 @@ from shamisa_cli.cli.console import Console, check_output
 from shamisa_cli.cli.reporters.comparison.ladder import LADDER_WRITERS
 from shamisa_cli.cli.run_tally import closing_line
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.reliability import describe_warnings
 
 STEPS, CURVE_STEPS = 7, 15
 """About so many comparisons per codec, without a curve and with one."""
@@ -47,8 +48,10 @@ def run_ladder(
     if not names:
         raise SettingError(f"--ladder names no codec. Use one or several of {', '.join(CODECS)}.")
     require_codecs(names)
-    original = decode(reference, max_pixels=max_pixels).pixels
+    picture = decode(reference, max_pixels=max_pixels)
+    original = picture.pixels
     require_room(names, original)
+    console.warn_of_odd([describe_warnings(str(reference), picture.warnings)])
     comparer = load_relational_model(**model)  # type: ignore[arg-type]
     drawn = chosen == CURVE
     with console.progress("Encoding", (CURVE_STEPS if drawn else STEPS) * len(names)) as advance:

@@ -11,8 +11,9 @@ from shamisa_cli.cli.console import printable
 from shamisa_cli.cli.fitted_table import Column, fitted_table
 from shamisa_cli.cli.output import CsvTable, counted, print_block, rich_on, write_json
 from shamisa_cli.cli.reporters.distribution import quality_style
+from shamisa_cli.cli.reporters.text import warning_lines
 from shamisa_cli.core.records import SCHEMA
-from shamisa_cli.core.scoring.score_columns import COLUMNS, GROUP_COLUMNS, score_row
+from shamisa_cli.core.scoring.score_columns import score_row, table_columns
 
 if TYPE_CHECKING:
     from shamisa_cli.core.culling.decisions import CullRule, Decision
@@ -52,6 +53,8 @@ def write_decisions_text(decisions: Sequence[Decision], rule: CullRule, stream: 
         print_block(console, Text(f" {left_out:,} are not shown. All: pipe into less, or -o decisions.csv", "dim"))
     console.print()
     console.print(_totals(decisions), soft_wrap=not console.is_terminal)
+    for line in warning_lines([each.record.described_warnings for each in ordered], console):
+        print_block(console, line)
 
 
 def _cells(decision: Decision) -> list[Text]:
@@ -95,7 +98,7 @@ def write_decisions_json(decisions: Sequence[Decision], rule: CullRule, stream: 
 def write_decisions_csv(decisions: Sequence[Decision], rule: CullRule, stream: TextIO) -> None:  # noqa: ARG001
     """Write the decision, its reason and the stars, then the columns of `score`."""
     table = CsvTable(stream)
-    names = [column.name for column in (*COLUMNS, *GROUP_COLUMNS)]
+    names = [column.name for column in table_columns(grouped=True)]
     table.writerow(["verdict", "reason", "stars", *names])
     for decision in decisions:
         row = score_row(decision.record)

@@ -21,17 +21,21 @@ MAX_SUMMARY_ROWS = 100
 SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
 
 TITLES = {"failed": "Image quality", "warned": "Image quality", "unreadable": "Unreadable picture"}
+ODD = "Odd file"
 MARKS = {"failed": "❌", "warned": "⚠️", "unreadable": "🚫"}
 
 
 def write_github(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> None:
-    """Annotate the worst images, print a one-line result, and append to the step's summary where GitHub has one."""
+    """Annotate the worst images and odd files, print a one-line result, and append to the step's summary if any."""
     records = list(records)
     found = worst_first(records)
     result = gate_summary(Counter(gate_status(record) for record in records), gated=run.gated)
     for record in found[:MAX_ANNOTATIONS]:
         stream.write(_annotation(record) + "\n")
-    left_out = len(found) - MAX_ANNOTATIONS
+    odd = [record for record in records if record.warnings]
+    for record in odd[:MAX_ANNOTATIONS]:
+        stream.write(_command("notice", record, ODD, record.described_warnings) + "\n")
+    left_out = sum(max(0, len(each) - MAX_ANNOTATIONS) for each in (found, odd))
     stream.write(result + (f"; {left_out:,} are not annotated" if left_out > 0 else "") + "\n")
     summary = os.environ.get(SUMMARY_VARIABLE)
     if summary:
@@ -50,8 +54,12 @@ def _append(summary: Path, text: str) -> None:
 
 def _annotation(record: ImageRecord) -> str:
     command = "error" if any(finding.level == "error" for finding in record.findings) else "warning"
-    place = f"file={_property(in_repository(record.path))},title={_property(TITLES[gate_status(record)])}"
-    return f"::{command} {place}::{_data(printable(describe_findings(record)))}"
+    return _command(command, record, TITLES[gate_status(record)], describe_findings(record))
+
+
+def _command(level: str, record: ImageRecord, title: str, said: str) -> str:
+    place = f"file={_property(in_repository(record.path))},title={_property(title)}"
+    return f"::{level} {place}::{_data(printable(said))}"
 
 
 def _data(text: str) -> str:
@@ -76,6 +84,10 @@ def _summary(records: Sequence[ImageRecord], found: Sequence[ImageRecord], resul
         lines += ["| | Picture | Score | Why |", "|---|---|--:|---|", *map(_row, found[:MAX_SUMMARY_ROWS]), ""]
     if len(found) > MAX_SUMMARY_ROWS:
         lines += [f"And {len(found) - MAX_SUMMARY_ROWS:,} more.", ""]
+    odd = [record.described_warnings for record in records if record.warnings]
+    lines += [f"- {_markdown(said)}" for said in odd[:MAX_SUMMARY_ROWS]] + ([""] if odd else [])
+    if len(odd) > MAX_SUMMARY_ROWS:
+        lines += [f"And {len(odd) - MAX_SUMMARY_ROWS:,} more odd files.", ""]
     lines += [f"<sub>{_markdown(run.model.name)} ({_markdown(run.model.revision)})</sub>", ""]
     return "\n".join(lines)
 

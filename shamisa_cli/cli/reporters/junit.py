@@ -19,7 +19,7 @@ NOT_IN_XML = {ord(character): "\N{REPLACEMENT CHARACTER}" for character in "\uff
 
 
 def write_junit(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> None:
-    """Write the document once all records have arrived; warnings go into the suite's output and fail nothing."""
+    """Write the document once all records have arrived; warnings and odd files go into the suite's output."""
     records = list(records)
     counts = Counter(gate_status(record) for record in records)
     errors = sum(_is_error(record) for record in records)
@@ -46,7 +46,7 @@ def write_junit(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> Non
         f"warning: {_text(describe_findings(record))}\n"
         for record in records
         if record.findings and record.status != "failed" and not _is_error(record)
-    )
+    ) + "".join(f"warning: {_text(record.described_warnings)}\n" for record in records if record.warnings)
     ET.SubElement(suite, "system-err")
     ET.indent(root)
     stream.write('<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n")

@@ -37,7 +37,10 @@ RULES: dict[FindingRule, str] = {
 
 def write_sarif(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> None:
     """Write the document once all records have arrived."""
+    records = list(records)
     results = [_result(record, finding) for record in records for finding in record.findings]
+    notes = [_notification(record) for record in records if record.warnings]
+    invocation = {"executionSuccessful": True} | ({"toolExecutionNotifications": notes} if notes else {})
     driver = {
         "name": "shamisa",
         "version": shamisa_cli.__version__,
@@ -48,10 +51,19 @@ def write_sarif(records: Iterable[ImageRecord], run: Run, stream: TextIO) -> Non
         "$schema": SCHEMA_ADDRESS,
         "version": "2.1.0",
         "runs": [
-            {"tool": {"driver": driver}, "invocations": [{"executionSuccessful": True}], "results": results},
+            {"tool": {"driver": driver}, "invocations": [invocation], "results": results},
         ],
     }
     write_json(document, stream)
+
+
+def _notification(record: ImageRecord) -> dict[str, Any]:
+    """Remark on the run about an odd file, which is no alert."""
+    return {
+        "level": "warning",
+        "message": {"text": printable(record.described_warnings)},
+        "locations": [{"physicalLocation": {"artifactLocation": _address(in_repository(record.path))}}],
+    }
 
 
 def _result(record: ImageRecord, finding: GateFinding) -> dict[str, Any]:

@@ -86,10 +86,7 @@ def _blocks(records: Sequence[ImageRecord], run: Run, console: Console) -> Itera
     if run.gated:
         yield _gate_line(summary)
         yield from _findings([record for record in worst_first(records) if record.score is not None], console)
-    odd = [record for record in scored if record.warnings]
-    if odd:
-        yield ""
-        yield from _warnings(odd, console)
+    yield from warning_lines([record.described_warnings for record in scored], console)
     if unread:
         yield ""
         yield from unreadable_table(unread, console, "scored")
@@ -252,10 +249,14 @@ def _findings(judged: Sequence[ImageRecord], console: Console) -> Iterable[Rende
         )
 
 
-def _warnings(odd: Sequence[ImageRecord], console: Console) -> Iterable[Text]:
+def warning_lines(sentences: Iterable[str], console: Console) -> Iterable[RenderableType]:
+    """An empty line and one for each image that is odd, once; `sentences` may be empty, as of most images."""
+    odd = list(dict.fromkeys(filter(None, sentences)))
     shown = odd[:MAX_PROBLEMS] if console.is_terminal else odd
-    for record in shown:
-        yield Text.assemble((" ! ", "yellow"), printable(f"{record.path} {'; '.join(record.warnings)}"))
+    if odd:
+        yield ""
+    for sentence in shown:
+        yield Text.assemble((" ! ", "yellow"), printable(sentence))
     if len(shown) < len(odd):
         yield Text(f"   and {len(odd) - len(shown):,} more. For all of them use --format json.", "dim")
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -134,9 +135,16 @@ def _compared(
         same_framing=placed.same_framing,
         resized=placed.resized,
         stretched=placed.stretched,
-        over_white=reference.over_white or candidate.over_white,
+        over_white=TRANSPARENT in (*reference.warnings, *candidate.warnings),
+        warnings=_beside_transparency(candidate),
+        reference_warnings=_beside_transparency(reference),
         maps=None if drawn is None else drawn | {DIFFERENCE: judgement.local},
     )
+
+
+def _beside_transparency(image: ComparedImage) -> tuple[str, ...]:
+    """The warnings, but that of transparent parts, which is `over_white`."""
+    return tuple(phrase for phrase in image.warnings if phrase != TRANSPARENT)
 
 
 def not_finite_error(name: str) -> ErrorRecord:
@@ -154,7 +162,7 @@ def error_of(name: str | Path, error: Exception) -> ErrorRecord:
 
 
 def _uncompared(name: str, reference: str, error: ErrorRecord) -> Candidate:
-    unknown = {"same_framing": None, "resized": None, "stretched": None, "over_white": None}
+    unknown: dict[str, Any] = {"same_framing": None, "resized": None, "stretched": None, "over_white": None}
     return Candidate(name, reference, **unknown, status="error", error=error)
 
 
@@ -167,7 +175,7 @@ class ComparedImage:
         pixels: (H, W, 3) uint8, sRGB.
         width, height: of the original, in pixels.
         file_bytes: size of the file; None for an array.
-        over_white: parts of it are transparent, and were laid over white.
+        warnings: phrases on what is odd about the file, as in `ImageRecord`.
     """
 
     name: str
@@ -175,7 +183,7 @@ class ComparedImage:
     width: int
     height: int
     file_bytes: int | None = None
-    over_white: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -213,8 +221,7 @@ def read_image(source: ImageSource, name: str, *, max_pixels: int = DEFAULT_MAX_
         held, file = (None, source) if isinstance(source, Path) else (source.content, source.name)
         picture = decode(file, content=held, max_pixels=max_pixels)
         size = source.stat().st_size if isinstance(source, Path) else None
-        over_white = TRANSPARENT in picture.warnings
-        return ComparedImage(name, picture.pixels, picture.width, picture.height, size, over_white=over_white)
+        return ComparedImage(name, picture.pixels, picture.width, picture.height, size, picture.warnings)
     if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3 or source.size == 0:
         raise SettingError(
             f"{name} is an array of {source.dtype} {source.shape}; sRGB pixels (H, W, 3) of uint8 are needed."

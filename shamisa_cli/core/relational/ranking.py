@@ -35,6 +35,7 @@ class _RankedImage:
     width: int
     height: int
     resized: bool
+    warnings: tuple[str, ...]
 
     def read(self, first: ComparedImage | None, max_pixels: int) -> ComparedImage:
         """Read the image, at the size in which it is compared."""
@@ -118,7 +119,7 @@ def _admitted(
             side = read_image(source, name, max_pixels=max_pixels)
             first = first or side
             placed = place_over(first, side, resize=resize)
-            entrants.append(_RankedImage(name, source, side.width, side.height, placed.resized))
+            entrants.append(_RankedImage(name, source, side.width, side.height, placed.resized, side.warnings))
         except Exception as error:
             errors.append(Ranked(name, error=error_of(name, error)))
     return first, entrants, errors
@@ -139,6 +140,7 @@ def _ranking(
             score=means[index] + 0.0,
             width=entrants[index].width,
             height=entrants[index].height,
+            warnings=entrants[index].warnings,
         )
         for index in order
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from shamisa_cli.core.records import ErrorRecord, ModelIdentity
 from shamisa_cli.core.relational.records import SCHEMA, Status
+from shamisa_cli.core.reliability import describe_warnings
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Ranked:
         score: the mean of its scores against all the others, −100…100.
         width, height: size of the original in pixels.
         error: why it has no rank; None otherwise.
+        warnings: phrases on what is odd about the file, each going on from its name.
     """
 
     path: str
@@ -28,6 +30,12 @@ class Ranked:
     width: int | None = None
     height: int | None = None
     error: ErrorRecord | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def described_warnings(self) -> str:
+        """The warnings as a sentence that begins with the path; empty if there are none."""
+        return describe_warnings(self.path, self.warnings)
 
     @property
     def status(self) -> Status:
@@ -44,6 +52,7 @@ class Ranked:
             "height": self.height,
             "status": self.status,
             "error": None if self.error is None else self.error.to_json(),
+            "warnings": list(self.warnings),
         }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.records import ErrorRecord, ModelIdentity
+from shamisa_cli.core.reliability import describe_warnings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -120,6 +121,8 @@ class Candidate:
         status: "failed" means compared but below the minimum score or above the largest difference; "error" means not
             compared.
         error: why there is no score; None otherwise.
+        warnings, reference_warnings: phrases on what is odd about the file, each going on from its name; transparent
+            parts are not among them.
     """
 
     path: str
@@ -143,6 +146,14 @@ class Candidate:
     maps: Mapping[str, npt.NDArray[np.float32]] | None = field(default=None, compare=False)
     status: Status = "ok"
     error: ErrorRecord | None = None
+    warnings: tuple[str, ...] = ()
+    reference_warnings: tuple[str, ...] = ()
+
+    @property
+    def described_warnings(self) -> tuple[str, ...]:
+        """The warnings as sentences, one per file that is odd."""
+        both = (self.reference, self.reference_warnings), (self.path, self.warnings)
+        return tuple(describe_warnings(name, warnings) for name, warnings in both if warnings)
 
     @property
     def verdict(self) -> Verdict | None:
@@ -186,6 +197,8 @@ class Candidate:
             "over_white": self.over_white,
             "status": self.status,
             "error": None if self.error is None else self.error.to_json(),
+            "warnings": list(self.warnings),
+            "reference_warnings": list(self.reference_warnings),
         }
 
 

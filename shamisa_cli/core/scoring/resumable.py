@@ -27,6 +27,7 @@ from shamisa_cli.core.extras import require_pyarrow
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS
 from shamisa_cli.core.images.formats import require_no_picture
 from shamisa_cli.core.records import ImageRecord, JobResult
+from shamisa_cli.core.reliability import describe_warnings
 from shamisa_cli.core.scoring.feature_formats import FeatureSource, FileStamp, portable
 from shamisa_cli.core.scoring.feature_table import FeatureTable, check_format, load_features, save_features
 from shamisa_cli.core.scoring.pipeline import embed_files, score_files
@@ -120,6 +121,7 @@ def embed_to_file(
     advance(reused)
 
     errors: list[ImageError] = []
+    warnings: list[str] = []
     embeddings = embed_files(
         encoder,
         missing,
@@ -129,7 +131,7 @@ def embed_to_file(
         result_cache=result_cache,
     )
     with closing(embeddings):
-        for batch in batched(_readable(embeddings, errors, advance), rows_per_part):
+        for batch in batched(_readable(embeddings, errors, warnings, advance), rows_per_part):
             part = parts / f"{uuid.uuid4().hex}.safetensors"
             rows = [stamps[Path(embedding.path)] for embedding, _ in batch]
             features = np.stack([features for _, features in batch])
@@ -139,7 +141,9 @@ def embed_to_file(
     wanted = [stamps[path] for path in paths if stamps[path] in known]
     save_features(target, wanted, encoder.feature_length, _gather(wanted, known), origin)
     remove_parts(parts)
-    return JobResult(len(wanted), reused, len(errors), tuple(map(str, errors)), dropped=dropped)
+    return JobResult(
+        len(wanted), reused, len(errors), tuple(map(str, errors)), dropped=dropped, warnings=tuple(warnings)
+    )
 
 
 def _number_of_others(earlier: Iterable[FileStamp], now: Iterable[FileStamp]) -> int:
@@ -164,10 +168,14 @@ def _existing(path: Path) -> FeatureTable | None:
 
 
 def _readable(
-    embeddings: Generator[Embedding, None, None], errors: list[ImageError], advance: Callable[[int], None]
+    embeddings: Generator[Embedding, None, None],
+    errors: list[ImageError],
+    warnings: list[str],
+    advance: Callable[[int], None],
 ) -> Iterator[tuple[Embedding, Features]]:
     for embedding in embeddings:
         if embedding.features is not None:
+            warnings += filter(None, [describe_warnings(str(embedding.path), embedding.warnings)])
             yield embedding, embedding.features
         elif embedding.error is not None:
             errors.append(embedding.error)

@@ -49,11 +49,18 @@ SCORE_COLUMNS = (
 DEFECT_COLUMNS = tuple(Column(f"{DEFECT}{group}", "severity") for group in GROUPS)
 
 COLUMNS = (*SCORE_COLUMNS, *DEFECT_COLUMNS)
-"""The columns of a table of scores in any format, in order; a data frame has those of defects only if there are any."""
+"""The first columns of a table of scores, in order; a data frame has those of defects only if there are any."""
 
 
 GROUP_COLUMNS = (Column("group", "whole"), Column("group_size", "whole"), Column("best_of_group", "whole"))
 """Further columns where groups were requested; `best_of_group` is 1 or 0."""
+WARNINGS = Column("warnings", "text")
+"""What is odd about the file; the last column of every table."""
+
+
+def table_columns(*, grouped: bool = False) -> tuple[Column, ...]:
+    """The columns of a table in the formats CSV and Parquet, in order."""
+    return (*COLUMNS, *(GROUP_COLUMNS if grouped else ()), WARNINGS)
 
 
 class ScoreRecords(list[ImageRecord]):
@@ -61,7 +68,7 @@ class ScoreRecords(list[ImageRecord]):
 
     def to_pandas(self) -> DataFrame:
         """A data frame, one row per image: the columns of the CSV format, then defect_<group> if there are defects,
-        then `GROUP_COLUMNS` if there are groups.
+        then `GROUP_COLUMNS` if there are groups, then warnings.
 
         Missing values are NaN, <NA> or None. Raises ImportError if pandas is not installed.
         """
@@ -73,7 +80,8 @@ class ScoreRecords(list[ImageRecord]):
         defects = [column for column in frame.columns if column.startswith(DEFECT)]
         types = {column.name: PANDAS_TYPES[column.kind] for column in SCORE_COLUMNS}
         groups = {column.name: PANDAS_TYPES[column.kind] for column in GROUP_COLUMNS if column.name in frame}
-        return frame.reindex(columns=[*types, *defects, *groups]).astype(types | groups)
+        last = {WARNINGS.name: PANDAS_TYPES[WARNINGS.kind]}
+        return frame.reindex(columns=[*types, *defects, *groups, *last]).astype(types | groups | last)
 
 
 def score_row(record: ImageRecord) -> dict[str, Any]:
@@ -95,6 +103,7 @@ def score_row(record: ImageRecord) -> dict[str, Any]:
         **{f"{measure}_at_100": getattr(record.at_full_size, measure, None) for measure in MEASURES},
         "remarks": None if record.score is None else REMARK_SEPARATOR.join(record.remarks),
         **_group_values(record),
+        WARNINGS.name: None if record.score is None else REMARK_SEPARATOR.join(record.warnings),
     }
 
 
@@ -113,7 +122,10 @@ def _familiar(row: Mapping[str, Any]) -> bool:
 
 
 def score_record(row: Mapping[str, Any]) -> ImageRecord:
-    """The record that `score_row` made a row of, but for its findings and the tile at 100 %; with every column."""
+    """The record that `score_row` made a row of, but for its findings and the tile at 100 %.
+
+    All its warnings are one phrase, since a phrase may hold what separates them.
+    """
     error = None if row["error_kind"] is None else ErrorRecord(row["error_kind"], row["error"])
     defects: dict[str, float] = {group: row[f"{DEFECT}{group}"] for group in GROUPS}
     return ImageRecord(
@@ -129,6 +141,7 @@ def score_record(row: Mapping[str, Any]) -> ImageRecord:
         familiar=_familiar(row),
         at_full_size=_look(row),
         remarks=tuple(row["remarks"].split(REMARK_SEPARATOR)) if row["remarks"] else (),
+        warnings=tuple(filter(None, [row.get(WARNINGS.name)])),  # tables of early versions lack them
     )
 
 

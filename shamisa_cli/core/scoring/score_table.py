@@ -16,7 +16,7 @@ from shamisa_cli.core.scoring.baseline import ScoreSource
 from shamisa_cli.core.scoring.feature_formats import METADATA_KEY, FileStamp
 from shamisa_cli.core.scoring.pipeline import describe_run
 from shamisa_cli.core.scoring.provenance import computed_by, record_digest
-from shamisa_cli.core.scoring.score_columns import COLUMNS, score_record, score_row
+from shamisa_cli.core.scoring.score_columns import score_record, score_row, table_columns
 from shamisa_cli.core.scoring.scorer import ViewSize, require_probe
 from shamisa_cli.core.scoring.unpacking import require_room_for_parquet
 
@@ -33,7 +33,8 @@ def scores_schema(scorer: ScoreSource) -> pa.Schema:
     import pyarrow as pa
 
     types = {"text": pa.string(), "number": pa.float64(), "whole": pa.int64(), "severity": pa.float32()}
-    columns = {column.name: types[column.kind] for column in COLUMNS} | {"size": pa.int64(), "mtime": pa.int64()}
+    columns = {column.name: types[column.kind] for column in table_columns()}
+    columns |= dict.fromkeys(("size", "mtime"), pa.int64())
     return pa.schema(columns, metadata={METADATA_KEY: json.dumps(_without_none(asdict(scorer)))})
 
 

@@ -37,7 +37,7 @@ def test_intervals_and_defects_are_columns_of_their_own() -> None:
         ]
     )
     frame = records.to_pandas()
-    assert list(frame.columns[-2:]) == ["defect_blur", "defect_noise"]
+    assert list(frame.columns[-3:]) == ["defect_blur", "defect_noise", "warnings"]
     assert (frame.interval_low[0], frame.interval_high[0], frame.defect_blur[0]) == (40, 60, 1.5)
     assert frame.error[1] == "b does not exist."
     assert pd.isna(frame.width[1])

@@ -44,4 +44,11 @@ def _record(candidate: Candidate, gate: ComparisonGate) -> ImageRecord:
         status=candidate.status,
         error=candidate.error,
         findings=gate.findings(candidate),
+        warnings=(*candidate.warnings, *(f"was compared with {each}" for each in _odd_reference(candidate))),
     )
+
+
+def _odd_reference(candidate: Candidate) -> Iterator[str]:
+    """Phrase on an odd reference, going on from "compared with"; none for most."""
+    if candidate.reference_warnings:
+        yield f"{candidate.reference}, which {'; '.join(candidate.reference_warnings)}"

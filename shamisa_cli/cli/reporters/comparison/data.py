@@ -11,13 +11,15 @@ from shamisa_cli.core.groups import GROUPS
 from shamisa_cli.core.records import ErrorRecord
 from shamisa_cli.core.relational.ranking_records import Ranking
 from shamisa_cli.core.relational.records import AXES, Candidate, comparison_json
+from shamisa_cli.core.scoring.score_columns import REMARK_SEPARATOR
 
 COMPARISON_COLUMNS = (
     "path", "reference", "score", "difference", "direction", "like_jpeg_quality", "overall", *GROUPS, *AXES,
     "width", "height", "bytes", "reference_bytes", "saving", "shift_right", "shift_down", "same_framing", "resized",
-    "stretched", "over_white", "status", "error_kind", "error",
+    "stretched", "over_white", "status", "error_kind", "error", "warnings",
+    "reference_warnings",
 )  # fmt: skip
-RANKING_COLUMNS = ("rank", "path", "score", "width", "height", "status", "error_kind", "error")
+RANKING_COLUMNS = ("rank", "path", "score", "width", "height", "status", "error_kind", "error", "warnings")
 
 
 def write_comparison_json(candidates: Iterable[Candidate], run: ComparisonRun, stream: TextIO) -> None:
@@ -45,7 +47,8 @@ def write_comparison_csv(candidates: Iterable[Candidate], run: ComparisonRun, st
         right, down = one.shift or (None, None)
         known += [one.file_bytes, one.reference_bytes, one.saving, right, down]
         known += [one.same_framing, one.resized, one.stretched, one.over_white]
-        table.writerow([*known, one.status, *_error(one.error)])
+        odd = [REMARK_SEPARATOR.join(each) for each in (one.warnings, one.reference_warnings)]
+        table.writerow([*known, one.status, *_error(one.error), *odd])
         stream.flush()
 
 
@@ -65,7 +68,8 @@ def write_ranking_csv(ranking: Ranking, stream: TextIO) -> None:
     table = CsvTable(stream)
     table.writerow(RANKING_COLUMNS)
     for one in ranking.pictures:
-        table.writerow([one.rank, one.path, one.score, one.width, one.height, one.status, *_error(one.error)])
+        known = [one.rank, one.path, one.score, one.width, one.height, one.status, *_error(one.error)]
+        table.writerow([*known, REMARK_SEPARATOR.join(one.warnings)])
 
 
 def _error(error: ErrorRecord | None) -> tuple[str | None, str | None]:

@@ -10,7 +10,7 @@ from shamisa_cli.cli.console import printable
 from shamisa_cli.cli.fitted_table import Column, fitted_table
 from shamisa_cli.cli.output import counted, print_block, rich_on
 from shamisa_cli.cli.reporters.comparison.bars import diverging_bar, score_style, signed
-from shamisa_cli.cli.reporters.text import unreadable_table
+from shamisa_cli.cli.reporters.text import unreadable_table, warning_lines
 from shamisa_cli.core.relational.ranking_records import Ranking
 from shamisa_cli.core.relational.wording import UNALIGNED
 
@@ -37,6 +37,8 @@ def write_ranking_text(ranking: Ranking, stream: TextIO) -> None:
         console.print(Text(f"\n {_agreement(ranking)}", "bold" if ranking.contradictions else ""))
         if ranking.unaligned:
             console.print(Text(f" {_unaligned(ranking)}", "bold"))
+    for line in warning_lines((picture.described_warnings for picture in ranked), console):
+        print_block(console, line)
     if unread:
         console.print("")
         for block in unreadable_table(unread, console, "ranked"):

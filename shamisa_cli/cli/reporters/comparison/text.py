@@ -15,7 +15,7 @@ from shamisa_cli.cli.fitted_table import Column, fitted_table, shortened
 from shamisa_cli.cli.output import counted, print_block, rich_on
 from shamisa_cli.cli.reporters.base import ComparisonRun
 from shamisa_cli.cli.reporters.comparison.bars import BETTER, FAINT, NEUTRAL, WORSE, diverging_bar, score_style, signed
-from shamisa_cli.cli.reporters.text import FIRST_ROWS, LAST_ROWS, MAX_ROWS, unreadable_table
+from shamisa_cli.cli.reporters.text import FIRST_ROWS, LAST_ROWS, MAX_ROWS, unreadable_table, warning_lines
 from shamisa_cli.core.relational.records import ENDS, FAULTS, Candidate, comparison_summary
 from shamisa_cli.core.relational.wording import NOTABLE, changes, describe, placing
 
@@ -62,6 +62,7 @@ def _blocks(candidates: Sequence[Candidate], run: ComparisonRun, console: Consol
     for candidate in failed:
         said = "; ".join(finding.message for finding in run.gate.findings(candidate))
         yield Text(f" ✗ {printable(f'{candidate.path} {said}')}", "bold red")
+    yield from warning_lines((said for candidate in compared for said in candidate.described_warnings), console)
     if unread:
         yield ""
         yield from unreadable_table(unread, console, "compared")

@@ -60,7 +60,7 @@ def _pair(candidate: Candidate, run: ComparisonRun) -> dict[str, Any]:
         "reference": printable(candidate.reference),
         "score": _rounded(candidate.score),
         "difference": _rounded(candidate.difference),
-        "words": describe(candidate),
+        "words": "; ".join([describe(candidate), *map(printable, candidate.described_warnings)]),
         "verdict": candidate.verdict,
         "status": candidate.status,
         "size": [candidate.width, candidate.height],

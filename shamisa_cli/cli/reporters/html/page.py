@@ -76,7 +76,8 @@ def _document(records: Sequence[ImageRecord], run: Run, has_maps: bool) -> dict[
 
 
 def _picture(record: ImageRecord) -> dict[str, Any]:
-    messages = [record.error.message] if record.error is not None else [found.message for found in record.findings]
+    said = [*(found.message for found in record.findings), *record.warnings]
+    messages = said if record.error is None else [record.error.message]
     return {
         "path": printable(record.path),
         **({} if printable(record.path) == record.path else {"escaped": True}),
