@@ -28,16 +28,21 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 class AtLeast:
-    """The least value of an annotated number."""
+    """The least value of an annotated number, and the largest."""
 
-    def __init__(self, least: float) -> None:
-        self.least = least
+    def __init__(self, least: float, most: float = math.inf) -> None:
+        self.least, self.most = least, most
+
+    def __str__(self) -> str:
+        return f"from {self.least:g} on" if self.most == math.inf else f"from {self.least:g} to {self.most:g}"
 
 
 PositiveInt = Annotated[int, AtLeast(1)]
 """A whole number from 1 on."""
 Count = Annotated[int, AtLeast(0)]
 """A whole number from 0 on."""
+Share = Annotated[float, AtLeast(0, most=1)]
+"""A number from 0 to 1."""
 SEED = "seed"
 LARGEST_SEED = 2**32 - 1
 """The largest that the random generators of NumPy, scikit-learn and PyTorch all take."""
@@ -92,10 +97,7 @@ def checked(function: _Function, name: str, public: Callable[[str], Any]) -> _Fu
 
 
 def check_fields(record: Any) -> None:
-    """Check and convert the fields of a frozen dataclass as `checked` does arguments, in its `__post_init__`.
-
-    For records that functions return and users change, whose class they need not name. Raises SettingError.
-    """
+    """Check and convert the fields of a frozen dataclass as `checked` does arguments, in its `__post_init__`."""
     kind = type(record)
     names = vars(sys.modules[kind.__module__])
     for parameter in inspect.signature(kind).parameters.values():
@@ -218,7 +220,7 @@ def _plain(value: Any, wanted: Any) -> Any:
 
 
 def _at_least(value: Any, limits: tuple[Any, ...]) -> Any:
-    return _kept(value, all(value >= limit.least for limit in limits if isinstance(limit, AtLeast)))
+    return _kept(value, all(limit.least <= value <= limit.most for limit in limits if isinstance(limit, AtLeast)))
 
 
 def _kept(value: Any, fits: bool) -> Any:
@@ -263,7 +265,7 @@ def _words(wanted: Any) -> str:
         words = list(dict.fromkeys(map(_words, arguments)))
         return " or ".join(words) if len(words) < 3 else f"{', '.join(words[:-1])} or {words[-1]}"
     if origin is Annotated:
-        return " ".join([_words(arguments[0]), *(f"from {each.least:g} on" for each in wanted.__metadata__)])
+        return " ".join([_words(arguments[0]), *map(str, wanted.__metadata__)])
     if origin is Literal:
         return " or ".join(map(repr, arguments))
     if wanted is None or wanted is type(None):

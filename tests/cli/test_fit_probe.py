@@ -26,6 +26,7 @@ from shamisa_cli.core.probe.metrics import agreement
 from shamisa_cli.core.probe.mos_table import read_mos_table
 from shamisa_cli.core.probe.protocol import ProtocolResult, SplitResult
 from shamisa_cli.core.probe.pseudo import PseudoSettings
+from shamisa_cli.core.probe.sessions import SessionSettings
 from shamisa_cli.core.scoring import table_features
 from shamisa_cli.core.scoring.feature_formats import FileStamp
 from shamisa_cli.core.scoring.feature_table import save_features
@@ -377,13 +378,30 @@ def test_pictures_that_are_gone_cannot_be_turned_to_black_and_white_and_that_is_
 
 
 @pytest.mark.parametrize(
-    "wrong",
-    [{"mos_range": (0.0, 1e308)}, {"mos_range": (5.0, 1.0)}, {"mos_range": (0.0, math.nan)}, {"ordinal_weight": 1e308},
-     {"ordinal_weight": math.nan}, {"pseudo": PseudoSettings(weight=-1)}],
-)  # fmt: skip
-def test_numbers_that_would_overflow_later_are_refused_by_name_in_python(wrong):
+    ("settings", "wrong"),
+    [
+        *((ProbeSettings, {"mos_range": ends}) for ends in ((0.0, 1e308), (5.0, 1.0), (0.0, math.nan), "1,5")),
+        *((ProbeSettings, {"interval": share}) for share in (0, 1, 1.5, -1, 2**70, math.nan, "0.9", 0.009, 0.9999)),
+        *((ProbeSettings, {"ordinal_weight": weight}) for weight in (1e308, math.nan, -1)),
+        *((ProbeSettings, {name: 0}) for name in ("splits", "session", "pseudo", "protocol", "spacing")),
+        *((PseudoSettings, {name: -1}) for name in ("photos", "weight", "drop", "versions")),
+        *((SessionSettings, {name: -1}) for name in ("share", "penalty", "offset_penalty")),
+        *((SessionSettings, {name: 0}) for name in ("penalty", "offset_penalty")),
+        *((kind, {"share" if kind is SessionSettings else "drop": 1.01}) for kind in (SessionSettings, PseudoSettings)),
+    ],
+)
+def test_settings_out_of_their_range_are_refused_by_name_before_any_work_in_python(settings, wrong):
     with pytest.raises(SettingError, match=next(iter(wrong))):
-        ProbeSettings(**wrong)
+        settings(**wrong)
+
+
+def test_a_probe_without_intervals_says_so(model, scored, tmp_path):
+    fit = ("fit-probe", "--mos", scored / "mos.csv", "--model", model, "--splits", 6)
+    assert "intervals that hold" not in run(*fit, "-o", tmp_path / "usual").stderr
+    result = run(*fit, "-o", tmp_path / "strict", "--interval", 0.999)
+    assert result.returncode == 0
+    assert "Too few pictures were held out for intervals that hold 99.9 % of ratings" in " ".join(result.stderr.split())
+    assert read_probe(tmp_path / "strict").interval is None
 
 
 def test_a_table_whose_pictures_are_not_there_takes_no_memory_for_them(model, tmp_path, monkeypatch):

@@ -15,6 +15,16 @@ from shamisa_cli.core.probe.protocol import ProtocolResult
 from shamisa_cli.core.probe.ridge import Probe
 
 
+def interval_unknown(probe: Probe, level: float) -> tuple[str, ...]:
+    """A sentence where too few pictures were held out for an interval of this level."""
+    if probe.interval is not None:
+        return ()
+    return (
+        f"Too few pictures were held out for intervals that hold {100 * level:g} % of ratings: scores have none. Rate "
+        "more pictures, or ask for a smaller share.",
+    )
+
+
 def with_limits(
     probe: Probe,
     rows: AnyFeatures,

@@ -18,7 +18,7 @@ from shamisa_cli.core.existence import exists, is_dir
 from shamisa_cli.core.extras import missing_figure
 from shamisa_cli.core.fitting.doubts import doubts, runs_against
 from shamisa_cli.core.fitting.greys import grey_features, grey_unknown
-from shamisa_cli.core.fitting.limits import with_limits
+from shamisa_cli.core.fitting.limits import interval_unknown, with_limits
 from shamisa_cli.core.fitting.progress import Progress, no_progress
 from shamisa_cli.core.fitting.protocols import require_reading
 from shamisa_cli.core.fitting.recipe import ProbeSettings, probe_recipe
@@ -159,7 +159,7 @@ def fit_probe(
         seed=chosen.seed,
     )
     name = table.name
-    warnings = touched + doubts(result, positions) + grey_unknown(probe)
+    warnings = touched + doubts(result, positions) + grey_unknown(probe) + interval_unknown(probe, chosen.interval)
     if folder is not None:
         details = CardDetails(
             data_name=name,

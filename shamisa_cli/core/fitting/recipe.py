@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
-from shamisa_cli.core.arguments import PositiveInt
+from shamisa_cli.core.arguments import AtLeast, PositiveInt, check_fields
 from shamisa_cli.core.errors import SettingError, Unread
 from shamisa_cli.core.extras import needs_pytorch
 from shamisa_cli.core.fitting.progress import Progress
@@ -15,16 +16,16 @@ from shamisa_cli.core.probe.cross_dataset import ProtocolName
 from shamisa_cli.core.probe.mos_table import LARGEST_SCORE, LEAST_SPREAD, are_ends
 from shamisa_cli.core.probe.ordinal import OrdinalPairs, OrdinalSettings
 from shamisa_cli.core.probe.protocol import SPLITS
-from shamisa_cli.core.probe.pseudo import PseudoLabels, PseudoSettings
+from shamisa_cli.core.probe.pseudo import PseudoLabels, PseudoSettings, Weight
 from shamisa_cli.core.probe.recipe import Recipe
 from shamisa_cli.core.probe.scale import Spacing
 from shamisa_cli.core.probe.sessions import SessionSettings
 
-MOST_WEIGHT = 1e6
-"""Largest weight relative to human scores; these count for nothing beside it, and what is much larger overflows."""
-
 LEVEL = 0.9
 """The share of human scores that an interval should hold."""
+
+Level = Annotated[float, AtLeast(0.01, most=0.999)]
+"""A share for which there are intervals: every one holds more than none, and none all."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,12 @@ class ProbeSettings:
         lower_is_better: the human scores count impairment (DMOS).
         mos_range: the ends of the human scale, rising, which become 0 and 100; None takes the table's.
         spacing: "even" places scores by rank, "linear" in proportion; None is the protocol's own.
-        interval: the share of human scores, 0…1, that the interval around a score should hold.
+        interval: the share of human scores, 0.01…0.999, that the interval around a score should hold.
         ordinal_weight: what pairs of degraded photographs weigh together, relative to the human scores; ≥ 0.
         session: how scores of several sessions are fitted, where the table names them.
         pseudo: how versions of pristine photographs are fitted, where there are any.
 
-    Raises SettingError if no human scale has these ends, or a weight is negative or too large.
+    Raises SettingError if no human scale has these ends, or a number is out of its range.
     """
 
     protocol: ProtocolName = "default"
@@ -53,20 +54,18 @@ class ProbeSettings:
     lower_is_better: bool = False
     mos_range: tuple[float, float] | None = None
     spacing: Spacing | None = None
-    interval: float = LEVEL
-    ordinal_weight: float = 1.0
+    interval: Level = LEVEL
+    ordinal_weight: Weight = 1.0
     session: SessionSettings = field(default_factory=SessionSettings)
     pseudo: PseudoSettings = field(default_factory=PseudoSettings)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.mos_range is not None and not are_ends(*self.mos_range):
             raise SettingError(
                 f"mos_range is {self.mos_range}; it takes two rising numbers, neither beyond {LARGEST_SCORE:g} and "
                 f"{LEAST_SPREAD:g} apart at least, such as (1, 5)."
             )
-        for name, weight in {"ordinal_weight": self.ordinal_weight, "pseudo.weight": self.pseudo.weight}.items():
-            if not 0 <= weight <= MOST_WEIGHT:
-                raise SettingError(f"{name} is {weight:g}; it takes a number from 0 to {MOST_WEIGHT:g}.")
 
 
 def probe_recipe(

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shamisa_cli.core.arguments import AtLeast, PositiveInt, Share, check_fields
 from shamisa_cli.core.arrays import AnyFeatures, Matrix, Vector
 from shamisa_cli.core.probe.scaling import Scaling
+
+MOST_WEIGHT = 1e6
+"""Largest weight relative to human scores; these count for nothing beside it, and what is much larger overflows."""
+Weight = Annotated[float, AtLeast(0, most=MOST_WEIGHT)]
 
 PHOTOS, VERSIONS = 320, 12
 WEIGHT = 0.1
@@ -26,15 +32,20 @@ class PseudoSettings:
 
     Attributes:
         photos: the largest number of photographs that are read. More of them help more than more versions of each.
-        weight: of each version, relative to a human score; above 0.
+        weight: of each version, relative to a human score; ≥ 0.
         drop: by how much the most degraded version should be placed below its original, in positions of 0…1.
         versions: of each photograph at its size, beside smaller copies.
+
+    Raises SettingError for numbers out of their range.
     """
 
-    photos: int = PHOTOS
-    weight: float = WEIGHT
-    drop: float = DROP
-    versions: int = VERSIONS
+    photos: PositiveInt = PHOTOS
+    weight: Weight = WEIGHT
+    drop: Share = DROP
+    versions: PositiveInt = VERSIONS
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True)

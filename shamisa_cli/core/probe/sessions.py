@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
+from shamisa_cli.core.arguments import AtLeast, Share, check_fields
 from shamisa_cli.core.arrays import AnyFeatures, Features, Matrix, Vector
 from shamisa_cli.core.probe.pseudo import PseudoLabels
 from shamisa_cli.core.probe.ridge import Ridge
@@ -25,6 +27,7 @@ OFFSET_PENALTY = 0.2
 CHUNK = 1000
 
 _LEAST = 1e-9
+_Penalty = Annotated[float, AtLeast(_LEAST, most=1 / _LEAST)]
 
 INVARIANCE = 0.1
 """Weight of the pseudo-labels in the fit of the offset, which degradation must not change."""
@@ -37,12 +40,17 @@ class SessionSettings:
     Attributes:
         share: 0…1, how much of the session's offset counts. 1 predicts best within the sessions, less predicts other
             data better.
-        penalty, offset_penalty: of the two parts, as multiples of the mean squared norm of the rows.
+        penalty, offset_penalty: of the two parts, as multiples of the mean squared norm of the rows; above 0.
+
+    Raises SettingError for numbers out of their range.
     """
 
-    share: float = SHARE
-    penalty: float = PENALTY
-    offset_penalty: float = OFFSET_PENALTY
+    share: Share = SHARE
+    penalty: _Penalty = PENALTY
+    offset_penalty: _Penalty = OFFSET_PENALTY
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 def fit_by_session(
