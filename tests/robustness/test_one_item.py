@@ -337,7 +337,7 @@ def test_a_sidecar_of_very_many_levels_is_left_alone(tiny_model: Path, photos: P
 def test_a_transfer_that_fails_is_named_and_the_others_are_made(
     tiny_model: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, action: str, error: Exception
 ) -> None:
-    fail_once(monkeypatch, transfers, f"_{action}", error)
+    fail_once(monkeypatch, transfers, action, error)
     to = tmp_path / "to"
     below = {"copy": "0", "move": "100"}[action]  # copies are of what is kept
     done = shamisa("cull", photos, "--below", below, f"--{action}-to", to, "--apply", "--model", tiny_model)

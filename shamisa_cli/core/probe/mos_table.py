@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
-import io
 import math
 import os
-from collections.abc import Iterator, Sequence
+import reprlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,12 +16,14 @@ from numpy.typing import NDArray
 
 from shamisa_cli.core.arguments import check_fields
 from shamisa_cli.core.errors import MosTableError, SettingError
+from shamisa_cli.core.probe.csv_rows import csv_rows, table_error
 
-MAX_BYTES = 100_000_000
 MIN_ROWS = 10
 LARGEST_SCORE, LEAST_SPREAD = 1e12, 1e-12
 """Largest human score; no rating scale reaches it, and squares of larger numbers could overflow. Least range of them,
 by which they are divided."""
+MOST_NAMED = 12
+"""Columns that an error names."""
 OPTIONAL_COLUMNS = ("groups", "subsets", "references", "sessions")
 
 
@@ -129,7 +130,7 @@ def read_mos_table(
     than `MIN_ROWS` rows or all scores are equal.
     """
     path = Path(path)
-    rows = _rows(path, _text(path))
+    rows = csv_rows(path)
     line, header = next(rows, (1, []))
     columns = [name.strip() for name in header]
 
@@ -147,12 +148,12 @@ def read_mos_table(
     for line, row in rows:
         if len(row) != len(columns):
             wrong = f"{len(row)} cells, and {len(columns)} were expected as in the first line"
-            raise _error(path, line, None, wrong)
+            raise table_error(path, line, None, wrong)
         picture = path.parent / _picture(path, line, image_column, row[image])
         before = first_seen.setdefault(os.path.normpath(picture), line)
         if before != line:
             wrong = f"names {row[image]!r}, as line {before} does; each picture was expected once"
-            raise _error(path, line, image_column, wrong)
+            raise table_error(path, line, image_column, wrong)
         paths.append(picture)
         scores.append(_number(path, line, mos_column, row[score]))
         for name, column in named.items():
@@ -161,10 +162,10 @@ def read_mos_table(
     if len(scores) < MIN_ROWS:
         raise MosTableError(f"{path} has {len(scores)} scored pictures; at least {MIN_ROWS} rows were expected.")
     if min(scores) == max(scores):
-        raise _error(path, 2, mos_column, f"is {scores[0]:g} in every row; scores that differ were expected")
+        raise table_error(path, 2, mos_column, f"is {scores[0]:g} in every row; scores that differ were expected")
     spread = max(scores) - min(scores)
     if spread < LEAST_SPREAD:
-        raise _error(path, 2, mos_column, f"differs by {spread:g} at most; scores that differ were expected")
+        raise table_error(path, 2, mos_column, f"differs by {spread:g} at most; scores that differ were expected")
     references = None if reference_column is None else tuple(path.parent / name for name in names[reference_column])
     groups = None if references is None else tuple(os.path.normpath(reference) for reference in references)
     return MosTable(
@@ -188,17 +189,19 @@ def read_column(path: Path, column: str, *, image_column: str = "image") -> dict
 
     Raises MosTableError, naming file, line and column, as `read_mos_table` does, except about scores.
     """
-    rows = _rows(path, _text(path))
+    rows = csv_rows(path)
     line, header = next(rows, (1, []))
     columns = [name.strip() for name in header]
     image, wanted = (_position(path, line, columns, name) for name in (image_column, column))
     found: dict[Path, str] = {}
     for line, row in rows:
         if len(row) != len(columns):
-            raise _error(path, line, None, f"{len(row)} cells, and {len(columns)} were expected as in the first line")
+            raise table_error(
+                path, line, None, f"{len(row)} cells, and {len(columns)} were expected as in the first line"
+            )
         picture, cell = path.parent / _picture(path, line, image_column, row[image]), row[wanted].strip()
         if found.setdefault(picture, cell) != cell:
-            raise _error(path, line, image_column, f"names {picture.name} again, with another {column}")
+            raise table_error(path, line, image_column, f"names {picture.name} again, with another {column}")
     return found
 
 
@@ -210,90 +213,51 @@ def too_few_images(readable: int, count: int, needed: int = MIN_ROWS, *, in_tabl
 
 def column_names(path: Path) -> list[str]:
     """The names in the first line of a table. Raises MosTableError as `read_mos_table` does."""
-    _, header = next(_rows(path, _text(path)), (1, []))
+    _, header = next(csv_rows(path), (1, []))
     return [name.strip() for name in header]
-
-
-def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except FileNotFoundError as error:
-        raise MosTableError(f"{path} does not exist; a CSV file of human scores was expected.") from error
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise MosTableError(f"{path} cannot be read: {reason}. A CSV file of human scores was expected.") from error
-    if len(data) > MAX_BYTES:
-        raise MosTableError(f"{path} is larger than {MAX_BYTES // 1_000_000} MB; a table of scores is smaller.")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        # With a byte order mark the codec counts from after it.
-        read = data[len(data) - len(error.object) :][: error.start]
-        line, column = read.count(b"\n") + 1, len(read) - (read.rfind(b"\n") + 1) + 1
-        raise MosTableError(
-            f"{path}, line {line}, byte {column}: not UTF-8 text; a CSV file saved as UTF-8 was expected."
-        ) from error
-
-
-def _rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
-    """Rows that are not blank, each with the number of the line it begins on."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    begins = 1
-    try:
-        for row in reader:
-            if row:
-                yield begins, row
-            begins = reader.line_num + 1
-    except csv.Error as error:
-        raise _error(path, begins, None, f"is not CSV ({error}); cells separated by commas were expected") from error
 
 
 def _position(path: Path, line: int, columns: list[str], name: str) -> int:
     if columns.count(name) > 1:
-        raise _error(path, line, name, "is named twice, and once was expected")
+        raise table_error(path, line, name, "is named twice, and once was expected")
     if name in columns:
         return columns.index(name)
     near = difflib.get_close_matches(name, columns, n=1, cutoff=0.5)
-    present = ", ".join(repr(column) for column in columns) or "none"
+    present = ", ".join(map(reprlib.repr, columns[:MOST_NAMED])) or "none"
+    more = f" and {len(columns) - MOST_NAMED:,} more" if len(columns) > MOST_NAMED else ""
     hint = f" Did you mean {near[0]!r}?" if near else ""
     if len(columns) == 1 and any(separator in columns[0] for separator in ";\t"):
         hint = " The cells seem to be separated by something other than commas."
-    raise _error(path, line, name, f"is missing; the columns present are {present}", hint)
+    raise table_error(path, line, name, f"is missing; the columns present are {present}{more}", hint)
 
 
 def _picture(path: Path, line: int, column: str, cell: str) -> str:
     name = _name(path, line, column, cell)
     if "\0" in name:
-        raise _error(path, line, column, "has a zero byte, and a file name was expected")
+        raise table_error(path, line, column, "has a zero byte, and a file name was expected")
     return name
 
 
 def _name(path: Path, line: int, column: str, cell: str) -> str:
     if not cell.strip():
-        raise _error(path, line, column, "is empty, and a name was expected")
+        raise table_error(path, line, column, "is empty, and a name was expected")
     return cell.strip()
 
 
 def _number(path: Path, line: int, column: str, cell: str) -> float:
     expected = "a finite number such as 3.25 was expected"
     if not cell.strip():
-        raise _error(path, line, column, f"is empty, and {expected}")
+        raise table_error(path, line, column, f"is empty, and {expected}")
     try:
         value = float(cell)
     except ValueError:
         value = None
     if value is None or "_" in cell:
-        raise _error(path, line, column, f"is {_shortened(cell)}, which is not a number; {expected}") from None
+        raise table_error(path, line, column, f"is {_shortened(cell)}, which is not a number; {expected}") from None
     if not math.isfinite(value) or abs(value) > LARGEST_SCORE:
-        raise _error(path, line, column, f"is {_shortened(cell)}; {expected}")
+        raise table_error(path, line, column, f"is {_shortened(cell)}; {expected}")
     return value
 
 
 def _shortened(cell: str) -> str:
     return repr(cell if len(cell) <= 40 else cell[:37] + "...")
-
-
-def _error(path: Path, line: int, column: str | None, what: str, hint: str = "") -> MosTableError:
-    place = f"{path}, line {line}" if column is None else f"{path}, line {line}, column {column!r}"
-    return MosTableError(f"{place}: {what}.{hint}" if column is None else f"{place} {what}.{hint}")

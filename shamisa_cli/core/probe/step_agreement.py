@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shamisa_cli.core.atomic import naming
 from shamisa_cli.core.errors import PARSE_ERRORS
 from shamisa_cli.core.json_lines import read_json_lines
 
@@ -97,7 +98,7 @@ def read_agreements(path: Path, benchmark: str | None = None) -> list[StepAgreem
 
 def append_agreement(path: Path, agreement: StepAgreement) -> None:
     """Append a line and flush it to the disk; begins a new line if a killed program left one incomplete."""
-    with path.open("ab+") as file:
+    with naming(path), path.open("ab+") as file:
         if file.seek(0, os.SEEK_END):
             file.seek(-1, os.SEEK_END)
             if file.read(1) != b"\n":

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import shamisa_cli
 from shamisa_cli.core.errors import MosTableError, SettingError
-from shamisa_cli.core.probe import mos_table as mos_module
+from shamisa_cli.core.probe import csv_rows
 from shamisa_cli.core.probe.mos_table import read_mos_table
 
 ROWS = [f"p{number}.jpg,{number / 10}" for number in range(12)]
@@ -139,7 +139,7 @@ def test_what_is_no_file_is_told(tmp_path):
 
 
 def test_a_file_too_large_to_be_a_table_is_refused_unread(tmp_path, monkeypatch):
-    monkeypatch.setattr(mos_module, "MAX_BYTES", 50)
+    monkeypatch.setattr(csv_rows, "MAX_BYTES", 50)
     assert "is larger than" in message(write(tmp_path, table()))
 
 
@@ -216,3 +216,13 @@ def test_pictures_that_cannot_be_read_and_leave_equal_scores_are_told_before_a_f
     for function in (shamisa_cli.fit_probe, shamisa_cli.evaluate):
         with pytest.raises(SettingError, match="some that differ; those of these 11 pictures do not"):
             function(path, model=model)
+
+
+def test_a_workbook_is_called_one_and_very_many_columns_are_not_listed(tmp_path):
+    said = message(write(tmp_path, b"PK\x03\x04\x14\x00\x06\x00" + bytes(range(256)), "scores.csv"))
+    assert "is a workbook" in said
+    assert "Save its sheet as CSV" in said
+    wide = ",".join(f"column-{number}" * 20 for number in range(100_000))
+    said = message(write(tmp_path, f"{wide}\n"))
+    assert "99,988 more" in said
+    assert len(said) < 1_000
