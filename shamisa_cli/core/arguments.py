@@ -55,14 +55,9 @@ def require_seed(seed: int) -> None:
 
 
 class _RefusedError(Exception):
-    """A value is not of a type.
+    """A value is not of a type: an argument, or its item at these places or keys, outermost first."""
 
-    Attributes:
-        value: the one that is not: an argument, or an item of it.
-        items: places of the item, outermost first, from 0; () for an argument itself.
-    """
-
-    def __init__(self, value: Any, items: tuple[int, ...] = ()) -> None:
+    def __init__(self, value: Any, items: tuple[object, ...] = ()) -> None:
         super().__init__()
         self.value, self.items = value, items
 
@@ -136,7 +131,7 @@ def _accepted(name: str, parameter: inspect.Parameter, names: Mapping[str, Any],
         return _fitted(value, annotation)
     except _RefusedError as error:
         default = "" if parameter.default is parameter.empty else ", or leave it out"
-        item = "".join(f"[{place}]" for place in error.items)
+        item = "".join(f"[{place!r}]" for place in error.items)
         described = _described(error.value)
         given = f"{parameter.name}{item} is {described}" if item else f"{described} was given"
         raise SettingError(f"{name}: {parameter.name} must be {_words(annotation)}{default}; {given}.") from None
@@ -173,6 +168,8 @@ def _one_of(value: Any, kinds: tuple[Any, ...]) -> Any:
 def _container(value: Any, kind: type, arguments: tuple[Any, ...]) -> Any:
     if kind in (Callable, type(Callable)) or kind.__name__ == "Callable":
         return _kept(value, callable(value))
+    if issubclass(kind, Mapping) and isinstance(value, kind) and arguments:
+        return {key: _item(each, key, arguments[1]) for key, each in value.items()}
     if not issubclass(kind, Iterable) or issubclass(kind, Mapping) or kind.__name__ == "ndarray":
         return _kept(value, isinstance(value, kind))
     if isinstance(value, _ONE) and kind is not tuple:
@@ -192,7 +189,7 @@ def _container(value: Any, kind: type, arguments: tuple[Any, ...]) -> Any:
     return tuple(fitted) if kind is tuple else fitted
 
 
-def _item(value: Any, place: int, wanted: Any) -> Any:
+def _item(value: Any, place: object, wanted: Any) -> Any:
     try:
         return _fitted(value, wanted)
     except _RefusedError as error:

@@ -12,7 +12,9 @@ from PIL import Image, ImageFilter
 from scipy.stats import spearmanr
 from sklearn.linear_model import Ridge as SklearnRidge
 
+import shamisa_cli
 from shamisa_cli.core.encoder.spec import PAPER_FEATURES, EncoderConfig
+from shamisa_cli.core.errors import MosTableError, SettingError
 from shamisa_cli.core.models.folder import ModelFolder
 from shamisa_cli.core.models.loading import load_model
 from shamisa_cli.core.models.probe_files import read_probe
@@ -253,3 +255,36 @@ def test_commands_that_mean_nothing_are_answered_with_a_sentence(arguments, sent
     result = run("evaluate", "--model", plain_model, *filled)
     assert result.returncode == 2
     assert sentence in result.stderr
+
+
+def test_from_python_tables_are_named_by_their_files_as_in_every_other_function(plain_model, table, others):
+    model = shamisa_cli.load_model(plain_model)
+    files = {"first": table, "second": str(others[0])}
+    read = {name: shamisa_cli.read_mos_table(file) for name, file in files.items()}
+    by_file, by_table = (
+        shamisa_cli.evaluate_across(model, tables, "default", splits=2, lower_is_better=["second"])
+        for tables in (files, read)
+    )
+    assert by_file.cross == by_table.cross
+    assert by_file.cross.row("first")[1].agreement.srcc < 0  # the scores of the second do not count impairment
+    alone = shamisa_cli.evaluate_by_protocol(model, table, "default", splits=2)
+    assert alone.table.paths == read["first"].paths
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"lower_is_better": ["second "]}, "lower_is_better names 'second '; the tables are 'first', 'second'."),
+        ({"lower_is_better": "first, second"}, "lower_is_better names 'first, second'"),
+        ({"lower_is_better": ["mos.csv"]}, "lower_is_better names 'mos.csv'"),
+        ({"tables": {"a": 1, "b": 2}}, "tables['a'] is 1 (int)"),
+        ({"tables": {"first": "a.csv", "second": "b.csv"}}, "a.csv does not exist"),
+    ],
+)
+def test_from_python_a_name_that_no_table_has_and_what_is_no_table_are_refused(
+    plain_model, table, others, change, said
+):
+    given = {"tables": {"first": table, "second": others[0]}, "protocol": "default"} | change
+    with pytest.raises((SettingError, MosTableError)) as refused:
+        shamisa_cli.evaluate_across(shamisa_cli.load_model(plain_model), **given)
+    assert said in str(refused.value)

@@ -23,7 +23,7 @@ from shamisa_cli.core.probe.cross_dataset import (
     run_named,
     usual_logistic,
 )
-from shamisa_cli.core.probe.mos_table import MosTable
+from shamisa_cli.core.probe.mos_table import MosTable, read_mos_table
 from shamisa_cli.core.probe.paper_protocol import require_paper_reading
 from shamisa_cli.core.probe.protocol import SPLITS, ProtocolResult, random_splits
 from shamisa_cli.core.scoring.table_features import pictures_read, read_table
@@ -67,7 +67,7 @@ class CrossEvaluation:
 
 def evaluate_by_protocol(
     model: Model,
-    table: MosTable,
+    table: str | Path | MosTable,
     protocol: ProtocolName,
     *,
     lower_is_better: bool = False,
@@ -82,7 +82,8 @@ def evaluate_by_protocol(
 
     Args:
         model: only its encoder is used, not its probe.
-        table: where it names references, features are absolute differences from theirs (full-reference extension).
+        table: a CSV file of human scores, or a table from `read_mos_table`; where it names references, features are
+            absolute differences from theirs (full-reference extension).
         protocol: "default" or "paper".
         lower_is_better: the scores count impairment.
         splits, seed: of the protocol.
@@ -93,8 +94,10 @@ def evaluate_by_protocol(
     Raises:
         ModelError: the encoder does not have the features of the paper's protocol.
         SettingError: there are too few images or groups for a split.
+        MosTableError: the table cannot be read.
         InputNotFoundError: too few pictures could be read.
     """
+    table = table if isinstance(table, MosTable) else read_mos_table(table)
     random_splits(len(table), splits=splits, seed=seed, groups=table.groups)  # before hours of embedding
     paper = require_reading(model, protocol)
     mapped = usual_logistic(protocol, table.groups) if logistic is None else logistic
@@ -108,7 +111,7 @@ def evaluate_by_protocol(
 
 def evaluate_across(
     model: Model,
-    tables: Mapping[str, MosTable],
+    tables: Mapping[str, str | Path | MosTable],
     protocol: ProtocolName,
     *,
     lower_is_better: Sequence[str] = (),
@@ -123,21 +126,25 @@ def evaluate_across(
 
     Args:
         model, protocol, splits, seed, jobs, cache, progress: as for `evaluate_by_protocol`.
-        tables: two or more, by the names of the data sets.
+        tables: two or more files or tables, as for `evaluate_by_protocol`, by the names of the data sets.
         lower_is_better: names of those whose scores count impairment.
         logistic: whether PLCC and RMSE follow a 4-parameter logistic.
 
     Raises:
-        ModelError, SettingError, InputNotFoundError: as `evaluate_by_protocol` does.
+        ModelError, SettingError, InputNotFoundError, MosTableError: as `evaluate_by_protocol` does.
+        SettingError: `lower_is_better` has a name that no table has.
     """
     _require_several(len(tables))
-    for table in tables.values():
+    if unknown := [name for name in lower_is_better if name not in tables]:
+        raise SettingError(f"lower_is_better names {unknown[0]!r}; the tables are {', '.join(map(repr, tables))}.")
+    given = {name: each if isinstance(each, MosTable) else read_mos_table(each) for name, each in tables.items()}
+    for table in given.values():
         random_splits(len(table), splits=splits, seed=seed, groups=table.groups)
     paper = require_reading(model, protocol)
     readable: dict[str, MosTable] = {}
     errors: list[ImageError] = []
     sets: list[DataSet] = []
-    for name, table in tables.items():
+    for name, table in given.items():
         with progress(f"Embedding {name}", pictures_read(table)) as advance:
             read = read_table(model, table, crops=paper, jobs=jobs, cache=cache, advance=advance)
         readable[name] = read.table
