@@ -50,7 +50,7 @@ def page_of(candidates: list[Candidate], gate: ComparisonGate | None = None) -> 
             if candidate.score is not None:
                 images(replace(candidate, maps=maps), reference, version)
         run = ComparisonRun(
-            ModelIdentity("tiny", "0123"), gate or ComparisonGate(), (Path("after/new.jpg"),), (), images
+            ModelIdentity("tiny", "0123"), gate or ComparisonGate(), added=(Path("after/new.jpg"),), images=images
         )
         write_comparison_page(candidates, run, stream)
     return stream.getvalue()

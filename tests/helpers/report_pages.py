@@ -58,7 +58,11 @@ def page_of(
 
 
 MANY = [record(f"shoot/{number}.jpg", round((number * 37) % 997 / 10, 1)) for number in range(300)]
-SETTLED = "new Promise(done => requestAnimationFrame(() => setTimeout(done)))"
+SETTLED = (
+    "Promise.all([...document.images].map(image => image.decode().catch(() => {})))"
+    ".then(() => new Promise(done => requestAnimationFrame(() => setTimeout(done))))"
+)
+"""When all pictures are decoded and drawn."""
 
 
 def opened(browser: Page, folder: Path, page: str, fragment: str = "", width: int = 1400) -> Page:
