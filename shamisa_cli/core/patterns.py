@@ -82,18 +82,23 @@ def read_patterns(lines: Sequence[str]) -> tuple[Pattern, ...]:
     return tuple(pattern for pattern in found if pattern is not None)
 
 
-def matches(patterns: Sequence[Pattern], relative: str) -> bool:
-    """Whether patterns select the path, which has forward slashes.
+def matches(patterns: Sequence[Pattern], *names: str) -> bool:
+    """Whether patterns select a file, by one of its paths, which have forward slashes.
 
     The last pattern that matches the path itself decides, else the last for the folder it is in, and so on upwards.
     """
-    parts = [part for part in relative.split("/") if part not in ("", ".")]
-    ends = [pattern.ends(parts) - ({len(parts)} if pattern.folders_only else set()) for pattern in patterns]
-    for length in range(len(parts), 0, -1):
-        for pattern, matched in zip(reversed(patterns), reversed(ends), strict=True):
-            if length in matched:
+    paths = [[part for part in name.split("/") if part not in ("", ".")] for name in names]
+    levels = [set().union(*(_levels(pattern, parts) for parts in paths)) for pattern in patterns]
+    for level in range(max(map(len, paths))):
+        for pattern, matched in zip(reversed(patterns), reversed(levels), strict=True):
+            if level in matched:
                 return not pattern.negated
     return False
+
+
+def _levels(pattern: Pattern, parts: Sequence[str]) -> set[int]:
+    """Levels of a path that the pattern matches: 0 for the path itself, 1 for the folder it is in, and so on upwards."""
+    return {len(parts) - end for end in pattern.ends(parts)} - ({0} if pattern.folders_only else set())
 
 
 def _expression(segment: str) -> re.Pattern[str]:

@@ -47,7 +47,7 @@ class FileFilter:
         return [text for text, one in patterns.items() if one and not any(matches(one, name) for name in names)]
 
     def _excluded(self, path: Path) -> bool:
-        return bool(self.exclude) and any(matches(self._patterns, name) for name in self._names_of(path))
+        return bool(self.exclude) and matches(self._patterns, *self._names_of(path))
 
     def _names_of(self, path: Path) -> set[str]:
         return {path.as_posix(), self._here.of(str(path))}

@@ -34,6 +34,7 @@ from shamisa_cli.core.scoring.pipeline import embed_files, score_files
 from shamisa_cli.core.scoring.provenance import computed_by
 from shamisa_cli.core.scoring.score_table import (
     finished_rows,
+    pictures_in,
     score_source,
     scores_schema,
     scores_table,
@@ -115,7 +116,8 @@ def embed_to_file(
     parts = parts_folder(target)
     stamps = {path: _stamp_or_name(path) for path in paths}
     known = _known_rows([target, *sorted(parts.glob("*.safetensors"))], origin)
-    dropped = _number_of_others((stamp for stamp, place in known.items() if place.table == target), stamps.values())
+    before = _existing(target)
+    dropped = len(set() if before is None else {stamp.path for stamp in before.stamps} - _names_of(stamps))
     missing = [path for path in paths if _is_new(stamps[path], known)]
     reused = len(paths) - len(missing)
     advance(reused)
@@ -146,9 +148,8 @@ def embed_to_file(
     )
 
 
-def _number_of_others(earlier: Iterable[FileStamp], now: Iterable[FileStamp]) -> int:
-    """How many images of an earlier run are not among those of this one."""
-    return len({stamp.path for stamp in earlier} - {stamp.path for stamp in now})
+def _names_of(stamps: Mapping[Path, FileStamp]) -> set[str]:
+    return {stamp.path for stamp in stamps.values()}
 
 
 def _known_rows(tables: Sequence[Path], origin: FeatureSource) -> dict[FileStamp, _Place]:
@@ -245,8 +246,8 @@ def score_to_file(
     scorer = replace(score_source(model, view_size), division=division)
     schema = scores_schema(scorer)
     parts = parts_folder(target)
-    tables = [finished_rows(file, scorer) for file in (target, *sorted(parts.glob("*.parquet")))]
-    kept = pa.concat_tables(tables)
+    before = pictures_in(target)
+    kept = pa.concat_tables([finished_rows(file, scorer) for file in (target, *sorted(parts.glob("*.parquet")))])
     places = {stamp: place for place, stamp in enumerate(stamps_in(kept))}
     stamps = {path: _stamp_or_name(path) for path in paths}
     missing = [path for path in paths if _is_new(stamps[path], places)]
@@ -267,9 +268,8 @@ def score_to_file(
     whole = pa.concat_tables(found)
     write_scores(target, whole.take(pa.array([places[stamps[path]] for path in paths], pa.int64())))
     remove_parts(parts)
-    return JobResult(
-        len(paths), reused, len(errors), tuple(errors), dropped=_number_of_others(stamps_in(tables[0]), stamps.values())
-    )
+    dropped = len(before - _names_of(stamps))
+    return JobResult(len(paths), reused, len(errors), tuple(errors), dropped=dropped)
 
 
 def _is_new(stamp: FileStamp, known: Mapping[FileStamp, object]) -> bool:

@@ -85,6 +85,18 @@ def finished_rows(path: Path, scorer: ScoreSource) -> pa.Table:
     return table.filter(pc.field("status") != ERROR).replace_schema_metadata(schema.metadata)
 
 
+def pictures_in(path: Path) -> set[str]:
+    """Paths of the images of an earlier table of any model; none if there is no such file, or it is no such table."""
+    import pyarrow.parquet as pq
+
+    try:
+        with arrow_errors():
+            require_room_for_parquet(path)
+            return set(pq.read_table(path, columns=["path"], partitioning=None)["path"].to_pylist())
+    except (FileNotFoundError, ValueError, KeyError):  # also pyarrow's own
+        return set()
+
+
 @contextmanager
 def arrow_errors() -> Iterator[None]:
     """Raise ArrowInvalid for a damaged table; for damaged pages pyarrow raises an OSError without a number."""

@@ -42,6 +42,15 @@ def test_patterns_are_relative_to_the_current_folder_whatever_the_spelling(
             assert chosen.idle([Path(spelt)]) == []
 
 
+def test_an_exception_may_be_spelt_as_the_paths_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    paths = [tmp_path / "q" / name for name in ("cat.jpg", "dog.jpg")]
+    for exception in (f"!{tmp_path}/q/cat.jpg", "!q/cat.jpg", "!cat.jpg"):
+        assert FileFilter(("*.jpg", exception)).select(paths) == paths[:1]
+        assert FileFilter((f"{tmp_path}/q/*.jpg", exception)).select(paths) == paths[:1]
+        assert FileFilter((exception, "*.jpg")).select(paths) == []
+
+
 def test_a_pattern_that_matches_nothing_is_told() -> None:
     chosen = FileFilter(("drafts/", "/photos/1.jpg", "!a.jpg", "# a comment"))
     assert chosen.idle(list(map(Path, NAMES))) == ["/photos/1.jpg"]

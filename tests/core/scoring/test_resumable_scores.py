@@ -66,6 +66,9 @@ def test_what_a_table_loses_is_counted_and_nothing_named_loses_nothing(
     assert target.read_bytes() == before
     os.utime(photos[0], ns=(0, 0))  # changed, not lost
     assert run(model, photos[:3], target).dropped == 1
+    assert run(model, photos[1:3], target, view_size=48).dropped == 1  # all are made anew, but for the one not named
+    target.write_bytes(b"no table")
+    assert run(model, photos[:1], target).dropped == 0
 
 
 def test_only_new_changed_and_unreadable_pictures_are_scored_again(
