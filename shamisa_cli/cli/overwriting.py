@@ -64,7 +64,7 @@ def require_apart(values: Mapping[str, Any]) -> None:
 def _is_read_unnamed(path: Path) -> bool:
     """Whether a file is settings, a journal or a sidecar, which this program reads where they lie."""
     from shamisa_cli.core.culling.journal import JOURNAL
-    from shamisa_cli.core.culling.xmp import SUFFIX
+    from shamisa_cli.core.culling.sidecar_names import SUFFIX
 
     return path.name in (OWN_FILE, PYPROJECT, JOURNAL) or path.suffix.lower() == SUFFIX
 

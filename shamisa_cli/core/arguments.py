@@ -185,6 +185,8 @@ def _container(value: Any, kind: type, arguments: tuple[Any, ...]) -> Any:
         raise _RefusedError(value)
     if not isinstance(value, Collection):
         return value  # a generator is not run ahead
+    if inner in (Path, str) and all(isinstance(each, inner) and "\0" not in str(each) for each in value):
+        return tuple(value) if kind is tuple else list(value)
     fitted = [_item(each, place, inner) for place, each in enumerate(value)]
     return tuple(fitted) if kind is tuple else fitted
 

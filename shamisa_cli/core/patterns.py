@@ -97,7 +97,7 @@ def matches(patterns: Sequence[Pattern], *names: str) -> bool:
 
 
 def _levels(pattern: Pattern, parts: Sequence[str]) -> set[int]:
-    """Levels of a path that the pattern matches: 0 for the path itself, 1 for the folder it is in, and so on upwards."""
+    """Levels of a path that the pattern matches: 0 for the path itself, 1 for its folder, and so on upwards."""
     return {len(parts) - end for end in pattern.ends(parts)} - ({0} if pattern.folders_only else set())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
@@ -15,13 +16,37 @@ def as_torch_ships() -> Iterator[None]:
     A default type or device, inference mode, disabled gradients or autocast of the caller would else change what is
     computed, or end it. The default type is that of the whole process; the others are this thread's.
     """
-    default, cpu = torch.get_default_dtype(), torch.device("cpu")
-    torch.set_default_dtype(torch.float32)
+    cpu = torch.device("cpu")
     # In a context of a device each operation is slower, so there is none where it would change nothing.
     device = nullcontext() if torch.get_default_device() == cpu else cpu
     autocast = [torch.autocast(kind, enabled=False) for kind in ("cpu", "cuda")]
-    try:
-        with torch.inference_mode(False), torch.enable_grad(), autocast[0], autocast[1], device:
-            yield
-    finally:
-        torch.set_default_dtype(default)
+    with _float32, torch.inference_mode(False), torch.enable_grad(), autocast[0], autocast[1], device:
+        yield
+
+
+class _DefaultType:
+    """Context in which the default type is float32: the first thread that enters it sets it, and the last sets it back.
+
+    It is one for the whole process, so threads that set it back each for itself would leave another's float32.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._before = torch.float32
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._before = torch.get_default_dtype()
+                torch.set_default_dtype(torch.float32)
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                torch.set_default_dtype(self._before)
+
+
+_float32 = _DefaultType()

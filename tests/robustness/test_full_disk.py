@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import resource
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,10 +41,13 @@ WRITING: Sequence[tuple[str, ...]] = (
 def largest_file(size: int) -> Iterator[None]:
     """Let no file of this process grow beyond so many bytes."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    written = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True  # Python would leave cut bytecode of what is imported here
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
         yield
     finally:
+        sys.dont_write_bytecode = written
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 

@@ -6,6 +6,8 @@ import io
 import json
 import pickle
 import struct
+import subprocess
+import sys
 import threading
 import warnings
 import zlib
@@ -23,6 +25,7 @@ import shamisa_cli as shamisa
 from shamisa_cli.core.errors import ImageError
 from shamisa_cli.core.images.decoding import decode
 from shamisa_cli.core.images.pillow_switches import as_shipped
+from shamisa_cli.core.torch_state import as_torch_ships
 
 NOISE = Image.fromarray(np.random.default_rng(3).integers(0, 256, (96, 128, 3), dtype=np.uint8))
 FORMATS: dict[str, tuple[str, dict[str, object]]] = {
@@ -247,3 +250,47 @@ def test_a_scorer_that_was_made_in_inference_mode_gives_gradients() -> None:
     picture = torch.rand(1, 3, 48, 48, requires_grad=True)
     scorer(picture).sum().backward()
     assert picture.grad is not None
+
+
+WITHOUT = """
+import sys
+from PIL import {module}
+del {module}.{name}
+import shamisa_cli
+print(shamisa_cli.score(sys.argv[1])[0].score)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [("BmpImagePlugin", "USE_RAW_ALPHA"), ("TiffImagePlugin", "READ_LIBTIFF")],
+)
+def test_a_release_of_pillow_without_a_switch_scores_alike(example_photos: Path, module: str, name: str) -> None:
+    picture = example_photos / "cat.jpg"
+    code = WITHOUT.format(module=module, name=name)
+    done = subprocess.run([sys.executable, "-c", code, picture], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) == shamisa.score(picture)[0].score
+
+
+def test_threads_that_overlap_leave_the_default_type_as_it_was() -> None:
+    torch.set_default_dtype(torch.float64)
+    try:
+        entered, left = threading.Event(), threading.Event()
+
+        def overlapping() -> None:
+            with as_torch_ships():
+                entered.set()
+                left.wait(60)
+
+        other = threading.Thread(target=overlapping)
+        with as_torch_ships():
+            other.start()
+            entered.wait(60)
+        assert torch.get_default_dtype() == torch.float32  # the other is at it
+        left.set()
+        other.join()
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)

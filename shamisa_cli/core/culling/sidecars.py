@@ -8,17 +8,15 @@ from pathlib import Path
 from typing import Literal
 
 from shamisa_cli.core.culling.decisions import Decision
+from shamisa_cli.core.culling.sidecar_names import Naming, own_sidecars, sidecar_of
 from shamisa_cli.core.culling.xmp import (
     KEEP_LABEL,
     REJECT_LABEL,
     REJECTED,
     Mark,
-    Naming,
     Outcome,
     mark_in,
-    own_sidecars,
     personal_mark,
-    sidecar_of,
     write_mark,
 )
 from shamisa_cli.core.errors import ShamisaError, item_error

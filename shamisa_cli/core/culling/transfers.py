@@ -21,7 +21,7 @@ from shamisa_cli.core.culling.journal import (
     read_journal,
     remove_unfinished_line,
 )
-from shamisa_cli.core.culling.xmp import SUFFIX, is_sidecar_of, own_sidecars, sidecar_of
+from shamisa_cli.core.culling.sidecar_names import SUFFIX, is_sidecar_of, own_sidecars, sidecar_of
 from shamisa_cli.core.errors import SettingError, item_error
 from shamisa_cli.core.existence import is_dir, may
 from shamisa_cli.core.sole_writer import sole_writer
@@ -167,7 +167,8 @@ def _transferred_together(
     done = [_was_done(transfer, begun) for transfer in together]
     picture = together[0].target
     places = [transfer.target for transfer, was_done in zip(together, done, strict=True) if not was_done]
-    beside = [sidecar_of(picture)] if picture in places and picture.suffix.lower() != SUFFIX else []
+    own = {transfer.target for transfer in together}
+    beside = {sidecar_of(picture)} - own if picture in places and picture.suffix.lower() != SUFFIX else ()
     taken = next((place for place in (*places, *beside) if os.path.lexists(place)), None)
     reason = "" if taken is None else f"{taken} exists already."
     folder = together[0].source.parent

@@ -6,19 +6,17 @@ that declares entities, or is larger than any sidecar, is refused.
 
 from __future__ import annotations
 
-import functools
 import io
 import re
 import xml.etree.ElementTree as ET
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.errors import SettingError
-from shamisa_cli.core.existence import is_file, is_gone, is_link
+from shamisa_cli.core.existence import is_file, is_gone
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 META = "adobe:ns:meta/"
@@ -28,18 +26,17 @@ OWN = "urn:shamisa:xmp:1.0/"
 REJECTED = -1
 """Value of xmp:Rating for rejected images; 1…5 are stars, 0 is unrated."""
 KEEP_LABEL, REJECT_LABEL = "Green", "Red"
+PROPERTIES = ("Rating", "Label")
 MAX_BYTES = 16_000_000
-SUFFIX = ".xmp"
 DECLARATION = b"<?xml version='1.0' encoding='utf-8'?>\n"
 FORBIDDEN = re.compile(rb"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
 
-Naming = Literal["appended", "replaced"]
 Outcome = Literal["written", "unchanged", "kept"]
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A rating and a label of one image; None where there is none, or where that property is to stay as it is."""
+    """A rating and a label of one image; None where there is none."""
 
     rating: int | None
     label: str | None
@@ -47,64 +44,8 @@ class Mark:
     @property
     def properties(self) -> dict[str, str]:
         """Name → text of the properties that it has."""
-        texts = {"Rating": None if self.rating is None else str(self.rating), "Label": self.label}
-        return {name: text for name, text in texts.items() if text is not None}
-
-
-def sidecar_of(picture: Path, naming: Naming = "appended") -> Path:
-    """The sidecar file of an image.
-
-    "appended": photo.jpg.xmp, as darktable and digiKam name it; "replaced": photo.xmp, as Adobe's programs do.
-    """
-    return picture.with_name(picture.name + SUFFIX) if naming == "appended" else picture.with_suffix(SUFFIX)
-
-
-def is_sidecar_of(file: Path, picture: Path) -> bool:
-    """Whether a file has the name of a sidecar of an image, in either form and in any case of its suffix."""
-    is_beside = file.parent == picture.parent and file.suffix.lower() == SUFFIX and file != picture
-    return is_beside and file.stem in (picture.name, picture.stem)
-
-
-def own_sidecars(pictures: Iterable[Path]) -> dict[Path, list[Path]]:
-    """The sidecars of each image that are there: photo.jpg.xmp and photo.xmp, also with .XMP.
-
-    Of images that share photo.xmp the last has it, if no other file shares that name.
-    """
-    folders = functools.cache(_listed)
-    found: dict[Path, list[Path]] = {}
-    for picture in dict.fromkeys(pictures):
-        folder = folders(picture.parent)
-        if folder is None:  # it may not be listed
-            found[picture] = [file for file in (sidecar_of(picture),) if is_file(file) or is_link(file)]
-            continue
-        sharing = folder.files[picture.stem]
-        is_last = sharing == {picture.name}
-        sharing.discard(picture.name)
-        names = [*folder.sidecars[picture.name], *(folder.sidecars[picture.stem] if is_last else ())]
-        found[picture] = [picture.with_name(name) for name in names]
-    return found
-
-
-@dataclass(frozen=True)
-class _Listed:
-    """Names in a folder: stem → files that are no sidecars, and name without its suffix → sidecars."""
-
-    files: Mapping[str, set[str]]
-    sidecars: Mapping[str, list[str]]
-
-
-def _listed(folder: Path) -> _Listed | None:
-    """The names in a folder; None where it may not be listed."""
-    files, sidecars = defaultdict(set), defaultdict(list)
-    try:
-        for file in sorted(folder.iterdir()):
-            if file.suffix.lower() == SUFFIX:
-                sidecars[file.stem].append(file.name)
-            else:
-                files[file.stem].add(file.name)
-    except OSError:
-        return None
-    return _Listed(files, sidecars)
+        texts = (None if self.rating is None else str(self.rating), self.label)
+        return {name: text for name, text in zip(PROPERTIES, texts, strict=True) if text is not None}
 
 
 def write_mark(
@@ -112,7 +53,8 @@ def write_mark(
 ) -> Outcome:
     """Write a mark into a sidecar, which is created if there is none; everything else in it is kept.
 
-    A rating or label that was not written by this function belongs to a person: then nothing is changed.
+    A rating or label that was not written by this function belongs to a person: then nothing is changed. What this
+    function wrote, and the mark does not give any more, is taken back.
 
     Args:
         sidecar: the file.
@@ -138,9 +80,13 @@ def write_mark(
         or any(_says_other(document, name, value) for name, value in elsewhere)
     ):
         return "kept"
-    if found == changes:
+    outdated = [name for name in PROPERTIES if name not in changes and _is_own(document, name)]
+    if found == changes and not outdated:
         return "unchanged"
     if not dry:
+        for name in outdated:
+            _remove(document, f"{{{XMP}}}{name}")
+            _remove(document, f"{{{OWN}}}{name}")
         for name, value in changes.items():
             _set(document, f"{{{XMP}}}{name}", value)
             _set(document, f"{{{OWN}}}{name}", value)
@@ -180,6 +126,13 @@ def _is_personal(document: ET.Element, name: str, value: str | None) -> bool:
     if own is None:
         return value is not None and not _is_blank(name, value)
     return value is None or not _is_same(name, value, own)
+
+
+def _is_own(document: ET.Element, name: str) -> bool:
+    """Whether this program gave this property of a sidecar, and nobody has changed it since."""
+    return _value(document, f"{{{OWN}}}{name}") is not None and not _is_personal(
+        document, name, _value(document, f"{{{XMP}}}{name}")
+    )
 
 
 def _says_other(document: ET.Element, name: str, value: str) -> bool:
@@ -252,12 +205,16 @@ def _value(root: ET.Element, name: str) -> str | None:
     return None
 
 
-def _set(root: ET.Element, name: str, value: str) -> None:
-    descriptions = _descriptions(root)
-    for description in descriptions:
+def _remove(root: ET.Element, name: str) -> None:
+    for description in _descriptions(root):
         description.attrib.pop(name, None)
         for element in description.findall(name):
             description.remove(element)
+
+
+def _set(root: ET.Element, name: str, value: str) -> None:
+    _remove(root, name)
+    descriptions = _descriptions(root)
     if not descriptions:
         rdf = root if root.tag == f"{{{RDF}}}RDF" else root.find(f".//{{{RDF}}}RDF")
         assert rdf is not None

@@ -42,9 +42,13 @@ class FileFilter:
 
     def idle(self, paths: Sequence[Path]) -> list[str]:
         """The patterns of `exclude` that match none of the files; exceptions from others are left out."""
-        names = set().union(*map(self._names_of, paths)) if self.exclude else set()
         patterns = {text: read_patterns([text]) for text in self.exclude if not text.startswith("!")}
-        return [text for text, one in patterns.items() if one and not any(matches(one, name) for name in names)]
+        for path in paths:
+            if not patterns:
+                break
+            names = self._names_of(path)
+            patterns = {text: one for text, one in patterns.items() if one and not matches(one, *names)}
+        return list(patterns)
 
     def _excluded(self, path: Path) -> bool:
         return bool(self.exclude) and matches(self._patterns, *self._names_of(path))

@@ -64,6 +64,9 @@ def _by_name(module: ModuleType) -> tuple[Callable[[str], Any], tuple[str]]:
     return importlib.import_module, (module.__name__,)
 
 
-_watch(ImageFile, "LOAD_TRUNCATED_IMAGES")
-_watch(BmpImagePlugin, "USE_RAW_ALPHA")
-_watch(TiffImagePlugin, "READ_LIBTIFF")
+_SWITCHES = (
+    (ImageFile, "LOAD_TRUNCATED_IMAGES"), (BmpImagePlugin, "USE_RAW_ALPHA"), (TiffImagePlugin, "READ_LIBTIFF"),
+)  # fmt: skip
+for _module, _name in _SWITCHES:
+    if hasattr(_module, _name):  # releases of Pillow differ in what can be switched
+        _watch(_module, _name)

@@ -81,7 +81,10 @@ class TorchEncoder:
     def embed_crops(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """The feature vector of each crop, (R, D); R is 1 where the whole picture is read."""
         with torch.inference_mode():
-            batch = torch.tensor(pixels).to(self.device).permute(2, 0, 1)[None].float() / 255
+            batch = (
+                torch.from_numpy(np.require(pixels, requirements="W")).to(self.device).permute(2, 0, 1)[None].float()
+                / 255
+            )
             features = extract_crops(self.backbone, batch, self.config.features, self.config.preprocessing)
         rows: npt.NDArray[np.float32] = features[0].cpu().numpy()
         return rows

@@ -30,7 +30,10 @@ def feature_maps(encoder: TorchEncoder, pixels: Pixels) -> Iterator[FeatureMap]:
     wanted = wanted_stages(backbone, spec)
     grids = dict(zip(sorted(set(wanted)), TracedBackbone(backbone, spec).grids(), strict=True))
     with torch.inference_mode(), torch.autocast(encoder.device.type, enabled=False):
-        picture = torch.tensor(pixels).to(encoder.device).permute(2, 0, 1)[None].float() / 255
+        picture = (
+            torch.from_numpy(np.require(pixels, requirements="W")).to(encoder.device).permute(2, 0, 1)[None].float()
+            / 255
+        )
         for scale in spec.scales:
             crops = view_at(picture, scale, spec, encoder.config.preprocessing)
             maps = dict(backbone.chosen_stages(crops, wanted, spec.layer))

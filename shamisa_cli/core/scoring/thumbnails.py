@@ -36,8 +36,8 @@ MOST_BYTES_EACH = 65_000
 KINDS = THUMBNAIL, MAP, TILE = "thumbnail", "map", "tile"
 FILE_NAMES = {THUMBNAIL: "{}.webp", MAP: "{}-map.webp", TILE: "{}-100.webp"}
 OWN_FILE = re.compile(r"\d+(-map|-100)?\.webp")
-LEFT_BY_VIEWERS = frozenset((".DS_Store", "Thumbs.db", "desktop.ini"))
-"""Files that systems write into folders that someone looked at."""
+LEFT_BY_VIEWERS = frozenset(("Thumbs.db", "desktop.ini", "@eaDir"))
+"""What systems write into folders that someone looked at, beside hidden files."""
 
 
 def encode_thumbnail(pixels: Pixels, long_side: int, quality: int = QUALITY) -> bytes:
@@ -127,12 +127,16 @@ def require_own_folder(folder: Path) -> None:
         raise SettingError(f"{what}, which is no folder of an earlier page. {remedy}")
     foreign = sorted(file.name for file in folder.iterdir() if not _is_own(file)) if is_dir(folder) else []
     if foreign:
-        raise SettingError(f"{what}, which holds {foreign[0]}: an earlier page did not bring it. {remedy}")
+        raise SettingError(
+            f"{what}, which holds {foreign[0]}, and no page of this version brought that. {remedy} If it is of an "
+            "earlier version, delete the folder."
+        )
 
 
 def _is_own(file: Path) -> bool:
     """Whether a file of a folder is a thumbnail of an earlier page, or comes from looking at it."""
-    return file.name in LEFT_BY_VIEWERS or (OWN_FILE.fullmatch(file.name) is not None and is_drawing(file))
+    left_there = file.name.startswith(".") or file.name in LEFT_BY_VIEWERS
+    return left_there or (OWN_FILE.fullmatch(file.name) is not None and is_drawing(file))
 
 
 def write_beside(thumbnails: Thumbnails, paths: Iterable[str], folder: Path) -> Iterator[list[str | None]]:

@@ -177,6 +177,15 @@ def test_a_picture_does_not_go_to_a_sidecar_of_another(shoot: Path, tmp_path: Pa
     assert files(shoot) == before
 
 
+def test_a_picture_whose_copy_was_deleted_is_copied_again_to_its_sidecar(shoot: Path, tmp_path: Path) -> None:
+    target = tmp_path / "best"
+    planned = plan_transfers([shoot / "a.jpg"], target, "copy")
+    list(transfer_files(planned, target))
+    (target / "a.jpg").unlink()
+    assert [(each.problem, each.was_done) for each in transfer_files(planned, target)] == [("", False), ("", True)]
+    assert (target / "a.jpg").read_text() == "a.jpg"
+
+
 def test_pictures_do_not_come_back_where_their_disk_is_not_mounted(shoot: Path, tmp_path: Path) -> None:
     target = tmp_path / "rejects"
     list(transfer_files(plan_transfers([shoot / "sub" / "a.jpg"], target, "move"), target))

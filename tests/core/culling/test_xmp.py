@@ -13,8 +13,9 @@ from PIL.PngImagePlugin import PngInfo
 
 import shamisa_cli as shamisa
 from shamisa_cli.core.culling.decisions import CullRule, Decision, decide
+from shamisa_cli.core.culling.sidecar_names import Naming, sidecar_of
 from shamisa_cli.core.culling.sidecars import embedded_mark, write_sidecars
-from shamisa_cli.core.culling.xmp import Mark, Naming, read_rating, sidecar_of, write_mark
+from shamisa_cli.core.culling.xmp import Mark, read_rating, write_mark
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.records import ImageRecord
 
@@ -136,6 +137,28 @@ def test_what_a_person_took_back_is_not_written_again(tmp_path: Path, change: st
     assert [result.outcome for result in write_sidecars(rejected(picture))] == ["kept"]
     assert sidecar.read_text() == changed
     assert [result.outcome for result in write_sidecars(rejected(picture), overwrite=True)] == ["written"]
+
+
+def decided(picture: Path, **rule: float) -> list[Decision]:
+    return decide([ImageRecord(str(picture), 10.0)], CullRule(**rule))
+
+
+def test_a_later_run_takes_back_what_an_earlier_one_wrote_and_no_more(tmp_path: Path) -> None:
+    picture = rated(tmp_path / "a.jpg", "")
+    list(write_sidecars(decided(picture, below=50)))
+    assert [result.outcome for result in write_sidecars(decided(picture, below=5), dry=True)] == ["written"]
+    assert [result.outcome for result in write_sidecars(decided(picture, below=5))] == ["written"]
+    text = sidecar_of(picture).read_text()
+    assert "Rating" not in text
+    assert 'xmp:Label="Green"' in text
+    assert [result.outcome for result in write_sidecars(decided(picture, below=5))] == ["unchanged"]
+    list(write_sidecars(decided(picture), stars=True, verdicts=False))
+    text = sidecar_of(picture).read_text()
+    assert "Label" not in text
+    assert 'xmp:Rating="1"' in text
+    sidecar_of(picture).write_text(text.replace('xmp:Rating="1"', 'xmp:Rating="5"'))  # a person's
+    assert [result.outcome for result in write_sidecars(decided(picture, below=5))] == ["written"]
+    assert read_rating(sidecar_of(picture)) == 5
 
 
 def test_a_number_that_another_program_wrote_in_its_own_way_is_the_same(tmp_path: Path) -> None:

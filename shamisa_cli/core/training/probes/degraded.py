@@ -103,7 +103,7 @@ def _degraded(pixels: Pixels, rng: np.random.Generator) -> tuple[Pixels, NDArray
     from shamisa_cli.core.distortions.composition import draw_step
     from shamisa_cli.core.distortions.engine import apply_operator
 
-    picture = torch.tensor(pixels).permute(2, 0, 1)[None].float() / 255
+    picture = torch.from_numpy(np.require(pixels, requirements="W")).permute(2, 0, 1)[None].float() / 255
     severity = np.full(len(OPERATORS), np.nan)
     for group in rng.permutation(len(GROUPS))[: rng.integers(1, MOST_OPERATORS + 1)]:
         candidates = BY_GROUP[GROUPS[group]]
@@ -159,7 +159,7 @@ def _degraded_twice(pixels: Pixels, rng: np.random.Generator) -> list[tuple[tupl
 
     from shamisa_cli.core.distortions.engine import apply_operator
 
-    picture = torch.tensor(pixels).permute(2, 0, 1)[None].float() / 255
+    picture = torch.from_numpy(np.require(pixels, requirements="W")).permute(2, 0, 1)[None].float() / 255
     names = rng.permutation(list(OPERATORS))[:OPERATORS_A_PHOTO]
     results = []
     for name in names:

@@ -1,0 +1,71 @@
+"""Names of sidecar files, and which of those that are there belong to an image."""
+
+from __future__ import annotations
+
+import functools
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from shamisa_cli.core.existence import is_file, is_link
+
+SUFFIX = ".xmp"
+Naming = Literal["appended", "replaced"]
+
+
+def sidecar_of(picture: Path, naming: Naming = "appended") -> Path:
+    """The sidecar file of an image.
+
+    "appended": photo.jpg.xmp, as darktable and digiKam name it; "replaced": photo.xmp, as Adobe's programs do.
+    """
+    return picture.with_name(picture.name + SUFFIX) if naming == "appended" else picture.with_suffix(SUFFIX)
+
+
+def is_sidecar_of(file: Path, picture: Path) -> bool:
+    """Whether a file has the name of a sidecar of an image, in either form and in any case of its suffix."""
+    is_beside = file.parent == picture.parent and file.suffix.lower() == SUFFIX and file != picture
+    return is_beside and file.stem in (picture.name, picture.stem)
+
+
+def own_sidecars(pictures: Iterable[Path]) -> dict[Path, list[Path]]:
+    """The sidecars of each image that are there: photo.jpg.xmp and photo.xmp, also with .XMP.
+
+    Of images that share photo.xmp the last has it, if no other file shares that name.
+    """
+    folders = functools.cache(_listed)
+    found: dict[Path, list[Path]] = {}
+    for picture in dict.fromkeys(pictures):
+        folder = folders(picture.parent)
+        if folder is None:  # it may not be listed
+            found[picture] = [file for file in (sidecar_of(picture),) if is_file(file) or is_link(file)]
+            continue
+        sharing = folder.files[picture.stem]
+        is_last = sharing == {picture.name}
+        sharing.discard(picture.name)
+        names = [*folder.sidecars[picture.name], *(folder.sidecars[picture.stem] if is_last else ())]
+        found[picture] = [picture.with_name(name) for name in names]
+    return found
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """Names in a folder: stem → files that are no sidecars, and name without its suffix → sidecars."""
+
+    files: Mapping[str, set[str]]
+    sidecars: Mapping[str, list[str]]
+
+
+def _listed(folder: Path) -> _Listed | None:
+    """The names in a folder; None where it may not be listed."""
+    files, sidecars = defaultdict(set), defaultdict(list)
+    try:
+        for file in sorted(folder.iterdir()):
+            if file.suffix.lower() == SUFFIX:
+                sidecars[file.stem].append(file.name)
+            else:
+                files[file.stem].add(file.name)
+    except OSError:
+        return None
+    return _Listed(files, sidecars)
