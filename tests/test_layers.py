@@ -69,7 +69,7 @@ ROOM_IMPORTS = {
 HIGHEST_FOR_ROOMS = "core.scoring"
 
 NETWORKS = (
-    ("layers", "backbones", "timm_backbones", "features", "encoder", "initial_weights"),
+    ("layers", "pixels", "backbones", "timm_backbones", "features", "encoder", "initial_weights"),
     ("pair_statistics", "distortion_network", "scoring_network", "windows"),
     ("model_folders",),
     ("derive", "export", "tensors", "torchmetric"),

@@ -16,6 +16,7 @@ from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.networks.backbones import Backbone, build_backbone
 from shamisa_cli.core.networks.features import extract_crops, feature_length
+from shamisa_cli.core.networks.pixels import batch_of
 from shamisa_cli.core.torch_state import as_torch_ships
 
 BATCH_COUNTER = "num_batches_tracked"
@@ -81,10 +82,7 @@ class TorchEncoder:
     def embed_crops(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """The feature vector of each crop, (R, D); R is 1 where the whole picture is read."""
         with torch.inference_mode():
-            batch = (
-                torch.from_numpy(np.require(pixels, requirements="W")).to(self.device).permute(2, 0, 1)[None].float()
-                / 255
-            )
+            batch = batch_of(pixels, self.device)
             features = extract_crops(self.backbone, batch, self.config.features, self.config.preprocessing)
         rows: npt.NDArray[np.float32] = features[0].cpu().numpy()
         return rows

@@ -17,6 +17,7 @@ from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.networks.export.encoder_graph import TracedBackbone
 from shamisa_cli.core.networks.features import view_at, wanted_stages
 from shamisa_cli.core.networks.model_folders import network_of
+from shamisa_cli.core.networks.pixels import batch_of
 
 
 def feature_maps(encoder: TorchEncoder, pixels: Pixels) -> Iterator[FeatureMap]:
@@ -30,10 +31,7 @@ def feature_maps(encoder: TorchEncoder, pixels: Pixels) -> Iterator[FeatureMap]:
     wanted = wanted_stages(backbone, spec)
     grids = dict(zip(sorted(set(wanted)), TracedBackbone(backbone, spec).grids(), strict=True))
     with torch.inference_mode(), torch.autocast(encoder.device.type, enabled=False):
-        picture = (
-            torch.from_numpy(np.require(pixels, requirements="W")).to(encoder.device).permute(2, 0, 1)[None].float()
-            / 255
-        )
+        picture = batch_of(pixels, encoder.device)
         for scale in spec.scales:
             crops = view_at(picture, scale, spec, encoder.config.preprocessing)
             maps = dict(backbone.chosen_stages(crops, wanted, spec.layer))

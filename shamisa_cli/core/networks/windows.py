@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.networks.distortion_network import NetworkOutput
 from shamisa_cli.core.networks.pair_statistics import histogram_comb_difference, level_counts
+from shamisa_cli.core.networks.pixels import batch_of
 from shamisa_cli.core.networks.scoring_network import RelationalModel
 from shamisa_cli.core.relational.judgement import NetworkResult
 from shamisa_cli.core.relational.records import MAPS, STRIDE
@@ -40,7 +40,7 @@ def relate(model: RelationalModel, a: Pixels, b: Pixels) -> NetworkResult:
     whole = NetworkOutput(*(torch.empty(1, count, rows, columns, device=device) for count in (len(MAPS), 1, 1)))
     with torch.inference_mode():
         for y, x in windows(a.shape[0], a.shape[1], WINDOW_PIXELS, model.distortion.halo):
-            seen = [_tensor(side[y.first : y.last, x.first : x.last], device) for side in (a, b)]
+            seen = [batch_of(side[y.first : y.last, x.first : x.last], device) for side in (a, b)]
             part = model.distortion(*seen).part(
                 _places(y.start - y.first, y.stop - y.first), _places(x.start - x.first, x.stop - x.first)
             )
@@ -56,12 +56,7 @@ def _level_counts(pixels: Pixels, device: torch.device) -> Tensor:
     """Histograms of a whole image, computed some rows at a time."""
     rows = max(1, COUNTED_PIXELS // pixels.shape[1])
     parts = (pixels[start : start + rows] for start in range(0, len(pixels), rows))
-    return sum((level_counts(_tensor(part, device)) for part in parts), start=torch.zeros((), device=device))
-
-
-def _tensor(pixels: Pixels, device: torch.device) -> Tensor:
-    """(H, W, 3) levels → (1, 3, H, W) in 0…1."""
-    return torch.from_numpy(np.require(pixels, requirements=["C", "W"])).to(device).permute(2, 0, 1)[None].float() / 255
+    return sum((level_counts(batch_of(part, device)) for part in parts), start=torch.zeros((), device=device))
 
 
 def _places(start: int, stop: int) -> slice:

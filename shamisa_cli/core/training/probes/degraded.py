@@ -15,6 +15,7 @@ from shamisa_cli.core.arrays import AnyFeatures, Matrix, Pixels
 from shamisa_cli.core.distortions.registry import BY_GROUP, OPERATORS
 from shamisa_cli.core.errors import SettingError, Unread
 from shamisa_cli.core.groups import GROUPS, MAX_SEVERITY
+from shamisa_cli.core.networks.pixels import batch_of
 from shamisa_cli.core.probe.defects import MOST_OPERATORS
 from shamisa_cli.core.probe.ordinal import OrdinalPairs
 from shamisa_cli.core.training.photographs import made_of_each, pass_over
@@ -103,7 +104,7 @@ def _degraded(pixels: Pixels, rng: np.random.Generator) -> tuple[Pixels, NDArray
     from shamisa_cli.core.distortions.composition import draw_step
     from shamisa_cli.core.distortions.engine import apply_operator
 
-    picture = torch.from_numpy(np.require(pixels, requirements="W")).permute(2, 0, 1)[None].float() / 255
+    picture = batch_of(pixels)
     severity = np.full(len(OPERATORS), np.nan)
     for group in rng.permutation(len(GROUPS))[: rng.integers(1, MOST_OPERATORS + 1)]:
         candidates = BY_GROUP[GROUPS[group]]
@@ -159,7 +160,7 @@ def _degraded_twice(pixels: Pixels, rng: np.random.Generator) -> list[tuple[tupl
 
     from shamisa_cli.core.distortions.engine import apply_operator
 
-    picture = torch.from_numpy(np.require(pixels, requirements="W")).permute(2, 0, 1)[None].float() / 255
+    picture = batch_of(pixels)
     names = rng.permutation(list(OPERATORS))[:OPERATORS_A_PHOTO]
     results = []
     for name in names:
