@@ -26,6 +26,13 @@ OTHER_MEDIA = frozenset((
 DRAWN_SUFFIXES = frozenset((".png", ".webp"))
 """Suffixes of files that this program may have drawn, see `drawings.is_drawing`."""
 
+NO_MEDIA = frozenset((
+    ".xmp", ".pp3", ".dop", ".cos", ".cop", ".on1", ".acr", ".vrd", ".thm", ".lrcat", ".lrdata", ".md", ".rst", ".log",
+    ".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".lock", ".lnk", ".db", ".sqlite3", ".parquet", ".safetensors",
+    ".onnx", ".bak", ".old", ".tmp", ".part",
+))  # fmt: skip
+"""Suffixes of files that lie beside pictures, and that Python's own list of kinds does not have."""
+
 EXTRAS = {"heic": ("pillow_heif", HEIC_SUFFIXES), "jxl": ("pillow_jxl", JXL_SUFFIXES), "raw": ("rawpy", RAW_SUFFIXES)}
 """Extra → the package it installs, and the suffixes that need it."""
 
@@ -48,7 +55,7 @@ def is_other_kind(suffix: str) -> bool:
     """Whether a suffix, in any case, is one that files of a kind have that is no image. ".12 Wedding" is none."""
     from mimetypes import MimeTypes
 
-    known = OTHER_MEDIA.union(IMAGE_SUFFIXES - readable_suffixes(), *MimeTypes().types_map, (".xmp", ".md"))
+    known = OTHER_MEDIA.union(IMAGE_SUFFIXES - readable_suffixes(), NO_MEDIA, *MimeTypes().types_map)
     return suffix.lower() in known
 
 

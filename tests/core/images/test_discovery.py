@@ -240,7 +240,7 @@ def test_a_link_that_leads_nowhere_is_kept_if_it_may_be_a_picture(tmp_path: Path
     (tmp_path / "c.jpg").symlink_to("gone.jpg")
     (tmp_path / "d.jpg").symlink_to("a.jpg")
     (tmp_path / "e").symlink_to("gone")
-    others = ("f.txt", "f.MP4", "a.jpg.xmp", "f.md", "f.json")
+    others = ("f.txt", "f.MP4", "a.jpg.xmp", "a.jpg.PP3", "f.md", "f.json", "f.log", "f.yaml", "f.lock")
     maybe = ("2024.05.12 Wedding", "Photos.Rome", "v1.2")  # folders on a disk that is not mounted
     for name in (*others, *maybe):
         (tmp_path / name).symlink_to(f"gone {name}")
