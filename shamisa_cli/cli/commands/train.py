@@ -206,6 +206,12 @@ def train(
     require_pytorch("training")
     if output is None and preview is None:
         raise typer.BadParameter("Name the run's folder, as -o RUN.", param_hint="--output")
+    every = checkpoint_every or (None if resume else CHECKPOINT_EVERY)
+    if keep_every and every and keep_every % every:
+        raise typer.BadParameter(
+            f"{keep_every} is not a multiple of --checkpoint-every {every}, so none would be kept.",
+            param_hint="--keep-every",
+        )
     if preview is not None:
         _write_preview(preview, task or TaskName.SHAMISA, data, seed or 0)
     if output is None:

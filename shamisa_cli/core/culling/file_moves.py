@@ -33,7 +33,9 @@ def move(source: Path, target: Path) -> None:
 def _link_anew(source: Path, target: Path) -> None:
     destination = source.readlink()
     if not destination.is_absolute():
-        destination = Path(os.path.relpath(_led_to(source), os.path.realpath(target.parent)))
+        destination = _led_to(source)
+        with suppress(ValueError):  # on another drive
+            destination = Path(os.path.relpath(destination, os.path.realpath(target.parent)))
     target.symlink_to(destination)
 
 
