@@ -206,12 +206,7 @@ def train(
     require_pytorch("training")
     if output is None and preview is None:
         raise typer.BadParameter("Name the run's folder, as -o RUN.", param_hint="--output")
-    every = checkpoint_every or (None if resume else CHECKPOINT_EVERY)
-    if keep_every and every and keep_every % every:
-        raise typer.BadParameter(
-            f"{keep_every} is not a multiple of --checkpoint-every {every}, so none would be kept.",
-            param_hint="--keep-every",
-        )
+    _check_distances(checkpoint_every or (None if resume else CHECKPOINT_EVERY), keep_every)
     if preview is not None:
         _write_preview(preview, task or TaskName.SHAMISA, data, seed or 0)
     if output is None:
@@ -264,6 +259,15 @@ def train(
     hint(f"Next: {NEXT[TaskName(planned.record.config.task)].format(model=shlex.quote(str(model)))}")
     if world.leads:
         typer.echo(model)
+
+
+def _check_distances(every: int | None, keep: int | None) -> None:
+    """Raise BadParameter if no checkpoint would be kept for good; None: as the run began."""
+    if keep and every and keep % every:
+        raise typer.BadParameter(
+            f"{keep} is not a multiple of --checkpoint-every {every}, so none would be kept.",
+            param_hint="--keep-every",
+        )
 
 
 def _named(data: list[Path] | None) -> list[Path]:
