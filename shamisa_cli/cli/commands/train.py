@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 DATA = "Photographs"
 SETTINGS = "Settings"
 CHECKPOINT_EVERY = 100
+BEGAN = f"{CHECKPOINT_EVERY}; with --resume, as the run began"
 MOST_PREVIEWED = 26
 """Photographs on a contact sheet: one for each operator."""
 
@@ -170,11 +171,7 @@ def train(
     checkpoint_every: Annotated[
         int | None,
         typer.Option(
-            min=1,
-            metavar="STEPS",
-            rich_help_panel=RUNNING,
-            show_default=f"{CHECKPOINT_EVERY}; with --resume, as the run began",
-            help="Steps between checkpoints.",
+            min=1, metavar="STEPS", rich_help_panel=RUNNING, show_default=BEGAN, help="Steps between checkpoints."
         ),
     ] = None,
     keep_every: Annotated[
@@ -265,8 +262,7 @@ def _check_distances(every: int | None, keep: int | None) -> None:
     """Raise BadParameter if no checkpoint would be kept for good; None: as the run began."""
     if keep and every and keep % every:
         raise typer.BadParameter(
-            f"{keep} is not a multiple of --checkpoint-every {every}, so none would be kept.",
-            param_hint="--keep-every",
+            f"{keep} is not a multiple of --checkpoint-every {every}, so none would be kept.", param_hint="--keep-every"
         )
 
 
