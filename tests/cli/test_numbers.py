@@ -18,7 +18,7 @@ def float_options() -> list[tuple[str, str]]:
         (name, option.opts[0])
         for name, command in commands.items()
         for option in command.params
-        if option.param_type_name == "option" and option.type.name.startswith("float")
+        if option.param_type_name == "option" and option.type.name in ("float", "number")
     ]
 
 

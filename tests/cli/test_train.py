@@ -154,6 +154,7 @@ def test_a_run_that_goes_on_with_another_version_of_a_package_says_so_and_so_doe
     (now,) = record["software"]
     record["software"] = [re.sub(r"torch [^,]+", "torch 0.1", now)]
     (run / "run.json").write_text(json.dumps(record))
+    shutil.rmtree(run / "model")  # as if the run had ended before it
     done = here("-o", run, "--resume", *EASIEST)
     assert done.returncode == 0, done.stderr
     assert re.search(r"warning: .* was trained by torch 0\.1, and goes on with torch \d", " ".join(done.stderr.split()))

@@ -24,7 +24,7 @@ from helpers.runs import numbers
 
 from shamisa_cli.core import atomic
 from shamisa_cli.core.atomic import TEMPORARY
-from shamisa_cli.core.culling.transfers import JOURNAL
+from shamisa_cli.core.culling.journal import JOURNAL, Transfer, line_of
 from shamisa_cli.core.models.manifest import DIRECTION_WEIGHTS, FolderFiles
 from shamisa_cli.core.scoring.feature_table import load_features
 
@@ -232,8 +232,12 @@ def test_a_move_killed_between_its_two_steps_is_completed_by_the_next_run(tiny_m
     planned = shamisa(*command[:-1], "-f", "json", cwd=tmp_path / "place")
     rejected = [each["path"] for each in json.loads(planned.stdout)["images"] if each["verdict"] == "reject"]
     (tmp_path / "place" / "out").mkdir()
-    for name in rejected[:3]:
-        os.link(tmp_path / "place" / name, tmp_path / "place" / "out" / Path(name).name)
+    begun = [
+        Transfer("move", tmp_path / "place" / name, tmp_path / "place" / "out" / Path(name).name) for name in rejected
+    ]
+    for transfer in begun[:3]:
+        os.link(transfer.source, transfer.target)
+    (tmp_path / "place" / "out" / JOURNAL).write_text("".join(map(line_of, begun[:3])))
     done = shamisa(*command, cwd=tmp_path / "place")
     assert done.returncode == 0, done.stderr
     assert shamisa("cull", "--undo", "out", "--apply", cwd=tmp_path / "place").returncode == 0
