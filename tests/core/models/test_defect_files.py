@@ -97,7 +97,8 @@ def test_a_new_encoder_in_the_folder_leaves_none(
 ) -> None:
     save_defects(model_folder, defects)
     config = ModelFolder.open(model_folder, EncoderConfig).config
-    save_encoder(model_folder, config, encoder_state, name="next", card="# next", origin="test")
+    other = {key: value * 2 for key, value in encoder_state.items()}
+    save_encoder(model_folder, config, other, name="next", card="# next", origin="test")
     assert read_defects(model_folder) is None
 
 

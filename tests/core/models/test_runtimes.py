@@ -100,7 +100,7 @@ def test_other_preprocessing_needs_another_graph(exported: Path, edit_json: Call
 
 def test_a_new_encoder_in_the_folder_takes_the_old_graph_away(exported: Path) -> None:
     model = ModelFolder.open(exported, EncoderConfig)
-    state = load_encoder(model).state()
+    state = {key: value * 2 for key, value in load_encoder(model).state().items()}
     save_encoder(exported, model.config, state, name="tiny", card="# tiny\n", origin="Random numbers.")
     assert not (exported / "encoder.onnx").exists()
     assert load_model(str(exported), device="cpu").encoder.runtime == "torch"

@@ -186,7 +186,7 @@ def test_a_direction_for_another_number_of_features_than_the_encoder_gives_is_re
     model = load_model(str(folder), device="cpu")
     write_direction(folder, replace(random_head(), encoder_fingerprint=model.encoder_fingerprint), trained_on="")
     with pytest.raises(ModelError, match=f"reads {FEATURES} features, but the encoder of tiny gives "):
-        load_direction(model)
+        load_direction(load_model(str(folder), device="cpu"))
 
 
 @given(st.floats(-1, 1), st.floats(-100, 100))
