@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,7 +65,7 @@ def test_a_model_or_run_in_a_closed_folder_is_not_only_called_missing(
     closed.mkdir(mode=0o700)
     with pytest.raises(ShamisaError):  # imports what nobody may not read where Python is root's own
         asked(tmp_path / "none")
-    with nobody(), pytest.raises(ShamisaError, match=re.escape(f"You may not look into {closed}.")):
+    with nobody(), pytest.raises(ShamisaError, match=r"You may not look into "):
         asked(closed)
     assert closed_on_the_way(closed) == ""  # root may
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import pickle
@@ -272,6 +273,15 @@ def test_a_release_of_pillow_without_a_switch_scores_alike(example_photos: Path,
     done = subprocess.run([sys.executable, "-c", code, picture], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) == shamisa.score(picture)[0].score
+
+
+def test_the_switches_are_watched_for_a_module_that_was_imported_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    again = importlib.import_module(as_shipped.__module__)
+    importlib.reload(again)
+    with as_shipped():  # the one that decoding has
+        assert not vars(ImageFile)["LOAD_TRUNCATED_IMAGES"]
+    assert ImageFile.LOAD_TRUNCATED_IMAGES
 
 
 def test_threads_that_overlap_leave_the_default_type_as_it_was() -> None:

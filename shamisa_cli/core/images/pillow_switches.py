@@ -16,7 +16,8 @@ from typing import Any
 
 from PIL import BmpImagePlugin, ImageFile, TiffImagePlugin
 
-_thread = threading.local()
+_thread: threading.local = vars(ImageFile).setdefault("_shamisa_reads", threading.local())
+"""Whether the thread reads; kept where the switches are, as this module may be imported anew."""
 
 
 @contextmanager
