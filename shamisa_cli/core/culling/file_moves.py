@@ -55,6 +55,7 @@ def _led_to(link: Path) -> Path:
 
 
 def copy(source: Path, target: Path) -> None:
+    """Copy a file, which appears when it is complete. Raises FileExistsError where one is there."""
     with replacing(target, only_new=True) as beside:
         with source.open("rb") as reader, beside.open("wb") as writer:
             shutil.copyfileobj(reader, writer)

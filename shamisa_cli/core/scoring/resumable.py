@@ -115,9 +115,8 @@ def embed_to_file(
         return JobResult(0, 0)
     parts = parts_folder(target)
     stamps = {path: _stamp_or_name(path) for path in paths}
-    known = _known_rows([target, *sorted(parts.glob("*.safetensors"))], origin)
-    before = _existing(target)
-    dropped = len(set() if before is None else {stamp.path for stamp in before.stamps} - _names_of(stamps))
+    known, before = _known_rows(target, sorted(parts.glob("*.safetensors")), origin)
+    dropped = len(before - _names_of(stamps))
     missing = [path for path in paths if _is_new(stamps[path], known)]
     reused = len(paths) - len(missing)
     advance(reused)
@@ -152,13 +151,17 @@ def _names_of(stamps: Mapping[Path, FileStamp]) -> set[str]:
     return {stamp.path for stamp in stamps.values()}
 
 
-def _known_rows(tables: Sequence[Path], origin: FeatureSource) -> dict[FileStamp, _Place]:
+def _known_rows(target: Path, parts: Sequence[Path], origin: FeatureSource) -> tuple[dict[FileStamp, _Place], set[str]]:
+    """The rows of an earlier run that can be reused, and the paths of all images in its `target`."""
     known: dict[FileStamp, _Place] = {}
-    for path in tables:
+    before: set[str] = set()
+    for path in (target, *parts):
         table = _existing(path)
+        if table is not None and path == target:
+            before = {stamp.path for stamp in table.stamps}
         if table is not None and table.origin.made_alike(origin):
             known.update({stamp: _Place(path, row) for row, stamp in enumerate(table.stamps)})
-    return known
+    return known, before
 
 
 def _existing(path: Path) -> FeatureTable | None:
