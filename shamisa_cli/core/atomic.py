@@ -68,14 +68,33 @@ def replacing_together(targets: Sequence[Path]) -> Iterator[list[Path]]:
 
 
 @contextmanager
-def replacing_folder(target: Path) -> Iterator[Path]:
+def filling(folder: Path, names: Sequence[str]) -> Iterator[list[Path]]:
+    """Yield one temporary path per file of `folder`, which take their names when the block ends without an error.
+
+    A folder that is not there yet appears with all of them at once, so that a run that is killed leaves it whole or not
+    at all. In one that is there the files are replaced as by `replacing_together`.
+    """
+    if os.path.lexists(folder):
+        with replacing_together([folder / name for name in names]) as files:
+            yield files
+        return
+    with replacing_folder(folder, only_new=True) as new, replacing_together([new / name for name in names]) as files:
+        yield files
+
+
+@contextmanager
+def replacing_folder(target: Path, *, only_new: bool = False) -> Iterator[Path]:
     """Yield a new folder beside `target` that takes its name when the block ends without an error.
 
     What was in a folder of that name is then removed. On an error, or Ctrl-C, the new folder is removed and `target` is
     left as it was; what a killed run left is removed as by `replacing`.
 
+    Args:
+        target: the folder.
+        only_new: never replace a folder in which something is.
+
     Raises:
-        OSError: it cannot be written; `filename` is `target`.
+        OSError: it cannot be written, or is there though it is `only_new`; `filename` is `target`.
     """
     with naming(target), _folder_for(target):
         _remove_left_over(target.parent.absolute())
@@ -84,7 +103,10 @@ def replacing_folder(target: Path) -> Iterator[Path]:
             new.mkdir()
             with _locked(new):
                 yield new
-            _take_place(new, target, old)
+            if only_new:
+                new.rename(target)
+            else:
+                _take_place(new, target, old)
         except OSError as error:
             if str(error.filename).startswith(str(new)):
                 error.filename, error.filename2 = str(target), None

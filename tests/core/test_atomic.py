@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from shamisa_cli.core import atomic
-from shamisa_cli.core.atomic import TEMPORARY, replacing, replacing_together
+from shamisa_cli.core.atomic import TEMPORARY, filling, replacing, replacing_together
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
@@ -45,6 +45,48 @@ def test_files_that_belong_together_are_all_on_the_disk_before_the_first_takes_i
         (first.write_text("new"), second.write_text("new"))
     assert [target.read_text() for target in targets] == ["old", "old"]
     assert not list(tmp_path.glob(f"{TEMPORARY}*"))
+
+
+def test_a_new_folder_appears_with_all_of_its_files_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, seen = tmp_path / "deep" / "model", []
+    rename = Path.rename
+
+    def watched(path: Path, target: Path) -> Path:
+        seen.append(folder.exists())
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", watched)
+    with filling(folder, ["weights", "list"]) as files:
+        for file in files:
+            file.write_text("new")
+            assert not folder.exists()
+    assert seen == [False]
+    assert {path.name: path.read_text() for path in folder.iterdir()} == {"weights": "new", "list": "new"}
+    assert [path.name for path in folder.parent.iterdir()] == ["model"]
+
+
+def test_a_folder_that_another_made_meanwhile_keeps_what_is_in_it(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+
+    def fill() -> None:
+        with filling(folder, ["list"]) as (file,):
+            file.write_text("new")
+            folder.mkdir()
+            (folder / "list").write_text("another's")
+
+    with pytest.raises(OSError, match="not empty") as raised:
+        fill()
+    assert raised.value.filename == str(folder)
+    assert (folder / "list").read_text() == "another's"
+    assert not list(tmp_path.glob(f"{TEMPORARY}*"))
+
+
+def test_files_of_a_folder_that_is_there_are_replaced_and_others_stay(tmp_path: Path) -> None:
+    for name in ("list", "notes"):
+        (tmp_path / name).write_text("old")
+    with filling(tmp_path, ["list"]) as (file,):
+        file.write_text("new")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"list": "new", "notes": "old"}
 
 
 @pytest.mark.parametrize("has_links", [True, False])

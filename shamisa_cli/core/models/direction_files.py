@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shamisa_cli.core.arrays import as_halves
+from shamisa_cli.core.atomic import filling
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models import manifest
 from shamisa_cli.core.models.manifest import DIRECTION_MANIFEST, DIRECTION_WEIGHTS, FolderFiles
@@ -31,7 +32,7 @@ def write_direction(folder: Path, head: DirectionHead, *, trained_on: str) -> No
         name: as_halves(part) if name in HALF else np.ascontiguousarray(part, dtype=np.float32)
         for name, part in ((name, getattr(head, name)) for name in PARTS)
     }
-    with manifest.replacing_together(folder, [DIRECTION_WEIGHTS, DIRECTION_MANIFEST]) as (weights, described):
+    with filling(folder, [DIRECTION_WEIGHTS, DIRECTION_MANIFEST]) as (weights, described):
         save_file(parts, weights)
         entries = {
             "kind": KIND,

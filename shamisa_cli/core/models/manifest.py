@@ -8,12 +8,11 @@ from __future__ import annotations
 import json
 import re
 import stat
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from shamisa_cli.core import atomic
 from shamisa_cli.core.errors import PARSE_ERRORS, ModelError
 from shamisa_cli.core.existence import is_gone
 from shamisa_cli.core.known_files import KnownFile
@@ -71,11 +70,6 @@ LARGEST = 1e30
 _GRAPHS = "|".join(map(re.escape, (MODEL_GRAPH, *RELATIONAL_GRAPHS)))
 _WEIGHTS_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]*\.safetensors|{_GRAPHS}", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
-
-
-def replacing_together(folder: Path, names: Sequence[str]) -> AbstractContextManager[list[Path]]:
-    """Context with one temporary path per file of `folder`; see `atomic.replacing_together`."""
-    return atomic.replacing_together([folder / name for name in names])
 
 
 def exists(path: Path) -> bool:

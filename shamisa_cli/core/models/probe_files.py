@@ -10,6 +10,7 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
+from shamisa_cli.core.atomic import filling
 from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.groups import Group
 from shamisa_cli.core.models import manifest, probe_parts
@@ -64,7 +65,7 @@ def write_probe(folder: Path, probe: Probe, *, trained_on: str, card: str | None
         vectors[LIKENESS_VECTOR] = np.ascontiguousarray(probe.likeness.weights, dtype=np.float32)
     vectors |= probe_parts.familiarity_vectors(probe.familiarity)
     names = [PROBE_WEIGHTS, *([] if card is None else [CARD]), PROBE_MANIFEST]
-    with manifest.replacing_together(folder, names) as (weights_path, *card_path, manifest_path):
+    with filling(folder, names) as (weights_path, *card_path, manifest_path):
         save_file(vectors, weights_path)
         for path in card_path:
             path.write_text(card or "", encoding="utf-8", newline="\n")
@@ -163,7 +164,7 @@ def write_defects(folder: Path, probe: DefectProbe, *, trained_on: str) -> None:
     from safetensors.numpy import save_file
 
     parts = {key: np.ascontiguousarray(getattr(probe, key), dtype=np.float32) for key in PARTS}
-    with manifest.replacing_together(folder, [DEFECTS_WEIGHTS, DEFECTS_MANIFEST]) as (weights_path, manifest_path):
+    with filling(folder, [DEFECTS_WEIGHTS, DEFECTS_MANIFEST]) as (weights_path, manifest_path):
         save_file(parts, weights_path)
         entries = {
             "kind": DEFECTS_KIND,

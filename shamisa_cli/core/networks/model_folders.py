@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load, save, save_file
 from torch import Tensor
 
+from shamisa_cli.core.atomic import filling
 from shamisa_cli.core.encoder.embedder import Embedder, LazyEncoder
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError
@@ -223,7 +224,7 @@ def _save(
     if before is not None:
         return before
     names = [kind.weights, CARD, kind.manifest]
-    with manifest.replacing_together(folder, names) as (weights_path, card_path, manifest_path):
+    with filling(folder, names) as (weights_path, card_path, manifest_path):
         save_file(dict(weights), weights_path)
         card_path.write_text(card, encoding="utf-8", newline="\n")
         files = {kind.weights: manifest.sha256_of(weights_path)}

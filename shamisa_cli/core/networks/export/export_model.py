@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from shamisa_cli.core.atomic import filling
 from shamisa_cli.core.encoder.embedder import Embedder
 from shamisa_cli.core.encoder.onnx_encoder import FINGERPRINT, OnnxEncoder
 from shamisa_cli.core.encoder.spec import EncoderConfig
@@ -46,7 +47,7 @@ def add_graph(folder: Path) -> Path:
     """
     model = ModelFolder.open(folder, EncoderConfig)
     encoder = load_encoder(model)
-    with manifest.replacing_together(folder, [MODEL_GRAPH, MODEL_MANIFEST]) as (graph, listing):
+    with filling(folder, [MODEL_GRAPH, MODEL_MANIFEST]) as (graph, listing):
         graph.write_bytes(export_graph(encoder, model.weights.path, model.fingerprint))
         written = KnownFile.of(graph)
         _require_same(encoder, OnnxEncoder.load(model.config, written, model.weights, model.fingerprint))
@@ -68,7 +69,7 @@ def add_relational_graphs(folder: Path) -> tuple[Path, ...]:
     model = ModelFolder.open(folder, RelationalConfig)
     networks = load_networks(model)
     names = (*GRAPHS, RELATIONAL_MANIFEST)
-    with manifest.replacing_together(folder, names) as (*graphs, listing):
+    with filling(folder, names) as (*graphs, listing):
         exported = export_relational_graphs(networks, model.weights.path, {FINGERPRINT: model.fingerprint})
         for path, name in zip(graphs, GRAPHS, strict=True):
             path.write_bytes(exported[name])
