@@ -113,6 +113,11 @@ class RunGate:
     baseline: Baseline | None
     updates: bool
 
+    @property
+    def goes_by_names(self) -> bool:
+        """Whether a picture with two names is two pictures to the gate."""
+        return bool(self.gate.rules) or self.baseline is not None
+
     def require_same(self, run: Run, model: Model, console: Console) -> None:
         """Say what makes the baseline's scores doubtful; raise ModelError if a different model or version made them."""
         if self.baseline is None or self.updates:

@@ -171,7 +171,7 @@ def survey_inputs(
     allow_empty: bool = False,
     every_name: bool = False,
 ) -> Discovery:
-    """Find the files of PATHS, then of lists (- and --files-from), each file once.
+    """Find the files of PATHS, then of lists (- and --files-from), each file once, or each name of one.
 
     A name that stands for nothing is kept, and its row will hold the error. What folders hold of kinds that cannot be
     read is said on `console`. `exclude`, `since` and `allow_empty` are --exclude, --since and --allow-empty;
@@ -191,7 +191,13 @@ def survey_inputs(
     try:
         if named:
             surveys[:0] = [
-                survey(named, recursive=recursive, keep_missing=True, allow_empty=allow_empty, every_name=every_name)
+                survey(
+                    named,
+                    recursive=recursive,
+                    keep_missing=True,
+                    allow_empty=allow_empty,
+                    every_name=every_name or bool(exclude),  # a file is left out by all of its names, or not at all
+                )
             ]
     except InputNotFoundError:
         if not listed:
@@ -208,7 +214,8 @@ def survey_inputs(
     left_out = dict(sum((Counter(each.left_out) for each in surveys if each.left_out), Counter[str]()))
     if left_out:
         console.hint(describe_left_out(left_out))
-    files = kept if len(surveys) == 1 else each_once(kept)
+    is_once = len(surveys) == 1 and (every_name or not exclude)
+    files = kept if is_once else each_once(kept, every_name=every_name)
     return Discovery(files, left_out, tuple(folder for each in surveys for folder in each.folders))
 
 

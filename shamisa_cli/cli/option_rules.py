@@ -139,8 +139,8 @@ MODES: dict[str, Sequence[Mode]] = {
 """Modes of each command."""
 
 
-RANGES = {"int range": "whole number", "float range": "number"}
-"""What the help and messages call the values of numbers with limits."""
+RANGES = {"int range": "whole number", "integer range": "whole number", "float range": "number"}
+"""What the help and messages call the values of numbers with limits, by the name that some version of click gives."""
 
 
 class RuledCommand(TyperCommand):

@@ -73,6 +73,33 @@ def test_rules_and_baselines_hold_by_every_way_to_the_pictures(shamisa, project:
     assert said == [(1, 1, False)] * 4
 
 
+def test_a_link_is_held_to_the_rules_and_the_baseline_of_its_own_name(shamisa, project: Path) -> None:  # type: ignore[no-untyped-def]
+    (project / "pyproject.toml").write_text(
+        "[[tool.shamisa.gate.rules]]\nfiles = 'drafts/'\nlevel = 'off'\n"
+        "[[tool.shamisa.gate.rules]]\nfiles = 'hero/'\nmin-score = 100\n"
+    )
+    for name in ("drafts", "hero"):
+        (project / name).mkdir()
+    shutil.copy(project / "photos" / "0.jpg", project / "drafts" / "0.jpg")
+    (project / "hero" / "cover.jpg").symlink_to("../drafts/0.jpg")
+    for inputs in ([".", "./hero"], ["drafts", "hero"], ["drafts/0.jpg", "hero/cover.jpg"]):
+        shown = shamisa("score", *inputs, "-f", "github", cwd=project)
+        assert shown.returncode == 1, shown.stderr
+        assert [line.partition(",")[0] for line in shown.stdout.splitlines() if "::error" in line] == [
+            "::error file=hero/cover.jpg"
+        ]
+    (project / "list").write_text("drafts\nhero\n./drafts/0.jpg\n")
+    assert "2 checked: 1 failed" in shamisa("score", "--files-from", "list", "-f", "github", cwd=project).stdout
+
+    (project / "pyproject.toml").write_text("[tool.shamisa.gate]\nbaseline = 'quality.json'\nmax-drop = 1\n")
+    shamisa("score", ".", "--update-baseline", cwd=project)
+    scores = json.loads((project / "quality.json").read_text())["scores"]
+    worst, *_, best = sorted((name for name in scores if name.startswith("photos")), key=scores.get)
+    (project / best).unlink()
+    (project / best).symlink_to(project / worst)
+    assert f"{best} scores " in shamisa("score", ".", "-f", "sarif", cwd=project).stdout
+
+
 def test_a_selection_does_not_hide_what_the_gate_found(shamisa, project: Path) -> None:  # type: ignore[no-untyped-def]
     (project / "photos" / "broken.jpg").write_bytes(b"no picture")
     shown = shamisa("score", "photos", "--min-score", "100", "--top", "1", cwd=project)

@@ -46,3 +46,16 @@ def test_pictures_are_left_out_by_pattern_and_date(shamisa: Program, tiny_model:
     assert ran.returncode == 2
     assert "leave out all 4 of them" in ran.stderr
     assert shamisa("score", photos, "--since", "tomorrow", "--model", tiny_model).returncode == 2
+
+
+def test_a_picture_with_two_names_is_left_out_only_if_both_are(
+    shamisa: Program, tiny_model: Path, photos: Path, tmp_path: Path
+) -> None:
+    for name in ("drafts", "hero"):
+        (tmp_path / name).mkdir()
+    (photos / "0.jpg").rename(tmp_path / "drafts" / "0.jpg")
+    (tmp_path / "hero" / "cover.jpg").symlink_to("../drafts/0.jpg")
+    folders = (tmp_path / "drafts", tmp_path / "hero")
+    for patterns, names in ((["drafts/"], ["cover.jpg"]), (["*.png"], ["0.jpg"])):
+        found = images(shamisa, tiny_model, *folders, *(f"--exclude={pattern}" for pattern in patterns))
+        assert [Path(str(image["path"])).name for image in found] == names

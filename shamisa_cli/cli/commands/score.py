@@ -156,7 +156,14 @@ def score(
         strict=strict,
     )
     found = inputs.survey_inputs(
-        paths, files_from, recursive, console, exclude=exclude, since=since, allow_empty=allow_empty
+        paths,
+        files_from,
+        recursive,
+        console,
+        exclude=exclude,
+        since=since,
+        allow_empty=allow_empty,
+        every_name=gated.goes_by_names,
     )
     job = inputs.divide(found, part, target, console)
 

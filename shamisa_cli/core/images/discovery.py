@@ -85,7 +85,7 @@ def survey(
         keep_missing: keep a name that stands for nothing among names that do as a path, which decoding will report.
         allow_empty: let a folder without any picture, also of kinds that are left out, stand for none.
         every_name: keep each name of a file rather than each file once, as names of links count where folders are
-            compared; each real folder at most `MOST_NAMES` times.
+            compared or rules go by names; each real folder at most `MOST_NAMES` times.
 
     Raises:
         InputNotFoundError: as for `discover`; with `keep_missing`, only if no name stands for anything.
@@ -103,7 +103,7 @@ def survey(
                 raise
             files = [search.located(Path(named))]
         for real, path in files:
-            found.setdefault(path if every_name else real, path)
+            found.setdefault(_whole_name(path) if every_name else real, path)
     if len(problems) == len(inputs):
         raise (
             problems[0]
@@ -114,10 +114,18 @@ def survey(
     return Discovery(PathList(list(found.values())), count_suffixes(list(search.left_out.values())), folders)
 
 
-def each_once(paths: Sequence[Path]) -> list[Path]:
-    """The files in the order given, each real file once, by the first of its names."""
+def each_once(paths: Sequence[Path], *, every_name: bool = False) -> list[Path]:
+    """The files in the order given, each real file once, by the first of its names; or each name once, as `survey`."""
     located = _Search(recursive=False).located
-    return list(map(Path, dict(map(located, reversed(paths))).values()))[::-1]
+    found: dict[str, Path] = {}
+    for path in paths:
+        found.setdefault(_whole_name(str(path)) if every_name else located(path)[0], path)
+    return list(found.values())
+
+
+def _whole_name(path: str) -> str:
+    """The name of a file from the root, links kept: the same however it is spelled."""
+    return os.path.abspath(path) if ".." not in path else path  # noqa: PTH100  ".." may lead through a link
 
 
 def wrong_with_folder(folder: Path) -> str:
