@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -309,7 +310,7 @@ def test_held_out_predictions_of_nearly_one_number_are_doubted():
     figures = agreement(truth, truth)
     for slope, said in ((0.01, True), (0.9, False)):
         split = SplitResult(1.0, figures, {}, rows, slope * truth, truth)
-        found = doubts(ProtocolResult((split,)), truth)
+        found = doubts(ProtocolResult((split,)), truth, [Path(str(row)) for row in rows], rows)
         assert any("nearly the same score" in sentence for sentence in found) is said
 
 

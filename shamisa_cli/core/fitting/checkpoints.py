@@ -8,9 +8,11 @@ from pathlib import Path
 
 from shamisa_cli.core.arguments import PositiveInt
 from shamisa_cli.core.extras import needs_pytorch
+from shamisa_cli.core.fitting.doubts import KEPT_TOGETHER
 from shamisa_cli.core.models.runtimes import device_name
 from shamisa_cli.core.places import require_place
 from shamisa_cli.core.probe.mos_table import MosTable, read_mos_table
+from shamisa_cli.core.probe.same_pictures import repeats
 from shamisa_cli.core.probe.step_agreement import StepAgreement
 
 
@@ -24,6 +26,7 @@ class RunEvaluation:
         figure: a PNG of it in the run's folder.
         errors: sentences about checkpoints that cannot be read, which are left out.
         unreadable: sentences about images that could not be read, or about the first of them.
+        warnings: sentences on pictures with several rows in the table.
     """
 
     steps: tuple[StepAgreement, ...]
@@ -32,6 +35,7 @@ class RunEvaluation:
     figure: Path
     errors: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def evaluate_run(
@@ -100,5 +104,11 @@ def evaluate_run(
     draw_agreements(figure, steps)
     newest = steps[-1]
     return RunEvaluation(
-        tuple(steps), len(benchmark.table), newest.pictures, figure, tuple(errors), unreadable=newest.errors
+        tuple(steps),
+        len(benchmark.table),
+        newest.pictures,
+        figure,
+        tuple(errors),
+        newest.errors,
+        repeats(benchmark.table.paths, benchmark.pictures, KEPT_TOGETHER),
     )

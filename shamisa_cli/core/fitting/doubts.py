@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from shamisa_cli.core.arrays import AnyFeatures, Vector
 from shamisa_cli.core.probe.metrics import REVERSED, SMALL_SPREAD, srcc
 from shamisa_cli.core.probe.protocol import TEST_SHARE, ProtocolResult
+from shamisa_cli.core.probe.same_pictures import repeats
 
 if TYPE_CHECKING:
     from shamisa_cli.core.models.loading import Model
@@ -16,19 +22,31 @@ FEW_TESTED = 10
 """With fewer held-out pictures in a split, a warning says that correlations of so few mean little."""
 
 
-def doubts(result: ProtocolResult, positions: Vector) -> tuple[str, ...]:
-    """Sentences on predictions of nearly one number, and on parts too small for a correlation; `positions` (n,)."""
-    found = []
+KEPT_TOGETHER = "each row counts, and all rows of a picture are in the same part of a split."
+
+
+def doubts(
+    result: ProtocolResult, positions: Vector, paths: Sequence[Path], pictures: NDArray[np.int64]
+) -> tuple[str, ...]:
+    """Sentences on rows of one picture, on predictions of nearly one number, and on parts too small for a correlation.
+
+    Args:
+        result: of the splits.
+        positions: (n,) of the human scores of the table's rows.
+        paths: (n,) of its pictures.
+        pictures: (n,) from `same_pictures`.
+    """
+    found = list(repeats(paths, pictures, KEPT_TOGETHER))
     spread = result.held_out_spread(positions)
     if spread < SMALL_SPREAD:
         found.append(
             f"The predictions of held-out pictures spread only {spread:.0%} as far as their ratings: the probe gives "
             "nearly the same score to every picture. Rate more pictures, or ones that differ more."
         )
-    held_out = min(len(split.rows) for split in result.splits)
+    held_out = min(len(np.unique(pictures[split.rows])) for split in result.splits)
     if held_out < FEW_TESTED:
         found.append(
-            f"Each split holds out only {held_out} of {len(positions)} pictures, so the figures say little. "
+            f"Each split holds out only {held_out} of {len(np.unique(pictures))} pictures, so the figures say little. "
             f"They would say more with {math.ceil(FEW_TESTED / TEST_SHARE)} rated pictures."
         )
     return tuple(found)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import os
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from shamisa_cli.core.probe.evaluation import Evaluation, evaluate_predictions
 from shamisa_cli.core.probe.metrics import REVERSED, SMALL_SPREAD, relative_spread
 from shamisa_cli.core.probe.mos_table import MIN_ROWS, MosTable, read_mos_table, too_few_images
 from shamisa_cli.core.probe.ridge import POINTS
+from shamisa_cli.core.probe.same_pictures import first_places, repeats
 from shamisa_cli.core.probe.scale import linear_scale
 from shamisa_cli.core.records import ImageRecord
 from shamisa_cli.core.scoring.cache import Cache
@@ -54,13 +56,22 @@ class ModelEvaluation:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Sentences on results that say little."""
+        """Sentences on pictures with several rows, and on results that say little."""
+        scored = [record for record in self.records if record.mos is not None]
+        pictures = first_places([self._picture(record) for record in scored])
+        found = repeats([Path(record.path) for record in scored], pictures, "each row counts.")
         if not self.spread < SMALL_SPREAD:
-            return ()
+            return found
         return (
+            *found,
             f"The scores spread only {self.spread:.0%} as far over their scale as the ratings do: "
             f"{self.model.name} gives nearly the same score to every picture here.",
         )
+
+    def _picture(self, record: ImageRecord) -> Hashable:
+        """A value that only records of one picture share: the prediction, unless it is an end of the scale."""
+        ends = () if self.model.probe is None else self.model.probe.scale.ends
+        return os.path.realpath(record.path) if record.mos is None or record.mos in ends else record.mos
 
     @property
     def unreadable(self) -> list[ImageRecord]:

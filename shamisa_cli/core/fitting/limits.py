@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shamisa_cli.core.arrays import AnyFeatures, Vector
 from shamisa_cli.core.fitting.recipe import ProbeSettings
@@ -13,6 +14,7 @@ from shamisa_cli.core.probe.familiarity import fit_familiarity
 from shamisa_cli.core.probe.intervals import Interval, calibrate, calibrate_sessions
 from shamisa_cli.core.probe.protocol import ProtocolResult
 from shamisa_cli.core.probe.ridge import Probe
+from shamisa_cli.core.probe.same_pictures import same_pictures
 
 
 def interval_unknown(probe: Probe, level: float) -> tuple[str, ...]:
@@ -28,6 +30,7 @@ def interval_unknown(probe: Probe, level: float) -> tuple[str, ...]:
 def with_limits(
     probe: Probe,
     rows: AnyFeatures,
+    pictures: NDArray[np.int64],
     positions: Vector,
     result: ProtocolResult,
     sessions: Sequence[str] | None,
@@ -39,6 +42,7 @@ def with_limits(
     Args:
         probe: fitted on the whole table.
         rows: (n, R, D), features of the R crops of each picture; familiarity is learned from whole pictures alone.
+        pictures: (n,), from `same_pictures`; each is learned from once.
         positions: (n,) of the human scores.
         result: of the splits.
         sessions: (n,) names of the rating sessions, or None.
@@ -51,7 +55,9 @@ def with_limits(
         own = calibrate_sessions(result.all_held_out, positions, numbers, settings.interval)
     known = None
     if rows.shape[1] == 1:
-        known = fit_familiarity(rows[:, 0], probe.feature_mean, probe.feature_scale, grey=grey, seed=settings.seed)
+        each = rows[:, 0] if len(seen := np.unique(pictures)) == len(rows) else rows[seen, 0]
+        grey = None if grey is None else grey[np.unique(same_pictures(grey))]
+        known = fit_familiarity(each, probe.feature_mean, probe.feature_scale, grey=grey, seed=settings.seed)
     return replace(
         probe,
         interval=calibrate(*result.held_out_pairs(positions), settings.interval),

@@ -43,6 +43,7 @@ from shamisa_cli.core.probe.protocol import (
 )
 from shamisa_cli.core.probe.recipe import Recipe
 from shamisa_cli.core.probe.ridge import Probe, Ridge
+from shamisa_cli.core.probe.same_pictures import join_groups, same_pictures
 from shamisa_cli.core.probe.scale import MosScale, mos_scale
 from shamisa_cli.core.scoring.cache import Cache
 from shamisa_cli.core.scoring.table_features import pictures_read, read_table
@@ -144,22 +145,24 @@ def fit_probe(
         rows, touched = stored.rows[:, None], stored.warnings
     grey = None if paper else grey_features(loaded.encoder, table, rows[:, 0], seed=chosen.seed, progress=progress)
     unread: list[ImageError] = []
+    pictures = same_pictures(rows)
     recipe = probe_recipe(loaded, table.sessions, chosen, ordinal, pseudo, progress, unread.append)
     with progress("Fitting", chosen.splits) as advance:
         result, ridge, scale = _fit(rows, table, chosen, scale_of, logistic, recipe, advance)
         positions = scale.position(table.mos)
         probe = Probe.from_ridge(ridge, scale=scale, encoder_fingerprint=loaded.encoder_fingerprint)
-        probe = with_limits(probe, rows, positions, result, recipe.sessions, chosen, grey)
+        probe = with_limits(probe, rows, pictures, positions, result, recipe.sessions, chosen, grey)
     coverage = measure_coverage(
         [split.held_out for split in result.splits],
         positions,
-        groups=table.groups,
+        groups=join_groups(pictures, table.groups),
         sessions=recipe.sessions,
         level=chosen.interval,
         seed=chosen.seed,
     )
     name = table.name
-    warnings = touched + doubts(result, positions) + grey_unknown(probe) + interval_unknown(probe, chosen.interval)
+    warnings = touched + doubts(result, positions, table.paths, pictures)
+    warnings += grey_unknown(probe) + interval_unknown(probe, chosen.interval)
     if folder is not None:
         details = CardDetails(
             data_name=name,

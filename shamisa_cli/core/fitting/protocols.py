@@ -6,13 +6,15 @@ Probes are fitted and discarded; `shamisa fit-probe` keeps one.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shamisa_cli.core.arguments import PositiveInt
 from shamisa_cli.core.errors import ImageError, SettingError
+from shamisa_cli.core.fitting.doubts import KEPT_TOGETHER, doubts
 from shamisa_cli.core.fitting.progress import Progress, no_progress
 from shamisa_cli.core.models.resolver import bundled
 from shamisa_cli.core.probe.cross_dataset import (
@@ -22,10 +24,12 @@ from shamisa_cli.core.probe.cross_dataset import (
     cross_table,
     run_named,
     usual_logistic,
+    usual_scale,
 )
 from shamisa_cli.core.probe.mos_table import MosTable, read_mos_table
 from shamisa_cli.core.probe.paper_protocol import require_paper_reading
 from shamisa_cli.core.probe.protocol import SPLITS, ProtocolResult, random_splits
+from shamisa_cli.core.probe.same_pictures import first_places, picture_keys, repeats, same_pictures
 from shamisa_cli.core.scoring.table_features import pictures_read, read_table
 
 if TYPE_CHECKING:
@@ -42,12 +46,14 @@ class ProtocolEvaluation:
         result: results of the splits.
         logistic: whether PLCC and RMSE were computed after a logistic mapping.
         errors: one for each image that could not be read.
+        warnings: sentences on results that say little, and on pictures with several rows.
     """
 
     table: MosTable
     result: ProtocolResult
     logistic: bool
     errors: tuple[ImageError, ...]
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,11 +64,13 @@ class CrossEvaluation:
         tables: the rows whose images could be read, by name of the data set.
         cross: agreement for each data set fitted on and each tested on.
         errors: one for each image that could not be read.
+        warnings: sentences on pictures that several tables share, or that have several rows in one.
     """
 
     tables: Mapping[str, MosTable]
     cross: CrossTable
     errors: tuple[ImageError, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def evaluate_by_protocol(
@@ -106,7 +114,9 @@ def evaluate_by_protocol(
     data = DataSet("", read.rows, read.table.mos, read.table.groups, read.table.subsets, lower_is_better)
     with progress("Fitting", splits) as advance:
         result = run_named(protocol, data, splits=splits, seed=seed, logistic=mapped, advance=advance)
-    return ProtocolEvaluation(read.table, result, mapped, read.errors)
+    positions = usual_scale(protocol, data)(data.mos).position(data.mos)
+    warnings = doubts(result, positions, read.table.paths, same_pictures(read.rows))
+    return ProtocolEvaluation(read.table, result, mapped, read.errors, warnings)
 
 
 def evaluate_across(
@@ -152,7 +162,7 @@ def evaluate_across(
         sets.append(DataSet(name, read.rows, read.table.mos, read.table.groups, None, name in lower_is_better))
     with progress("Fitting", splits * len(sets)) as advance:
         cross = cross_table(protocol, sets, splits=splits, seed=seed, logistic=logistic, advance=advance)
-    return CrossEvaluation(readable, cross, tuple(errors))
+    return CrossEvaluation(readable, cross, tuple(errors), _repeated(readable, sets))
 
 
 def data_set_names(paths: Sequence[Path]) -> list[str]:
@@ -173,12 +183,23 @@ def data_set_names(paths: Sequence[Path]) -> list[str]:
     return [str(path) for path in paths]
 
 
-def shared_pictures(tables: Mapping[str, MosTable]) -> list[tuple[str, str, int]]:
-    """Pairs of data sets that share images, and how many; a probe would be tested on images it was fitted on."""
-    files = {name: {os.path.realpath(path) for path in table.paths} for name, table in tables.items()}
-    names = list(files)
-    pairs = [(one, other) for place, one in enumerate(names) for other in names[place + 1 :]]
-    return [(one, other, len(files[one] & files[other])) for one, other in pairs if files[one] & files[other]]
+def _repeated(tables: Mapping[str, MosTable], sets: Sequence[DataSet]) -> tuple[str, ...]:
+    """Sentences on pictures with several rows in a table, and on those that two tables share."""
+    keys = {each.name: picture_keys(each.rows) for each in sets}
+    found = []
+    for name, table in tables.items():
+        found += [f"{name}: {each}" for each in repeats(table.paths, first_places(keys[name]), KEPT_TOGETHER)]
+    for one, other in combinations(tables, 2):
+        if count := _shared(tables[one], keys[one], tables[other], keys[other]):
+            found.append(f"{one} and {other} share {count:,} pictures: a probe is tested on pictures it was fitted on.")
+    return tuple(found)
+
+
+def _shared(one: MosTable, keys: Sequence[Hashable], other: MosTable, others: Sequence[Hashable]) -> int:
+    """Number of rows whose picture the other table has too, under the same or another name."""
+    files = set(map(os.path.realpath, other.paths))
+    contents = {key for key in others if isinstance(key, bytes)}
+    return sum(key in contents or os.path.realpath(path) in files for path, key in zip(one.paths, keys, strict=True))
 
 
 def _require_several(count: int) -> None:

@@ -25,7 +25,7 @@ class OrdinalPairs:
     Attributes:
         milder, stronger: (m, D) features of the version that was degraded less (or not at all), and more.
         gap: (m,) difference of their severities (0…4), ≥ 0.
-        photo: (m,) index of the photograph.
+        photo: (m,) index of the photograph; of one that is there twice, as a copy, the first.
     """
 
     milder: AnyFeatures

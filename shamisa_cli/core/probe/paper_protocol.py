@@ -27,6 +27,7 @@ from shamisa_cli.core.probe.protocol import (
     random_splits,
 )
 from shamisa_cli.core.probe.ridge import Ridge, RidgePath, ridge_path
+from shamisa_cli.core.probe.same_pictures import join_groups, same_pictures
 from shamisa_cli.core.probe.scale import MosScale
 
 Rows = AnyFeatures
@@ -74,7 +75,8 @@ def run_paper_protocol(
         mos: (n,) human scores.
         scale_of: makes, from the scores of the part fitted on, the scale whose positions are fitted; the paper's is
             linear, and fits the scores themselves.
-        groups: (n,) names, the reference photographs of a synthetic set; each is in one part of a split only.
+        groups: (n,) names, the reference photographs of a synthetic set; each is in one part of a split only,
+            and so is a picture that has several rows.
         subsets: (n,) names; the test part is also reported by subset.
         splits, seed: as for `random_splits`.
         logistic: whether PLCC and RMSE follow a 4-parameter logistic; None: if groups are named.
@@ -82,7 +84,8 @@ def run_paper_protocol(
     Raises SettingError as `random_splits` does.
     """
     tried = []
-    for split in random_splits(len(mos), splits=splits, seed=seed, groups=groups):
+    together = join_groups(same_pictures(rows), groups)
+    for split in random_splits(len(mos), splits=splits, seed=seed, groups=together):
         tried.append(_try_alphas(rows, mos, split, scale_of(mos[split.train])))
         advance(1)
     medians = np.median([each.errors for each in tried], axis=0)

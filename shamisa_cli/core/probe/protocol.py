@@ -19,6 +19,7 @@ from shamisa_cli.core.probe.penalty import choose_alpha, cross_validated_alpha
 from shamisa_cli.core.probe.pseudo import PseudoLabels
 from shamisa_cli.core.probe.recipe import Recipe
 from shamisa_cli.core.probe.ridge import Ridge, ridge_path
+from shamisa_cli.core.probe.same_pictures import join_groups, same_pictures
 from shamisa_cli.core.probe.scale import MosScale, linear_scale
 
 Indices = NDArray[np.int64]
@@ -154,7 +155,7 @@ def random_splits(
     members = np.arange(count) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
     units = int(members.max()) + 1 if count else 0
     if units < 3:
-        kind = "pictures" if groups is None else "groups"
+        kind = "pictures" if groups is None else "groups of different pictures"
         raise SettingError(f"The table has {units} {kind}; at least 3 are needed to fit, choose and report.")
     tests = max(1, round(TEST_SHARE * units))
     validations = max(1, round(VALIDATION_SHARE * units))
@@ -191,7 +192,7 @@ def run_protocol(
         features: (n, D), one row per image.
         mos: (n,) human scores.
         scale_of: makes, from the scores of the part fitted on, the scale whose positions are fitted.
-        groups: (n,) names; rows of one group stay together (see `random_splits`).
+        groups: (n,) names; rows of one group stay together (see `random_splits`), and so do those of one picture.
         subsets: (n,) names; the test part is also reported by subset.
         logistic: PLCC and RMSE after `logistic_mapping` of the test predictions, as is usual for synthetic sets.
         recipe: what else is fitted; each split leaves out a random fifth of its degraded photographs.
@@ -199,12 +200,13 @@ def run_protocol(
     Raises SettingError as `random_splits` does.
     """
     whole = recipe or Recipe()
+    together = join_groups(same_pictures(features), groups)
 
     def report(split: Split) -> SplitResult:
         scale = scale_of(mos[split.train])
         unseen = [] if whole.versions is None else _held_out_photos(whole.versions, [seed, int(split.test[0])])
         own = whole.of_rows(split.train).without(unseen)
-        ridge = _fit_split(features, scale.position(mos), split, own, groups, [seed, *split.test])
+        ridge = _fit_split(features, scale.position(mos), split, own, together, [seed, *split.test])
         held_out = whole.versions and whole.versions.part(unseen, inside=True)
         ordering = float("nan") if held_out is None else held_out.accuracy(ridge.predict)
         position = ridge.predict(features[split.test])
@@ -215,7 +217,7 @@ def run_protocol(
         likely = None if ridge.likeness is None else ridge.sessions_of(features[split.test])
         return SplitResult(ridge.alpha, overall, by_subset, split.test, position, prediction, ordering, likely)
 
-    drawn = random_splits(len(mos), splits=splits, seed=seed, groups=groups)
+    drawn = random_splits(len(mos), splits=splits, seed=seed, groups=together)
     return ProtocolResult(tuple(report(split) for split in drawn))
 
 

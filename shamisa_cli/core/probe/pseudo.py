@@ -55,7 +55,7 @@ class PseudoLabels:
     Attributes:
         versions, originals: (m, D) features of each version, and of the photograph that it was made from.
         rank: (m,) 0…1, how degraded it is among all versions; 1 is the most.
-        photo: (m,) index of the photograph.
+        photo: (m,) index of the photograph; of one that is there twice, as a copy, the first.
         settings: what the versions weigh.
     """
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from shamisa_cli.core.encoder.spec import EncoderConfig
@@ -28,6 +29,7 @@ from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.networks.initial_weights import initial_state
 from shamisa_cli.core.probe.mos_table import MIN_ROWS, MosTable, too_few_images
 from shamisa_cli.core.probe.protocol import run_protocol
+from shamisa_cli.core.probe.same_pictures import first_places, join_groups
 from shamisa_cli.core.probe.step_agreement import MOST_ERRORS, StepAgreement, append_agreement, read_agreements
 from shamisa_cli.core.scoring.pipeline import embed_files
 from shamisa_cli.core.scoring.provenance import TRAINING_PACKAGES, software
@@ -78,14 +80,28 @@ class CheckpointBenchmark:
             run: whose steps are judged; how many there are to be does not matter.
             device: on which the encoder computes.
         """
+        contents = self._contents()
         rows = [
-            (str(path.name), _content(path), float(mos))
-            for path, mos in zip(self.table.paths, self.table.mos, strict=True)
+            (str(path.name), content, float(mos))
+            for path, content, mos in zip(self.table.paths, contents, self.table.mos, strict=True)
         ]
+        together = join_groups(_same(contents), self.table.groups)
         trained = [{**run.config.to_json(), "steps": None}, run.photographs.fingerprint]
         computed = [device.partition(":")[0], software(TRAINING_PACKAGES)]
-        decides = [rows, self.table.groups, self.table.subsets, SPLITS, self.seed, encoder.to_json(), trained, computed]
+        decides = [rows, together, self.table.subsets, SPLITS, self.seed, encoder.to_json(), trained, computed]
         return hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:KEY_DIGITS]
+
+    @property
+    def pictures(self) -> NDArray[np.int64]:
+        """For each row, (n,), the first one whose file has the same content."""
+        return _same(self._contents())
+
+    def _contents(self) -> list[str | None]:
+        return [_content(path) for path in self.table.paths]
+
+
+def _same(contents: Sequence[str | None]) -> NDArray[np.int64]:
+    return first_places([row if content is None else content for row, content in enumerate(contents)])
 
 
 def _content(path: Path) -> str | None:

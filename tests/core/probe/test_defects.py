@@ -123,7 +123,7 @@ def test_the_area_under_the_curve_is_that_of_another_library() -> None:
 
 def test_fewer_photographs_than_folds_are_refused(pictures: DegradedPhotos) -> None:
     few = pictures.photo < 4
-    with pytest.raises(SettingError, match="4 photographs"):
+    with pytest.raises(SettingError, match="4 different photographs"):
         fit_defects(DegradedPhotos(pictures.features[few], pictures.severity[few], pictures.photo[few]), "ab" * 32)
 
 

@@ -91,7 +91,7 @@ def judge_run(
             on_image=lambda count: bars[0](count),
             on_step=lambda new: console.hint(f"step {new.step}: SRCC {_figure(new.median())}"),
         )
-    for sentence in found.errors:
+    for sentence in (*found.errors, *found.warnings):
         console.warn(sentence)
     console.warn_of_unreadable(found.unreadable, found.asked - found.read)
     console.hint(f"The figure is in {found.figure}.")

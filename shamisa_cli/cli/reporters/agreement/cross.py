@@ -53,12 +53,10 @@ def prepare(
         table = columns.read(files[0])
         return lambda model, cache: report_one(model, files[0], table, settings, cache, console)
 
-    from shamisa_cli.core.fitting.protocols import data_set_names, shared_pictures
+    from shamisa_cli.core.fitting.protocols import data_set_names
 
     names = data_set_names(files)
     tables = dict(zip(names, _read_all(files, columns), strict=True))
-    for one, other, count in shared_pictures(tables):
-        console.warn(f"{one} and {other} share {count:,} pictures: a probe is tested on pictures it was fitted on.")
     impaired = names if settings.lower_is_better else _names_of(dmos, files, names)
     paths = dict(zip(names, files, strict=True))
     return lambda model, cache: _across(model, paths, tables, impaired, settings, cache, console)
@@ -109,6 +107,7 @@ def _across(
         progress=console.progress,
     )
     warn_of(console, run.errors)
+    mos_options.warn_of_doubts(console, run.warnings, reversed=False)
     return Report(
         _cross_document(model, paths, settings, run),
         lambda stream: write_cross(stream, run, _cross_note(model, settings, run)),

@@ -94,6 +94,7 @@ def report_one(
         progress=console.progress,
     )
     warn_of(console, run.errors)
+    mos_options.warn_of_doubts(console, run.warnings, reversed=False)
     note = mos_options.protocol_note(
         run.result, settings.protocol, logistic=run.logistic, grouped=run.table.groups is not None
     )

@@ -75,7 +75,9 @@ def fit_direction(
     """
     photos = len(np.unique(pairs.photo))
     if photos < FEWEST:
-        raise SettingError(f"{photos} photographs can be read, and a direction needs at least {FEWEST}; name more.")
+        raise SettingError(
+            f"{photos} different photographs can be read, and a direction needs at least {FEWEST}; name more."
+        )
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     calibrated, reported = _left_out(pairs.photo, rng)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shamisa_cli.core.atomic import replacing
+from shamisa_cli.core.probe.same_pictures import same_pictures
 from shamisa_cli.core.scoring.feature_formats import READ_ERRORS
 
 
@@ -23,7 +24,7 @@ class DirectionPairs:
         first, second: (m,), places of the two versions.
         better: (m,), 1 where the second version is better, −1 where it is worse.
         weight: (m,), of the pair in the objective.
-        photo: (m,), index of the photograph.
+        photo: (m,), index of the photograph; of one that is there twice, as a copy, the first.
         odd, even: (m, N), `pair_statistics`.
     """
 
@@ -42,11 +43,12 @@ class DirectionPairs:
 
 
 def joined(parts: Sequence[DirectionPairs]) -> DirectionPairs:
-    """The pairs of several photographs, one part each; photographs are numbered in their order."""
+    """The pairs of several photographs, one part each; photographs are numbered in their order, copies as one."""
+    photos = same_pictures(np.stack([part.features[0] for part in parts]))
     starts = np.cumsum([0, *(len(part.features) for part in parts[:-1])])
     numbered = [
-        replace(part, first=part.first + start, second=part.second + start, photo=np.full_like(part.photo, place))
-        for place, (part, start) in enumerate(zip(parts, starts, strict=True))
+        replace(part, first=part.first + start, second=part.second + start, photo=np.full_like(part.photo, photo))
+        for photo, part, start in zip(photos, parts, starts, strict=True)
     ]
     names = [each.name for each in fields(DirectionPairs)]
     return DirectionPairs(**{name: np.concatenate([getattr(part, name) for part in numbered]) for name in names})
@@ -76,7 +78,7 @@ def _is_whole(pairs: DirectionPairs) -> bool:
     if any(values.ndim != 2 for values in tables) or any(values.ndim != 1 for values in rows):
         return False
     versions, of_pairs = len(pairs.features), (pairs.odd, pairs.even, *rows)
-    if len(pairs.statistics) != versions or any(len(values) != len(pairs) for values in of_pairs):
+    if not len(pairs) or len(pairs.statistics) != versions or any(len(values) != len(pairs) for values in of_pairs):
         return False
     places = np.stack([pairs.first, pairs.second])
     return places.dtype.kind == "i" and bool(((places >= 0) & (places < versions)).all())

@@ -104,7 +104,9 @@ def fit_defects(
 def _folds(photo: NDArray[np.int64], seed: int) -> Iterator[NDArray[np.bool_]]:
     photos = np.unique(photo)
     if len(photos) < FOLDS:
-        raise SettingError(f"{len(photos)} photographs can be read, and defects need at least {FOLDS}; name more.")
+        raise SettingError(
+            f"{len(photos)} different photographs can be read, and defects need at least {FOLDS}; name more."
+        )
     for part in np.array_split(np.random.default_rng(seed).permutation(photos), FOLDS):
         yield np.isin(photo, part)
 

@@ -18,6 +18,7 @@ from shamisa_cli.core.groups import GROUPS, MAX_SEVERITY
 from shamisa_cli.core.networks.pixels import batch_of
 from shamisa_cli.core.probe.defects import MOST_OPERATORS
 from shamisa_cli.core.probe.ordinal import OrdinalPairs
+from shamisa_cli.core.probe.same_pictures import same_pictures
 from shamisa_cli.core.training.photographs import made_of_each, pass_over
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class DegradedPhotos:
     Attributes:
         features: (n, D) float32.
         severity: (n, K), 0…4, of each operator in the order of `OPERATORS`; nan where it was not applied.
-        photo: (n,) index of the photograph.
+        photo: (n,) index of the photograph; of one that is there twice, as a copy, the first.
     """
 
     features: AnyFeatures
@@ -90,10 +91,11 @@ def degrade_and_embed(
     found = list(made_of_each(enumerate(photos), make, unread=unread, advance=advance))
     if not found:
         raise SettingError("None of the photographs can be read; name a folder of good ones.")
+    first = same_pictures(np.stack([made[0][0] for _, made in found]))
     return DegradedPhotos(
         np.stack([features for _, made in found for features, _ in made]),
         np.stack([applied for _, made in found for _, applied in made]),
-        np.array([place for place, made in found for _ in made], dtype=np.int64),
+        np.array([found[row][0] for row, (_, made) in zip(first, found, strict=True) for _ in made], dtype=np.int64),
     )
 
 
@@ -150,7 +152,8 @@ def degraded_pairs(
     if not found:
         raise SettingError("None of the photographs for degraded pairs can be read; name a folder of good ones.")
     milder, stronger, gaps = zip(*(pair for _, pairs in found for pair in pairs), strict=True)
-    shown = [place for place, pairs in found for _ in pairs]
+    first = same_pictures(np.stack([pairs[0][0] for _, pairs in found]))
+    shown = [found[row][0] for row, (_, pairs) in zip(first, found, strict=True) for _ in pairs]
     return OrdinalPairs(np.stack(milder), np.stack(stronger), np.array(gaps), np.array(shown, dtype=np.int64))
 
 

@@ -17,6 +17,7 @@ from shamisa_cli.core.errors import SettingError, Unread
 from shamisa_cli.core.groups import GROUPS, MAX_SEVERITY
 from shamisa_cli.core.images.decoding import decode
 from shamisa_cli.core.probe.pseudo import PseudoLabels, PseudoSettings
+from shamisa_cli.core.probe.same_pictures import same_pictures
 from shamisa_cli.core.relational.difference.difference import difference
 from shamisa_cli.core.training.direction.damages import DAMAGES
 from shamisa_cli.core.training.direction.versions import operated
@@ -94,7 +95,8 @@ def pseudo_labels(
         raise SettingError("None of the photographs for pseudo-labels can be read; name a folder of good ones.")
     versions, originals, changes = zip(*(marked for _, each in found for marked in each), strict=True)
     rank = rankdata(changes) / len(changes)
-    shown = np.array([place for place, each in found for _ in each], dtype=np.int64)
+    first = same_pictures(np.stack([each[0][1] for _, each in found]))
+    shown = np.array([found[row][0] for row, (_, each) in zip(first, found, strict=True) for _ in each], dtype=np.int64)
     return PseudoLabels(np.stack(versions), np.stack(originals), rank, shown, settings)
 
 
