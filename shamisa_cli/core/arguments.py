@@ -17,12 +17,12 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import IO, Annotated, Any, BinaryIO, Literal, TextIO, TypeVar, Union, get_args, get_origin, is_typeddict
 
+from shamisa_cli.core.argument_words import described, is_masked, words_of
 from shamisa_cli.core.errors import SettingError
 
 _UNKNOWN: Any = object()
 _ONE = (str, bytes, os.PathLike)
 """Single things, although texts and bytes are iterable."""
-_LONGEST_VALUE = 40
 _BEYOND_64_BITS = 2**63
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -132,9 +132,9 @@ def _accepted(name: str, parameter: inspect.Parameter, names: Mapping[str, Any],
     except _RefusedError as error:
         default = "" if parameter.default is parameter.empty else ", or leave it out"
         item = "".join(f"[{place!r}]" for place in error.items)
-        described = _described(error.value)
-        given = f"{parameter.name}{item} is {described}" if item else f"{described} was given"
-        raise SettingError(f"{name}: {parameter.name} must be {_words(annotation)}{default}; {given}.") from None
+        value = described(error.value)
+        given = f"{parameter.name}{item} is {value}" if item else f"{value} was given"
+        raise SettingError(f"{name}: {parameter.name} must be {words_of(annotation)}{default}; {given}.") from None
 
 
 def _fitted(value: Any, wanted: Any) -> Any:
@@ -170,7 +170,11 @@ def _container(value: Any, kind: type, arguments: tuple[Any, ...]) -> Any:
         return _kept(value, callable(value))
     if issubclass(kind, Mapping) and isinstance(value, kind) and arguments:
         return {key: _item(each, key, arguments[1]) for key, each in value.items()}
-    if not issubclass(kind, Iterable) or issubclass(kind, Mapping) or kind.__name__ == "ndarray":
+    if is_masked(value):
+        raise _RefusedError(value)
+    if kind.__name__ == "ndarray":
+        return _kept(value, isinstance(value, kind)).view(kind)  # of a subclass its values alone
+    if not issubclass(kind, Iterable) or issubclass(kind, Mapping):
         return _kept(value, isinstance(value, kind))
     if isinstance(value, _ONE) and kind is not tuple:
         value = [value]
@@ -255,44 +259,3 @@ def _has_members(value: Any, protocol: type) -> bool:
         return callable(value)
     members = {name for name in (*vars(protocol), *vars(protocol).get("__annotations__", ())) if name[0] != "_"}
     return not isinstance(value, type) and all(hasattr(value, name) for name in members)
-
-
-def _words(wanted: Any) -> str:
-    """An annotation in words."""
-    origin, arguments = get_origin(wanted), get_args(wanted)
-    if origin in (Union, types.UnionType):
-        words = list(dict.fromkeys(map(_words, arguments)))
-        return " or ".join(words) if len(words) < 3 else f"{', '.join(words[:-1])} or {words[-1]}"
-    if origin is Annotated:
-        return " ".join([_words(arguments[0]), *map(str, wanted.__metadata__)])
-    if origin is Literal:
-        return " or ".join(map(repr, arguments))
-    if wanted is None or wanted is type(None):
-        return "None"
-    if getattr(origin, "__name__", "") == "ndarray":
-        return "an array"
-    if getattr(origin, "__name__", "") == "Callable":
-        return "a function"
-    if origin is not None and issubclass(origin, Iterable) and not issubclass(origin, Mapping) and arguments:
-        return f"several of ({_words(arguments[0])})"
-    plain = {
-        float: "a number", int: "a whole number", str: "a text", bool: "True or False", Path: "a path",
-        bytes: "bytes", BinaryIO: "a stream of bytes",
-    }  # fmt: skip
-    return plain.get(wanted) or _with_article(getattr(origin or wanted, "__name__", str(wanted)))
-
-
-def _described(value: Any) -> str:
-    kind = type(value).__name__
-    if value is None or value is True or value is False:
-        return repr(value)
-    if not isinstance(value, str | bytes | int | float):
-        return f"an object of type {kind}"
-    if isinstance(value, str) and "\0" in value:
-        kind = f"{kind} with a zero byte"
-    text = repr(value)
-    return f"{text if len(text) <= _LONGEST_VALUE else text[:_LONGEST_VALUE] + '…'} ({kind})"
-
-
-def _with_article(noun: str) -> str:
-    return f"{'an' if noun[0] in 'AEIOUaeiou' else 'a'} {noun}"

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, ImageFile
 
+from shamisa_cli.core.argument_words import MASKED, is_masked
 from shamisa_cli.core.errors import ImageError, SettingError, item_error, reason_of
 from shamisa_cli.core.images.decoding import explaining
 from shamisa_cli.core.images.orientation import UPRIGHT, orientation_of
@@ -57,7 +58,7 @@ def in_memory(name: str, picture: InMemory) -> PictureInMemory:
         picture: the bytes of a file, a Pillow image, or sRGB pixels (H, W, 3) or greys (H, W) of uint8.
 
     Raises:
-        SettingError: the array has another shape or type.
+        SettingError: the array has another shape or type, or is masked.
     """
     if isinstance(picture, bytes):
         return PictureInMemory(name, picture)
@@ -126,9 +127,11 @@ def _as_file(name: str, image: Image.Image) -> bytes | ImageError:
 
 
 def _of_pixels(name: str, pixels: npt.NDArray[np.uint8]) -> Image.Image:
+    if is_masked(pixels):
+        raise SettingError(f"{name} is {MASKED}.")
     if pixels.dtype != np.uint8 or pixels.size == 0 or not (pixels.ndim == 2 or pixels.shape[2:] == (3,)):
         raise SettingError(
             f"{name} is an array of {pixels.dtype} {pixels.shape}; sRGB pixels (H, W, 3) of uint8 are needed. "
             "Floats of 0…1: np.rint(255 * pixels).astype(np.uint8); tensors: TensorScorer."
         )
-    return Image.fromarray(pixels)
+    return Image.fromarray(np.asarray(pixels))

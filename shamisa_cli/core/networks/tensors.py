@@ -102,7 +102,7 @@ class TensorScorer(nn.Module):
 
 
 def _check(images: object) -> None:
-    if not isinstance(images, Tensor) or images.layout != torch.strided:
+    if not isinstance(images, Tensor) or images.layout != torch.strided or hasattr(images, "get_mask"):
         raise SettingError(f"Pictures are dense tensors (N, 3, H, W) or (3, H, W), and this is a {_kind(images)}.")
     if images.ndim not in (3, 4) or images.shape[-3] != 3 or 0 in images.shape:
         raise SettingError(f"Pictures are tensors (N, 3, H, W) or (3, H, W); this one is {tuple(images.shape)}.")
@@ -114,4 +114,5 @@ def _check(images: object) -> None:
 
 
 def _kind(given: object) -> str:
-    return f"tensor of layout {given.layout}" if isinstance(given, Tensor) else type(given).__name__
+    dense = isinstance(given, Tensor) and given.layout == torch.strided  # but some values of it are hidden
+    return f"tensor of layout {given.layout}" if isinstance(given, Tensor) and not dense else type(given).__name__

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shamisa_cli.core.argument_words import MASKED, is_masked
 from shamisa_cli.core.arguments import check_fields
 from shamisa_cli.core.errors import MosTableError, SettingError
 from shamisa_cli.core.probe.csv_rows import csv_rows, table_error
@@ -71,6 +72,8 @@ class MosTable:
 
     def take(self, rows: Sequence[int] | NDArray[np.int64] | NDArray[np.bool_]) -> MosTable:
         """A table of the given rows: their numbers from 0, or a mask (n,). Raises SettingError if they make none."""
+        if is_masked(rows):
+            raise SettingError(f"The rows to take are {MASKED}.")
         try:
             places = np.arange(len(self))[np.asarray(rows)].ravel()
         except (IndexError, ValueError) as error:
@@ -81,6 +84,8 @@ class MosTable:
 
 
 def _as_scores(values: object) -> NDArray[np.float64]:
+    if is_masked(values):
+        raise SettingError(f"MosTable: mos is {MASKED}.")
     try:
         scores = np.asarray(values)
     except (TypeError, ValueError, RuntimeError):  # such as rows of different lengths

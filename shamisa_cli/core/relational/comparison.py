@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from shamisa_cli.core.argument_words import MASKED, is_masked
 from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.errors import SettingError, item_error
 from shamisa_cli.core.groups import GROUPS
@@ -215,13 +216,16 @@ def read_image(source: ImageSource, name: str, *, max_pixels: int = DEFAULT_MAX_
 
     Raises:
         ImageError: the file cannot be read.
-        SettingError: the array is not (H, W, 3) uint8.
+        SettingError: the array is not (H, W, 3) uint8, or masked.
     """
     if not isinstance(source, np.ndarray):
         held, file = (None, source) if isinstance(source, Path) else (source.content, source.name)
         picture = decode(file, content=held, max_pixels=max_pixels)
         size = source.stat().st_size if isinstance(source, Path) else None
         return ComparedImage(name, picture.pixels, picture.width, picture.height, size, picture.warnings)
+    if is_masked(source):
+        raise SettingError(f"{name} is {MASKED}.")
+    source = np.asarray(source)
     if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3 or source.size == 0:
         raise SettingError(
             f"{name} is an array of {source.dtype} {source.shape}; sRGB pixels (H, W, 3) of uint8 are needed."

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from shamisa_cli.core.argument_words import MASKED, is_masked
 from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.records import ModelIdentity
@@ -38,13 +39,14 @@ class PairComparer:
 
     def judge(self, a: Pixels, b: Pixels) -> Judgement:
         """Difference and direction of two images, sRGB (H, W, 3) uint8 of one size; see `Comparer`."""
-        _require_pair(a, b)
+        a, b = _pair(a, b)
         found = difference(a, b)
         direction = self.direction.better(a, b, found.local) if found.value > 0 else 0.0
         return Judgement(found.value, direction, found.like_jpeg_quality, found.local)
 
     def relate(self, a: Pixels, b: Pixels, *, maps: bool = True) -> PairResult:
         """Judge two images, and find what changed; see `Comparer`."""
+        a, b = _pair(a, b)
         judgement = self.judge(a, b)
         drawn = self.networks.maps(a, b) if maps else None
         return PairResult(self._means(a, b, judgement.local, drawn), judgement, drawn)
@@ -68,11 +70,15 @@ class PairComparer:
         return means * min(1.0, share)
 
 
-def _require_pair(a: Pixels, b: Pixels) -> None:
+def _pair(a: Pixels, b: Pixels) -> tuple[Pixels, Pixels]:
+    """Two arrays without what subclasses of NumPy's add. Raises SettingError unless they are images of one size."""
     for image in (a, b):
         if not isinstance(image, np.ndarray):
             raise SettingError(f"Two arrays of pixels are compared, and this is a {type(image).__name__}.")
+        if is_masked(image):
+            raise SettingError(f"Two arrays of pixels are compared, and this is {MASKED}.")
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
             raise SettingError(f"sRGB pixels (H, W, 3) of uint8 are compared, and this is {image.dtype} {image.shape}.")
     if a.shape != b.shape:
         raise SettingError(f"Two images of one size are compared, and these are {a.shape[:2]} and {b.shape[:2]}.")
+    return np.asarray(a), np.asarray(b)
