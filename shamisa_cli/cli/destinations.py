@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shamisa_cli.cli.console import check_output, require_folder_name
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.existence import exists
 from shamisa_cli.core.scoring.selection import Selection
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.cluster.part_number import PartNumber
 
 TABLE = "parquet"
 """Format that is no reporter's: a table of scores that is written in parts and can be resumed."""
 
 
-def check(output: str | None, target: Path | None, format: str | None, html: Path | None, maps: Path | None) -> None:
+def check(
+    output: str | None,
+    target: Path | None,
+    format: str | None,
+    html: Path | None,
+    maps: Path | None,
+    part: PartNumber | None = None,
+) -> None:
     """Raise SettingError if a file or folder cannot be written under the name that was given for it."""
     if target is not None:
         if target != Path(output or "") and format not in (None, TABLE):
@@ -20,6 +32,8 @@ def check(output: str | None, target: Path | None, format: str | None, html: Pat
         check_output(target)
     if html is not None:
         _check_page(html, target)
+        if part is not None and part.count > 1 and exists(html) and html.stat().st_size:
+            raise SettingError(f"{html} exists, and may hold another part. Remove it, or name another file.")
     if target is not None and target.suffix.lower() in (".html", ".htm") and format is None:
         raise SettingError(f"--output writes no page. Name it with --html {target}.")
     require_folder_name(maps, "--maps")

@@ -63,7 +63,11 @@ TRAINING = (
 )  # fmt: skip
 
 RULES: dict[str, Sequence[Rule]] = {
-    "score": [Rule(GROUPING, needs=["groups"]), CACHING],
+    "score": [
+        Rule(GROUPING, needs=["groups"]),
+        Rule(["groups"], without=["shard"], hint="Pictures of one group may be in several parts."),
+        CACHING,
+    ],
     "cull": [
         CACHING,
         Rule(GROUPING, needs=["best_of_groups"]),

@@ -314,8 +314,25 @@ def test_pictures_without_a_partner_are_failed_test_cases_where_pairs_are_strict
         "results"
     ]
     assert [result["ruleId"] for result in results] == ["no-partner", "no-partner"]
-    lenient = run("compare", "before", "after", "-f", "junit")
-    assert (lenient.returncode, ElementTree.fromstring(lenient.stdout.encode())[0].get("tests")) == (0, "1")
+
+
+def test_pictures_without_a_partner_are_warnings_elsewhere(run: Run, pictures: Path) -> None:
+    for folder, names in {"before": ("one.png", "gone.png"), "after": ("one.png", "new.png")}.items():
+        (pictures / folder).mkdir()
+        for name in names:
+            (pictures / folder / name).write_bytes((pictures / "original.png").read_bytes())
+    compared = ("compare", "before", "after", "--min-score", "-5", "--quiet", "-f")
+    junit = run(*compared, "junit")
+    suite = ElementTree.fromstring(junit.stdout.encode())[0]
+    assert (junit.returncode, suite.get("tests"), suite.get("failures"), suite.get("errors")) == (0, "3", "0", "0")
+    github = run(*compared, "github")
+    assert github.stdout.count("::warning file=") == 2
+    assert github.stdout.splitlines()[-1] == "3 checked: 2 with a warning"
+    results = json.loads(run(*compared, "sarif").stdout)["runs"][0]["results"]
+    assert [(result["ruleId"], result["level"]) for result in results] == [("no-partner", "warning")] * 2
+    for said in (junit, github):
+        assert "before/gone.png has no candidate with its name" in said.stdout
+        assert "after/new.png has no reference with its name" in said.stdout
 
 
 def test_names_that_fit_several_pictures_are_explained(run: Run, pictures: Path) -> None:

@@ -218,6 +218,24 @@ def test_what_was_pushed_can_be_pulled_and_a_second_push_changes_what_changed(
     assert hub.head("lab/round")["README.md"].endswith(b"# Renamed\n")
 
 
+def test_another_encoder_does_not_stay_beside_the_probe_and_graph_of_the_one_before(
+    models: Program, hub: LoopbackHub, folder: Path, tmp_path: Path
+) -> None:
+    assert models("push", folder, "hf:lab/next", HF_TOKEN=TOKEN).returncode == 0
+    hub.publish("lab/next", folder, **{"notes.md": b"mine", "encoder.onnx": b"graph", "direction.json": b"{}"})
+    lone = tmp_path / "lone"
+    shutil.copytree(folder, lone, ignore=shutil.ignore_patterns("probe.*"))
+    same = models("push", lone, "hf:lab/next", "--json", HF_TOKEN=TOKEN)
+    assert json.loads(same.stdout)["removed"] == [], "the same encoder, whose probe came from elsewhere"
+    assert models("derive", folder, "-o", tmp_path / "other", "--view-size", "48").returncode == 0
+    pushed = models("push", tmp_path / "other", "hf:lab/next", HF_TOKEN=TOKEN)
+    assert (pushed.returncode, pushed.stdout.count("of the encoder or networks before")) == (0, 4), pushed.stderr
+    assert set(hub.head("lab/next")) == {
+        "README.md", "config.json", "encoder.safetensors", "notes.md", "notes.txt", "scatter.png",
+    }  # fmt: skip
+    assert models("pull", "hf:lab/next").returncode == 0
+
+
 @pytest.mark.parametrize("name", ["weights.pkl", "pytorch_model.bin", "nested/checkpoint.PT"])
 def test_a_folder_with_a_pickle_is_refused_before_anything_is_sent(
     models: Program, hub: LoopbackHub, folder: Path, name: str

@@ -75,9 +75,10 @@ def test_no_part_replaces_another(shamisa, tiny_model: Path, photos: Path, comma
     assert run("1/2").returncode == 0
 
 
-@pytest.mark.parametrize("name", ["scores.csv", "scores.json", "scores.sarif"])
+@pytest.mark.parametrize("name", ["scores.csv", "scores.json", "scores.sarif", "page.html"])
 def test_a_file_of_another_part_is_not_replaced(shamisa, tiny_model: Path, photos: Path, tmp_path: Path, name: str):  # type: ignore[no-untyped-def]
-    job = ["score", photos, "--model", tiny_model, "-o", name, "--shard"]
+    option = "--html" if name.endswith(".html") else "-o"
+    job = ["score", photos, "--model", tiny_model, option, name, "--shard"]
     assert shamisa(*job, "1/2", cwd=tmp_path).returncode == 0
     first = (tmp_path / name).read_bytes()
     second = shamisa(*job, "2/2", cwd=tmp_path)

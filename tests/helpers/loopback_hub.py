@@ -144,7 +144,9 @@ class LoopbackHub:
             return _json({"files": [{**mode, "shouldIgnore": mode["path"] in self.ignored} for mode in modes]})
         lines = [json.loads(line) for line in body.splitlines()]
         added = {line["value"]["path"]: self._content(line) for line in lines if line["key"] in ("file", "lfsFile")}
-        commit = self._commit(name, {**self.head(name), **added})
+        gone = {line["value"]["path"] for line in lines if line["key"] == "deletedFile"}
+        kept = {path: content for path, content in self.head(name).items() if path not in gone}
+        commit = self._commit(name, {**kept, **added})
         url = f"{self.endpoint}/{name}/commit/{commit}"
         return _json({"success": True, "commitOid": commit, "commitUrl": url, "hookOutput": ""})
 

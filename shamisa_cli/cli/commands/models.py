@@ -151,7 +151,8 @@ def push(
 ) -> None:
     """Upload a model or probe to the Hugging Face Hub: card, JSON files, weights, ONNX graph, and the card's figures.
 
-    Nothing else in the folder is uploaded, and a folder that holds a pickle is refused. The card's metadata is
+    Nothing else in the folder is uploaded, and a folder that holds a pickle is refused. Where another encoder takes the
+    place of one, the probe, direction and graph of the earlier one are removed there. The card's metadata is
     completed. There are no prompts; HF_TOKEN or the login of the Hub's client gives permission to write.
     Exit codes: 0 success; 2 error.
     """
@@ -166,6 +167,7 @@ def push(
             rows = [("model", done.name), ("commit", done.commit), ("url", done.url)]
             rows += as_rows("uploaded", [f"{file}  {megabytes(size)}" for file, size in done.files.items()])
             rows += as_rows("left out", done.left_out)
+            rows += as_rows("removed there", [f"{file}  of the encoder or networks before" for file in done.removed])
             write_facts(rows, stream)
 
 

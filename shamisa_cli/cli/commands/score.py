@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -135,7 +134,7 @@ def score(
     console = Console(quiet=quiet, discard=quiet and format is None and output is None)
     part = inputs.part_number(shard)
     target = None if output is None else inputs.output_file(Path(output), part)
-    destinations.check(output, target, format, html, maps)
+    destinations.check(output, target, format, html, maps, part)
     selection = Selection(top, bottom, below, above)
     chosen = format or inputs.format_of(target, (*REPORTERS, TABLE))
     if chosen == TABLE:
@@ -155,15 +154,9 @@ def score(
         skip_unreadable=skip_unreadable,
         strict=strict,
     )
+    by_name = gated.goes_by_names
     found = inputs.survey_inputs(
-        paths,
-        files_from,
-        recursive,
-        console,
-        exclude=exclude,
-        since=since,
-        allow_empty=allow_empty,
-        every_name=gated.goes_by_names,
+        paths, files_from, recursive, console, exclude=exclude, since=since, allow_empty=allow_empty, every_name=by_name
     )
     job = inputs.divide(found, part, target, console)
 
@@ -172,9 +165,8 @@ def score(
     from shamisa_cli.core.scoring.pipeline import describe_run
 
     loaded = load_model(model, probe=probe, offline=offline, device=device, runtime=runtime.value, on_demand=cache)
-    run = describe_run(loaded, view, gated=gated.gate.judges, left_out=found.left_out)
+    run = describe_run(loaded, view, gated=gated.gate.judges, left_out=found.left_out, grouped=groups)
     gated.require_same(run, loaded, console)
-    run = replace(run, grouped=groups)
     work = ScoringRun(loaded, job.paths, run, gated.gate, console, view, jobs, max_pixels)
     cached = reused = 0
     if chosen == TABLE and target is not None:

@@ -13,7 +13,8 @@ _BEFORE_SIZE = 16
 class WebpFile(WebPImagePlugin.WebPImageFile):
     """Pillow's reader, whose own check of the size refuses more than 179 megapixels, whatever the caller allows.
 
-    It skips that check where the bytes it reads first do not hold the size.
+    It skips that check where the bytes it reads first do not hold the size. Readers before that of Pillow 13 have no
+    check, and read all at once.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -21,14 +22,14 @@ class WebpFile(WebPImagePlugin.WebPImageFile):
 
 
 class _ShortFirst:
-    """A stream whose first answer is short, as those of streams may be."""
+    """A stream whose first answer is short, as those of streams may be, unless all of it is asked for."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream, self._began = stream, False
         self.seek, self.tell = stream.seek, stream.tell
 
     def read(self, count: int = -1) -> bytes:
-        if self._began:
+        if self._began or count < 0:
             return self._stream.read(count)
         self._began = True
         return self._stream.read(_BEFORE_SIZE)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shamisa_cli import __version__
 from shamisa_cli.core.encoder.spec import EncoderConfig
@@ -16,8 +18,11 @@ from shamisa_cli.core.models import card, hub, manifest
 from shamisa_cli.core.models.folder import ModelFolder, holds_networks
 from shamisa_cli.core.models.hub import HubName
 from shamisa_cli.core.models.hub_answers import bounded_answers
-from shamisa_cli.core.models.manifest import CARD, FOLDER_FILES, MODEL_MANIFEST, FolderFiles
+from shamisa_cli.core.models.manifest import CARD, DEPENDENT, FOLDER_FILES, MODEL_MANIFEST, FolderFiles
 from shamisa_cli.core.relational.config import RelationalConfig
+
+if TYPE_CHECKING:
+    from huggingface_hub.hf_api import RepoFile, RepoFolder
 
 PICKLES = frozenset((".pkl", ".pickle", ".pt", ".pth", ".bin", ".ckpt", ".joblib", ".dill", ".npy", ".npz"))
 """Suffixes of files that can run code when they are loaded, or can contain such files."""
@@ -36,6 +41,8 @@ class Upload:
         url: address of that commit.
         files: name → size in bytes of each file of the upload.
         left_out: names of files in the folder that were not uploaded.
+        removed: names of files that were removed from the repository, since they go with the encoder or networks that
+            were there before, and the folder has none of its own.
     """
 
     name: str
@@ -43,12 +50,16 @@ class Upload:
     url: str
     files: dict[str, int]
     left_out: tuple[str, ...]
+    removed: tuple[str, ...] = ()
 
 
 def push(
     folder: Path, target: HubName, *, private: bool = False, message: str | None = None, offline: bool = False
 ) -> Upload:
     """Upload a model or probe to a repository's main branch, in one commit; create the repository if it does not exist.
+
+    Other files of the repository stay, but for the probe, defect probe, direction and graph of an encoder that another
+    one replaces: beside it they would end every use of the repository.
 
     Does not prompt, and sends nothing before the whole folder was checked. Authentication is by HF_TOKEN, or by the
     login that the Hub's client stores.
@@ -152,16 +163,17 @@ def _is_png(path: Path) -> bool:
 def _sent(
     folder: Path, target: HubName, contents: dict[str, Path | bytes], private: bool, message: str | None
 ) -> Upload:
-    from huggingface_hub import CommitOperationAdd, HfApi
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
     api = HfApi(library_name=manifest.LIBRARY_NAME, library_version=__version__)
     api.create_repo(target.repository, private=private or None, exist_ok=True)
     if private and not api.repo_info(target.repository).private:
         raise ModelError(f"{target} exists and is public: nothing was uploaded.", remedy="not-private")
     operations = [CommitOperationAdd(name, content) for name, content in sorted(contents.items())]
+    removed = _outdated({each.path: each for each in api.list_repo_tree(target.repository)}, contents)
     commit = api.create_commit(
         target.repository,
-        operations,
+        [*operations, *map(CommitOperationDelete, removed)],
         commit_message=message or f"Upload {folder.resolve().name} with shamisa {__version__}",
     )
     # An older file of the name may be there, so the Hub's list of files does not tell.
@@ -175,4 +187,32 @@ def _sent(
         for name, content in sorted(contents.items())
     }
     left_out = sorted(path.name for path in folder.iterdir() if path.name not in sizes)
-    return Upload(str(target), str(commit.oid), str(commit.commit_url), sizes, tuple(left_out))
+    return Upload(str(target), str(commit.oid), str(commit.commit_url), sizes, tuple(left_out), tuple(removed))
+
+
+def _outdated(there: Mapping[str, RepoFile | RepoFolder], contents: Mapping[str, Path | bytes]) -> list[str]:
+    """Files of a repository (name → its entry there) that go with what the contents replace by something else."""
+    outdated: list[str] = []
+    for (listing, weights), others in DEPENDENT.items():
+        if weights in there and weights in contents and not _are_same(there, contents, (listing, weights)):
+            outdated += [name for name in others if name in there and name not in contents]
+    return outdated
+
+
+def _are_same(
+    there: Mapping[str, RepoFile | RepoFolder], contents: Mapping[str, Path | bytes], names: Iterable[str]
+) -> bool:
+    return all(_hash_there(there.get(name)) in _hashes(contents[name]) for name in names)
+
+
+def _hash_there(entry: RepoFile | RepoFolder | None) -> str | None:
+    """SHA-256 of a large file, or what Git knows a small one by."""
+    lfs = getattr(entry, "lfs", None)
+    return getattr(entry, "blob_id", None) if lfs is None else str(lfs.sha256)
+
+
+def _hashes(content: Path | bytes) -> tuple[str, str]:
+    """SHA-256, and the hash of Git."""
+    whole = content if isinstance(content, bytes) else content.read_bytes()
+    named = hashlib.sha1(b"blob %d\0" % len(whole) + whole, usedforsecurity=False)
+    return hashlib.sha256(whole).hexdigest(), named.hexdigest()

@@ -58,6 +58,23 @@ LISTS = (
 )
 """Manifests, and the file that each must list."""
 
+OF_AN_ENCODER = (
+    MODEL_GRAPH,
+    PROBE_MANIFEST,
+    PROBE_WEIGHTS,
+    DEFECTS_MANIFEST,
+    DEFECTS_WEIGHTS,
+    DIRECTION_MANIFEST,
+    DIRECTION_WEIGHTS,
+)
+"""Files that mean nothing beside another encoder than the one that they were made for."""
+
+DEPENDENT = {
+    (MODEL_MANIFEST, MODEL_WEIGHTS): OF_AN_ENCODER,
+    (RELATIONAL_MANIFEST, RELATIONAL_WEIGHTS): RELATIONAL_GRAPHS,
+}
+"""Manifest and weights of networks → files that go with them alone."""
+
 SCHEMA = 1
 MAX_MANIFEST_BYTES = 1_000_000
 MAX_WEIGHTS_BYTES = 4_000_000_000

@@ -31,13 +31,8 @@ from shamisa_cli.core.models.folder import (
 from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.models.manifest import (
     CARD,
-    DEFECTS_MANIFEST,
-    DEFECTS_WEIGHTS,
     LIBRARY_NAME,
-    MODEL_GRAPH,
     MODEL_MANIFEST,
-    PROBE_MANIFEST,
-    PROBE_WEIGHTS,
     RELATIONAL_MANIFEST,
     FolderFiles,
 )
@@ -45,9 +40,6 @@ from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.networks.scoring_network import RelationalModel
 from shamisa_cli.core.relational.config import RelationalConfig
 from shamisa_cli.core.torch_state import as_torch_ships
-
-OF_ANOTHER_ENCODER = (MODEL_GRAPH, PROBE_MANIFEST, PROBE_WEIGHTS, DEFECTS_MANIFEST, DEFECTS_WEIGHTS)
-"""Files of a folder that are removed when its encoder is replaced."""
 
 _DEVICE = re.compile(r"cpu|mps|cuda(:[0-9]{1,3})?")
 
@@ -145,8 +137,8 @@ def save_encoder(
 ) -> ModelFolder[EncoderConfig]:
     """Write a model folder; earlier content stays untouched until all new files are on the disk.
 
-    An earlier model in `folder` is replaced, and its probe, defect probe and graph are removed. If it is the same, with
-    its weights and configuration, the folder stays as it is: what was fitted since is of this model.
+    An earlier model in `folder` is replaced, and its probe, defect probe, direction and graph are removed. If it is the
+    same, with its weights and configuration, the folder stays as it is: what was fitted since is of this model.
 
     Args:
         folder: where to; created with its parents.
@@ -170,7 +162,7 @@ def save_encoder(
                 f"Go back to a checkpoint before the training diverged."
             )
     entries = {"name": name, "license": license, "origin": origin, ENCODERS.key: config.to_json()}
-    return _save(folder, ENCODERS, weights, entries, card, outdated=OF_ANOTHER_ENCODER)
+    return _save(folder, ENCODERS, weights, entries, card, outdated=manifest.OF_AN_ENCODER)
 
 
 def save_networks(

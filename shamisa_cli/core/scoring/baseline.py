@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -212,7 +213,7 @@ def read_baseline(file: Path) -> Baseline:
         SettingError: the file is not a baseline of this version.
     """
     try:
-        document = json.loads(read_plain(file, MOST_BYTES))
+        document = json.loads(read_plain(file, MOST_BYTES), object_pairs_hook=_each_once)
         if document["schema"] != SCHEMA:
             raise ValueError(f"schema is {document['schema']!r}, and this program knows {SCHEMA}")
         model, scores = document["model"], document["scores"]
@@ -231,6 +232,15 @@ def read_baseline(file: Path) -> Baseline:
         raise SettingError(
             f"{file} is not a baseline ({reason}). Name another file, or delete it.", remedy="new-baseline"
         ) from None
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The entries of an object; ValueError if one is there twice, as after a merge of two versions line by line."""
+    entries = dict(pairs)
+    if len(entries) < len(pairs):
+        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        raise ValueError(f"{twice} is named twice, and only one can count")
+    return entries
 
 
 def _text(entries: Mapping[str, Any], name: str) -> str:

@@ -194,7 +194,7 @@ def gate_status(record: ImageRecord) -> GateStatus:
     """Outcome of a checked image, in one word."""
     if record.status == "failed":
         return "failed"
-    if record.score is None:
+    if record.score is None and record.status != "ok":
         return "unreadable"
     return "warned" if record.findings else "passed"
 
@@ -223,6 +223,8 @@ def gate_summary(statuses: Mapping[GateStatus, int], *, gated: bool) -> str:
     """Summarise a run in a phrase, such as "4 checked, all passed"; `gated`: whether any limit was set."""
     counts = Counter(statuses)
     count = counts.total()
+    if gated and not count:
+        return "0 checked: there was no picture to check"
     total = f"{count:,} checked" if gated else f"{count:,} picture{'' if count == 1 else 's'}, no gate set"
     problems = {
         "failed": counts["failed"],

@@ -130,13 +130,18 @@ def feature_cache(cache: Cache | None, model: Model, view_size: ViewSize = "mode
 
 
 def describe_run(
-    model: Model, view_size: ViewSize, *, gated: bool = False, left_out: Mapping[str, int] | None = None
+    model: Model,
+    view_size: ViewSize,
+    *,
+    gated: bool = False,
+    left_out: Mapping[str, int] | None = None,
+    grouped: bool = False,
 ) -> Run:
-    """The properties shared by the records of `score_files` under the same settings; `left_out` as in `Run`."""
+    """The properties shared by the records of `score_files` under the same settings; the last three as in `Run`."""
     interval = model.probe.interval if model.probe else None
     level = None if interval is None else interval.level
     identity = ModelIdentity(model.name, model.revision, preprocessing_used(model.encoder, view_size), level)
-    return Run(identity, gated, left_out=left_out or {})
+    return Run(identity, gated, left_out=left_out or {}, grouped=grouped)
 
 
 def _thread_count(jobs: PositiveInt | None) -> int:

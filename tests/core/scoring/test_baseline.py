@@ -138,6 +138,8 @@ def test_a_regressor_is_known_by_its_numbers(model: Model) -> None:
     ["", "[]", "{}", '{"schema": 2}', '{"schema": 1, "model": {}, "scores": {}}', "\ufffe",
      json.dumps({"schema": 1, "model": {"name": "t", "revision": "r", "regressor": "x", "preprocessing": {}},
                  "scores": {"a.jpg": "50"}}),
+     json.dumps({"schema": 1, "model": {"name": "t", "revision": "r", "regressor": "x", "preprocessing": {}},
+                 "scores": {"a.jpg": 95.0, "b.jpg": 60.65}}).replace("b.jpg", "a.jpg"),  # merged line by line
      *(json.dumps({"schema": 1, "model": {"name": "t", "revision": "r", "regressor": "x", "preprocessing": {}},
                    "scores": {}, "made_with": made_with})
        for made_with in (3, {}, {"reading": "14", "formulas": 3, "packages": {}},

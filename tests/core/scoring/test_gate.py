@@ -99,6 +99,7 @@ def test_the_worst_come_first_and_warnings_last() -> None:
         ({"passed": 1, "failed": 2, "warned": 3, "unreadable": 1},
          True, "7 checked: 2 failed, 3 with a warning, 1 not readable"),
         ({"passed": 4}, False, "4 pictures, no gate set"),
+        ({}, True, "0 checked: there was no picture to check"),
     ],
 )  # fmt: skip
 def test_the_conclusion_is_said_plainly(statuses: dict[str, int], gated: bool, said: str) -> None:

@@ -15,13 +15,12 @@ from shamisa_cli.core.relational.records import Candidate
 def as_written_by(reporter: Reporter) -> Callable[[Iterable[Candidate], ComparisonRun, TextIO], None]:
     """A writer of comparisons in a format of single images; each candidate is one, with its findings.
 
-    So is an image without a partner, if that fails the run.
+    So is an image without a partner, with a warning, or failed if that fails the run.
     """
 
     def write(candidates: Iterable[Candidate], run: ComparisonRun, stream: TextIO) -> None:
         records = (_record(candidate, run.gate) for candidate in candidates)
-        alone = _alone(run) if run.strict_pairs else ()
-        reporter.write(chain(records, alone), Run(run.model, gated=run.gate.judges or run.strict_pairs), stream)
+        reporter.write(chain(records, _alone(run)), Run(run.model, gated=run.gate.judges or run.strict_pairs), stream)
 
     return write
 
@@ -31,8 +30,8 @@ def _alone(run: ComparisonRun) -> Iterator[ImageRecord]:
     reasons = {"has no reference with its name": run.added, "has no candidate with its name": run.removed}
     for reason, paths in reasons.items():
         for path in paths:
-            finding = GateFinding("no-partner", "error", reason)
-            yield ImageRecord(str(path), None, status="failed", findings=(finding,))
+            finding = GateFinding("no-partner", "error" if run.strict_pairs else "warn", reason)
+            yield ImageRecord(str(path), None, status="failed" if run.strict_pairs else "ok", findings=(finding,))
 
 
 def _record(candidate: Candidate, gate: ComparisonGate) -> ImageRecord:
