@@ -108,6 +108,45 @@ def test_pictures_are_read_alike_where_warnings_and_float_errors_are_raised() ->
         assert [name for name, content in PICTURES.items() if outcome(content) != expected[name]] == []
 
 
+ODD_TAGS = (
+    WHOLE["jpeg"][:2]
+    + b"\xff\xe1\0\x20Exif\0\0II*\0\x08\0\0\0\x05\0\x0f\x01\x02\0\xff\0\0\0\x10\x20\0\0"
+    + WHOLE["jpeg"][2:]
+)
+
+
+def of_a_program_of_its_own(action: str) -> tuple[str, object, list[object]]:
+    """What a program that opens a damaged file itself gets, and the state of Python's warnings there."""
+    with warnings.catch_warnings(record=action != "error") as printed:
+        warnings.simplefilter(action)  # type: ignore[arg-type]
+        before = list(warnings.filters), warnings.showwarning
+        said = []
+        for _ in range(2):
+            try:
+                Image.open(io.BytesIO(ODD_TAGS)).getexif().get(1)
+                said.append("silent")
+            except UserWarning as warning:
+                said.append(str(warning))
+        assert (list(warnings.filters), warnings.showwarning) == before
+        return ", ".join(said), before[0], [(str(each.message), each.filename) for each in printed or ()]
+
+
+@pytest.mark.parametrize("action", ["error", "ignore", "always", "default"])
+def test_what_pillow_warns_others_of_is_as_they_have_set_it(action: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TiffImagePlugin, "__warningregistry__", {}, raising=False)
+    expected = of_a_program_of_its_own(action)
+    assert (expected[0] != "silent, silent") == (action == "error")
+    assert len(expected[2]) == {"error": 0, "ignore": 0, "always": 4, "default": 2}[action]
+    state = list(warnings.filters), warnings.showwarning
+    assert decode("picture", content=ODD_TAGS, look=True).warnings
+    assert (list(warnings.filters), warnings.showwarning) == state
+    monkeypatch.setattr(TiffImagePlugin, "__warningregistry__", {}, raising=False)
+    assert of_a_program_of_its_own(action) == expected
+    with warnings.catch_warnings():
+        warnings.simplefilter(action)  # type: ignore[arg-type]
+        assert decode("picture", content=ODD_TAGS, look=True).warnings  # which others have been told of
+
+
 @pytest.mark.parametrize("name", ["png", "bmp", "tiff", "gif"])
 def test_a_pillow_image_that_is_cut_short_has_no_score_although_pillow_would_load_it(
     name: str, tiny_model: Path, monkeypatch: pytest.MonkeyPatch

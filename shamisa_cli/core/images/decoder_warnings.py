@@ -1,26 +1,34 @@
-"""Pillow's warnings about one picture, which would otherwise come once for all of them, on stderr, without a name."""
+"""Pillow's warnings about one picture, which would otherwise come once for all of them, on stderr, without a name.
+
+The filters of warnings belong to the whole process, and others rely on them: a warning of Pillow that is an error tells
+some that a file is damaged. So filters stay as they are, and Pillow's modules get a `warnings` of their own, which
+keeps what is said in a thread that reads a picture here and passes on everything else.
+"""
 
 from __future__ import annotations
 
+import sys
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import Any
+
+from PIL import ImageFile
 
 MOST = 3
 """Warnings that are kept of one picture."""
 _LONGEST = 120
-_PILLOW = r"(PIL|pillow_heif|pillow_jxl)(\..*)?"
+_READERS = ("PIL.", "pillow_heif.", "pillow_jxl.")
 
-_thread = threading.local()
-_installing = threading.Lock()
+_thread: threading.local = vars(ImageFile).setdefault("_shamisa_phrases", threading.local())
+"""What is kept; where Pillow's modules are, as this module may be imported anew."""
 
 
 @contextmanager
 def collected() -> Iterator[list[str]]:
     """Context that yields a list, to which this thread's warnings of Pillow are added as phrases, each once."""
-    _install()
+    watch_readers()
     before = getattr(_thread, "phrases", None)
     phrases: list[str] = []
     _thread.phrases = phrases
@@ -30,37 +38,39 @@ def collected() -> Iterator[list[str]]:
         _thread.phrases = before
 
 
-def _install() -> None:
-    """Let every warning come, whatever filters others have set, and go to the thread's list where there is one."""
-    with _installing:
-        if not getattr(warnings.showwarning, "collects", False):
-            _collect()
-        if not _is_let_through(warnings.filters[0] if warnings.filters else ()):
-            warnings.filterwarnings("always", category=UserWarning, module=_PILLOW)
+def watch_readers() -> None:
+    """Give the modules of Pillow that have been imported a `warnings` of their own."""
+    for name in list(sys.modules):
+        if name.startswith(_READERS) and (module := sys.modules.get(name)) is not None:
+            names = vars(module)
+            if names.get("warnings") is warnings:
+                names["warnings"] = _WARNINGS
+            if names.get("warn") is warnings.warn:
+                names["warn"] = _WARNINGS.warn
 
 
-def _is_let_through(first: Sequence[object]) -> bool:
-    """Whether the filter that is asked first is this module's."""
-    return bool(first) and first[0] == "always" and getattr(first[3], "pattern", None) == _PILLOW
+class _ReadersWarnings:
+    """The module `warnings` for modules that read pictures."""
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(warnings, name)
 
-def _collect() -> None:
-    otherwise = warnings.showwarning
-
-    def show(
-        message: Warning | str, category: type[Warning], filename: str, lineno: int,
-        file: TextIO | None = None, line: str | None = None,
-    ) -> None:  # fmt: skip
+    @staticmethod
+    def warn(
+        message: Warning | str, category: type[Warning] | None = None, stacklevel: int = 1, *more: Any, **options: Any
+    ) -> None:
+        """Keep a warning about a picture that is being read here; pass on any other as if this were not between."""
         phrases = getattr(_thread, "phrases", None)
-        if phrases is None:
-            otherwise(message, category, filename, lineno, file, line)
+        kind = type(message) if isinstance(message, Warning) else category or UserWarning
+        if phrases is None or not issubclass(kind, UserWarning):
+            warnings.warn(message, category, stacklevel + 1, *more, **options)
             return
         phrase = f"has parts that its decoder could not use ({_shortened(str(message))})"
         if len(phrases) < MOST and phrase not in phrases:
             phrases.append(phrase)
 
-    show.collects = True  # type: ignore[attr-defined]
-    warnings.showwarning = show
+
+_WARNINGS = _ReadersWarnings()
 
 
 def _shortened(text: str) -> str:

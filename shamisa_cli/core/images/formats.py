@@ -21,6 +21,7 @@ from PIL import (
 
 from shamisa_cli.core.errors import ImageError, SettingError
 from shamisa_cli.core.existence import is_file
+from shamisa_cli.core.images.decoder_warnings import watch_readers
 from shamisa_cli.core.images.discovery import wrong_with_folder
 from shamisa_cli.core.images.jpeg import JpegFile
 from shamisa_cli.core.images.kinds import IMAGE_SUFFIXES
@@ -192,6 +193,8 @@ def _avif_reader(path: Path | str) -> Reader:
 def _heif_reader(path: Path | str) -> Reader:
     try:
         from pillow_heif import HeifImageFile
+
+        watch_readers()
     except ImportError as error:
         raise ImageError(
             path,
@@ -205,6 +208,8 @@ def _heif_reader(path: Path | str) -> Reader:
 def _jxl_reader(path: Path | str) -> Reader:
     try:
         from pillow_jxl.JpegXLImagePlugin import JXLImageFile
+
+        watch_readers()
     except ImportError as error:
         raise ImageError(
             path,
