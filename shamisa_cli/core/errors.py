@@ -107,6 +107,7 @@ class TrainingError(ShamisaError):
 
 
 _LONGEST_REASON = 200
+_ABOUT_THE_RUN = "_shamisa_about_the_run"
 
 
 def reason_of(error: Exception) -> str:
@@ -120,17 +121,24 @@ def reason_of(error: Exception) -> str:
     return sentence or type(error).__name__
 
 
+def about_the_run(error: Exception) -> Exception:
+    """The same error, marked as no picture's, whichever is read when it is raised: one of a caller's function."""
+    setattr(error, _ABOUT_THE_RUN, True)
+    return error
+
+
 def item_error(path: Path | str, error: Exception) -> ImageError:
     """The error of one picture, whatever went wrong with it, so that no picture ends a run.
 
     Raises:
         ShamisaError: `error` itself, if it is about the whole run, such as a damaged model.
+        Exception: `error` itself, if it is marked so; see `about_the_run`.
     """
     if isinstance(error, ImageError):
         return error
     if isinstance(error, GraphError):
         return ImageError(path, "internal", f"{path} could not be computed. {error}")
-    if isinstance(error, ShamisaError):
+    if isinstance(error, ShamisaError) or getattr(error, _ABOUT_THE_RUN, False):
         raise error
     if isinstance(error, MemoryError):
         return ImageError(path, "too-large", f"{path}: there is not enough memory for it. {LESS_MEMORY}")

@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 from shamisa_cli.core.arguments import Count
-from shamisa_cli.core.errors import CacheError
+from shamisa_cli.core.errors import CacheError, about_the_run
 from shamisa_cli.core.existence import is_gone
 
 Kind = Literal["features", "groups", "scores"]
@@ -82,7 +82,7 @@ class Cache:
     Args:
         folder: folder of the file; created if missing. None takes the command line's, in the user's cache folder.
         limit: largest size of the file in bytes.
-        warn: called with the warning.
+        warn: called with the warning. What it raises, as `warnings.warn` does where warnings are errors, ends the call.
 
     Raises:
         CacheError: no folder is named, and the user has no home folder.
@@ -176,10 +176,16 @@ class Cache:
                 yield
             except (sqlite3.Error, OSError) as error:
                 self._let_go()
-                self._warn(
+                self._tell(
                     f"the cache {self._path} cannot be used ({_reason(error)}). Results are computed without it; "
                     "shamisa cache clear makes a new one."
                 )
+
+    def _tell(self, sentence: str) -> None:
+        try:
+            self._warn(sentence)
+        except Exception as error:
+            raise about_the_run(error) from None
 
     def _let_go(self) -> None:
         self._new.clear()

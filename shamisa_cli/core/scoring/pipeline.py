@@ -40,7 +40,7 @@ T = TypeVar("T")
 Item = TypeVar("Item")
 Found = Generator[tuple[T, Pixels | None], None, None]
 Watch = Callable[[ImageRecord, Pixels], None]
-"""Called with each scored image and its pixels (H, W, 3) at the view size."""
+"""Called with each scored image and its pixels (H, W, 3) at the view size. What it raises is the picture's error."""
 
 
 def embed_files(
