@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from shamisa_cli.core.errors import PARSE_ERRORS, SettingError
 from shamisa_cli.core.existence import is_file
@@ -83,7 +85,7 @@ def read_journal(file: Path) -> list[Transfer | DamagedLine]:
         raise SettingError(f"{file} does not exist: nothing was moved or copied to that folder.") from None
     entries = [_entry(number, line) for number, line in enumerate(lines, 1)]
     transfers = [each for each in entries if isinstance(each, Transfer)]
-    elsewhere = next((each for each in transfers if not _is_of(file.parent, each)), None)
+    elsewhere = _elsewhere(file.parent, transfers)
     if elsewhere is not None:
         raise SettingError(
             f"{file} names {elsewhere.target}, which is not in this folder, or had another name before. Was the "
@@ -101,14 +103,40 @@ def _entry(number: int, line: bytes) -> Transfer | DamagedLine:
         return DamagedLine(number, line + b"\n", str(error) or type(error).__name__)
 
 
-def _is_of(folder: Path, transfer: Transfer) -> bool:
-    """Whether a transfer is one that `plan_transfers` makes: into the folder, below which the file keeps its place."""
-    inside, target = os.path.realpath(folder), transfer.target
-    place = Path(os.path.realpath(target.parent), target.name)
-    if not place.is_relative_to(inside):
-        return False
-    below = place.relative_to(inside).parts
-    return transfer.source.parts[-len(below) :] == below
+def require_transfers(transfers: Sequence[Transfer], folder: Path) -> None:
+    """Refuse what a journal in the folder could not undo.
+
+    Raises:
+        SettingError: a transfer is not one that `plan_transfers` makes for this folder.
+    """
+    odd = next((each for each in transfers if not _is_usable(each)), None)
+    if odd is not None:
+        raise SettingError(f"{odd} is no transfer: the action is move or copy, and both places are absolute Paths.")
+    elsewhere = _elsewhere(folder, transfers)
+    if elsewhere is not None:
+        raise SettingError(
+            f"{elsewhere.source} is to become {elsewhere.target}, which a journal in {folder} could not undo. Plan the "
+            "transfers for this folder with plan_transfers."
+        )
+
+
+def _is_usable(transfer: Transfer) -> bool:
+    places = (transfer.source, transfer.target)
+    return transfer.action in get_args(Action) and all(isinstance(each, Path) and each.is_absolute() for each in places)
+
+
+def _elsewhere(folder: Path, transfers: Iterable[Transfer]) -> Transfer | None:
+    """The first transfer that `plan_transfers` does not make: into the folder, below which files keep their places."""
+    inside, real = os.path.realpath(folder), functools.cache(os.path.realpath)
+
+    def is_of(transfer: Transfer) -> bool:
+        place = Path(real(transfer.target.parent), transfer.target.name)
+        if not place.is_relative_to(inside):
+            return False
+        below = place.relative_to(inside).parts
+        return transfer.source.parts[-len(below) :] == below
+
+    return next((each for each in transfers if not is_of(each)), None)
 
 
 def _transfer(entry: dict[str, str]) -> Transfer:

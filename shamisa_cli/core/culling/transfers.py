@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from shamisa_cli.core.culling.journal import (
     line_of,
     read_journal,
     remove_unfinished_line,
+    require_transfers,
 )
 from shamisa_cli.core.culling.sidecar_names import SUFFIX, is_sidecar_of, own_sidecars, sidecar_of
 from shamisa_cli.core.errors import SettingError, item_error
@@ -69,14 +70,17 @@ def transfer_files(transfers: Sequence[Transfer], folder: Path, *, dry: bool = F
     """Move or copy files, one result each; nothing is ever overwritten. With `dry`, only find out what would happen.
 
     Each transfer is in the journal, on disk, before it is made, so that an interrupted run can be undone too, and
-    files appear when they are complete. What an interrupted run had done is not done again.
+    files appear when they are complete. What an interrupted run had done is not done again, and a sidecar that such a
+    run left behind follows its picture first, with a result of its own.
 
     Raises:
-        SettingError: another run moves, copies or undoes in the folder, or its journal is none.
+        SettingError: another run moves, copies or undoes in the folder, its journal is none, or a transfer is not one
+            that `plan_transfers` makes for this folder.
     """
+    require_transfers(transfers, folder)
     if dry:
         begun = _begun(folder / JOURNAL)
-        for together in _together(transfers):
+        for together in [*_left_behind(begun()), *_together(transfers)]:
             yield from _transferred_together(together, None, begun)
         return
     if not transfers:
@@ -152,8 +156,8 @@ def _transferred(transfers: Sequence[Transfer], file: Path) -> Iterator[Transfer
     begun = _begun(file)
     try:
         with file.open("a", encoding="utf-8") as journal:
-            for together in _together(transfers):
-                yield from _transferred_together(together, journal, begun)
+            for together in [*_left_behind(begun()), *_together(transfers)]:
+                yield from list(_transferred_together(together, journal, begun))  # a picture is not taken without them
     finally:
         with suppress(OSError):
             if not file.stat().st_size:  # nothing was done
@@ -161,7 +165,7 @@ def _transferred(transfers: Sequence[Transfer], file: Path) -> Iterator[Transfer
 
 
 def _transferred_together(
-    together: Sequence[Transfer], journal: TextIO | None, begun: Callable[[], Set[Transfer]]
+    together: Sequence[Transfer], journal: TextIO | None, begun: Callable[[], Mapping[Transfer, None]]
 ) -> Iterator[TransferResult]:
     """Move or copy a picture and its sidecars; none where a place of one of them is taken, or without a journal."""
     done = [_was_done(transfer, begun) for transfer in together]
@@ -174,42 +178,63 @@ def _transferred_together(
     folder = together[0].source.parent
     if not reason and together[0].action == "move" and not may(folder, os.W_OK):
         reason = f"{folder} may not be changed. Copy from it instead."
+    if journal is not None and not reason:
+        _write_down([transfer for transfer, was_done in zip(together, done, strict=True) if not was_done], journal)
     for transfer, was_done in zip(together, done, strict=True):
-        if was_done and transfer.action == "copy":
+        if was_done and (transfer.action == "copy" or not os.path.lexists(transfer.source)):
             yield TransferResult(transfer, was_done=True)
         elif reason:
             is_taken = transfer.target == taken
             yield TransferResult(transfer, reason if is_taken else f"{transfer.source} was left where it is: {reason}")
         else:
-            reason = "" if journal is None else _carried_out(transfer, journal, half_moved=was_done)
+            reason = "" if journal is None else _carried_out(transfer, half_moved=was_done)
             yield TransferResult(transfer, reason)
 
 
-def _was_done(transfer: Transfer, begun: Callable[[], Set[Transfer]]) -> bool:
-    """Whether an earlier run copied the file, or gave it its new name and was interrupted before the old one ended."""
+def _was_done(transfer: Transfer, begun: Callable[[], Mapping[Transfer, None]]) -> bool:
+    """Whether an earlier run copied or moved the file, or gave it its new name and was interrupted before the old one
+    ended."""
     if transfer.action == "copy":
         return is_copied(transfer)
-    return is_half_moved(transfer) and transfer in begun()
+    return (_is_moved(transfer) or is_half_moved(transfer)) and transfer in begun()
 
 
-def _begun(journal: Path) -> Callable[[], Set[Transfer]]:
-    """A function that reads once what a journal says was begun: nothing if it cannot be read."""
+def _is_moved(transfer: Transfer) -> bool:
+    return os.path.lexists(transfer.target) and not os.path.lexists(transfer.source)
+
+
+def _left_behind(begun: Iterable[Transfer]) -> list[list[Transfer]]:
+    """Of what was begun, pictures that were moved with a sidecar that was not, since the run was interrupted."""
+    moves = (transfer for transfer in begun if transfer.action == "move")
+    return [group for group in _together(moves) if _is_moved(group[0]) and any(map(_is_to_be_moved, group[1:]))]
+
+
+def _is_to_be_moved(transfer: Transfer) -> bool:
+    return os.path.lexists(transfer.source) and not os.path.lexists(transfer.target)
+
+
+def _begun(journal: Path) -> Callable[[], Mapping[Transfer, None]]:
+    """A function that reads once what a journal says was begun, in that order: nothing if it cannot be read."""
 
     @functools.cache
-    def begun() -> Set[Transfer]:
+    def begun() -> Mapping[Transfer, None]:
         try:
-            return {entry for entry in read_journal(journal) if isinstance(entry, Transfer)}
+            return dict.fromkeys(entry for entry in read_journal(journal) if isinstance(entry, Transfer))
         except SettingError:
-            return set()
+            return {}
 
     return begun
 
 
-def _carried_out(transfer: Transfer, journal: TextIO, *, half_moved: bool) -> str:
-    """Move or copy one file, or end a move that was begun: why not, or ""."""
-    journal.write(line_of(transfer))
+def _write_down(transfers: Sequence[Transfer], journal: TextIO) -> None:
+    """Write a group to the journal, on disk, so that it can be ended or undone whenever the run is interrupted."""
+    journal.write("".join(map(line_of, transfers)))
     journal.flush()
     os.fsync(journal.fileno())
+
+
+def _carried_out(transfer: Transfer, *, half_moved: bool) -> str:
+    """Move or copy one file, or end a move that was begun: why not, or ""."""
     try:
         if half_moved:
             transfer.source.unlink()

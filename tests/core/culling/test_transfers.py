@@ -108,14 +108,74 @@ def test_nothing_is_overwritten_in_either_direction(shoot: Path, tmp_path: Path)
 def test_a_run_that_was_killed_in_the_middle_is_undone(shoot: Path, tmp_path: Path) -> None:
     before, target = files(shoot), tmp_path / "rejects"
     run = transfer_files(plan_transfers(pictures(shoot), target, "move"), target)
-    next(run)
+    assert next(run).problem == ""
     run.close()
+    assert {path.name for path in target.iterdir()} == {"a.jpg", "a.jpg.xmp", JOURNAL}, "a picture and its sidecars"
     os.link(shoot / "b.jpg", target / "b.jpg")  # killed between the second name and the end of the first
     with (target / JOURNAL).open("a") as journal:
         journal.write(f'{{"action": "move", "from": "{shoot}/b.jpg", "to": "{target}/b.jpg"}}\n{{"action": "mo')
-    assert [each.problem for each in undo_transfers(target)] == ["", ""]
+    assert [each.problem for each in undo_transfers(target)] == ["", "", ""]
     assert files(shoot) == before
     assert files(target) == {}
+
+
+def test_a_sidecar_that_a_killed_run_left_behind_follows_its_picture(
+    shoot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, target = files(shoot), tmp_path / "rejects"
+    move, moved = module.move, []
+
+    def killed_after_one(source: Path, place: Path) -> None:
+        if moved:
+            raise KeyboardInterrupt
+        moved.append(source)
+        move(source, place)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(transfers, "move", killed_after_one)
+        with pytest.raises(KeyboardInterrupt):
+            list(transfer_files(plan_transfers([shoot / "a.jpg"], target, "move"), target))
+    assert (target / "a.jpg").exists()
+    assert (shoot / "a.jpg.xmp").exists()
+    planned = plan_transfers([shoot / "b.jpg"], target, "move")
+    for dry in (True, False):
+        found = {each.transfer.source.name: (each.problem, each.was_done) for each in transfer_files(
+            planned, target, dry=dry
+        ) if each.transfer}  # fmt: skip
+        assert found == {
+            "a.jpg": ("", True), "a.jpg.xmp": ("", False), "b.jpg": ("", False), "b.xmp": ("", False),
+        }  # fmt: skip
+    assert set(files(target)) == {"a.jpg", "a.jpg.xmp", "b.jpg", "b.xmp"}
+    assert not any(each.problem for each in undo_transfers(target))
+    assert files(shoot) == before
+
+
+def test_a_plan_that_was_carried_out_is_done_when_it_is_given_again(shoot: Path, tmp_path: Path) -> None:
+    target = tmp_path / "rejects"
+    planned = plan_transfers(pictures(shoot), target, "move")
+    list(transfer_files(planned, target))
+    assert {(each.problem, each.was_done) for each in transfer_files(planned, target)} == {("", True)}
+
+
+@pytest.mark.parametrize("odd", [
+    {"action": "Move"}, {"action": "delete"}, {"source": Path("a.jpg")}, {"target": Path("rejects/a.jpg")},
+    {"source": "/a.jpg"}, {"target": "renamed"}, {"target": "elsewhere"}, {"target": "deeper"},
+])  # fmt: skip
+def test_what_a_journal_could_not_undo_is_refused_before_anything_is_moved(
+    shoot: Path, tmp_path: Path, odd: dict[str, object]
+) -> None:
+    target = tmp_path / "rejects"
+    places = {
+        "renamed": target / "best.jpg", "elsewhere": tmp_path / "others" / "a.jpg", "deeper": target / "x" / "a.jpg",
+    }  # fmt: skip
+    given: dict[str, object] = {"action": "move", "source": shoot / "a.jpg", "target": target / "a.jpg"}
+    given |= {name: places.get(str(value), value) for name, value in odd.items()}
+    planned = [*plan_transfers([shoot / "b.jpg"], target, "move"), Transfer(**given)]  # type: ignore[arg-type]
+    before = files(shoot)
+    with pytest.raises(SettingError, match=r"is no transfer|could not undo"):
+        list(transfer_files(planned, target))
+    assert files(shoot) == before
+    assert not target.exists()
 
 
 @pytest.mark.parametrize("action", ["move", "copy"])
