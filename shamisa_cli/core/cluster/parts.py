@@ -17,7 +17,7 @@ from shamisa_cli.core.cluster.part_number import PartNumber
 from shamisa_cli.core.cluster.retrying import with_retries
 from shamisa_cli.core.cluster.row_makers import EmbeddedFile, RowMaker
 from shamisa_cli.core.cluster.sources import Content, Sources, is_tar, iter_tar, read_bytes
-from shamisa_cli.core.cluster.store import Store
+from shamisa_cli.core.cluster.store import TAR_KEY, Store
 from shamisa_cli.core.encoder.embedder import embedded
 from shamisa_cli.core.errors import ImageError, item_error
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, DecodedImage, decode
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 ROWS_AT_ONCE = 64
 READERS = 4
 """Threads that read and decode ahead, so that the encoder does not wait for a remote store."""
-TAR_KEY = b"shamisa.tar"
-"""Metadata key of a part that holds a tar: the tar's address, size and time of change."""
 ERRORS_KEY = b"shamisa.errors"
 """Metadata key of a part that holds a tar: how many of its images could not be read, and sentences about some."""
 MOST_ERRORS = 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 SUFFIX = ".parquet"
 TRAILER = 8
 """Bytes."""
+TAR_KEY = b"shamisa.tar"
+"""Metadata key of a part that holds a tar: the tar's address, size and time of change."""
+
+Metadata = Mapping[bytes, bytes]
 
 T = TypeVar("T")
 
@@ -87,7 +91,7 @@ class Store:
         """Open all parts as one dataset of pyarrow, which reads no more than a query needs.
 
         Raises:
-            ModelError: it is not a folder, or its parts are missing, damaged, or from different models.
+            ModelError: it is not a folder, or its parts are missing, damaged, twice there, or from different models.
         """
         import pyarrow.dataset as pads
 
@@ -98,19 +102,22 @@ class Store:
             raise ModelError(f"{self.address} is a file; open_parts takes the folder of the parts.")
         paths = [f"{root}/{name}" for name in self.names]
         self._require_complete()
-        self._require_made_alike()
-        if len({self._pictures_of(name) for name in self.names}) > 1:
+        noted = {name: self._metadata(name) for name in self.names}
+        sources = {name: _source(each) for name, each in noted.items()}
+        self._require_made_alike(sources)
+        self._require_each_once(noted, sources)
+        if len({_pictures_of(source) for source in sources.values()}) > 1:
             raise ModelError(
                 f"The parts in {self.address} are of different pictures, or divided in different ways. Run all parts "
                 "again with the same pictures, or into another folder."
             )
         return pads.dataset(paths, filesystem=files, format="parquet")
 
-    def _require_made_alike(self) -> None:
+    def _require_made_alike(self, sources: Mapping[str, Mapping[str, Any]]) -> None:
         first, *others = self.names
-        expected = MadeBy.of_source(self._source(first))
+        expected = MadeBy.of_source(sources[first])
         for name in others:
-            made_by = MadeBy.of_source(self._source(name))
+            made_by = MadeBy.of_source(sources[name])
             if made_by.model != expected.model:
                 raise ModelError(
                     f"The parts in {self.address} were made by different models or settings. Run the whole job again "
@@ -123,18 +130,31 @@ class Store:
                     f"{SAME_EVERYWHERE}, and run the whole job again, into this folder or another."
                 )
 
-    def _pictures_of(self, name: str) -> tuple[int, str] | None:
-        """Number and digest of the pictures of all parts, as a part records them; None for parts of a job on Ray."""
-        division = read_division(self._source(name))
-        return None if division is None else (division.pictures, division.keys)
+    def _require_each_once(self, noted: Mapping[str, Metadata], sources: Mapping[str, Mapping[str, Any]]) -> None:
+        """Refuse a part under two names, and what is no part among parts: pictures would be there twice."""
+        first: dict[object, str] = {}
+        for name in self.names:
+            division, number = read_division(sources[name]), PartNumber.of_file(name)
+            own = (
+                division.part if division else f"{number.index}/{number.count}" if number else noted[name].get(TAR_KEY)
+            )
+            if own is None and any(map(PartNumber.of_file, self.names)):
+                raise ModelError(
+                    f"{self.address} holds {name}, which is not a part of the job but may hold its pictures again. "
+                    "Move it to another folder."
+                )
+            if own is not None and (before := first.setdefault(own, name)) != name:
+                raise ModelError(
+                    f"{before} and {name} in {self.address} are the same part, so their pictures are there twice. "
+                    "Remove one of them."
+                )
 
-    def _source(self, name: str) -> dict[str, Any]:
+    def _metadata(self, name: str) -> Metadata:
         footer = self.footer(name)
         if footer is None:
             raise ModelError(f"The part {name} in {self.address} is damaged. Run it again.")
-        text = (footer.schema.to_arrow_schema().metadata or {}).get(METADATA_KEY.encode(), b"{}")
-        source: dict[str, Any] = json.loads(text)
-        return source
+        found: Metadata = footer.schema.to_arrow_schema().metadata or {}
+        return found
 
     def _parsed(self, name: str, fetch: Callable[[BinaryIO], bytes], parse: Callable[[Any], T]) -> T | None:
         """Fetch bytes of a part, with retries, and parse them once; None for a missing or damaged part."""
@@ -160,7 +180,13 @@ class Store:
         if not self.names:
             raise ModelError(f"There is no part in {self.address}.", remedy="make-parts")
         shards = {shard for name in self.names if (shard := PartNumber.of_file(name)) is not None}
-        for count in {shard.count for shard in shards}:
+        counts = sorted({shard.count for shard in shards})
+        if len(counts) > 1:
+            raise ModelError(
+                f"{self.address} holds parts of jobs of {' and of '.join(f'{count:,}' for count in counts)} parts, so "
+                "pictures may be there twice. Move those of one job to another folder."
+            )
+        for count in counts:
             there = {shard.index for shard in shards if shard.count == count}
             missing = [index for index in range(1, count + 1) if index not in there]
             if missing:
@@ -178,6 +204,17 @@ class Store:
     @property
     def _files(self) -> tuple[Any, str]:
         return file_system(self.address)
+
+
+def _source(metadata: Metadata) -> dict[str, Any]:
+    source: dict[str, Any] = json.loads(metadata.get(METADATA_KEY.encode(), b"{}"))
+    return source
+
+
+def _pictures_of(source: Mapping[str, Any]) -> tuple[int, str] | None:
+    """Number and digest of the pictures of all parts, as a part records them; None for parts of a job on Ray."""
+    division = read_division(source)
+    return None if division is None else (division.pictures, division.keys)
 
 
 def _table(content: pa.BufferReader) -> pa.Table:
@@ -202,6 +239,6 @@ def open_parts(address: str | Path) -> pads.Dataset:
     Its `to_table(columns=…, filter=…)` and `to_batches()` read only the requested columns and rows.
 
     Raises:
-        ModelError: it is not a folder, or its parts are missing, damaged, or from different models.
+        ModelError: it is not a folder, or its parts are missing, damaged, twice there, or from different models.
     """
     return Store(str(address)).dataset()

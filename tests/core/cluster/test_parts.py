@@ -20,6 +20,8 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from shamisa_cli.core.cluster import ray_job, retrying
+from shamisa_cli.core.cluster.division import SharedJob
+from shamisa_cli.core.cluster.part_number import PartNumber
 from shamisa_cli.core.cluster.parts import Part, split_into_parts, write_part
 from shamisa_cli.core.cluster.ray_job import _gathered, _Worker
 from shamisa_cli.core.cluster.retrying import TRIES, as_os_errors, with_retries
@@ -35,6 +37,7 @@ from shamisa_cli.core.records import JobResult, ModelIdentity
 from shamisa_cli.core.scoring import provenance
 from shamisa_cli.core.scoring.feature_table import load_features
 from shamisa_cli.core.scoring.pipeline import embed_files, score_files
+from shamisa_cli.core.scoring.resumable import score_to_file
 from shamisa_cli.core.scoring.scorer import ViewSize
 
 
@@ -186,6 +189,47 @@ def test_the_job_is_not_read_as_a_whole_before_it_is_one(model: Model, photos: P
         open_parts(store.address)
     write_part(parts[1], ScoreRows(model, "model"), store)
     assert open_parts(store.address).count_rows() == 13
+
+
+@pytest.mark.parametrize("again", ["another number of parts", "a copy of a part", "a table of the same pictures"])
+def test_pictures_that_are_there_twice_are_told_of_and_not_joined(
+    model: Model, photos: Path, tmp_path: Path, again: str
+) -> None:
+    out, maker = tmp_path / "out", ScoreRows(model, "model")
+    parts = split_into_parts(find_sources([photos]), 3)
+    make_all(parts, maker, Store(str(out)))
+    if again == "another number of parts":
+        make_all(split_into_parts(find_sources([photos]), 2), maker, Store(str(tmp_path / "other")))
+        for file in (tmp_path / "other").iterdir():
+            file.rename(out / file.name)
+        words = "jobs of 2 and of 3 parts"
+    elif again == "a copy of a part":
+        (out / "part-00001-of-00003 (1).parquet").write_bytes((out / parts[0].name).read_bytes())
+        words = r"holds part-00001-of-00003 \(1\)\.parquet, which is not a part"
+    else:
+        score_to_file(model, sorted(photos.glob("0*.jpg")), out / "all.parquet")
+        words = r"holds all\.parquet, which is not a part"
+    with pytest.raises(ModelError, match=words):
+        open_parts(out)
+
+
+@pytest.mark.parametrize("kind", ["of --shard", "of a tar"])
+def test_one_part_under_two_names_is_told_of(model: Model, photos: Path, tar: bytes, tmp_path: Path, kind: str) -> None:
+    out = tmp_path / "out"
+    if kind == "of a tar":
+        (tmp_path / "a.tar").write_bytes(tar)
+        (part,) = split_into_parts(find_sources([tmp_path / "a.tar"]), 1)
+        write_part(part, ScoreRows(model, "model"), Store(str(out)))
+        name = part.name
+    else:
+        name, paths = "first.parquet", sorted(photos.glob("0*.jpg"))
+        division = SharedJob.of(paths, [path.name for path in paths], PartNumber(1, 1))
+        out.mkdir()
+        score_to_file(model, division.paths, out / name, division=division.record)
+    assert open_parts(out).count_rows() > 0
+    (out / "z.parquet").write_bytes((out / name).read_bytes())
+    with pytest.raises(ModelError, match="and z.parquet in .* are the same part"):
+        open_parts(out)
 
 
 def test_a_file_is_no_folder_of_parts(model: Model, photos: Path, tmp_path: Path) -> None:
