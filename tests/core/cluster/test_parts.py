@@ -228,7 +228,7 @@ def test_one_part_under_two_names_is_told_of(model: Model, photos: Path, tar: by
         score_to_file(model, division.paths, out / name, division=division.record)
     assert open_parts(out).count_rows() > 0
     (out / "z.parquet").write_bytes((out / name).read_bytes())
-    with pytest.raises(ModelError, match="and z.parquet in .* are the same part"):
+    with pytest.raises(ModelError, match=r"and z\.parquet in .* are the same part"):
         open_parts(out)
 
 
