@@ -12,11 +12,16 @@ from shamisa_cli.cli import inputs
 from shamisa_cli.cli.console import Console
 from shamisa_cli.cli.errors import exit_code
 from shamisa_cli.cli.run_tally import closing_line
+from shamisa_cli.cli.settings import configuration_of
 from shamisa_cli.core.errors import InputNotFoundError, SettingError
 from shamisa_cli.core.existence import is_file
 
 if TYPE_CHECKING:
     from shamisa_cli.core.cluster.row_makers import Kind
+
+
+GATE = ("min_score", "baseline", "max_drop", "max_faults", "forbid")
+"""Parameters that set a gate; on the command line they are refused beside --ray."""
 
 
 def run_ray_job(context: typer.Context, kind: Kind, address: str) -> None:
@@ -51,6 +56,8 @@ def run_ray_job(context: typer.Context, kind: Kind, address: str) -> None:
         max_memory=inputs.bytes_of(given["max_memory"]),
     )
     console, started = Console(quiet=given["quiet"]), time.monotonic()
+    if kind == "scores" and (any(given[name] not in (None, []) for name in GATE) or configuration_of(context).rules):
+        console.warn("The gate of the settings is not applied with --ray: these pictures are scored, and none fails.")
     done = run_on_ray(
         settings,
         named,

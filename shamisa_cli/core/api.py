@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
 
@@ -171,13 +172,15 @@ def embed(
     loaded = _loaded(model)
     result_cache = feature_cache(cache, loaded, view_size)
     rows = []
-    for embedding in embed_files(
+    embeddings = embed_files(
         loaded.encoder, files, jobs=jobs, view_size=view_size, max_pixels=max_pixels, result_cache=result_cache
-    ):
-        if embedding.features is None:
-            assert embedding.error is not None
-            raise embedding.error
-        rows.append(embedding.features)
+    )
+    with closing(embeddings):
+        for embedding in embeddings:
+            if embedding.features is None:
+                assert embedding.error is not None
+                raise embedding.error
+            rows.append(embedding.features)
     return np.stack(rows)
 
 

@@ -18,17 +18,9 @@ NOT_JUDGED = "not-judged"
 
 Status = Literal["ok", "failed", "error"]
 FindingRule = Literal[
-    "min-score",
-    "max-drop",
-    "max-difference",
-    "framing",
-    "no-partner",
-    "max-focus",
-    "max-noise",
-    "max-compression",
-    "forbidden",
-    "unreadable",
-]
+    "min-score", "max-drop", "max-difference", "framing", "no-partner", "max-focus", "max-noise", "max-compression",
+    "forbidden", "unreadable", "excused",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,17 @@ def test_a_model_learns_to_tell_defects_and_score_tells_them(  # type: ignore[no
         assert {name: float(row[f"defect_{name}"]) for name in GROUPS} == image["defects"]
 
 
+def test_groups_that_are_told_by_chance_alone_are_named(shamisa, tiny_model: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    model = shutil.copytree(tiny_model, tmp_path / "model")
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for number in range(5):  # nothing to read a distortion in
+        Image.new("RGB", (32, 32), (128, 128, 128 + number)).save(flat / f"{number}.png")
+    fitted = shamisa("fit-defects", "--model", model, "--data", flat, "--versions", 2)
+    assert fitted.returncode == 0, fitted.stderr
+    assert "hardly from chance on photographs it was not fitted on (5 photographs)" in fitted.stderr
+
+
 def test_a_name_that_is_no_folder_of_a_model_is_a_usage_error(shamisa, pristine: Path) -> None:  # type: ignore[no-untyped-def]
     done = shamisa("fit-defects", "--model", pristine, "--data", pristine)
     assert done.returncode == 2

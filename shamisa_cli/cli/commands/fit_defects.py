@@ -73,6 +73,8 @@ def fit_defects(
     with console.results(None) as stream:
         _write_table(stream, fitted.accuracies)
     console.warn_of_unreadable([str(error) for error in fitted.errors])
+    for warning in fitted.warnings:
+        console.warn(warning)
     console.hint(f"The defect probe is in {model}. Use it with: shamisa score --model {model}")
     raise typer.Exit(exit_code(failed=0, unreadable=len(fitted.errors), skip_unreadable=skip_unreadable))
 

@@ -29,6 +29,7 @@ RULES: dict[FindingRule, str] = {
     "max-compression": "The picture has more compression artefacts at 100 % than are allowed.",
     "forbidden": "The picture has a remark that is forbidden.",
     "unreadable": "The picture cannot be read.",
+    "excused": "The picture cannot be read or judged, and a rule of the gate excuses it.",
     "max-difference": "The picture differs from its reference by more than is allowed.",
     "framing": "The picture does not have the framing of its reference.",
     "no-partner": "The picture has no partner in the other folder.",

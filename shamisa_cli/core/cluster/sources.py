@@ -52,21 +52,24 @@ class Sources:
 def find_sources(named: Sequence[str | Path], *, listed: Sequence[str | Path] = (), recursive: bool = True) -> Sources:
     """Find images and tars.
 
+    A file that is missing is kept, with size and time 0, where anything else is found; reading it gives an error.
+
     Args:
         named: files, folders and globs on this machine, or addresses such as s3://bucket/photos that fsspec knows.
             Folders and prefixes stand for their images (see `discover`) and their tars.
-        listed: further files from a list. A missing one is kept, with size and time 0; reading it gives an error.
+        listed: further files from a list, of which all may be missing.
 
     Raises:
-        InputNotFoundError: a name matches nothing.
+        InputNotFoundError: nothing is found, or a folder holds nothing.
         SettingError: fsspec does not support such addresses, or lacks a package they need.
         OSError: the store fails or cannot be reached.
     """
     found: dict[str, FileStamp] = {}
-    for each in map(str, named):
-        found.update((stamp.path, stamp) for stamp in _stamps_at(each, recursive))
-    for each in map(str, listed):
-        found.update((stamp.path, stamp) for stamp in _stamps_in_list(each, recursive))
+    missing: list[InputNotFoundError] = []
+    for each in map(str, (*named, *listed)):
+        found.update((stamp.path, stamp) for stamp in _stamps_or_name(each, recursive, missing))
+    if missing and len(missing) == len(named) and not listed:
+        raise missing[0]
     ordered = [found[address] for address in sorted(found)]
     return Sources(
         tuple(stamp for stamp in ordered if not is_tar(stamp.path)),
@@ -199,10 +202,11 @@ def _place(name: str) -> Path:
         return Path(name)  # reading it will give the error
 
 
-def _stamps_in_list(name: str, recursive: bool) -> list[FileStamp]:
+def _stamps_or_name(name: str, recursive: bool, missing: list[InputNotFoundError]) -> list[FileStamp]:
     try:
         return _stamps_at(name, recursive)
-    except InputNotFoundError:
+    except InputNotFoundError as error:
+        missing.append(error)
         path = _place(name)
         if SCHEME not in name and is_dir(path):
             raise

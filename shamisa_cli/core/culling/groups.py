@@ -106,10 +106,11 @@ def _times(paths: Sequence[Path], taken: Callable[[Path], datetime | None]) -> l
 
 def _time(path: Path, taken: Callable[[Path], datetime | None]) -> datetime | None:
     try:
-        return taken(path)
+        time = taken(path)
     except Exception as error:
         item_error(path, error)  # raises what is about the whole run
         return None
+    return time if isinstance(time, datetime) else None
 
 
 def _with_zone(time: datetime | None) -> datetime | None:

@@ -20,6 +20,8 @@ from shamisa_cli.core.probe.defects import FOLDS, DefectAccuracy, DefectProbe
 from shamisa_cli.core.sole_writer import writes
 
 VERSIONS = 20
+LEAST_AUC, LEAST_SRCC = 0.6, 0.1
+"""Below one of them a group is hardly told from chance, 0.5 and 0."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +33,7 @@ class FittedDefects:
         accuracies: one for each group, from folds of photographs.
         photos, versions: how many of each it learned from.
         errors: why the other photographs were left out.
+        warnings: sentences on groups that the probe does not tell from chance.
     """
 
     probe: DefectProbe
@@ -38,6 +41,16 @@ class FittedDefects:
     photos: int
     versions: int
     errors: tuple[ImageError, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        useless = [each.group for each in self.accuracies if not (each.auc >= LEAST_AUC and each.srcc >= LEAST_SRCC)]
+        if not useless:
+            return ()
+        return (
+            f"The probe tells {', '.join(useless)} hardly from chance on photographs it was not fitted on "
+            f"({self.photos} photographs). Fit it again to more photographs, or more versions of each.",
+        )
 
 
 @writes("model")

@@ -14,13 +14,15 @@ RAW_SUFFIXES = frozenset((
 """Camera RAW, as LibRaw reads it."""
 JXL_SUFFIXES = frozenset((".jxl",))
 IMAGE_SUFFIXES = frozenset((
-    ".jpg", ".jpeg", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif",
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".jfi", ".png", ".apng", ".webp", ".tif", ".tiff", ".bmp", ".dib", ".gif",
+    ".avif",
     *HEIC_SUFFIXES, *JXL_SUFFIXES, *RAW_SUFFIXES,
 ))  # fmt: skip
 """Suffixes of images, in lower case; some are read only with an extra, see `readable_suffixes`."""
 OTHER_MEDIA = frozenset((
-    ".psd", ".psb", ".xcf", ".exr", ".hdr", ".jp2", ".j2k", ".jxr", ".svg", ".ico", ".tga", ".dds", ".ppm", ".pgm",
-    ".pnm", ".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mts", ".3gp", ".mpg", ".insv",
+    ".psd", ".psb", ".xcf", ".exr", ".hdr", ".jp2", ".j2k", ".j2c", ".jpf", ".jpx", ".jxr", ".wdp", ".svg", ".eps",
+    ".ico", ".pcx", ".qoi", ".tga", ".dds", ".ppm", ".pgm", ".pbm", ".pnm", ".heics", ".mp4", ".mov", ".m4v", ".avi",
+    ".mkv", ".webm", ".wmv", ".flv", ".mts", ".m2ts", ".3gp", ".mpg", ".mpeg", ".insv",
 ))  # fmt: skip
 """Suffixes of pictures and films that no extra reads; in a folder they are counted, other files are not."""
 DRAWN_SUFFIXES = frozenset((".png", ".webp"))

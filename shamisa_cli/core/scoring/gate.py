@@ -32,7 +32,8 @@ class Rule:
 
     Attributes:
         files: patterns as in a .gitignore file, relative to the folder of the gate.
-        level: "off": not checked; "warn": reported and passed; "error": reported and failed.
+        level: "off": not checked; "warn": reported and passed; "error": reported and failed. Images that cannot be read
+            are warned of where the level is not "error".
         min_score, max_drop, max_faults, forbid: as in `Gate`; remarks are forbidden besides those of the gate.
 
     Raises:
@@ -143,10 +144,9 @@ class Gate:
 
     def apply(self, record: ImageRecord) -> ImageRecord:
         """Check a record: return it with its findings, and with the status "failed" if one is an error."""
-        if record.score is None:
-            message = record.error.message if record.error is not None else "It has no score."
-            return replace(record, findings=(GateFinding("unreadable", self._unreadable_level, message),))
         limits = self.limits(record.path)
+        if record.score is None:
+            return replace(record, findings=(self._without_score(record, limits.level),))
         if limits.level == "off":
             return record
         messages: dict[FindingRule, str | None] = {
@@ -164,9 +164,11 @@ class Gate:
     def _all(self) -> tuple[Gate | Rule, ...]:
         return (self, *self.rules)
 
-    @property
-    def _unreadable_level(self) -> Literal["warn", "error"]:
-        return "warn" if self.skip_unreadable else "error"
+    def _without_score(self, record: ImageRecord, level: Level) -> GateFinding:
+        message = record.error.message if record.error is not None else "It has no score."
+        if level != "error":
+            return GateFinding("excused", "warn", message)
+        return GateFinding("unreadable", "warn" if self.skip_unreadable else "error", message)
 
     def _dropped(self, record: ImageRecord, max_drop: float | None) -> str | None:
         before = None if self.baseline is None else self.baseline.score_of(record.path)
@@ -187,7 +189,8 @@ def apply_gate(records: Generator[ImageRecord, None, None], gate: Gate) -> Gener
     """Check records as they arrive; closing this closes `records`."""
     with closing(records):
         for record in records:
-            yield gate.apply(not_judged(record) if gate.strict else record)
+            is_strict = gate.strict and gate.limits(record.path).level != "off"
+            yield gate.apply(not_judged(record) if is_strict else record)
 
 
 def gate_status(record: ImageRecord) -> GateStatus:
@@ -195,7 +198,8 @@ def gate_status(record: ImageRecord) -> GateStatus:
     if record.status == "failed":
         return "failed"
     if record.score is None and record.status != "ok":
-        return "unreadable"
+        is_excused = any(finding.rule == "excused" for finding in record.findings)
+        return "warned" if is_excused else "unreadable"
     return "warned" if record.findings else "passed"
 
 

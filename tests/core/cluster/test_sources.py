@@ -75,6 +75,12 @@ def test_a_name_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
             find_sources([name])
 
 
+def test_a_name_that_leads_nowhere_ends_nothing_where_others_are_there(photos: Path, bucket: str) -> None:
+    gone = [str(photos / "gone.jpg"), f"{bucket}/gone.jpg"]
+    found = find_sources([*gone, photos / "00.jpg"])
+    assert [stamp.path for stamp in found.pictures] == sorted([str(photos / "00.jpg"), *gone])
+
+
 def test_an_address_that_nothing_here_can_open_is_refused_with_the_reason() -> None:
     with pytest.raises(SettingError, match=r"nowhere://bucket cannot be opened: .*nowhere"):
         find_sources(["nowhere://bucket"])

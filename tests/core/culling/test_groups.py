@@ -97,6 +97,13 @@ def test_times_with_and_without_a_zone_are_compared_and_one_that_is_not_told_end
     assert len(groups) == 4
 
 
+def test_a_time_that_is_none_ends_nothing() -> None:
+    pictures = [at_angle("a", 1), at_angle("b", 0.9999), at_angle("c", 0.1)]
+    for odd in (NOON.date(), "2026-05-01", 1.5):
+        groups = groups_of(group_records(pictures, taken={Path("a"): odd, Path("b"): NOON}.get))  # type: ignore[arg-type]
+        assert groups["a"] == groups["b"] != groups["c"]
+
+
 def test_one_bad_frame_does_not_cut_a_burst_in_two() -> None:
     pictures = [at_angle("0", 1), record("1", np.array([0, 0, 1.0])), at_angle("2", 0.6)]
     times = {Path(each.path): NOON + timedelta(seconds=int(each.path) / 2) for each in pictures}

@@ -13,7 +13,16 @@ from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.full_size.record import AtFullSize
 from shamisa_cli.core.records import ErrorRecord, ImageRecord
 from shamisa_cli.core.scoring.baseline import Baseline
-from shamisa_cli.core.scoring.gate import Gate, Rule, describe_findings, gate_status, gate_summary, worst_first
+from shamisa_cli.core.scoring.gate import (
+    Gate,
+    Level,
+    Rule,
+    apply_gate,
+    describe_findings,
+    gate_status,
+    gate_summary,
+    worst_first,
+)
 
 UNREAD = ImageRecord("c.jpg", status="error", error=ErrorRecord("truncated", "c.jpg ends early."))
 points = st.floats(0, 100)
@@ -79,6 +88,19 @@ def test_unreadable_pictures_are_errors_unless_they_are_to_be_skipped() -> None:
     for skip, level in ((False, "error"), (True, "warn")):
         (finding,) = Gate(skip_unreadable=skip).apply(UNREAD).findings
         assert (finding.rule, finding.level) == ("unreadable", level)
+
+
+@pytest.mark.parametrize("level", ["off", "warn"])
+def test_a_rule_excuses_pictures_that_cannot_be_read_or_judged(level: Level) -> None:
+    gate = Gate(min_score=50, strict=True, rules=(Rule(("drafts/",), level=level),))
+    unsure = ImageRecord("drafts/b.png", 40.0, width=8, height=8)
+    assert unsure.reliability != "ok"
+    records = [replace(UNREAD, path="drafts/c.jpg"), unsure, UNREAD]
+    judged = list(apply_gate((each for each in records), gate))
+    assert [gate_status(record) for record in judged] == [
+        "warned", "passed" if level == "off" else "warned", "unreadable",
+    ]  # fmt: skip
+    assert judged[0].findings[0].message == "c.jpg ends early."
     assert describe_findings(Gate().apply(UNREAD)) == "c.jpg ends early."
 
 
