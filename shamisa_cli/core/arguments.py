@@ -1,7 +1,8 @@
 """Arguments of the public functions, checked against their annotations in one place.
 
 A wrong type is refused by a sentence that says what to pass. A text is taken for a path where one is expected, a path
-for a text, and one path where several are expected.
+for a text, one path where several are expected, a column of a table for a list of what it holds, and numbers of other
+libraries for Python's own.
 """
 
 from __future__ import annotations
@@ -206,9 +207,10 @@ def _plain(value: Any, wanted: Any) -> Any:
     if wanted is None or wanted is type(None):
         return _kept(value, value is None)
     if wanted is float:
-        return _kept(value, _is_number(value, Real) and _is_double(value))
+        number = _kept(value, _is_number(value, Real) and _is_double(value))
+        return number if type(number) in (int, float) else float(number)
     if wanted is int:
-        return _kept(value, _is_number(value, Integral) and abs(value) < _BEYOND_64_BITS)
+        return int(_kept(value, _is_number(value, Integral) and abs(value) < _BEYOND_64_BITS))
     if wanted in (Path, str):
         text = os.fspath(value) if isinstance(value, os.PathLike) else value
         _kept(text, isinstance(text, str) and "\0" not in text)
@@ -219,7 +221,9 @@ def _plain(value: Any, wanted: Any) -> Any:
         return value
     if _is_protocol(wanted):
         return _kept(value, _has_members(value, wanted))
-    return _kept(value, isinstance(value, wanted) or (wanted is bool and type(value).__name__ in ("bool", "bool_")))
+    if wanted is bool:
+        return bool(_kept(value, type(value).__name__ in ("bool", "bool_")))
+    return _kept(value, isinstance(value, wanted))
 
 
 def _at_least(value: Any, limits: tuple[Any, ...]) -> Any:
