@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from shamisa_cli.core.arguments import PositiveInt
+from shamisa_cli.core.arguments import AtLeast, PositiveInt
 from shamisa_cli.core.cluster.made_by import SAME_EVERYWHERE, MadeBy
 from shamisa_cli.core.cluster.part_number import PartNumber, require_count
 from shamisa_cli.core.cluster.parts import MOST_ERRORS, READERS, Part, split_into_parts, write_part
@@ -27,7 +27,7 @@ from shamisa_cli.core.cluster.retrying import with_retries
 from shamisa_cli.core.cluster.row_makers import JobSettings
 from shamisa_cli.core.cluster.sources import SCHEME, find_sources
 from shamisa_cli.core.cluster.store import Store
-from shamisa_cli.core.errors import SettingError, ShamisaError
+from shamisa_cli.core.errors import InputNotFoundError, SettingError, ShamisaError
 from shamisa_cli.core.home import expanded
 from shamisa_cli.core.images.budget import DECODING
 from shamisa_cli.core.records import JobResult
@@ -45,6 +45,8 @@ UNMADE = (OSError, ValueError, RuntimeError, MemoryError)
 """Errors that fail one part, not the job."""
 CLIENT_SCHEME = "ray://"
 SECONDS_TO_CONNECT = 10
+Reserved = Annotated[float, AtLeast(0, most=1e6)]
+"""Processors or GPUs that a worker reserves."""
 
 Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 """From the number of parts to a context whose function is called with 1 after each part."""
@@ -60,8 +62,8 @@ def run_on_ray(
     listed: Sequence[str | Path] = (),
     recursive: bool = True,
     workers: PositiveInt | None = None,
-    cpus_per_worker: float = 1,
-    gpus_per_worker: float | None = None,
+    cpus_per_worker: Reserved = 1,
+    gpus_per_worker: Reserved | None = None,
     pictures_per_part: PositiveInt = PICTURES_PER_PART,
     progress: Progress | None = None,
 ) -> JobResult:
@@ -85,13 +87,15 @@ def run_on_ray(
         progress: shows the progress of the job; None: Ray's own display, with its messages.
 
     Raises:
-        InputNotFoundError: a name matches nothing.
+        InputNotFoundError: a name matches nothing, or nothing is named.
         ModelError: the model is missing or unsuitable.
         SettingError: an invalid setting, no cluster at the address, or Ray is not installed.
         OSError: a store cannot be reached.
         ShamisaError: some parts failed in several tries (the others were written and are kept), or machines compute
             by different packages or on different kinds of devices.
     """
+    if not named and not listed:
+        raise InputNotFoundError("No input was named; give at least one picture, folder, tar or pattern.")
     ray = _ray()
     # The machine that starts a job may have no GPU, and needs none.
     model = replace(settings, device="cpu").loaded()
@@ -170,6 +174,7 @@ def _join(ray: Any, address: str | None, *, quiet: bool) -> None:
     """Connect to a cluster unless this process is connected already."""
     if ray.is_initialized():
         return
+    cluster = "a Ray cluster on this machine" if address is None else f"the Ray cluster at {address!r}"
     _require_listener(address)
     # Switch off Ray's usage reports, which are on by default.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -179,12 +184,12 @@ def _join(ray: Any, address: str | None, *, quiet: bool) -> None:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR if quiet else logging.INFO)
     except (ConnectionError, ValueError) as error:
         raise SettingError(
-            f"There is no Ray cluster at {address!r}. Start one with: ray start --head; or use 'local', which starts "
-            "one on this machine."
+            f"{cluster[0].upper()}{cluster[1:]} cannot be reached. Start one with: ray start --head; or use 'local', "
+            "which starts one on this machine."
         ) from error
     except Exception as error:  # different versions of Python or Ray there, or too slow a start: Ray has no type for it
         reason = " ".join(str(error).split())
-        raise SettingError(f"This machine cannot take part in the Ray cluster at {address!r}: {reason}") from error
+        raise SettingError(f"This machine cannot take part in {cluster}: {reason}") from error
 
 
 def _require_listener(address: str | None) -> None:

@@ -18,7 +18,7 @@ import pytest
 from shamisa_cli.core.cluster.ray_job import _join, run_on_ray
 from shamisa_cli.core.cluster.row_makers import JobSettings
 from shamisa_cli.core.cluster.store import open_parts
-from shamisa_cli.core.errors import SettingError, ShamisaError
+from shamisa_cli.core.errors import InputNotFoundError, SettingError, ShamisaError
 from shamisa_cli.core.scoring import provenance
 
 pytest.importorskip("ray", reason="there is no Ray for this Python")
@@ -145,6 +145,36 @@ def test_an_address_at_which_nothing_listens_is_refused_at_once(
             run_on_ray(
                 JobSettings("scores", str(tiny_model), device="cpu"), [photos], tmp_path / "out", address=address
             )
+
+
+def test_a_job_that_cannot_be_is_refused_before_ray_is_started(
+    tiny_model: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    import shamisa_cli
+
+    monkeypatch.setattr(ray, "init", lambda **_settings: pytest.fail("Ray was started"))
+    settings = JobSettings("scores", str(tiny_model), device="cpu")
+    for named in ([], [tmp_path / "nowhere"]):
+        with pytest.raises(InputNotFoundError):
+            shamisa_cli.run_on_ray(settings, named, tmp_path / "out")
+    for name in ("cpus_per_worker", "gpus_per_worker"):
+        for odd in (-1, float("inf"), float("nan"), "2"):
+            with pytest.raises(SettingError, match=f"{name} must be a number from 0"):
+                shamisa_cli.run_on_ray(settings, [photos], tmp_path / "out", **{name: odd})  # type: ignore[arg-type]
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_cluster_that_nobody_named_is_called_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    def init(**_settings: object) -> None:
+        raise RuntimeError("The current node timed out during startup.")
+
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(SettingError, match=r"cannot take part in a Ray cluster on this machine: The current node"):
+        _join(ray, None, quiet=False)
 
 
 def test_a_cluster_of_another_python_is_refused_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
