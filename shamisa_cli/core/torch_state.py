@@ -18,10 +18,17 @@ def as_torch_ships() -> Iterator[None]:
     """
     cpu = torch.device("cpu")
     # In a context of a device each operation is slower, so there is none where it would change nothing.
-    device = nullcontext() if torch.get_default_device() == cpu else cpu
+    device = nullcontext() if _default_device() == cpu else cpu
     autocast = [torch.autocast(kind, enabled=False) for kind in ("cpu", "cuda")]
     with _float32, torch.inference_mode(False), torch.enable_grad(), autocast[0], autocast[1], device:
         yield
+
+
+def _default_device() -> torch.device:
+    try:
+        return torch.get_default_device()
+    except AttributeError:  # before PyTorch 2.7, where one was set and taken back
+        return torch.device("cpu")
 
 
 class _DefaultType:

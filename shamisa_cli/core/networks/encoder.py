@@ -50,8 +50,7 @@ class TorchEncoder:
         Raises:
             ModelError: a weight is missing, superfluous, or of the wrong shape for the architecture.
         """
-        with torch.device("meta"):
-            backbone = build_backbone(config.architecture)
+        backbone = _without_numbers(config.architecture)
         _check_weights(backbone, weights, config.architecture)
         counters = {name: torch.tensor(0) for name in backbone.state_dict() if name.endswith(BATCH_COUNTER)}
         backbone.load_state_dict(counters | dict(weights), strict=True, assign=True)
@@ -86,6 +85,16 @@ class TorchEncoder:
             features = extract_crops(self.backbone, batch, self.config.features, self.config.preprocessing)
         rows: npt.NDArray[np.float32] = features[0].cpu().numpy()
         return rows
+
+
+def _without_numbers(architecture: str) -> Backbone:
+    """A backbone whose weights are to be replaced, without memory for them where its library can do that."""
+    try:
+        with torch.device("meta"):
+            return build_backbone(architecture)
+    except NotImplementedError:  # as it is built it computes with tensors, which some versions of PyTorch do without
+        with torch.random.fork_rng(devices=()):
+            return build_backbone(architecture)
 
 
 def _check_weights(backbone: Backbone, weights: Mapping[str, Tensor], architecture: str) -> None:

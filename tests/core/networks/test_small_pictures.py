@@ -15,7 +15,8 @@ from shamisa_cli.core.encoder.onnx_encoder import OnnxEncoder
 from shamisa_cli.core.encoder.spec import EncoderConfig, FeatureSpec
 from shamisa_cli.core.errors import ImageError, SettingError
 from shamisa_cli.core.known_files import KnownFile
-from shamisa_cli.core.networks.backbones import build_backbone
+from shamisa_cli.core.networks import encoder
+from shamisa_cli.core.networks.backbones import Backbone, build_backbone
 from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.networks.export.encoder_graph import export_graph
 from shamisa_cli.core.scoring.pipeline import embed_files
@@ -76,6 +77,20 @@ def test_a_network_with_other_layers_than_a_graph_can_have_says_which(name: str,
 
     with pytest.raises(SettingError, match=f"cannot be exported: .*{words}"):
         export_graph(network, tmp_path / "encoder.safetensors", "x")
+
+
+def test_a_network_that_computes_as_it_is_built_is_loaded_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = build_backbone("mobilenet_v2").state_dict()
+
+    def computing(architecture: str) -> Backbone:
+        torch.linspace(0, 1, 3).tolist()  # impossible without memory
+        return build_backbone(architecture)
+
+    monkeypatch.setattr(encoder, "build_backbone", computing)
+    state = torch.get_rng_state()
+    network = TorchEncoder.create(EncoderConfig("mobilenet_v2", FeatureSpec()), weights)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(network.state()[name], value) for name, value in weights.items())
 
 
 def test_a_network_of_timm_with_layers_that_are_known_gives_the_same_as_a_graph(tmp_path: Path) -> None:
