@@ -34,6 +34,7 @@ NAMES = [
     "ModelError",
     "ModelEvaluation",
     "ModelIdentity",
+    "ModelWarning",
     "MosTable",
     "MosTableError",
     "PairResult",

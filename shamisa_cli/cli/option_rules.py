@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand
 
 from shamisa_cli.cli.errors import with_exit_code
+from shamisa_cli.cli.library_warnings import warnings_said
 from shamisa_cli.cli.settings import was_typed
 from shamisa_cli.core.errors import SettingError
 
@@ -158,7 +159,8 @@ class RuledCommand(TyperCommand):
     def invoke(self, ctx: Any) -> Any:
         """Run the command, or end with a sentence about options that do not go together."""
         with_exit_code(require_rules, debug=False)(ctx)
-        return super().invoke(ctx)
+        with warnings_said(quiet=bool(ctx.params.get("quiet"))):
+            return super().invoke(ctx)
 
 
 def require_rules(context: typer.Context) -> None:

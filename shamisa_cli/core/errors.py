@@ -90,6 +90,13 @@ class ModelError(ShamisaError):
     """A model or probe folder is missing, damaged, or incompatible with its use."""
 
 
+class ModelWarning(UserWarning):
+    """A model is another than may be expected: the Hub cannot be reached, and its branch is taken as it was last seen.
+
+    It is given by Python's `warnings`, which can make it an error: `warnings.simplefilter("error", ModelWarning)`.
+    """
+
+
 class GraphError(ModelError):
     """A model's graph fails on one picture, which is then that picture's error."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from helpers.loopback_hub import TOKEN, LoopbackHub
 from helpers.program import ENVIRONMENT, Finished, Program
+from PIL import Image
 
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
 
@@ -405,3 +406,24 @@ def test_a_model_that_reads_less_is_derived_and_fitted_on_its_own(
         assert refused.returncode == 2
         assert f"{option} is {value!r}" in refused.stderr
     assert not (tmp_path / "never").exists()
+
+
+def test_of_a_model_from_the_hub_a_log_holds_no_bars_and_is_told_of_a_branch_as_last_seen(
+    shamisa: Program, hub: LoopbackHub, folder: Path, home: Path, tmp_path: Path
+) -> None:
+    hub.publish("lab/seen", folder)
+    Image.new("RGB", (64, 64), "teal").save(tmp_path / "one.png")
+
+    def score(endpoint: str, *more: str) -> Finished:
+        settings = {"HF_ENDPOINT": endpoint, "HF_HOME": str(home)}
+        return shamisa("score", tmp_path / "one.png", "--model", "hf:lab/seen", *more, env=ENVIRONMENT | settings)
+
+    for more in ([], ["-q"]):
+        said = score(hub.endpoint, *more).stderr
+        assert "Fetching" not in said
+        assert "last seen" not in said
+    with hub.answering("lab/seen", None) as endpoint:
+        said = score(endpoint).stderr
+        assert said.count("warning: The Hub cannot be reached: hf:lab/seen is taken as it was last seen, commit") == 1
+        assert "ModelWarning" not in said
+        assert score(endpoint, "-q").stderr == ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -44,6 +45,7 @@ class LoopbackHub:
         ignored: names of files that uploads leave out, as by a repository's .gitignore.
         silent: parts of a request line ("HEAD /org/x"); such requests are never answered.
         requests: "METHOD path" of every request, in order.
+        failing: name → the status of all answers about it.
         stored: the large files by the names that the storage knows them by.
     """
 
@@ -57,6 +59,7 @@ class LoopbackHub:
     ignored: set[str] = field(default_factory=set)
     silent: set[str] = field(default_factory=set)
     requests: list[str] = field(default_factory=list)
+    failing: dict[str, int] = field(default_factory=dict)
     stored: dict[str, bytes] = field(default_factory=dict)
     closing: threading.Event = field(default_factory=threading.Event)
 
@@ -68,6 +71,20 @@ class LoopbackHub:
     def head(self, name: str) -> dict[str, bytes]:
         """The files at the tip of a repository's main branch."""
         return list(self.repositories[name].values())[-1]
+
+    @contextmanager
+    def answering(self, name: str, status: int | None) -> Iterator[str]:
+        """The address of a Hub that answers with `status` about a repository; None: that nobody can reach."""
+        if status is None:
+            with socket.socket() as closed:  # bound and not listening: connections are refused
+                closed.bind(("127.0.0.1", 0))
+                yield f"http://127.0.0.1:{closed.getsockname()[1]}"
+            return
+        self.failing[name] = status
+        try:
+            yield self.endpoint
+        finally:
+            del self.failing[name]
 
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Status, headers and body for a request."""
@@ -93,6 +110,8 @@ class LoopbackHub:
         rest = parts[4:] if api else parts[2:]
         if name.startswith("org/") and name[4:] in ANSWERS:
             return (*ANSWERS[name[4:]], b"")
+        if name in self.failing:
+            return self.failing[name], {}, b""
         if name not in self.repositories:
             return 404, {"X-Error-Code": "RepoNotFound"}, b""
         commit = self._resolved(name, rest[1] if len(rest) > 1 else "main")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-from shamisa_cli.core.errors import ModelError
-from shamisa_cli.core.models.hub_answers import bounded_answers
+from shamisa_cli.core.errors import ModelError, ModelWarning
+from shamisa_cli.core.models import hub_session
+from shamisa_cli.core.models.hub_answers import Answers
 from shamisa_cli.core.models.manifest import FOLDER_FILES, LISTS, FolderFiles
 
 SCHEME = "hf:"
@@ -25,10 +25,7 @@ ANSWER_SECONDS = 10
 COMMIT_SECONDS = 60
 """Seconds without a response from the Hub before a request or an upload fails."""
 
-PATIENCE_VARIABLE = "HF_HUB_DOWNLOAD_TIMEOUT"
-"""The client's environment variable for its time limits, in seconds; it takes precedence over ours."""
-
-_PHASES = ("connect", "read", "write", "pool")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)
@@ -67,8 +64,8 @@ def download(name: HubName, *, offline: bool = False) -> FolderFiles:
     """Return the verified folder of a Hub model in the local cache, named after its commit; download it if missing.
 
     Only the files of a model folder are fetched, whatever else the repository holds. If the Hub cannot be
-    reached, a branch stands for the commit it was last seen at. Every weights file is checked against the SHA-256
-    in the folder's manifests, and a damaged file is fetched once more.
+    reached, a branch or tag stands for the commit it was last seen at, and a ModelWarning says so. Every weights file
+    is checked against the SHA-256 in the folder's manifests, and a damaged file is fetched once more.
 
     Args:
         name: the repository and revision.
@@ -120,19 +117,31 @@ def _fetched(name: HubName, *, again: bool = False) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        with request_timeouts(ANSWER_SECONDS), bounded_answers():
+        with hub_session.bounded(ANSWER_SECONDS) as call:
             folder = snapshot_download(
                 name.repository,
                 revision=name.revision,
                 allow_patterns=list(FOLDER_FILES),
                 force_download=again,
+                tqdm_class=call.bars(),
             )
     except ModelError as error:
         raise ModelError(f"{name} could not be downloaded: {error}") from error
     except Exception as error:
         # The client passes on the errors of its transport, which differ between its releases.
         raise ModelError(hub_error_message(error, str(name), "downloaded")) from error
+    _warn_of_last_seen(name, Path(folder), call.answers)
     return Path(folder)
+
+
+def _warn_of_last_seen(name: HubName, folder: Path, answers: Answers) -> None:
+    """Say that a branch or tag stands for an earlier commit; a commit is itself, wherever it is taken from."""
+    if answers.reached or _COMMIT.fullmatch(name.revision or ""):
+        return
+    why = "cannot be reached" if answers.status is None else f"answered HTTP {answers.status}"
+    warnings.warn(
+        f"The Hub {why}: {name} is taken as it was last seen, commit {folder.name}.", ModelWarning, stacklevel=2
+    )
 
 
 def _verify_fetched(name: HubName, files: FolderFiles) -> None:
@@ -160,32 +169,6 @@ def is_offline() -> bool:
     from huggingface_hub import constants
 
     return bool(constants.HF_HUB_OFFLINE)
-
-
-@contextmanager
-def request_timeouts(seconds: float) -> Iterator[None]:
-    """Context in which no request of the client waits longer than `seconds` for a response.
-
-    The client sends some of its requests without a time limit, and repeats others with a limit of a minute, so
-    a server that accepts connections but never answers would block it for many minutes or forever.
-    """
-    require_client()
-    from huggingface_hub import constants, get_session
-
-    limit = constants.HF_HUB_DOWNLOAD_TIMEOUT if os.environ.get(PATIENCE_VARIABLE) else seconds
-
-    def shorten(request: Any) -> None:
-        given = request.extensions.get("timeout", {})
-        limits = {phase: limit if given.get(phase) is None else min(limit, given[phase]) for phase in _PHASES}
-        request.extensions["timeout"] = limits
-
-    session = get_session()
-    before = session.event_hooks
-    session.event_hooks = {**before, "request": [*before.get("request", []), shorten]}
-    try:
-        yield
-    finally:
-        session.event_hooks = before
 
 
 def hub_error_message(error: BaseException, name: str, done: str) -> str:

@@ -6,13 +6,10 @@ The client puts a commit and the hash of a file, as it was answered them, into p
 from __future__ import annotations
 
 import json
-import logging
 import re
 import sys
 import time
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,75 +32,61 @@ _PLACE_HEADERS = ("X-Repo-Commit", "X-Linked-ETag", "ETag")
 _PLACE_KEYS = ("sha", "oid", "sha256")
 _WAIT_HEADERS = ("Retry-After", "RateLimit")
 """How long a client should wait, which may be said to be a year; without them it waits some seconds."""
-_OUT_OF_ORDER, _BUSY = 500, 429
+_REFUSED, _OUT_OF_ORDER, _BUSY = 400, 500, 429
 _ABOUT_REPOSITORIES = "/api/"
 _WEIGHTS = (".safetensors", ".onnx")
 
 
-@contextmanager
-def bounded_answers() -> Iterator[None]:
-    """Context in which the client's answers are bounded. Raises ModelError about the first one that is not."""
-    from huggingface_hub import constants, get_session
-
-    said = _Said()
-
-    def check(response: Any) -> None:
-        _stop_when_enough(response, said)
-        _check(response, said)
-
-    session = get_session()
-    before, without_xet = session.event_hooks, constants.HF_HUB_DISABLE_XET
-    session.event_hooks = {**before, "response": [*before.get("response", []), check]}
-    constants.HF_HUB_DISABLE_XET = True  # its downloads go past this session, and so past all bounds
-    try:
-        with _quiet_client():
-            yield
-    finally:
-        session.event_hooks, constants.HF_HUB_DISABLE_XET = before, without_xet
-
-
-@contextmanager
-def _quiet_client() -> Iterator[None]:
-    """Context in which the client says nothing itself: of failures it repeats, and of a disk too small for a claim."""
-    logger = logging.getLogger("huggingface_hub")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module=r"huggingface_hub(\..*)?")
-            yield
-    finally:
-        logger.setLevel(level)
-
-
 @dataclass
-class _Said:
-    """How many answers about a repository, and failures, there have been; limits of files that lie elsewhere."""
+class Answers:
+    """The answers of a Hub to one call.
 
-    answers: int = 0
-    failures: int = 0
-    limits: dict[str, int] = field(default_factory=dict)
+    Attributes:
+        reached: whether one of them was no failure.
+        status: of the last one; None: there was none.
+    """
+
+    reached: bool = False
+    status: int | None = None
+    _count: int = 0
+    _failures: int = 0
+    _limits: dict[str, int] = field(default_factory=dict)
     """Bytes of the file at an address that an earlier answer gave."""
 
+    def check(self, response: Any) -> None:
+        """Bound an answer that begins. Raises ModelError if it is not about a model."""
+        self.status = response.status_code
+        self.reached |= response.status_code < _REFUSED
+        self._stop_when_enough(response)
+        _check(response, self._limit_of_file(response))
 
-def _stop_when_enough(response: Any, said: _Said) -> None:
-    """Raise where the Hub failed too often (the client's error), or answers without an end (ModelError)."""
-    from huggingface_hub import utils
+    def _stop_when_enough(self, response: Any) -> None:
+        """Raise where the Hub failed too often (the client's error), or answers without an end (ModelError)."""
+        from huggingface_hub import utils
 
-    for header in _WAIT_HEADERS:
-        response.headers.pop(header, None)
-    said.failures += response.status_code == _BUSY or response.status_code >= _OUT_OF_ORDER
-    if said.failures >= MOST_FAILURES:
-        utils.hf_raise_for_status(response)  # type: ignore[attr-defined]
-    said.answers += response.request.url.path.startswith(_ABOUT_REPOSITORIES)
-    if said.answers > MOST_ANSWERS:
-        raise _too_long(response)
+        for header in _WAIT_HEADERS:
+            response.headers.pop(header, None)
+        self._failures += response.status_code == _BUSY or response.status_code >= _OUT_OF_ORDER
+        if self._failures >= MOST_FAILURES:
+            utils.hf_raise_for_status(response)  # type: ignore[attr-defined]
+        self._count += response.request.url.path.startswith(_ABOUT_REPOSITORIES)
+        if self._count > MOST_ANSWERS:
+            raise _too_long(response)
+
+    def _limit_of_file(self, response: Any) -> int:
+        """Bytes of the file asked for, by its name; where it lies elsewhere, by the name it was asked for first."""
+        url = response.request.url
+        by_name = MAX_WEIGHTS_BYTES if url.path.endswith(_WEIGHTS) else MAX_MANIFEST_BYTES
+        most = self._limits.get(_address(url), by_name)
+        if location := response.headers.get("Location"):
+            elsewhere = _address(url.join(location))
+            self._limits[elsewhere] = min(most, self._limits.get(elsewhere, most))
+        return most
 
 
-def _check(response: Any, said: _Said) -> None:
+def _check(response: Any, most: int) -> None:
     """Bound an answer that begins, and refuse names in it that are no single name in a folder."""
     path = response.request.url.path
-    most = _limit_of_file(response, said)
     if response.request.method == "HEAD":
         for header in _PLACE_HEADERS:
             _require_place(response, response.headers.get(header, "").removeprefix("W/").strip('"'))
@@ -120,17 +103,6 @@ def _check(response: Any, said: _Said) -> None:
         return  # the client says what is wrong
     for place in _places(document):
         _require_place(response, place)
-
-
-def _limit_of_file(response: Any, said: _Said) -> int:
-    """Bytes of the file that is asked for, by its name; where it lies elsewhere, by the name it was asked for first."""
-    url = response.request.url
-    by_name = MAX_WEIGHTS_BYTES if url.path.endswith(_WEIGHTS) else MAX_MANIFEST_BYTES
-    most = said.limits.get(_address(url), by_name)
-    if location := response.headers.get("Location"):
-        elsewhere = _address(url.join(location))
-        said.limits[elsewhere] = min(most, said.limits.get(elsewhere, most))
-    return most
 
 
 def _address(url: Any) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,15 +14,14 @@ from shamisa_cli import __version__
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.errors import ModelError, SettingError
 from shamisa_cli.core.existence import is_file, is_gone
-from shamisa_cli.core.models import card, hub, manifest
+from shamisa_cli.core.models import card, hub, hub_session, manifest
 from shamisa_cli.core.models.folder import ModelFolder, holds_networks
 from shamisa_cli.core.models.hub import HubName
-from shamisa_cli.core.models.hub_answers import bounded_answers
 from shamisa_cli.core.models.manifest import CARD, DEPENDENT, FOLDER_FILES, MODEL_MANIFEST, FolderFiles
 from shamisa_cli.core.relational.config import RelationalConfig
 
 if TYPE_CHECKING:
-    from huggingface_hub.hf_api import RepoFile, RepoFolder
+    from huggingface_hub.hf_api import CommitInfo, HfApi, RepoFile, RepoFolder
 
 PICKLES = frozenset((".pkl", ".pickle", ".pt", ".pth", ".bin", ".ckpt", ".joblib", ".dill", ".npy", ".npz"))
 """Suffixes of files that can run code when they are loaded, or can contain such files."""
@@ -82,27 +81,13 @@ def push(
         raise ModelError(f"{target} cannot be uploaded offline.", remedy="go-online")
     contents = _contents(folder)
     try:
-        with hub.request_timeouts(hub.COMMIT_SECONDS), bounded_answers(), _no_bars():
+        with hub_session.bounded(hub.COMMIT_SECONDS):
             return _sent(folder, target, contents, private, message)
     except ModelError:
         raise
     except Exception as error:
         # The client passes on the errors of its transport, which differ between its releases.
         raise ModelError(hub.hub_error_message(error, str(target), "uploaded")) from error
-
-
-@contextmanager
-def _no_bars() -> Iterator[None]:
-    """Context in which the client draws no bars of its own, which it does into logs too."""
-    from huggingface_hub import utils
-
-    shown = not utils.are_progress_bars_disabled()  # type: ignore[attr-defined]
-    utils.disable_progress_bars()  # type: ignore[attr-defined]
-    try:
-        yield
-    finally:
-        if shown:
-            utils.enable_progress_bars()  # type: ignore[attr-defined]
 
 
 def _contents(folder: Path) -> dict[str, Path | bytes]:
@@ -163,21 +148,17 @@ def _is_png(path: Path) -> bool:
 def _sent(
     folder: Path, target: HubName, contents: dict[str, Path | bytes], private: bool, message: str | None
 ) -> Upload:
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+    from huggingface_hub import HfApi
 
     api = HfApi(library_name=manifest.LIBRARY_NAME, library_version=__version__)
     api.create_repo(target.repository, private=private or None, exist_ok=True)
     if private and not api.repo_info(target.repository).private:
         raise ModelError(f"{target} exists and is public: nothing was uploaded.", remedy="not-private")
-    operations = [CommitOperationAdd(name, content) for name, content in sorted(contents.items())]
     removed = _outdated({each.path: each for each in api.list_repo_tree(target.repository)}, contents)
-    commit = api.create_commit(
-        target.repository,
-        [*operations, *map(CommitOperationDelete, removed)],
-        commit_message=message or f"Upload {folder.resolve().name} with shamisa {__version__}",
+    commit, left = _committed(
+        api, target, contents, removed, message or f"Upload {folder.resolve().name} with shamisa {__version__}"
     )
-    # An older file of the name may be there, so the Hub's list of files does not tell.
-    if left := [each.path_in_repo for each in operations if getattr(each, "_should_ignore", False)]:
+    if left:
         raise ModelError(
             f"{target} took all but {', '.join(left)}, which its .gitignore or its host leaves out. Remove what leaves "
             "them out there, and push again."
@@ -188,6 +169,27 @@ def _sent(
     }
     left_out = sorted(path.name for path in folder.iterdir() if path.name not in sizes)
     return Upload(str(target), str(commit.oid), str(commit.commit_url), sizes, tuple(left_out), tuple(removed))
+
+
+def _committed(
+    api: HfApi, target: HubName, contents: Mapping[str, Path | bytes], removed: Sequence[str], message: str
+) -> tuple[CommitInfo, list[str]]:
+    """Make the commit; it, and the names of files that it leaves out."""
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+    with ExitStack() as files:
+        # Of open files the client draws no bars; one by one, it sends them in this thread, where the bounds hold.
+        opened = {
+            name: content if isinstance(content, bytes) else files.enter_context(content.open("rb"))
+            for name, content in sorted(contents.items())
+        }
+        additions = [CommitOperationAdd(name, content) for name, content in opened.items()]
+        for each in additions:
+            api.preupload_lfs_files(target.repository, [each])
+        deletions = [CommitOperationDelete(name) for name in removed]
+        commit = api.create_commit(target.repository, [*additions, *deletions], commit_message=message)
+    # An older file of the name may be there, so the Hub's list of files does not tell.
+    return commit, [each.path_in_repo for each in additions if getattr(each, "_should_ignore", False)]
 
 
 def _outdated(there: Mapping[str, RepoFile | RepoFolder], contents: Mapping[str, Path | bytes]) -> list[str]:

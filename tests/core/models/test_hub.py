@@ -15,13 +15,16 @@ from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.models.folder import ModelFolder
 
 RESOLVE = """
-import json, sys
-from shamisa_cli.core.errors import ModelError
+import json, sys, warnings
+from shamisa_cli.core.errors import ModelError, ModelWarning
 from shamisa_cli.core.models.resolver import resolve
 outcomes = []
 for name, offline in json.loads(sys.argv[1]):
     try:
-        outcomes.append(["folder", str(resolve(name, offline=offline).path)])
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always", ModelWarning)
+            outcomes.append(["folder", str(resolve(name, offline=offline).path)])
+        outcomes[-1] += [str(each.message) for each in said]
     except ModelError as error:
         outcomes.append(["refused", str(error)])
 print(json.dumps(outcomes))
@@ -169,10 +172,24 @@ def test_without_a_hub_the_cache_is_used_and_what_is_not_in_it_is_explained(
         cached, unknown = run_python(
             RESOLVE, [(name, False) for name in names], HF_ENDPOINT=with_password, HF_HOME=str(home)
         )
-    assert cached == online["hf:org/model"]
+    assert cached[:2] == online["hf:org/model"]
     assert unknown[0] == "refused"
     assert "s3cr" not in unknown[1]
     assert f"hf:org/never-seen is not in the cache, and {endpoint} cannot be reached" in unknown[1]
+
+
+@pytest.mark.parametrize("status", [None, 500])
+def test_a_branch_as_it_was_last_seen_is_said_to_be_that(
+    hub: LoopbackHub, saved_model: Path, tmp_path: Path, run_python: Callable[..., Any], status: int | None
+) -> None:
+    commit = hub.publish("org/seen", saved_model)
+    [[_, folder]] = run_python(RESOLVE, [("hf:org/seen", False)], HF_ENDPOINT=hub.endpoint, HF_HOME=str(tmp_path))
+    with hub.answering("org/seen", status) as endpoint:
+        names = [("hf:org/seen", False), (f"hf:org/seen@{commit}", False), ("hf:org/seen", True)]
+        branch, pinned, offline = run_python(RESOLVE, names, HF_ENDPOINT=endpoint, HF_HOME=str(tmp_path))
+    why = "cannot be reached" if status is None else f"answered HTTP {status}"
+    assert branch == ["folder", folder, f"The Hub {why}: hf:org/seen is taken as it was last seen, commit {commit}."]
+    assert pinned == offline == ["folder", folder]
 
 
 def test_a_damaged_copy_in_the_cache_is_replaced(
