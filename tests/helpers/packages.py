@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+import venv
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -38,3 +39,11 @@ def build_wheel(source: Path, folder: Path) -> Path:
     assert done.returncode == 0, done.stderr
     (built,) = folder.glob("*.whl")
     return built
+
+
+def make_environment(folder: Path, *installed: str | Path) -> None:
+    """Make a virtual environment with these requirements and what they need."""
+    venv.create(folder, with_pip=True)
+    command = [str(folder / "bin" / "pip"), "install", "--quiet", "--no-compile", *map(str, installed)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -7,14 +7,12 @@ import re
 import shutil
 import subprocess
 import sys
-import venv
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from helpers.loopback_hub import TOKEN, LoopbackHub
-from helpers.packages import OF_A_NEW_ENVIRONMENT, REPOSITORY, build_wheel, need_an_index
-from helpers.pictures import save_small_examples
+from helpers.packages import OF_A_NEW_ENVIRONMENT, REPOSITORY, make_environment
 from helpers.program import ENVIRONMENT, run_here
 from safetensors.numpy import load_file
 
@@ -58,27 +56,10 @@ DIFFERS = ("README.md", "probe.json")
 
 
 @pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The example photographs with half of their pixels a side."""
-    folder = tmp_path_factory.mktemp("examples") / "photos"
-    save_small_examples(folder, 300)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    need_an_index()
-    return build_wheel(REPOSITORY, tmp_path_factory.mktemp("wheel"))
-
-
-@pytest.fixture(scope="module")
 def light(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with a fresh environment, which holds the wheel and the base dependencies."""
     folder = tmp_path_factory.mktemp("light") / "venv"
-    venv.create(folder, with_pip=True)
-    command = [str(folder / "bin" / "pip"), "install", "--quiet", "--no-compile", str(wheel)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    make_environment(folder, wheel)
     yield folder
     shutil.rmtree(folder)  # 400 MB
 
