@@ -154,7 +154,7 @@ def require_readable(records: Sequence[ImageRecord], needed: int, *, in_table: b
 
 
 def predictions(model: Model, records: Sequence[ImageRecord], *, lower_is_better: bool = False) -> Vector:
-    """Predictions (n,), higher for higher human scores if model and people agree; not clipped to 0…100."""
+    """Predictions (n,) within the probe's human scale, higher for higher human scores if model and people agree."""
     values = np.array([record.mos for record in records if record.mos is not None], dtype=np.float64)
     same = model.probe is not None and model.probe.scale.lower_is_better == lower_is_better
     return values if same else -values

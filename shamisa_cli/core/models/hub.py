@@ -43,7 +43,7 @@ class HubName:
     @classmethod
     def parse(cls, name: str) -> HubName:
         """Parse hf:org/name[@revision]. Raises ModelError on anything else; makes no request."""
-        match = _NAME.fullmatch(name.removeprefix(SCHEME))
+        match = _NAME.fullmatch(name.removeprefix(SCHEME)) if is_hub_name(name) else None
         if match is None or ".." in name:
             raise ModelError(
                 f"{name!r} is not the name of a model on the Hub. Write hf:org/name, or hf:org/name@revision "

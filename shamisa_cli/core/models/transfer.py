@@ -16,8 +16,7 @@ def pull_model(name: str, *, offline: bool = False) -> ModelEntry:
         offline: only check what the cache holds.
 
     Raises:
-        ModelError: it cannot be reached, is not there, or is damaged.
-        SettingError: it is not a name on the Hub.
+        ModelError: it is not a name on the Hub, cannot be reached, is not there, or is damaged.
     """
     return describe_model(str(HubName.parse(name)), offline=offline).entry
 
@@ -33,8 +32,9 @@ def push_model(
         private, message, offline: see `hub_upload.push`.
 
     Raises:
-        ModelError: the folder is damaged or holds a pickle, or the Hub cannot be reached or refuses.
-        SettingError: the repository's name is not one, or names a revision.
+        ModelError: the repository's name is not one (hf: included), the folder is damaged or holds a pickle, or the Hub
+            cannot be reached or refuses.
+        SettingError: the repository's name has a revision.
     """
     target = HubName.parse(repository)
     return push(resolve(name, offline=True).path, target, private=private, message=message, offline=offline)

@@ -220,7 +220,9 @@ def read_column(path: Path, column: str, *, image_column: str = "image") -> dict
 def too_few_images(readable: int, count: int, needed: int = MIN_ROWS, *, in_table: bool = True) -> str:
     """Error message for too few images, in a table or named one by one."""
     said = f"{readable} of the {count} pictures could be read, and at least {needed} are needed. "
-    return said + ("Check the names in the table: they are relative to its folder." if in_table else "Name more.")
+    if not in_table or readable == count:
+        return said + ("The table needs more." if in_table else "Name more.")
+    return said + "Check the names in the table: they are relative to its folder."
 
 
 def column_names(path: Path) -> list[str]:

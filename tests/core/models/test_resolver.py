@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from shamisa_cli.core.errors import ModelError
 from shamisa_cli.core.models import resolver
 from shamisa_cli.core.models.hub import HubName
 from shamisa_cli.core.models.resolver import REMOVED, bundled, resolve
+from shamisa_cli.core.models.transfer import pull_model, push_model
 
 
 @pytest.fixture
@@ -135,3 +137,10 @@ def test_a_name_that_cannot_be_on_the_hub_is_refused_without_asking_it(
     monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("a connection was made"))
     with pytest.raises(ModelError, match=r"is not the name of a model on the Hub\. Write hf:org/name"):
         resolve(name)
+
+
+def test_a_name_without_hf_is_not_of_the_hub_so_that_no_mistyped_folder_becomes_a_repository(tiny_model: Path) -> None:
+    uses: list[Callable[[str], object]] = [pull_model, lambda name: push_model(str(tiny_model), name)]
+    for use in uses:
+        with pytest.raises(ModelError, match=r"'me/photos' is not the name of a model on the Hub\. Write hf:org/name"):
+            use("me/photos")

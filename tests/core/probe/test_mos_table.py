@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import shamisa_cli
 from shamisa_cli.core.errors import MosTableError, SettingError
 from shamisa_cli.core.probe import csv_rows
-from shamisa_cli.core.probe.mos_table import read_mos_table
+from shamisa_cli.core.probe.mos_table import read_mos_table, too_few_images
 
 ROWS = [f"p{number}.jpg,{number / 10}" for number in range(12)]
 
@@ -226,3 +226,9 @@ def test_a_workbook_is_called_one_and_very_many_columns_are_not_listed(tmp_path)
     said = message(write(tmp_path, f"{wide}\n"))
     assert "99,988 more" in said
     assert len(said) < 1_000
+
+
+def test_too_few_pictures_are_put_down_to_names_only_where_some_could_not_be_read() -> None:
+    assert "Check the names" in too_few_images(3, 30)
+    for said in (too_few_images(3, 3), too_few_images(3, 30, in_table=False), too_few_images(3, 3, in_table=False)):
+        assert "names in the table" not in said
