@@ -47,11 +47,18 @@ def words_of(wanted: Any) -> str:
     return plain.get(wanted) or _with_article(getattr(origin or wanted, "__name__", str(wanted)))
 
 
+def is_open_file(value: Any) -> bool:
+    """Whether lines could be read from a value: files of any kind, also temporary and compressed ones."""
+    return hasattr(value, "readline") and not isinstance(value, type)
+
+
 def described(value: Any) -> str:
     """A value in words: short ones as they are, others by their type."""
     kind = type(value).__name__
     if is_masked(value):
         return MASKED
+    if is_open_file(value):
+        return "an open file (in place of its path, or of file.read())"
     if value is None or value is True or value is False:
         return repr(value)
     if not isinstance(value, str | bytes | int | float):

@@ -15,10 +15,10 @@ import sys
 import types
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from numbers import Integral, Real
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO, Annotated, Any, BinaryIO, Literal, TextIO, TypeVar, Union, get_args, get_origin, is_typeddict
 
-from shamisa_cli.core.argument_words import described, is_masked, words_of
+from shamisa_cli.core.argument_words import described, is_masked, is_open_file, words_of
 from shamisa_cli.core.errors import SettingError
 
 _UNKNOWN: Any = object()
@@ -181,7 +181,7 @@ def _container(value: Any, kind: type, arguments: tuple[Any, ...]) -> Any:
         value = [value]
     if isinstance(value, list) and kind is tuple and arguments[1:] == (...,):
         value = tuple(value)
-    if not isinstance(value, kind):
+    if not isinstance(value, kind) or is_open_file(value):  # whose lines are no paths
         raise _RefusedError(value)
     inner = arguments[0] if arguments else Any
     if isinstance(value, tuple) and kind is tuple and arguments[1:] != (...,):
@@ -212,7 +212,8 @@ def _plain(value: Any, wanted: Any) -> Any:
     if wanted is int:
         return int(_kept(value, _is_number(value, Integral) and abs(value) < _BEYOND_64_BITS))
     if wanted in (Path, str):
-        text = os.fspath(value) if isinstance(value, os.PathLike) else value
+        foreign = isinstance(value, PurePath) and not isinstance(value, Path)  # such as PureWindowsPath elsewhere
+        text = value.as_posix() if foreign else os.fspath(value) if isinstance(value, os.PathLike) else value
         _kept(text, isinstance(text, str) and "\0" not in text)
         return Path(text) if wanted is Path else text
     if wanted in (BinaryIO, TextIO, IO):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from io import IOBase
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +25,6 @@ def pictures_of(given: Pictures, recursive: bool) -> list[Path | PictureInMemory
         InputNotFoundError: nothing is found under any name.
         SettingError: what is given is no picture.
     """
-    if isinstance(given, IOBase):
-        raise SettingError("An open file was given, and is no picture. Pass what it holds: file.read().")
     named = _several(given)
     if isinstance(given, IN_MEMORY) and len(named) == 1 and named[0] is given:
         return [in_memory("picture", given)]
