@@ -260,7 +260,7 @@ def test_a_killed_fit_of_a_direction_leaves_the_model_usable_and_the_next_one_co
 
     whole = killed(command, make("whole"), None)
     wanted = FolderFiles(tmp_path / "whole" / "model").sha256(DIRECTION_WEIGHTS)
-    for number in range(KILLS):
+    for number in range(0, KILLS, 2):  # a run takes many seconds
         place = make(str(number))
         killed(command, place, whole * (0.1 + 0.9 * number / KILLS))
         FolderFiles(place / "model").verify()
