@@ -52,6 +52,15 @@ def is_open_file(value: Any) -> bool:
     return hasattr(value, "readline") and not isinstance(value, type)
 
 
+def column_as_list(value: Any) -> Any:
+    """A list of what a column of a table holds, or an array of texts or objects; other values as they are."""
+    if getattr(value, "ndim", 1) != 1 or isinstance(value, list | tuple | type):
+        return value
+    if getattr(getattr(value, "dtype", None), "kind", "") in ("O", "U"):  # of NumPy and pandas
+        return value.tolist()
+    return value.to_pylist() if hasattr(value, "to_pylist") and hasattr(value, "__len__") else value  # of pyarrow
+
+
 def described(value: Any) -> str:
     """A value in words: short ones as they are, others by their type."""
     kind = type(value).__name__

@@ -18,7 +18,7 @@ from numbers import Integral, Real
 from pathlib import Path, PurePath
 from typing import IO, Annotated, Any, BinaryIO, Literal, TextIO, TypeVar, Union, get_args, get_origin, is_typeddict
 
-from shamisa_cli.core.argument_words import described, is_masked, is_open_file, words_of
+from shamisa_cli.core.argument_words import column_as_list, described, is_masked, is_open_file, words_of
 from shamisa_cli.core.errors import SettingError
 
 _UNKNOWN: Any = object()
@@ -140,6 +140,7 @@ def _accepted(name: str, parameter: inspect.Parameter, names: Mapping[str, Any],
 
 def _fitted(value: Any, wanted: Any) -> Any:
     """The value if it is of a type, a path or text that was converted, or a list of one. Raises _RefusedError."""
+    value = column_as_list(value)
     origin, arguments = get_origin(wanted), get_args(wanted)
     if wanted in (Any, inspect.Parameter.empty) or isinstance(wanted, TypeVar):
         return value
@@ -181,7 +182,7 @@ def _container(value: Any, kind: type, arguments: tuple[Any, ...]) -> Any:
         value = [value]
     if isinstance(value, list) and kind is tuple and arguments[1:] == (...,):
         value = tuple(value)
-    if not isinstance(value, kind) or is_open_file(value):  # whose lines are no paths
+    if not isinstance(value, kind) or is_open_file(value) or hasattr(value, "columns"):  # lines, names of columns
         raise _RefusedError(value)
     inner = arguments[0] if arguments else Any
     if isinstance(value, tuple) and kind is tuple and arguments[1:] != (...,):

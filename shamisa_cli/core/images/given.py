@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -87,7 +88,12 @@ def files_of(named: Sequence[str | Path], recursive: bool, *, alone: bool = True
 def _several(given: Pictures) -> list[ImageInput]:
     """Pictures in a list; of an array (N, H, W, 3) each is one."""
     one = isinstance(given, str | Path | bytes | Image.Image) or (isinstance(given, np.ndarray) and given.ndim < 4)
-    return [given] if one else list(given)  # type: ignore[list-item,arg-type]
+    return [given] if one else [_path_or_picture(each) for each in given]  # type: ignore[arg-type,list-item,union-attr]
+
+
+def _path_or_picture(given: ImageInput | os.PathLike[str]) -> ImageInput:
+    """Paths of other types, such as `os.DirEntry`, as paths; an iterator of them is not converted before."""
+    return Path(given) if isinstance(given, os.PathLike) else given
 
 
 def _in_memory(name: str, given: object) -> PictureInMemory:
