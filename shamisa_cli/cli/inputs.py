@@ -187,17 +187,12 @@ def survey_inputs(
 
     conditions = FileFilter(tuple(exclude or ()), None if since is None else read_date(since))
     named, listed = named_paths(paths, files_from)
-    surveys = [_survey_entry(name, recursive, allow_empty) for name in listed]
+    searched = every_name or bool(exclude)  # a file is left out by all of its names, or not at all
+    surveys = [_survey_entry(name, recursive, allow_empty, searched) for name in listed]
     try:
         if named:
             surveys[:0] = [
-                survey(
-                    named,
-                    recursive=recursive,
-                    keep_missing=True,
-                    allow_empty=allow_empty,
-                    every_name=every_name or bool(exclude),  # a file is left out by all of its names, or not at all
-                )
+                survey(named, recursive=recursive, keep_missing=True, allow_empty=allow_empty, every_name=searched)
             ]
     except InputNotFoundError:
         if not listed:
@@ -240,7 +235,7 @@ def divide(found: Discovery, shard: PartNumber | None, target: Path | None, cons
     return job
 
 
-def _survey_entry(name: str, recursive: bool, allow_empty: bool) -> Discovery:
+def _survey_entry(name: str, recursive: bool, allow_empty: bool, every_name: bool) -> Discovery:
     """The images of an entry of a list; a folder without any is kept as a path too."""
     from shamisa_cli.core.images.discovery import Discovery, survey
 
@@ -248,6 +243,6 @@ def _survey_entry(name: str, recursive: bool, allow_empty: bool) -> Discovery:
         is_folder = is_dir(name)
         if not is_folder:
             return Discovery([Path(name)], {})
-        return survey([name], recursive=recursive, allow_empty=allow_empty)
+        return survey([name], recursive=recursive, allow_empty=allow_empty, every_name=every_name)
     except InputNotFoundError:
         return Discovery([Path(name)], {})

@@ -88,8 +88,12 @@ def test_a_link_is_held_to_the_rules_and_the_baseline_of_its_own_name(shamisa, p
         assert [line.partition(",")[0] for line in shown.stdout.splitlines() if "::error" in line] == [
             "::error file=hero/cover.jpg"
         ]
-    (project / "list").write_text("drafts\nhero\n./drafts/0.jpg\n")
-    assert "2 checked: 1 failed" in shamisa("score", "--files-from", "list", "-f", "github", cwd=project).stdout
+    for listed in ("drafts\nhero\n./drafts/0.jpg\n", "drafts/\nhero/cover.jpg\n", "../place/drafts\n../place/hero\n"):
+        (project / "list").write_text(listed.replace("place", project.name))
+        assert "2 checked: 1 failed" in shamisa("score", "--files-from", "list", "-f", "github", cwd=project).stdout
+    (project / "list").write_text(".")
+    shown = shamisa("score", "--files-from", "list", "-f", "github", cwd=project)
+    assert "::error file=hero/cover.jpg" in shown.stdout
 
     (project / "pyproject.toml").write_text("[tool.shamisa.gate]\nbaseline = 'quality.json'\nmax-drop = 1\n")
     shamisa("score", ".", "--update-baseline", cwd=project)

@@ -57,5 +57,9 @@ def test_a_picture_with_two_names_is_left_out_only_if_both_are(
     (tmp_path / "hero" / "cover.jpg").symlink_to("../drafts/0.jpg")
     folders = (tmp_path / "drafts", tmp_path / "hero")
     for patterns, names in ((["drafts/"], ["cover.jpg"]), (["*.png"], ["0.jpg"])):
-        found = images(shamisa, tiny_model, *folders, *(f"--exclude={pattern}" for pattern in patterns))
-        assert [Path(str(image["path"])).name for image in found] == names
+        (tmp_path / "list").write_text(str(tmp_path))
+        for inputs in (folders, ("--files-from", tmp_path / "list")):
+            found = images(
+                shamisa, tiny_model, *inputs, "--exclude=photos/", *(f"--exclude={each}" for each in patterns)
+            )
+            assert [Path(str(image["path"])).name for image in found] == names
