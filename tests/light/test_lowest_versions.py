@@ -105,7 +105,8 @@ def test_what_a_person_rated_inside_a_picture_stays(program: Path, pictures: Pat
 
 
 def test_a_table_fits_a_probe(program: Path, photos: Path, tmp_path: Path) -> None:
-    names = sorted(photos.glob("*.jpg"))
+    copy = shutil.copy(next(photos.glob("*.jpg")), tmp_path / "copy.jpg")  # rows of one picture stay together
+    names = [copy, *sorted(photos.glob("*.jpg"))]
     rows = (f"{name},{1 + place % 7}\n" for place, name in enumerate(names))
     (tmp_path / "mos.csv").write_text("image,mos\n" + "".join(rows))
     said(program, tmp_path, "fit-probe", "--mos", "mos.csv", "--splits", "2", "-o", "probe")

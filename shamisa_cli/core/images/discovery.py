@@ -30,7 +30,7 @@ Located = tuple[str, str]
 DRAWN = "{} drawn by shamisa"
 """What figures, thumbnails and maps whose names do not end in two suffixes are counted as, with their suffix."""
 MOST_NAMES = 16
-"""Times that a folder is read at which several links lead, where each name counts: links to links multiply."""
+"""Times that a folder is read at which several links lead, where each name counts; by its own name first."""
 NO_ADDRESS = "{} is an address on the web, which is not read. Download the picture, and name its file."
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
 from pathlib import Path
@@ -16,6 +16,8 @@ SYSTEM_FOLDERS = frozenset((
     "__macosx", "found.000", "thumbnails.lrdata", "previews.lrdata",
 ))  # fmt: skip
 """Folders, in lower case, that drives and systems fill with thumbnails and deleted files; read only where named."""
+_Place = tuple[Path, frozenset[str], int]
+"""A folder, the real folders above it on the way to it, and the number of links that were followed."""
 Listed = tuple[Path, list[os.DirEntry[str]] | None]
 """A folder, and what it holds that is not hidden; None if it may not be listed."""
 
@@ -30,21 +32,27 @@ def natural_key(name: str) -> tuple[list[str | int], str]:
 def walk(root: Path, *, deep: bool = True, visits: int = 1) -> Iterator[Listed]:
     """The folder and, if `deep`, all below it in natural order, parents first.
 
-    Each real folder is read at most `visits` times, and not within itself.
+    Each real folder is read at most `visits` times, and not within itself. With more than one, links are followed once
+    all is read by its own name, and a link behind a link only to what was not read by then: chains of links multiply.
     """
     visited: Counter[str] = Counter()
-    waiting: list[tuple[Path, frozenset[str]]] = [(root, frozenset())]
-    while waiting:
-        folder, above = waiting.pop()
+    waiting: list[_Place] = [(root, frozenset(), 0)]
+    links: deque[_Place] = deque()
+    while waiting or links:
+        folder, above, followed = waiting.pop() if waiting else links.popleft()
         real = os.path.realpath(folder)
-        if visited[real] == visits or real in above:
+        if visited[real] >= (visits if followed <= 1 else 1) or real in above:
             continue
         visited[real] += 1
         entries = _visible_entries(folder)
         yield folder, entries
         if deep and entries is not None:
-            below = naturally_sorted(filter(_is_folder, entries))
-            waiting.extend((folder / entry.name, above | {real}) for entry in reversed(below))
+            own: list[_Place] = []
+            for entry in naturally_sorted(filter(_is_folder, entries)):
+                is_link = entry.is_symlink()
+                place = (folder / entry.name, above | {real}, followed + is_link)
+                (links if is_link and visits > 1 else own).append(place)
+            waiting.extend(reversed(own))
 
 
 def _visible_entries(folder: Path) -> list[os.DirEntry[str]] | None:

@@ -51,7 +51,7 @@ def join_groups(pictures: NDArray[np.int64], groups: Sequence[str] | None) -> Se
     rows = np.arange(len(pictures))
     if groups is None and (pictures == rows).all():
         return None
-    from scipy.sparse import coo_array
+    from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
     digits = len(str(len(rows)))
@@ -59,7 +59,7 @@ def join_groups(pictures: NDArray[np.int64], groups: Sequence[str] | None) -> Se
     names, members = np.unique(given, return_inverse=True)
     links = (np.ones(len(rows)), (members, len(names) + pictures))
     size = len(names) + len(rows)
-    parts = connected_components(coo_array(links, shape=(size, size)), directed=False)[1][: len(names)]
+    parts = connected_components(coo_matrix(links, shape=(size, size)), directed=False)[1][: len(names)]
     first = {part: str(name) for part, name in zip(reversed(parts), reversed(names), strict=True)}
     return [first[part] for part in parts[members]]
 

@@ -234,6 +234,36 @@ def test_what_systems_leave_in_folders_is_not_a_picture(tmp_path: Path) -> None:
     assert names_under(tmp_path, discover([tmp_path / "*.jpg"])) == ["a.jpg"]
 
 
+def test_where_each_name_counts_those_without_links_come_first_and_chains_of_links_do_not_multiply(
+    tmp_path: Path,
+) -> None:
+    packages = [f"p{number:02}" for number in range(24)]
+    for place, package in enumerate(packages):
+        fill(tmp_path / package, "img/a.jpg")
+        modules = tmp_path / package / "modules"
+        modules.mkdir()
+        for other in range(1, 6):
+            name = packages[(place + other) % len(packages)]
+            (modules / name).symlink_to(Path("..", "..", name))
+    names = names_under(tmp_path, list(discovery.survey([tmp_path], every_name=True).paths))
+    assert names[:24] == [f"{package}/img/a.jpg" for package in packages]
+    assert sorted(names[24:]) == sorted(
+        f"{package}/modules/{packages[(place + other) % 24]}/img/a.jpg"
+        for place, package in enumerate(packages)
+        for other in range(1, 6)
+    )
+
+
+def test_what_only_a_chain_of_links_leads_to_is_found_where_each_name_counts(tmp_path: Path) -> None:
+    fill(tmp_path / "far", "x.jpg")
+    (tmp_path / "near").mkdir()
+    (tmp_path / "near" / "on").symlink_to("../far")
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "first").symlink_to("../near")
+    found = discovery.survey([tmp_path / "here"], every_name=True).paths
+    assert names_under(tmp_path, list(found)) == ["here/first/on/x.jpg"]
+
+
 def test_a_link_that_leads_nowhere_is_kept_if_it_may_be_a_picture(tmp_path: Path) -> None:
     fill(tmp_path, "a.jpg")
     (tmp_path / "b.jpg").symlink_to("b.jpg")
