@@ -23,7 +23,7 @@ from shamisa_cli.core.culling.journal import (
     require_transfers,
 )
 from shamisa_cli.core.culling.sidecar_names import SUFFIX, is_sidecar_of, own_sidecars, sidecar_of
-from shamisa_cli.core.errors import SettingError, item_error
+from shamisa_cli.core.errors import item_error
 from shamisa_cli.core.existence import is_dir, may
 from shamisa_cli.core.sole_writer import sole_writer
 
@@ -74,8 +74,8 @@ def transfer_files(transfers: Sequence[Transfer], folder: Path, *, dry: bool = F
     run left behind follows its picture first, with a result of its own.
 
     Raises:
-        SettingError: another run moves, copies or undoes in the folder, its journal is none, or a transfer is not one
-            that `plan_transfers` makes for this folder.
+        SettingError: another run moves, copies or undoes in the folder, its journal could undo nothing, as in a folder
+            that was renamed, or a transfer is not one that `plan_transfers` makes for this folder.
     """
     require_transfers(transfers, folder)
     if dry:
@@ -214,14 +214,16 @@ def _is_to_be_moved(transfer: Transfer) -> bool:
 
 
 def _begun(journal: Path) -> Callable[[], Mapping[Transfer, None]]:
-    """A function that reads once what a journal says was begun, in that order: nothing if it cannot be read."""
+    """A function that reads once what a journal says was begun, in that order: nothing if there is none.
+
+    It raises SettingError if nothing could be undone by the journal, and so not what would be added to it.
+    """
 
     @functools.cache
     def begun() -> Mapping[Transfer, None]:
-        try:
-            return dict.fromkeys(entry for entry in read_journal(journal) if isinstance(entry, Transfer))
-        except SettingError:
+        if not os.path.lexists(journal):
             return {}
+        return dict.fromkeys(entry for entry in read_journal(journal) if isinstance(entry, Transfer))
 
     return begun
 

@@ -124,8 +124,9 @@ def each_once(paths: Sequence[Path], *, every_name: bool = False) -> list[Path]:
 
 
 def _whole_name(path: str) -> str:
-    """The name of a file from the root, links kept: the same however it is spelled."""
-    return os.path.abspath(path) if ".." not in path else path  # noqa: PTH100  ".." may lead through a link
+    """The name of a file from the root, links kept: the same however it is spelled, but where ".." leads elsewhere."""
+    whole = os.path.abspath(path)  # noqa: PTH100
+    return whole if ".." not in path or os.path.realpath(whole) == os.path.realpath(path) else path
 
 
 def wrong_with_folder(folder: Path) -> str:

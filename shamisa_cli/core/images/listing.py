@@ -16,6 +16,8 @@ SYSTEM_FOLDERS = frozenset((
     "__macosx", "found.000", "thumbnails.lrdata", "previews.lrdata",
 ))  # fmt: skip
 """Folders, in lower case, that drives and systems fill with thumbnails and deleted files; read only where named."""
+CHAINED = 8
+"""Names of a folder up to which chains of links are followed."""
 _Place = tuple[Path, frozenset[str], int]
 """A folder, the real folders above it on the way to it, and the number of links that were followed."""
 Listed = tuple[Path, list[os.DirEntry[str]] | None]
@@ -33,7 +35,8 @@ def walk(root: Path, *, deep: bool = True, visits: int = 1) -> Iterator[Listed]:
     """The folder and, if `deep`, all below it in natural order, parents first.
 
     Each real folder is read at most `visits` times, and not within itself. With more than one, links are followed once
-    all is read by its own name, and a link behind a link only to what was not read by then: chains of links multiply.
+    all is read by its own name, nearer ones first, and links behind links only to what was read less than `CHAINED`
+    times by then: chains of links multiply.
     """
     visited: Counter[str] = Counter()
     waiting: list[_Place] = [(root, frozenset(), 0)]
@@ -41,7 +44,7 @@ def walk(root: Path, *, deep: bool = True, visits: int = 1) -> Iterator[Listed]:
     while waiting or links:
         folder, above, followed = waiting.pop() if waiting else links.popleft()
         real = os.path.realpath(folder)
-        if visited[real] >= (visits if followed <= 1 else 1) or real in above:
+        if visited[real] >= (visits if followed <= 1 else min(visits, CHAINED)) or real in above:
             continue
         visited[real] += 1
         entries = _visible_entries(folder)

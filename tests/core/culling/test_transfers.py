@@ -157,6 +157,16 @@ def test_a_plan_that_was_carried_out_is_done_when_it_is_given_again(shoot: Path,
     assert {(each.problem, each.was_done) for each in transfer_files(planned, target)} == {("", True)}
 
 
+def test_nothing_is_moved_into_a_renamed_folder_whose_journal_could_not_undo_it(shoot: Path, tmp_path: Path) -> None:
+    list(transfer_files(plan_transfers([shoot / "a.jpg"], tmp_path / "first", "move"), tmp_path / "first"))
+    target = (tmp_path / "first").rename(tmp_path / "second")
+    before = files(tmp_path)
+    for dry in (True, False):
+        with pytest.raises(SettingError, match="Was the folder moved"):
+            list(transfer_files(plan_transfers([shoot / "b.jpg"], target, "move"), target, dry=dry))
+    assert files(tmp_path) == before
+
+
 @pytest.mark.parametrize("odd", [
     {"action": "Move"}, {"action": "delete"}, {"source": Path("a.jpg")}, {"target": Path("rejects/a.jpg")},
     {"source": "/a.jpg"}, {"target": "renamed"}, {"target": "elsewhere"}, {"target": "deeper"},
