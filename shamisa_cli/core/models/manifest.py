@@ -32,9 +32,7 @@ DIRECTION_WEIGHTS = "direction.safetensors"
 RELATIONAL_MANIFEST = "relational.json"
 RELATIONAL_WEIGHTS = "relational.safetensors"
 CARD = "README.md"
-FOLDER_FILES = (
-    MODEL_MANIFEST,
-    MODEL_WEIGHTS,
+OF_AN_ENCODER = (
     MODEL_GRAPH,
     PROBE_MANIFEST,
     PROBE_WEIGHTS,
@@ -42,6 +40,12 @@ FOLDER_FILES = (
     DEFECTS_WEIGHTS,
     DIRECTION_MANIFEST,
     DIRECTION_WEIGHTS,
+)
+"""Files that mean nothing beside another encoder than the one that they were made for."""
+FOLDER_FILES = (
+    MODEL_MANIFEST,
+    MODEL_WEIGHTS,
+    *OF_AN_ENCODER,
     RELATIONAL_MANIFEST,
     RELATIONAL_WEIGHTS,
     *RELATIONAL_GRAPHS,
@@ -57,17 +61,6 @@ LISTS = (
     (RELATIONAL_MANIFEST, RELATIONAL_WEIGHTS),
 )
 """Manifests, and the file that each must list."""
-
-OF_AN_ENCODER = (
-    MODEL_GRAPH,
-    PROBE_MANIFEST,
-    PROBE_WEIGHTS,
-    DEFECTS_MANIFEST,
-    DEFECTS_WEIGHTS,
-    DIRECTION_MANIFEST,
-    DIRECTION_WEIGHTS,
-)
-"""Files that mean nothing beside another encoder than the one that they were made for."""
 
 DEPENDENT = {
     (MODEL_MANIFEST, MODEL_WEIGHTS): OF_AN_ENCODER,

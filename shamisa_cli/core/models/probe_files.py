@@ -26,14 +26,7 @@ from shamisa_cli.core.models.probe_parts import GREY_WHITENING, LIKENESS_VECTOR,
 from shamisa_cli.core.probe.defects import DefectProbe
 from shamisa_cli.core.probe.ridge import Probe
 
-FILES = (
-    PROBE_MANIFEST,
-    PROBE_WEIGHTS,
-    DEFECTS_MANIFEST,
-    DEFECTS_WEIGHTS,
-    manifest.DIRECTION_MANIFEST,
-    manifest.DIRECTION_WEIGHTS,
-)
+FILES = tuple(name for name in manifest.OF_AN_ENCODER if name != manifest.MODEL_GRAPH)
 """Files that turn features into scores, severities and directions."""
 
 PROBE_KIND = "bounded-linear"
