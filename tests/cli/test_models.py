@@ -196,7 +196,7 @@ def test_a_pushed_card_has_its_metadata_completed_and_its_text_kept(
 ) -> None:
     from huggingface_hub import ModelCard
 
-    assert models("push", folder, "lab/card", HF_TOKEN=TOKEN).returncode == 0
+    assert models("push", folder, "hf:lab/card", HF_TOKEN=TOKEN).returncode == 0
     card = ModelCard(hub.head("lab/card")["README.md"].decode())
     assert card.data.library_name == "shamisa"
     assert card.data.license == "mit"
