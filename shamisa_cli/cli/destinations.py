@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shamisa_cli.cli.console import check_output, require_folder_name
+from shamisa_cli.cli.inputs import require_no_other_part
 from shamisa_cli.core.errors import SettingError
-from shamisa_cli.core.existence import exists
 from shamisa_cli.core.scoring.selection import Selection
 
 if TYPE_CHECKING:
@@ -32,8 +32,7 @@ def check(
         check_output(target)
     if html is not None:
         _check_page(html, target)
-        if part is not None and part.count > 1 and exists(html) and html.stat().st_size:
-            raise SettingError(f"{html} exists, and may hold another part. Remove it, or name another file.")
+        require_no_other_part(html, part)
     if target is not None and target.suffix.lower() in (".html", ".htm") and format is None:
         raise SettingError(f"--output writes no page. Name it with --html {target}.")
     require_folder_name(maps, "--maps")

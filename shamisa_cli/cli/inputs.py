@@ -120,13 +120,19 @@ def output_file(output: Path, shard: PartNumber | None) -> Path:
     if not is_folder and (exists(output) or output.suffix.lower() in FILE_SUFFIXES):
         from shamisa_cli.core.cluster.division import require_only_part
 
-        if shard.count > 1 and output.suffix.lower() not in PARTS and exists(output) and output.stat().st_size:
-            raise SettingError(f"{output} exists, and may hold another part. Remove it, or name another file.")
+        if output.suffix.lower() not in PARTS:
+            require_no_other_part(output, shard)
         require_only_part(output, shard)
         return output
     if is_folder:
         require_count((path.name for path in output.iterdir()), shard.count, output)
     return output / shard.file_name
+
+
+def require_no_other_part(output: Path, shard: PartNumber | None) -> None:
+    """Raise SettingError if a file that holds one part may hold another."""
+    if shard is not None and shard.count > 1 and exists(output) and output.stat().st_size:
+        raise SettingError(f"{output} exists, and may hold another part. Remove it, or name another file.")
 
 
 def named_paths(paths: Sequence[str] | None, files_from: Path | None) -> tuple[list[str], list[str]]:

@@ -13,8 +13,8 @@ from typing import Any, Literal, cast
 class WhileInside(ABC):
     """Context that changes something of the process while any thread is inside; the last one takes it back.
 
-    Threads that saved and restored it each for itself would leave another's value. What is changed meanwhile acts only
-    for threads of this library, since others go on.
+    Threads that saved and restored it each for itself would leave another's value. Where that is possible, what is
+    changed acts only for threads of this library meanwhile, since others go on.
     """
 
     def __init__(self) -> None:

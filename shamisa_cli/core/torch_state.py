@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
 import torch
+
+from shamisa_cli.core.process_state import WhileInside
 
 
 @contextmanager
@@ -31,29 +32,20 @@ def _default_device() -> torch.device:
         return torch.device("cpu")
 
 
-class _DefaultType:
-    """Context in which the default type is float32: the first thread that enters it sets it, and the last sets it back.
-
-    It is one for the whole process, so threads that set it back each for itself would leave another's float32.
-    """
+class _DefaultType(WhileInside):
+    """Context in which the default type is float32, which is one for the whole process."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._inside = 0
+        super().__init__()
         self._before = torch.float32
 
-    def __enter__(self) -> None:
-        with self._lock:
-            if not self._inside:
-                self._before = torch.get_default_dtype()
-                torch.set_default_dtype(torch.float32)
-            self._inside += 1
+    def put(self) -> None:
+        if self._inside == 1:
+            self._before = torch.get_default_dtype()
+            torch.set_default_dtype(torch.float32)
 
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._inside -= 1
-            if not self._inside:
-                torch.set_default_dtype(self._before)
+    def take_back(self) -> None:
+        torch.set_default_dtype(self._before)
 
 
 _float32 = _DefaultType()

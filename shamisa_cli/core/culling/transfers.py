@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,7 +80,7 @@ def transfer_files(transfers: Sequence[Transfer], folder: Path, *, dry: bool = F
     require_transfers(transfers, folder)
     if dry:
         begun = _begun(folder / JOURNAL)
-        for together in [*_left_behind(begun()), *_together(transfers)]:
+        for together in [*_left_behind(begun), *_together(transfers)]:
             yield from _transferred_together(together, None, begun)
         return
     if not transfers:
@@ -156,7 +156,7 @@ def _transferred(transfers: Sequence[Transfer], file: Path) -> Iterator[Transfer
     begun = _begun(file)
     try:
         with file.open("a", encoding="utf-8") as journal:
-            for together in [*_left_behind(begun()), *_together(transfers)]:
+            for together in [*_left_behind(begun), *_together(transfers)]:
                 yield from list(_transferred_together(together, journal, begun))  # a picture is not taken without them
     finally:
         with suppress(OSError):
@@ -165,7 +165,7 @@ def _transferred(transfers: Sequence[Transfer], file: Path) -> Iterator[Transfer
 
 
 def _transferred_together(
-    together: Sequence[Transfer], journal: TextIO | None, begun: Callable[[], Mapping[Transfer, None]]
+    together: Sequence[Transfer], journal: TextIO | None, begun: Collection[Transfer]
 ) -> Iterator[TransferResult]:
     """Move or copy a picture and its sidecars; none where a place of one of them is taken, or without a journal."""
     done = [_was_done(transfer, begun) for transfer in together]
@@ -191,12 +191,12 @@ def _transferred_together(
             yield TransferResult(transfer, reason)
 
 
-def _was_done(transfer: Transfer, begun: Callable[[], Mapping[Transfer, None]]) -> bool:
+def _was_done(transfer: Transfer, begun: Collection[Transfer]) -> bool:
     """Whether an earlier run copied or moved the file, or gave it its new name and was interrupted before the old one
     ended."""
     if transfer.action == "copy":
         return is_copied(transfer)
-    return (_is_moved(transfer) or is_half_moved(transfer)) and transfer in begun()
+    return (_is_moved(transfer) or is_half_moved(transfer)) and transfer in begun
 
 
 def _is_moved(transfer: Transfer) -> bool:
@@ -213,19 +213,14 @@ def _is_to_be_moved(transfer: Transfer) -> bool:
     return os.path.lexists(transfer.source) and not os.path.lexists(transfer.target)
 
 
-def _begun(journal: Path) -> Callable[[], Mapping[Transfer, None]]:
-    """A function that reads once what a journal says was begun, in that order: nothing if there is none.
+def _begun(journal: Path) -> Collection[Transfer]:
+    """The transfers that a journal says were begun, each once and in that order: none if there is no journal.
 
-    It raises SettingError if nothing could be undone by the journal, and so not what would be added to it.
+    Raises SettingError if nothing could be undone by the journal, and so not what would be added to it.
     """
-
-    @functools.cache
-    def begun() -> Mapping[Transfer, None]:
-        if not os.path.lexists(journal):
-            return {}
-        return dict.fromkeys(entry for entry in read_journal(journal) if isinstance(entry, Transfer))
-
-    return begun
+    if not os.path.lexists(journal):
+        return ()
+    return dict.fromkeys(entry for entry in read_journal(journal) if isinstance(entry, Transfer))
 
 
 def _write_down(transfers: Sequence[Transfer], journal: TextIO) -> None:

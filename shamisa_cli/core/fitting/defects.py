@@ -33,7 +33,6 @@ class FittedDefects:
         accuracies: one for each group, from folds of photographs.
         photos, versions: how many of each it learned from.
         errors: why the other photographs were left out.
-        warnings: sentences on groups that the probe does not tell from chance.
     """
 
     probe: DefectProbe
@@ -44,6 +43,7 @@ class FittedDefects:
 
     @property
     def warnings(self) -> tuple[str, ...]:
+        """Sentences on groups that the probe does not tell from chance."""
         useless = [each.group for each in self.accuracies if not (each.auc >= LEAST_AUC and each.srcc >= LEAST_SRCC)]
         if not useless:
             return ()
