@@ -30,7 +30,7 @@ def data(rows: int, columns: int) -> tuple[NDArray[np.float32], Matrix]:
 
 
 def own(train: Matrix, scores: Matrix, held: Matrix, penalties: Matrix) -> Matrix:
-    from shamisa_cli.core.probe.ridge import ridge_path
+    from shamisa_cli.core.probe.ridge_path import ridge_path
 
     return ridge_path(train, scores, standardise=False).predictions(held, penalties)
 

@@ -38,7 +38,8 @@ from shamisa_cli.core.networks.initial_weights import initial_state
 from shamisa_cli.core.probe.metrics import srcc
 from shamisa_cli.core.probe.mos_table import MosTable, read_mos_table
 from shamisa_cli.core.probe.pseudo import VISIBLE
-from shamisa_cli.core.probe.ridge import Ridge, fit_ridge
+from shamisa_cli.core.probe.ridge import Ridge
+from shamisa_cli.core.probe.ridge_path import fit_ridge
 from shamisa_cli.core.probe.scale import even_scale
 from shamisa_cli.core.probe.sessions import SessionSettings, fit_by_session
 from shamisa_cli.core.relational.difference.difference import MEASURES, difference

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -187,19 +188,18 @@ def survey_inputs(
         InputNotFoundError: no image was found, or none is left, unless that is allowed.
         SettingError: --exclude or --since cannot be used.
     """
-    from shamisa_cli.core.images.discovery import Discovery, each_once, survey
+    from shamisa_cli.core.images.discovery import Discovery, begin_walk, each_once, survey
     from shamisa_cli.core.images.filters import FileFilter, read_date
     from shamisa_cli.core.images.kinds import describe_left_out
 
     conditions = FileFilter(tuple(exclude or ()), None if since is None else read_date(since))
     named, listed = named_paths(paths, files_from)
     searched = every_name or bool(exclude)  # a file is left out by all of its names, or not at all
-    surveys = [_survey_entry(name, recursive, allow_empty, searched) for name in listed]
+    find = partial(survey, recursive=recursive, allow_empty=allow_empty, every_name=searched, walk=begin_walk(searched))
+    surveys = [_survey_entry(name, find) for name in listed]
     try:
         if named:
-            surveys[:0] = [
-                survey(named, recursive=recursive, keep_missing=True, allow_empty=allow_empty, every_name=searched)
-            ]
+            surveys[:0] = [find(named, keep_missing=True)]
     except InputNotFoundError:
         if not listed:
             raise
@@ -241,14 +241,14 @@ def divide(found: Discovery, shard: PartNumber | None, target: Path | None, cons
     return job
 
 
-def _survey_entry(name: str, recursive: bool, allow_empty: bool, every_name: bool) -> Discovery:
+def _survey_entry(name: str, find: Callable[[list[str]], Discovery]) -> Discovery:
     """The images of an entry of a list; a folder without any is kept as a path too."""
-    from shamisa_cli.core.images.discovery import Discovery, survey
+    from shamisa_cli.core.images.discovery import Discovery
 
     try:
         is_folder = is_dir(name)
         if not is_folder:
             return Discovery([Path(name)], {})
-        return survey([name], recursive=recursive, allow_empty=allow_empty, every_name=every_name)
+        return find([name])
     except InputNotFoundError:
         return Discovery([Path(name)], {})

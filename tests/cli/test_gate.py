@@ -82,7 +82,14 @@ def test_a_link_is_held_to_the_rules_and_the_baseline_of_its_own_name(shamisa, p
         (project / name).mkdir()
     shutil.copy(project / "photos" / "0.jpg", project / "drafts" / "0.jpg")
     (project / "hero" / "cover.jpg").symlink_to("../drafts/0.jpg")
-    for inputs in ([".", "./hero"], ["drafts", "hero"], ["drafts/0.jpg", "hero/cover.jpg"]):
+    for inputs in (
+        [".", "./hero"],
+        ["drafts", "hero"],
+        ["drafts/0.jpg", "hero/cover.jpg"],
+        ["**/*.jpg"],
+        ["**/hero", "drafts"],
+        ["[dh]*"],
+    ):
         shown = shamisa("score", *inputs, "-f", "github", cwd=project)
         assert shown.returncode == 1, shown.stderr
         assert [line.partition(",")[0] for line in shown.stdout.splitlines() if "::error" in line] == [
@@ -91,6 +98,14 @@ def test_a_link_is_held_to_the_rules_and_the_baseline_of_its_own_name(shamisa, p
     for listed in ("drafts\nhero\n./drafts/0.jpg\n", "drafts/\nhero/cover.jpg\n", "../place/drafts\n../place/hero\n"):
         (project / "list").write_text(listed.replace("place", project.name))
         assert "2 checked: 1 failed" in shamisa("score", "--files-from", "list", "-f", "github", cwd=project).stdout
+    (project / "assets").symlink_to("hero")
+    (project / "assets2").symlink_to("drafts")
+    for inputs in ([".", "--exclude", "photos"], ["**/*.jpg", "--exclude", "photos"], ["[adh]*"]):
+        shown = shamisa("score", *inputs, "-f", "github", cwd=project)
+        assert "::error file=hero/cover.jpg" in shown.stdout
+        assert shown.stdout.splitlines()[-1] == "4 checked: 1 failed"
+    for link in ("assets", "assets2"):
+        (project / link).unlink()
     (project / "list").write_text(".")
     shown = shamisa("score", "--files-from", "list", "-f", "github", cwd=project)
     assert "::error file=hero/cover.jpg" in shown.stdout

@@ -56,6 +56,11 @@ def test_a_picture_with_two_names_is_left_out_only_if_both_are(
     (photos / "0.jpg").rename(tmp_path / "drafts" / "0.jpg")
     (tmp_path / "hero" / "cover.jpg").symlink_to("../drafts/0.jpg")
     folders = (tmp_path / "drafts", tmp_path / "hero")
+    (tmp_path / "current").symlink_to("drafts")
+    for inputs in (tmp_path, tmp_path / "**" / "*.jpg", tmp_path / "*"):
+        found = images(shamisa, tiny_model, inputs, "--exclude=photos/", "--exclude=current/")
+        assert [Path(str(image["path"])).name for image in found] == ["0.jpg"]
+    (tmp_path / "current").unlink()
     for patterns, names in ((["drafts/"], ["cover.jpg"]), (["*.png"], ["0.jpg"])):
         (tmp_path / "list").write_text(str(tmp_path))
         for inputs in (folders, ("--files-from", tmp_path / "list")):

@@ -89,6 +89,36 @@ def test_a_picture_under_two_names_is_not_fitted_on_and_held_out_and_it_is_said(
         assert not any("other rows" in each or "another row" in each for each in honest.warnings)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_agreement_on_the_pictures_of_the_fit_is_said_to_be_so(kind, model, model_folder, tables, tmp_path):
+    table = shamisa.read_mos_table(tables[kind])
+    once = [row for row, path in enumerate(table.paths) if "again" not in path.name]
+    half, rest, copies = (table.take(rows) for rows in (once[:12], once[12:], [row + 1 for row in once[:12]]))
+    shamisa.fit_probe(half, tmp_path / "p", model, shamisa.ProbeSettings(splits=2))
+    probed = shamisa.load_model(str(model_folder), probe=tmp_path / "p")
+
+    def known(asked):
+        return [each for each in shamisa.evaluate(asked, probed).warnings if "fitted on" in each]
+
+    ends = sorted(probed.probe.scale.ends)
+    told = sum(ends[0] < mos < ends[1] for mos in probed.probe.fitted)
+    assert told >= 8
+    for asked in (half, copies):
+        assert [each.split(" that ")[0] for each in known(asked)] == [f"{told} of the 12 pictures are some"]
+    assert known(rest) == []
+    assert [each.split(" that ")[0] for each in known(table.take(once))] == [f"{told} of the 24 pictures are some"]
+
+
+def test_evaluate_says_that_the_probe_knows_the_ratings(model_folder, tables, tmp_path):
+    fitted = run("fit-probe", "--mos", tables["links"], "-o", tmp_path / "p", "--splits", 2, "--model", model_folder)
+    assert fitted.returncode == 0, fitted.stderr
+    asked = ["evaluate", "--mos", tables["links"], "--model", model_folder]
+    assert "fitted on" not in run(*asked).stderr
+    result = run(*asked, "--probe", tmp_path / "p")
+    assert result.returncode == 0, result.stderr
+    assert "that the probe was fitted on, whose ratings it knows" in " ".join(result.stderr.split())
+
+
 def test_intervals_are_calibrated_on_other_pictures_than_they_are_counted_on(model, tables, monkeypatch):
     from shamisa_cli.core.fitting import probe
 

@@ -56,16 +56,30 @@ class ModelEvaluation:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Sentences on pictures with several rows, and on results that say little."""
+        """Sentences on pictures with several rows, or that the probe was fitted on, and on results that say little."""
         scored = [record for record in self.records if record.mos is not None]
         pictures = first_places([self._picture(record) for record in scored])
         found = repeats([Path(record.path) for record in scored], pictures, "each row counts.")
+        found += self._known(scored)
         if not self.spread < SMALL_SPREAD:
             return found
         return (
             *found,
             f"The scores spread only {self.spread:.0%} as far over their scale as the ratings do: "
             f"{self.model.name} gives nearly the same score to every picture here.",
+        )
+
+    def _known(self, scored: Sequence[ImageRecord]) -> tuple[str, ...]:
+        """A sentence on pictures that the probe was fitted on; none without any."""
+        probe = self.model.probe
+        mos = np.array([record.mos for record in scored], dtype=np.float64)
+        count = 0 if probe is None else int(probe.was_fitted_on(mos).sum())
+        if not count:
+            return ()
+        verb = "is one" if count == 1 else "are some"
+        return (
+            f"{count:,} of the {len(scored):,} pictures {verb} that the probe was fitted on, whose ratings it knows: "
+            "agreement there says nothing of others. The card of the probe tells the agreement on held-out pictures.",
         )
 
     def _picture(self, record: ImageRecord) -> Hashable:

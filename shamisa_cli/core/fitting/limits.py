@@ -1,4 +1,4 @@
-"""How far a probe can be trusted: the interval around its scores, and the kind of picture it knows."""
+"""How far a probe can be trusted: the interval around its scores, and the pictures and kind of picture it knows."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def with_limits(
     settings: ProbeSettings,
     grey: AnyFeatures | None = None,
 ) -> Probe:
-    """The probe with intervals from held-out predictions, and with what is usual among the pictures fitted on.
+    """The probe with intervals from held-out predictions, what is usual among the pictures fitted on, and their scores.
 
     Args:
         probe: fitted on the whole table.
-        rows: (n, R, D), features of the R crops of each picture; familiarity is learned from whole pictures alone.
+        rows: (n, R, D), features of the R crops of each picture; what is fitted on is kept of whole pictures alone.
         pictures: (n,), from `same_pictures`; each is learned from once.
         positions: (n,) of the human scores.
         result: of the splits.
@@ -53,14 +53,16 @@ def with_limits(
     if sessions is not None and probe.likeness is not None:
         numbers = np.unique(np.asarray(sessions), return_inverse=True)[1]
         own = calibrate_sessions(result.all_held_out, positions, numbers, settings.interval)
-    known = None
+    known = fitted = None
     if rows.shape[1] == 1:
         each = rows[:, 0] if len(seen := np.unique(pictures)) == len(rows) else rows[seen, 0]
         grey = None if grey is None else grey[np.unique(same_pictures(grey))]
+        fitted = np.sort(probe.scale.mos(np.clip(probe.predict(each), 0, 1)))
         known = fit_familiarity(each, probe.feature_mean, probe.feature_scale, grey=grey, seed=settings.seed)
     return replace(
         probe,
         interval=calibrate(*result.held_out_pairs(positions), settings.interval),
         session_intervals=own,
         familiarity=known,
+        fitted=fitted,
     )

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import fnmatch
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from shamisa_cli.core.errors import InputNotFoundError
+from shamisa_cli.core.images.globs import is_pattern, matches
 from shamisa_cli.core.images.kinds import (
     DRAWN_SUFFIXES,
     count_suffixes,
@@ -20,7 +20,7 @@ from shamisa_cli.core.images.kinds import (
     is_other_kind,
     readable_suffixes,
 )
-from shamisa_cli.core.images.listing import SYSTEM_FOLDERS, natural_key, naturally_sorted, suffix_of, walk
+from shamisa_cli.core.images.listing import Walk, naturally_sorted, suffix_of
 from shamisa_cli.core.images.path_list import PathList
 
 Located = tuple[str, str]
@@ -76,6 +76,7 @@ def survey(
     keep_missing: bool = False,
     allow_empty: bool = False,
     every_name: bool = False,
+    walk: Walk | None = None,
 ) -> Discovery:
     """Find files as `discover` does, and count what folders hold of kinds that this installation cannot read.
 
@@ -86,11 +87,12 @@ def survey(
         allow_empty: let a folder without any picture, also of kinds that are left out, stand for none.
         every_name: keep each name of a file rather than each file once, as names of links count where folders are
             compared or rules go by names; each real folder at most `MOST_NAMES` times.
+        walk: shared by several calls, so that links among their folders do not multiply; None begins one.
 
     Raises:
         InputNotFoundError: as for `discover`; with `keep_missing`, only if no name stands for anything.
     """
-    search = _Search(recursive, allow_empty, MOST_NAMES if every_name else 1)
+    search = _Search(recursive, allow_empty, walk or begin_walk(every_name))
     found: dict[str, str] = {}
     problems: list[InputNotFoundError] = []
     names = [os.fspath(each) for each in inputs]
@@ -112,6 +114,11 @@ def survey(
         )
     folders = tuple(Path(named) for named in names if os.path.isdir(named))
     return Discovery(PathList(list(found.values())), count_suffixes(list(search.left_out.values())), folders)
+
+
+def begin_walk(every_name: bool) -> Walk:
+    """A walk for `survey`, whose `every_name` is given."""
+    return Walk(MOST_NAMES if every_name else 1)
 
 
 def each_once(paths: Sequence[Path], *, every_name: bool = False) -> list[Path]:
@@ -145,14 +152,14 @@ class _Search:
     Attributes:
         recursive: whether folders are read with all their folders.
         allow_empty: whether a folder may hold nothing.
-        visits: how often a real folder is read, where links lead to it.
+        walk: through all folders that are named, so that links among them do not multiply.
         left_out: real path → suffix of each file that was left out.
         real_folders: folder → its real path.
     """
 
     recursive: bool
     allow_empty: bool = False
-    visits: int = 1
+    walk: Walk = field(default_factory=Walk)
     left_out: dict[str, str] = field(default_factory=dict)
     real_folders: dict[Path, str] = field(default_factory=dict)
 
@@ -164,10 +171,11 @@ class _Search:
 
     def named(self, name: str) -> list[Located]:
         """Files that a name stands for. Raises InputNotFoundError if there is none."""
+        passed_over = self.walk.passed_over
         if os.path.isdir(name):
-            passed_over = len(self.left_out)
+            counted = len(self.left_out)
             files = list(self._pictures_in(Path(name)))
-            if not files and self.allow_empty and len(self.left_out) == passed_over:
+            if not files and self.allow_empty and len(self.left_out) == counted:
                 return []
             nothing = (
                 f"No picture was found in the folder {name}: it has none"
@@ -178,13 +186,13 @@ class _Search:
         elif is_address(name):
             files = []
             nothing = NO_ADDRESS.format(name)
-        elif _is_pattern(name):
-            files = [file for match in _matches(Path(name)) for file in self._expanded(match)]
+        elif is_pattern(name):
+            files = list(self._matched(Path(name)))
             nothing = f"The pattern {name} matches no file, and no folder with a picture in it."
         else:
             files = []
             nothing = f"{name!r} does not exist, or may not be reached. Check the spelling and the folder."
-        if not files:
+        if not files and self.walk.passed_over == passed_over:
             left_out = describe_left_out(count_suffixes(list(self.left_out.values())))
             raise InputNotFoundError(f"{nothing} L{left_out[1:]}." if left_out else nothing)
         return files
@@ -194,14 +202,19 @@ class _Search:
             self.real_folders[folder] = os.path.realpath(folder)
         return self.real_folders[folder]
 
-    def _expanded(self, match: Path) -> list[Located]:
-        if os.path.isdir(match):
-            return list(self._pictures_in(match))
-        return [self.located(match)]
+    def _matched(self, pattern: Path) -> Iterator[Located]:
+        """Files that match a pattern, and those of folders that do, but for folders below one that was read."""
+        read: set[Path] = set()
+        for match in matches(pattern, visits=self.walk.visits):
+            if not os.path.isdir(match):
+                yield self.located(match)
+            elif not (self.recursive and _was_read(match, read)):
+                read.add(match)
+                yield from self._pictures_in(match)
 
     def _pictures_in(self, folder: Path) -> Iterator[Located]:
         """Files of a folder, with few calls of the system for each: a folder may hold 100,000."""
-        for place, entries in walk(folder, deep=self.recursive, visits=self.visits):
+        for place, entries in self.walk.below(folder, deep=self.recursive):
             if entries is None:
                 yield self.located(place)
                 continue
@@ -212,6 +225,16 @@ class _Search:
                 yield _real_path(entry, real_before), before + entry.name
             for entry in naturally_sorted(entry for entry in entries if entry in drawn or _is_counted(entry)):
                 self.left_out.setdefault(_real_path(entry, real_before), _counted_as(entry.name))
+
+
+def _was_read(folder: Path, read: Collection[Path]) -> bool:
+    """Whether a folder is one of those that were read, or below one; hidden folders are not read with the one above."""
+    for place in (folder, *folder.parents):
+        if place in read:
+            return True
+        if place.name.startswith("."):
+            return False
+    return False
 
 
 def _real_path(entry: os.DirEntry[str], real_before: str) -> str:
@@ -263,38 +286,6 @@ def _leads_nowhere(entry: os.DirEntry[str]) -> bool:
     return entry.is_symlink() and not os.path.exists(entry.path)
 
 
-def _matches(pattern: Path) -> Iterator[Path]:
-    """Paths that match a pattern. The standard library's `**` follows loops of links; `walk` does not."""
-    start = Path(pattern.anchor)
-    return _matches_below(start, pattern.parts[1 if pattern.anchor else 0 :])
-
-
-def _matches_below(folder: Path, parts: tuple[str, ...]) -> Iterator[Path]:
-    if not parts:
-        yield folder
-        return
-    first, rest = parts[0], parts[1:]
-    if first == "**":
-        for place, _ in walk(folder):
-            yield from _matches_below(place, rest or ("*",))
-    elif os.path.exists(folder / first):
-        yield from _matches_below(folder / first, rest)
-    elif _is_pattern(first):
-        try:
-            candidates = sorted(os.listdir(folder), key=natural_key)  # noqa: PTH208
-        except OSError:
-            yield folder
-            return
-        for name in candidates:
-            hidden = (name.startswith(".") and not first.startswith(".")) or name.lower() in SYSTEM_FOLDERS
-            if not hidden and fnmatch.fnmatch(name, first) and (not rest or os.path.isdir(folder / name)):
-                yield from _matches_below(folder / name, rest)
-
-
 def is_address(name: str) -> bool:
     """Whether a name is an address on the web."""
     return name.lower().startswith(("http://", "https://", "ftp://"))
-
-
-def _is_pattern(name: str) -> bool:
-    return any(character in name for character in "*?[")

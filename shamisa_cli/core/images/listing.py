@@ -6,6 +6,7 @@ import os
 import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import Path
 
@@ -31,31 +32,48 @@ def natural_key(name: str) -> tuple[list[str | int], str]:
     return pieces, name
 
 
-def walk(root: Path, *, deep: bool = True, visits: int = 1) -> Iterator[Listed]:
-    """The folder and, if `deep`, all below it in natural order, parents first.
+@dataclass
+class Walk:
+    """A walk through folders, which reads each real folder by its own name, and otherwise a few times at most.
 
-    Each real folder is read at most `visits` times, and not within itself. With more than one, links are followed once
-    all is read by its own name, nearer ones first, and links behind links only to what was read less than `CHAINED`
-    times by then: chains of links multiply.
+    Attributes:
+        visits: how often a real folder is read by names with links, less the times that it was read before.
+        visited: real folder → how often it was read.
+        passed_over: number of links that were not followed, as their folders were read below an earlier root.
     """
-    visited: Counter[str] = Counter()
-    waiting: list[_Place] = [(root, frozenset(), 0)]
-    links: deque[_Place] = deque()
-    while waiting or links:
-        folder, above, followed = waiting.pop() if waiting else links.popleft()
-        real = os.path.realpath(folder)
-        if visited[real] >= (visits if followed <= 1 else min(visits, CHAINED)) or real in above:
-            continue
-        visited[real] += 1
-        entries = _visible_entries(folder)
-        yield folder, entries
-        if deep and entries is not None:
-            own: list[_Place] = []
-            for entry in naturally_sorted(filter(_is_folder, entries)):
-                is_link = entry.is_symlink()
-                place = (folder / entry.name, above | {real}, followed + is_link)
-                (links if is_link and visits > 1 else own).append(place)
-            waiting.extend(reversed(own))
+
+    visits: int = 1
+    visited: Counter[str] = field(default_factory=Counter)
+    passed_over: int = 0
+
+    def below(self, root: Path, *, deep: bool = True) -> Iterator[Listed]:
+        """The folder and, if `deep`, all below it in natural order, parents first; none within itself.
+
+        Links are followed once all is read by its own name, nearer ones first, and links behind links only to what was
+        read less than `CHAINED` times by then: chains of links multiply, and a system follows some 40 of them.
+        """
+        waiting: list[_Place] = [(root, frozenset(), 0)]
+        links: deque[_Place] = deque()
+        read: set[str] = set()
+        while waiting or links:
+            folder, above, followed = waiting.pop() if waiting else links.popleft()
+            real = os.path.realpath(folder)
+            if real in above:
+                continue
+            if followed and self.visited[real] >= (self.visits if followed == 1 else min(self.visits, CHAINED)):
+                self.passed_over += real not in read
+                continue
+            self.visited[real] += 1
+            read.add(real)
+            entries = _visible_entries(folder)
+            yield folder, entries
+            if deep and entries is not None:
+                own: list[_Place] = []
+                for entry in naturally_sorted(filter(_is_folder, entries)):
+                    is_link = entry.is_symlink()
+                    place = (folder / entry.name, above | {real}, followed + is_link)
+                    (links if is_link else own).append(place)
+                waiting.extend(reversed(own))
 
 
 def _visible_entries(folder: Path) -> list[os.DirEntry[str]] | None:

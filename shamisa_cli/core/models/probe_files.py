@@ -22,7 +22,7 @@ from shamisa_cli.core.models.manifest import (
     PROBE_WEIGHTS,
     FolderFiles,
 )
-from shamisa_cli.core.models.probe_parts import GREY_WHITENING, LIKENESS_VECTOR, WHITENING
+from shamisa_cli.core.models.probe_parts import FITTED_VECTOR, GREY_WHITENING, LIKENESS_VECTOR, WHITENING
 from shamisa_cli.core.probe.defects import DefectProbe
 from shamisa_cli.core.probe.ridge import Probe
 
@@ -57,6 +57,8 @@ def write_probe(folder: Path, probe: Probe, *, trained_on: str, card: str | None
     if probe.likeness:
         vectors[LIKENESS_VECTOR] = np.ascontiguousarray(probe.likeness.weights, dtype=np.float32)
     vectors |= probe_parts.familiarity_vectors(probe.familiarity)
+    if probe.fitted is not None:
+        vectors[FITTED_VECTOR] = np.ascontiguousarray(probe.fitted, dtype=np.float64)
     names = [PROBE_WEIGHTS, *([] if card is None else [CARD]), PROBE_MANIFEST]
     with filling(folder, names) as (weights_path, *card_path, manifest_path):
         save_file(vectors, weights_path)
@@ -118,6 +120,7 @@ def _probe(folder: Path, entries: Mapping[str, Any], vectors: Mapping[str, npt.N
     parts = {OFFSET_VECTOR: offset, LIKENESS_VECTOR: sessions, WHITENING: familiarity}
     expected = (*PROBE_VECTORS, *(key for key, said in parts.items() if said is not None))
     expected += (GREY_WHITENING,) if probe_parts.knows_grey(familiarity) else ()
+    expected += (FITTED_VECTOR,) if FITTED_VECTOR in vectors else ()  # those of earlier releases have none
     if set(vectors) != set(expected):
         raise ModelError(f"{weights_path} must hold {', '.join(expected)}; it holds {', '.join(sorted(vectors))}.")
     for key, vector in vectors.items():
@@ -141,6 +144,7 @@ def _probe(folder: Path, entries: Mapping[str, Any], vectors: Mapping[str, npt.N
             likeness=None if sessions is None else probe_parts.read_likeness(path, sessions, vectors),
             session_intervals=() if sessions is None else probe_parts.read_session_intervals(path, sessions),
             familiarity=None if familiarity is None else probe_parts.read_familiarity(path, familiarity, vectors),
+            fitted=vectors.get(FITTED_VECTOR),
         )
     except ModelError as error:
         raise ModelError(f"{folder}: {error} Fit the probe again.") from error

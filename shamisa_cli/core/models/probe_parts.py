@@ -19,6 +19,7 @@ from shamisa_cli.core.probe.session_parts import SessionLikeness, SessionOffset
 
 LIKENESS_VECTOR = "likeness_weights"
 WHITENING, GREY_WHITENING = "familiarity_whitening", "familiarity_grey_whitening"
+FITTED_VECTOR = "fitted"
 OFFSET_NUMBERS = ("bias", "low", "high", "share")
 MOST_FEATURES = 2**31
 

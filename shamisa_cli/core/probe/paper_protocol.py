@@ -26,7 +26,8 @@ from shamisa_cli.core.probe.protocol import (
     plain_scale,
     random_splits,
 )
-from shamisa_cli.core.probe.ridge import Ridge, RidgePath, ridge_path
+from shamisa_cli.core.probe.ridge import Ridge
+from shamisa_cli.core.probe.ridge_path import RidgePath, ridge_path
 from shamisa_cli.core.probe.same_pictures import join_groups, same_pictures
 from shamisa_cli.core.probe.scale import MosScale
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from shamisa_cli.core.arrays import AnyFeatures, Vector
 from shamisa_cli.core.probe.pseudo import PseudoLabels
-from shamisa_cli.core.probe.ridge import RidgePath, candidate_alphas, ridge_path
+from shamisa_cli.core.probe.ridge_path import RidgePath, candidate_alphas, ridge_path
 
 FOLDS = 10
 

@@ -18,7 +18,8 @@ from shamisa_cli.core.probe.ordinal import OrdinalPairs
 from shamisa_cli.core.probe.penalty import choose_alpha, cross_validated_alpha
 from shamisa_cli.core.probe.pseudo import PseudoLabels
 from shamisa_cli.core.probe.recipe import Recipe
-from shamisa_cli.core.probe.ridge import Ridge, ridge_path
+from shamisa_cli.core.probe.ridge import Ridge
+from shamisa_cli.core.probe.ridge_path import ridge_path
 from shamisa_cli.core.probe.same_pictures import join_groups, same_pictures
 from shamisa_cli.core.probe.scale import MosScale, linear_scale
 

@@ -12,7 +12,8 @@ from shamisa_cli.core.arrays import AnyFeatures, Vector
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.probe.ordinal import OrdinalPairs, OrdinalSettings, fit_ordinal
 from shamisa_cli.core.probe.pseudo import PseudoLabels
-from shamisa_cli.core.probe.ridge import Ridge, fit_ridge
+from shamisa_cli.core.probe.ridge import Ridge
+from shamisa_cli.core.probe.ridge_path import fit_ridge
 from shamisa_cli.core.probe.sessions import SessionSettings, fit_by_session
 
 

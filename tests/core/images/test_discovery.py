@@ -17,7 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 from shamisa_cli.core.errors import InputNotFoundError
 from shamisa_cli.core.images import discover, discovery, kinds, read_list
 from shamisa_cli.core.images.drawings import write_drawing
-from shamisa_cli.core.images.listing import CHAINED
+from shamisa_cli.core.images.listing import CHAINED, natural_key
 
 
 def fill(folder: Path, *names: str) -> Path:
@@ -42,7 +42,7 @@ def test_the_order_is_that_of_numbers_in_names_whatever_their_form(stems: set[st
     with tempfile.TemporaryDirectory() as name:
         folder = fill(Path(name), *(f"x{stem}.jpg" for stem in stems))
         found = [path.name for path in discover([folder])]
-        assert found == sorted((entry.name for entry in folder.iterdir()), key=discovery.natural_key)
+        assert found == sorted((entry.name for entry in folder.iterdir()), key=natural_key)
 
 
 def test_subfolders_are_left_out_when_asked(tmp_path: Path) -> None:
@@ -255,6 +255,72 @@ def test_where_each_name_counts_those_without_links_come_first_and_chains_of_lin
     }
     assert through_one <= set(names)
     assert len(names) <= 24 * CHAINED
+
+
+@pytest.mark.parametrize("named", [".", "**/*.jpg", "**/*", "**", "**/img", "packages/*", "every package"])
+@pytest.mark.parametrize("every_name", [False, True])
+def test_packages_that_link_to_each_other_are_read_by_their_own_names_however_they_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every_name: bool, named: str
+) -> None:
+    count = 60
+    packages = [f"packages/p{number:02}" for number in range(count)]
+    for place, package in enumerate(packages):
+        modules = fill(tmp_path / package, "img/a.jpg") / "modules"
+        modules.mkdir()
+        for step in (1, 7, 20):
+            other = packages[(place + step) % count].rpartition("/")[2]
+            (modules / other).symlink_to(Path("..", "..", other))
+    listed = []
+    scandir, listdir = os.scandir, os.listdir
+    monkeypatch.setattr(os, "scandir", lambda folder: listed.append(folder) or scandir(folder))
+    monkeypatch.setattr(os, "listdir", lambda folder: listed.append(folder) or listdir(folder))
+    monkeypatch.chdir(tmp_path)
+    inputs = packages if named == "every package" else [named]
+    found = list(map(str, discovery.survey(inputs, every_name=every_name).paths))
+    own = {f"{package}/img/a.jpg" for package in packages}
+    if every_name or named not in ("packages/*", "every package"):  # there the first of its names counts
+        assert own <= set(found)
+    assert {os.path.realpath(each) for each in found} == {os.path.realpath(each) for each in own}
+    through_one = {
+        f"{package}/modules/p{(place + step) % count:02}/img/a.jpg"
+        for place, package in enumerate(packages)
+        for step in (1, 7, 20)
+    }
+    assert not every_name or through_one <= set(found)
+    assert len(found) <= (count * (discovery.MOST_NAMES + 1) if every_name else count)
+    folders = 3 * count + 2
+    assert len(listed) <= 4 * folders * (discovery.MOST_NAMES if every_name else 2)
+
+
+def test_what_forty_links_lead_to_is_read_by_its_own_name(tmp_path: Path) -> None:
+    names = [f"p{number:02}" for number in range(50)]
+    for place, name in enumerate(names):
+        fill(tmp_path / name, "z.jpg")
+        (tmp_path / name / "next").symlink_to(Path("..", names[(place + 1) % 50]))
+    assert names_under(tmp_path, discover([tmp_path])) == [f"{name}/z.jpg" for name in names]
+
+
+def test_a_folder_of_links_to_what_was_named_before_is_no_error(tmp_path: Path) -> None:
+    fill(tmp_path / "album", "x.jpg")
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "album").symlink_to("../album")
+    assert names_under(tmp_path, discover([tmp_path / "album", tmp_path / "links"])) == ["album/x.jpg"]
+    assert names_under(tmp_path, discover([tmp_path / "links", tmp_path / "album"])) == ["links/album/x.jpg"]
+    assert names_under(tmp_path, discover([tmp_path / "album", tmp_path / "li*"])) == ["album/x.jpg"]
+    (tmp_path / "empty" / "inner").mkdir(parents=True)
+    (tmp_path / "empty" / "again").symlink_to("inner")
+    with pytest.raises(InputNotFoundError, match="No picture was found in the folder"):
+        discover([tmp_path / "empty"])
+
+
+def test_a_pattern_that_matches_a_folder_and_what_is_in_it_reads_it_once_with_hidden_folders(tmp_path: Path) -> None:
+    fill(tmp_path, "a/b/x.jpg", ".a/.b/y.jpg", ".a/z.jpg")
+    assert names_under(tmp_path, discover([tmp_path / "**"])) == ["a/b/x.jpg"]
+    assert names_under(tmp_path, discover([tmp_path / ".a" / "**" / ".*"])) == [".a/.b/y.jpg"]
+    assert names_under(tmp_path, sorted(discover([tmp_path / ".*", tmp_path / ".*" / ".*"]))) == [
+        ".a/.b/y.jpg", ".a/z.jpg",
+    ]  # fmt: skip
+    assert names_under(tmp_path, discover([tmp_path / "**" / "*.jpg"])) == ["a/b/x.jpg"]
 
 
 def test_names_through_two_links_count_where_they_are_few(tmp_path: Path) -> None:

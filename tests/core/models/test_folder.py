@@ -432,8 +432,9 @@ def probe_parts(probe: Probe) -> dict[str, Any]:
         (lambda parts: parts["weights"].__setitem__(3, np.nan), "not finite"),
         (lambda parts: parts["feature_scale"].__setitem__(3, 0.0), "must be at least 1e-30"),
         (lambda parts: parts.update({name: np.empty(0) for name in parts}), "float64 numbers are needed"),
+        (lambda parts: parts.update(fitted=np.array([2.0, 1.0])), "not rising numbers"),
     ],
-    ids=["missing", "extra", "float32", "length", "matrix", "NaN", "zero scale", "empty"],
+    ids=["missing", "extra", "float32", "length", "matrix", "NaN", "zero scale", "empty", "not sorted"],
 )
 def test_odd_tensors_of_a_probe_are_refused(
     tmp_path: Path, probe: Probe, edit_json: Edit, change: Callable[[dict[str, Any]], None], sentence: str

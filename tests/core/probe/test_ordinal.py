@@ -17,7 +17,7 @@ from shamisa_cli.core.networks.encoder import TorchEncoder
 from shamisa_cli.core.probe.ordinal import OrdinalPairs, OrdinalSettings, fit_ordinal
 from shamisa_cli.core.probe.protocol import run_protocol
 from shamisa_cli.core.probe.recipe import Recipe
-from shamisa_cli.core.probe.ridge import fit_ridge
+from shamisa_cli.core.probe.ridge_path import fit_ridge
 from shamisa_cli.core.training.probes.degraded import degraded_pairs
 
 

@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from shamisa_cli.core.probe.penalty import FOLDS, choose_alpha, cross_validated_alpha
-from shamisa_cli.core.probe.ridge import candidate_alphas, ridge_path
+from shamisa_cli.core.probe.ridge_path import candidate_alphas, ridge_path
 
 BOUND = {"a_min": -2, "a_max": 2}
 

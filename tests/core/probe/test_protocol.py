@@ -18,7 +18,7 @@ from shamisa_cli.core.probe.protocol import (
     random_splits,
     run_protocol,
 )
-from shamisa_cli.core.probe.ridge import fit_ridge
+from shamisa_cli.core.probe.ridge_path import fit_ridge
 from shamisa_cli.core.probe.scale import even_scale
 
 

@@ -10,7 +10,8 @@ from sklearn.linear_model import Ridge as SklearnRidge
 from sklearn.preprocessing import StandardScaler
 
 from shamisa_cli.core.errors import ModelError
-from shamisa_cli.core.probe.ridge import Probe, candidate_alphas, fit_ridge, ridge_path
+from shamisa_cli.core.probe.ridge import Probe
+from shamisa_cli.core.probe.ridge_path import candidate_alphas, fit_ridge, ridge_path
 from shamisa_cli.core.probe.scale import linear_scale
 from shamisa_cli.core.probe.scaling import block_balance, block_widths
 
@@ -172,11 +173,23 @@ def test_a_probe_refuses_features_of_another_length():
         {"bias": float("nan")},
         {"feature_mean": np.array([np.inf, 0])},
         {"feature_scale": np.array([1.0, 0.0])},
+        {"fitted": np.array([2.0, 1.0])},
+        {"fitted": np.array([2.0, np.nan])},
+        {"fitted": np.array([[2.0]])},
     ],
 )
 def test_a_damaged_probe_is_refused(damage):
     with pytest.raises(ModelError):
         probe(**damage)
+
+
+@pytest.mark.parametrize("ends", [(1.0, 5.0), (5.0, 1.0)])
+def test_a_probe_knows_the_pictures_that_it_was_fitted_on_by_its_scores(ends):
+    made = probe(scale=linear_scale(*ends), fitted=np.array([1.0, 2.25, 2.25, 4.0, 5.0]))
+    asked = np.array([2.25, 4.0, 2.25 + 1e-12, 2.25 + 1e-6, 3.0, 1.0, 5.0, 0.0, 9.0])
+    assert made.was_fitted_on(asked).tolist() == [True] * 3 + [False] * 6
+    assert not probe().was_fitted_on(asked).any()
+    assert made.was_fitted_on(asked[:0]).tolist() == []
 
 
 def test_a_probe_made_from_a_fit_predicts_as_the_fit_does():

@@ -12,7 +12,7 @@ from shamisa_cli.core.probe.ordinal import OrdinalPairs
 from shamisa_cli.core.probe.protocol import run_protocol
 from shamisa_cli.core.probe.pseudo import PseudoLabels, PseudoSettings
 from shamisa_cli.core.probe.recipe import Recipe
-from shamisa_cli.core.probe.ridge import fit_ridge
+from shamisa_cli.core.probe.ridge_path import fit_ridge
 from shamisa_cli.core.probe.scaling import Scaling
 from shamisa_cli.core.probe.sessions import SessionSettings, fit_by_session
 

@@ -13,7 +13,7 @@ from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.groups import GROUPS, MAX_SEVERITY, Group
 from shamisa_cli.core.probe.defects import FOLDS, DefectAccuracy, DefectProbe, above_floor, strongest
 from shamisa_cli.core.probe.metrics import srcc
-from shamisa_cli.core.probe.ridge import RidgePath, ridge_path
+from shamisa_cli.core.probe.ridge_path import RidgePath, ridge_path
 from shamisa_cli.core.training.probes.degraded import DegradedPhotos
 
 SEPARATE_KINDS: tuple[frozenset[str], ...] = (
@@ -32,7 +32,7 @@ SEPARATE_KINDS: tuple[frozenset[str], ...] = (
 
 FLOOR_QUANTILE = 0.9
 ALPHAS_PER_FEATURE = np.logspace(-1, 1, 5)
-"""Candidate penalties, as multiples of the feature length, as in `core/probe/ridge.py`."""
+"""Candidate penalties, as multiples of the feature length, as in `core/probe/ridge_path.py`."""
 
 
 def defect_kinds() -> list[tuple[Group, frozenset[str]]]:
