@@ -20,7 +20,7 @@ from shamisa_cli.core.culling.xmp import (
     write_mark,
 )
 from shamisa_cli.core.errors import ShamisaError, item_error
-from shamisa_cli.core.images.formats import open_image
+from shamisa_cli.core.images.metadata import read_metadata
 
 EXIF_RATING = 0x4746
 """Tag that Windows and some cameras write: 0…5 stars."""
@@ -120,10 +120,6 @@ def embedded_mark(picture: Path) -> Mark:
 
     Raises nothing: damaged metadata counts as none.
     """
-    try:
-        with picture.open("rb") as stream, open_image(picture, stream) as image:
-            packet, rating = image.info.get("xmp"), image.getexif().get(EXIF_RATING)
-    except Exception:  # damaged files make Pillow raise many types
-        return Mark(None, None)
-    found = mark_in(packet if isinstance(packet, bytes) else b"")
+    metadata = read_metadata(picture)
+    found, rating = mark_in(metadata.xmp), metadata.tags.get(EXIF_RATING)
     return Mark(found.rating or (rating if isinstance(rating, int) else None), found.label)

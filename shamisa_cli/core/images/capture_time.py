@@ -7,10 +7,7 @@ from pathlib import Path
 
 from PIL import ExifTags
 
-from shamisa_cli.core.existence import is_file
-from shamisa_cli.core.images.decoder_warnings import collected
-from shamisa_cli.core.images.formats import open_image
-from shamisa_cli.core.images.pillow_switches import as_shipped
+from shamisa_cli.core.images.metadata import read_metadata
 
 FORMAT = "%Y:%m:%d %H:%M:%S"
 """EXIF 2.3, tags 0x9003 (DateTimeOriginal) and 0x9291 (SubSecTimeOriginal)."""
@@ -21,14 +18,8 @@ def capture_time(path: Path) -> datetime | None:
 
     Raises nothing: damaged files and files of other kinds have no capture time.
     """
-    try:
-        if not is_file(path) or not path.stat().st_size:  # reading /proc/kmsg, of no size, may never end
-            return None
-        with as_shipped(), collected(), path.open("rb") as stream, open_image(path, stream) as image:
-            exif = image.getexif().get_ifd(ExifTags.IFD.Exif)
-        return read_capture_time(exif.get(ExifTags.Base.DateTimeOriginal), exif.get(ExifTags.Base.SubsecTimeOriginal))
-    except Exception:  # damaged files make Pillow raise many types
-        return None
+    exif = read_metadata(path).exif
+    return read_capture_time(exif.get(ExifTags.Base.DateTimeOriginal), exif.get(ExifTags.Base.SubsecTimeOriginal))
 
 
 def read_capture_time(stamp: object, fraction: object = None) -> datetime | None:

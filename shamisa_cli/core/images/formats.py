@@ -6,6 +6,7 @@ Readers are called directly rather than through `Image.open`: that one tries eve
 
 from __future__ import annotations
 
+import importlib
 import os
 import stat
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from PIL import (
 
 from shamisa_cli.core.errors import ImageError, SettingError
 from shamisa_cli.core.existence import is_file
+from shamisa_cli.core.images import jxl
 from shamisa_cli.core.images.decoder_warnings import watch_readers
 from shamisa_cli.core.images.discovery import wrong_with_folder
 from shamisa_cli.core.images.jpeg import JpegFile
@@ -53,8 +55,6 @@ _UNKNOWN = (
 )
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _RAW_BRAND = b"crx "
-_JXL_SIGNATURES = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
-"""A bare codestream, and a container (ISO/IEC 18181-2)."""
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 
 
@@ -155,7 +155,7 @@ def _reader(path: Path | str, head: bytes) -> Reader:
             return reader
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return WebpFile
-    if head.startswith(_JXL_SIGNATURES):
+    if head.startswith((jxl.CODESTREAM, jxl.CONTAINER)):
         return _jxl_reader(path)
     brands = _brands(head)
     if brands & _AVIF_BRANDS:
@@ -207,8 +207,7 @@ def _heif_reader(path: Path | str) -> Reader:
 
 def _jxl_reader(path: Path | str) -> Reader:
     try:
-        from pillow_jxl.JpegXLImagePlugin import JXLImageFile
-
+        importlib.import_module("pillow_jxl.JpegXLImagePlugin")
         watch_readers()
     except ImportError as error:
         raise ImageError(
@@ -216,5 +215,4 @@ def _jxl_reader(path: Path | str) -> Reader:
             "unsupported",
             f"{path} is a JPEG XL picture, and no reader for those is installed. Run `pip install 'shamisa[jxl]'`.",
         ) from error
-    reader: Reader = JXLImageFile
-    return reader
+    return jxl.JxlFile

@@ -1,0 +1,156 @@
+"""JPEG XL files (ISO/IEC 18181) by their headers; the optional package pillow-jxl-plugin decodes them, when asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, BinaryIO, cast
+
+from PIL import ExifTags, Image, ImageFile
+
+from shamisa_cli.core.images.boxes import Box, top_boxes
+
+CODESTREAM = b"\xff\x0a"
+CONTAINER = b"\0\0\0\x0cJXL \r\n\x87\n"
+LARGEST_METADATA = 16_000_000
+"""Bytes of EXIF or XMP, compressed and not, beyond which they are passed over."""
+
+_HEAD = 16
+"""First bytes of a codestream, which hold its size."""
+_SEQUENCE = 4
+"""Bytes of the number before a part of a codestream in a box."""
+_OFFSET = 4
+"""Bytes of the number before EXIF data in a box."""
+_BITS_OF_LENGTH = (9, 13, 18, 30)
+_RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
+"""Widths as a multiple of the height (18181-1, SizeHeader)."""
+
+
+class JxlFile(ImageFile.ImageFile):
+    """A JPEG XL picture whose size is read from its header, and EXIF and XMP from its boxes.
+
+    The reader of the package decodes all pixels as soon as it opens a file, so before a limit could be applied.
+    """
+
+    format = "JXL"
+
+    def _open(self) -> None:
+        stream = cast(BinaryIO, self.fp)
+        self._size = size_of(stream)
+        self._mode = "RGB"  # which it is becomes known when it is decoded
+        self.info.update(_metadata(stream))
+        self._is_upright = True
+        self._is_decoded = False
+
+    def load(self) -> Any:
+        """Decode the pixels, upright as the codestream says. Raises whatever the package does for a damaged file."""
+        if not self._is_decoded:
+            from pillow_jxl.JpegXLImagePlugin import JXLImageFile
+
+            stream = cast(BinaryIO, self.fp)
+            stream.seek(0)
+            decoded: Any = JXLImageFile(stream)
+            if sorted(decoded.size) != sorted(self.size):
+                raise OSError("its header has another size than its picture")
+            decoded.load()
+            self.im, self._mode, self._size = decoded.im, decoded.mode, decoded.size
+            self.info = {**self.info, **decoded.info}
+            self._is_upright = not decoded.jpeg  # a JPEG that was packed losslessly is as it was
+            self._is_decoded = True
+        return Image.Image.load(self)
+
+    def getexif(self) -> Image.Exif:
+        """EXIF data, without the orientation that a reader of JPEG XL has to ignore (18181-2)."""
+        exif = super().getexif()
+        if self._is_upright:
+            exif.pop(ExifTags.Base.Orientation, None)
+        return exif
+
+
+def size_of(stream: BinaryIO) -> tuple[int, int]:
+    """Width and height in the header of a codestream, before it is turned upright. Raises OSError where it is cut."""
+    bits = _bits(_head_of_codestream(stream)[len(CODESTREAM) :])
+    is_small = _number(bits, 1)
+    height = _length(bits, is_small)
+    ratio = _number(bits, 3)
+    if not ratio:
+        return _length(bits, is_small), height
+    over, under = _RATIOS[ratio - 1]
+    return height * over // under, height
+
+
+def _head_of_codestream(stream: BinaryIO) -> bytes:
+    stream.seek(0)
+    head = stream.read(_HEAD)
+    if not head.startswith(CONTAINER):
+        return head
+    found = b""
+    for box in top_boxes(stream):
+        if box.kind == b"jxlc":
+            return box.read(stream, _HEAD)
+        if box.kind == b"jxlp":
+            found += box.read(stream, _SEQUENCE + _HEAD)[_SEQUENCE:]
+        if len(found) >= _HEAD:
+            break
+    return found
+
+
+def _bits(head: bytes) -> Iterator[int]:
+    return (byte >> place & 1 for byte in head for place in range(8))
+
+
+def _number(bits: Iterator[int], count: int) -> int:
+    try:
+        return sum(next(bits) << place for place in range(count))
+    except RuntimeError as error:  # of the generator, at the end of the bits
+        raise OSError("its header is cut short") from error
+
+
+def _length(bits: Iterator[int], is_small: int) -> int:
+    if is_small:
+        return 8 * (1 + _number(bits, 5))
+    return 1 + _number(bits, _BITS_OF_LENGTH[_number(bits, 2)])
+
+
+def _metadata(stream: BinaryIO) -> dict[str, bytes]:
+    """EXIF and XMP as Pillow's readers name them; none of a bare codestream."""
+    stream.seek(0)
+    if stream.read(len(CONTAINER)) != CONTAINER:
+        return {}
+    found: dict[str, bytes] = {}
+    for box in top_boxes(stream):
+        kind, content = _content(box, stream)
+        if kind == b"Exif":
+            found.setdefault("exif", _without_offset(content))
+        elif kind == b"xml ":
+            found.setdefault("xmp", content)
+    return found
+
+
+def _without_offset(exif: bytes) -> bytes:
+    """EXIF data from their first byte on, which a number says how far it is; some encoders leave that out."""
+    if exif.startswith((b"II*\0", b"MM\0*")):
+        return exif
+    return exif[_OFFSET + int.from_bytes(exif[:_OFFSET], "big") :]
+
+
+def _content(box: Box, stream: BinaryIO) -> tuple[bytes, bytes]:
+    """Kind and content of a box of metadata, which may be packed by Brotli; empty for others, and for larger ones."""
+    if box.kind not in (b"Exif", b"xml ", b"brob") or box.length > LARGEST_METADATA:
+        return box.kind, b""
+    content = box.read(stream, LARGEST_METADATA)
+    if box.kind != b"brob":
+        return box.kind, content
+    return content[:4], _unpacked(content[4:])
+
+
+def _unpacked(packed: bytes) -> bytes:
+    try:
+        import brotli
+    except ImportError:  # an earlier installation of the extra
+        return b""
+    unpacking = brotli.Decompressor()
+    try:
+        content: bytes = unpacking.process(packed, output_buffer_limit=LARGEST_METADATA)
+    except brotli.error:
+        return b""
+    return content if unpacking.is_finished() else b""

@@ -1,0 +1,92 @@
+"""Metadata that a picture's file holds, EXIF and XMP, read without decoding its pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import ExifTags
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+from shamisa_cli.core.existence import is_file
+from shamisa_cli.core.images.boxes import top_boxes
+from shamisa_cli.core.images.decoder_warnings import collected
+from shamisa_cli.core.images.formats import open_image
+from shamisa_cli.core.images.pillow_switches import as_shipped
+
+XMP_TAG = 700
+_TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"IIRO", b"IIRS", b"MMOR", b"IIU\0")
+"""First bytes of TIFF and BigTIFF, DNG, CR2, NEF, ARW and others among them, of ORF (three) and RW2."""
+_LARGE = (b"+\0", b"\0+")
+_XMP_OF_ISO_MEDIA = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+_LARGEST_PACKET = 16_000_000
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """Metadata of one file.
+
+    Attributes:
+        tags: number → value of the tags of EXIF's first directory.
+        exif: the same of its Exif directory.
+        xmp: the XMP packet; empty without one.
+    """
+
+    tags: Mapping[int, object] = field(default_factory=dict)
+    exif: Mapping[int, object] = field(default_factory=dict)
+    xmp: bytes = b""
+
+
+def read_metadata(path: Path) -> Metadata:
+    """The metadata of a file. Raises nothing: damaged files and files of other kinds have none.
+
+    Those of a camera RAW file are its own, not those of a preview, and it is not developed.
+    """
+    try:
+        if not is_file(path) or not path.stat().st_size:  # reading /proc/kmsg, of no size, may never end
+            return Metadata()
+        with as_shipped(), collected(), path.open("rb") as stream:
+            head = stream.read(16)
+            return _of_tiff(stream, head) if head.startswith(_TIFFS) else _of_other(path, stream, head)
+    except Exception:  # damaged files make Pillow raise many types
+        return Metadata()
+
+
+def _of_tiff(stream: BinaryIO, head: bytes) -> Metadata:
+    plain = head[:2] + (b"*\0" if head.startswith(b"II") else b"\0*") + head[4:8]
+    header = head if head[2:4] in _LARGE else plain
+    tags = ImageFileDirectory_v2(header)
+    tags.load(_at(stream, tags.next))
+    exif = ImageFileDirectory_v2(header)
+    if isinstance(place := tags.get(ExifTags.IFD.Exif), int):
+        exif.load(_at(stream, place))
+    return Metadata(tags, exif, _packet(tags.get(XMP_TAG)))
+
+
+def _at(stream: BinaryIO, place: int) -> BinaryIO:
+    stream.seek(place)
+    return stream
+
+
+def _of_other(path: Path, stream: BinaryIO, head: bytes) -> Metadata:
+    stream.seek(0)
+    with open_image(path, stream) as image:
+        tags, xmp = image.getexif(), _packet(image.info.get("xmp"))
+        exif = tags.get_ifd(ExifTags.IFD.Exif)
+    if not xmp and head[4:8] == b"ftyp" and not stream.closed:
+        xmp = _packet_in_box(stream)
+    return Metadata(tags, exif, xmp)
+
+
+def _packet_in_box(stream: BinaryIO) -> bytes:
+    """The XMP packet in a box of its own, as in CR3 files."""
+    for box in top_boxes(stream):
+        if box.kind == b"uuid" and box.read(stream, 16) == _XMP_OF_ISO_MEDIA:
+            return box.read(stream, _LARGEST_PACKET)[16:]
+    return b""
+
+
+def _packet(found: object) -> bytes:
+    return found if isinstance(found, bytes) else b""

@@ -1,0 +1,104 @@
+"""Metadata inside files: found in every kind of file that holds them, and without decoding a pixel."""
+
+from __future__ import annotations
+
+import io
+import struct
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.tiffs import ASCII, BYTE, LONG, SHORT, directory, long, short, write_dng
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+from shamisa_cli.core.culling.sidecars import embedded_mark
+from shamisa_cli.core.images.boxes import MOST_BOXES, top_boxes
+from shamisa_cli.core.images.capture_time import capture_time
+from shamisa_cli.core.images.metadata import Metadata, read_metadata
+
+PACKET = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="5" xmp:Label="Purple"/>'
+    b"</rdf:RDF></x:xmpmeta>"
+)
+STAMP = b"2026:05:01 12:00:03\0"
+
+
+def small_preview() -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", (60, 40), (200, 30, 30)).save(stream, "JPEG")
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("preview", [None, small_preview()], ids=["without a preview", "with one"])
+def test_a_raw_files_own_rating_and_time_are_found_and_it_is_not_developed(
+    tmp_path: Path, preview: bytes | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "rawpy", None)
+    mosaic = np.full((40, 60), 20_000)
+    rated = [(700, BYTE, len(PACKET), PACKET)]
+    assert embedded_mark(write_dng(tmp_path / "xmp.dng", mosaic, preview, rated)).properties == {
+        "Rating": "5", "Label": "Purple",
+    }  # fmt: skip
+    in_exif = write_dng(tmp_path / "exif.dng", mosaic, preview, [(0x4746, SHORT, 1, short(3))])
+    assert embedded_mark(in_exif).properties == {"Rating": "3"}
+    assert embedded_mark(write_dng(tmp_path / "none.dng", mosaic, preview)).properties == {}
+
+
+@pytest.mark.parametrize("magic", [b"II*\0", b"IIRO", b"IIRS", b"IIU\0"])
+def test_files_made_like_a_tiff_are_read_alike(tmp_path: Path, magic: bytes) -> None:
+    exif = directory(8, [(0x9003, ASCII, len(STAMP), STAMP)])
+    first = directory(8 + len(exif), [(0x4746, SHORT, 1, short(2)), (34665, LONG, 1, long(8))])
+    (tmp_path / "a.orf").write_bytes(magic + long(8 + len(exif)) + exif + first)
+    assert read_metadata(tmp_path / "a.orf").tags.get(0x4746) == 2
+    assert capture_time(tmp_path / "a.orf") == datetime(2026, 5, 1, 12, 0, 3)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif", "avif"])
+def test_every_kind_of_file_that_holds_a_rating_and_a_time_gives_them(tmp_path: Path, suffix: str) -> None:
+    exif = Image.Exif()
+    exif[0x4746] = 4
+    exif.get_ifd(0x8769)[0x9003] = STAMP.decode().rstrip("\0")
+    in_tiff = ImageFileDirectory_v2()
+    in_tiff[0x4746], in_tiff[34665] = 4, {0x9003: STAMP.decode().rstrip("\0")}
+    held = {"tiffinfo": in_tiff} if suffix == "tif" else {"exif": exif}
+    Image.new("RGB", (64, 48)).save(tmp_path / f"a.{suffix}", **held)
+    assert embedded_mark(tmp_path / f"a.{suffix}").rating == 4
+    assert capture_time(tmp_path / f"a.{suffix}") == datetime(2026, 5, 1, 12, 0, 3)
+
+
+def test_the_packet_of_a_cr3_lies_in_a_box_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from shamisa_cli.core.images import metadata
+
+    def box(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I4s", 8 + len(content), kind) + content
+
+    uuid = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+    boxes = [box(b"ftyp", b"crx \0\0\0\1crx isom"), box(b"uuid", bytes(16) + b"other"), box(b"uuid", uuid + PACKET)]
+    (tmp_path / "a.cr3").write_bytes(b"".join(boxes) + box(b"mdat", bytes(100)))
+    monkeypatch.setattr(metadata, "open_image", lambda *_: Image.new("RGB", (8, 8)))  # the preview, by LibRaw
+    assert embedded_mark(tmp_path / "a.cr3").properties == {"Rating": "5", "Label": "Purple"}
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_raise_anything(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    file = tmp_path_factory.mktemp("odd") / "a"
+    for head in (b"", b"II*\0", b"MM\0+\0\x08\0\0", b"\0\0\0\x0cJXL \r\n\x87\n", b"\0\0\0\x18ftypcrx "):
+        file.write_bytes(head + content)
+        assert isinstance(read_metadata(file), Metadata)
+        assert len(list(top_boxes(io.BytesIO(head + content)))) <= 30
+
+
+def test_many_boxes_are_not_all_looked_at() -> None:
+    assert len(list(top_boxes(io.BytesIO(struct.pack(">I4s", 8, b"free") * 5_000)))) == MOST_BOXES
+
+
+@pytest.mark.parametrize("name", ["missing.jpg", "folder", "empty.jpg"])
+def test_what_is_no_picture_has_none(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "empty.jpg").touch()
+    assert read_metadata(tmp_path / name) == Metadata()
