@@ -10,7 +10,7 @@ from shamisa_cli.cli import inputs
 from shamisa_cli.cli.console import Console
 from shamisa_cli.core.errors import InputNotFoundError, SettingError
 from shamisa_cli.core.existence import exists, is_dir, is_file
-from shamisa_cli.core.relational.folder_pairs import FolderPairs, pair_folders
+from shamisa_cli.core.relational.folder_pairs import FolderPairs, pair_folders, with_names_passed_over
 
 
 def find_pairs(
@@ -49,7 +49,9 @@ def find_pairs(
     originals = find([str(reference)])
     found = FolderPairs()
     for folder in map(Path, candidates):
-        found += pair_folders(originals, reference, find([str(folder)]), folder)
+        found += with_names_passed_over(
+            pair_folders(originals, reference, find([str(folder)]), folder), reference, folder
+        )
     found = _with_unreachable(found)
     if not found.pairs and not allow_empty:
         raise InputNotFoundError(

@@ -9,6 +9,7 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from shamisa_cli.core.errors import InputNotFoundError
 from shamisa_cli.core.images.globs import is_pattern, matches
@@ -23,6 +24,7 @@ from shamisa_cli.core.images.kinds import (
 from shamisa_cli.core.images.listing import Walk, naturally_sorted, suffix_of
 from shamisa_cli.core.images.path_list import PathList
 
+P = TypeVar("P", str, Path)
 Located = tuple[str, str]
 """A file's real path, without links, and its path as it was named or found."""
 
@@ -50,7 +52,7 @@ class Discovery:
 
 
 def discover(inputs: Sequence[str | Path], *, recursive: bool = True) -> list[Path]:
-    """Find the files that are named, in the order they were named, each real file once.
+    """Find the files that are named, in the order they were named, each real file once: by its own name before links.
 
     - A file is kept whatever its suffix; decoding it will report any error.
     - A folder stands for its files with a suffix of `readable_suffixes`, and with `recursive` those of its
@@ -105,7 +107,7 @@ def survey(
                 raise
             files = [search.located(Path(named))]
         for real, path in files:
-            found.setdefault(_whole_name(path) if every_name else real, path)
+            _keep(found, _whole_name(path) if every_name else real, path)
     if len(problems) == len(inputs):
         raise (
             problems[0]
@@ -122,12 +124,19 @@ def begin_walk(every_name: bool) -> Walk:
 
 
 def each_once(paths: Sequence[Path], *, every_name: bool = False) -> list[Path]:
-    """The files in the order given, each real file once, by the first of its names; or each name once, as `survey`."""
+    """The files in the order given, each real file once, as `discover` keeps it; or each name once, as `survey`."""
     located = _Search(recursive=False).located
     found: dict[str, Path] = {}
     for path in paths:
-        found.setdefault(_whole_name(str(path)) if every_name else located(path)[0], path)
+        _keep(found, _whole_name(str(path)) if every_name else located(path)[0], path)
     return list(found.values())
+
+
+def _keep(found: dict[str, P], key: str, path: P) -> None:
+    """Keep the first path with a key, or the first that is no link itself: decisions are written beside the file."""
+    if key in found and os.path.islink(found[key]) and not os.path.islink(path):  # noqa: PTH114
+        del found[key]
+    found.setdefault(key, path)
 
 
 def _whole_name(path: str) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from shamisa_cli.core.existence import is_file
 
 NAMED = 5
 """Largest number of images without a partner that a sentence names; it gives the number of further ones."""
@@ -71,6 +73,18 @@ def pair_folders(
             for stem in shared
         ),
     )
+
+
+def with_names_passed_over(found: FolderPairs, reference_folder: Path, candidate_folder: Path) -> FolderPairs:
+    """Pair what has a partner of just its name after all: of folders with many links, some names are passed over."""
+    pairs, added, removed = list(found.pairs), [], []
+    for path in found.removed:
+        partner = candidate_folder / path.relative_to(reference_folder)
+        pairs.append((path, partner)) if is_file(partner) else removed.append(path)
+    for path in found.added:
+        partner = reference_folder / path.relative_to(candidate_folder)
+        pairs.append((partner, path)) if is_file(partner) else added.append(path)
+    return replace(found, pairs=tuple(pairs), added=tuple(added), removed=tuple(removed))
 
 
 def describe_unpaired(paths: Sequence[Path], word: str) -> str:

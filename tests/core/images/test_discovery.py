@@ -334,6 +334,25 @@ def test_names_through_two_links_count_where_they_are_few(tmp_path: Path) -> Non
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("links", ["best", "selected"])
+@pytest.mark.parametrize("every_name", [False, True])
+def test_a_file_is_known_by_its_own_name_before_those_of_links_to_it(
+    tmp_path: Path, links: str, every_name: bool
+) -> None:
+    fill(tmp_path, "raw/a.jpg", "raw/b.jpg", "raw/c.jpg")
+    (tmp_path / links).mkdir()
+    (tmp_path / links / "1.jpg").symlink_to("../raw/b.jpg")
+    (tmp_path / links / "2.jpg").symlink_to("1.jpg")
+    own = ["raw/a.jpg", "raw/b.jpg", "raw/c.jpg"]
+    found = list(discovery.survey([tmp_path], every_name=every_name).paths)
+    named = names_under(tmp_path, found)
+    assert [each for each in named if each.startswith("raw")] == own
+    assert len(found) == (5 if every_name else 3)
+    paths = [tmp_path / links / "1.jpg", tmp_path / "raw" / "b.jpg", tmp_path / "raw" / "a.jpg"]
+    assert discovery.each_once(paths) == discover(paths) == paths[1:]
+    assert discovery.each_once(paths[:1]) == discover(paths[:1]) == paths[:1]
+
+
 def test_one_name_is_one_however_it_is_spelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(tmp_path / "here", "x.jpg", "deep/y.jpg")
     (tmp_path / "link").symlink_to("here/deep")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from shamisa_cli.core.images.discovery import MOST_NAMES
 from shamisa_cli.core.relational.folder_pairs import describe_unpaired, pair_folders
 
 REF, OUT = Path("ref"), Path("out")
@@ -63,3 +64,26 @@ def test_the_same_name_composed_and_decomposed_is_paired_where_that_is_unambiguo
 def test_a_folder_that_may_not_be_listed_stands_for_itself() -> None:
     found = pair_folders([REF / "a.png"], REF, [OUT], OUT)
     assert (found.pairs, found.added, found.removed) == ((), (OUT,), (REF / "a.png",))
+
+
+def test_names_that_were_passed_over_have_their_partner(tmp_path: Path) -> None:
+    from shamisa_cli.cli.console import Console
+    from shamisa_cli.cli.pair_inputs import find_pairs
+
+    count = MOST_NAMES + 12
+    for folder in ("before", "after"):
+        (tmp_path / folder / "common").mkdir(parents=True)
+        (tmp_path / folder / "common" / "logo.jpg").write_bytes(b"x")
+    for page in range(count):
+        (tmp_path / "before" / f"p{page}").mkdir()
+        (tmp_path / "before" / f"p{page}" / "common").symlink_to("../common")
+        (tmp_path / "after" / f"p{page}" / "common").mkdir(parents=True)
+        (tmp_path / "after" / f"p{page}" / "common" / "logo.jpg").write_bytes(b"x")
+    (tmp_path / "after" / "new.jpg").write_bytes(b"x")
+    for one, other in (("before", "after"), ("after", "before")):
+        found = find_pairs(tmp_path / one, [str(tmp_path / other)], None, True, Console(quiet=True))
+        assert len(found.pairs) == count + 1
+        assert all(
+            left.relative_to(tmp_path / one) == right.relative_to(tmp_path / other) for left, right in found.pairs
+        )
+        assert [path.name for path in (*found.added, *found.removed)] == ["new.jpg"]
