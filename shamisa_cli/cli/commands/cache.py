@@ -25,7 +25,7 @@ def info(
 
     Exit codes: 0 success; 2 error.
     """
-    from shamisa_cli.core.scoring.cache import contents
+    from shamisa_cli.core.scoring.cache_contents import contents
 
     held = contents(_folder(cache_dir))
     with Console().results(None) as stream:
@@ -43,7 +43,7 @@ def clear(cache_dir: options.CacheFolder = None) -> None:
 
     Exit codes: 0 success; 2 error.
     """
-    from shamisa_cli.core.scoring.cache import clear as empty
+    from shamisa_cli.core.scoring.cache_contents import clear as empty
 
     folder = _folder(cache_dir)
     freed = empty(folder)

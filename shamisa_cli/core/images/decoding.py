@@ -21,14 +21,13 @@ from shamisa_cli.core.existence import is_link
 from shamisa_cli.core.full_size.look import look_at_pixels
 from shamisa_cli.core.full_size.record import AtFullSize
 from shamisa_cli.core.images.bands import array_of
-from shamisa_cli.core.images.budget import DECODING, MEGABYTE
 from shamisa_cli.core.images.clock import SlowPictureError
 from shamisa_cli.core.images.code_points import HDR
 from shamisa_cli.core.images.colour import odd_samples, to_8_bit, to_srgb
 from shamisa_cli.core.images.decoder_warnings import collected
 from shamisa_cli.core.images.formats import open_image, open_regular
 from shamisa_cli.core.images.luma import full_luma
-from shamisa_cli.core.images.memory import DRAFT_MARGIN, bytes_needed
+from shamisa_cli.core.images.memory import DRAFT_MARGIN, bytes_needed, room
 from shamisa_cli.core.images.orientation import SIDEWAYS, orientation_of, turned, turned_array
 from shamisa_cli.core.images.pillow_switches import as_shipped
 from shamisa_cli.core.images.png import PngFile
@@ -142,14 +141,7 @@ def _read(path: Path | str, stream: BinaryIO, view_size: int | None, max_pixels:
     with _our_own_work(path):
         factor = _strip_factor(image, view_size)
         needed = bytes_needed(image, view_size, factor, look)
-    if not DECODING.fits(needed):
-        raise ImageError(
-            path,
-            "too-large",
-            f"{path} needs some {needed / MEGABYTE:,.0f} MB to decode ({image.width}×{image.height}), more than the "
-            f"{DECODING.limit / MEGABYTE:,.0f} MB that pictures may take together. Allow more memory, or resize it.",
-        )
-    with DECODING.hold(needed):
+    with room(path, image.size, needed):
         found = _flat_in_strips(image, factor) if factor > 1 else _flat(image, view_size)
         seen = look and SENSOR_SIZE not in image.info
         luma = full_luma(path, stream, found[0], found[1]) if seen else None

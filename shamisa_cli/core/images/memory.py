@@ -5,10 +5,15 @@ Bytes for each pixel were measured as the peak of the process over what it held 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 from PIL import Image, JpegImagePlugin
 
+from shamisa_cli.core.errors import ImageError
 from shamisa_cli.core.images.bands import BAND_PIXELS
-from shamisa_cli.core.images.budget import MEGABYTE
+from shamisa_cli.core.images.budget import DECODING, MEGABYTE
 from shamisa_cli.core.images.view import reduced_size
 from shamisa_cli.core.images.webp import WebpFile
 
@@ -27,6 +32,23 @@ _LOOK, _LOOK_IN_INKS = 3, 7
 """For the luma of all pixels; of a JPEG in CMYK they are decoded in colour first."""
 _NATIVE = 4
 """For the pixels, where they are not scaled down."""
+
+
+@contextmanager
+def room(path: Path | str, size: tuple[int, int], needed: int) -> Iterator[None]:
+    """Context of decoding a picture of this size, which takes `needed` bytes, once so many are left.
+
+    Raises ImageError "too-large" if they are more than all pictures may take together.
+    """
+    if not DECODING.fits(needed):
+        raise ImageError(
+            path,
+            "too-large",
+            f"{path} needs some {needed / MEGABYTE:,.0f} MB to decode ({size[0]}×{size[1]}), more than the "
+            f"{DECODING.limit / MEGABYTE:,.0f} MB that pictures may take together. Allow more memory, or resize it.",
+        )
+    with DECODING.hold(needed):
+        yield
 
 
 def bytes_needed(image: Image.Image, view_size: int | None, factor: int, look: bool) -> int:

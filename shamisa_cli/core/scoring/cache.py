@@ -15,15 +15,13 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Literal
 
 from shamisa_cli.core.arguments import Count
 from shamisa_cli.core.errors import CacheError, about_the_run
-from shamisa_cli.core.existence import is_gone
 
 Kind = Literal["features", "groups", "scores"]
 """Kinds of entries, in the order in which they are removed: features take some 300 times the space of scores, and what
@@ -43,41 +41,21 @@ TOUCH_SECONDS = 3600
 """Seconds within which repeated uses are recorded once, so that runs that only read rarely write."""
 ROWS_DROPPED_AT_ONCE = 64
 CHECK_BYTES = 16
+_NOT_WRITABLE = ("SQLITE_READONLY", "SQLITE_FULL")
 
-_NOT_DAMAGED = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_FULL")
-_TABLE = (
+TABLE = (
     "CREATE TABLE IF NOT EXISTS entries (key BLOB PRIMARY KEY, kind TEXT NOT NULL, used INTEGER NOT NULL, "
     "value BLOB NOT NULL)",
     "CREATE INDEX IF NOT EXISTS by_use ON entries (kind, used)",
 )
 
 
-@dataclass(frozen=True)
-class CacheContents:
-    """Size of a cache and its number of entries.
-
-    Attributes:
-        path: the cache file, which need not exist.
-        size: size of the file in bytes; 0 if it does not exist. It does not shrink until the cache is cleared.
-        scores, features: number of images whose scores and features are stored.
-    """
-
-    path: str
-    size: int
-    scores: int
-    features: int
-
-    def to_json(self) -> dict[str, Any]:
-        """The record as JSON values."""
-        return asdict(self)
-
-
 class Cache:
     """Bytes by key, of which the least recently used are removed beyond a limit. Safe for use by several threads.
 
-    A problem with the file (damage, no permission, a full disk) causes one warning; from then on the cache is empty
-    and stores nothing. New values are written about every second, and when the cache is closed. `hits` is the number of
-    values found so far.
+    A problem with the file causes one warning. From then on the cache stores nothing, and it is empty, but for one that
+    can be read and not written (a disk that is full, or mounted for reading). New values are written about every
+    second, and when the cache is closed. `hits` is the number of values found so far.
 
     Args:
         folder: folder of the file; created if missing. None takes the command line's, in the user's cache folder.
@@ -99,14 +77,15 @@ class Cache:
         self._warn = warn
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._stores = True
         self._new: dict[bytes, tuple[Kind, bytes]] = {}
         self._touched: set[bytes] = set()
         self._written = float("-inf")
         self.hits = 0
         with self._guarded():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._connection = _opened(self._path)
-            for statement in _TABLE:
+            self._connection = opened(self._path)
+            for statement in TABLE:
                 self._connection.execute(statement)
 
     def __enter__(self) -> Cache:
@@ -138,7 +117,7 @@ class Cache:
                 return None
             if row[0][:CHECK_BYTES] != _check(key, row[0][CHECK_BYTES:]):
                 return None
-            if row[1] + TOUCH_SECONDS < time.time():
+            if self._stores and row[1] + TOUCH_SECONDS < time.time():
                 self._touched.add(key)
             value: bytes = row[0][CHECK_BYTES:]
             self.hits += 1
@@ -148,7 +127,7 @@ class Cache:
     def put(self, kind: Kind, key: bytes, value: bytes) -> None:
         """Store a value under a key of 32 bytes, replacing an earlier one."""
         with self._guarded():
-            if self._connection is None:
+            if self._connection is None or not self._stores:
                 return
             self._new[key] = kind, value
             waiting = sum(len(value) for _, value in self._new.values())
@@ -160,14 +139,29 @@ class Cache:
             return
         now = int(time.time())
         rows = [(key, kind, now, _check(key, value) + value) for key, (kind, value) in self._new.items()]
-        with self._connection as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            connection.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?)", rows)
-            connection.executemany("UPDATE entries SET used = ? WHERE key = ?", [(now, key) for key in self._touched])
-            _shrink(connection, self._limit)
+        try:
+            with self._connection as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?)", rows)
+                used = [(now, key) for key in self._touched]
+                connection.executemany("UPDATE entries SET used = ? WHERE key = ?", used)
+                _shrink(connection, self._limit)
+        except sqlite3.OperationalError as error:
+            if not getattr(error, "sqlite_errorname", "").startswith(_NOT_WRITABLE):
+                raise
+            self._only_read(error)
         self._new.clear()
         self._touched.clear()
         self._written = time.monotonic()
+
+    def _only_read(self, error: sqlite3.OperationalError) -> None:
+        """Store nothing any more, and say so if there was anything to be stored."""
+        self._stores = False
+        if self._new:
+            self._tell(
+                f"the cache {self._path} can be read and not written ({why(error)}). New results are not "
+                "kept; name another folder for the cache to keep them."
+            )
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
@@ -177,7 +171,7 @@ class Cache:
             except (sqlite3.Error, OSError) as error:
                 self._let_go()
                 self._tell(
-                    f"the cache {self._path} cannot be used ({_reason(error)}). Results are computed without it; "
+                    f"the cache {self._path} cannot be used ({why(error)}). Results are computed without it; "
                     "shamisa cache clear makes a new one."
                 )
 
@@ -211,63 +205,8 @@ def default_folder() -> Path | None:
     return base / "shamisa"
 
 
-def contents(folder: Path) -> CacheContents:
-    """Count the entries of the cache in `folder`.
-
-    Raises:
-        CacheError: the file exists but cannot be read or reached.
-    """
-    path = folder / FILE
-    if is_gone(path):
-        return CacheContents(str(path), 0, 0, 0)
-    size = _size(path)
-    try:
-        with closing(_opened(path)) as connection:
-            counts = dict(connection.execute("SELECT kind, count(*) FROM entries GROUP BY kind").fetchall())
-    except sqlite3.Error as error:
-        raise CacheError(
-            f"The cache {path} cannot be read ({_reason(error)}). Clear it with: shamisa cache clear."
-        ) from error
-    return CacheContents(str(path), size, counts.get("scores", 0), counts.get("features", 0))
-
-
-def clear(folder: Path) -> int:
-    """Clear the cache in `folder`, even if it is damaged, and return the number of bytes that were freed.
-
-    Raises CacheError if another program has locked it, or it cannot be reached.
-    """
-    path = folder / FILE
-    if is_gone(path):
-        return 0
-    before = _size(path)
-    try:
-        # The file is kept: runs that have it open would otherwise write to a deleted file.
-        with closing(_opened(path)) as connection:
-            connection.execute("DELETE FROM entries")
-            connection.execute("VACUUM")
-            for statement in _TABLE:  # fails on a table with a different schema
-                connection.execute(statement)
-        return before - path.stat().st_size
-    except sqlite3.Error as error:
-        if getattr(error, "sqlite_errorname", "").startswith(_NOT_DAMAGED):
-            raise CacheError(f"The cache {path} cannot be cleared ({_reason(error)}). Try again.") from error
-    for damaged in (path, path.with_name(f"{FILE}-journal")):
-        damaged.unlink(missing_ok=True)
-    return before
-
-
-def _size(path: Path) -> int:
-    """The bytes of the file. Raises CacheError where the system does not tell, as for a link that leads nowhere."""
-    try:
-        return path.stat().st_size
-    except OSError as error:
-        raise CacheError(
-            f"The cache {path} cannot be reached ({_reason(error)}): a link that leads nowhere, or in a closed folder. "
-            "Remove it by hand, or name another folder for the cache."
-        ) from error
-
-
-def _opened(path: Path) -> sqlite3.Connection:
+def opened(path: Path) -> sqlite3.Connection:
+    """Open the file; it is made if it does not exist."""
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     # Safe when the process is killed; a power failure may rarely lose results, which can be computed again.
     connection.execute("PRAGMA synchronous = NORMAL")
@@ -296,5 +235,6 @@ def _pages_in_use(connection: sqlite3.Connection) -> int:
     return int((count - free) * size)
 
 
-def _reason(error: Exception) -> str:
+def why(error: Exception) -> str:
+    """The words of the system, or of SQLite, for a failure."""
     return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__

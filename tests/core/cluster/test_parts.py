@@ -29,7 +29,7 @@ from shamisa_cli.core.cluster.row_makers import FeatureRows, JobSettings, Kind, 
 from shamisa_cli.core.cluster.sources import Sources, find_sources
 from shamisa_cli.core.cluster.store import Store, open_parts
 from shamisa_cli.core.errors import ModelError, SettingError, ShamisaError
-from shamisa_cli.core.images import decoding
+from shamisa_cli.core.images import memory
 from shamisa_cli.core.images.budget import MemoryBudget
 from shamisa_cli.core.models import runtimes
 from shamisa_cli.core.models.loading import Model
@@ -491,7 +491,7 @@ def test_a_worker_decodes_within_the_memory_of_its_job(
     tiny_model: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     budget = MemoryBudget()
-    for module in (ray_job, decoding):
+    for module in (ray_job, memory):
         monkeypatch.setattr(module, "DECODING", budget)
     settings = JobSettings("scores", str(tiny_model), device="cpu", max_memory=1000)
     made_by = settings.maker(settings.loaded()).schema.metadata

@@ -18,7 +18,7 @@ from PIL import Image
 
 from shamisa_cli.core.encoder import embedder
 from shamisa_cli.core.errors import ImageError
-from shamisa_cli.core.images import decode, decoding
+from shamisa_cli.core.images import decode, decoding, memory
 from shamisa_cli.core.images.budget import MemoryBudget, free_memory
 from shamisa_cli.core.images.colour import to_8_bit
 from shamisa_cli.core.images.png import PngFile
@@ -301,7 +301,7 @@ def test_threads_wait_until_their_pictures_fit_and_one_too_large_goes_alone():
 
 
 def test_a_picture_that_needs_more_than_the_budget_is_refused_from_its_header(monkeypatch):
-    monkeypatch.setattr(decoding, "DECODING", MemoryBudget(4_000_000))
+    monkeypatch.setattr(memory, "DECODING", MemoryBudget(4_000_000))
     with pytest.raises(ImageError, match="needs some 19 MB") as refused:
         decode("a.png", content=png(picture()))
     assert refused.value.kind == "too-large"

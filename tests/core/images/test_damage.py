@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from shamisa_cli.core.errors import ImageError
-from shamisa_cli.core.images import decode, decoding
+from shamisa_cli.core.images import decode, memory
 from shamisa_cli.core.images.budget import MemoryBudget
 from shamisa_cli.core.images.jpeg import MAX_SCANS
 
@@ -280,7 +280,7 @@ def test_what_pillow_warns_of_is_kept_apart_in_threads() -> None:
 
 
 def test_a_progressive_picture_counts_with_all_its_coefficients(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoding, "DECODING", MemoryBudget(100_000))
+    monkeypatch.setattr(memory, "DECODING", MemoryBudget(100_000))
     large = picture(400, 300)
     assert read(jpeg(large, progressive=False), view_size=20).width == 400
     with pytest.raises(ImageError, match="needs some"):

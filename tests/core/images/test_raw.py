@@ -11,7 +11,8 @@ from helpers.tiffs import SHORT, directory, long, short, strip, write_dng
 from PIL import Image
 
 from shamisa_cli.core.errors import ImageError
-from shamisa_cli.core.images import decode
+from shamisa_cli.core.images import decode, memory, raw
+from shamisa_cli.core.images.budget import MemoryBudget
 
 
 def test_a_raw_file_without_a_large_preview_is_developed_at_half_size_and_keeps_its_size(tmp_path: Path) -> None:
@@ -111,3 +112,12 @@ def test_float_colour_and_twelve_bit_jpeg_are_unsupported_rather_than_damaged(tm
         with pytest.raises(ImageError, match="Save it again") as caught:
             decode(tmp_path / name)
         assert caught.value.kind == "unsupported", name
+
+
+def test_a_raw_file_is_developed_only_where_there_is_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("rawpy")
+    path = write_dng(tmp_path / "a.dng", np.full((400, 600), 20_000))
+    monkeypatch.setattr(memory, "DECODING", MemoryBudget(1_000_000))
+    monkeypatch.setattr(raw, "_developed", lambda *_: pytest.fail("it was developed"))
+    with pytest.raises(ImageError, match=r"needs some 2 MB to decode \(600×400\), more than the 1 MB"):
+        decode(path)

@@ -8,13 +8,15 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from shamisa_cli.core.errors import CacheError
 from shamisa_cli.core.scoring import cache as caching
-from shamisa_cli.core.scoring.cache import FILE, Cache, clear, contents, default_folder
+from shamisa_cli.core.scoring.cache import FILE, Cache, default_folder
+from shamisa_cli.core.scoring.cache_contents import clear, contents
 
 WRITER = """
 import hashlib, sys
@@ -170,6 +172,37 @@ def test_a_folder_that_cannot_be_made_is_warned_of(tmp_path: Path) -> None:
         cache.put("scores", key(1), b"one")
         assert cache.get(key(1)) is None
     assert len(warnings) == 1
+
+
+@pytest.mark.parametrize("reads_first", [True, False])
+def test_what_can_be_read_and_not_written_is_read_and_that_is_said_where_something_is_lost(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, reads_first: bool
+) -> None:
+    with Cache(folder, warn=fail) as cache:
+        for number in range(3):
+            cache.put("scores", key(number), b"old")
+    later = time.time() + 2 * caching.TOUCH_SECONDS
+    monkeypatch.setattr(caching.time, "time", lambda: later)
+    opened = caching.opened
+
+    def for_reading(path: Path) -> sqlite3.Connection:
+        connection = opened(path)
+        connection.execute("PRAGMA query_only = ON")
+        return connection
+
+    monkeypatch.setattr(caching, "opened", for_reading)
+    with Cache(folder, warn=fail) as cache:
+        assert [cache.get(key(number)) for number in range(3)] == [b"old"] * 3
+    said: list[str] = []
+    with Cache(folder, warn=said.append) as cache:
+        if reads_first:
+            assert cache.get(key(0)) == b"old"
+        for number in range(3, 6):
+            cache.put("scores", key(number), b"new")
+            cache._written = float("-inf")
+        assert [cache.get(key(number)) for number in range(3)] == [b"old"] * 3
+    assert len(said) == 1
+    assert "can be read and not written (attempt to write a readonly database). New results are not kept" in said[0]
 
 
 def test_clearing_leaves_nothing_and_a_run_that_has_it_open_goes_on(folder: Path) -> None:
