@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +19,7 @@ from shamisa_cli.core.scoring.gate import Gate, gate_summary
 from shamisa_cli.core.sole_writer import sole_writer
 
 if TYPE_CHECKING:
+    from shamisa_cli.core.images.discovery import Discovery
     from shamisa_cli.core.models.loading import Model
     from shamisa_cli.core.records import Run
     from shamisa_cli.core.scoring.toolchain import Toolchain
@@ -117,6 +118,14 @@ class RunGate:
     def goes_by_names(self) -> bool:
         """Whether a picture with two names is two pictures to the gate."""
         return bool(self.gate.rules) or self.baseline is not None
+
+    def judged(self, found: Discovery) -> Discovery:
+        """The pictures under names that rules judge apart; a baseline has an entry for each, as links change."""
+        if not self.gate.rules or self.baseline is not None:
+            return found
+        from shamisa_cli.core.scoring.gate_names import judged_names
+
+        return replace(found, paths=judged_names(self.gate, found.paths))
 
     def require_same(self, run: Run, model: Model, console: Console) -> None:
         """Say what makes the baseline's scores doubtful; raise ModelError if a different model or version made them."""

@@ -12,7 +12,9 @@ from helpers.pictures import save_noise
 from helpers.program import Finished
 from helpers.program import run_here as shamisa
 
+from shamisa_cli.core.images.decoding import READING
 from shamisa_cli.core.models.probe_files import read_probe
+from shamisa_cli.core.scoring import provenance
 
 PICTURES = 16
 
@@ -72,6 +74,19 @@ def test_features_of_a_picture_that_was_edited_at_the_same_size_are_told(shoots:
     result = fit(shoots, tiny_model)
     assert result.returncode == 0, result.stderr
     assert f"The time of change of {picture} is another" in said(result)
+
+
+def test_features_of_another_way_of_reading_are_told(
+    shoots: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "another version" not in said(fit(shoots, tiny_model))
+    monkeypatch.setattr(provenance, "READING", 99)
+    result = fit(shoots, tiny_model, output="p2")
+    assert result.returncode == 0, result.stderr
+    assert (
+        f"were made by another version, which reads some pictures otherwise (reading {READING}; now reading 99)"
+        in said(result)
+    )
 
 
 def test_a_table_that_was_carried_to_another_machine_holds_with_or_without_its_pictures(

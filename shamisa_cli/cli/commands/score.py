@@ -158,7 +158,7 @@ def score(
     found = inputs.survey_inputs(
         paths, files_from, recursive, console, exclude=exclude, since=since, allow_empty=allow_empty, every_name=by_name
     )
-    job = inputs.divide(found, part, target, console)
+    job = inputs.divide(gated.judged(found), part, target, console)
 
     from shamisa_cli.core.culling.groups import GroupSettings
     from shamisa_cli.core.models.loading import load_model

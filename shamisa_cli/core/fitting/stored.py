@@ -16,6 +16,7 @@ from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.probe.mos_table import MosTable
 from shamisa_cli.core.scoring.feature_formats import FileStamp
 from shamisa_cli.core.scoring.feature_table import load_features
+from shamisa_cli.core.scoring.provenance import differing, reading_in
 from shamisa_cli.core.scoring.resumable import feature_source
 
 
@@ -25,7 +26,7 @@ class StoredFeatures:
 
     Attributes:
         rows: (n, D), in the order of the table's n rows.
-        warnings: a sentence about images that may have changed since.
+        warnings: sentences about images that may have changed since, and about features of another version.
     """
 
     rows: AnyFeatures
@@ -43,7 +44,8 @@ def stored_features(model: Model, table: MosTable, file: Path) -> StoredFeatures
         SettingError: an image of the table has none, or is another one now.
     """
     stored = load_features(file)
-    if not stored.origin.matches(feature_source(model)):
+    now = feature_source(model)
+    if not stored.origin.matches(now):
         raise ModelError(
             f"The features in {file} were made by {stored.origin.model} "
             f"({stored.origin.encoder_digest[:12] or 'old'}), or at a different view size, but the probe is for "
@@ -51,7 +53,19 @@ def stored_features(model: Model, table: MosTable, file: Path) -> StoredFeatures
         )
     places = match_rows(table.paths, stored.paths, (Path(), table.folder))
     stamps = [stored.stamps[place] for place in places]
-    return StoredFeatures(stored.features[places], _doubts(file, table.paths, stamps))
+    doubts = _doubts(file, table.paths, stamps) + _made_otherwise(file, stored.origin.computed_by, now.computed_by)
+    return StoredFeatures(stored.features[places], doubts)
+
+
+def _made_otherwise(file: Path, before: str, now: str) -> tuple[str, ...]:
+    """A sentence about features of pictures that were read in another way; the arguments are as `computed_by`."""
+    if reading_in(before) == reading_in(now):
+        return ()
+    old, new = differing(before, now)
+    return (
+        f"The features in {file} were made by another version, which reads some pictures otherwise ({old}; now {new}). "
+        "Where it matters, embed again with: shamisa embed.",
+    )
 
 
 def _doubts(file: Path, paths: Sequence[Path], stamps: Sequence[FileStamp]) -> tuple[str, ...]:

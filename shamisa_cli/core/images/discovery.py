@@ -23,6 +23,7 @@ from shamisa_cli.core.images.kinds import (
 )
 from shamisa_cli.core.images.listing import Walk, naturally_sorted, suffix_of
 from shamisa_cli.core.images.path_list import PathList
+from shamisa_cli.core.images.real_paths import RealPaths
 
 P = TypeVar("P", str, Path)
 Located = tuple[str, str]
@@ -125,10 +126,9 @@ def begin_walk(every_name: bool) -> Walk:
 
 def each_once(paths: Sequence[Path], *, every_name: bool = False) -> list[Path]:
     """The files in the order given, each real file once, as `discover` keeps it; or each name once, as `survey`."""
-    located = _Search(recursive=False).located
-    found: dict[str, Path] = {}
+    real_paths, found = RealPaths(), dict[str, Path]()
     for path in paths:
-        _keep(found, _whole_name(str(path)) if every_name else located(path)[0], path)
+        _keep(found, _whole_name(str(path)) if every_name else real_paths.of(path), path)
     return list(found.values())
 
 
@@ -163,20 +163,18 @@ class _Search:
         allow_empty: whether a folder may hold nothing.
         walk: through all folders that are named, so that links among them do not multiply.
         left_out: real path → suffix of each file that was left out.
-        real_folders: folder → its real path.
+        real_paths: of what is found.
     """
 
     recursive: bool
     allow_empty: bool = False
     walk: Walk = field(default_factory=Walk)
     left_out: dict[str, str] = field(default_factory=dict)
-    real_folders: dict[Path, str] = field(default_factory=dict)
+    real_paths: RealPaths = field(default_factory=RealPaths)
 
     def located(self, path: Path) -> Located:
-        """A file with its real path; that of its folder is found out once."""
-        if os.path.islink(path):  # noqa: PTH114
-            return os.path.realpath(path), str(path)
-        return os.path.join(self._real_folder(path.parent), path.name), str(path)  # noqa: PTH118
+        """A file with its real path."""
+        return self.real_paths.of(path), str(path)
 
     def named(self, name: str) -> list[Located]:
         """Files that a name stands for. Raises InputNotFoundError if there is none."""
@@ -206,11 +204,6 @@ class _Search:
             raise InputNotFoundError(f"{nothing} L{left_out[1:]}." if left_out else nothing)
         return files
 
-    def _real_folder(self, folder: Path) -> str:
-        if folder not in self.real_folders:
-            self.real_folders[folder] = os.path.realpath(folder)
-        return self.real_folders[folder]
-
     def _matched(self, pattern: Path) -> Iterator[Located]:
         """Files that match a pattern, and those of folders that do, but for folders below one that was read."""
         read: set[Path] = set()
@@ -228,7 +221,7 @@ class _Search:
                 yield self.located(place)
                 continue
             before = "" if place == Path() else os.path.join(place, "")  # noqa: PTH118
-            real_before = os.path.join(self._real_folder(place), "")  # noqa: PTH118
+            real_before = os.path.join(self.real_paths.of_folder(place), "")  # noqa: PTH118
             drawn = set(filter(_is_drawn, entries))
             for entry in naturally_sorted(entry for entry in entries if entry not in drawn and _is_picture(entry)):
                 yield _real_path(entry, real_before), before + entry.name
