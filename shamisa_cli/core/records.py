@@ -246,6 +246,7 @@ class Summary:
         failed: number of scored images that the gate refused.
         mean, median, lowest, highest: of the scores, 0…100.
         warned: number of scored images that the gate let pass with a warning.
+        excused: number of images without a score that a rule of the gate excuses; these are among the errors.
     """
 
     count: int
@@ -256,6 +257,7 @@ class Summary:
     lowest: float | None
     highest: float | None
     warned: int = 0
+    excused: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The summary as JSON values."""
@@ -283,6 +285,7 @@ def summarise(records: Iterable[ImageRecord]) -> Summary:
         lowest=scores[0] if scores else None,
         highest=scores[-1] if scores else None,
         warned=sum(bool(record.findings) for record in records if record.status not in ("error", "failed")),
+        excused=sum(any(finding.rule == "excused" for finding in record.findings) for record in records),
     )
 
 

@@ -55,6 +55,22 @@ def test_rules_of_the_project_hold_from_every_folder(shamisa, project: Path) -> 
     assert "2 checked: 1 with a warning" in shown.stdout
 
 
+def test_a_picture_that_a_rule_excuses_is_a_warning_in_every_format(shamisa, project: Path) -> None:  # type: ignore[no-untyped-def]
+    (project / "pyproject.toml").write_text(
+        "[tool.shamisa.gate]\nmin-score = 0\n[[tool.shamisa.gate.rules]]\nfiles = 'broken.jpg'\nlevel = 'off'\n"
+    )
+    (project / "photos" / "broken.jpg").write_bytes(b"no picture")
+    for format in ("text", "github"):
+        shown = shamisa("score", "photos", "-f", format, cwd=project)
+        assert shown.returncode == 0
+        assert "5 checked: 1 with a warning\n" in shown.stdout
+    (project / "photos" / "other.jpg").write_bytes(b"no picture")
+    for format in ("text", "github"):
+        shown = shamisa("score", "photos", "-f", format, cwd=project)
+        assert shown.returncode == 3
+        assert "6 checked: 1 with a warning, 1 not readable\n" in shown.stdout
+
+
 def test_rules_and_baselines_hold_by_every_way_to_the_pictures(shamisa, project: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     (project / "pyproject.toml").write_text(
         "[tool.shamisa.gate]\nbaseline = 'quality.json'\nmax-drop = 1\n"

@@ -231,7 +231,8 @@ def _summary_line(summary: Summary, distribution: Text | None = None) -> Text:
 
 def _gate_line(summary: Summary) -> Text:
     statuses: Counter[GateStatus] = Counter()
-    statuses.update({"failed": summary.failed, "warned": summary.warned, "unreadable": summary.errors})
+    unread = summary.errors - summary.excused
+    statuses.update({"failed": summary.failed, "warned": summary.warned + summary.excused, "unreadable": unread})
     passed = not statuses.total()
     statuses["passed"] = summary.count - statuses.total()
     mark, style = ("✓", "bold green") if passed else ("✗", "bold red") if statuses["failed"] else ("!", "bold yellow")

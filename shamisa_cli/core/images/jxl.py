@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, BinaryIO, cast
 
-from PIL import ExifTags, Image, ImageFile
+from PIL import Image, ImageFile
 
 from shamisa_cli.core.images.boxes import Box, top_boxes
 
@@ -29,6 +29,9 @@ class JxlFile(ImageFile.ImageFile):
     """A JPEG XL picture whose size is read from its header, and EXIF and XMP from its boxes.
 
     The reader of the package decodes all pixels as soon as it opens a file, so before a limit could be applied.
+
+    Attributes:
+        jpeg: whether it is a JPEG that was packed losslessly, and so with all its data; as the package's reader has it.
     """
 
     format = "JXL"
@@ -38,7 +41,7 @@ class JxlFile(ImageFile.ImageFile):
         self._size = size_of(stream)
         self._mode = "RGB"  # which it is becomes known when it is decoded
         self.info.update(_metadata(stream))
-        self._is_upright = True
+        self.jpeg = False
         self._is_decoded = False
 
     def load(self) -> Any:
@@ -54,16 +57,9 @@ class JxlFile(ImageFile.ImageFile):
             decoded.load()
             self.im, self._mode, self._size = decoded.im, decoded.mode, decoded.size
             self.info = {**self.info, **decoded.info}
-            self._is_upright = not decoded.jpeg  # a JPEG that was packed losslessly is as it was
+            self.jpeg = decoded.jpeg
             self._is_decoded = True
         return Image.Image.load(self)
-
-    def getexif(self) -> Image.Exif:
-        """EXIF data, without the orientation that a reader of JPEG XL has to ignore (18181-2)."""
-        exif = super().getexif()
-        if self._is_upright:
-            exif.pop(ExifTags.Base.Orientation, None)
-        return exif
 
 
 def size_of(stream: BinaryIO) -> tuple[int, int]:

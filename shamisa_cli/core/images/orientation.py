@@ -20,7 +20,12 @@ SIDEWAYS = (5, 6, 7, 8)
 
 
 def orientation_of(image: Image.Image) -> int:
-    """The orientation that the picture's EXIF data give; 1, upright, if they give none or are damaged."""
+    """The orientation that the picture's EXIF data give; 1, upright, if they give none or are damaged.
+
+    A JPEG XL is decoded upright, and its EXIF data do not count (ISO/IEC 18181-2), unless it was a JPEG.
+    """
+    if image.format == "JXL" and not getattr(image, "jpeg", False):
+        return 1
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # damaged EXIF data (Pillow raises many types) must not prevent decoding

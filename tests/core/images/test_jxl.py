@@ -17,6 +17,7 @@ from shamisa_cli.core.errors import ImageError
 from shamisa_cli.core.images import decode
 from shamisa_cli.core.images.budget import DECODING
 from shamisa_cli.core.images.formats import open_image
+from shamisa_cli.core.images.in_memory import in_memory
 from shamisa_cli.core.images.jxl import CONTAINER, LARGEST_METADATA, JxlFile, size_of
 from shamisa_cli.core.images.metadata import read_metadata
 
@@ -121,6 +122,9 @@ def test_the_codestreams_orientation_counts_and_that_of_exif_does_not(orientatio
     assert (picture.width, picture.height) == (8, 24)
     assert picture.pixels[3, 4].tolist() == list(BLUE)
     assert picture.pixels[20, 4].tolist() == list(RED)
+    with Image.open(io.BytesIO(container(data, box(b"jxlc", TURNED)))) as opened:
+        content = in_memory("a", opened).content
+    np.testing.assert_array_equal(decode("a", content=content).pixels, picture.pixels)
 
 
 def test_a_turned_jpeg_that_was_packed_without_loss_is_as_it_was(tmp_path: Path) -> None:
