@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 
 import shamisa_cli as shamisa
 from shamisa_cli.core.culling.decisions import CullRule, Decision, decide
+from shamisa_cli.core.culling.packet import read_packet
 from shamisa_cli.core.culling.sidecar_names import Naming, sidecar_of
 from shamisa_cli.core.culling.sidecars import embedded_mark, write_sidecars
 from shamisa_cli.core.culling.xmp import Mark, read_rating, write_mark
@@ -259,3 +261,55 @@ def test_a_sidecar_that_is_a_link_to_where_nothing_is_seen_stays_as_it_is(tmp_pa
     with pytest.raises(SettingError, match="not a sidecar file"):
         write_mark(sidecar, Mark(3, None))
     assert sidecar.is_symlink()
+
+
+def packet(inside: str) -> bytes:
+    return (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        f'<rdf:Description xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="4">{inside}</rdf:Description>'
+        "</rdf:RDF></x:xmpmeta>"
+    ).encode()
+
+
+FLOODS = {
+    "more than 1,000 namespaces": packet("".join(f'<b xmlns:p{n}="{n}"/>' for n in range(40_000))),
+    "more than 200 elements within each other": packet("<a>" * 300_000 + "</a>" * 300_000),
+    "more than 500,000 elements": packet("<a/>" * 600_000),
+    "larger than 16 MB": packet("a" * 17_000_000),
+}
+
+
+@pytest.mark.parametrize("said", FLOODS)
+def test_a_packet_that_floods_is_refused_at_once_and_counts_for_nothing_in_a_picture(tmp_path: Path, said: str) -> None:
+    began = time.process_time()
+    with pytest.raises(SettingError, match=said.replace("larger than 16 MB", "too large")):
+        write_mark(flooded(tmp_path / "a.jpg.xmp", FLOODS[said]), Mark(2, "Red"))
+    with pytest.raises(SettingError, match=f"^a.xmp (has|is) {said}"):
+        read_packet(FLOODS[said], "a.xmp")
+    info = PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", FLOODS[said].decode(), zip=True)
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png", pnginfo=info)
+    assert embedded_mark(tmp_path / "a.png").properties == {}
+    assert time.process_time() - began < 10
+
+
+def flooded(file: Path, content: bytes) -> Path:
+    file.write_bytes(content)
+    return file
+
+
+def test_a_long_history_is_kept_and_its_rating_read(tmp_path: Path) -> None:
+    history = "<rdf:Bag>" + "<rdf:li>xmp.did:ABCDEF</rdf:li>" * 100_000 + "</rdf:Bag>"
+    file = flooded(tmp_path / "a.xmp", packet(history).replace(b'xmp:Rating="4"', b'xmp:Rating="0"'))
+    assert write_mark(file, Mark(3, None)) == "written"
+    assert file.read_text().count("xmp.did:ABCDEF") == 100_000
+    assert read_rating(file) == 3
+
+
+def test_prefixes_of_one_sidecar_are_not_those_of_the_process(tmp_path: Path) -> None:
+    file = flooded(tmp_path / "a.xmp", packet('<zzz:b xmlns:zzz="urn:zzz"/><xmp:c xmlns:xmp="urn:other"/>'))
+    assert write_mark(file, Mark(3, None), overwrite=True) == "written"
+    text = file.read_text()
+    assert 'xmlns:zzz="urn:zzz"' in text
+    assert ET.fromstring(text).find(".//{urn:other}c") is not None
+    assert b"zzz:" not in ET.tostring(ET.Element("{urn:zzz}b"))

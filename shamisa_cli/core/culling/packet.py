@@ -1,0 +1,126 @@
+"""Reading of XMP packets (ISO 16684-1: RDF in XML) in one pass, within limits: they come with anyone's pictures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from xml.parsers import expat
+
+from shamisa_cli.core.errors import SettingError
+
+RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+META = "adobe:ns:meta/"
+XMP = "http://ns.adobe.com/xap/1.0/"
+OWN = "urn:shamisa:xmp:1.0/"
+"""Namespace of what shamisa wrote itself, by which a person's later change is noticed."""
+PROPERTIES = ("Rating", "Label")
+
+MAX_BYTES = 16_000_000
+MOST_ELEMENTS, MOST_NAMESPACES, DEEPEST = 500_000, 1_000, 200
+"""Histories and ancestors of edited pictures have up to some 100,000 elements; depths are about ten."""
+FORBIDDEN = re.compile(rb"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
+_NAMES = {f"{space} {name}": (space, name) for space in (XMP, OWN) for name in PROPERTIES}
+_RDF, _DESCRIPTION = f"{RDF} RDF", f"{RDF} Description"
+
+
+@dataclass(frozen=True)
+class Packet:
+    """A packet, as far as ratings and labels go.
+
+    Attributes:
+        values: (namespace, property) → text of the properties that are wanted.
+        prefixes: namespace → the prefix that it has in the packet.
+        before, after: comments and instructions around the document, a line each.
+    """
+
+    values: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    prefixes: Mapping[str, str] = field(default_factory=dict)
+    before: bytes = b""
+    after: bytes = b""
+
+
+def read_packet(content: bytes, name: str) -> Packet:
+    """Read a packet. Raises SettingError, which begins with `name`, for what is none, and beyond the limits."""
+    if len(content) > MAX_BYTES:
+        raise SettingError(f"{name} is larger than {MAX_BYTES // 1_000_000} MB, and so no sidecar file. Move it away.")
+    if FORBIDDEN.search(content) or b"\0" in content:
+        raise SettingError(f"{name} declares a document type, or is not UTF-8. Sidecar files rarely do. Move it away.")
+    reading = _Reading(name)
+    try:
+        reading.parse(content)
+    except (expat.ExpatError, ValueError, LookupError) as error:
+        raise SettingError(f"{name} is not a sidecar file ({error}). Move it away, or repair it.") from None
+    if reading.rdf_depth is None:
+        raise SettingError(f"{name} is not a sidecar file: it holds no RDF. Move it away, or repair it.")
+    return Packet(reading.values, reading.prefixes, b"".join(reading.around[0]), b"".join(reading.around[1]))
+
+
+class _Reading:
+    """One pass through a packet: the values in the descriptions of its first RDF, as attributes or elements."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.values: dict[tuple[str, str], str] = {}
+        self.prefixes: dict[str, str] = {}
+        self.around: tuple[list[bytes], list[bytes]] = [], []
+        self.rdf_depth: int | None = None
+        self._is_in_rdf = self._is_in_description = False
+        self._depth = self._elements = 0
+        self._wanted: tuple[str, str] | None = None
+        self._text: list[str] = []
+
+    def parse(self, content: bytes) -> None:
+        parser = expat.ParserCreate(namespace_separator=" ")
+        parser.buffer_text = True
+        parser.StartElementHandler, parser.EndElementHandler = self._start, self._end
+        parser.CharacterDataHandler = self._characters
+        parser.StartNamespaceDeclHandler = self._namespace
+        parser.CommentHandler = lambda text: self._beside(f"<!--{text}-->")
+        parser.ProcessingInstructionHandler = lambda target, text: self._beside(f"<?{target} {text}?>")
+        parser.Parse(content, True)
+
+    def _require(self, number: int, most: int, of: str) -> None:
+        if number > most:
+            raise SettingError(f"{self.name} has more than {most:,} {of}, as no sidecar file has. Move it away.")
+
+    def _start(self, element: str, attributes: Mapping[str, str]) -> None:
+        self._depth += 1
+        self._elements += 1
+        self._require(self._depth, DEEPEST, "elements within each other")
+        self._require(self._elements + len(attributes), MOST_ELEMENTS, "elements")
+        self._keep()  # what comes after an element within is not the value
+        if element == _RDF and self.rdf_depth is None:
+            self.rdf_depth, self._is_in_rdf = self._depth, True
+        elif self._is_in_rdf and self.rdf_depth is not None:
+            if self._depth == self.rdf_depth + 1:
+                self._is_in_description = element == _DESCRIPTION
+                for name in attributes.keys() & _NAMES.keys() if self._is_in_description else ():
+                    self.values.setdefault(_NAMES[name], attributes[name].strip())
+            elif self._is_in_description and self._depth == self.rdf_depth + 2:
+                self._wanted = _NAMES.get(element)
+
+    def _end(self, _element: str) -> None:
+        self._keep()
+        if self._depth == self.rdf_depth:
+            self._is_in_rdf = False
+        self._depth -= 1
+
+    def _keep(self) -> None:
+        if self._wanted is not None:
+            self.values.setdefault(self._wanted, "".join(self._text).strip())
+            self._wanted = None
+        self._text.clear()
+
+    def _characters(self, text: str) -> None:
+        if self._wanted is not None:
+            self._text.append(text)
+
+    def _namespace(self, prefix: str | None, address: str) -> None:
+        if prefix and not re.fullmatch(r"ns\d+", prefix):
+            self.prefixes[address] = prefix
+            self._require(len(self.prefixes), MOST_NAMESPACES, "namespaces")
+
+    def _beside(self, text: str) -> None:
+        if not self._depth:
+            self.around[self._elements > 0].append(text.encode() + b"\n")
