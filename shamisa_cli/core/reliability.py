@@ -36,3 +36,11 @@ def reliability_reasons(width: int | None, height: int | None, *, familiar: bool
 def describe_warnings(path: str, warnings: Sequence[str]) -> str:
     """Sentence on an odd file, without its full stop: "a.jpg has a run of zeros …"; empty without warnings."""
     return f"{path} {'; '.join(warnings)}" if warnings else ""
+
+
+def describe_odd(described: Sequence[str]) -> tuple[str, ...]:
+    """A sentence on odd files, of which each is described: the first, and how many others; none without any."""
+    each = list(dict.fromkeys(described))
+    others = len(each) - 1
+    more = f"; {others:,} other picture{' is' if others == 1 else 's are'} odd too" if others > 0 else ""
+    return tuple(f"{first}{more}." for first in each[:1])

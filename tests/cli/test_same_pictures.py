@@ -144,6 +144,27 @@ def test_every_command_that_takes_ratings_says_that_pictures_have_two_names(comm
     assert "24 of the 48 rows of the table are pictures that other rows name too" in " ".join(result.stderr.split())
 
 
+@pytest.mark.parametrize("command", ["fit-probe", "evaluate by splits", "evaluate as it is", "evaluate --cross"])
+def test_every_command_that_takes_ratings_names_a_picture_that_is_odd(command, model_folder, tables, tmp_path):
+    shutil.copytree(tables["copies"].parent, tmp_path / "rated")
+    shutil.copytree(tables["copies"].parent, tmp_path / "others")
+    for number in (3, 5):
+        with Image.open(tmp_path / "rated" / f"{number}.png") as image:
+            image.putalpha(100)
+            image.save(tmp_path / "rated" / f"{number}.png")
+    table = tmp_path / "rated" / "mos.csv"
+    arguments = {
+        "fit-probe": ["fit-probe", "--mos", table, "-o", tmp_path / "p", "--splits", 2],
+        "evaluate by splits": ["evaluate", "--mos", table, "--reference-column", "other", "--splits", 2],
+        "evaluate as it is": ["evaluate", "--mos", table],
+        "evaluate --cross": ["evaluate", "--cross", table, tmp_path / "others" / "mos.csv", "--splits", 2],
+    }[command]
+    result = run(*arguments, "--model", model_folder)
+    said = " ".join(result.stderr.split())
+    assert f"{tmp_path}/rated/3.png has transparent parts" in said
+    assert "1 other picture is odd too." in said
+
+
 def test_tables_that_share_pictures_under_any_name_are_told_of_in_python_too(model, tables):
     copies, links = (shamisa.read_mos_table(table) for table in tables.values())
     names = {name: [row for row, path in enumerate(copies.paths) if ("again" in path.name) == name] for name in (0, 1)}

@@ -23,6 +23,7 @@ from shamisa_cli.core.probe.ridge import POINTS
 from shamisa_cli.core.probe.same_pictures import first_places, repeats
 from shamisa_cli.core.probe.scale import linear_scale
 from shamisa_cli.core.records import ImageRecord
+from shamisa_cli.core.reliability import describe_odd
 from shamisa_cli.core.scoring.cache import Cache
 from shamisa_cli.core.scoring.pipeline import score_files
 
@@ -60,7 +61,7 @@ class ModelEvaluation:
         scored = [record for record in self.records if record.mos is not None]
         pictures = first_places([self._picture(record) for record in scored])
         found = repeats([Path(record.path) for record in scored], pictures, "each row counts.")
-        found += self._known(scored)
+        found += self._known(scored) + describe_odd([record.described_warnings for record in scored if record.warnings])
         if not self.spread < SMALL_SPREAD:
             return found
         return (

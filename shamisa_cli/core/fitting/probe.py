@@ -135,14 +135,14 @@ def fit_probe(
     paper = require_reading(loaded, chosen.protocol)
 
     errors: tuple[ImageError, ...] = ()
-    touched: tuple[str, ...] = ()
+    about_pictures: tuple[str, ...] = ()
     if features is None:
         with progress("Embedding", pictures_read(table)) as advance:
             read = read_table(loaded, table, crops=paper, jobs=jobs, cache=cache, advance=advance)
-        table, rows, errors = read.table, read.rows, read.errors
+        table, rows, errors, about_pictures = read.table, read.rows, read.errors, read.warnings
     else:
         stored = stored_features(loaded, table, Path(features))
-        rows, touched = stored.rows[:, None], stored.warnings
+        rows, about_pictures = stored.rows[:, None], stored.warnings
     grey = None if paper else grey_features(loaded.encoder, table, rows[:, 0], seed=chosen.seed, progress=progress)
     unread: list[ImageError] = []
     pictures = same_pictures(rows)
@@ -161,7 +161,7 @@ def fit_probe(
         seed=chosen.seed,
     )
     name = table.name
-    warnings = touched + doubts(result, positions, table.paths, pictures)
+    warnings = about_pictures + doubts(result, positions, table.paths, pictures)
     warnings += grey_unknown(probe) + interval_unknown(probe, chosen.interval)
     if folder is not None:
         details = CardDetails(

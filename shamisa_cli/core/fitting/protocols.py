@@ -115,7 +115,7 @@ def evaluate_by_protocol(
     with progress("Fitting", splits) as advance:
         result = run_named(protocol, data, splits=splits, seed=seed, logistic=mapped, advance=advance)
     positions = usual_scale(protocol, data)(data.mos).position(data.mos)
-    warnings = doubts(result, positions, read.table.paths, same_pictures(read.rows))
+    warnings = read.warnings + doubts(result, positions, read.table.paths, same_pictures(read.rows))
     return ProtocolEvaluation(read.table, result, mapped, read.errors, warnings)
 
 
@@ -153,16 +153,18 @@ def evaluate_across(
     paper = require_reading(model, protocol)
     readable: dict[str, MosTable] = {}
     errors: list[ImageError] = []
+    odd: list[str] = []
     sets: list[DataSet] = []
     for name, table in given.items():
         with progress(f"Embedding {name}", pictures_read(table)) as advance:
             read = read_table(model, table, crops=paper, jobs=jobs, cache=cache, advance=advance)
         readable[name] = read.table
         errors += read.errors
+        odd += read.warnings
         sets.append(DataSet(name, read.rows, read.table.mos, read.table.groups, None, name in lower_is_better))
     with progress("Fitting", splits * len(sets)) as advance:
         cross = cross_table(protocol, sets, splits=splits, seed=seed, logistic=logistic, advance=advance)
-    return CrossEvaluation(readable, cross, tuple(errors), _repeated(readable, sets))
+    return CrossEvaluation(readable, cross, tuple(errors), (*odd, *_repeated(readable, sets)))
 
 
 def data_set_names(paths: Sequence[Path]) -> list[str]:

@@ -16,6 +16,7 @@ from shamisa_cli.core.encoder.embedder import CropEmbedder
 from shamisa_cli.core.errors import ImageError, InputNotFoundError, SettingError
 from shamisa_cli.core.probe.mos_table import MIN_ROWS, MosTable, too_few_images
 from shamisa_cli.core.probe.protocol import difference_features
+from shamisa_cli.core.reliability import describe_odd, describe_warnings
 from shamisa_cli.core.scoring.pipeline import embed_files
 from shamisa_cli.core.scoring.result_cache import feature_cache_for
 from shamisa_cli.core.scoring.scorer import preprocessing_used
@@ -36,11 +37,13 @@ class TableFeatures:
         rows: (n, R, D) float32, features of the R crops of each; of a table that names references, the absolute
             differences from the features of the reference's crops.
         errors: one for each image that could not be read.
+        warnings: a sentence on images that are odd, such as damaged ones; none for most.
     """
 
     table: MosTable
     rows: AnyFeatures
     errors: tuple[ImageError, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def read_table(
@@ -76,7 +79,7 @@ def read_table(
     errors = [embedding.error for embedding in found if embedding.error is not None]
     readable = [row for row in range(len(table)) if found[row].error is None]
     if table.references is None:
-        return _features(table, readable, features, errors)
+        return _features(table, readable, features, errors, found)
 
     places = [place_of[os.path.normpath(reference)] for reference in table.references]
     compared, row_of = [], _rows(found)
@@ -89,7 +92,7 @@ def read_table(
                 errors.append(_another_size(picture, original))
     originals = features[[row_of[places[row]] for row in compared]]
     differences = difference_features(originals, features[[row_of[row] for row in compared]])
-    return _features(table, compared, differences, errors)
+    return _features(table, compared, differences, errors, found)
 
 
 def pictures_read(table: MosTable) -> int:
@@ -142,11 +145,18 @@ def _rows(found: Sequence[Embedding]) -> dict[int, int]:
     return {place: row for row, place in enumerate(readable)}
 
 
-def _features(table: MosTable, kept: Sequence[int], rows: AnyFeatures, errors: Sequence[ImageError]) -> TableFeatures:
+def _features(
+    table: MosTable,
+    kept: Sequence[int],
+    rows: AnyFeatures,
+    errors: Sequence[ImageError],
+    found: Sequence[Embedding],
+) -> TableFeatures:
     if len(kept) < MIN_ROWS:
         reason = f" {errors[0]}" if errors else ""
         raise InputNotFoundError(too_few_images(len(kept), len(table)) + reason)
-    return TableFeatures(table if not errors else table.take(kept), rows, tuple(errors))
+    odd = describe_odd([describe_warnings(str(each.path), each.warnings) for each in found if each.warnings])
+    return TableFeatures(table if not errors else table.take(kept), rows, tuple(errors), odd)
 
 
 def _another_size(picture: Embedding, reference: Embedding) -> ImageError:
