@@ -22,9 +22,6 @@ from shamisa_cli.core.culling.xmp import (
 from shamisa_cli.core.errors import ShamisaError, item_error
 from shamisa_cli.core.images.metadata import read_metadata
 
-EXIF_RATING = 0x4746
-"""Tag that Windows and some cameras write: 0…5 stars."""
-
 
 @dataclass(frozen=True)
 class SidecarResult:
@@ -121,5 +118,5 @@ def embedded_mark(picture: Path) -> Mark:
     Raises nothing: damaged metadata counts as none.
     """
     metadata = read_metadata(picture)
-    found, rating = mark_in(metadata.xmp), metadata.tags.get(EXIF_RATING)
-    return Mark(found.rating or (rating if isinstance(rating, int) else None), found.label)
+    found = mark_in(metadata.xmp)
+    return Mark(found.rating or metadata.rating, found.label)

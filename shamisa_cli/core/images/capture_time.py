@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from PIL import ExifTags
-
 from shamisa_cli.core.images.metadata import read_metadata
 
 FORMAT = "%Y:%m:%d %H:%M:%S"
@@ -18,8 +16,8 @@ def capture_time(path: Path) -> datetime | None:
 
     Raises nothing: damaged files and files of other kinds have no capture time.
     """
-    exif = read_metadata(path).exif
-    return read_capture_time(exif.get(ExifTags.Base.DateTimeOriginal), exif.get(ExifTags.Base.SubsecTimeOriginal))
+    metadata = read_metadata(path)
+    return read_capture_time(metadata.stamp, metadata.fraction)
 
 
 def read_capture_time(stamp: object, fraction: object = None) -> datetime | None:

@@ -14,6 +14,8 @@ CONTAINER = b"\0\0\0\x0cJXL \r\n\x87\n"
 LARGEST_METADATA = 16_000_000
 """Bytes of EXIF or XMP, compressed and not, beyond which they are passed over."""
 
+_PACKED = b"brob"
+"""Kind of a box that holds another, packed by Brotli, after the kind of that."""
 _HEAD = 16
 """First bytes of a codestream, which hold its size."""
 _SEQUENCE = 4
@@ -112,14 +114,12 @@ def _metadata(stream: BinaryIO) -> dict[str, bytes]:
     stream.seek(0)
     if stream.read(len(CONTAINER)) != CONTAINER:
         return {}
-    found: dict[str, bytes] = {}
+    first: dict[bytes, Box] = {}
     for box in top_boxes(stream):
-        kind, content = _content(box, stream)
-        if kind == b"Exif":
-            found.setdefault("exif", _without_offset(content))
-        elif kind == b"xml ":
-            found.setdefault("xmp", content)
-    return found
+        first.setdefault(box.read(stream, 4) if box.kind == _PACKED else box.kind, box)
+    exif, xmp = (_content(first.get(kind), stream) for kind in (b"Exif", b"xml "))
+    found = {"exif": _without_offset(exif), "xmp": xmp}
+    return {name: content for name, content in found.items() if content}
 
 
 def _without_offset(exif: bytes) -> bytes:
@@ -129,14 +129,12 @@ def _without_offset(exif: bytes) -> bytes:
     return exif[_OFFSET + int.from_bytes(exif[:_OFFSET], "big") :]
 
 
-def _content(box: Box, stream: BinaryIO) -> tuple[bytes, bytes]:
-    """Kind and content of a box of metadata, which may be packed by Brotli; empty for others, and for larger ones."""
-    if box.kind not in (b"Exif", b"xml ", b"brob") or box.length > LARGEST_METADATA:
-        return box.kind, b""
+def _content(box: Box | None, stream: BinaryIO) -> bytes:
+    """The content of a box of metadata, which may be packed by Brotli; empty without one, and for one too large."""
+    if box is None or box.length > LARGEST_METADATA:
+        return b""
     content = box.read(stream, LARGEST_METADATA)
-    if box.kind != b"brob":
-        return box.kind, content
-    return content[:4], _unpacked(content[4:])
+    return _unpacked(content[4:]) if box.kind == _PACKED else content
 
 
 def _unpacked(packed: bytes) -> bytes:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from PIL import ExifTags
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
@@ -16,7 +16,8 @@ from shamisa_cli.core.images.decoder_warnings import collected
 from shamisa_cli.core.images.formats import open_image
 from shamisa_cli.core.images.pillow_switches import as_shipped
 
-XMP_TAG = 700
+XMP_TAG, RATING = 700, 0x4746
+"""Tags of TIFF; Windows and some cameras write the second, 0…5 stars."""
 _TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"IIRO", b"IIRS", b"MMOR", b"IIU\0")
 """First bytes of TIFF and BigTIFF, DNG, CR2, NEF, ARW and others among them, of ORF (three) and RW2."""
 _LARGE = (b"+\0", b"\0+")
@@ -24,18 +25,22 @@ _XMP_OF_ISO_MEDIA = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _LARGEST_PACKET = 16_000_000
 
 
+Tags = Mapping[int, Any]
+
+
 @dataclass(frozen=True)
 class Metadata:
     """Metadata of one file.
 
     Attributes:
-        tags: number → value of the tags of EXIF's first directory.
-        exif: the same of its Exif directory.
+        rating: of EXIF, 0…5 stars; None without one.
+        stamp, fraction: EXIF's texts for the moment it was taken at, and for the fraction of its second; None without.
         xmp: the XMP packet; empty without one.
     """
 
-    tags: Mapping[int, object] = field(default_factory=dict)
-    exif: Mapping[int, object] = field(default_factory=dict)
+    rating: int | None = None
+    stamp: str | None = None
+    fraction: str | None = None
     xmp: bytes = b""
 
 
@@ -60,9 +65,9 @@ def _of_tiff(stream: BinaryIO, head: bytes) -> Metadata:
     tags = ImageFileDirectory_v2(header)
     tags.load(_at(stream, tags.next))
     exif = ImageFileDirectory_v2(header)
-    if isinstance(place := tags.get(ExifTags.IFD.Exif), int):
+    if isinstance(place := _value(tags, ExifTags.IFD.Exif), int):
         exif.load(_at(stream, place))
-    return Metadata(tags, exif, _packet(tags.get(XMP_TAG)))
+    return _metadata(tags, exif, _value(tags, XMP_TAG))
 
 
 def _at(stream: BinaryIO, place: int) -> BinaryIO:
@@ -73,11 +78,11 @@ def _at(stream: BinaryIO, place: int) -> BinaryIO:
 def _of_other(path: Path, stream: BinaryIO, head: bytes) -> Metadata:
     stream.seek(0)
     with open_image(path, stream) as image:
-        tags, xmp = image.getexif(), _packet(image.info.get("xmp"))
-        exif = tags.get_ifd(ExifTags.IFD.Exif)
-    if not xmp and head[4:8] == b"ftyp" and not stream.closed:
-        xmp = _packet_in_box(stream)
-    return Metadata(tags, exif, xmp)
+        tags, xmp = image.getexif(), image.info.get("xmp")
+        found = _metadata(tags, tags.get_ifd(ExifTags.IFD.Exif), xmp)
+    if found.xmp or head[4:8] != b"ftyp":
+        return found
+    return replace(found, xmp=_packet_in_box(stream))
 
 
 def _packet_in_box(stream: BinaryIO) -> bytes:
@@ -88,5 +93,20 @@ def _packet_in_box(stream: BinaryIO) -> bytes:
     return b""
 
 
-def _packet(found: object) -> bytes:
-    return found if isinstance(found, bytes) else b""
+def _metadata(tags: Tags, exif: Tags, xmp: object) -> Metadata:
+    rating, stamp = _value(tags, RATING), _value(exif, ExifTags.Base.DateTimeOriginal)
+    fraction = _value(exif, ExifTags.Base.SubsecTimeOriginal)
+    return Metadata(
+        rating if isinstance(rating, int) else None,
+        stamp if isinstance(stamp, str) else None,
+        fraction if isinstance(fraction, str) else None,
+        xmp if isinstance(xmp, bytes) else b"",
+    )
+
+
+def _value(tags: Tags, number: int) -> object:
+    """The value of a tag; None without one, or where it is damaged, which is seen when it is asked for."""
+    try:
+        return tags.get(number)
+    except Exception:  # Pillow raises many types
+        return None

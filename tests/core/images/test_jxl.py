@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from shamisa_cli.core.errors import ImageError
-from shamisa_cli.core.images import decode
+from shamisa_cli.core.images import decode, jxl
 from shamisa_cli.core.images.budget import DECODING
 from shamisa_cli.core.images.formats import open_image
 from shamisa_cli.core.images.in_memory import in_memory
 from shamisa_cli.core.images.jxl import CONTAINER, LARGEST_METADATA, JxlFile, size_of
-from shamisa_cli.core.images.metadata import read_metadata
+from shamisa_cli.core.images.metadata import Metadata, read_metadata
 
 pytest.importorskip("pillow_jxl.JpegXLImagePlugin")
 brotli = pytest.importorskip("brotli")
@@ -104,7 +104,7 @@ def test_both_limits_are_held_before_anything_is_decoded(tmp_path: Path, monkeyp
             decode(tmp_path / "a.jxl")
     finally:
         DECODING.set_limit(limit)
-    assert read_metadata(tmp_path / "a.jxl").tags == {}
+    assert read_metadata(tmp_path / "a.jxl") == Metadata()
 
 
 def test_a_picture_of_another_size_than_its_header_says_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,8 +154,7 @@ def test_metadata_are_read_from_plain_and_packed_boxes(tmp_path: Path, packed: b
     for place, parts in enumerate(([*boxes, box(b"jxlc", TURNED)], [box(b"jxlc", TURNED), *boxes])):
         (tmp_path / f"{place}.jxl").write_bytes(container(*parts))
         metadata = read_metadata(tmp_path / f"{place}.jxl")
-        assert dict(metadata.tags) == {0x4746: 4}
-        assert metadata.xmp == PACKET
+        assert (metadata.rating, metadata.xmp) == (4, PACKET)
         assert decode(tmp_path / f"{place}.jxl").height == 24
 
 
@@ -173,10 +172,18 @@ def test_metadata_are_read_from_plain_and_packed_boxes(tmp_path: Path, packed: b
 )
 def test_odd_metadata_are_none(tmp_path: Path, odd: bytes) -> None:
     (tmp_path / "a.jxl").write_bytes(container(odd, box(b"jxlc", TURNED)))
-    metadata = read_metadata(tmp_path / "a.jxl")
-    assert (dict(metadata.tags), metadata.xmp) == ({}, b"")
+    assert read_metadata(tmp_path / "a.jxl") == Metadata()
     if not odd.startswith(b"brob", 4):  # the decoder refuses those
         assert decode(tmp_path / "a.jxl").height == 24
+
+
+def test_of_many_packed_boxes_of_a_kind_one_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bomb = box(b"brob", b"xml " + brotli.compress(bytes(4 * LARGEST_METADATA)))
+    (tmp_path / "a.jxl").write_bytes(container(*[bomb] * 900, box(b"jxlc", TURNED)))
+    unpacked = []
+    monkeypatch.setattr(jxl, "_unpacked", lambda packed: unpacked.append(packed) or b"")
+    assert read_metadata(tmp_path / "a.jxl") == Metadata()
+    assert len(unpacked) == 1
 
 
 def test_it_is_as_other_pictures_are_once_it_is_decoded() -> None:

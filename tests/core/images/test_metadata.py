@@ -54,7 +54,7 @@ def test_files_made_like_a_tiff_are_read_alike(tmp_path: Path, magic: bytes) -> 
     exif = directory(8, [(0x9003, ASCII, len(STAMP), STAMP)])
     first = directory(8 + len(exif), [(0x4746, SHORT, 1, short(2)), (34665, LONG, 1, long(8))])
     (tmp_path / "a.orf").write_bytes(magic + long(8 + len(exif)) + exif + first)
-    assert read_metadata(tmp_path / "a.orf").tags.get(0x4746) == 2
+    assert read_metadata(tmp_path / "a.orf").rating == 2
     assert capture_time(tmp_path / "a.orf") == datetime(2026, 5, 1, 12, 0, 3)
 
 
@@ -82,6 +82,12 @@ def test_the_packet_of_a_cr3_lies_in_a_box_of_its_own(tmp_path: Path, monkeypatc
     (tmp_path / "a.cr3").write_bytes(b"".join(boxes) + box(b"mdat", bytes(100)))
     monkeypatch.setattr(metadata, "open_image", lambda *_: Image.new("RGB", (8, 8)))  # the preview, by LibRaw
     assert embedded_mark(tmp_path / "a.cr3").properties == {"Rating": "5", "Label": "Purple"}
+
+
+def test_a_damaged_tag_takes_no_other_with_it(tmp_path: Path) -> None:
+    odd = [(0x4746, 5, 1, b"\0\0\0"), (34665, ASCII, 4, b"abc\0"), (700, BYTE, len(PACKET), PACKET)]
+    (tmp_path / "a.dng").write_bytes(b"II*\0" + long(8) + directory(8, odd))
+    assert read_metadata(tmp_path / "a.dng") == Metadata(xmp=PACKET)
 
 
 @given(st.binary(max_size=200))
