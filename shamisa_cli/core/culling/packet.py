@@ -19,6 +19,8 @@ PROPERTIES = ("Rating", "Label")
 MAX_BYTES = 16_000_000
 MOST_ELEMENTS, MOST_NAMESPACES, DEEPEST = 500_000, 1_000, 200
 """Histories and ancestors of edited pictures have up to some 100,000 elements; depths are about ten."""
+LONGEST_ADDRESS, MOST_CHARACTERS = 500, 64_000_000
+"""Characters of a namespace, which have some 40, and of the names of all elements and attributes with theirs."""
 FORBIDDEN = re.compile(rb"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
 _NAMES = {f"{space} {name}": (space, name) for space in (XMP, OWN) for name in PROPERTIES}
 _RDF, _DESCRIPTION = f"{RDF} RDF", f"{RDF} Description"
@@ -66,7 +68,7 @@ class _Reading:
         self.around: tuple[list[bytes], list[bytes]] = [], []
         self.rdf_depth: int | None = None
         self._is_in_rdf = self._is_in_description = False
-        self._depth = self._elements = 0
+        self._depth = self._elements = self._named = 0
         self._wanted: tuple[str, str] | None = None
         self._text: list[str] = []
 
@@ -89,6 +91,8 @@ class _Reading:
         self._elements += 1
         self._require(self._depth, DEEPEST, "elements within each other")
         self._require(self._elements + len(attributes), MOST_ELEMENTS, "elements")
+        self._named += len(element) + sum(map(len, attributes))
+        self._require(self._named, MOST_CHARACTERS, "characters in names")
         self._keep()  # what comes after an element within is not the value
         if element == _RDF and self.rdf_depth is None:
             self.rdf_depth, self._is_in_rdf = self._depth, True
@@ -116,8 +120,10 @@ class _Reading:
         if self._wanted is not None:
             self._text.append(text)
 
-    def _namespace(self, prefix: str | None, address: str) -> None:
-        if prefix and not re.fullmatch(r"ns\d+", prefix):
+    def _namespace(self, prefix: str | None, address: str | None) -> None:
+        # Expat writes the address before every name of an element or attribute, and keeps each.
+        self._require(len(address or ""), LONGEST_ADDRESS, "characters in the address of a namespace")
+        if address and prefix and not re.fullmatch(r"ns\d+", prefix):
             self.prefixes[address] = prefix
             self._require(len(self.prefixes), MOST_NAMESPACES, "namespaces")
 

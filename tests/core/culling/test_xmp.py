@@ -275,6 +275,12 @@ FLOODS = {
     "more than 1,000 namespaces": packet("".join(f'<b xmlns:p{n}="{n}"/>' for n in range(40_000))),
     "more than 200 elements within each other": packet("<a>" * 300_000 + "</a>" * 300_000),
     "more than 500,000 elements": packet("<a/>" * 600_000),
+    "more than 500 characters in the address of a namespace": packet(
+        f'<b xmlns:p="{"u" * 8_000_000}">' + "".join(f"<p:a{n}/>" for n in range(300)) + "</b>"
+    ),
+    "more than 64,000,000 characters in names": packet(
+        f'<b xmlns="{"u" * 499}">' + "".join(f"<a{n}/>" for n in range(200_000)) + "</b>"
+    ),
     "larger than 16 MB": packet("a" * 17_000_000),
 }
 
