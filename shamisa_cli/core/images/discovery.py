@@ -133,10 +133,15 @@ def each_once(paths: Sequence[Path], *, every_name: bool = False) -> list[Path]:
 
 
 def _keep(found: dict[str, P], key: str, path: P) -> None:
-    """Keep the first path with a key, or the first that is no link itself: decisions are written beside the file."""
-    if key in found and os.path.islink(found[key]) and not os.path.islink(path):  # noqa: PTH114
+    """Keep the first path with a key, or one that is a file's own: decisions are written beside the file."""
+    if key in found and _ownness(path, key) > _ownness(found[key], key):
         del found[key]
     found.setdefault(key, path)
+
+
+def _ownness(path: str | Path, real: str) -> int:
+    """2 for the name without links; 1 for one in a folder that links lead to; 0 for a link to the file."""
+    return 2 if os.path.abspath(path) == real else int(not os.path.islink(path))  # noqa: PTH100, PTH114
 
 
 def _whole_name(path: str) -> str:

@@ -84,8 +84,8 @@ def _head_of_codestream(stream: BinaryIO) -> bytes:
     found = b""
     for box in top_boxes(stream):
         if box.kind == b"jxlc":
-            return box.read(stream, _HEAD)
-        if box.kind == b"jxlp":
+            found += box.read(stream, _HEAD)
+        elif box.kind == b"jxlp":
             found += box.read(stream, _SEQUENCE + _HEAD)[_SEQUENCE:]
         if len(found) >= _HEAD:
             break

@@ -278,8 +278,7 @@ def test_packages_that_link_to_each_other_are_read_by_their_own_names_however_th
     inputs = packages if named == "every package" else [named]
     found = list(map(str, discovery.survey(inputs, every_name=every_name).paths))
     own = {f"{package}/img/a.jpg" for package in packages}
-    if every_name or named not in ("packages/*", "every package"):  # there the first of its names counts
-        assert own <= set(found)
+    assert own <= set(found)
     assert {os.path.realpath(each) for each in found} == {os.path.realpath(each) for each in own}
     through_one = {
         f"{package}/modules/p{(place + step) % count:02}/img/a.jpg"
@@ -305,7 +304,7 @@ def test_a_folder_of_links_to_what_was_named_before_is_no_error(tmp_path: Path) 
     (tmp_path / "links").mkdir()
     (tmp_path / "links" / "album").symlink_to("../album")
     assert names_under(tmp_path, discover([tmp_path / "album", tmp_path / "links"])) == ["album/x.jpg"]
-    assert names_under(tmp_path, discover([tmp_path / "links", tmp_path / "album"])) == ["links/album/x.jpg"]
+    assert names_under(tmp_path, discover([tmp_path / "links", tmp_path / "album"])) == ["album/x.jpg"]
     assert names_under(tmp_path, discover([tmp_path / "album", tmp_path / "li*"])) == ["album/x.jpg"]
     (tmp_path / "empty" / "inner").mkdir(parents=True)
     (tmp_path / "empty" / "again").symlink_to("inner")
@@ -351,6 +350,19 @@ def test_a_file_is_known_by_its_own_name_before_those_of_links_to_it(
     paths = [tmp_path / links / "1.jpg", tmp_path / "raw" / "b.jpg", tmp_path / "raw" / "a.jpg"]
     assert discovery.each_once(paths) == discover(paths) == paths[1:]
     assert discovery.each_once(paths[:1]) == discover(paths[:1]) == paths[:1]
+
+
+@pytest.mark.parametrize("named", [["."], ["*"], ["best", "raw"], ["raw", "best"], ["**"], ["*/*/*.jpg", "raw"]])
+def test_a_file_is_known_by_its_own_name_however_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: list[str]
+) -> None:
+    fill(tmp_path, "raw/0.jpg", "raw/1.jpg", "raw/2.jpg")
+    (tmp_path / "best").mkdir()
+    (tmp_path / "best" / "1.jpg").symlink_to("../raw/1.jpg")
+    (tmp_path / "best" / "all").symlink_to("../raw")
+    monkeypatch.chdir(tmp_path)
+    assert sorted(map(str, discover(named))) == ["raw/0.jpg", "raw/1.jpg", "raw/2.jpg"]
+    assert sorted(map(str, discover(["best"]))) == ["best/all/0.jpg", "best/all/1.jpg", "best/all/2.jpg"]
 
 
 def test_one_name_is_one_however_it_is_spelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

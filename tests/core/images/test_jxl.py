@@ -82,6 +82,9 @@ def test_a_codestream_may_lie_in_parts_of_few_bytes() -> None:
     content = container(*parts)
     assert size_of(io.BytesIO(content)) == (24, 8)
     assert decode("a.jxl", content=content).pixels.shape == (24, 8, 3)
+    for begun in range(len(TURNED)):
+        mixed = container(box(b"jxlp", bytes(4) + TURNED[:begun]), box(b"jxlc", TURNED[begun:]))
+        assert size_of(io.BytesIO(mixed)) == (24, 8)
 
 
 @pytest.mark.parametrize("content", [b"\xff\x0a", container(), container(box(b"jxlp", b"\0\0"))])
