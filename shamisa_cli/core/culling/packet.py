@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
@@ -58,6 +59,19 @@ def read_packet(content: bytes, name: str) -> Packet:
     return Packet(reading.values, reading.prefixes, b"".join(reading.around[0]), b"".join(reading.around[1]))
 
 
+def values_in(packet: bytes) -> Mapping[tuple[str, str], str]:
+    """The values of `Packet` in what a picture holds, up to where it is damaged or goes beyond the limits.
+
+    A long history stands after ratings, which so are known.
+    """
+    if FORBIDDEN.search(packet[:MAX_BYTES]):
+        return {}
+    reading = _Reading("The packet")
+    with suppress(SettingError, expat.ExpatError, ValueError, LookupError):
+        reading.parse(packet[:MAX_BYTES], is_whole=len(packet) <= MAX_BYTES)
+    return reading.values
+
+
 class _Reading:
     """One pass through a packet: the values in the descriptions of its first RDF, as attributes or elements."""
 
@@ -72,7 +86,7 @@ class _Reading:
         self._wanted: tuple[str, str] | None = None
         self._text: list[str] = []
 
-    def parse(self, content: bytes) -> None:
+    def parse(self, content: bytes, *, is_whole: bool = True) -> None:
         parser = expat.ParserCreate(namespace_separator=" ")
         parser.buffer_text = True
         parser.StartElementHandler, parser.EndElementHandler = self._start, self._end
@@ -80,7 +94,7 @@ class _Reading:
         parser.StartNamespaceDeclHandler = self._namespace
         parser.CommentHandler = lambda text: self._beside(f"<!--{text}-->")
         parser.ProcessingInstructionHandler = lambda target, text: self._beside(f"<?{target} {text}?>")
-        parser.Parse(content, True)
+        parser.Parse(content, is_whole)
 
     def _require(self, number: int, most: int, of: str) -> None:
         if number > most:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from shamisa_cli.core.atomic import replacing
-from shamisa_cli.core.culling.packet import MAX_BYTES, OWN, PROPERTIES, XMP, Packet, read_packet
+from shamisa_cli.core.culling.packet import MAX_BYTES, OWN, PROPERTIES, XMP, Packet, read_packet, values_in
 from shamisa_cli.core.culling.packet_edit import edited
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.existence import is_file, is_gone
@@ -96,11 +96,8 @@ def personal_mark(sidecar: Path) -> Mark:
 
 
 def mark_in(packet: bytes) -> Mark:
-    """The rating and label in an XMP packet, as images hold them; none if the packet is damaged, or beyond limits."""
-    try:
-        return _mark(read_packet(packet.strip(b"\0 \n"), "The packet").values)
-    except SettingError:
-        return Mark(None, None)
+    """The rating and label in an XMP packet, as images hold them, before anything in it that is damaged or too long."""
+    return _mark(values_in(packet.strip(b"\0 \n")))
 
 
 def _mark(values: Values) -> Mark:

@@ -79,8 +79,8 @@ class ModelEvaluation:
             return ()
         verb = "is one" if count == 1 else "are some"
         return (
-            f"{count:,} of the {len(scored):,} pictures {verb} that the probe was fitted on, whose ratings it knows: "
-            "agreement there says nothing of others. The card of the probe tells the agreement on held-out pictures.",
+            f"At least {count:,} of the {len(scored):,} pictures {verb} that the probe was fitted on, whose ratings it "
+            "knows: agreement there says nothing of others. Its card tells the agreement on held-out pictures.",
         )
 
     def _picture(self, record: ImageRecord) -> Hashable:

@@ -89,7 +89,7 @@ def open_image(path: Path | str, stream: BinaryIO, max_pixels: int | None = None
     if not head:
         raise _empty(path)
     stream.seek(0)
-    if is_raw(head) or _RAW_BRAND in _brands(head):
+    if is_raw_file(head):
         return open_raw(path, stream, max_pixels)
     image = _reader(path, head)(stream)
     if isinstance(image, TiffFile):
@@ -101,11 +101,16 @@ def _empty(path: Path | str) -> ImageError:
     return ImageError(path, "empty", f"{path} is empty (0 bytes). Copy or download it again.")
 
 
+def is_raw_file(head: bytes) -> bool:
+    """Whether a file with these first bytes is a camera RAW file that is told by them; a DNG is a TIFF."""
+    return is_raw(head) or _RAW_BRAND in _brands(head)
+
+
 def is_picture(head: bytes) -> bool:
     """Whether a file with these first bytes is a picture of a kind that `open_image` knows, installed or not."""
     if head.startswith(b"BM") and any(head[6:10]):  # reserved, and 0; else it is a text such as "BMW.jpg"
         return False
-    if is_raw(head) or _RAW_BRAND in _brands(head):
+    if is_raw_file(head):
         return True
     try:
         _reader("", head)

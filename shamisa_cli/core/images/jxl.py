@@ -12,7 +12,7 @@ from shamisa_cli.core.images.boxes import Box, top_boxes
 CODESTREAM = b"\xff\x0a"
 CONTAINER = b"\0\0\0\x0cJXL \r\n\x87\n"
 LARGEST_METADATA = 16_000_000
-"""Bytes of EXIF or XMP, compressed and not, beyond which they are passed over."""
+"""Bytes of EXIF or XMP, packed and not, that are read."""
 
 _PACKED = b"brob"
 """Kind of a box that holds another, packed by Brotli, after the kind of that."""
@@ -130,8 +130,8 @@ def _without_offset(exif: bytes) -> bytes:
 
 
 def _content(box: Box | None, stream: BinaryIO) -> bytes:
-    """The content of a box of metadata, which may be packed by Brotli; empty without one, and for one too large."""
-    if box is None or box.length > LARGEST_METADATA:
+    """The content of a box of metadata, which may be packed by Brotli, or the first part of it; empty without one."""
+    if box is None:
         return b""
     content = box.read(stream, LARGEST_METADATA)
     return _unpacked(content[4:]) if box.kind == _PACKED else content
@@ -142,9 +142,8 @@ def _unpacked(packed: bytes) -> bytes:
         import brotli
     except ImportError:  # an earlier installation of the extra
         return b""
-    unpacking = brotli.Decompressor()
     try:
-        content: bytes = unpacking.process(packed, output_buffer_limit=LARGEST_METADATA)
+        content: bytes = brotli.Decompressor().process(packed, output_buffer_limit=LARGEST_METADATA)
     except brotli.error:
         return b""
-    return content if unpacking.is_finished() else b""
+    return content

@@ -13,8 +13,9 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from shamisa_cli.core.existence import is_file
 from shamisa_cli.core.images.boxes import top_boxes
 from shamisa_cli.core.images.decoder_warnings import collected
-from shamisa_cli.core.images.formats import open_image
+from shamisa_cli.core.images.formats import is_raw_file, open_image
 from shamisa_cli.core.images.pillow_switches import as_shipped
+from shamisa_cli.core.images.raw import preview_of
 
 XMP_TAG, RATING = 700, 0x4746
 """Tags of TIFF; Windows and some cameras write the second, 0…5 stars."""
@@ -47,7 +48,8 @@ class Metadata:
 def read_metadata(path: Path) -> Metadata:
     """The metadata of a file. Raises nothing: damaged files and files of other kinds have none.
 
-    Those of a camera RAW file are its own, not those of a preview, and it is not developed.
+    A camera RAW file is not developed; those of RAF, CR3 and other files that are not made like a TIFF are of its
+    preview, but for the XMP packet of a CR3.
     """
     try:
         if not is_file(path) or not path.stat().st_size:  # reading /proc/kmsg, of no size, may never end
@@ -77,7 +79,10 @@ def _at(stream: BinaryIO, place: int) -> BinaryIO:
 
 def _of_other(path: Path, stream: BinaryIO, head: bytes) -> Metadata:
     stream.seek(0)
-    with open_image(path, stream) as image:
+    image = preview_of(stream) if is_raw_file(head) else open_image(path, stream)
+    if image is None:
+        return Metadata()
+    with image:
         tags, xmp = image.getexif(), image.info.get("xmp")
         found = _metadata(tags, tags.get_ifd(ExifTags.IFD.Exif), xmp)
     if found.xmp or head[4:8] != b"ftyp":

@@ -120,7 +120,8 @@ class PngFile(PngImagePlugin.PngImageFile):
         elif kind == b"iTXt" and body.startswith(_XMP):
             self._packet = _packet(body)
         elif kind == b"iCCP":
-            self._profile = _inflated(body[body.find(b"\0") + 2 :])
+            profile, is_whole = _inflated(body[body.find(b"\0") + 2 :])
+            self._profile = profile if is_whole else None
             if self._profile is None:
                 self.warnings.append("has a colour profile that is damaged or too large, and was not used")
 
@@ -131,16 +132,16 @@ def _checksum_differs(chunk: bytes) -> bool:
 
 
 def _packet(body: bytes) -> bytes | None:
-    """The XMP packet in an international text (section 11.3.3.4); None if it is damaged or too large."""
+    """The XMP packet in an international text (section 11.3.3.4), or the first part of it; None if it is damaged."""
     compressed, rest = body[len(_XMP) : len(_XMP) + 1] == b"\1", body[len(_XMP) + 2 :]
     _, _, text = rest.partition(b"\0")[2].partition(b"\0")
-    return _inflated(text) if compressed else text
+    return _inflated(text)[0] if compressed else text
 
 
-def _inflated(data: bytes) -> bytes | None:
+def _inflated(data: bytes) -> tuple[bytes | None, bool]:
+    """The first bytes, `MAX_PROFILE_BYTES` at most, and whether they are all; None if they are damaged."""
     try:
         inflater = zlib.decompressobj()
-        profile = inflater.decompress(data, MAX_PROFILE_BYTES)
+        return inflater.decompress(data, MAX_PROFILE_BYTES), inflater.eof
     except zlib.error:
-        return None
-    return profile if inflater.eof else None
+        return None, False

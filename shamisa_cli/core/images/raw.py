@@ -81,16 +81,29 @@ def open_raw(path: Path | str, stream: BinaryIO, max_pixels: int | None) -> Imag
         raise ImageError(path, "truncated", message) from error
 
 
-def _preview(rawpy: Any, raw: Any, size: tuple[int, int]) -> Image.Image | None:
-    """The embedded JPEG, if it is as large as the picture; None otherwise."""
+def preview_of(stream: BinaryIO) -> Image.Image | None:
+    """The JPEG embedded in a RAW file, of whatever size; None without one, without rawpy and for a damaged file."""
+    try:
+        import rawpy
+
+        with rawpy.imread(stream) as raw:
+            return _embedded(rawpy, raw)
+    except (ImportError, rawpy.LibRawError):
+        return None
+
+
+def _embedded(rawpy: Any, raw: Any) -> JpegFile | None:
     try:
         thumbnail = raw.extract_thumb()
-        if thumbnail.format != rawpy.ThumbFormat.JPEG:
-            return None
-        image = JpegFile(BytesIO(thumbnail.data))
+        return JpegFile(BytesIO(thumbnail.data)) if thumbnail.format == rawpy.ThumbFormat.JPEG else None
     except (rawpy.LibRawError, OSError, SyntaxError):
         return None
-    if max(image.size) < _FULL_SIZE * max(size):
+
+
+def _preview(rawpy: Any, raw: Any, size: tuple[int, int]) -> Image.Image | None:
+    """The embedded JPEG, if it is as large as the picture; None otherwise."""
+    image = _embedded(rawpy, raw)
+    if image is None or max(image.size) < _FULL_SIZE * max(size):
         return None
     exif = image.getexif()
     orientation = exif.setdefault(ExifTags.Base.Orientation, _ORIENTATION_OF_FLIP.get(raw.sizes.flip, 1))

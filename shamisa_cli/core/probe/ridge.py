@@ -17,8 +17,8 @@ from shamisa_cli.core.probe.session_parts import SessionLikeness, SessionOffset
 
 POINTS = 100.0
 """The best score."""
-SAME_SCORE = 1e-9
-"""Human scores that are nearer than this share of their scale are the same."""
+SAME_SCORE = 1e-12
+"""Human scores that are nearer than this share of their scale are the same: so near are those of few other pictures."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 import shamisa_cli as shamisa
 from shamisa_cli.core.culling.decisions import CullRule, Decision, decide
-from shamisa_cli.core.culling.packet import read_packet
+from shamisa_cli.core.culling.packet import MAX_BYTES, read_packet
 from shamisa_cli.core.culling.sidecar_names import Naming, sidecar_of
 from shamisa_cli.core.culling.sidecars import embedded_mark, write_sidecars
 from shamisa_cli.core.culling.xmp import Mark, read_rating, write_mark
@@ -286,7 +287,7 @@ FLOODS = {
 
 
 @pytest.mark.parametrize("said", FLOODS)
-def test_a_packet_that_floods_is_refused_at_once_and_counts_for_nothing_in_a_picture(tmp_path: Path, said: str) -> None:
+def test_a_packet_that_floods_is_refused_at_once_and_a_rating_before_it_counts(tmp_path: Path, said: str) -> None:
     began = time.process_time()
     with pytest.raises(SettingError, match=said.replace("larger than 16 MB", "too large")):
         write_mark(flooded(tmp_path / "a.jpg.xmp", FLOODS[said]), Mark(2, "Red"))
@@ -295,8 +296,37 @@ def test_a_packet_that_floods_is_refused_at_once_and_counts_for_nothing_in_a_pic
     info = PngInfo()
     info.add_itxt("XML:com.adobe.xmp", FLOODS[said].decode(), zip=True)
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png", pnginfo=info)
-    assert embedded_mark(tmp_path / "a.png").properties == {}
+    assert embedded_mark(tmp_path / "a.png").properties == {"Rating": "4"}, "it stands before the flood"
     assert time.process_time() - began < 10
+
+
+@pytest.mark.parametrize("suffix", ["tif", "png", "webp", "jxl"])
+def test_a_rating_before_an_endless_history_is_a_persons(tmp_path: Path, suffix: str) -> None:
+    history = "<rdf:Bag>" + "<rdf:li>xmp.did:0123456789ABCDEF0123456789ABCDEF</rdf:li>" * 330_000 + "</rdf:Bag>"
+    content = packet(history)
+    assert len(content) > MAX_BYTES
+    image, picture = Image.new("RGB", (64, 48)), tmp_path / f"a.{suffix}"
+    if suffix == "png":
+        info = PngInfo()
+        info.add_itxt("XML:com.adobe.xmp", content.decode(), zip=True)
+        image.save(picture, pnginfo=info)
+    elif suffix == "tif":
+        tags = ImageFileDirectory_v2()
+        tags[700] = content
+        image.save(picture, tiffinfo=tags)
+    else:
+        if suffix == "jxl":
+            pytest.importorskip("pillow_jxl")
+        image.save(picture, xmp=content)
+    assert embedded_mark(picture).properties == {"Rating": "4"}
+    decisions = decide([ImageRecord(str(picture), 10.0)], CullRule(below=50))
+    assert [result.outcome for result in write_sidecars(decisions)] == ["kept"]
+
+
+@pytest.mark.parametrize("damage", ["<a", "<a></b>", "\0", "&nothing;"])
+def test_a_rating_before_damage_counts_in_a_picture(tmp_path: Path, damage: str) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.jpg", xmp=packet(damage))
+    assert embedded_mark(tmp_path / "a.jpg").properties == {"Rating": "4"}
 
 
 def flooded(file: Path, content: bytes) -> Path:

@@ -80,7 +80,7 @@ def test_the_packet_of_a_cr3_lies_in_a_box_of_its_own(tmp_path: Path, monkeypatc
     uuid = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
     boxes = [box(b"ftyp", b"crx \0\0\0\1crx isom"), box(b"uuid", bytes(16) + b"other"), box(b"uuid", uuid + PACKET)]
     (tmp_path / "a.cr3").write_bytes(b"".join(boxes) + box(b"mdat", bytes(100)))
-    monkeypatch.setattr(metadata, "open_image", lambda *_: Image.new("RGB", (8, 8)))  # the preview, by LibRaw
+    monkeypatch.setattr(metadata, "preview_of", lambda _: Image.new("RGB", (8, 8)))  # by LibRaw
     assert embedded_mark(tmp_path / "a.cr3").properties == {"Rating": "5", "Label": "Purple"}
 
 
@@ -97,6 +97,30 @@ def test_no_bytes_raise_anything(tmp_path_factory: pytest.TempPathFactory, conte
         file.write_bytes(head + content)
         assert isinstance(read_metadata(file), Metadata)
         assert len(list(top_boxes(io.BytesIO(head + content)))) <= 30
+
+
+@pytest.mark.parametrize("head", [b"FUJIFILMCCD-RAW ", b"FOVb", b"\0MRM"])
+def test_raw_files_of_other_kinds_have_the_metadata_of_their_preview_and_are_not_developed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: bytes
+) -> None:
+    rawpy = pytest.importorskip("rawpy")
+    exif = Image.Exif()
+    exif[0x4746] = 4
+    stream = io.BytesIO()
+    Image.new("RGB", (64, 48)).save(stream, "JPEG", exif=exif)
+
+    class Raw:
+        def __enter__(self) -> Raw:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def extract_thumb(self) -> object:
+            return rawpy.Thumbnail(rawpy.ThumbFormat.JPEG, stream.getvalue())
+
+    monkeypatch.setattr(rawpy, "imread", lambda _: Raw())
+    (tmp_path / "a.raf").write_bytes(head + bytes(100))
+    assert read_metadata(tmp_path / "a.raf").rating == 4
 
 
 def test_many_boxes_are_not_all_looked_at() -> None:

@@ -186,7 +186,7 @@ def test_a_damaged_probe_is_refused(damage):
 @pytest.mark.parametrize("ends", [(1.0, 5.0), (5.0, 1.0)])
 def test_a_probe_knows_the_pictures_that_it_was_fitted_on_by_its_scores(ends):
     made = probe(scale=linear_scale(*ends), fitted=np.array([1.0, 2.25, 2.25, 4.0, 5.0]))
-    asked = np.array([2.25, 4.0, 2.25 + 1e-12, 2.25 + 1e-6, 3.0, 1.0, 5.0, 0.0, 9.0])
+    asked = np.array([2.25, 4.0, 2.25 + 1e-15, 2.25 + 1e-9, 3.0, 1.0, 5.0, 0.0, 9.0])
     assert made.was_fitted_on(asked).tolist() == [True] * 3 + [False] * 6
     assert not probe().was_fitted_on(asked).any()
     assert made.was_fitted_on(asked[:0]).tolist() == []
