@@ -12,6 +12,7 @@ import numpy as np
 from shamisa_cli.core.arrays import Features
 from shamisa_cli.core.errors import SettingError, item_error
 from shamisa_cli.core.images.capture_time import capture_time
+from shamisa_cli.core.images.real_paths import RealPaths
 from shamisa_cli.core.records import GroupPlace, ImageRecord
 from shamisa_cli.core.scoring.sketches import read_sketches
 
@@ -55,8 +56,9 @@ def group_records(
 ) -> list[ImageRecord]:
     """Give each scored image its place in its group; images without a score or a sketch have none.
 
-    Two images that meet the conditions are in one group, and so is everything either is grouped with. The result has
-    the order of `records`. Takes n² comparisons: 10,000 images take seconds, 100,000 some ten minutes.
+    Two images that meet the conditions are in one group, and so is everything either is grouped with. Names of one file
+    have one place, and are no duplicates of each other. The result has the order of `records`. Takes n² comparisons:
+    10,000 images take seconds, 100,000 some ten minutes.
 
     Args:
         records: made with `score_files(..., sketches=True)`.
@@ -66,7 +68,8 @@ def group_records(
     """
     settings = settings or GroupSettings()
     records = list(records)
-    indices = [index for index, record in enumerate(records) if record.score is not None and record.sketch is not None]
+    names = _names_of_files(records)
+    indices = [alike[0] for alike in names]
     rows = read_sketches([records[index].sketch or b"" for index in indices])
     times = _times([Path(records[index].path) for index in indices], taken) if settings.gap else []
     pairs = [*_duplicates(rows, settings.duplicate), *_burst_frames(rows, times, settings)]
@@ -75,8 +78,18 @@ def group_records(
         best = members[best_of([records[indices[member]] for member in members])]
         for member in members:
             place = GroupPlace(number, len(members), member == best)
-            grouped[indices[member]] = replace(records[indices[member]], group=place)
+            for index in names[member]:
+                grouped[index] = replace(records[index], group=place)
     return grouped
+
+
+def _names_of_files(records: Sequence[ImageRecord]) -> list[list[int]]:
+    """For each file that can be grouped, the indices of its records: of several where links lead to it."""
+    real_paths, found = RealPaths(), dict[str, list[int]]()
+    for index, record in enumerate(records):
+        if record.score is not None and record.sketch is not None:
+            found.setdefault(real_paths.of(Path(record.path)), []).append(index)
+    return list(found.values())
 
 
 def best_of(records: Sequence[ImageRecord]) -> int:

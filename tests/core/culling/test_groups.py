@@ -17,7 +17,7 @@ from shamisa_cli.core.culling.groups import GroupSettings, best_of, group_record
 from shamisa_cli.core.full_size.record import AtFullSize
 from shamisa_cli.core.images.capture_time import capture_time, read_capture_time
 from shamisa_cli.core.models.resolver import FAST_MODEL
-from shamisa_cli.core.records import ImageRecord
+from shamisa_cli.core.records import GroupPlace, ImageRecord
 from shamisa_cli.core.scoring.cache import Cache
 from shamisa_cli.core.scoring.pipeline import score_files
 from shamisa_cli.core.scoring.sketches import LENGTH, STORED, read_sketches, sketch
@@ -125,6 +125,24 @@ def test_groups_are_those_of_the_whole_relation_whatever_the_order(kinds: list[i
     found = groups_of(group_records(pictures, taken=never))
     for first, second in itertools.combinations(range(len(kinds)), 2):
         assert (found[f"{first}"] == found[f"{second}"]) == (kinds[first] == kinds[second])
+
+
+def test_names_of_one_file_are_no_duplicates_and_have_one_place(tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "1.jpg").symlink_to("b.jpg")
+    (tmp_path / "again").mkdir()
+    (tmp_path / "again" / "all").symlink_to("..")
+    cosines = {"1.jpg": 0, "a.jpg": 1, "again/all/c.jpg": 0.99, "b.jpg": 0, "c.jpg": 0.99}
+    scores = {"a.jpg": 40.0}
+    records = [at_angle(str(tmp_path / name), cosine, scores.get(name, 50.0)) for name, cosine in cosines.items()]
+    found = {
+        Path(each.path).relative_to(tmp_path).as_posix(): each.group for each in group_records(records, taken=never)
+    }
+    alone = [found[name] for name in ("1.jpg", "b.jpg")]
+    assert alone[0] == alone[1] == GroupPlace(1, 1, True)
+    assert found["a.jpg"] == GroupPlace(2, 2, False)
+    assert found["c.jpg"] == found["again/all/c.jpg"] == GroupPlace(2, 2, True)
 
 
 @pytest.mark.parametrize("wrong", [{"duplicate": 1.1}, {"burst": -0.1}, {"gap": -1}, {"gap": float("inf")}])
