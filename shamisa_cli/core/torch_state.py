@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 
 import torch
 
+from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.process_state import WhileInside
+
+_DRAWING = threading.Lock()
+
+
+@contextmanager
+def sole_random_numbers(devices: Sequence[torch.device] = ()) -> Iterator[None]:
+    """Context, or decorator, of drawing from PyTorch's generators, which belong to the process, and are put back.
+
+    Raises SettingError while another thread is in one: each would get other numbers than those of its seed.
+    """
+    if not _DRAWING.acquire(blocking=False):
+        raise SettingError(
+            "A training or fit runs in this process already, and PyTorch's random numbers belong to all of it. Wait, "
+            "or start another process."
+        )
+    try:
+        with torch.random.fork_rng(devices):
+            yield
+    finally:
+        _DRAWING.release()
 
 
 @contextmanager

@@ -74,7 +74,7 @@ class ModelEvaluation:
         """A sentence on pictures that the probe was fitted on; none without any."""
         probe = self.model.probe
         mos = np.array([record.mos for record in scored], dtype=np.float64)
-        count = 0 if probe is None else int(probe.was_fitted_on(mos).sum())
+        count = 0 if probe is None else probe.fitted_among(mos)
         if not count:
             return ()
         verb = "is one" if count == 1 else "are some"

@@ -17,8 +17,10 @@ from shamisa_cli.core.probe.session_parts import SessionLikeness, SessionOffset
 
 POINTS = 100.0
 """The best score."""
-SAME_SCORE = 1e-12
-"""Human scores that are nearer than this share of their scale are the same: so near are those of few other pictures."""
+SAME_SCORE, NEARLY_SAME_SCORE = 1e-12, 1e-6
+"""Human scores that are nearer than this share of their scale are of one picture, and of one by two runtimes."""
+MOST_BY_CHANCE = 0.1
+"""Share of other pictures with nearly the score of one fitted on, up to which such scores are names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,17 +159,22 @@ class Probe(Ridge):
         """Scores of positions of any shape: times 100 and clipped to 0…100."""
         return np.clip(POINTS * np.asarray(positions, dtype=np.float64), 0, POINTS)
 
-    def was_fitted_on(self, mos: Vector) -> NDArray[np.bool_]:
-        """Whether the pictures to which it gives these human scores (n,) are among those fitted on.
+    def fitted_among(self, mos: Vector) -> int:
+        """How many, at least, of the pictures to which it gives these human scores (n,) are among those fitted on.
 
-        A score is as good as a name of its picture, but for the ends of the scale, which many share: False there.
+        A score is as good as a name of its picture, but for the ends of the scale, which many share. By another runtime
+        or device it is one only nearly: where that holds for most pictures, and would not by chance, these count.
         """
         if self.fitted is None:
-            return np.zeros(len(mos), dtype=bool)
+            return 0
         low, high = sorted(self.scale.ends)
-        margin = SAME_SCORE * (high - low)
-        beyond = np.searchsorted(self.fitted, mos + margin, side="right")
-        return (np.searchsorted(self.fitted, mos - margin) < beyond) & (low < mos) & (mos < high)
+        fitted, asked = (each[(low < each) & (each < high)] for each in (self.fitted, mos))
+        margin = NEARLY_SAME_SCORE * (high - low)
+        nearly = _near(asked, fitted, margin)
+        by_chance = 2 * margin * len(fitted) / max(np.ptp(fitted), margin) if len(fitted) else 1.0
+        if 2 * nearly > len(mos) and by_chance <= MOST_BY_CHANCE:
+            return nearly
+        return _near(asked, fitted, SAME_SCORE * (high - low))
 
     def knows(self, features: AnyFeatures) -> bool:
         """Whether an image's features (D,) are like those fitted on; True where that was not measured."""
@@ -194,3 +201,9 @@ class Probe(Ridge):
             return None
         low, high = (float(end) for end in self.score(np.array(interval.around(np.array(position), factor))))
         return low, high
+
+
+def _near(asked: Vector, known: Vector, margin: float) -> int:
+    """How many values have one of the known ones, which rise, within a margin."""
+    beyond = np.searchsorted(known, asked + margin, side="right")
+    return int((np.searchsorted(known, asked - margin) < beyond).sum())

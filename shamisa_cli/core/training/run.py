@@ -14,7 +14,7 @@ from shamisa_cli.core.images.discovery import discover
 from shamisa_cli.core.networks.model_folders import choose_device
 from shamisa_cli.core.scoring.provenance import TRAINING_PACKAGES, software
 from shamisa_cli.core.sole_writer import sole_writer
-from shamisa_cli.core.torch_state import as_torch_ships
+from shamisa_cli.core.torch_state import as_torch_ships, sole_random_numbers
 from shamisa_cli.core.training.batch_loader import lost_workers
 from shamisa_cli.core.training.curves import Panels, draw_curves
 from shamisa_cli.core.training.distributed import World, joined, processes_here
@@ -181,16 +181,15 @@ def train_run(
         The model folder, or None if `stop`, in any process, ended training before the last step.
 
     Raises:
-        SettingError: another process trains in the folder, no checkpoint would be kept, or as below.
+        SettingError: another process trains in the folder, this one trains already, no checkpoint would be kept, or as
+            below.
         SettingError, TrainingError, ModelError: as `Trainer`, `RunFolder` and `Task.batches` do.
     """
-    import torch
-
     world = world or World()
     record = record.with_checkpoints(run.read() if resume else record, checkpoint_every, keep_every)
 
     devices = [world.device] if world.device.type == "cuda" else []
-    with sole_writer(run.path if world.leads else None), lost_workers(), torch.random.fork_rng(devices):
+    with sole_writer(run.path if world.leads else None), lost_workers(), sole_random_numbers(devices):
         record = replace(record, processes=world.size)
         warn = on_warning if world.leads and on_warning else lambda _sentence: None
         if resume:

@@ -186,10 +186,21 @@ def test_a_damaged_probe_is_refused(damage):
 @pytest.mark.parametrize("ends", [(1.0, 5.0), (5.0, 1.0)])
 def test_a_probe_knows_the_pictures_that_it_was_fitted_on_by_its_scores(ends):
     made = probe(scale=linear_scale(*ends), fitted=np.array([1.0, 2.25, 2.25, 4.0, 5.0]))
-    asked = np.array([2.25, 4.0, 2.25 + 1e-15, 2.25 + 1e-9, 3.0, 1.0, 5.0, 0.0, 9.0])
-    assert made.was_fitted_on(asked).tolist() == [True] * 3 + [False] * 6
-    assert not probe().was_fitted_on(asked).any()
-    assert made.was_fitted_on(asked[:0]).tolist() == []
+    others = np.array([2.25 + 1e-3, 2.25 + 1e-9, 3.0, 1.0, 5.0, 0.0, 9.0])
+    assert made.fitted_among(others) == 0
+    for same in (2.25, 4.0, 2.25 + 1e-15):
+        assert made.fitted_among(np.append(others, same)) == 1
+    assert probe().fitted_among(others) == 0
+    assert made.fitted_among(others[:0]) == 0
+
+
+def test_scores_by_another_runtime_are_known_where_most_are_and_few_by_chance_are_not():
+    generator = np.random.default_rng(1)
+    fitted = np.sort(generator.normal(3, 0.6, 10_000).clip(1, 5))
+    made = probe(scale=linear_scale(1.0, 5.0), fitted=fitted)
+    inside = int(((fitted > 1) & (fitted < 5)).sum())
+    assert inside - 5 <= made.fitted_among(fitted + generator.uniform(-2e-6, 2e-6, 10_000)) <= inside + 5
+    assert made.fitted_among(generator.normal(3, 0.6, 10_000).clip(1, 5)) == 0
 
 
 def test_a_probe_made_from_a_fit_predicts_as_the_fit_does():

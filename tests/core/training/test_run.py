@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 
 from shamisa_cli.core.errors import SettingError, TrainingError
 from shamisa_cli.core.scoring import provenance
-from shamisa_cli.core.training.run import RunSettings, plan_run, resumed_run
+from shamisa_cli.core.torch_state import sole_random_numbers
+from shamisa_cli.core.training.run import RunSettings, plan_run, resumed_run, train
 from shamisa_cli.core.training.run_folder import RunFolder
 from shamisa_cli.core.training.settings import preset
 
@@ -26,6 +28,15 @@ def photos(tmp_path: Path) -> Path:
     for name in ("a", "b"):
         Image.new("RGB", (8, 8)).save(tmp_path / "photos" / f"{name}.png")
     return tmp_path / "photos"
+
+
+def test_a_second_training_in_one_process_is_refused(photos: Path, tmp_path: Path) -> None:
+    with sole_random_numbers(), pytest.raises(SettingError, match="runs in this process already"):
+        train([photos], tmp_path / "run", RunSettings(changes={"steps": 1}), device="cpu", workers=0)
+    state = torch.random.get_rng_state()
+    with sole_random_numbers():
+        torch.manual_seed(3)
+    assert torch.equal(torch.random.get_rng_state(), state)
 
 
 def test_nothing_chosen_is_the_quick_preset_of_shamisa() -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from shamisa_cli.core.arrays import as_halves
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.relational.direction.head import LIMIT, SMALL, DirectionHead
-from shamisa_cli.core.torch_state import as_torch_ships
+from shamisa_cli.core.torch_state import as_torch_ships, sole_random_numbers
 from shamisa_cli.core.training.direction.pairs import DirectionPairs
 
 SHARED_PARTS, APART_PARTS = 48, 64
@@ -52,7 +52,7 @@ class Fitted:
     chances: NDArray[np.float64]
 
 
-@torch.random.fork_rng(devices=())
+@sole_random_numbers()
 @as_torch_ships()
 def fit_direction(
     pairs: DirectionPairs,
@@ -71,7 +71,7 @@ def fit_direction(
         seed: of the split, the parts and the first weights.
         advance: called with 1 after each epoch; there are `MEMBERS` times `EPOCHS`.
 
-    Raises SettingError for fewer photographs.
+    Raises SettingError for fewer photographs, and while this process trains.
     """
     photos = len(np.unique(pairs.photo))
     if photos < FEWEST:
