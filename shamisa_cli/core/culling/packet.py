@@ -34,7 +34,7 @@ class Packet:
     Attributes:
         values: (namespace, property) → text of the properties that are wanted.
         prefixes: namespace → the prefix that it has in the packet.
-        before, after: comments and instructions around the document, a line each.
+        before, after: comments and instructions around the document, each on its own line.
     """
 
     values: Mapping[tuple[str, str], str] = field(default_factory=dict)
