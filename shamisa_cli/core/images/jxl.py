@@ -28,7 +28,7 @@ _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 
 
 class JxlFile(ImageFile.ImageFile):
-    """A JPEG XL picture whose size is read from its header, and EXIF and XMP from its boxes.
+    """A JPEG XL picture whose size is read from its header.
 
     The reader of the package decodes all pixels as soon as it opens a file, so before a limit could be applied.
 
@@ -42,7 +42,6 @@ class JxlFile(ImageFile.ImageFile):
         stream = cast(BinaryIO, self.fp)
         self._size = size_of(stream)
         self._mode = "RGB"  # which it is becomes known when it is decoded
-        self.info.update(_metadata(stream))
         self.jpeg = False
         self._is_decoded = False
 
@@ -58,7 +57,7 @@ class JxlFile(ImageFile.ImageFile):
                 raise OSError("its header has another size than its picture")
             decoded.load()
             self.im, self._mode, self._size = decoded.im, decoded.mode, decoded.size
-            self.info = {**self.info, **decoded.info}
+            self.info = decoded.info
             self.jpeg = decoded.jpeg
             self._is_decoded = True
         return Image.Image.load(self)
@@ -109,7 +108,7 @@ def _length(bits: Iterator[int], is_small: int) -> int:
     return 1 + _number(bits, _BITS_OF_LENGTH[_number(bits, 2)])
 
 
-def _metadata(stream: BinaryIO) -> dict[str, bytes]:
+def metadata_in(stream: BinaryIO) -> dict[str, bytes]:
     """EXIF and XMP as Pillow's readers name them; none of a bare codestream."""
     stream.seek(0)
     if stream.read(len(CONTAINER)) != CONTAINER:

@@ -14,6 +14,7 @@ from shamisa_cli.core.existence import is_file
 from shamisa_cli.core.images.boxes import top_boxes
 from shamisa_cli.core.images.decoder_warnings import collected
 from shamisa_cli.core.images.formats import is_raw_file, open_image
+from shamisa_cli.core.images.jxl import JxlFile, metadata_in
 from shamisa_cli.core.images.pillow_switches import as_shipped
 from shamisa_cli.core.images.raw import preview_of
 
@@ -83,6 +84,8 @@ def _of_other(path: Path, stream: BinaryIO, head: bytes) -> Metadata:
     if image is None:
         return Metadata()
     with image:
+        if isinstance(image, JxlFile):  # which scores need none of
+            image.info.update(metadata_in(stream))
         tags, xmp = image.getexif(), image.info.get("xmp")
         found = _metadata(tags, tags.get_ifd(ExifTags.IFD.Exif), xmp)
     if found.xmp or head[4:8] != b"ftyp":
