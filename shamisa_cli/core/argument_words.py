@@ -58,7 +58,10 @@ def column_as_list(value: Any) -> Any:
         return value
     if getattr(getattr(value, "dtype", None), "kind", "") in ("O", "U"):  # of NumPy and pandas
         return value.tolist()
-    return value.to_pylist() if hasattr(value, "to_pylist") and hasattr(value, "__len__") else value  # of pyarrow
+    for values in ("to_pylist", "to_list"):  # of pyarrow and polars
+        if hasattr(value, values) and hasattr(value, "__len__"):
+            return getattr(value, values)()
+    return value
 
 
 def described(value: Any) -> str:

@@ -182,7 +182,8 @@ def _container(value: Any, kind: type, arguments: tuple[Any, ...]) -> Any:
         value = [value]
     if isinstance(value, list) and kind is tuple and arguments[1:] == (...,):
         value = tuple(value)
-    if not isinstance(value, kind) or is_open_file(value) or hasattr(value, "columns"):  # lines, names of columns
+    no_items = is_open_file(value) or hasattr(value, "columns")  # lines, names of columns
+    if not isinstance(value, kind) or no_items or getattr(value, "ndim", 1) == 0:
         raise _RefusedError(value)
     inner = arguments[0] if arguments else Any
     if isinstance(value, tuple) and kind is tuple and arguments[1:] != (...,):

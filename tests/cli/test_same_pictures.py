@@ -173,9 +173,20 @@ def test_tables_that_share_pictures_under_any_name_are_told_of_in_python_too(mod
     first, second = copies.take(names[0]), copies.take(names[1])
     half = links.take([row for row, path in enumerate(links.paths) if "again" not in path.name][:10])
     found = shamisa.evaluate_across(model, {"a": first, "b": second, "c": half}, "default", splits=2)
-    assert found.warnings == ("a and b share 24 pictures: a probe is tested on pictures it was fitted on.",)
+    few = [
+        f"{name}: Each split holds out only {held} of {n} pictures" for name, held, n in (("a", 5, 24), ("c", 2, 10))
+    ]
+    assert all(any(each.startswith(start) for each in found.warnings) for start in few)
+    shared = [each for each in found.warnings if "share" in each]
+    assert shared == ["a and b share 24 pictures: a probe is tested on pictures it was fitted on."]
     again = shamisa.evaluate_across(model, {"a": first, "b": first, "c": half}, "default", splits=2)
     assert again.warnings == found.warnings
+
+
+def test_a_model_judged_by_few_pictures_is_said_to_be_so_however_many_rows_they_have(model_folder, tables):
+    result = run("evaluate", "--mos", tables["copies"], "--model", model_folder)
+    assert result.returncode == 0
+    assert "The figures are of 24 pictures, so they say little" in " ".join(result.stderr.split())
 
 
 def test_a_copy_of_a_photograph_is_left_out_of_a_fit_together_with_it(tables):

@@ -123,7 +123,9 @@ def across(stream: TextIO, count: int = 3) -> None:
     names = ("everyday", "professional photographs", "degraded", "drawings", "at night")[:count]
     results = [CrossResult(a, b, Agreement(0.81, 0.82, 0.6, 0.1, 1234)) for a in names for b in names]
     tables = {name: MosTable(tuple(Path(f"{row}.jpg") for row in range(1234)), np.arange(1234.0)) for name in names}
-    write_cross(stream, CrossEvaluation(tables, CrossTable(names, (1.0,) * count, tuple(results)), ()), "tiny (abcdef)")
+    write_cross(
+        stream, CrossEvaluation(tables, CrossTable(names, (1.0,) * count, tuple(results), ()), ()), "tiny (abcdef)"
+    )
 
 
 def rivals(stream: TextIO) -> None:

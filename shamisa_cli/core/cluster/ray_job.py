@@ -174,7 +174,7 @@ def _join(ray: Any, address: str | None, *, quiet: bool) -> None:
     """Connect to a cluster unless this process is connected already."""
     if ray.is_initialized():
         return
-    cluster = "a Ray cluster on this machine" if address is None else f"the Ray cluster at {address!r}"
+    cluster = "a Ray cluster on this machine" if address in (None, "local") else f"the Ray cluster at {address!r}"
     _require_listener(address)
     # Switch off Ray's usage reports, which are on by default.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")

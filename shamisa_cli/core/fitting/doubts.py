@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 FEW_TESTED = 10
 """With fewer held-out pictures in a split, a warning says that correlations of so few mean little."""
-
-
+FEW_JUDGED = 30
+"""With fewer pictures in all, a warning says the same of a model that is judged as it is."""
 KEPT_TOGETHER = "each row counts, and all rows of a picture are in the same part of a split."
 
 
@@ -50,6 +50,13 @@ def doubts(
             f"They would say more with {math.ceil(FEW_TESTED / TEST_SHARE)} rated pictures."
         )
     return tuple(found)
+
+
+def few_judged(count: int) -> tuple[str, ...]:
+    """A sentence where a model is judged by so few pictures; none where there are enough."""
+    if count >= FEW_JUDGED:
+        return ()
+    return (f"The figures are of {count} pictures, so they say little; see their intervals, which are wide.",)
 
 
 def runs_against(model: Model, rows: AnyFeatures, positions: Vector) -> bool:

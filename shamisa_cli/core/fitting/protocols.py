@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from shamisa_cli.core.arguments import PositiveInt
 from shamisa_cli.core.errors import ImageError, SettingError
-from shamisa_cli.core.fitting.doubts import KEPT_TOGETHER, doubts
+from shamisa_cli.core.fitting.doubts import doubts
 from shamisa_cli.core.fitting.progress import Progress, no_progress
 from shamisa_cli.core.models.resolver import bundled
 from shamisa_cli.core.probe.cross_dataset import (
@@ -29,7 +29,7 @@ from shamisa_cli.core.probe.cross_dataset import (
 from shamisa_cli.core.probe.mos_table import MosTable, read_mos_table
 from shamisa_cli.core.probe.paper_protocol import require_paper_reading
 from shamisa_cli.core.probe.protocol import SPLITS, ProtocolResult, random_splits
-from shamisa_cli.core.probe.same_pictures import first_places, picture_keys, repeats, same_pictures
+from shamisa_cli.core.probe.same_pictures import picture_keys, same_pictures
 from shamisa_cli.core.scoring.table_features import pictures_read, read_table
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ class CrossEvaluation:
         tables: the rows whose images could be read, by name of the data set.
         cross: agreement for each data set fitted on and each tested on.
         errors: one for each image that could not be read.
-        warnings: sentences on pictures that several tables share, or that have several rows in one.
+        warnings: sentences on results that say little, and on pictures that several tables share, or that have several
+            rows in one.
     """
 
     tables: Mapping[str, MosTable]
@@ -114,8 +115,7 @@ def evaluate_by_protocol(
     data = DataSet("", read.rows, read.table.mos, read.table.groups, read.table.subsets, lower_is_better)
     with progress("Fitting", splits) as advance:
         result = run_named(protocol, data, splits=splits, seed=seed, logistic=mapped, advance=advance)
-    positions = usual_scale(protocol, data)(data.mos).position(data.mos)
-    warnings = read.warnings + doubts(result, positions, read.table.paths, same_pictures(read.rows))
+    warnings = read.warnings + _doubts(protocol, data, result, read.table)
     return ProtocolEvaluation(read.table, result, mapped, read.errors, warnings)
 
 
@@ -164,7 +164,9 @@ def evaluate_across(
         sets.append(DataSet(name, read.rows, read.table.mos, read.table.groups, None, name in lower_is_better))
     with progress("Fitting", splits * len(sets)) as advance:
         cross = cross_table(protocol, sets, splits=splits, seed=seed, logistic=logistic, advance=advance)
-    return CrossEvaluation(readable, cross, tuple(errors), (*odd, *_repeated(readable, sets)))
+    for data, own in zip(sets, cross.own, strict=True):
+        odd += [f"{data.name}: {each}" for each in _doubts(protocol, data, own, readable[data.name])]
+    return CrossEvaluation(readable, cross, tuple(errors), (*odd, *_on_shared(readable, sets)))
 
 
 def data_set_names(paths: Sequence[Path]) -> list[str]:
@@ -185,12 +187,16 @@ def data_set_names(paths: Sequence[Path]) -> list[str]:
     return [str(path) for path in paths]
 
 
-def _repeated(tables: Mapping[str, MosTable], sets: Sequence[DataSet]) -> tuple[str, ...]:
-    """Sentences on pictures with several rows in a table, and on those that two tables share."""
+def _doubts(protocol: ProtocolName, data: DataSet, result: ProtocolResult, table: MosTable) -> tuple[str, ...]:
+    """Reasons to doubt the results of the splits of a data set, whose pictures `table` names."""
+    positions = usual_scale(protocol, data)(data.mos).position(data.mos)
+    return doubts(result, positions, table.paths, same_pictures(data.rows))
+
+
+def _on_shared(tables: Mapping[str, MosTable], sets: Sequence[DataSet]) -> tuple[str, ...]:
+    """Sentences on pictures that two tables share."""
     keys = {each.name: picture_keys(each.rows) for each in sets}
     found = []
-    for name, table in tables.items():
-        found += [f"{name}: {each}" for each in repeats(table.paths, first_places(keys[name]), KEPT_TOGETHER)]
     for one, other in combinations(tables, 2):
         if count := _shared(tables[one], keys[one], tables[other], keys[other]):
             found.append(f"{one} and {other} share {count:,} pictures: a probe is tested on pictures it was fitted on.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal, get_args
 
@@ -76,11 +76,13 @@ class CrossTable:
         names: of the data sets, in the order given.
         alphas: the penalty chosen on each.
         results: by the data set fitted on, then by the one tested on.
+        own: of each data set, the results of its own random splits.
     """
 
     names: tuple[str, ...]
     alphas: tuple[float, ...]
     results: tuple[CrossResult, ...]
+    own: tuple[ProtocolResult, ...] = field(compare=False)
 
     def row(self, fitted_on: str) -> tuple[CrossResult, ...]:
         """The results of the probe fitted on one data set, in the order of `names`."""
@@ -153,9 +155,10 @@ def cross_table(
 
     Raises SettingError as `random_splits` does.
     """
-    alphas, results = [], []
+    alphas, results, every_own = [], [], []
     for data in sets:
         own = run_named(protocol, data, splits=splits, seed=seed, logistic=logistic, advance=advance)
+        every_own.append(own)
         scale = usual_scale(protocol, data)(data.mos)
         ridge = _fitted(protocol, data, scale.position(data.mos), own)
         alphas.append(ridge.alpha)
@@ -168,7 +171,7 @@ def cross_table(
                 prediction = sign * scale.mos(predict_pictures(ridge, other.rows))
                 agreement = agreements(prediction, other.mos, logistic=logistic)[0]
             results.append(CrossResult(data.name, other.name, agreement))
-    return CrossTable(tuple(data.name for data in sets), tuple(alphas), tuple(results))
+    return CrossTable(tuple(data.name for data in sets), tuple(alphas), tuple(results), tuple(every_own))
 
 
 def _fitted(protocol: ProtocolName, data: DataSet, positions: Vector, result: ProtocolResult) -> Ridge:

@@ -166,7 +166,8 @@ def test_a_job_that_cannot_be_is_refused_before_ray_is_started(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_cluster_that_nobody_named_is_called_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("address", [None, "local"])
+def test_a_cluster_that_nobody_named_is_called_what_it_is(address: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     import ray
 
     def init(**_settings: object) -> None:
@@ -174,7 +175,7 @@ def test_a_cluster_that_nobody_named_is_called_what_it_is(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(ray, "init", init)
     with pytest.raises(SettingError, match=r"cannot take part in a Ray cluster on this machine: The current node"):
-        _join(ray, None, quiet=False)
+        _join(ray, address, quiet=False)
 
 
 def test_a_cluster_of_another_python_is_refused_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
