@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import signal
 import sys
@@ -50,6 +51,7 @@ def discard(stream: TextIO) -> None:
 def run_to_its_end(program: Callable[[], None]) -> None:
     """Run the program. After a signal or a closed pipe, what it began is cleaned up and no thread is waited for."""
     _open_closed_streams()
+    _replace_unknown_letters()
     caught: list[int] = []
     try:
         with _caught_signals(caught):
@@ -80,6 +82,12 @@ def _open_closed_streams() -> None:
         if getattr(sys, name) is None:
             os.open(os.devnull, access)  # takes the lowest number that is free
             setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", errors="backslashreplace"))  # noqa: SIM115, PTH123
+
+
+def _replace_unknown_letters() -> None:
+    """Print help where its letters are not those of stdout's encoding; results are UTF-8 everywhere."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="replace")
 
 
 def _leave(code: int) -> None:

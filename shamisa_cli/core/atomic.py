@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import shutil
+import stat
 import sys
 import uuid
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
-from shamisa_cli.core.existence import exists, is_dir
+from shamisa_cli.core.existence import exists, is_dir, is_file, is_link, may
 from shamisa_cli.core.places import require_no_stream
 
 if sys.platform != "win32":
@@ -151,11 +152,11 @@ class _Unfinished:
         self._descriptor: int | None = None
         self._mode = 0
 
-    def create(self) -> None:
-        """Make the file, empty."""
+    def create(self, mode: int | None) -> None:
+        """Make the file, empty; at the end it has this mode, or that of new files."""
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
         _try_to_lock(self._descriptor)
-        self._mode = os.fstat(self._descriptor).st_mode
+        self._mode = os.fstat(self._descriptor).st_mode if mode is None else mode
 
     def complete(self, *, keeps_mode: bool = False) -> None:
         """See that all of it is on the disk, and give up the lock, before it is renamed: for Windows."""
@@ -194,7 +195,7 @@ def _being_written(target: Path) -> Iterator[_Unfinished]:
         suffix = target.suffix if len(target.suffix) <= _LONGEST_SUFFIX else ""
         file = _Unfinished(target.with_name(f"{TEMPORARY}{uuid.uuid4().hex[:12]}{suffix}"))
         try:  # from before the file is there, since Ctrl-C may come at once
-            file.create()
+            file.create(_mode_of(target))
             yield file
         except OSError as error:
             if error.filename == str(file.path):
@@ -203,6 +204,18 @@ def _being_written(target: Path) -> Iterator[_Unfinished]:
         finally:
             file.close()
             file.path.unlink(missing_ok=True)
+
+
+def _mode_of(target: Path) -> int | None:
+    """The mode of a file that is to be replaced, which the new one gets; None without one, or for a link.
+
+    Raises PermissionError where it is marked as read-only, since only its folder could be asked otherwise.
+    """
+    if is_link(target) or not is_file(target):
+        return None
+    if not may(target, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target))
+    return stat.S_IMODE(target.stat().st_mode)
 
 
 def _take_free_name(temporary: Path, target: Path) -> None:

@@ -26,6 +26,25 @@ def test_a_file_may_be_read_by_those_whom_the_mask_allows(tmp_path: Path, mask: 
     assert (tmp_path / "a.safetensors").stat().st_mode & 0o777 == 0o666 & ~mask
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+@pytest.mark.parametrize("mode", [0o600, 0o664, 0o640])
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path: Path, mode: int) -> None:
+    (tmp_path / "a.xmp").touch(mode)
+    (tmp_path / "a.xmp").chmod(mode)
+    with replacing(tmp_path / "a.xmp") as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "a.xmp").read_text() == "new"
+    assert (tmp_path / "a.xmp").stat().st_mode & 0o777 == mode
+
+
+def test_a_file_that_may_not_be_written_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.csv").write_text("old")
+    monkeypatch.setattr(atomic, "may", lambda path, _access: path != tmp_path / "a.csv")  # who runs this may be root
+    with pytest.raises(PermissionError, match="Permission denied"), replacing(tmp_path / "a.csv") as temporary:
+        temporary.write_text("new")
+    assert [file.read_text() for file in tmp_path.iterdir()] == ["old"]
+
+
 def test_files_that_belong_together_are_all_on_the_disk_before_the_first_takes_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

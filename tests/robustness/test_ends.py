@@ -65,6 +65,15 @@ def test_help_on_a_full_device_is_a_sentence() -> None:
     assert b"No space left" in run.stderr
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+@pytest.mark.parametrize("arguments", [["--help"], ["score", "--help"], ["cull", "--help"], ["config"], ["doctor"]])
+def test_letters_that_a_terminal_does_not_have_end_nothing(encoding: str, arguments: list[str]) -> None:
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    run = subprocess.run([*PROGRAM, *arguments], capture_output=True, timeout=60, check=False, env=environment)
+    assert run.returncode == 0
+    assert b"Traceback" not in run.stderr
+
+
 def in_shell(arguments: str, redirection: str) -> subprocess.CompletedProcess[str]:
     """Run the program with its streams redirected as a shell does, and without a word of its own on a closed stream."""
     command = ["bash", "-c", f"exec {' '.join(PROGRAM)} {arguments} {redirection}"]

@@ -22,7 +22,6 @@ MOST_ELEMENTS, MOST_NAMESPACES, DEEPEST = 500_000, 1_000, 200
 """Histories and ancestors of edited pictures have up to some 100,000 elements; depths are about ten."""
 LONGEST_ADDRESS, MOST_CHARACTERS = 500, 64_000_000
 """Characters of a namespace, which have some 40, and of the names of all elements and attributes with theirs."""
-FORBIDDEN = re.compile(rb"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
 _NAMES = {f"{space} {name}": (space, name) for space in (XMP, OWN) for name in PROPERTIES}
 _RDF, _DESCRIPTION = f"{RDF} RDF", f"{RDF} Description"
 
@@ -47,8 +46,8 @@ def read_packet(content: bytes, name: str) -> Packet:
     """Read a packet. Raises SettingError, which begins with `name`, for what is none, and beyond the limits."""
     if len(content) > MAX_BYTES:
         raise SettingError(f"{name} is larger than {MAX_BYTES // 1_000_000} MB, and so no sidecar file. Move it away.")
-    if FORBIDDEN.search(content) or b"\0" in content:
-        raise SettingError(f"{name} declares a document type, or is not UTF-8. Sidecar files rarely do. Move it away.")
+    if b"\0" in content:
+        raise SettingError(f"{name} is not UTF-8, as sidecar files are. Move it away.")
     reading = _Reading(name)
     try:
         reading.parse(content)
@@ -64,8 +63,6 @@ def values_in(packet: bytes) -> Mapping[tuple[str, str], str]:
 
     A long history stands after ratings, which so are known.
     """
-    if FORBIDDEN.search(packet[:MAX_BYTES]):
-        return {}
     reading = _Reading("The packet")
     with suppress(SettingError, expat.ExpatError, ValueError, LookupError):
         reading.parse(packet[:MAX_BYTES], is_whole=len(packet) <= MAX_BYTES)
@@ -89,6 +86,7 @@ class _Reading:
     def parse(self, content: bytes, *, is_whole: bool = True) -> None:
         parser = expat.ParserCreate(namespace_separator=" ")
         parser.buffer_text = True
+        parser.StartDoctypeDeclHandler = self._refuse_type
         parser.StartElementHandler, parser.EndElementHandler = self._start, self._end
         parser.CharacterDataHandler = self._characters
         parser.StartNamespaceDeclHandler = self._namespace
@@ -99,6 +97,10 @@ class _Reading:
     def _require(self, number: int, most: int, of: str) -> None:
         if number > most:
             raise SettingError(f"{self.name} has more than {most:,} {of}, as no sidecar file has. Move it away.")
+
+    def _refuse_type(self, *_declared: object) -> None:
+        # Before its entities, which could stand for any number of characters.
+        raise SettingError(f"{self.name} declares a document type, as no sidecar file does. Move it away.")
 
     def _start(self, element: str, attributes: Mapping[str, str]) -> None:
         self._depth += 1

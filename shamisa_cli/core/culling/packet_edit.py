@@ -32,7 +32,9 @@ def edited(content: bytes, packet: Packet, changes: Mapping[Property, str], outd
     for name, value in changes.items():
         _set(root, _qualified(name), value)
     _give_prefixes(root, packet.prefixes)
-    return b"".join([DECLARATION, packet.before, ET.tostring(root, encoding="utf-8"), b"\n", packet.after])
+    # Carriage returns that are left after parsing were written as references; the library writes those of texts bare.
+    document = ET.tostring(root, encoding="utf-8").replace(b"\r", b"&#13;")
+    return b"".join([DECLARATION, packet.before, document, b"\n", packet.after])
 
 
 def _qualified(name: Property) -> str:

@@ -19,7 +19,8 @@ from shamisa_cli.core.culling.xmp import (
     personal_mark,
     write_mark,
 )
-from shamisa_cli.core.errors import ShamisaError, item_error
+from shamisa_cli.core.errors import SettingError, ShamisaError, item_error
+from shamisa_cli.core.existence import is_gone
 from shamisa_cli.core.images.metadata import read_metadata
 
 
@@ -83,6 +84,7 @@ def write_sidecars(
         best, *others = sorted(alike, key=_preference)
         mark = mark_of(best, stars=stars, verdicts=verdicts)
         try:
+            _require_there(map(_picture, alike))
             marks = [] if overwrite else _marks_beside(sidecar, {each: own[each] for each in map(_picture, alike)})
             yield SidecarResult(
                 _picture(best), sidecar, write_mark(sidecar, mark, others=marks, overwrite=overwrite, dry=dry)
@@ -99,6 +101,13 @@ def write_sidecars(
 
 def _picture(decision: Decision) -> Path:
     return Path(decision.record.path)
+
+
+def _require_there(pictures: Iterable[Path]) -> None:
+    """Raise SettingError for a picture that has gone since it was scored, as when its disk was taken out."""
+    for picture in pictures:
+        if is_gone(picture):
+            raise SettingError(f"{picture} is not there any more; nothing was written beside it.")
 
 
 def _preference(decision: Decision) -> tuple[bool, float]:

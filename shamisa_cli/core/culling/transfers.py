@@ -24,7 +24,7 @@ from shamisa_cli.core.culling.journal import (
 )
 from shamisa_cli.core.culling.sidecar_names import SUFFIX, is_sidecar_of, own_sidecars, sidecar_of
 from shamisa_cli.core.errors import item_error
-from shamisa_cli.core.existence import is_dir, may
+from shamisa_cli.core.existence import is_dir, is_gone, may
 from shamisa_cli.core.sole_writer import sole_writer
 
 Entry = TypeVar("Entry", bound=Transfer | DamagedLine)
@@ -169,26 +169,34 @@ def _transferred_together(
 ) -> Iterator[TransferResult]:
     """Move or copy a picture and its sidecars; none where a place of one of them is taken, or without a journal."""
     done = [_was_done(transfer, begun) for transfer in together]
-    picture = together[0].target
-    places = [transfer.target for transfer, was_done in zip(together, done, strict=True) if not was_done]
-    own = {transfer.target for transfer in together}
-    beside = {sidecar_of(picture)} - own if picture in places and picture.suffix.lower() != SUFFIX else ()
-    taken = next((place for place in (*places, *beside) if os.path.lexists(place)), None)
-    reason = "" if taken is None else f"{taken} exists already."
-    folder = together[0].source.parent
-    if not reason and together[0].action == "move" and not may(folder, os.W_OK):
-        reason = f"{folder} may not be changed. Copy from it instead."
+    left = [transfer for transfer, was_done in zip(together, done, strict=True) if not was_done]
+    file, reason = _obstacle(together, left)
     if journal is not None and not reason:
-        _write_down([transfer for transfer, was_done in zip(together, done, strict=True) if not was_done], journal)
+        _write_down(left, journal)
     for transfer, was_done in zip(together, done, strict=True):
         if was_done and (transfer.action == "copy" or not os.path.lexists(transfer.source)):
             yield TransferResult(transfer, was_done=True)
         elif reason:
-            is_taken = transfer.target == taken
-            yield TransferResult(transfer, reason if is_taken else f"{transfer.source} was left where it is: {reason}")
+            is_own = file in (transfer.source, transfer.target)
+            yield TransferResult(transfer, reason if is_own else f"{transfer.source} was left where it is: {reason}")
         else:
             reason = "" if journal is None else _carried_out(transfer, half_moved=was_done)
             yield TransferResult(transfer, reason)
+
+
+def _obstacle(together: Sequence[Transfer], left: Sequence[Transfer]) -> tuple[Path | None, str]:
+    """The file, and the reason, for which a picture and its sidecars stay where they are; `left` are those to be done."""
+    picture, places = together[0].target, [transfer.target for transfer in left]
+    own = {transfer.target for transfer in together}
+    beside = {sidecar_of(picture)} - own if picture in places and picture.suffix.lower() != SUFFIX else ()
+    if taken := next((place for place in (*places, *beside) if os.path.lexists(place)), None):
+        return taken, f"{taken} exists already."
+    if gone := next((transfer.source for transfer in left if is_gone(transfer.source)), None):
+        return gone, f"{gone} is not there any more."
+    folder = together[0].source.parent
+    if together[0].action == "move" and not may(folder, os.W_OK):
+        return None, f"{folder} may not be changed. Copy from it instead."
+    return None, ""
 
 
 def _was_done(transfer: Transfer, begun: Collection[Transfer]) -> bool:

@@ -6,6 +6,7 @@ that declares entities, or is larger than any sidecar, is refused.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,5 +149,5 @@ def _read(sidecar: Path) -> tuple[bytes, Packet]:
 
 
 def _write(sidecar: Path, content: bytes) -> None:
-    with replacing(sidecar) as temporary:
+    with replacing(Path(os.path.realpath(sidecar))) as temporary:  # a link stays one
         temporary.write_bytes(content)

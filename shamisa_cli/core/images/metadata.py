@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
-from PIL import ExifTags
+from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from shamisa_cli.core.existence import is_file
@@ -16,6 +16,7 @@ from shamisa_cli.core.images.decoder_warnings import collected
 from shamisa_cli.core.images.formats import is_raw_file, open_image
 from shamisa_cli.core.images.jxl import JxlFile, metadata_in
 from shamisa_cli.core.images.pillow_switches import as_shipped
+from shamisa_cli.core.images.png import PngFile
 from shamisa_cli.core.images.raw import preview_of
 
 XMP_TAG, RATING = 700, 0x4746
@@ -28,6 +29,7 @@ _LARGEST_PACKET = 16_000_000
 
 
 Tags = Mapping[int, Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def _of_tiff(stream: BinaryIO, head: bytes) -> Metadata:
     tags.load(_at(stream, tags.next))
     exif = ImageFileDirectory_v2(header)
     if isinstance(place := _value(tags, ExifTags.IFD.Exif), int):
-        exif.load(_at(stream, place))
+        _unless_damaged(lambda: exif.load(_at(stream, place)), None)
     return _metadata(tags, exif, _value(tags, XMP_TAG))
 
 
@@ -86,11 +88,15 @@ def _of_other(path: Path, stream: BinaryIO, head: bytes) -> Metadata:
     with image:
         if isinstance(image, JxlFile):  # which scores need none of
             image.info.update(metadata_in(stream))
-        tags, xmp = image.getexif(), image.info.get("xmp")
-        found = _metadata(tags, tags.get_ifd(ExifTags.IFD.Exif), xmp)
+        tags = _unless_damaged(image.getexif, Image.Exif())
+        if isinstance(image, PngFile) and not tags:
+            tags = _unless_damaged(image.exif_in_text, tags)
+        no_tags: Tags = {}
+        exif = _unless_damaged(lambda: tags.get_ifd(ExifTags.IFD.Exif), no_tags)
+        found = _metadata(tags, exif, image.info.get("xmp"))
     if found.xmp or head[4:8] != b"ftyp":
         return found
-    return replace(found, xmp=_packet_in_box(stream))
+    return replace(found, xmp=_unless_damaged(lambda: _packet_in_box(stream), b""))
 
 
 def _packet_in_box(stream: BinaryIO) -> bytes:
@@ -114,7 +120,12 @@ def _metadata(tags: Tags, exif: Tags, xmp: object) -> Metadata:
 
 def _value(tags: Tags, number: int) -> object:
     """The value of a tag; None without one, or where it is damaged, which is seen when it is asked for."""
+    return _unless_damaged(lambda: tags.get(number), None)
+
+
+def _unless_damaged(read: Callable[[], T], otherwise: T) -> T:
+    """Read one part of the metadata, so that a damaged one takes no other with it."""
     try:
-        return tags.get(number)
+        return read()
     except Exception:  # Pillow raises many types
-        return None
+        return otherwise

@@ -22,6 +22,8 @@ _NEEDED = frozenset({b"tRNS", b"gAMA", b"cHRM", b"sRGB"})
 """Ancillary chunks (PNG 3rd edition, section 11.3) that Pillow is shown; the critical ones it always is."""
 _XMP = b"XML:com.adobe.xmp\0"
 """Keyword of the text with the XMP packet (XMP specification, part 3)."""
+_EXIF_TEXTS = (b"Raw profile type exif\0", b"Raw profile type APP1\0")
+"""Keywords of texts in which exiv2 and ImageMagick write EXIF data: kind, length, and hexadecimal digits."""
 _ANCILLARY = 0x20  # bit 5 of the first letter (section 5.4)
 
 
@@ -40,6 +42,7 @@ class PngFile(PngImagePlugin.PngImageFile):
         self._header = b""
         self._palette = b""
         self._exif_data = b""
+        self._exif_text = b""
         self._packet: bytes | None = None
         self._pixels: list[memoryview] = []
         super().__init__(BytesIO(b"".join(self._kept(stream.read()))))
@@ -85,6 +88,14 @@ class PngFile(PngImagePlugin.PngImageFile):
         exif.load(self._exif_data)
         return exif
 
+    def exif_in_text(self) -> Image.Exif:
+        """EXIF data that some programs write as a text. By the format it turns no picture. Raises for damaged data."""
+        body = self._exif_text.partition(b"\0")[2]
+        text = (_inflated(body[1:])[0] or b"") if self._exif_text[:1] == b"z" else body
+        exif = Image.Exif()
+        exif.load(bytes.fromhex(b"".join(text.strip().splitlines()[2:]).decode("ascii")))
+        return exif
+
     @property
     def reduction_step(self) -> int:
         """`reduced` works for multiples of this factor."""
@@ -119,6 +130,8 @@ class PngFile(PngImagePlugin.PngImageFile):
             self.warnings.append("is an animation, of which only the first picture is read")
         elif kind == b"iTXt" and body.startswith(_XMP):
             self._packet = _packet(body)
+        elif kind in (b"tEXt", b"zTXt") and body.startswith(_EXIF_TEXTS):
+            self._exif_text = kind + body
         elif kind == b"iCCP":
             profile, is_whole = _inflated(body[body.find(b"\0") + 2 :])
             self._profile = profile if is_whole else None

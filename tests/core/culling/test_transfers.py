@@ -433,6 +433,17 @@ def test_a_journal_that_is_none_is_not_written_to_and_not_read_as_a_whole(shoot:
         list(transfer_files(plan_transfers(pictures(shoot), target, "move"), target))
 
 
+def test_a_picture_that_is_gone_leaves_nothing_to_undo(shoot: Path, tmp_path: Path) -> None:
+    planned = plan_transfers(pictures(shoot), tmp_path / "out", "move")
+    (shoot / "b.jpg").unlink()
+    problems = {each.transfer.source.name: each.problem for each in transfer_files(planned, tmp_path / "out")}
+    assert problems["b.jpg"] == f"{shoot / 'b.jpg'} is not there any more."
+    assert problems["b.xmp"].startswith(f"{shoot / 'b.xmp'} was left where it is")
+    assert problems["a.jpg"] == ""
+    assert not any(each.problem for each in undo_transfers(tmp_path / "out"))
+    assert not (tmp_path / "out" / JOURNAL).exists()
+
+
 def test_where_nothing_is_moved_no_journal_is_left(shoot: Path) -> None:
     results = list(transfer_files(plan_transfers(pictures(shoot), shoot, "move"), shoot))
     assert all("exists already" in each.problem for each in results)

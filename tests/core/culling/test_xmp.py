@@ -264,6 +264,53 @@ def test_a_sidecar_that_is_a_link_to_where_nothing_is_seen_stays_as_it_is(tmp_pa
     assert sidecar.is_symlink()
 
 
+def test_a_sidecar_that_is_a_link_is_written_where_it_leads(tmp_path: Path) -> None:
+    (tmp_path / "synced").mkdir()
+    file = flooded(tmp_path / "synced" / "a.xmp", packet("").replace(b'xmp:Rating="4"', b""))
+    sidecar = tmp_path / "a.jpg.xmp"
+    sidecar.symlink_to(file)
+    assert write_mark(sidecar, Mark(3, None)) == "written"
+    assert sidecar.is_symlink()
+    assert read_rating(file) == 3
+
+
+def test_nothing_is_written_beside_a_picture_that_is_gone(tmp_path: Path) -> None:
+    decisions = decide([ImageRecord(str(tmp_path / "card" / "a.jpg"), 10.0)], CullRule(below=50))
+    (result,) = write_sidecars(decisions)
+    assert (result.outcome, "not there any more" in result.problem) == (None, True)
+    assert not (tmp_path / "card").exists()
+
+
+def test_carriage_returns_of_a_caption_are_kept(tmp_path: Path) -> None:
+    caption = "<dc:d xmlns:dc='urn:dc' dc:e='1&#13;&#10;2'>one&#13;\ntwo&#xD;\nthree</dc:d>"
+    file = flooded(tmp_path / "a.xmp", packet(caption).replace(b'xmp:Rating="4"', b""))
+    assert write_mark(file, Mark(3, None)) == "written"
+    found = ET.parse(file).find(".//{urn:dc}d")
+    assert found is not None
+    assert (found.text, found.get("{urn:dc}e")) == ("one\r\ntwo\r\nthree", "1\r\n2")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "iso-8859-1"])
+def test_entities_of_a_packet_are_not_expanded_in_any_encoding(tmp_path: Path, encoding: str) -> None:
+    entity = f'<!DOCTYPE a [<!ENTITY b "{"c" * 10_000}">]>'
+    start = f'<?xml version="1.0" encoding="{encoding.removesuffix("-le")}"?>'
+    rating = packet("").decode().replace("</rdf:D", f"<xmp:Label>{'&b;' * 1_000}</xmp:Label></rdf:D")
+    content = f"{start}{entity}{rating}".encode(encoding)
+    tags = ImageFileDirectory_v2()
+    tags[700] = content
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.tif", tiffinfo=tags)
+    assert embedded_mark(tmp_path / "a.tif").properties == {}
+    with pytest.raises(SettingError, match=r"declares a document type|is not UTF-8"):
+        read_packet(content, "a.xmp")
+
+
+def test_a_packet_in_two_bytes_a_letter_is_read(tmp_path: Path) -> None:
+    tags = ImageFileDirectory_v2()
+    tags[700] = packet("").decode().encode("utf-16")
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.tif", tiffinfo=tags)
+    assert embedded_mark(tmp_path / "a.tif").properties == {"Rating": "4"}
+
+
 def packet(inside: str) -> bytes:
     return (
         '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'

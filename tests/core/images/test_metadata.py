@@ -13,11 +13,13 @@ from helpers.tiffs import ASCII, BYTE, LONG, SHORT, directory, long, short, writ
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from shamisa_cli.core.culling.sidecars import embedded_mark
 from shamisa_cli.core.images.boxes import MOST_BOXES, top_boxes
 from shamisa_cli.core.images.capture_time import capture_time
+from shamisa_cli.core.images.decoding import decode
 from shamisa_cli.core.images.metadata import Metadata, read_metadata
 
 PACKET = (
@@ -69,6 +71,46 @@ def test_every_kind_of_file_that_holds_a_rating_and_a_time_gives_them(tmp_path: 
     Image.new("RGB", (64, 48)).save(tmp_path / f"a.{suffix}", **held)
     assert embedded_mark(tmp_path / f"a.{suffix}").rating == 4
     assert capture_time(tmp_path / f"a.{suffix}") == datetime(2026, 5, 1, 12, 0, 3)
+
+
+@pytest.mark.parametrize("kind", ["exif", "APP1"])
+@pytest.mark.parametrize("compressed", [False, True])
+def test_exif_that_programs_write_as_a_text_of_a_png_is_found_and_turns_nothing(
+    tmp_path: Path, kind: str, compressed: bool
+) -> None:
+    exif = Image.Exif()
+    exif[0x4746], exif[0x0112] = 4, 6
+    digits = exif.tobytes().hex()
+    lines = [digits[place : place + 72] for place in range(0, len(digits), 72)]
+    chunks = PngInfo()
+    chunks.add_text(
+        f"Raw profile type {kind}", "\n".join(["", kind, f"{len(digits) // 2:8}", *lines, ""]), zip=compressed
+    )
+    Image.new("RGB", (64, 48)).save(tmp_path / "a.png", pnginfo=chunks)
+    assert embedded_mark(tmp_path / "a.png").rating == 4
+    assert decode(tmp_path / "a.png").width == 64
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
+@pytest.mark.parametrize(
+    "damage", [b"Exif\0\0XX*\0\0\0\0\x08", b"Exif\0\0II*\0" + directory(8, [(34665, 9, 1, b"\xff" * 4)])]
+)
+def test_damaged_exif_does_not_take_the_packets_rating_with_it(tmp_path: Path, suffix: str, damage: bytes) -> None:
+    picture = tmp_path / f"a.{suffix}"
+    packet = PngInfo()
+    packet.add_itxt("XML:com.adobe.xmp", PACKET.decode())
+    held = {"pnginfo": packet} if suffix == "png" else {"xmp": PACKET}
+    Image.new("RGB", (64, 48)).save(picture, exif=damage, **held)
+    assert embedded_mark(picture).properties == {"Rating": "5", "Label": "Purple"}
+
+
+@pytest.mark.parametrize("text", ["", "exif", "\nexif\n 8\nxyz", "\nexif\n 8\nffffffff"])
+def test_a_damaged_text_of_exif_holds_no_rating_and_hides_no_other(tmp_path: Path, text: str) -> None:
+    chunks = PngInfo()
+    chunks.add_text("Raw profile type exif", text)
+    chunks.add_itxt("XML:com.adobe.xmp", PACKET.decode())
+    Image.new("RGB", (64, 48)).save(tmp_path / "a.png", pnginfo=chunks)
+    assert embedded_mark(tmp_path / "a.png").rating == 5
 
 
 def test_the_packet_of_a_cr3_lies_in_a_box_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
