@@ -22,8 +22,10 @@ MOST_ELEMENTS, MOST_NAMESPACES, DEEPEST = 500_000, 1_000, 200
 """Histories and ancestors of edited pictures have up to some 100,000 elements; depths are about ten."""
 LONGEST_ADDRESS, MOST_CHARACTERS = 500, 64_000_000
 """Characters of a namespace, which have some 40, and of the names of all elements and attributes with theirs."""
-_NAMES = {f"{space} {name}": (space, name) for space in (XMP, OWN) for name in PROPERTIES}
-_RDF, _DESCRIPTION = f"{RDF} RDF", f"{RDF} Description"
+_BETWEEN = "}"
+"""Stands between namespace and name, as in the library that writes packets: what it cannot read is refused here."""
+_NAMES = {f"{space}{_BETWEEN}{name}": (space, name) for space in (XMP, OWN) for name in PROPERTIES}
+_RDF, _DESCRIPTION = f"{RDF}{_BETWEEN}RDF", f"{RDF}{_BETWEEN}Description"
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class _Reading:
         self._text: list[str] = []
 
     def parse(self, content: bytes, *, is_whole: bool = True) -> None:
-        parser = expat.ParserCreate(namespace_separator=" ")
+        parser = expat.ParserCreate(namespace_separator=_BETWEEN)
         parser.buffer_text = True
         parser.StartDoctypeDeclHandler = self._refuse_type
         parser.StartElementHandler, parser.EndElementHandler = self._start, self._end

@@ -185,7 +185,7 @@ def _transferred_together(
 
 
 def _obstacle(together: Sequence[Transfer], left: Sequence[Transfer]) -> tuple[Path | None, str]:
-    """The file, and the reason, for which a picture and its sidecars stay where they are; `left` are those to be done."""
+    """The file and the reason for which a picture and its sidecars stay where they are; `left` are yet to go."""
     picture, places = together[0].target, [transfer.target for transfer in left]
     own = {transfer.target for transfer in together}
     beside = {sidecar_of(picture)} - own if picture in places and picture.suffix.lower() != SUFFIX else ()

@@ -36,7 +36,7 @@ from shamisa_cli.core.images.view import reduced_size
 from shamisa_cli.core.remarks.drawing import is_line_drawing
 from shamisa_cli.core.remarks.remark import remarks_on
 
-READING = 15
+READING = 16
 """Number of the way pictures are read; raised with every change of pixels, warnings, remarks or tiles, for caches."""
 
 DEFAULT_MAX_PIXELS = 300_000_000

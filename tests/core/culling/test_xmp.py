@@ -281,6 +281,15 @@ def test_nothing_is_written_beside_a_picture_that_is_gone(tmp_path: Path) -> Non
     assert not (tmp_path / "card").exists()
 
 
+def test_a_namespace_of_odd_letters_is_written_again_or_refused(tmp_path: Path) -> None:
+    blank = flooded(tmp_path / "blank.xmp", packet('<a:b xmlns:a="urn: with blanks"/>'))
+    assert write_mark(blank, Mark(3, None), overwrite=True) == "written"
+    assert ET.parse(blank).find(".//{urn: with blanks}b") is not None
+    brace = flooded(tmp_path / "brace.xmp", packet('<a:b xmlns:a="urn:}"/>'))
+    with pytest.raises(SettingError, match="not a sidecar file"):
+        write_mark(brace, Mark(3, None), overwrite=True)
+
+
 def test_carriage_returns_of_a_caption_are_kept(tmp_path: Path) -> None:
     caption = "<dc:d xmlns:dc='urn:dc' dc:e='1&#13;&#10;2'>one&#13;\ntwo&#xD;\nthree</dc:d>"
     file = flooded(tmp_path / "a.xmp", packet(caption).replace(b'xmp:Rating="4"', b""))
