@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -84,11 +85,17 @@ def group_records(
 
 
 def _names_of_files(records: Sequence[ImageRecord]) -> list[list[int]]:
-    """For each file that can be grouped, the indices of its records: of several where links lead to it."""
-    real_paths, found = RealPaths(), dict[str, list[int]]()
+    """For each file that can be grouped, the indices of its records: of several where links lead to it.
+
+    Records of one name are of several pictures: in memory, or in a file that was written again.
+    """
+    real_paths, occurrences = RealPaths(), Counter[str]()
+    found: dict[tuple[str, bytes, int], list[int]] = {}
     for index, record in enumerate(records):
         if record.score is not None and record.sketch is not None:
-            found.setdefault(real_paths.of(Path(record.path)), []).append(index)
+            key = real_paths.of(Path(record.path)), record.sketch, occurrences[record.path]
+            found.setdefault(key, []).append(index)
+            occurrences[record.path] += 1
     return list(found.values())
 
 

@@ -145,6 +145,14 @@ def test_names_of_one_file_are_no_duplicates_and_have_one_place(tmp_path: Path) 
     assert found["c.jpg"] == found["again/all/c.jpg"] == GroupPlace(2, 2, True)
 
 
+def test_pictures_of_one_name_that_are_no_file_are_several(tmp_path: Path) -> None:
+    for name in ("picture", str(tmp_path / "written again.jpg")):
+        records = [at_angle(name, cosine, score) for cosine, score in ((1, 40), (0, 50), (0.99, 60), (1, 40))]
+        found = [each.group for each in group_records(records, taken=never)]
+        first, other = GroupPlace(1, 3, False), GroupPlace(2, 1, True)
+        assert found == [first, other, GroupPlace(1, 3, True), first]
+
+
 @pytest.mark.parametrize("wrong", [{"duplicate": 1.1}, {"burst": -0.1}, {"gap": -1}, {"gap": float("inf")}])
 def test_settings_out_of_their_range_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(shamisa.SettingError):
