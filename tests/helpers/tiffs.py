@@ -50,9 +50,11 @@ def strip(width: int, height: int, at: int, data: bytes, *, compression: int, sa
 def write_dng(path: Path, mosaic: np.ndarray, preview: bytes | None = None, tags: Sequence[Tag] = ()) -> Path:
     """A DNG as cameras write it: a grey 16×12 thumbnail first, then 16-bit sensor data, and a JPEG preview.
 
-    `tags` are added to the first directory.
+    The data are a mosaic (H, W), or colours that programs developed in part (H, W, 3). `tags` are added to the first
+    directory.
     """
-    height, width = mosaic.shape
+    height, width = mosaic.shape[:2]
+    samples = 1 if mosaic.ndim == 2 else 3
     thumbnail, sensor = bytes([255]) * (16 * 12 * 3), mosaic.astype("<u2").tobytes()
     data = bytearray(b"II*\0" + long(0))
     places = []
@@ -61,12 +63,11 @@ def write_dng(path: Path, mosaic: np.ndarray, preview: bytes | None = None, tags
         data += part + b"\0" * (len(part) % 2)
     main = [
         (254, LONG, 1, long(0)),
-        (258, SHORT, 1, short(16)),
-        (262, SHORT, 1, short(32803)),
-        (33421, SHORT, 2, short(2, 2)),
-        (33422, BYTE, 4, bytes((0, 1, 1, 2))),
-        (50717, LONG, 1, long(65535)),
-        *strip(width, height, places[1], sensor, compression=1, samples=1),
+        (258, SHORT, samples, short(*[16] * samples)),
+        (262, SHORT, 1, short(32803 if samples == 1 else 34892)),
+        *([(33421, SHORT, 2, short(2, 2)), (33422, BYTE, 4, bytes((0, 1, 1, 2)))] if samples == 1 else []),
+        (50717, LONG, samples, long(*[65535] * samples)),
+        *strip(width, height, places[1], sensor, compression=1, samples=samples),
     ]
     below = [len(data)]
     data += directory(len(data), main)

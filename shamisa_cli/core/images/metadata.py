@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 from PIL import ExifTags, Image
-from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from shamisa_cli.core.existence import is_file
 from shamisa_cli.core.images.boxes import top_boxes
@@ -18,12 +17,10 @@ from shamisa_cli.core.images.jxl import JxlFile, metadata_in
 from shamisa_cli.core.images.pillow_switches import as_shipped
 from shamisa_cli.core.images.png import PngFile
 from shamisa_cli.core.images.raw import preview_of
+from shamisa_cli.core.images.tiff_directories import FIRST_BYTES, Directories
 
 XMP_TAG, RATING = 700, 0x4746
 """Tags of TIFF; Windows and some cameras write the second, 0…5 stars."""
-_TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"IIRO", b"IIRS", b"MMOR", b"IIU\0")
-"""First bytes of TIFF and BigTIFF, DNG, CR2, NEF, ARW and others among them, of ORF (three) and RW2."""
-_LARGE = (b"+\0", b"\0+")
 _XMP_OF_ISO_MEDIA = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _LARGEST_PACKET = 16_000_000
 
@@ -59,25 +56,18 @@ def read_metadata(path: Path) -> Metadata:
             return Metadata()
         with as_shipped(), collected(), path.open("rb") as stream:
             head = stream.read(16)
-            return _of_tiff(stream, head) if head.startswith(_TIFFS) else _of_other(path, stream, head)
+            return _of_tiff(stream) if head.startswith(FIRST_BYTES) else _of_other(path, stream, head)
     except Exception:  # damaged files make Pillow raise many types
         return Metadata()
 
 
-def _of_tiff(stream: BinaryIO, head: bytes) -> Metadata:
-    plain = head[:2] + (b"*\0" if head.startswith(b"II") else b"\0*") + head[4:8]
-    header = head if head[2:4] in _LARGE else plain
-    tags = ImageFileDirectory_v2(header)
-    tags.load(_at(stream, tags.next))
-    exif = ImageFileDirectory_v2(header)
-    if isinstance(place := _value(tags, ExifTags.IFD.Exif), int):
-        _unless_damaged(lambda: exif.load(_at(stream, place)), None)
+def _of_tiff(stream: BinaryIO) -> Metadata:
+    directories = Directories(stream)
+    tags = directories.first
+    place = _value(tags, ExifTags.IFD.Exif)
+    no_tags: Tags = {}
+    exif = _unless_damaged(lambda: directories.at(place), no_tags) if isinstance(place, int) else no_tags
     return _metadata(tags, exif, _value(tags, XMP_TAG))
-
-
-def _at(stream: BinaryIO, place: int) -> BinaryIO:
-    stream.seek(place)
-    return stream
 
 
 def _of_other(path: Path, stream: BinaryIO, head: bytes) -> Metadata:

@@ -114,10 +114,14 @@ def test_float_colour_and_twelve_bit_jpeg_are_unsupported_rather_than_damaged(tm
         assert caught.value.kind == "unsupported", name
 
 
-def test_a_raw_file_is_developed_only_where_there_is_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("shape", "needed"), [((400, 600), 2), ((400, 600, 3), 8)])
+def test_a_raw_file_is_developed_only_where_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], needed: int
+) -> None:
     pytest.importorskip("rawpy")
-    path = write_dng(tmp_path / "a.dng", np.full((400, 600), 20_000))
+    path = write_dng(tmp_path / "a.dng", np.full(shape, 20_000))
+    assert decode(path).width == 600
     monkeypatch.setattr(memory, "DECODING", MemoryBudget(1_000_000))
     monkeypatch.setattr(raw, "_developed", lambda *_: pytest.fail("it was developed"))
-    with pytest.raises(ImageError, match=r"needs some 2 MB to decode \(600×400\), more than the 1 MB"):
+    with pytest.raises(ImageError, match=rf"needs some {needed} MB to decode \(600×400\), more than the 1 MB"):
         decode(path)
