@@ -44,7 +44,7 @@ from shamisa_cli.core.probe.protocol import (
 from shamisa_cli.core.probe.recipe import Recipe
 from shamisa_cli.core.probe.ridge import Probe, Ridge
 from shamisa_cli.core.probe.same_pictures import join_groups, same_pictures
-from shamisa_cli.core.probe.scale import MosScale, mos_scale
+from shamisa_cli.core.probe.scale import ROUNDING, MosScale, mos_scale
 from shamisa_cli.core.scoring.cache import Cache
 from shamisa_cli.core.scoring.table_features import pictures_read, read_table
 from shamisa_cli.core.sole_writer import writes
@@ -216,7 +216,8 @@ def _require_consistent(settings: ProbeSettings, table: MosTable, *, stored: boo
 
 def _scale_of(settings: ProbeSettings, table: MosTable) -> Callable[..., MosScale]:
     low, high = settings.mos_range or (float(table.mos.min()), float(table.mos.max()))
-    if outside := int(((table.mos < low) | (table.mos > high)).sum()):
+    slack = ROUNDING * max(abs(low), abs(high))
+    if outside := int(((table.mos < low - slack) | (table.mos > high + slack)).sum()):
         raise SettingError(
             f"{outside} of the {len(table.mos)} ratings are not from {low:g} to {high:g}, the range that was named. "
             "Name the ends of the scale on which they were given."

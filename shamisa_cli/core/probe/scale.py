@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shamisa_cli.core.arrays import Vector
 from shamisa_cli.core.errors import ModelError
@@ -19,6 +20,9 @@ BETA = (3.0, 3.0)
 
 KNOTS = 65
 """Number of points of an even scale; it is linear between them."""
+
+ROUNDING = 1e-13
+"""Scores that are nearer than this share of their size are one: means of ratings differ so by the order of the sum."""
 
 
 @dataclass(frozen=True)
@@ -83,23 +87,36 @@ def even_scale(mos: Vector, worst: float, best: float) -> MosScale:
     probe, and the normal law of normal scores, which has no ends (docs/training.md has figures).
 
     Args:
-        mos: (n,) human scores.
+        mos: (n,) human scores; those that differ only by rounding count as one.
         worst, best: the ends of their scale, where positions 0 and 1 are.
     """
     from scipy.special import betaincinv
 
     direction = 1.0 if best > worst else -1.0
     low, high = direction * worst, direction * best
-    scores, counts = np.unique(direction * np.asarray(mos, dtype=np.float64), return_counts=True)
+    scores, counts = _distinct(direction * np.asarray(mos, dtype=np.float64))
     shares = (np.cumsum(counts) - counts / 2) / counts.sum()
     if len(scores) > KNOTS:
         inner = np.linspace(shares[0], shares[-1], KNOTS - 2)
         scores, shares = np.interp(inner, shares, scores), inner
-    inside = (scores > low) & (scores < high)
+    inside = (scores - low > _rounding(scores)) & (high - scores > _rounding(scores))
     return MosScale(
         np.concatenate([[0.0], betaincinv(*BETA, shares[inside]), [1.0]]),
         direction * np.concatenate([[low], scores[inside], [high]]),
     )
+
+
+def _distinct(scores: Vector) -> tuple[Vector, NDArray[np.int64]]:
+    """Different scores, rising, and how often each occurs; of those that differ only by rounding, the lowest."""
+    rising, counts = np.unique(scores, return_counts=True)
+    first = np.flatnonzero(np.append(True, np.diff(rising) > _rounding(rising)[1:]))
+    return rising[first], np.add.reduceat(counts, first)
+
+
+def _rounding(scores: Vector) -> Vector:
+    """How far each score may be from one that it equals but for rounding; one near 0 may be a difference of others."""
+    sizes = np.abs(scores)
+    return np.asarray(ROUNDING * np.maximum(sizes, np.median(sizes)), dtype=np.float64)
 
 
 def mos_scale(spacing: Spacing, mos: Vector, worst: float, best: float) -> MosScale:

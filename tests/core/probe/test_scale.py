@@ -45,6 +45,29 @@ def test_equal_scores_share_the_middle_of_their_ranks() -> None:
     np.testing.assert_allclose(scale.position(np.array([2.0, 3.0, 4.0])), beta.ppf([0.25, 0.625, 0.875], 3, 3))
 
 
+def means_of_ratings(seed: int) -> np.ndarray:
+    """5,000 means of five ratings in steps of .1: equal ones differ by the order in which they are summed."""
+    rng = np.random.default_rng(seed)
+    quality = rng.normal(4.2, 0.2, (5000, 1)) + rng.normal(0, 0.2, (5000, 5))
+    return np.array([sum(ratings) / 5 for ratings in quality.round(1).clip(1, 5).tolist()])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_means_that_differ_only_by_rounding_are_one_score(seed: int) -> None:
+    mos = means_of_ratings(seed)
+    exact = mos.round(2)
+    assert len(np.unique(mos)) > len(np.unique(exact))
+    scale = even_scale(mos, 1, 5)
+    np.testing.assert_allclose(scale.position(mos), even_scale(exact, 1, 5).position(exact), atol=1e-9)
+
+
+def test_scores_that_differ_only_by_rounding_stand_at_one_place() -> None:
+    scale = even_scale(np.array([0, 1e-17, 0.3, 0.30000000000000004, 0.6, 0.9999999999999999, 1]), worst=0, best=1)
+    assert np.ptp(scale.position(np.array([0.3, 0.30000000000000004]))) < 1e-9
+    np.testing.assert_array_equal(scale.position(np.array([0, 1])), [0, 1])
+    assert np.diff(scale.scores).min() > 0.1
+
+
 def test_a_linear_scale_goes_on_beyond_its_ends() -> None:
     scale = linear_scale(worst=100, best=0)
     np.testing.assert_allclose(scale.position(np.array([110.0, 100, 25, 0])), [-0.1, 0, 0.75, 1])
