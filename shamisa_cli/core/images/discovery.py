@@ -23,7 +23,7 @@ from shamisa_cli.core.images.kinds import (
 )
 from shamisa_cli.core.images.listing import Walk, naturally_sorted, suffix_of
 from shamisa_cli.core.images.path_list import PathList
-from shamisa_cli.core.images.real_paths import RealPaths
+from shamisa_cli.core.images.real_paths import RealPaths, ownness
 
 P = TypeVar("P", str, Path)
 Located = tuple[str, str]
@@ -134,14 +134,9 @@ def each_once(paths: Sequence[Path], *, every_name: bool = False) -> list[Path]:
 
 def _keep(found: dict[str, P], key: str, path: P) -> None:
     """Keep the first path with a key, or one that is a file's own: decisions are written beside the file."""
-    if key in found and _ownness(path, key) > _ownness(found[key], key):
+    if key in found and ownness(path, key) > ownness(found[key], key):
         del found[key]
     found.setdefault(key, path)
-
-
-def _ownness(path: str | Path, real: str) -> int:
-    """2 for the name without links; 1 for one in a folder that links lead to; 0 for a link to the file."""
-    return 2 if os.path.abspath(path) == real else int(not os.path.islink(path))  # noqa: PTH100, PTH114
 
 
 def _whole_name(path: str) -> str:

@@ -19,8 +19,8 @@ SYSTEM_FOLDERS = frozenset((
 """Folders, in lower case, that drives and systems fill with thumbnails and deleted files; read only where named."""
 CHAINED = 8
 """Names of a folder up to which chains of links are followed."""
-_Place = tuple[Path, frozenset[str], int]
-"""A folder, the real folders above it on the way to it, and the number of links that were followed."""
+_Place = tuple[Path, str, frozenset[str], int]
+"""A folder, its real path, the real folders above it on the way to it, and the number of links that were followed."""
 Listed = tuple[Path, list[os.DirEntry[str]] | None]
 """A folder, and what it holds that is not hidden; None if it may not be listed."""
 
@@ -52,12 +52,11 @@ class Walk:
         Links are followed once all is read by its own name, nearer ones first, and links behind links only to what was
         read less than `CHAINED` times by then: chains of links multiply, and a system follows some 40 of them.
         """
-        waiting: list[_Place] = [(root, frozenset(), 0)]
+        waiting: list[_Place] = [(root, os.path.realpath(root), frozenset(), 0)]
         links: deque[_Place] = deque()
         read: set[str] = set()
         while waiting or links:
-            folder, above, followed = waiting.pop() if waiting else links.popleft()
-            real = os.path.realpath(folder)
+            folder, real, above, followed = waiting.pop() if waiting else links.popleft()
             if real in above:
                 continue
             if followed and self.visited[real] >= (self.visits if followed == 1 else min(self.visits, CHAINED)):
@@ -71,7 +70,9 @@ class Walk:
                 own: list[_Place] = []
                 for entry in naturally_sorted(filter(_is_folder, entries)):
                     is_link = entry.is_symlink()
-                    place = (folder / entry.name, above | {real}, followed + is_link)
+                    # A system walks through all folders above to find a real path: where they are deep, only for links.
+                    below = os.path.realpath(entry.path) if is_link else os.path.join(real, entry.name)  # noqa: PTH118
+                    place = (folder / entry.name, below, above | {real}, followed + is_link)
                     (links if is_link else own).append(place)
                 waiting.extend(reversed(own))
 

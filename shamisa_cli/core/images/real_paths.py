@@ -19,7 +19,21 @@ class RealPaths:
         return os.path.join(self.of_folder(path.parent), path.name)  # noqa: PTH118
 
     def of_folder(self, folder: Path) -> str:
-        """The path of a folder without links."""
-        if folder not in self._folders:
-            self._folders[folder] = os.path.realpath(folder)
+        """The path of a folder without links; from that of the folder above, as a system finds each from the root."""
+        unknown = []
+        while folder not in self._folders:
+            unknown.append(folder)
+            if folder.name in ("", "..") or os.path.islink(folder):  # noqa: PTH114
+                self._folders[folder] = os.path.realpath(folder)
+            else:
+                folder = folder.parent
+        for below in reversed(unknown):
+            folder = below
+            if below not in self._folders:
+                self._folders[below] = os.path.join(self._folders[below.parent], below.name)  # noqa: PTH118
         return self._folders[folder]
+
+
+def ownness(path: str | Path, real: str) -> int:
+    """2 for the name without links; 1 for one in a folder that links lead to; 0 for a link to the file."""
+    return 2 if os.path.abspath(path) == real else int(not os.path.islink(path))  # noqa: PTH100, PTH114

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from shamisa_cli.core.images.real_paths import RealPaths
+from shamisa_cli.core.images.real_paths import RealPaths, ownness
 from shamisa_cli.core.scoring.gate import Gate, Limits
 
 
@@ -18,14 +17,14 @@ def judged_names(gate: Gate, paths: Sequence[Path]) -> Sequence[Path]:
         names.setdefault(real_paths.of(path), []).append(path)
     if len(names) == len(paths):
         return paths
-    kept = {path for alike in names.values() for path in _apart(gate, alike)}
+    kept = {path for real, alike in names.items() for path in _apart(gate, alike, real)}
     return [path for path in paths if path in kept]
 
 
-def _apart(gate: Gate, names: Sequence[Path]) -> list[Path]:
+def _apart(gate: Gate, names: Sequence[Path], real: str) -> list[Path]:
     kept: list[Path] = []
     found: list[Limits] = []
-    for name in sorted(names, key=os.path.islink):
+    for name in sorted(names, key=lambda name: -ownness(name, real)):
         limits = gate.limits(str(name))
         if limits not in found:
             found.append(limits)
