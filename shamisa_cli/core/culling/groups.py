@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import accumulate, chain
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shamisa_cli.core.arrays import Features
 from shamisa_cli.core.errors import SettingError, item_error
@@ -73,9 +76,9 @@ def group_records(
     indices = [alike[0] for alike in names]
     rows = read_sketches([records[index].sketch or b"" for index in indices])
     times = _times([Path(records[index].path) for index in indices], taken) if settings.gap else []
-    pairs = [*_duplicates(rows, settings.duplicate), *_burst_frames(rows, times, settings)]
+    similar = chain(_duplicates(rows, settings.duplicate), _burst_frames(rows, times, settings))
     grouped = list(records)
-    for number, members in enumerate(_components(len(indices), pairs), 1):
+    for number, members in enumerate(_components(len(indices), similar), 1):
         best = members[best_of([records[indices[member]] for member in members])]
         for member in members:
             place = GroupPlace(number, len(members), member == best)
@@ -105,16 +108,22 @@ def best_of(records: Sequence[ImageRecord]) -> int:
     A score does not see what shows only at 100 %, such as missed focus and noise. So an image falls behind another,
     of about its size or larger, whose worst fault at 100 % is less by `CLEARLY_LESS`. The first of equals is the best.
     """
-    clean = [not any(_clearly_better(other, record) for other in records) for record in records]
-    return max(range(len(records)), key=lambda index: (clean[index], records[index].score or 0.0, -index))
+    faults = sorted(
+        (_pixels(record), record.at_full_size.worst) for record in records if record.at_full_size is not None
+    )
+    sizes = [pixels for pixels, _ in faults]
+    least = list(accumulate((worst for _, worst in reversed(faults)), min))[::-1]  # of each and all larger ones
+
+    def is_clean(record: ImageRecord) -> bool:
+        # A reduced copy is sharp and clean at its own 100 %.
+        larger = bisect_left(sizes, LEAST_SHARE_OF_PIXELS * _pixels(record))
+        return record.at_full_size is None or least[larger] > record.at_full_size.worst - CLEARLY_LESS
+
+    return max(range(len(records)), key=lambda index: (is_clean(records[index]), records[index].score or 0.0, -index))
 
 
-def _clearly_better(one: ImageRecord, other: ImageRecord) -> bool:
-    if one.at_full_size is None or other.at_full_size is None:
-        return False
-    pixels = [(record.width or 0) * (record.height or 0) for record in (one, other)]
-    alike = pixels[0] >= LEAST_SHARE_OF_PIXELS * pixels[1]  # a reduced copy is sharp and clean at its own 100 %
-    return alike and one.at_full_size.worst <= other.at_full_size.worst - CLEARLY_LESS
+def _pixels(record: ImageRecord) -> int:
+    return (record.width or 0) * (record.height or 0)
 
 
 def _times(paths: Sequence[Path], taken: Callable[[Path], datetime | None]) -> list[datetime | None]:
@@ -140,39 +149,39 @@ def _with_zone(time: datetime | None) -> datetime | None:
         return None
 
 
-def _duplicates(rows: Features, least: float) -> Iterator[tuple[int, int]]:
+def _duplicates(rows: Features, least: float) -> Iterator[NDArray[np.int64]]:
+    """For each image that others are similar to, its index and those of later ones."""
     for start in range(0, len(rows), BLOCK):
-        similar = rows[start : start + BLOCK] @ rows[start:].T >= least
-        for first, second in np.argwhere(np.triu(similar, 1)).tolist():
-            yield start + first, start + second
+        similar = np.triu(rows[start : start + BLOCK] @ rows[start:].T >= least, 1)
+        for first in np.flatnonzero(similar.any(axis=1)).tolist():
+            yield start + np.append(np.flatnonzero(similar[first]), first)
 
 
 def _burst_frames(
     rows: Features, times: Sequence[datetime | None], settings: GroupSettings
-) -> Iterator[tuple[int, int]]:
+) -> Iterator[NDArray[np.int64]]:
     """Pairs of consecutive frames. A frame may be compared with the one before the last, should that be a bad one."""
     order = sorted((time, index) for index, time in enumerate(times) if time is not None)
     for position, (time, index) in enumerate(order):
         for earlier_time, earlier in order[max(0, position - 2) : position]:
             near = (time - earlier_time).total_seconds() <= settings.gap
             if near and float(rows[index] @ rows[earlier]) >= settings.burst:
-                yield earlier, index
+                yield np.array([earlier, index])
 
 
-def _components(count: int, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
-    """Connected components of a graph of `count` nodes, in the order of their first nodes (union-find)."""
-    parent = list(range(count))
+def _components(count: int, connected: Iterable[NDArray[np.int64]]) -> list[list[int]]:
+    """Connected components of a graph of `count` nodes, in the order of their first nodes.
 
-    def root(node: int) -> int:
-        while parent[node] != node:
-            parent[node] = parent[parent[node]]
-            node = parent[node]
-        return node
-
-    for first, second in pairs:
-        low, high = sorted((root(first), root(second)))
-        parent[high] = low
+    Args:
+        count: number of nodes.
+        connected: sets of nodes that are in one component each.
+    """
+    first = np.arange(count)  # of the component of each node
+    for nodes in connected:
+        found = np.unique(first[nodes])
+        if len(found) > 1:
+            first[np.isin(first, found[1:])] = found[0]
     members: dict[int, list[int]] = {}
-    for node in range(count):
-        members.setdefault(root(node), []).append(node)
+    for node, lowest in enumerate(first.tolist()):
+        members.setdefault(lowest, []).append(node)
     return list(members.values())

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import time
+import tracemalloc
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -74,6 +77,39 @@ def test_the_best_of_a_group_is_not_one_with_a_fault_that_only_100_percent_shows
     records: list[ImageRecord], best: int
 ) -> None:
     assert best_of(records) == best
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.none() | st.integers(0, 4), st.sampled_from([900, 1000, 1054, 1200]))))
+def test_the_best_is_that_of_comparing_each_with_each(kinds: list[tuple[int, int | None, int]]) -> None:
+    records = [
+        ImageRecord("x", score, width=width, height=width) if fault is None else seen(score, fault, 0, width=width)
+        for score, fault, width in kinds
+    ] or [ImageRecord("x", 1.0)]
+
+    def is_beaten(record: ImageRecord) -> bool:
+        return any(
+            None not in (other.at_full_size, record.at_full_size)
+            and other.width * other.height >= 0.9 * record.width * record.height
+            and other.at_full_size.worst <= record.at_full_size.worst - 1
+            for other in records
+        )
+
+    ranks = [(not is_beaten(record), record.score) for record in records]
+    assert best_of(records) == ranks.index(max(ranks))
+
+
+def test_thousands_of_frames_of_one_scene_take_seconds_and_little_memory() -> None:
+    frames = [
+        replace(seen(50.0, number % 4, 0), path=f"{number}", sketch=at_angle("", 1).sketch) for number in range(5_000)
+    ]
+    tracemalloc.start()
+    began = time.process_time()
+    found = group_records(frames, taken=never)
+    took, (_, peak) = time.process_time() - began, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert {each.group for each in found} == {GroupPlace(1, 5_000, False), GroupPlace(1, 5_000, True)}
+    assert took < 20
+    assert peak < 100_000_000
 
 
 def test_frames_of_a_burst_may_differ_more_than_pictures_taken_at_other_times() -> None:
