@@ -76,14 +76,20 @@ def transfer(
     transfers = plan_transfers(pictures, folder, "move" if action == "move" else "copy")
     what = f"files could not be {'moved' if action == 'move' else 'copied'}"
     doing = "Looking" if not apply else "Moving" if action == "move" else "Copying"
-    with console.progress(doing, len(transfers)) as advance:
-        results = list(_advancing(transfer_files(transfers, folder, dry=not apply), advance))
+    undoing = f"shamisa cull --undo {folder} --apply"
+    try:
+        with console.progress(doing, len(transfers)) as advance:
+            results = list(_advancing(transfer_files(transfers, folder, dry=not apply), advance))
+    except KeyboardInterrupt:
+        if apply:
+            console.warn(f"interrupted; what was done by then is undone with: {undoing}")
+        raise
     done, problems = _split(results)
     earlier = sum(result.was_done for result in results)
     verb = f"Would {action}" if not apply else "Moved" if action == "move" else "Copied"
     said = f"{verb} {done - earlier:,} files to {folder}"
     said += f"; {earlier:,} were there already" if earlier else ""
-    said += f"; undo with: shamisa cull --undo {folder} --apply" if apply and done else ""
+    said += f"; undo with: {undoing}" if apply and done else ""
     return _conclude(said, problems, apply, console, what=what)
 
 

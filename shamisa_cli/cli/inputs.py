@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
@@ -41,16 +42,17 @@ def open_cache(
     use: bool, folder: Path | None, megabytes: int, console: Console
 ) -> AbstractContextManager[Cache | None]:
     """Context with the open cache; None if it is switched off, or the user has no home folder."""
-    from shamisa_cli.core.scoring.cache import MEGABYTE, Cache, default_folder
+    from shamisa_cli.core.scoring.cache import CLEARING, MEGABYTE, Cache, default_folder
 
-    folder = folder or default_folder()
-    if not use or folder is None:
+    used = folder or default_folder()
+    if not use or used is None:
         return nullcontext()
+    clearing = CLEARING if folder is None else f"{CLEARING} --cache-dir {shlex.quote(str(folder))}"
 
     def warn(text: str) -> None:
-        console.warn(f"{text.removesuffix('.')}, --no-cache turns it off.")
+        console.warn(f"{text.removesuffix('.').replace(CLEARING, clearing)}, --no-cache turns it off.")
 
-    return Cache(expanded(folder), limit=megabytes * MEGABYTE, warn=warn)
+    return Cache(expanded(used), limit=megabytes * MEGABYTE, warn=warn)
 
 
 def cache_hits(cache: Cache | None) -> int:

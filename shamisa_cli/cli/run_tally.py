@@ -7,11 +7,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shamisa_cli.cli.errors import told
 from shamisa_cli.cli.output import counted
 from shamisa_cli.core.records import ImageRecord
 from shamisa_cli.core.scoring.gate import GateStatus, gate_status
+
+if TYPE_CHECKING:
+    from shamisa_cli.core.cluster.part_number import PartNumber
 
 MINUTE = 60
 TENTHS_BELOW = 10
@@ -46,13 +50,21 @@ class RunTally:
             advance(1)
             yield record
 
-    def line(self, *, cached: int, reused: int, left_out: Mapping[str, int], places: Mapping[str, Path | None]) -> str:
+    def line(
+        self,
+        *,
+        cached: int,
+        reused: int,
+        left_out: Mapping[str, int],
+        places: Mapping[str, Path | None],
+        part: PartNumber | None,
+    ) -> str:
         """The closing line of the run.
 
         Args:
             cached, reused: numbers of images whose results were cached, and in the file of an earlier run.
             left_out: kind → number of files in folders that were not tried.
-            places: as in `closing_line`.
+            places, part: as in `closing_line`.
         """
         counts = {
             "unreadable": self.statuses["unreadable"],
@@ -61,7 +73,7 @@ class RunTally:
             "left out": sum(left_out.values()),
         }
         done = "scored", len(self.scores), self.statuses.total()
-        return closing_line(*done, counts, since=self.started, places=places)
+        return closing_line(*done, counts, since=self.started, places=places, part=part)
 
 
 def closing_line(
@@ -73,6 +85,7 @@ def closing_line(
     since: float,
     places: Mapping[str, Path | None],
     noun: str = "picture",
+    part: PartNumber | None = None,
 ) -> str:
     """One line: how many images were done, unreadable, left out and cached, how long it took, where the results are.
 
@@ -82,8 +95,9 @@ def closing_line(
         counts: what else is to be said → number of images; zeros are not said.
         since: reading of the monotonic clock at the start, in seconds.
         places: kind of result → file or folder; None for one that was not written.
+        part: which part of all images these are; None: they are all.
     """
-    all_of_them = counted(total, noun)
+    all_of_them = counted(total, noun) + (f" of part {part.index} of {part.count}" if part is not None else "")
     said = f"{done:,} of {all_of_them} {verb}" if done < total else f"{all_of_them} {verb}"
     notes = [f"{count:,} {what}" for what, count in counts.items() if count]
     said += f" ({', '.join(notes)})" if notes else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -106,6 +107,19 @@ def test_a_damaged_cache_is_a_warning_and_clearing_mends_it(  # type: ignore[no-
     assert shamisa("cache", "clear", env=environment).returncode == 0
     assert "warning" not in shamisa(*options, env=environment).stderr
     assert json.loads(shamisa("cache", "info", "--json", env=environment).stdout)["scores"] == 4
+
+
+def test_the_advice_about_a_damaged_cache_is_about_the_one_that_was_used(  # type: ignore[no-untyped-def]
+    shamisa, tiny_model: Path, photos: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    folder = tmp_path / "a cache"
+    options = ["score", photos, "--model", tiny_model, "--cache-dir", folder]
+    shamisa(*options, env=environment)
+    (file,) = folder.iterdir()
+    file.write_bytes(b"gone bad" * 1000)
+    said = shamisa(*options, env=environment).stderr
+    command = said.partition("shamisa cache clear")[2].partition(" makes")[0]
+    assert shlex.split(command) == ["--cache-dir", str(folder)]
 
 
 @pytest.mark.parametrize("action", ["info", "clear"])

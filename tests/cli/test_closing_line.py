@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from helpers.pictures import save_noise
-from helpers.program import Program
+from helpers.program import ENVIRONMENT, Program
 
 CULL = ("cull", "photos", "--keep-best", "50%")
 COMMANDS = {
@@ -64,6 +64,13 @@ def test_quiet_says_only_which_picture_could_not_be_read(
     assert all(line.startswith("warning: photos/torn.jpg") for line in said)
     listed = name == "cull list"  # paths for other programs are what was asked for
     assert bool(ran.stdout) == listed
+
+
+def test_a_part_is_said_to_be_one_also_where_the_environment_asks_for_it(
+    shamisa: Program, tiny_model: Path, shoot: Path
+) -> None:
+    done = shamisa("score", "photos", "--model", tiny_model, cwd=shoot, env=ENVIRONMENT | {"SHAMISA_SHARD": "1/2"})
+    assert re.search(r"\d pictures? of part 1 of 2 scored", done.stderr.splitlines()[-1])
 
 
 def test_what_was_in_the_cache_is_said(shamisa: Program, tiny_model: Path, shoot: Path) -> None:

@@ -6,14 +6,21 @@ import csv
 import io
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from helpers.program import Program
 
+from shamisa_cli.cli.console import Console
+from shamisa_cli.cli.cull_actions import transfer
+from shamisa_cli.core.culling import transfers
+from shamisa_cli.core.culling.decisions import CullRule, decide
 from shamisa_cli.core.culling.journal import JOURNAL
+from shamisa_cli.core.culling.transfers import TransferResult
 from shamisa_cli.core.culling.xmp import read_rating
 from shamisa_cli.core.models.resolver import FAST_MODEL
+from shamisa_cli.core.records import ImageRecord
 
 FAST = ("--model", FAST_MODEL)
 NAMES = ("cat.jpg", "cat_white-noise.jpg", "coffee.jpg", "coffee_JPEG.jpg")
@@ -127,6 +134,21 @@ def test_what_makes_no_sense_is_refused_before_any_work(
     ran = shamisa("cull", shoot, *options)
     assert ran.returncode == 2
     assert words in ran.stderr
+
+
+def test_a_run_that_is_interrupted_while_it_moves_says_how_that_is_undone(
+    shoot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> Iterator[TransferResult]:
+        yield TransferResult(None)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(transfers, "transfer_files", interrupted)
+    decisions = decide([ImageRecord(str(path), 10.0) for path in shoot.iterdir()], CullRule(below=50))
+    with pytest.raises(KeyboardInterrupt):
+        transfer(decisions, tmp_path / "out", None, True, Console())
+    said = " ".join(capsys.readouterr().err.split())
+    assert "undone with: shamisa cull --undo" in said
 
 
 def test_undoing_where_nothing_was_moved_is_an_error(shamisa: Program, tmp_path: Path) -> None:

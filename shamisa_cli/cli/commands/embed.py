@@ -118,5 +118,5 @@ def embed(
         "left out": sum(found.left_out.values()),
     }
     places = {f"{loaded.encoder.feature_length:,} features of each": target}
-    console.hint(closing_line("embedded", collected.rows, len(files), counts, since=started, places=places))
+    console.hint(closing_line("embedded", collected.rows, len(files), counts, since=started, places=places, part=part))
     raise typer.Exit(exit_code(failed=0, unreadable=collected.unreadable, skip_unreadable=skip_unreadable))

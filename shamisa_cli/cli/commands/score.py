@@ -185,6 +185,6 @@ def score(
     tally = work.tally
     gated.conclude(tally, run, loaded, console, said=target is None and reporter.concludes)
     places = {"results": target, "report": html, "maps": maps}
-    console.hint(tally.line(cached=cached, reused=reused, left_out=run.left_out, places=places))
+    console.hint(tally.line(cached=cached, reused=reused, left_out=run.left_out, places=places, part=part))
     failed, unreadable = tally.statuses["failed"], tally.statuses["unreadable"]
     raise typer.Exit(exit_code(failed=failed, unreadable=unreadable, skip_unreadable=skip_unreadable))

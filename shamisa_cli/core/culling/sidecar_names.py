@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from shamisa_cli.core.existence import is_file, is_link
+from shamisa_cli.core.images.kinds import lies_beside
 
 SUFFIX = ".xmp"
 Naming = Literal["appended", "replaced"]
@@ -32,7 +33,7 @@ def is_sidecar_of(file: Path, picture: Path) -> bool:
 def own_sidecars(pictures: Iterable[Path]) -> dict[Path, list[Path]]:
     """The sidecars of each image that are there: photo.jpg.xmp and photo.xmp, also with .XMP.
 
-    Of images that share photo.xmp the last has it, if no other file shares that name.
+    Of images that share photo.xmp the last has it, if no other picture, film or file of an unknown kind has that name.
     """
     folders = functools.cache(_listed)
     found: dict[Path, list[Path]] = {}
@@ -51,7 +52,7 @@ def own_sidecars(pictures: Iterable[Path]) -> dict[Path, list[Path]]:
 
 @dataclass(frozen=True)
 class _Listed:
-    """Names in a folder: stem → files that are no sidecars, and name without its suffix → sidecars."""
+    """Names in a folder: stem → files that may have sidecars, and name without its suffix → sidecars."""
 
     files: Mapping[str, set[str]]
     sidecars: Mapping[str, list[str]]
@@ -64,7 +65,7 @@ def _listed(folder: Path) -> _Listed | None:
         for file in sorted(folder.iterdir()):
             if file.suffix.lower() == SUFFIX:
                 sidecars[file.stem].append(file.name)
-            else:
+            elif not lies_beside(file.suffix):
                 files[file.stem].add(file.name)
     except OSError:
         return None

@@ -63,35 +63,39 @@ def odd_samples(image: Image.Image) -> tuple[str, ...]:
     return (f"has {odd} of {values.size} samples that are not finite numbers",) if odd else ()
 
 
-def to_srgb(image: Image.Image, profile: bytes | None, code_points: tuple[int, int] | None = None) -> Image.Image:
-    """Convert an "L", "RGB" or "CMYK" image to "RGB" in sRGB.
+def to_srgb(
+    image: Image.Image, profile: bytes | None, code_points: tuple[int, int] | None = None
+) -> tuple[Image.Image, tuple[str, ...]]:
+    """Convert an "L", "RGB" or "CMYK" image to "RGB" in sRGB; with a phrase where its profile is damaged.
 
     Code points of primaries and transfer (CICP) take precedence over a profile, as PNG wants.
 
     A profile that is damaged, or is for another kind of pixels, is ignored, as in common viewers. An sRGB profile
     changes no pixel.
     """
+    said: tuple[str, ...] = ()
     converted = None if code_points is None else from_code_points(image, code_points)
     if converted is None and profile:
-        converted = _by_profile(image, profile)
+        try:
+            converted = _by_profile(image, profile)
+        except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
+            said = ("has a colour profile that is damaged, and was not used",)
     found = image if converted is None else converted
-    return found if found.mode == "RGB" else found.convert("RGB")
+    return found if found.mode == "RGB" else found.convert("RGB"), said
 
 
 def _by_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
-    try:
-        source = ImageCms.ImageCmsProfile(BytesIO(profile))
-        mode = _MODE_OF_COLOUR_SPACE.get(source.profile.xcolor_space.strip())
-        if image.mode == "L" and mode == "RGB":
-            image = image.convert("RGB")
-        if image.mode != mode:
-            return None
-        transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
-        if mode == "RGB" and _changes_nothing(transform):
-            return None
-        return ImageCms.applyTransform(image, transform)
-    except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
+    """The image in sRGB; None where its profile changes nothing, or is for another kind of pixels."""
+    source = ImageCms.ImageCmsProfile(BytesIO(profile))
+    mode = _MODE_OF_COLOUR_SPACE.get(source.profile.xcolor_space.strip())
+    if image.mode == "L" and mode == "RGB":
+        image = image.convert("RGB")
+    if image.mode != mode:
         return None
+    transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+    if mode == "RGB" and _changes_nothing(transform):
+        return None
+    return ImageCms.applyTransform(image, transform)
 
 
 def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:

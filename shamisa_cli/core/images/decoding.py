@@ -167,7 +167,9 @@ def _finished(
     view = reduced_size(original, view_size)
     reduced = flat if view == original else flat.resize(view, Image.Resampling.BICUBIC, box=box)
     orientation = orientation_of(image)
-    upright = turned(to_srgb(reduced, image.info.get("icc_profile"), code_points), orientation)
+    coloured, said = to_srgb(reduced, image.info.get("icc_profile"), code_points)
+    warnings = (*warnings, *said)
+    upright = turned(coloured, orientation)
     width, height = image.info.get(SENSOR_SIZE, original)
     if orientation in SIDEWAYS:
         width, height = height, width

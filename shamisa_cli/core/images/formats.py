@@ -35,7 +35,7 @@ from shamisa_cli.core.images.webp import WebpFile
 
 Reader = Callable[[BinaryIO], Image.Image]
 
-_HEAD_BYTES = 256
+HEAD_BYTES = 256
 _MOST_FRAMES = 100
 """Frames of a TIFF that are looked at for the largest."""
 _SIGNATURES: tuple[tuple[bytes, Reader], ...] = (
@@ -85,7 +85,7 @@ def open_image(path: Path | str, stream: BinaryIO, max_pixels: int | None = None
         ImageError: "empty", "not-an-image", or "unsupported" where a decoder is not installed.
         Exception: any error that Pillow raises for a damaged header.
     """
-    head = stream.read(_HEAD_BYTES)
+    head = stream.read(HEAD_BYTES)
     if not head:
         raise _empty(path)
     stream.seek(0)
@@ -124,7 +124,7 @@ def begins_like_a_picture(path: Path) -> bool:
     if not is_file(path):
         return False
     with path.open("rb") as stream:
-        head = stream.read(_HEAD_BYTES)
+        head = stream.read(HEAD_BYTES)
     return bool(head) and is_picture(head)
 
 

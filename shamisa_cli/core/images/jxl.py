@@ -143,6 +143,6 @@ def _unpacked(packed: bytes) -> bytes:
         return b""
     try:
         content: bytes = brotli.Decompressor().process(packed, output_buffer_limit=LARGEST_METADATA)
-    except brotli.error:
+    except (brotli.error, TypeError):  # the second: of brotli before 1.2, which takes no limit
         return b""
     return content

@@ -29,9 +29,9 @@ DRAWN_SUFFIXES = frozenset((".png", ".webp"))
 """Suffixes of files that this program may have drawn, see `drawings.is_drawing`."""
 
 NO_MEDIA = frozenset((
-    ".xmp", ".pp3", ".dop", ".cos", ".cop", ".on1", ".acr", ".vrd", ".thm", ".lrcat", ".lrdata", ".md", ".rst", ".log",
-    ".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".lock", ".lnk", ".db", ".sqlite3", ".parquet", ".safetensors",
-    ".onnx", ".bak", ".old", ".tmp", ".part",
+    ".xmp", ".aae", ".pp3", ".dop", ".cos", ".cop", ".on1", ".acr", ".vrd", ".thm", ".lrcat", ".lrdata", ".md", ".rst",
+    ".log", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".lock", ".lnk", ".db", ".sqlite3", ".parquet",
+    ".safetensors", ".onnx", ".bak", ".old", ".tmp", ".part",
 ))  # fmt: skip
 """Suffixes of files that lie beside pictures, and that Python's own list of kinds does not have."""
 
@@ -59,6 +59,11 @@ def is_other_kind(suffix: str) -> bool:
 
     known = OTHER_MEDIA.union(IMAGE_SUFFIXES - readable_suffixes(), NO_MEDIA, *MimeTypes().types_map)
     return suffix.lower() in known
+
+
+def lies_beside(suffix: str) -> bool:
+    """Whether files with this suffix, in any case, lie beside pictures and are neither pictures nor films."""
+    return is_other_kind(suffix) and suffix.lower() not in OTHER_MEDIA | IMAGE_SUFFIXES
 
 
 def count_suffixes(suffixes: list[str]) -> dict[str, int]:

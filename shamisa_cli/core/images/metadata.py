@@ -12,7 +12,7 @@ from PIL import ExifTags, Image
 from shamisa_cli.core.existence import is_file
 from shamisa_cli.core.images.boxes import top_boxes
 from shamisa_cli.core.images.decoder_warnings import collected
-from shamisa_cli.core.images.formats import is_raw_file, open_image
+from shamisa_cli.core.images.formats import HEAD_BYTES, is_raw_file, open_image
 from shamisa_cli.core.images.jxl import JxlFile, metadata_in
 from shamisa_cli.core.images.pillow_switches import as_shipped
 from shamisa_cli.core.images.png import PngFile
@@ -55,7 +55,7 @@ def read_metadata(path: Path) -> Metadata:
         if not is_file(path) or not path.stat().st_size:  # reading /proc/kmsg, of no size, may never end
             return Metadata()
         with as_shipped(), collected(), path.open("rb") as stream:
-            head = stream.read(16)
+            head = stream.read(HEAD_BYTES)
             return _of_tiff(stream) if head.startswith(FIRST_BYTES) else _of_other(path, stream, head)
     except Exception:  # damaged files make Pillow raise many types
         return Metadata()
@@ -71,6 +71,13 @@ def _of_tiff(stream: BinaryIO) -> Metadata:
 
 
 def _of_other(path: Path, stream: BinaryIO, head: bytes) -> Metadata:
+    found = _of_image(path, stream, head)
+    if found.xmp or head[4:8] != b"ftyp":
+        return found
+    return replace(found, xmp=_unless_damaged(lambda: _packet_in_box(stream), b""))
+
+
+def _of_image(path: Path, stream: BinaryIO, head: bytes) -> Metadata:
     stream.seek(0)
     image = preview_of(stream) if is_raw_file(head) else open_image(path, stream)
     if image is None:
@@ -83,10 +90,7 @@ def _of_other(path: Path, stream: BinaryIO, head: bytes) -> Metadata:
             tags = _unless_damaged(image.exif_in_text, tags)
         no_tags: Tags = {}
         exif = _unless_damaged(lambda: tags.get_ifd(ExifTags.IFD.Exif), no_tags)
-        found = _metadata(tags, exif, image.info.get("xmp"))
-    if found.xmp or head[4:8] != b"ftyp":
-        return found
-    return replace(found, xmp=_unless_damaged(lambda: _packet_in_box(stream), b""))
+        return _metadata(tags, exif, image.info.get("xmp"))
 
 
 def _packet_in_box(stream: BinaryIO) -> bytes:

@@ -51,9 +51,9 @@ def is_raw_tiff(image: TiffImagePlugin.TiffImageFile) -> bool:
 
 
 def open_raw(path: Path | str, stream: BinaryIO, max_pixels: int | None) -> Image.Image:
-    """Open a RAW file's full-size JPEG preview; without one, develop it at half size with the camera's white balance.
+    """Open a RAW file's full-size JPEG preview; without one, develop it with the camera's white balance.
 
-    A preview much smaller than the picture is never taken.
+    A mosaic is developed at half size. A preview much smaller than the picture is never taken.
 
     Raises:
         ImageError: "unsupported" without rawpy, or if LibRaw does not know the file; "too-large"; "truncated".
@@ -103,10 +103,12 @@ def preview_of(stream: BinaryIO) -> Image.Image | None:
     """The JPEG embedded in a RAW file, of whatever size; None without one, without rawpy and for a damaged file."""
     try:
         import rawpy
-
+    except ImportError:
+        return None
+    try:
         with rawpy.imread(stream) as raw:
             return _embedded(rawpy, raw)
-    except (ImportError, rawpy.LibRawError):
+    except rawpy.LibRawError:
         return None
 
 

@@ -252,7 +252,7 @@ def _cached() -> Iterator[tuple[str, Path]]:
 
     try:
         repositories = scan_cache_dir().repos
-    except CacheNotFound:
+    except (CacheNotFound, RuntimeError):  # the second: of a user without a home folder
         return
     for repository in repositories:
         for revision in repository.revisions if repository.repo_type == "model" else ():

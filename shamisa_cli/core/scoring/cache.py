@@ -31,6 +31,8 @@ groups are found by, six times.
 FILE = "pictures-1.sqlite3"
 """Name of the file; its number increases with its schema."""
 MEGABYTE = 1_000_000
+CLEARING = "shamisa cache clear"
+"""The command that makes a damaged cache anew."""
 DEFAULT_LIMIT = 1000 * MEGABYTE
 
 BUSY_SECONDS = 30
@@ -172,7 +174,7 @@ class Cache:
                 self._let_go()
                 self._tell(
                     f"the cache {self._path} cannot be used ({why(error)}). Results are computed without it; "
-                    "shamisa cache clear makes a new one."
+                    f"{CLEARING} makes a new one."
                 )
 
     def _tell(self, sentence: str) -> None:

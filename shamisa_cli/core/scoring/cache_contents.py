@@ -10,7 +10,7 @@ from typing import Any
 
 from shamisa_cli.core.errors import CacheError
 from shamisa_cli.core.existence import is_gone
-from shamisa_cli.core.scoring.cache import FILE, TABLE, opened, why
+from shamisa_cli.core.scoring.cache import CLEARING, FILE, TABLE, opened, why
 
 _NOT_DAMAGED = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_FULL")
 
@@ -49,9 +49,7 @@ def contents(folder: Path) -> CacheContents:
         with closing(opened(path)) as connection:
             counts = dict(connection.execute("SELECT kind, count(*) FROM entries GROUP BY kind").fetchall())
     except sqlite3.Error as error:
-        raise CacheError(
-            f"The cache {path} cannot be read ({why(error)}). Clear it with: shamisa cache clear."
-        ) from error
+        raise CacheError(f"The cache {path} cannot be read ({why(error)}). Clear it with: {CLEARING}.") from error
     return CacheContents(str(path), size, counts.get("scores", 0), counts.get("features", 0))
 
 

@@ -444,6 +444,18 @@ def test_a_picture_that_is_gone_leaves_nothing_to_undo(shoot: Path, tmp_path: Pa
     assert not (tmp_path / "out" / JOURNAL).exists()
 
 
+@pytest.mark.parametrize(
+    ("beside", "goes_along"), [("c.aae", True), ("c.wav", True), ("c.txt", True), ("c.mov", False)]
+)
+def test_a_sidecar_without_the_pictures_suffix_stays_only_with_another_picture_or_film(
+    tmp_path: Path, beside: str, goes_along: bool
+) -> None:
+    for name in ("c.jpg", "c.xmp", beside):
+        (tmp_path / name).write_text(name)
+    planned = plan_transfers([tmp_path / "c.jpg"], tmp_path / "out", "move")
+    assert [each.source.name for each in planned] == (["c.jpg", "c.xmp"] if goes_along else ["c.jpg"])
+
+
 def test_where_nothing_is_moved_no_journal_is_left(shoot: Path) -> None:
     results = list(transfer_files(plan_transfers(pictures(shoot), shoot, "move"), shoot))
     assert all("exists already" in each.problem for each in results)

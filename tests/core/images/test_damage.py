@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageCms, ImageDraw
 
 from shamisa_cli.core.errors import ImageError
 from shamisa_cli.core.images import decode, memory
@@ -118,10 +118,12 @@ def test_a_jpeg_of_very_many_scans_is_refused_from_its_markers():
 def test_large_texts_and_profiles_do_not_cost_a_png_its_pixels():
     plain = read(png(picture()))
     text = (b"zTXt", b"Comment\0\0" + zlib.compress(bytes(5_000_000)))
-    profile = (b"iCCP", b"profile\0\0" + zlib.compress(bytes(1_500_000)))
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    profile = (b"iCCP", b"profile\0\0" + zlib.compress(srgb + bytes(1_500_000)))
     bomb = (b"iCCP", b"profile\0\0" + zlib.compress(bytes(50_000_000)))
     damaged = (b"iCCP", b"profile\0\0not zlib")
-    for chunk, warned in ((text, False), (profile, False), (bomb, True), (damaged, True)):
+    none = (b"iCCP", b"profile\0\0" + zlib.compress(bytes(1_500)))
+    for chunk, warned in ((text, False), (profile, False), (bomb, True), (damaged, True), (none, True)):
         found = read(png(picture(), chunk))
         np.testing.assert_array_equal(found.pixels, plain.pixels)
         assert any("colour profile" in warning for warning in found.warnings) is warned

@@ -6,6 +6,7 @@ import io
 import os
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -431,3 +432,15 @@ def test_one_look_into_each_folder_is_enough_but_for_pngs_and_webps(
     found = [path for _, path in discovery._Search(recursive=True, allow_empty=False)._pictures_in(tmp_path)]
     assert names_under(tmp_path, list(map(Path, found))) == ["a.jpg", "below/d.jpg", "below/deep/e.tif"]
     assert listed == [str(tmp_path), str(tmp_path / "below"), str(tmp_path / "below" / "deep")]
+
+
+def test_a_picture_below_very_many_folders_is_found_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _ in range(900):
+        Path("d").mkdir()
+        os.chdir("d")
+    Path("a.jpg").touch()
+    os.chdir(tmp_path)
+    began = time.process_time()
+    assert [len(path.parts) for path in discover(["d"])] == [901]
+    assert time.process_time() - began < 5

@@ -122,8 +122,9 @@ def test_the_packet_of_a_cr3_lies_in_a_box_of_its_own(tmp_path: Path, monkeypatc
     uuid = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
     boxes = [box(b"ftyp", b"crx \0\0\0\1crx isom"), box(b"uuid", bytes(16) + b"other"), box(b"uuid", uuid + PACKET)]
     (tmp_path / "a.cr3").write_bytes(b"".join(boxes) + box(b"mdat", bytes(100)))
-    monkeypatch.setattr(metadata, "preview_of", lambda _: Image.new("RGB", (8, 8)))  # by LibRaw
-    assert embedded_mark(tmp_path / "a.cr3").properties == {"Rating": "5", "Label": "Purple"}
+    for preview in (Image.new("RGB", (8, 8)), None):  # by LibRaw
+        monkeypatch.setattr(metadata, "preview_of", lambda _, preview=preview: preview)
+        assert embedded_mark(tmp_path / "a.cr3").properties == {"Rating": "5", "Label": "Purple"}
 
 
 def test_a_damaged_tag_takes_no_other_with_it(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +113,11 @@ def test_float_colour_and_twelve_bit_jpeg_are_unsupported_rather_than_damaged(tm
         with pytest.raises(ImageError, match="Save it again") as caught:
             decode(tmp_path / name)
         assert caught.value.kind == "unsupported", name
+
+
+def test_without_its_reader_a_raw_file_has_no_preview(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rawpy", None)
+    assert raw.preview_of(io.BytesIO(b"IIRO")) is None
 
 
 @pytest.mark.parametrize(("shape", "needed"), [((400, 600), 2), ((400, 600, 3), 8)])

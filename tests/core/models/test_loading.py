@@ -166,3 +166,13 @@ def test_each_file_of_a_folder_is_hashed_once(model_folder: Path, what: str, mon
 
     assert "encoder.safetensors" in hashed
     assert len(hashed) == len(set(hashed))
+
+
+def test_models_are_listed_for_a_user_without_a_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub
+
+    def homeless() -> None:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(huggingface_hub, "scan_cache_dir", homeless)
+    assert "shamisa-lite2" in {entry.name for entry in shamisa_cli.installed_models()}
