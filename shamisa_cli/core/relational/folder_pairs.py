@@ -84,7 +84,10 @@ def with_names_passed_over(found: FolderPairs, reference_folder: Path, candidate
     for path in found.added:
         partner = reference_folder / path.relative_to(candidate_folder)
         pairs.append((partner, path)) if is_file(partner) else added.append(path)
-    return replace(found, pairs=tuple(pairs), added=tuple(added), removed=tuple(removed))
+    alone = {*added, *removed}
+    left = [tuple(path for path in group if path in alone) for group in found.ambiguous]
+    unsure = tuple(filter(None, left))
+    return replace(found, pairs=tuple(pairs), added=tuple(added), removed=tuple(removed), ambiguous=unsure)
 
 
 def describe_unpaired(paths: Sequence[Path], word: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shamisa_cli.core.images.discovery import MOST_NAMES
-from shamisa_cli.core.relational.folder_pairs import describe_unpaired, pair_folders
+from shamisa_cli.core.relational.folder_pairs import describe_unpaired, pair_folders, with_names_passed_over
 
 REF, OUT = Path("ref"), Path("out")
 
@@ -51,6 +51,18 @@ def test_unpaired_pictures_are_named_up_to_a_limit() -> None:
     assert describe_unpaired([], "added") == ""
     assert describe_unpaired([Path("a.png")], "added") == "1 picture added: a.png"
     assert describe_unpaired([Path(f"{n}.png") for n in range(8)], "removed").endswith("4.png and 3 more")
+
+
+def test_what_was_paired_after_all_is_not_said_to_be_ambiguous(tmp_path):
+    for name in ("before/x.jpg", "before/x.png", "after/x.jpg", "after/x.tif"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    before, after = tmp_path / "before", tmp_path / "after"
+    passed_over = pair_folders([before / "x.jpg", before / "x.png"], before, [after / "x.tif"], after)
+    assert passed_over.ambiguous == ((before / "x.jpg", before / "x.png", after / "x.tif"),)
+    found = with_names_passed_over(passed_over, before, after)
+    assert found.pairs == ((before / "x.jpg", after / "x.jpg"),)
+    assert found.ambiguous == ((before / "x.png", after / "x.tif"),)
 
 
 def test_the_same_name_composed_and_decomposed_is_paired_where_that_is_unambiguous():
