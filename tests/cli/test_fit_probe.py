@@ -109,6 +109,20 @@ def test_the_table_goes_to_stdout_with_a_row_for_each_subset(model, scored, tmp_
     assert "splits of groups" in (tmp_path / "p" / "README.md").read_text()
 
 
+def test_few_groups_are_doubted_however_many_pictures_they_have(model, scored, tmp_path):
+    table = scored / "mos.csv"
+    arguments = ("--model", model, "--splits", 2, "--group-column", "scene")
+    fit = run("fit-probe", "--mos", table, *arguments, "-o", tmp_path / "p").stderr
+    shutil.copy(table, scored / "again.csv")
+    for stderr in (fit, run("evaluate", "--cross", table, scored / "again.csv", *arguments).stderr):
+        said = "Each split holds out only 1 of 6 groups, so the figures say little. They would say more with 25 groups"
+        assert said in " ".join(stderr.split())
+    assert "Too few groups were held out for intervals that hold 90 % of ratings, which take 19" in " ".join(
+        fit.split()
+    )
+    assert read_probe(tmp_path / "p").interval is None
+
+
 def test_stored_features_give_the_same_probe_as_the_pictures(model, scored, probe, tmp_path):
     paths = [scored / f"{number}.png" for number in reversed(range(PICTURES))]
     features = stored_features(model, paths, tmp_path / "features.npz")
@@ -396,13 +410,15 @@ def test_settings_out_of_their_range_are_refused_by_name_before_any_work_in_pyth
         settings(**wrong)
 
 
-def test_a_probe_without_intervals_says_so(model, scored, tmp_path):
-    fit = ("fit-probe", "--mos", scored / "mos.csv", "--model", model, "--splits", 6)
-    assert "intervals that hold" not in run(*fit, "-o", tmp_path / "usual").stderr
-    result = run(*fit, "-o", tmp_path / "strict", "--interval", 0.999)
-    assert result.returncode == 0
-    assert "Too few pictures were held out for intervals that hold 99.9 % of ratings" in " ".join(result.stderr.split())
-    assert read_probe(tmp_path / "strict").interval is None
+def test_a_probe_without_intervals_says_so_however_often_its_pictures_are_held_out(model, scored, tmp_path):
+    fit = ("fit-probe", "--mos", scored / "mos.csv", "--model", model)
+    for splits, level, said in ((20, 0.9, False), (20, 0.95, True), (2, 0.9, True)):
+        folder = tmp_path / f"{splits} {level}"
+        result = run(*fit, "-o", folder, "--splits", splits, "--interval", level)
+        assert result.returncode == 0
+        sentence = f"Too few pictures were held out for intervals that hold {100 * level:g} % of ratings"
+        assert (sentence in " ".join(result.stderr.split())) is said
+        assert (read_probe(folder).interval is None) is said
 
 
 def test_a_table_whose_pictures_are_not_there_takes_no_memory_for_them(model, tmp_path, monkeypatch):

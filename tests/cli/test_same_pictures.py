@@ -126,7 +126,7 @@ def test_intervals_are_calibrated_on_other_pictures_than_they_are_counted_on(mod
 
     table, asked = shamisa.read_mos_table(tables["copies"]), {}
     monkeypatch.setattr(probe, "measure_coverage", lambda *_, **settings: asked.update(settings))
-    shamisa.fit_probe(table, None, model, shamisa.ProbeSettings(splits=2))
+    shamisa.fit_probe(table, None, model, shamisa.ProbeSettings(splits=10))
     names = {}
     for path, group in zip(table.paths, asked["groups"], strict=True):
         names.setdefault(path.name.removeprefix("again"), set()).add(group)

@@ -13,20 +13,26 @@ from numpy.typing import NDArray
 from shamisa_cli.core.arrays import AnyFeatures, Vector
 from shamisa_cli.core.probe.metrics import REVERSED, SMALL_SPREAD, srcc
 from shamisa_cli.core.probe.protocol import TEST_SHARE, ProtocolResult
-from shamisa_cli.core.probe.same_pictures import repeats
+from shamisa_cli.core.probe.same_pictures import join_groups, numbered, repeats
 
 if TYPE_CHECKING:
     from shamisa_cli.core.models.loading import Model
 
 FEW_TESTED = 10
 """With fewer held-out pictures in a split, a warning says that correlations of so few mean little."""
+FEW_GROUPS = 5
+"""The same of groups, where a table names them: rows of one group are alike, and say little of others."""
 FEW_JUDGED = 30
 """With fewer pictures in all, a warning says the same of a model that is judged as it is."""
 KEPT_TOGETHER = "each row counts, and all rows of a picture are in the same part of a split."
 
 
 def doubts(
-    result: ProtocolResult, positions: Vector, paths: Sequence[Path], pictures: NDArray[np.int64]
+    result: ProtocolResult,
+    positions: Vector,
+    paths: Sequence[Path],
+    pictures: NDArray[np.int64],
+    groups: Sequence[str] | None = None,
 ) -> tuple[str, ...]:
     """Sentences on rows of one picture, on predictions of nearly one number, and on parts too small for a correlation.
 
@@ -35,6 +41,7 @@ def doubts(
         positions: (n,) of the human scores of the table's rows.
         paths: (n,) of its pictures.
         pictures: (n,) from `same_pictures`.
+        groups: (n,) names of rows that stay together, or None.
     """
     found = list(repeats(paths, pictures, KEPT_TOGETHER))
     spread = result.held_out_spread(positions)
@@ -43,13 +50,24 @@ def doubts(
             f"The predictions of held-out pictures spread only {spread:.0%} as far as their ratings: the probe gives "
             "nearly the same score to every picture. Rate more pictures, or ones that differ more."
         )
-    held_out = min(len(np.unique(pictures[split.rows])) for split in result.splits)
-    if held_out < FEW_TESTED:
-        found.append(
-            f"Each split holds out only {held_out} of {len(np.unique(pictures))} pictures, so the figures say little. "
-            f"They would say more with {math.ceil(FEW_TESTED / TEST_SHARE)} rated pictures."
-        )
+    found += _few_held_out(result, pictures, FEW_TESTED, "pictures", "rated pictures")
+    if groups is not None:
+        units = numbered(join_groups(pictures, groups), len(pictures))
+        found += _few_held_out(result, units, FEW_GROUPS, "groups", "groups, of other pictures each")
     return tuple(found)
+
+
+def _few_held_out(
+    result: ProtocolResult, units: NDArray[np.int64], needed: int, kind: str, better: str
+) -> tuple[str, ...]:
+    """A sentence where a split holds out fewer than `needed` of the units, whose numbers (n,) the rows have."""
+    held_out = min(len(np.unique(units[split.rows])) for split in result.splits)
+    if held_out >= needed:
+        return ()
+    return (
+        f"Each split holds out only {held_out} of {len(np.unique(units))} {kind}, so the figures say little. "
+        f"They would say more with {math.ceil(needed / TEST_SHARE)} {better}.",
+    )
 
 
 def few_judged(count: int) -> tuple[str, ...]:

@@ -146,23 +146,20 @@ def fit_probe(
     grey = None if paper else grey_features(loaded.encoder, table, rows[:, 0], seed=chosen.seed, progress=progress)
     unread: list[ImageError] = []
     pictures = same_pictures(rows)
+    together = join_groups(pictures, table.groups)
     recipe = probe_recipe(loaded, table.sessions, chosen, ordinal, pseudo, progress, unread.append)
     with progress("Fitting", chosen.splits) as advance:
         result, ridge, scale = _fit(rows, table, chosen, scale_of, logistic, recipe, advance)
         positions = scale.position(table.mos)
         probe = Probe.from_ridge(ridge, scale=scale, encoder_fingerprint=loaded.encoder_fingerprint)
-        probe = with_limits(probe, rows, pictures, positions, result, recipe.sessions, chosen, grey)
-    coverage = measure_coverage(
-        [split.held_out for split in result.splits],
-        positions,
-        groups=join_groups(pictures, table.groups),
-        sessions=recipe.sessions,
-        level=chosen.interval,
-        seed=chosen.seed,
-    )
+        probe = with_limits(probe, rows, pictures, together, positions, result, recipe.sessions, chosen, grey)
+    checked = partial(measure_coverage, groups=together, sessions=recipe.sessions, level=chosen.interval)
+    coverage = None
+    if probe.interval is not None:
+        coverage = checked([split.held_out for split in result.splits], positions, seed=chosen.seed)
     name = table.name
-    warnings = about_pictures + doubts(result, positions, table.paths, pictures)
-    warnings += grey_unknown(probe) + interval_unknown(probe, chosen.interval)
+    warnings = about_pictures + doubts(result, positions, table.paths, pictures, table.groups)
+    warnings += grey_unknown(probe) + interval_unknown(probe, chosen.interval, grouped=table.groups is not None)
     if folder is not None:
         details = CardDetails(
             data_name=name,

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from shamisa_cli.core.arrays import Vector
 from shamisa_cli.core.errors import ModelError
+from shamisa_cli.core.probe.same_pictures import numbered
 
 LEVEL = 0.9
 KNOTS = 6
@@ -102,22 +103,39 @@ class Coverage:
     by_session: Mapping[str, float] = field(default_factory=dict)
 
 
-def calibrate(prediction: Vector, truth: Vector, level: float = LEVEL) -> Interval | None:
-    """Calibrate an interval on held-out predictions (n,) and the truth (n,), both positions; None if n is too small.
+def least_held_out(level: float) -> int:
+    """How many pictures must be held out for an interval of this level."""
+    return math.ceil(round((1 + level) / (1 - level), 6))
 
-    The tails are the ⌈(n+1)(1+level)/2⌉-th smallest of the n residuals, and likewise from the other end.
+
+def calibrate(
+    prediction: Vector, truth: Vector, level: float = LEVEL, pictures: NDArray[np.int64] | None = None
+) -> Interval | None:
+    """Calibrate an interval on held-out predictions (n,) and the truth (n,), both positions; None if of too few.
+
+    The tails are the (n/m)(m+1)(1+level)/2-th smallest, rounded up, of the n residuals of m pictures, and likewise from
+    the other end: a picture that was held out n/m times says as much of others as one that was held out once.
+
+    Args:
+        prediction, truth, level: as above.
+        pictures: (n,) numbers of the pictures, or of groups of which each stands for one; None: all differ.
     """
     residuals = truth - prediction
-    rank = math.ceil((len(residuals) + 1) * (1 + level) / 2)
-    if rank > len(residuals):
+    count = len(residuals) if pictures is None else len(np.unique(pictures))
+    if count < least_held_out(level):
         return None
+    rank = min(len(residuals), math.ceil((count + 1) * (1 + level) / 2 * (len(residuals) / count)))
     at, spread = _usual_distance(prediction, np.abs(residuals))
     ordered = np.sort(residuals / np.interp(prediction, at, spread))
     return Interval(level, at, spread, below=max(0.0, float(-ordered[-rank])), above=max(0.0, float(ordered[rank - 1])))
 
 
 def calibrate_sessions(
-    held_out: HeldOut, truth: Vector, sessions: NDArray[np.int64], level: float = LEVEL
+    held_out: HeldOut,
+    truth: Vector,
+    sessions: NDArray[np.int64],
+    level: float = LEVEL,
+    pictures: NDArray[np.int64] | None = None,
 ) -> tuple[Interval, ...]:
     """Calibrate an interval for images like each of K sessions; empty where a session has too few images.
 
@@ -128,14 +146,16 @@ def calibrate_sessions(
         held_out: m predictions.
         truth, sessions: (n,) positions of the human scores, and numbers 0…K−1 of their sessions, of the whole table.
         level: of the scores of each session to hold.
+        pictures: (n,) numbers of the rows' pictures, or of groups of which each stands for one; None: all differ.
     """
     own, target = sessions[held_out.rows], truth[held_out.rows]
+    shown = held_out.rows if pictures is None else pictures[held_out.rows]
     count = int(sessions.max()) + 1
     levels = np.full(count, level)
     found: tuple[Interval, ...] = ()
     for _ in range(ROUNDS):
         cells = [
-            calibrate(held_out.position[cell], target[cell], float(levels[number]))
+            calibrate(held_out.position[cell], target[cell], float(levels[number]), shown[cell])
             for number, cell in enumerate((own == number) & (held_out.likely == number) for number in range(count))
         ]
         found = tuple(cell for cell in cells if cell is not None)
@@ -170,7 +190,7 @@ def measure_coverage(
 
     Returns None when a half is too small for the level.
     """
-    members = np.arange(len(truth)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    members = numbered(groups, len(truth))
     names, numbers = np.unique(np.asarray(sessions or ["all"] * len(truth)), return_inverse=True)
     generator = np.random.default_rng(seed)
     counted: list[tuple[NDArray[np.int64], NDArray[np.bool_], Vector]] = []

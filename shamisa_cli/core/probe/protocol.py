@@ -20,7 +20,7 @@ from shamisa_cli.core.probe.pseudo import PseudoLabels
 from shamisa_cli.core.probe.recipe import Recipe
 from shamisa_cli.core.probe.ridge import Ridge
 from shamisa_cli.core.probe.ridge_path import ridge_path
-from shamisa_cli.core.probe.same_pictures import join_groups, same_pictures
+from shamisa_cli.core.probe.same_pictures import join_groups, numbered, same_pictures
 from shamisa_cli.core.probe.scale import MosScale, linear_scale
 
 Indices = NDArray[np.int64]
@@ -153,7 +153,7 @@ def random_splits(
     """
     if splits < 1:
         raise SettingError(f"{splits} splits were asked for; at least 1 is needed.")
-    members = np.arange(count) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    members = numbered(groups, count)
     units = int(members.max()) + 1 if count else 0
     if units < 3:
         kind = "pictures" if groups is None else "groups of different pictures"

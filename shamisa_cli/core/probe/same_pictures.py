@@ -64,6 +64,11 @@ def join_groups(pictures: NDArray[np.int64], groups: Sequence[str] | None) -> Se
     return [first[part] for part in parts[members]]
 
 
+def numbered(names: Sequence[str] | None, count: int) -> NDArray[np.int64]:
+    """Numbers 0…K−1 of the names of `count` rows, (count,), in their order; of None, where each row is its own."""
+    return np.arange(count) if names is None else np.unique(np.asarray(names), return_inverse=True)[1]
+
+
 def repeats(paths: Sequence[Path], pictures: NDArray[np.int64], effect: str) -> tuple[str, ...]:
     """A sentence on rows that show a picture which an earlier row shows, and their effect; none without any."""
     again = np.flatnonzero(pictures != np.arange(len(pictures)))

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from shamisa_cli.core.errors import ModelError
-from shamisa_cli.core.probe.intervals import HeldOut, Interval, calibrate, calibrate_sessions, measure_coverage
+from shamisa_cli.core.probe.intervals import (
+    HeldOut,
+    Interval,
+    calibrate,
+    calibrate_sessions,
+    least_held_out,
+    measure_coverage,
+)
 
 
 def drawn(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -46,6 +53,25 @@ def test_too_few_pictures_give_no_interval() -> None:
     assert calibrate(*drawn(19), 0.9) is not None
     rows = np.arange(30)
     assert measure_coverage([held_out(rows, drawn(30)[0])], drawn(30)[1], level=0.9) is None
+
+
+def test_a_picture_that_was_held_out_often_says_no_more_than_once() -> None:
+    residuals = np.random.default_rng(0).permutation(np.arange(-10.0, 29.0))
+    rows = np.tile(np.arange(39), 100)
+    often, once = calibrate(np.zeros(3900), residuals[rows], 0.9, rows), calibrate(np.zeros(39), residuals, 0.9)
+    assert often is not None
+    assert once is not None
+    assert often.around(np.array(5.0)) == pytest.approx(once.around(np.array(5.0)))
+    few = rows[rows < 18]
+    assert calibrate(np.zeros(1800), residuals[few], 0.9, few) is None
+    assert calibrate(np.zeros(3900), residuals[rows], 0.95, rows // 2) is None  # groups of two
+
+
+@pytest.mark.parametrize(("level", "least"), [(0.8, 9), (0.9, 19), (0.95, 39), (0.99, 199)])
+def test_an_interval_takes_as_many_pictures_as_are_named(level: float, least: int) -> None:
+    assert least_held_out(level) == least
+    assert calibrate(*drawn(least), level) is not None
+    assert calibrate(*drawn(least - 1), level) is None
 
 
 def test_predictions_without_error_give_an_interval_of_no_width() -> None:
