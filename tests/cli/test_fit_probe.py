@@ -410,6 +410,18 @@ def test_settings_out_of_their_range_are_refused_by_name_before_any_work_in_pyth
         settings(**wrong)
 
 
+@pytest.mark.parametrize("others", [(), ("copy.png",), ("copy.bmp",)])
+def test_degraded_pairs_of_one_photograph_are_refused_in_a_sentence(model, scored, tmp_path, others):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in ("one.png", *others):
+        Image.open(scored / "3.png").save(photos / name)
+    result = run("fit-probe", "--mos", scored / "mos.csv", "--model", model, "--ordinal", photos, "-o", tmp_path / "p")
+    assert result.returncode == 2
+    assert "Degraded pairs take two different photographs at least" in " ".join(result.stderr.split())
+    assert not (tmp_path / "p").exists()
+
+
 def test_a_probe_without_intervals_says_so_however_often_its_pictures_are_held_out(model, scored, tmp_path):
     fit = ("fit-probe", "--mos", scored / "mos.csv", "--model", model)
     for splits, level, said in ((20, 0.9, False), (20, 0.95, True), (2, 0.9, True)):

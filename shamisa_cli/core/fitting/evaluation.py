@@ -73,8 +73,13 @@ class ModelEvaluation:
         )
 
     def _known(self, scored: Sequence[ImageRecord]) -> tuple[str, ...]:
-        """A sentence on pictures that the probe was fitted on; none without any."""
+        """A sentence on pictures that the probe was fitted on, or that these are not known; none without any."""
         probe = self.model.probe
+        if probe is not None and probe.fitted is None:
+            return (
+                "Whether the probe was fitted on some of these pictures is not known: it keeps no scores of its own. "
+                "Its card names the ratings that it learned from; agreement with them says nothing of others.",
+            )
         mos = np.array([record.mos for record in scored], dtype=np.float64)
         count = 0 if probe is None else probe.fitted_among(mos)
         if not count:

@@ -43,7 +43,7 @@ def with_limits(
 
     Args:
         probe: fitted on the whole table.
-        rows: (n, R, D), features of the R crops of each picture; what is fitted on is kept of whole pictures alone.
+        rows: (n, R, D), features of the R crops of each picture; what is usual is kept of whole pictures alone.
         pictures: (n,), from `same_pictures`; each is learned from once.
         together: (n,) from `join_groups`.
         positions: (n,) of the human scores.
@@ -57,16 +57,17 @@ def with_limits(
     if sessions is not None and probe.likeness is not None:
         numbers = np.unique(np.asarray(sessions), return_inverse=True)[1]
         own = calibrate_sessions(result.all_held_out, positions, numbers, settings.interval, units)
-    known = fitted = None
-    if rows.shape[1] == 1:
-        each = rows[:, 0] if len(seen := np.unique(pictures)) == len(rows) else rows[seen, 0]
+    known = None
+    whole = rows.shape[1] == 1
+    each = rows[:, 0] if whole else rows.mean(axis=1)
+    each = each if len(seen := np.unique(pictures)) == len(rows) else each[seen]
+    if whole:
         grey = None if grey is None else grey[np.unique(same_pictures(grey))]
-        fitted = np.sort(probe.scale.mos(np.clip(probe.predict(each), 0, 1)))
         known = fit_familiarity(each, probe.feature_mean, probe.feature_scale, grey=grey, seed=settings.seed)
     return replace(
         probe,
         interval=calibrate(*result.held_out_pairs(positions), settings.interval, units[result.held_out[0]]),
         session_intervals=own,
         familiarity=known,
-        fitted=fitted,
+        fitted=np.sort(probe.scale.mos(np.clip(probe.predict(each), 0, 1))),
     )

@@ -21,7 +21,7 @@ from shamisa_cli.core.fitting.greys import grey_features, grey_unknown
 from shamisa_cli.core.fitting.limits import interval_unknown, with_limits
 from shamisa_cli.core.fitting.progress import Progress, no_progress
 from shamisa_cli.core.fitting.protocols import require_reading
-from shamisa_cli.core.fitting.recipe import ProbeSettings, probe_recipe
+from shamisa_cli.core.fitting.recipe import ProbeSettings, probe_recipe, require_different
 from shamisa_cli.core.fitting.stored import stored_features
 from shamisa_cli.core.models.card import Metric, replace_section, write_metadata
 from shamisa_cli.core.models.folder import ModelFolder, save_probe
@@ -125,6 +125,7 @@ def fit_probe(
         require_probe_folder(folder)
     table = mos if isinstance(mos, MosTable) else read_mos_table(Path(mos))
     _require_consistent(chosen, table, stored=features is not None, ordinal=bool(ordinal), pseudo=bool(pseudo))
+    require_different(ordinal)
     # Whatever can be found wrong is found before the images are embedded, which may take hours.
     scale_of = _scale_of(chosen, table)
     logistic = usual_logistic(chosen.protocol, table.groups) if chosen.logistic is None else chosen.logistic

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from shamisa_cli.core.fitting.progress import Progress
 from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.probe.cross_dataset import ProtocolName
 from shamisa_cli.core.probe.mos_table import LARGEST_SCORE, LEAST_SPREAD, are_ends
-from shamisa_cli.core.probe.ordinal import OrdinalPairs, OrdinalSettings
+from shamisa_cli.core.probe.ordinal import TOO_FEW_PHOTOS, OrdinalPairs, OrdinalSettings
 from shamisa_cli.core.probe.protocol import SPLITS
 from shamisa_cli.core.probe.pseudo import PseudoLabels, PseudoSettings, Weight
 from shamisa_cli.core.probe.recipe import Recipe
@@ -88,7 +89,7 @@ def probe_recipe(
         unread: told of the photographs that are left out.
 
     Raises:
-        SettingError: both are given, no photograph can be read, or PyTorch is not installed.
+        SettingError: no photograph can be read, only copies of one for degraded pairs, or PyTorch is not installed.
     """
     return Recipe(
         sessions=sessions,
@@ -97,6 +98,20 @@ def probe_recipe(
         pairs=_ordinal_pairs(model, ordinal, settings.seed, progress, unread),
         ordinal=OrdinalSettings(settings.ordinal_weight),
     )
+
+
+def require_different(photos: Sequence[Path]) -> None:
+    """Refuse one photograph alone for degraded pairs, and copies of one file. Raises SettingError."""
+    if photos and all(_copies(photos[0], other) for other in photos[1:]):
+        raise SettingError(TOO_FEW_PHOTOS)
+
+
+def _copies(one: Path, other: Path) -> bool:
+    """Whether two files have the same content; False where one cannot be read."""
+    try:
+        return filecmp.cmp(one, other, shallow=False)
+    except OSError:
+        return False
 
 
 def _ordinal_pairs(

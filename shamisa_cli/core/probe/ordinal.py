@@ -16,6 +16,7 @@ MARGIN = 0.04
 """Margin by which a version must score worse per unit of severity, as a share of the range of fitted scores."""
 
 MAX_ROUNDS = 30
+TOO_FEW_PHOTOS = "Degraded pairs take two different photographs at least, as each split leaves some out of its fit."
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ POINTS = 100.0
 """The best score."""
 SAME_SCORE, NEARLY_SAME_SCORE = 1e-12, 1e-6
 """Human scores that are nearer than this share of their scale are of one picture, and of one by two runtimes."""
-MOST_BY_CHANCE = 0.1
-"""Share of other pictures with nearly the score of one fitted on, up to which such scores are names."""
+BY_CHANCE = 1e-6
+"""Probability up to which so many pictures with nearly the score of one fitted on are not there by chance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,18 +163,14 @@ class Probe(Ridge):
         """How many, at least, of the pictures to which it gives these human scores (n,) are among those fitted on.
 
         A score is as good as a name of its picture, but for the ends of the scale, which many share. By another runtime
-        or device it is one only nearly: where that holds for most pictures, and would not by chance, these count.
+        or device it is one only nearly: such scores count, less those to expect by chance, where there are far more.
         """
         if self.fitted is None:
             return 0
         low, high = sorted(self.scale.ends)
         fitted, asked = (each[(low < each) & (each < high)] for each in (self.fitted, mos))
-        margin = NEARLY_SAME_SCORE * (high - low)
-        nearly = _near(asked, fitted, margin)
-        by_chance = 2 * margin * len(fitted) / max(np.ptp(fitted), margin) if len(fitted) else 1.0
-        if 2 * nearly > len(mos) and by_chance <= MOST_BY_CHANCE:
-            return nearly
-        return _near(asked, fitted, SAME_SCORE * (high - low))
+        same = int((_within(asked, fitted, SAME_SCORE * (high - low)) > 0).sum())
+        return max(same, _known_nearly(asked, fitted, NEARLY_SAME_SCORE * (high - low)))
 
     def knows(self, features: AnyFeatures) -> bool:
         """Whether an image's features (D,) are like those fitted on; True where that was not measured."""
@@ -203,7 +199,22 @@ class Probe(Ridge):
         return low, high
 
 
-def _near(asked: Vector, known: Vector, margin: float) -> int:
-    """How many values have one of the known ones, which rise, within a margin."""
-    beyond = np.searchsorted(known, asked + margin, side="right")
-    return int((np.searchsorted(known, asked - margin) < beyond).sum())
+def _known_nearly(asked: Vector, fitted: Vector, margin: float) -> int:
+    """How many values have one of those of `fitted`, which rise, within a margin for another reason than chance.
+
+    The chance of one is that of the densest of ever wider windows around it, its own picture left out: scores crowd.
+    """
+    from scipy.special import pdtrc
+
+    found = _within(asked, fitted, margin) > 0
+    nearly = int(found.sum())
+    others = [(_within(asked, fitted, width * margin) - found) / width for width in 10.0 ** np.arange(7)]
+    expected = float(np.minimum(1.0, np.max(others, axis=0)).sum())
+    if not nearly or pdtrc(nearly - 1, expected) > BY_CHANCE:
+        return 0
+    return round((nearly - expected) / (1 - expected / len(asked)))
+
+
+def _within(asked: Vector, known: Vector, margin: float) -> NDArray[np.int64]:
+    """How many of the known values, which rise, each asked one (n,) has within a margin."""
+    return np.searchsorted(known, asked + margin, side="right") - np.searchsorted(known, asked - margin)

@@ -194,13 +194,29 @@ def test_a_probe_knows_the_pictures_that_it_was_fitted_on_by_its_scores(ends):
     assert made.fitted_among(others[:0]) == 0
 
 
-def test_scores_by_another_runtime_are_known_where_most_are_and_few_by_chance_are_not():
+def test_scores_by_another_runtime_are_known_and_few_by_chance_are_not():
     generator = np.random.default_rng(1)
     fitted = np.sort(generator.normal(3, 0.6, 10_000).clip(1, 5))
     made = probe(scale=linear_scale(1.0, 5.0), fitted=fitted)
     inside = int(((fitted > 1) & (fitted < 5)).sum())
     assert inside - 5 <= made.fitted_among(fitted + generator.uniform(-2e-6, 2e-6, 10_000)) <= inside + 5
     assert made.fitted_among(generator.normal(3, 0.6, 10_000).clip(1, 5)) == 0
+
+
+def test_a_part_of_a_table_by_another_runtime_is_known_too():
+    generator = np.random.default_rng(1)
+    fitted, others = np.sort(generator.normal(3, 0.6, 12)), generator.normal(3, 0.6, 100)
+    made = probe(scale=linear_scale(1.0, 5.0), fitted=fitted)
+    assert made.fitted_among(np.append(others[:12], fitted + 1e-6)) == 12
+    assert made.fitted_among(np.append(others, fitted - 1e-6)) == 12
+    assert made.fitted_among(others) == 0
+
+
+@pytest.mark.parametrize("width", [1e-6, 1e-5, 1e-4])
+def test_crowded_scores_are_no_names_though_one_picture_stands_far_from_them(width):
+    generator = np.random.default_rng(1)
+    crowd, others = 3 + width * generator.normal(size=500), 3 + width * generator.normal(size=200)
+    assert probe(scale=linear_scale(1.0, 5.0), fitted=np.append(2, np.sort(crowd))).fitted_among(others) == 0
 
 
 def test_a_probe_made_from_a_fit_predicts_as_the_fit_does():

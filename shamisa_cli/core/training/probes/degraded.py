@@ -17,7 +17,7 @@ from shamisa_cli.core.errors import SettingError, Unread
 from shamisa_cli.core.groups import GROUPS, MAX_SEVERITY
 from shamisa_cli.core.networks.pixels import batch_of
 from shamisa_cli.core.probe.defects import MOST_OPERATORS
-from shamisa_cli.core.probe.ordinal import OrdinalPairs
+from shamisa_cli.core.probe.ordinal import TOO_FEW_PHOTOS, OrdinalPairs
 from shamisa_cli.core.probe.same_pictures import same_pictures
 from shamisa_cli.core.training.photographs import made_of_each, pass_over
 
@@ -137,7 +137,7 @@ def degraded_pairs(
         advance: called with 1 after each photograph.
 
     Raises:
-        SettingError: no photograph can be read.
+        SettingError: no photograph can be read, or only copies of one.
     """
 
     def make(place: int, path: Path) -> list[tuple[NDArray[np.float32], NDArray[np.float32], float]]:
@@ -153,6 +153,8 @@ def degraded_pairs(
         raise SettingError("None of the photographs for degraded pairs can be read; name a folder of good ones.")
     milder, stronger, gaps = zip(*(pair for _, pairs in found for pair in pairs), strict=True)
     first = same_pictures(np.stack([pairs[0][0] for _, pairs in found]))
+    if not first.any():
+        raise SettingError(TOO_FEW_PHOTOS)
     shown = [found[row][0] for row, (_, pairs) in zip(first, found, strict=True) for _ in pairs]
     return OrdinalPairs(np.stack(milder), np.stack(stronger), np.array(gaps), np.array(shown, dtype=np.int64))
 
