@@ -19,6 +19,8 @@ Runtime = Literal["torch", "onnx"]
 RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
 
 
+_BYTES_PER_PIXEL_OF_MORE = 45
+"""Memory beyond that of the network, where the score is also split over the pixels and drawn; measured: 43."""
 LARGE = 2_000_000
 """Pixels above which an image is computed alone on all processors: several at once would need gigabytes."""
 BYTES_PER_PIXEL = 320
@@ -76,7 +78,7 @@ def embedded(
         ImageError: "unsupported", if the encoder fails on an image that it reads at less than 32 pixels; "too-large",
             if the network would need more memory than it may take.
     """
-    _require_memory(encoder, path, pixels)
+    _require_memory(encoder, path, pixels, more=_BYTES_PER_PIXEL_OF_MORE if embed is not None else 0)
     try:
         return (embed or encoder.embed)(pixels)
     except MemoryError:
@@ -104,11 +106,11 @@ def _embeds(encoder: Embedder, pixels: Pixels) -> bool:
     return True
 
 
-def _require_memory(encoder: Embedder, path: Path | str, pixels: Pixels) -> None:
+def _require_memory(encoder: Embedder, path: Path | str, pixels: Pixels, *, more: int) -> None:
     height, width = pixels.shape[:2]
     if height * width <= LARGE:
         return
-    needed = encoder.memory_needed(height, width)
+    needed = encoder.memory_needed(height, width) + more * height * width
     if needed <= DECODING.alone:
         return
     raise ImageError(

@@ -14,8 +14,9 @@ from PIL import Image
 
 from shamisa_cli.core.argument_words import MASKED, is_masked
 from shamisa_cli.core.arrays import Pixels
-from shamisa_cli.core.errors import SettingError, item_error
+from shamisa_cli.core.errors import ImageError, SettingError, item_error
 from shamisa_cli.core.groups import GROUPS
+from shamisa_cli.core.images.budget import DECODING, MEGABYTE
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, TRANSPARENT, decode
 from shamisa_cli.core.images.in_memory import PictureInMemory
 from shamisa_cli.core.records import NOT_A_NUMBER, ErrorRecord
@@ -23,8 +24,11 @@ from shamisa_cli.core.relational.alignment import Shift, find_shift, overlap
 from shamisa_cli.core.relational.framing import same_framing
 from shamisa_cli.core.relational.judgement import Comparer
 from shamisa_cli.core.relational.records import AXES, DIFFERENCE, DIFFERENT_SIZE, MAPS, OVERALL, Candidate
+from shamisa_cli.core.relational.tiling import WINDOW_PIXELS
 
 DECIMALS = 4
+_BYTES_PER_PIXEL, _BYTES_PER_PIXEL_OF_MAPS = 28, 700
+"""Memory for both images and the measures between them (measured: 17 to 26), and for maps of one window."""
 
 Watch = Callable[[Candidate, npt.NDArray[np.uint8], npt.NDArray[np.uint8]], None]
 """Called with each compared candidate and its maps, and the pixels of the reference and of the candidate."""
@@ -65,6 +69,7 @@ def compare_with(
     """
     for name, source in candidates:
         try:
+            require_memory(name, reference.pixels.shape, maps=maps)
             found = read_image(source, name, max_pixels=max_pixels)
             placed = place_over(reference, found, resize=resize)
             record = _compared(comparer, reference, found, placed, original, maps)
@@ -231,6 +236,24 @@ def read_image(source: ImageSource, name: str, *, max_pixels: int = DEFAULT_MAX_
             f"{name} is an array of {source.dtype} {source.shape}; sRGB pixels (H, W, 3) of uint8 are needed."
         )
     return ComparedImage(name, source, source.shape[1], source.shape[0])
+
+
+def require_memory(name: str, shape: tuple[int, ...], *, maps: bool) -> None:
+    """Raise ImageError where comparing with an image of this shape (H, W, …) takes more memory than there may be used.
+
+    Only a part of it is held by decoding, which has a budget of its own.
+    """
+    height, width = shape[:2]
+    needed = _BYTES_PER_PIXEL * height * width
+    needed += _BYTES_PER_PIXEL_OF_MAPS * min(height * width, WINDOW_PIXELS) * maps
+    if height * width <= WINDOW_PIXELS or needed <= DECODING.alone:
+        return
+    raise ImageError(
+        name,
+        "too-large",
+        f"{name} would take some {needed / MEGABYTE:,.0f} MB to compare at {width}×{height} pixels, more than the "
+        f"{DECODING.alone / MEGABYTE:,.0f} MB there may be used. Reduce both pictures, or allow more memory.",
+    )
 
 
 def place_over(reference: ComparedImage, candidate: ComparedImage, *, resize: bool) -> Placed:

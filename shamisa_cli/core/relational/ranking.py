@@ -16,6 +16,7 @@ from shamisa_cli.core.relational.comparison import (
     not_finite_error,
     place_over,
     read_image,
+    require_memory,
 )
 from shamisa_cli.core.relational.judgement import Comparer
 from shamisa_cli.core.relational.ranking_records import Ranked, Ranking
@@ -117,6 +118,7 @@ def _admitted(
     for name, source in pictures:
         try:
             side = read_image(source, name, max_pixels=max_pixels)
+            require_memory(name, (first or side).pixels.shape, maps=False)
             first = first or side
             placed = place_over(first, side, resize=resize)
             entrants.append(_RankedImage(name, source, side.width, side.height, placed.resized, side.warnings))
