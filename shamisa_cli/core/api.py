@@ -213,7 +213,8 @@ def compare(
     A candidate that cannot be read raises nothing: its record has the status "error" and the reason.
     """
     loaded = _comparer(model)
-    sources = list(sources_of(candidates, "candidates"))
+    if not (sources := list(sources_of(candidates, "candidates"))):
+        raise InputNotFoundError("No candidate was named to compare with the reference.")
     name = "ref" if isinstance(ref, IN_MEMORY) else str(ref)
     reference = read_image(source_of(name, ref), name, max_pixels=max_pixels)
     records = compare_with(

@@ -279,7 +279,7 @@ def _silent(_: str) -> None:
 
 def _write_preview(target: Path, task: TaskName, data: list[Path] | None, seed: int) -> None:
     from shamisa_cli.core.images.discovery import discover
-    from shamisa_cli.core.images.drawings import require_no_photograph, write_drawing
+    from shamisa_cli.core.images.drawings import require_no_other_file, write_drawing
 
     with needs_pytorch("training"):
         from shamisa_cli.core.training.contact_sheets import operator_sheet, ordered_set_sheet
@@ -289,7 +289,7 @@ def _write_preview(target: Path, task: TaskName, data: list[Path] | None, seed: 
     if target.suffix.lower() != ".png":
         raise SettingError(f"{target} does not end in .png; --preview must name a .png file.")
     require_file_name(target, "--preview")
-    require_no_photograph(target)
+    require_no_other_file(target)
     contact_sheet = ordered_set_sheet if task is TaskName.RELATIONAL else operator_sheet
     console = Console()
 

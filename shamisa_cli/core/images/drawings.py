@@ -15,7 +15,6 @@ from PIL.PngImagePlugin import PngInfo
 from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.existence import is_file
-from shamisa_cli.core.images.formats import begins_like_a_picture
 
 SIGNATURE = ("Software", "shamisa")
 """Text in each PNG that the program draws; only these, and signed WebPs, are ever replaced or removed."""
@@ -43,10 +42,10 @@ def write_drawing(image: Image.Image, target: Path, *, fast: bool = False) -> No
         fast: takes less than half the time, for a file that is a tenth larger.
 
     Raises:
-        FileExistsError: the file is a picture that this program did not draw.
+        FileExistsError: there is a file that this program did not draw.
         OSError: the file cannot be written.
     """
-    require_no_photograph(target)
+    require_no_other_file(target)
     with replacing(target) as temporary:
         if fast:
             temporary.write_bytes(quick_png(np.asarray(image.convert("RGB"))))
@@ -87,10 +86,14 @@ def _riff_chunk(kind: bytes, body: bytes) -> bytes:
     return kind + struct.pack("<I", len(body)) + body + bytes(len(body) % 2)
 
 
-def require_no_photograph(target: Path) -> None:
-    """Raise FileExistsError if a file of this name begins like a picture and is no drawing of this program."""
-    if begins_like_a_picture(target) and not is_drawing(target):
-        raise FileExistsError(errno.EEXIST, "a picture of this name is not replaced; remove or rename it", str(target))
+def require_no_other_file(target: Path) -> None:
+    """Raise FileExistsError if a file of this name holds something and is no drawing of this program."""
+    if is_file(target) and target.stat().st_size and not is_drawing(target):
+        raise FileExistsError(
+            errno.EEXIST,
+            "a file of this name, which was not drawn here, is not replaced; remove or rename it",
+            str(target),
+        )
 
 
 def is_drawing(path: Path) -> bool:

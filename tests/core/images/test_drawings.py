@@ -24,3 +24,18 @@ def test_a_drawing_is_read_back_as_it_was_and_known_as_a_drawing(
         assert (np.asarray(read) == pixels).all()
         assert read.info["Software"] == "shamisa"
     assert is_drawing(tmp_path / "x.png")
+
+
+def test_a_drawing_takes_the_place_of_no_file_but_a_drawing_or_an_empty_one(tmp_path: Path) -> None:
+    drawing = Image.new("RGB", (8, 8))
+    (tmp_path / "notes.png").write_text("notes")
+    drawing.save(tmp_path / "photo.png")
+    for name in ("notes.png", "photo.png"):
+        before = (tmp_path / name).read_bytes()
+        with pytest.raises(FileExistsError, match="was not drawn here"):
+            write_drawing(drawing, tmp_path / name)
+        assert (tmp_path / name).read_bytes() == before
+    (tmp_path / "new.png").touch()
+    for _ in range(2):
+        write_drawing(drawing, tmp_path / "new.png")
+    assert is_drawing(tmp_path / "new.png")

@@ -142,6 +142,8 @@ def test_bad_candidates_are_records_and_never_stop_the_rest(model: Comparer, ver
 
 
 def test_what_cannot_be_done_at_all_raises(model: Comparer, versions: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputNotFoundError, match="No candidate was named"):
+        shamisa_cli.compare(versions / "dark.png", [], model)
     (tmp_path / "broken.png").write_bytes(b"no picture")
     with pytest.raises(ImageError):
         shamisa_cli.compare(tmp_path / "broken.png", versions / "dark.png", model)

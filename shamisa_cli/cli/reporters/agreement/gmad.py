@@ -70,12 +70,12 @@ def compete(
 
 def check_figure(target: Path) -> None:
     """Raise SettingError before any work if the figure could not be written under that name."""
-    from shamisa_cli.core.images.drawings import require_no_photograph
+    from shamisa_cli.core.images.drawings import require_no_other_file
 
     if target.suffix.lower() != ".png":
         raise SettingError(f"{target} does not end in .png; --gmad-figure must name a .png file.")
     require_file_name(target, "--gmad-figure")
-    require_no_photograph(target)
+    require_no_other_file(target)
 
 
 def draw(target: Path, found: Gmad, console: Console) -> None:
