@@ -250,6 +250,11 @@ def _error_number(error: Exception) -> int | None:
     return None if said is None else int(said[1])
 
 
+def complete_files(folder: Path, suffix: str) -> list[Path]:
+    """The files of a folder with a suffix, sorted; not those that are being written, or that killed runs left."""
+    return [path for path in sorted(folder.glob(f"*{suffix}")) if not path.name.startswith(TEMPORARY)]
+
+
 def is_free(folder: Path) -> bool:
     """Whether a folder is empty, but for what killed runs left."""
     return all(_LEFT_OVER.fullmatch(path.name) for path in folder.iterdir())

@@ -21,6 +21,7 @@ import numpy as np
 
 from shamisa_cli.core.arguments import PositiveInt
 from shamisa_cli.core.arrays import Features
+from shamisa_cli.core.atomic import complete_files
 from shamisa_cli.core.errors import ImageError, ModelError, SettingError
 from shamisa_cli.core.existence import exists, is_dir
 from shamisa_cli.core.extras import require_pyarrow
@@ -115,7 +116,7 @@ def embed_to_file(
         return JobResult(0, 0)
     parts = parts_folder(target)
     stamps = {path: _stamp_or_name(path) for path in paths}
-    known, before = _known_rows(target, sorted(parts.glob("*.safetensors")), origin)
+    known, before = _known_rows(target, complete_files(parts, ".safetensors"), origin)
     dropped = len(before - _names_of(stamps))
     missing = [path for path in paths if _is_new(stamps[path], known)]
     reused = len(paths) - len(missing)
@@ -250,7 +251,7 @@ def score_to_file(
     schema = scores_schema(scorer)
     parts = parts_folder(target)
     before = pictures_in(target)
-    kept = pa.concat_tables([finished_rows(file, scorer) for file in (target, *sorted(parts.glob("*.parquet")))])
+    kept = pa.concat_tables([finished_rows(file, scorer) for file in (target, *complete_files(parts, ".parquet"))])
     places = {stamp: place for place, stamp in enumerate(stamps_in(kept))}
     stamps = {path: _stamp_or_name(path) for path in paths}
     missing = [path for path in paths if _is_new(stamps[path], places)]

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from helpers.killing import KilledError, killed_after
 
+from shamisa_cli.core import atomic
+from shamisa_cli.core.atomic import TEMPORARY
 from shamisa_cli.core.models.loading import Model
 from shamisa_cli.core.records import JobResult
 from shamisa_cli.core.scoring import provenance
@@ -77,6 +79,17 @@ def test_a_killed_run_leaves_no_target_and_goes_on_where_it_stopped(
     assert collected.reused in (4, 6)
     assert np.array_equal(load_features(target).features, expected(model, photos))
     assert not (tmp_path / ".out.npz.parts").exists()
+
+
+def test_what_a_killed_run_was_writing_is_no_part(model: Model, photos: list[Path], tmp_path: Path) -> None:
+    target = tmp_path / "out.npz"
+    with pytest.raises(KilledError):
+        run(model, photos, target, kill_after=5)
+    (part, *_) = sorted((tmp_path / ".out.npz.parts").iterdir())
+    part.rename(part.parent / f"{TEMPORARY}0123456789ab.safetensors")  # killed before it had its name
+    atomic._remove_left_over.cache_clear()  # as in another process
+    run(model, photos, target)
+    assert np.array_equal(load_features(target).features, expected(model, photos))
 
 
 @pytest.mark.parametrize(("what", "other"), [("READING", 99), ("_version", lambda _package: "99.9")])
