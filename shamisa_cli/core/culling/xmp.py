@@ -84,7 +84,7 @@ def write_mark(
 
 
 def read_rating(sidecar: Path) -> int | None:
-    """The rating in a sidecar, as it stands there (-1…5 by the format); None without one. Raises as `write_mark` does."""
+    """The rating in a sidecar as it stands there, by the format -1…5; None without one. Raises as `write_mark` does."""
     return _mark(_read(sidecar)[1].values).rating
 
 
