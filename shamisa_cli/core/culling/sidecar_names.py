@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from shamisa_cli.core.existence import is_file, is_link
 from shamisa_cli.core.images.kinds import lies_beside
 
 SUFFIX = ".xmp"
+_VERSION = re.compile(r"(.+)_\d{2,}(\.[^.]+)")
+"""Name before `SUFFIX` of a sidecar of another version that darktable makes of an image, such as photo_01.jpg."""
 Naming = Literal["appended", "replaced"]
 
 
@@ -27,11 +30,17 @@ def sidecar_of(picture: Path, naming: Naming = "appended") -> Path:
 def is_sidecar_of(file: Path, picture: Path) -> bool:
     """Whether a file has the name of a sidecar of an image, in either form and in any case of its suffix."""
     is_beside = file.parent == picture.parent and file.suffix.lower() == SUFFIX and file != picture
-    return is_beside and file.stem in (picture.name, picture.stem)
+    return is_beside and (file.stem in (picture.name, picture.stem) or _original(file.stem) == picture.name)
+
+
+def _original(name: str) -> str:
+    """The name of the image that a name may be another version of, as darktable has it; empty if of none."""
+    match = _VERSION.fullmatch(name)
+    return match[1] + match[2] if match else ""
 
 
 def own_sidecars(pictures: Iterable[Path]) -> dict[Path, list[Path]]:
-    """The sidecars of each image that are there: photo.jpg.xmp and photo.xmp, also with .XMP.
+    """The sidecars of each image that are there: photo.jpg.xmp and photo.xmp, also with .XMP, and photo_01.jpg.xmp.
 
     Of images that share photo.xmp the last has it, if no other picture, film or file of an unknown kind has that name.
     """
@@ -46,16 +55,19 @@ def own_sidecars(pictures: Iterable[Path]) -> dict[Path, list[Path]]:
         is_last = sharing == {picture.name}
         sharing.discard(picture.name)
         names = [*folder.sidecars[picture.name], *(folder.sidecars[picture.stem] if is_last else ())]
+        names += folder.versions[picture.name]
         found[picture] = [picture.with_name(name) for name in names]
     return found
 
 
 @dataclass(frozen=True)
 class _Listed:
-    """Names in a folder: stem → files that may have sidecars, and name without its suffix → sidecars."""
+    """Names in a folder: stem → files that may have sidecars, name without its suffix → sidecars, and image → sidecars
+    of its other versions, which are those of no other image."""
 
     files: Mapping[str, set[str]]
     sidecars: Mapping[str, list[str]]
+    versions: Mapping[str, list[str]]
 
 
 def _listed(folder: Path) -> _Listed | None:
@@ -69,4 +81,9 @@ def _listed(folder: Path) -> _Listed | None:
                 files[file.stem].add(file.name)
     except OSError:
         return None
-    return _Listed(files, sidecars)
+    images = {name for names in files.values() for name in names}
+    versions = defaultdict[str, list[str]](list)
+    for name, found in sidecars.items():
+        if name not in images and (original := _original(name)):
+            versions[original] += found
+    return _Listed(files, sidecars, versions)

@@ -456,6 +456,18 @@ def test_a_sidecar_without_the_pictures_suffix_stays_only_with_another_picture_o
     assert [each.source.name for each in planned] == (["c.jpg", "c.xmp"] if goes_along else ["c.jpg"])
 
 
+def test_sidecars_of_other_versions_of_a_picture_go_along_and_come_back(tmp_path: Path) -> None:
+    names = ["a.jpg", "a.jpg.xmp", "a_01.jpg.xmp", "a_02.jpg.xmp", "a_03.jpg", "a_03.jpg.xmp", "a_04.png.xmp"]
+    for name in names:
+        (tmp_path / name).write_text(name)
+    planned = plan_transfers([tmp_path / "a.jpg"], tmp_path / "out", "move")
+    assert [each.source.name for each in planned] == ["a.jpg", "a.jpg.xmp", "a_01.jpg.xmp", "a_02.jpg.xmp"]
+    assert not any(each.problem for each in transfer_files(planned, tmp_path / "out"))
+    assert {path.name for path in tmp_path.glob("a*")} == {"a_03.jpg", "a_03.jpg.xmp", "a_04.png.xmp"}
+    assert not any(each.problem for each in undo_transfers(tmp_path / "out"))
+    assert {path.name for path in tmp_path.glob("a*")} == set(names)
+
+
 def test_where_nothing_is_moved_no_journal_is_left(shoot: Path) -> None:
     results = list(transfer_files(plan_transfers(pictures(shoot), shoot, "move"), shoot))
     assert all("exists already" in each.problem for each in results)
