@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,42 +17,22 @@ import pytest
 from shamisa_cli.core.cluster.ray_job import _join, run_on_ray
 from shamisa_cli.core.cluster.row_makers import JobSettings
 from shamisa_cli.core.cluster.store import open_parts
-from shamisa_cli.core.errors import InputNotFoundError, SettingError, ShamisaError
-from shamisa_cli.core.scoring import provenance
+from shamisa_cli.core.errors import InputNotFoundError, SettingError
 
 pytest.importorskip("ray", reason="there is no Ray for this Python")
 
 PICTURES = 240
 PER_PART = 10
-MOST_LOOKS = 10_000
-"""At how far the job is, before it is taken to have stopped: some minutes."""
-
-JOB = """
-import json, sys
-import shamisa_cli as shamisa
-
-address, model, photos, output, per_part, said = sys.argv[1:]
-recipe = shamisa.JobSettings("scores", model, device="cpu")
-done = shamisa.run_on_ray(recipe, [photos], output, address=address, pictures_per_part=int(per_part))
-with open(said, "w") as file:
-    json.dump([done.parts, done.rows, done.reused, done.unreadable], file)
-"""
 
 
-@pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Two nodes of one processor each, and the second of them."""
-    import ray
-    from ray.cluster_utils import Cluster
-
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    node = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
-    cluster = Cluster(initialize_head=True, head_node_args=node)
-    second = cluster.add_node(**node)
-    ray.init(address=cluster.address, log_to_driver=False)
-    yield cluster, second
-    ray.shutdown()
-    cluster.shutdown()
+def driven(program: str, folder: Path, *arguments: object) -> Any:
+    """What a program of `ray_drivers` found."""
+    found, log = folder / "found.json", folder / "driver.log"
+    command = [sys.executable, Path(__file__).with_name("ray_drivers.py"), program, found, *arguments]
+    with log.open("w") as stream:
+        subprocess.run([*map(str, command)], stdout=stream, stderr=stream, timeout=600, check=False)
+    assert found.exists(), log.read_text()
+    return json.loads(found.read_text())
 
 
 @pytest.fixture
@@ -66,25 +45,14 @@ def many(photos: Path) -> Path:
 
 @pytest.mark.slow
 def test_nothing_is_lost_and_nothing_doubled_when_a_node_is_killed(
-    cluster: Any, tiny_model: Path, many: Path, tmp_path: Path
+    tiny_model: Path, many: Path, tmp_path: Path
 ) -> None:
-    whole, second = cluster
-    output, said, log = tmp_path / "out", tmp_path / "said.json", tmp_path / "log.txt"
-    arguments = [whole.address, tiny_model, many, output, PER_PART, said]
-    with log.open("w") as stream:
-        job = subprocess.Popen([sys.executable, "-c", JOB, *map(str, arguments)], stdout=stream, stderr=stream)
-    for _ in range(MOST_LOOKS):
-        if _both_nodes_work(output):
-            break
-        with suppress(subprocess.TimeoutExpired):
-            job.wait(timeout=0.02)
-            break
-    there = len(list(output.glob("part-*")))
-    whole.remove_node(second, allow_graceful=False)
-    assert job.wait(timeout=300) == 0, log.read_text()
-    assert there < PICTURES / PER_PART, "the node was killed when the work was done"
+    output = tmp_path / "out"
+    found = driven("lose_a_node", tmp_path, tiny_model, many, output, PER_PART)
+    assert found["code"] == 0, found["log"]
+    assert found["there"] < PICTURES / PER_PART, "the node was killed when the work was done"
 
-    parts, pictures, reused, unreadable = json.loads(said.read_text())
+    parts, pictures, reused, unreadable = found["said"]
     assert (parts, pictures, unreadable) == (PICTURES // PER_PART, PICTURES, 1)
     assert reused < parts  # a part that the dead node had finished may be asked for again, and is there
     rows = open_parts(output).to_table(columns=["path", "status"]).to_pylist()
@@ -105,33 +73,12 @@ def with_other_package(tmp_path: Path) -> str:
 
 @pytest.mark.slow
 def test_the_machine_that_starts_a_job_may_have_other_packages_but_workers_may_not(
-    tiny_model: Path, many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_other_package: str
+    tiny_model: Path, many: Path, tmp_path: Path, with_other_package: str
 ) -> None:
-    import ray
-    from ray.cluster_utils import Cluster
-
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    node = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
-    cluster = Cluster(initialize_head=True, head_node_args=node)
-    settings, output = JobSettings("scores", str(tiny_model), device="cpu"), tmp_path / "out"
-    try:
-        ray.init(address=cluster.address, log_to_driver=False)
-        monkeypatch.setattr(provenance, "_version", lambda _package: "1.1")  # here alone, not in the workers
-        assert run_on_ray(settings, [many], output, pictures_per_part=PER_PART).rows == PICTURES
-        cluster.add_node(**node, env_vars={"PYTHONPATH": with_other_package})
-        with pytest.raises(ShamisaError, match=r"compute differently: .*rawpy 9\.9.* run the job again"):
-            run_on_ray(settings, [many], tmp_path / "mixed", pictures_per_part=1, workers=2)
-    finally:
-        ray.shutdown()
-        cluster.shutdown()
-    assert open_parts(output).count_rows() == PICTURES
-
-
-def _both_nodes_work(output: Path) -> bool:
-    """Whether actors hold the processor of either node, and some parts are there."""
-    import ray
-
-    return len(list(output.glob("part-*"))) >= 4 and not ray.available_resources().get("CPU", 0)
+    output = tmp_path / "out"
+    found = driven("mix_packages", tmp_path, tiny_model, many, output, PER_PART, with_other_package)
+    assert found["rows"] == PICTURES == open_parts(output).count_rows()
+    assert re.search(r"compute differently: .*rawpy 9\.9.* run the job again", found["refusal"])
 
 
 @pytest.mark.parametrize("scheme", ["", "ray://"])
