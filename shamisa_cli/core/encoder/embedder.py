@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol, get_args
 from shamisa_cli.core.arrays import Features, FeatureVector, Pixels
 from shamisa_cli.core.encoder.spec import SMALLEST_VIEW, EncoderConfig, copy_size
 from shamisa_cli.core.errors import LESS_MEMORY, ImageError
-from shamisa_cli.core.images.budget import DECODING, MEGABYTE
+from shamisa_cli.core.images.budget import DECODING
 
 Runtime = Literal["torch", "onnx"]
 RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
@@ -111,14 +111,7 @@ def _require_memory(encoder: Embedder, path: Path | str, pixels: Pixels, *, more
     if height * width <= LARGE:
         return
     needed = encoder.memory_needed(height, width) + more * height * width
-    if needed <= DECODING.alone:
-        return
-    raise ImageError(
-        path,
-        "too-large",
-        f"{path} would take some {needed / MEGABYTE:,.0f} MB to compute at {width}×{height} pixels, more than the "
-        f"{DECODING.alone / MEGABYTE:,.0f} MB there may be used. {LESS_MEMORY}",
-    )
+    DECODING.require_alone(path, needed, pixels.shape, doing="compute", remedy=LESS_MEMORY)
 
 
 @dataclass(frozen=True)

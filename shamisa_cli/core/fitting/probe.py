@@ -154,10 +154,12 @@ def fit_probe(
         positions = scale.position(table.mos)
         probe = Probe.from_ridge(ridge, scale=scale, encoder_fingerprint=loaded.encoder_fingerprint)
         probe = with_limits(probe, rows, pictures, together, positions, result, recipe.sessions, chosen, grey)
-    checked = partial(measure_coverage, groups=together, sessions=recipe.sessions, level=chosen.interval)
     coverage = None
     if probe.interval is not None:
-        coverage = checked([split.held_out for split in result.splits], positions, seed=chosen.seed)
+        held_out = [split.held_out for split in result.splits]
+        coverage = measure_coverage(
+            held_out, positions, groups=together, sessions=recipe.sessions, level=chosen.interval, seed=chosen.seed
+        )
     name = table.name
     warnings = about_pictures + doubts(result, positions, table.paths, pictures, table.groups)
     warnings += grey_unknown(probe) + interval_unknown(probe, chosen.interval, grouped=table.groups is not None)

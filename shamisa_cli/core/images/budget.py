@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from shamisa_cli.core.errors import ImageError
+
 MEGABYTE = 1_000_000
 SHARE_OF_FREE = 0.25
 SHARE_ALONE = 0.75
@@ -51,6 +53,24 @@ class MemoryBudget:
     def fits(self, needed: int) -> bool:
         """Whether so many bytes are within the limit, whatever is in use now."""
         return needed <= self.limit
+
+    def require_alone(self, path: Path | str, needed: int, shape: tuple[int, ...], *, doing: str, remedy: str) -> None:
+        """Raise ImageError "too-large" where a picture, alone, would take more than it may.
+
+        Args:
+            path: file or address of the picture.
+            needed: in bytes.
+            shape: (H, W, …) of its pixels.
+            doing: for the message: a verb, such as "compute".
+            remedy: for the message: a sentence.
+        """
+        if needed > self.alone:
+            raise ImageError(
+                path,
+                "too-large",
+                f"{path} would take some {needed / MEGABYTE:,.0f} MB to {doing} at {shape[1]}×{shape[0]} pixels, more "
+                f"than the {self.alone / MEGABYTE:,.0f} MB there may be used. {remedy}",
+            )
 
     @contextmanager
     def hold(self, needed: int) -> Iterator[None]:

@@ -216,12 +216,12 @@ class _Search:
 
     def _pictures_in(self, folder: Path) -> Iterator[Located]:
         """Files of a folder, with few calls of the system for each: a folder may hold 100,000."""
-        for place, entries in self.walk.below(folder, deep=self.recursive):
+        for place, real, entries in self.walk.below(folder, deep=self.recursive):
             if entries is None:
                 yield self.located(place)
                 continue
             before = "" if place == Path() else os.path.join(place, "")  # noqa: PTH118
-            real_before = os.path.join(self.real_paths.of_folder(place), "")  # noqa: PTH118
+            real_before = os.path.join(real, "")  # noqa: PTH118
             drawn = set(filter(_is_drawn, entries))
             for entry in naturally_sorted(entry for entry in entries if entry not in drawn and _is_picture(entry)):
                 yield _real_path(entry, real_before), before + entry.name

@@ -37,7 +37,7 @@ def _matches_below(folder: Path, parts: tuple[str, ...], place: int, walks: Mapp
     first, following = parts[place], place + 1
     if first == "**":
         ending = parts if following < len(parts) else (*parts, "*")
-        for below, _ in walks[place].below(folder):
+        for below, _, _ in walks[place].below(folder):
             yield from _matches_below(below, ending, following, walks)
     elif os.path.exists(folder / first):
         yield from _matches_below(folder / first, parts, following, walks)

@@ -21,8 +21,8 @@ CHAINED = 8
 """Names of a folder up to which chains of links are followed."""
 _Place = tuple[Path, str, frozenset[str], int]
 """A folder, its real path, the real folders above it on the way to it, and the number of links that were followed."""
-Listed = tuple[Path, list[os.DirEntry[str]] | None]
-"""A folder, and what it holds that is not hidden; None if it may not be listed."""
+Listed = tuple[Path, str, list[os.DirEntry[str]] | None]
+"""A folder, its real path, and what it holds that is not hidden; None if it may not be listed."""
 
 
 def natural_key(name: str) -> tuple[list[str | int], str]:
@@ -65,7 +65,7 @@ class Walk:
             self.visited[real] += 1
             read.add(real)
             entries = _visible_entries(folder)
-            yield folder, entries
+            yield folder, real, entries
             if deep and entries is not None:
                 own: list[_Place] = []
                 for entry in naturally_sorted(filter(_is_folder, entries)):

@@ -24,8 +24,8 @@ XMP_TAG, RATING = 700, 0x4746
 _XMP_OF_ISO_MEDIA = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _LARGEST_PACKET = 16_000_000
 
-
 Tags = Mapping[int, Any]
+_NO_TAGS: Tags = {}
 T = TypeVar("T")
 
 
@@ -65,8 +65,7 @@ def _of_tiff(stream: BinaryIO) -> Metadata:
     directories = Directories(stream)
     tags = directories.first
     place = _value(tags, ExifTags.IFD.Exif)
-    no_tags: Tags = {}
-    exif = _unless_damaged(lambda: directories.at(place), no_tags) if isinstance(place, int) else no_tags
+    exif = _unless_damaged(lambda: directories.at(place), _NO_TAGS) if isinstance(place, int) else _NO_TAGS
     return _metadata(tags, exif, _value(tags, XMP_TAG))
 
 
@@ -88,8 +87,7 @@ def _of_image(path: Path, stream: BinaryIO, head: bytes) -> Metadata:
         tags = _unless_damaged(image.getexif, Image.Exif())
         if isinstance(image, PngFile) and not tags:
             tags = _unless_damaged(image.exif_in_text, tags)
-        no_tags: Tags = {}
-        exif = _unless_damaged(lambda: tags.get_ifd(ExifTags.IFD.Exif), no_tags)
+        exif = _unless_damaged(lambda: tags.get_ifd(ExifTags.IFD.Exif), _NO_TAGS)
         return _metadata(tags, exif, image.info.get("xmp"))
 
 

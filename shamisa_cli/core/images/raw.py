@@ -11,7 +11,7 @@ from PIL import ExifTags, Image, TiffImagePlugin
 from shamisa_cli.core.errors import ImageError, reason_of
 from shamisa_cli.core.images.jpeg import JpegFile
 from shamisa_cli.core.images.memory import room
-from shamisa_cli.core.images.tiff_directories import Directories
+from shamisa_cli.core.images.tiff_directories import SUB_IFDS, Directories
 
 SENSOR_SIZE = "sensor_size"
 """Key of an image's `info`: width and height of the full picture, before it is turned upright."""
@@ -20,13 +20,12 @@ REDUCED_COPY = 1
 """TIFF 6.0, NewSubfileType: bit 0 says that the frame is a smaller copy of another one in the file."""
 
 _PHOTOMETRIC = 262
-_SUB_IFDS = 330
 _DNG_VERSION = 50706
 _MOSAIC, _LINEAR = 32803, 34892
 """Photometric interpretations of raw data: colour filter array, and linear raw (DNG 1.4)."""
 _FOVEON = b"FOVb"
 _SIGNATURES = (
-    b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FUJIFILMCCD-RAW", b"FOVb", b"\0MRM", b"II\x1a\0\0\0HEAPCCDR",
+    b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FUJIFILMCCD-RAW", _FOVEON, b"\0MRM", b"II\x1a\0\0\0HEAPCCDR",
 )  # fmt: skip
 """First bytes of ORF (three), RW2, RAF, X3F, MRW and CRW files."""
 _DEVELOPING, _DEVELOPING_WHOLE = 8, 32
@@ -46,7 +45,7 @@ def is_raw(head: bytes) -> bool:
 def is_raw_tiff(image: TiffImagePlugin.TiffImageFile) -> bool:
     """Whether a TIFF is a RAW file: a DNG, sensor data, or a small copy before pictures that lie in sub-IFDs."""
     tags = image.tag_v2
-    hidden = bool(tags.get(SUBFILE_TYPE, 0) & REDUCED_COPY) and _SUB_IFDS in tags
+    hidden = bool(tags.get(SUBFILE_TYPE, 0) & REDUCED_COPY) and SUB_IFDS in tags
     return _DNG_VERSION in tags or tags.get(_PHOTOMETRIC) in (_MOSAIC, _LINEAR) or hidden
 
 

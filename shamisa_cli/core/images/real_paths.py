@@ -16,22 +16,21 @@ class RealPaths:
         """The path of a file without links."""
         if os.path.islink(path):  # noqa: PTH114  Path's raises where a folder may not be entered
             return os.path.realpath(path)
-        return os.path.join(self.of_folder(path.parent), path.name)  # noqa: PTH118
+        return os.path.join(self._of_folder(path.parent), path.name)  # noqa: PTH118
 
-    def of_folder(self, folder: Path) -> str:
+    def _of_folder(self, folder: Path) -> str:
         """The path of a folder without links; from that of the folder above, as a system finds each from the root."""
-        unknown = []
+        plain: list[Path] = []
         while folder not in self._folders:
-            unknown.append(folder)
             if folder.name in ("", "..") or os.path.islink(folder):  # noqa: PTH114
                 self._folders[folder] = os.path.realpath(folder)
-            else:
-                folder = folder.parent
-        for below in reversed(unknown):
-            folder = below
-            if below not in self._folders:
-                self._folders[below] = os.path.join(self._folders[below.parent], below.name)  # noqa: PTH118
-        return self._folders[folder]
+                break
+            plain.append(folder)
+            folder = folder.parent
+        real = self._folders[folder]
+        for below in reversed(plain):
+            real = self._folders[below] = os.path.join(real, below.name)  # noqa: PTH118
+        return real
 
 
 def ownness(path: str | Path, real: str) -> int:

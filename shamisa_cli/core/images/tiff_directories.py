@@ -11,7 +11,8 @@ FIRST_BYTES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"IIRO", b"IIRS", b"MMOR"
 """Of TIFF and BigTIFF, DNG, CR2, NEF, ARW and others among them, of ORF (three) and RW2."""
 _HEADER = 16
 _LARGE = (b"+\0", b"\0+")
-_SUB_IFDS = 330
+SUB_IFDS = 330
+"""Tag of the places of directories below one."""
 _MOST = 100
 """Directories that are read; RAW files have about five."""
 
@@ -46,5 +47,5 @@ class Directories:
             if place and place not in seen:
                 seen.add(place)
                 found = self.at(place)
-                places += [found.next, *(each for each in found.get(_SUB_IFDS, ()) if isinstance(each, int))]
+                places += [found.next, *(each for each in found.get(SUB_IFDS, ()) if isinstance(each, int))]
                 yield found

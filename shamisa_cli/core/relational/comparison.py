@@ -14,9 +14,9 @@ from PIL import Image
 
 from shamisa_cli.core.argument_words import MASKED, is_masked
 from shamisa_cli.core.arrays import Pixels
-from shamisa_cli.core.errors import ImageError, SettingError, item_error
+from shamisa_cli.core.errors import SettingError, item_error
 from shamisa_cli.core.groups import GROUPS
-from shamisa_cli.core.images.budget import DECODING, MEGABYTE
+from shamisa_cli.core.images.budget import DECODING
 from shamisa_cli.core.images.decoding import DEFAULT_MAX_PIXELS, TRANSPARENT, decode
 from shamisa_cli.core.images.in_memory import PictureInMemory
 from shamisa_cli.core.records import NOT_A_NUMBER, ErrorRecord
@@ -243,17 +243,12 @@ def require_memory(name: str, shape: tuple[int, ...], *, maps: bool) -> None:
 
     Only a part of it is held by decoding, which has a budget of its own.
     """
-    height, width = shape[:2]
-    needed = _BYTES_PER_PIXEL * height * width
-    needed += _BYTES_PER_PIXEL_OF_MAPS * min(height * width, WINDOW_PIXELS) * maps
-    if height * width <= WINDOW_PIXELS or needed <= DECODING.alone:
+    pixels = shape[0] * shape[1]
+    if pixels <= WINDOW_PIXELS:
         return
-    raise ImageError(
-        name,
-        "too-large",
-        f"{name} would take some {needed / MEGABYTE:,.0f} MB to compare at {width}×{height} pixels, more than the "
-        f"{DECODING.alone / MEGABYTE:,.0f} MB there may be used. Reduce both pictures, or allow more memory.",
-    )
+    needed = _BYTES_PER_PIXEL * pixels + _BYTES_PER_PIXEL_OF_MAPS * WINDOW_PIXELS * maps
+    remedy = "Reduce both pictures, or allow more memory."
+    DECODING.require_alone(name, needed, shape, doing="compare", remedy=remedy)
 
 
 def place_over(reference: ComparedImage, candidate: ComparedImage, *, resize: bool) -> Placed:
