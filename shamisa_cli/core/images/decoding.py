@@ -36,13 +36,20 @@ from shamisa_cli.core.images.view import reduced_size
 from shamisa_cli.core.remarks.drawing import is_line_drawing
 from shamisa_cli.core.remarks.remark import remarks_on
 
-READING = 16
+READING = 17
 """Number of the way pictures are read; raised with every change of pixels, warnings, remarks or tiles, for caches."""
 
 DEFAULT_MAX_PIXELS = 300_000_000
 """The largest camera sensors have 150 megapixels; decoding this many may take some 4 GB."""
 
-_PILLOW_CANNOT = ("unsupported", "not supported", "cannot handle", "unknown pixel mode", "not available")
+_PILLOW_CANNOT = (
+    "unsupported",
+    "not supported",
+    "cannot handle",
+    "unknown pixel mode",
+    "unknown raw mode",
+    "not available",
+)
 """Words by which Pillow's messages tell an unsupported variant from damage."""
 
 _OPAQUE = 255

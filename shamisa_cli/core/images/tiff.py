@@ -7,6 +7,7 @@ from math import ceil
 from PIL import Image, TiffImagePlugin
 from PIL.TiffImagePlugin import (
     BITSPERSAMPLE,
+    PHOTOMETRIC_INTERPRETATION,
     PLANAR_CONFIGURATION,
     ROWSPERSTRIP,
     SAMPLEFORMAT,
@@ -15,21 +16,53 @@ from PIL.TiffImagePlugin import (
     TILELENGTH,
     TILEOFFSETS,
     TILEWIDTH,
+    YCBCRSUBSAMPLING,
 )
 
-_SEPARATE_PLANES, _SIGNED = 2, 2
+_TOGETHER, _SEPARATE_PLANES, _SIGNED, _YCBCR = 1, 2, 2, 6
+_BIG_ENDIAN_BIGTIFF = b"MM\0+"
+_IN_PLANES = frozenset({"RGB", "RGBA", "CMYK"})
+"""Modes whose planes Pillow reads."""
+_NATIVE = {
+    "I;16S": "I;16NS", "I;16BS": "I;16NS", "I;32S": "I;32NS", "I;32BS": "I;32NS", "F;32F": "F;32NF", "F;32BF": "F;32NF",
+}  # fmt: skip
+"""Raw modes in either byte order → in that of the machine, in which libtiff gives samples whatever the file's is."""
 
 
 class TiffFile(TiffImagePlugin.TiffImageFile):
     """Pillow's reader; the size was checked against the limit when the header had been read."""
 
+    def _open(self) -> None:
+        assert self.fp is not None
+        if self.fp.read(len(_BIG_ENDIAN_BIGTIFF)) == _BIG_ENDIAN_BIGTIFF:
+            raise SyntaxError("BigTIFF in big-endian order is not supported")
+        self.fp.seek(0)
+        super()._open()
+
     def _setup(self) -> None:
-        super()._setup()
+        if self.tag_v2.get(SAMPLESPERPIXEL, 1) == 1:  # where a plane is the whole, which Pillow takes for a part
+            self.tag_v2[PLANAR_CONFIGURATION] = _TOGETHER
+        try:
+            super()._setup()
+        except IndexError:
+            raise SyntaxError("unknown pixel mode: more planes than colours") from None
         bits = set(self.tag_v2.get(BITSPERSAMPLE, (1,)))
-        if bits == {8} and _SIGNED in self.tag_v2.get(SAMPLEFORMAT, ()):
-            raise SyntaxError("unknown pixel mode: signed numbers of 8 bits")  # which Pillow takes for unsigned ones
-        if bits == {16} and self._planes() > 1 and not self.use_load_libtiff:
+        self._refuse_what_is_read_wrongly(bits)
+        if self.use_load_libtiff:
+            self.tile = [tile._replace(args=_in_native_order(tile.args)) for tile in self.tile]
+        elif bits == {16} and self._planes() > 1:
             self._read_wide_planes()
+
+    def _refuse_what_is_read_wrongly(self, bits: set[int]) -> None:
+        """Raise SyntaxError for kinds of samples that Pillow takes for others."""
+        tags = self.tag_v2
+        if bits == {8} and _SIGNED in tags.get(SAMPLEFORMAT, ()):
+            raise SyntaxError("unknown pixel mode: signed numbers of 8 bits")
+        if self._planes() > 1 and self.mode not in _IN_PLANES:
+            raise SyntaxError(f"unknown pixel mode: {self.mode} in planes")
+        is_reduced = tags.get(YCBCRSUBSAMPLING, (1, 1)) != (1, 1)
+        if tags.get(PHOTOMETRIC_INTERPRETATION) == _YCBCR and is_reduced and not self.use_load_libtiff:
+            raise SyntaxError("unknown pixel mode: colours of fewer pixels, uncompressed")
 
     def _read_wide_planes(self) -> None:
         """Read planes of 16 bits as such. Pillow reads only those that are compressed; of others each byte as a sample.
@@ -67,3 +100,10 @@ class TiffFile(TiffImagePlugin.TiffImageFile):
             needed = ceil(height / (tags.get(ROWSPERSTRIP) or height)) * planes
         if listed < needed:
             raise OSError(f"{listed} of its {needed} strips or tiles are listed")
+
+
+def _in_native_order(args: object) -> tuple[object, ...]:
+    """Arguments of Pillow's decoder for libtiff, of which the first is the raw mode."""
+    assert isinstance(args, tuple)
+    raw_mode, *rest = args
+    return (_NATIVE.get(raw_mode, raw_mode), *rest)

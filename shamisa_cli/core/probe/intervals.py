@@ -183,7 +183,7 @@ def measure_coverage(
     Args:
         splits: predictions of each.
         truth: (n,) positions of the human scores.
-        groups: (n,) names; rows of one group stay in one half.
+        groups: (n,) names; rows of one group stay in one half, and are calibrated on as one picture is.
         sessions: (n,) names of rating sessions; they get intervals of their own.
         level: of the interval.
         seed: of the halves.
@@ -198,7 +198,7 @@ def measure_coverage(
         units = generator.permutation(np.unique(members[split.rows]))
         first = np.isin(members[split.rows], units[: len(units) // 2])
         for half in (first, ~first):
-            calibrated = _calibrated(split.part(half), truth, numbers if sessions else None, level)
+            calibrated = _calibrated(split.part(half), truth, numbers if sessions else None, members, level)
             if not calibrated:
                 return None
             other = split.part(~half)
@@ -212,11 +212,15 @@ def measure_coverage(
 
 
 def _calibrated(
-    held_out: HeldOut, truth: Vector, sessions: NDArray[np.int64] | None, level: float
+    held_out: HeldOut,
+    truth: Vector,
+    sessions: NDArray[np.int64] | None,
+    members: NDArray[np.int64],
+    level: float,
 ) -> tuple[Interval, ...]:
     """An interval for each session if there are enough images, else one for all; empty with too few for that."""
-    own = () if sessions is None else calibrate_sessions(held_out, truth, sessions, level)
-    common = calibrate(held_out.position, truth[held_out.rows], level)
+    own = () if sessions is None else calibrate_sessions(held_out, truth, sessions, level, members)
+    common = calibrate(held_out.position, truth[held_out.rows], level, members[held_out.rows])
     return own or (() if common is None else (common,))
 
 

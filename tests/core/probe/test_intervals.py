@@ -92,16 +92,29 @@ def test_coverage_is_counted_on_pictures_that_were_not_calibrated_on() -> None:
     assert found.share == pytest.approx(0.9, abs=0.02)
 
 
-def test_a_group_is_never_in_both_halves() -> None:
-    # Four groups that err by a constant of their own: a half that holds two of them says nothing of the others.
-    groups = [f"scene {number % 4}" for number in range(400)]
-    mos = np.array([float(number % 4) * 100 for number in range(400)])
+@pytest.mark.parametrize(("count", "is_enough"), [(4, False), (37, False), (38, True)])
+def test_coverage_needs_as_many_groups_in_each_half_as_an_interval_takes(count: int, is_enough: bool) -> None:
+    groups = [f"scene {number % count}" for number in range(400)]
+    mos = np.array([float(number % count) for number in range(400)])
     splits = [held_out(np.arange(400), np.zeros(400))]
-    together = measure_coverage(splits, mos, level=0.9)
-    apart = measure_coverage(splits, mos, groups=groups, level=0.9)
-    assert together is not None
-    assert apart is not None
-    assert together.share > 0.9 > apart.share
+    assert (measure_coverage(splits, mos, groups=groups, level=0.9) is not None) == is_enough
+    assert measure_coverage(splits, mos, level=0.9) is not None
+
+
+def test_the_coverage_that_is_stated_is_that_of_intervals_calibrated_by_groups() -> None:
+    generator = np.random.default_rng(0)
+    stated, held = [], []
+    for _ in range(40):
+        scene = np.repeat(np.arange(60), 10)
+        mos, new = (own[scene] + 0.3 * generator.normal(size=600) for own in generator.normal(size=(2, 60)))
+        found = measure_coverage([held_out(np.arange(600), np.zeros(600))], mos, groups=[*map(str, scene)], level=0.9)
+        interval = calibrate(np.zeros(600), mos, 0.9, scene)
+        assert found is not None
+        assert interval is not None
+        low, high = interval.around(np.zeros(600))
+        stated.append(found.share)
+        held.append(((low <= new) & (new <= high)).mean())
+    assert np.mean(stated) == pytest.approx(np.mean(held), abs=0.03)
 
 
 @pytest.mark.parametrize(
