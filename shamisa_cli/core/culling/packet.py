@@ -16,6 +16,8 @@ XMP = "http://ns.adobe.com/xap/1.0/"
 OWN = "urn:shamisa:xmp:1.0/"
 """Namespace of what shamisa wrote itself, by which a person's later change is noticed."""
 PROPERTIES = ("Rating", "Label")
+COLOURS = ("http://darktable.sf.net/", "colorlabels")
+"""Where darktable keeps labels, as a list of numbers; xmp:Label has precedence when it reads a packet."""
 
 MAX_BYTES = 16_000_000
 MOST_ELEMENTS, MOST_NAMESPACES, DEEPEST = 500_000, 1_000, 200
@@ -25,6 +27,8 @@ LONGEST_ADDRESS, MOST_CHARACTERS = 500, 64_000_000
 _BETWEEN = "}"
 """Stands between namespace and name, as in the library that writes packets: what it cannot read is refused here."""
 _NAMES = {f"{space}{_BETWEEN}{name}": (space, name) for space in (XMP, OWN) for name in PROPERTIES}
+_COLOURS, _ITEM = _BETWEEN.join(COLOURS), f"{RDF}{_BETWEEN}li"
+_COLOUR_NAMES = {"0": "Red", "1": "Yellow", "2": "Green", "3": "Blue", "4": "Purple"}
 _RDF, _DESCRIPTION = f"{RDF}{_BETWEEN}RDF", f"{RDF}{_BETWEEN}Description"
 
 
@@ -33,7 +37,7 @@ class Packet:
     """A packet, as far as ratings and labels go.
 
     Attributes:
-        values: (namespace, property) → text of the properties that are wanted.
+        values: (namespace, property) → text of the properties that are wanted; of `COLOURS` the names, with commas.
         prefixes: namespace → the prefix that it has in the packet.
         before, after: comments and instructions around the document, each on its own line.
     """
@@ -80,7 +84,7 @@ class _Reading:
         self.prefixes: dict[str, str] = {}
         self.around: tuple[list[bytes], list[bytes]] = [], []
         self.rdf_depth: int | None = None
-        self._is_in_rdf = self._is_in_description = False
+        self._is_in_rdf = self._is_in_description = self._is_in_colours = False
         self._depth = self._elements = self._named = 0
         self._wanted: tuple[str, str] | None = None
         self._text: list[str] = []
@@ -120,7 +124,9 @@ class _Reading:
                 for name in attributes.keys() & _NAMES.keys() if self._is_in_description else ():
                     self.values.setdefault(_NAMES[name], attributes[name].strip())
             elif self._is_in_description and self._depth == self.rdf_depth + 2:
-                self._wanted = _NAMES.get(element)
+                self._wanted, self._is_in_colours = _NAMES.get(element), element == _COLOURS
+            elif self._is_in_colours and element == _ITEM:
+                self._wanted = COLOURS
 
     def _end(self, _element: str) -> None:
         self._keep()
@@ -129,9 +135,13 @@ class _Reading:
         self._depth -= 1
 
     def _keep(self) -> None:
-        if self._wanted is not None:
-            self.values.setdefault(self._wanted, "".join(self._text).strip())
-            self._wanted = None
+        text = "".join(self._text).strip()
+        if self._wanted == COLOURS:
+            known = self.values.get(COLOURS, "").split(", ")
+            self.values[COLOURS] = ", ".join(sorted({*known, _COLOUR_NAMES.get(text, "")} - {""}))
+        elif self._wanted is not None:
+            self.values.setdefault(self._wanted, text)
+        self._wanted = None
         self._text.clear()
 
     def _characters(self, text: str) -> None:

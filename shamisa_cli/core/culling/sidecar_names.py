@@ -33,6 +33,11 @@ def is_sidecar_of(file: Path, picture: Path) -> bool:
     return is_beside and (file.stem in (picture.name, picture.stem) or _original(file.stem) == picture.name)
 
 
+def is_of_version(file: Path, picture: Path) -> bool:
+    """Whether a sidecar that is an image's own is that of another version, which darktable shows and rates apart."""
+    return file.stem not in (picture.name, picture.stem)
+
+
 def _original(name: str) -> str:
     """The name of the image that a name may be another version of, as darktable has it; empty if of none."""
     match = _VERSION.fullmatch(name)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from shamisa_cli.core.culling.decisions import Decision
-from shamisa_cli.core.culling.sidecar_names import Naming, own_sidecars, sidecar_of
+from shamisa_cli.core.culling.sidecar_names import Naming, is_of_version, own_sidecars, sidecar_of
 from shamisa_cli.core.culling.xmp import (
     KEEP_LABEL,
     REJECT_LABEL,
@@ -117,7 +117,9 @@ def _preference(decision: Decision) -> tuple[bool, float]:
 
 def _marks_beside(sidecar: Path, own: Mapping[Path, Sequence[Path]]) -> list[Mark]:
     """The marks in images, and those that a person gave in their other sidecars. Raises as `personal_mark` does."""
-    others = [file for files in own.values() for file in files if file != sidecar]
+    others = [
+        file for picture, files in own.items() for file in files if file != sidecar and not is_of_version(file, picture)
+    ]
     return [*map(embedded_mark, own), *map(personal_mark, others)]
 
 

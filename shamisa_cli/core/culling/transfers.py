@@ -48,15 +48,29 @@ class TransferResult:
 def plan_transfers(pictures: Iterable[Path], folder: Path, action: Action) -> list[Transfer]:
     """The transfers of images and their sidecars into a folder, below which they keep their places to each other.
 
-    Sidecars are as `own_sidecars` finds them. All paths are absolute.
+    Also to those that are there from the same folder, as of a run that was interrupted. Sidecars are as `own_sidecars`
+    finds them. All paths are absolute.
+
+    Raises:
+        SettingError: the folder's journal could undo nothing.
     """
     found = [Path(os.path.abspath(picture)) for picture in pictures]  # noqa: PTH100  a link is moved, not its target
     if not found:
         return []
-    base = Path(os.path.commonpath([picture.parent for picture in found]))
     target = Path(os.path.abspath(folder))  # noqa: PTH100
+    base = _base(Path(os.path.commonpath([picture.parent for picture in found])), target, action)
     files = [file for picture, sidecars in own_sidecars(found).items() for file in (picture, *sidecars)]
     return [Transfer(action, file, target / file.relative_to(base)) for file in dict.fromkeys(files)]
+
+
+def _base(common: Path, target: Path, action: Action) -> Path:
+    """The folder that becomes `target`: the last that did and holds the images' common folder, else that one."""
+    earlier = [
+        Path(*transfer.source.parts[: -len(transfer.target.relative_to(target).parts)])
+        for transfer in _begun(target / JOURNAL)
+        if transfer.action == action and transfer.target.is_relative_to(target)
+    ]
+    return next((base for base in reversed(earlier) if common.is_relative_to(base)), common)
 
 
 def outside(pictures: Sequence[Path], folder: Path) -> list[Path]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from shamisa_cli.core.atomic import replacing
-from shamisa_cli.core.culling.packet import MAX_BYTES, OWN, PROPERTIES, XMP, Packet, read_packet, values_in
+from shamisa_cli.core.culling.packet import COLOURS, MAX_BYTES, OWN, PROPERTIES, XMP, Packet, read_packet, values_in
 from shamisa_cli.core.culling.packet_edit import edited
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.existence import is_file, is_gone
@@ -79,7 +79,10 @@ def write_mark(
     if not dry:
         spaces = (XMP, OWN)
         written = {(space, name): value for name, value in changes.items() for space in spaces}
-        _write(sidecar, edited(content, packet, written, [(space, name) for name in outdated for space in spaces]))
+        removed = [(space, name) for name in outdated for space in spaces]
+        if "Label" in {*changes, *outdated}:
+            removed.append(COLOURS)  # darktable's copy of the label there was
+        _write(sidecar, edited(content, packet, written, removed))
     return "written"
 
 
@@ -103,12 +106,20 @@ def mark_in(packet: bytes) -> Mark:
 
 def _mark(values: Values) -> Mark:
     rating = values.get((XMP, "Rating"))
-    return Mark(None if rating is None else _number(rating), values.get((XMP, "Label")))
+    return Mark(None if rating is None else _number(rating), _found(values, "Label"))
+
+
+def _found(values: Values, name: str) -> str | None:
+    """The text of a property; of a label, darktable's where the other is none, or what this program wrote."""
+    value = values.get((XMP, name))
+    if name == "Label" and values.get(COLOURS) and (not value or value == values.get((OWN, name))):
+        return values[COLOURS]
+    return value
 
 
 def _is_personal(values: Values, name: str) -> bool:
     """Whether a person gave this property of a sidecar, or took it away since this program wrote it."""
-    value, own = values.get((XMP, name)), values.get((OWN, name))
+    value, own = _found(values, name), values.get((OWN, name))
     if own is None:
         return value is not None and not _is_blank(name, value)
     return value is None or not _is_same(name, value, own)

@@ -85,10 +85,17 @@ def _of_image(path: Path, stream: BinaryIO, head: bytes) -> Metadata:
         if isinstance(image, JxlFile):  # which scores need none of
             image.info.update(metadata_in(stream))
         tags = _unless_damaged(image.getexif, Image.Exif())
-        if isinstance(image, PngFile) and not tags:
-            tags = _unless_damaged(image.exif_in_text, tags)
+        profiles = image.raw_profiles() if isinstance(image, PngFile) else {}
+        if "exif" in profiles and not tags:
+            tags = _unless_damaged(lambda: _exif(profiles["exif"]), tags)
         exif = _unless_damaged(lambda: tags.get_ifd(ExifTags.IFD.Exif), _NO_TAGS)
-        return _metadata(tags, exif, image.info.get("xmp"))
+        return _metadata(tags, exif, image.info.get("xmp") or profiles.get("xmp"))
+
+
+def _exif(data: bytes) -> Image.Exif:
+    exif = Image.Exif()
+    exif.load(data)
+    return exif
 
 
 def _packet_in_box(stream: BinaryIO) -> bytes:

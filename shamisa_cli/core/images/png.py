@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from io import BytesIO
 from typing import BinaryIO
 
@@ -22,8 +23,13 @@ _NEEDED = frozenset({b"tRNS", b"gAMA", b"cHRM", b"sRGB"})
 """Ancillary chunks (PNG 3rd edition, section 11.3) that Pillow is shown; the critical ones it always is."""
 _XMP = b"XML:com.adobe.xmp\0"
 """Keyword of the text with the XMP packet (XMP specification, part 3)."""
-_EXIF_TEXTS = (b"Raw profile type exif\0", b"Raw profile type APP1\0")
-"""Keywords of texts in which exiv2 and ImageMagick write EXIF data: kind, length, and hexadecimal digits."""
+_RAW_PROFILES = {b"Raw profile type exif": "exif", b"Raw profile type APP1": "exif", b"Raw profile type xmp": "xmp"}
+"""Keywords of texts in which exiv2 and ImageMagick write metadata (kind, length, hexadecimal digits) → what it is."""
+_XMP_IN_APP1 = b"http://ns.adobe.com/xap/1.0/\0"
+"""First bytes of an APP1 segment with XMP (XMP specification, part 3); others have EXIF data."""
+_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+_LONGEST_KEYWORD = 80
+"""Bytes, with the zero after it (section 11.3.3.2)."""
 _ANCILLARY = 0x20  # bit 5 of the first letter (section 5.4)
 
 
@@ -42,7 +48,7 @@ class PngFile(PngImagePlugin.PngImageFile):
         self._header = b""
         self._palette = b""
         self._exif_data = b""
-        self._exif_text = b""
+        self._raw_profiles: dict[bytes, tuple[bytes, bytes]] = {}
         self._packet: bytes | None = None
         self._pixels: list[memoryview] = []
         super().__init__(BytesIO(b"".join(self._kept(stream.read()))))
@@ -88,13 +94,15 @@ class PngFile(PngImagePlugin.PngImageFile):
         exif.load(self._exif_data)
         return exif
 
-    def exif_in_text(self) -> Image.Exif:
-        """EXIF data that some programs write as a text. By the format it turns no picture. Raises for damaged data."""
-        body = self._exif_text.partition(b"\0")[2]
-        text = (_inflated(body[1:])[0] or b"") if self._exif_text[:1] == b"z" else body
-        exif = Image.Exif()
-        exif.load(bytes.fromhex(b"".join(text.strip().splitlines()[2:]).decode("ascii")))
-        return exif
+    def raw_profiles(self) -> dict[str, bytes]:
+        """Metadata that some programs write as texts, "exif" and "xmp"; by the format such EXIF turns no picture."""
+        found: dict[str, bytes] = {}
+        for keyword, (kind, body) in self._raw_profiles.items():
+            with suppress(ValueError):  # what is damaged is none
+                profile = bytes.fromhex(b"".join(_text(kind, body).strip().splitlines()[2:]).decode("ascii"))
+                is_xmp = profile.startswith(_XMP_IN_APP1)
+                found.setdefault("xmp" if is_xmp else _RAW_PROFILES[keyword], profile.removeprefix(_XMP_IN_APP1))
+        return found
 
     @property
     def reduction_step(self) -> int:
@@ -129,9 +137,9 @@ class PngFile(PngImagePlugin.PngImageFile):
         elif kind == b"acTL" and int.from_bytes(body[:4]) > 1:
             self.warnings.append("is an animation, of which only the first picture is read")
         elif kind == b"iTXt" and body.startswith(_XMP):
-            self._packet = _packet(body)
-        elif kind in (b"tEXt", b"zTXt") and body.startswith(_EXIF_TEXTS):
-            self._exif_text = kind + body
+            self._packet = _text(kind, body)
+        elif kind in _TEXTS and (keyword := body[:_LONGEST_KEYWORD].partition(b"\0")[0]) in _RAW_PROFILES:
+            self._raw_profiles[keyword] = kind, body
         elif kind == b"iCCP":
             profile, is_whole = _inflated(body[body.find(b"\0") + 2 :])
             self._profile = profile if is_whole else None
@@ -144,11 +152,14 @@ def _checksum_differs(chunk: bytes) -> bool:
     return zlib.crc32(chunk[:-4]) != int.from_bytes(chunk[-4:])
 
 
-def _packet(body: bytes) -> bytes | None:
-    """The XMP packet in an international text (section 11.3.3.4), or the first part of it; None if it is damaged."""
-    compressed, rest = body[len(_XMP) : len(_XMP) + 1] == b"\1", body[len(_XMP) + 2 :]
-    _, _, text = rest.partition(b"\0")[2].partition(b"\0")
-    return _inflated(text)[0] if compressed else text
+def _text(kind: bytes, body: bytes) -> bytes:
+    """The text of a chunk (sections 11.3.3.2 to 11.3.3.4), or the first part of it; empty if it is damaged."""
+    rest = body.partition(b"\0")[2]
+    if kind == b"iTXt":
+        is_compressed, text = rest[:1] == b"\1", rest[2:].partition(b"\0")[2].partition(b"\0")[2]
+    else:
+        is_compressed, text = kind == b"zTXt", rest[kind == b"zTXt" :]
+    return _inflated(text)[0] or b"" if is_compressed else text
 
 
 def _inflated(data: bytes) -> tuple[bytes | None, bool]:

@@ -425,7 +425,7 @@ def test_a_journal_that_is_none_is_not_written_to_and_not_read_as_a_whole(shoot:
     target.mkdir()
     with (target / JOURNAL).open("wb") as journal:
         journal.truncate(10**12)  # zeros that take no room
-    with pytest.raises(shamisa.SettingError, match="not a journal"):
+    with pytest.raises(shamisa.SettingError, match="not what was expected"):
         list(transfer_files(plan_transfers(pictures(shoot), target, "move"), target))
     (target / JOURNAL).unlink()
     os.mkfifo(target / JOURNAL)
@@ -506,3 +506,30 @@ def test_a_journal_of_another_user_is_not_obeyed(shoot: Path, tmp_path: Path) ->
     os.chown(target / JOURNAL, 12345, 12345)
     with pytest.raises(SettingError, match="another user's"):
         list(undo_transfers(target))
+
+
+@pytest.mark.parametrize("action", ["move", "copy"])
+@pytest.mark.parametrize("done", [1, 2, 3])
+def test_what_is_left_of_an_interrupted_run_goes_where_it_would_have_gone(
+    tmp_path: Path, action: Action, done: int
+) -> None:
+    names = ["x.jpg", "a/x.jpg", "a/y.jpg", "a/b/x.jpg"]
+    shoot, target = tmp_path / "shoot", tmp_path / "rejects"
+    for name in names:
+        (shoot / name).parent.mkdir(parents=True, exist_ok=True)
+        (shoot / name).write_text(name)
+    for chosen in (names[:done], names[done:]):
+        planned = plan_transfers([shoot / name for name in names], target, action)
+        list(transfer_files([each for each in planned if each.source.relative_to(shoot).as_posix() in chosen], target))
+        names = [name for name in names if (shoot / name).exists()]  # as the next run finds them
+    assert files(target) == {name: name for name in ["a/b/x.jpg", "a/x.jpg", "a/y.jpg", "x.jpg"]}
+    assert not any(each.problem for each in undo_transfers(target))
+    assert len(files(shoot)) == 4
+
+
+def test_another_folder_goes_beside_what_came_from_the_first(tmp_path: Path) -> None:
+    for name in ("one/a.jpg", "two/b.jpg"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(name)
+        list(transfer_files(plan_transfers([tmp_path / name], tmp_path / "out", "move"), tmp_path / "out"))
+    assert sorted(files(tmp_path / "out")) == ["a.jpg", "b.jpg"]

@@ -405,3 +405,61 @@ def test_prefixes_of_one_sidecar_are_not_those_of_the_process(tmp_path: Path) ->
     assert 'xmlns:zzz="urn:zzz"' in text
     assert ET.fromstring(text).find(".//{urn:other}c") is not None
     assert b"zzz:" not in ET.tostring(ET.Element("{urn:zzz}b"))
+
+
+def labelled_in_darktable(sidecar: Path, *colours: int) -> None:
+    """Give labels as darktable does: as numbers in an element of its own, after which it leaves xmp:Label as it was."""
+    text = sidecar.read_text() if sidecar.exists() else OTHER_PROGRAM.format(rating="")
+    items = "".join(f"<rdf:li>{colour}</rdf:li>" for colour in colours)
+    labels = f'<d:colorlabels xmlns:d="http://darktable.sf.net/"><rdf:Seq>{items}</rdf:Seq></d:colorlabels>'
+    description = text.index("<rdf:Description")
+    end = text.index(">", description)
+    if text[end - 1] == "/":
+        text = f"{text[: end - 1]}>{labels}</rdf:Description>{text[end + 1 :]}"
+    else:
+        text = f"{text[: end + 1]}{labels}{text[end + 1 :]}"
+    sidecar.write_text(text)
+
+
+def test_a_label_that_a_person_gave_in_darktable_is_kept(tmp_path: Path) -> None:
+    picture = rated(tmp_path / "a.jpg", "")
+    sidecar = sidecar_of(picture)
+    labelled_in_darktable(sidecar, 3)
+    before = sidecar.read_text()
+    assert [result.outcome for result in write_sidecars(rejected(picture))] == ["kept"]
+    assert sidecar.read_text() == before
+    labelled_in_darktable(sidecar_of(picture, "replaced"), 3)
+    sidecar.unlink()
+    assert [result.outcome for result in write_sidecars(rejected(picture))] == ["kept"]
+    assert [result.outcome for result in write_sidecars(rejected(picture), overwrite=True)] == ["written"]
+    assert 'xmp:Label="Red"' in sidecar.read_text()
+
+
+def test_no_label_in_darktable_is_none_of_a_persons(tmp_path: Path) -> None:
+    picture = rated(tmp_path / "a.jpg", "")
+    labelled_in_darktable(sidecar_of(picture))
+    assert [result.outcome for result in write_sidecars(rejected(picture))] == ["written"]
+
+
+@pytest.mark.parametrize("drops", [False, True], ids=["xmp:Label stays", "xmp:Label is dropped"])
+def test_darktables_copy_of_a_label_that_shamisa_gave_is_no_persons(tmp_path: Path, drops: bool) -> None:
+    picture = rated(tmp_path / "a.jpg", "")
+    sidecar = sidecar_of(picture)
+    list(write_sidecars(rejected(picture)))
+    if drops:
+        sidecar.write_text(sidecar.read_text().replace('xmp:Label="Red"', ""))
+    labelled_in_darktable(sidecar, 0)
+    assert [result.outcome for result in write_sidecars(decided(picture, below=5))] == ["written"]
+    assert 'xmp:Label="Green"' in sidecar.read_text()
+    assert [result.outcome for result in write_sidecars(rejected(picture))] == [
+        "written"
+    ]  # nothing of the copy is left
+    labelled_in_darktable(sidecar, 0, 4)  # and now a person's
+    assert [result.outcome for result in write_sidecars(decided(picture, below=5))] == ["kept"]
+
+
+@pytest.mark.parametrize("beside", ['xmp:Rating="3"', "damaged"])
+def test_ratings_of_another_version_of_a_picture_are_not_its_own(tmp_path: Path, beside: str) -> None:
+    picture = rated(tmp_path / "a.jpg", "")
+    (tmp_path / "a_01.jpg.xmp").write_text("no xml" if beside == "damaged" else OTHER_PROGRAM.format(rating=beside))
+    assert [result.outcome for result in write_sidecars(rejected(picture))] == ["written"]

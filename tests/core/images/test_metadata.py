@@ -73,21 +73,25 @@ def test_every_kind_of_file_that_holds_a_rating_and_a_time_gives_them(tmp_path: 
     assert capture_time(tmp_path / f"a.{suffix}") == datetime(2026, 5, 1, 12, 0, 3)
 
 
-@pytest.mark.parametrize("kind", ["exif", "APP1"])
-@pytest.mark.parametrize("compressed", [False, True])
-def test_exif_that_programs_write_as_a_text_of_a_png_is_found_and_turns_nothing(
-    tmp_path: Path, kind: str, compressed: bool
+@pytest.mark.parametrize("chunk", ["tEXt", "zTXt", "iTXt", "compressed iTXt"])
+@pytest.mark.parametrize("kind", ["exif", "APP1", "xmp", "APP1 with XMP"])
+def test_metadata_that_programs_write_as_a_text_of_a_png_is_found_and_turns_nothing(
+    tmp_path: Path, kind: str, chunk: str
 ) -> None:
     exif = Image.Exif()
-    exif[0x4746], exif[0x0112] = 4, 6
-    digits = exif.tobytes().hex()
+    exif[0x4746], exif[0x0112] = 5, 6
+    in_app1 = b"http://ns.adobe.com/xap/1.0/\0" + PACKET
+    digits = {"xmp": PACKET, "APP1 with XMP": in_app1}.get(kind, exif.tobytes()).hex()
     lines = [digits[place : place + 72] for place in range(0, len(digits), 72)]
+    keyword, text = kind.split()[0], "\n".join(["", kind, f"{len(digits) // 2:8}", *lines, ""])
     chunks = PngInfo()
-    chunks.add_text(
-        f"Raw profile type {kind}", "\n".join(["", kind, f"{len(digits) // 2:8}", *lines, ""]), zip=compressed
-    )
+    if chunk.endswith("iTXt"):
+        chunks.add_itxt(f"Raw profile type {keyword}", text, zip="compressed" in chunk)
+    else:
+        chunks.add_text(f"Raw profile type {keyword}", text, zip=chunk == "zTXt")
     Image.new("RGB", (64, 48)).save(tmp_path / "a.png", pnginfo=chunks)
-    assert embedded_mark(tmp_path / "a.png").rating == 4
+    assert embedded_mark(tmp_path / "a.png").rating == 5
+    assert embedded_mark(tmp_path / "a.png").label == ("Purple" if "x" in kind[:1] or "XMP" in kind else None)
     assert decode(tmp_path / "a.png").width == 64
 
 
