@@ -10,15 +10,12 @@ import stat
 import sys
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from functools import cache
 from pathlib import Path
 
 from shamisa_cli.core.existence import exists, is_dir, is_file, is_link, may
 from shamisa_cli.core.places import require_no_stream
-
-if sys.platform != "win32":
-    import fcntl
 
 TEMPORARY = ".shamisa-"
 """Beginning of the names of files that are being written; what a killed run left is known by it."""
@@ -105,6 +102,8 @@ def replacing_folder(target: Path, *, only_new: bool = False) -> Iterator[Path]:
             with _locked(new):
                 yield new
             if only_new:
+                if is_dir(target):
+                    target.rmdir()  # an empty one, which Windows does not replace
                 new.rename(target)
             else:
                 _take_place(new, target, old)
@@ -162,8 +161,7 @@ class _Unfinished:
         """See that all of it is on the disk, and give up the lock, before it is renamed: for Windows."""
         if not keeps_mode:
             self.path.chmod(self._mode)  # some libraries make a file that only its owner may read
-        with self.path.open("rb") as written:
-            os.fsync(written.fileno())
+        flush(self.path)
         self.close()
 
     def close(self) -> None:
@@ -250,6 +248,17 @@ def _error_number(error: Exception) -> int | None:
     return None if said is None else int(said[1])
 
 
+def flush(path: Path) -> None:
+    """See that a file's bytes, or a folder's names, are on the disk; Windows flushes no folders and read-only files."""
+    is_windows = sys.platform == "win32"
+    with suppress(PermissionError) if is_windows else nullcontext():
+        descriptor = os.open(path, os.O_RDWR if is_windows else os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 def complete_files(folder: Path, suffix: str) -> list[Path]:
     """The files of a folder with a suffix, sorted; not those that are being written, or that killed runs left."""
     return [path for path in sorted(folder.glob(f"*{suffix}")) if not path.name.startswith(TEMPORARY)]
@@ -279,6 +288,8 @@ def _try_to_lock(descriptor: int) -> bool:
     """Lock an open file until it is closed, or its process ends; False if another has it, or on Windows."""
     if sys.platform == "win32":
         return False
+    import fcntl
+
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

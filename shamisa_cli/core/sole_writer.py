@@ -16,9 +16,6 @@ from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.existence import exists
 from shamisa_cli.core.places import require_place
 
-if sys.platform != "win32":
-    import fcntl
-
 P = ParamSpec("P")
 R = TypeVar("R")
 ADDRESS = "://"
@@ -41,11 +38,10 @@ def sole_writer(target: Path | None) -> Iterator[None]:
     Raises:
         SettingError: another process writes the target, or this user may not; at once.
     """
-    if target is not None:
-        require_place(target)
-    if target is None or sys.platform == "win32":
+    if target is None:
         yield
         return
+    require_place(target)
     lock = lock_file(target)
     new_folders = [folder for folder in lock.parents if not exists(folder)]
     descriptor = _locked(target, lock)
@@ -62,6 +58,10 @@ def sole_writer(target: Path | None) -> Iterator[None]:
 
 def _locked(target: Path, lock: Path) -> int | None:
     """A descriptor that holds the lock; None where there are no locks."""
+    if sys.platform == "win32":
+        return None
+    import fcntl
+
     while True:
         try:
             lock.parent.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -93,10 +92,9 @@ DECODING = MemoryBudget()
 
 def free_memory() -> int:
     """Bytes that this process could still get: of the machine, or of its control group where that is less."""
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    for line in _text(Path("/proc/meminfo")).splitlines():
-        if line.startswith("MemAvailable:"):
-            free = int(line.split()[1]) * 1024
+    from psutil import virtual_memory
+
+    free: int = virtual_memory().available
     bound, used = _text(_CGROUP / "memory.max").strip(), _text(_CGROUP / "memory.current").strip()
     return min(free, int(bound) - int(used)) if bound.isdigit() and used.isdigit() else free
 

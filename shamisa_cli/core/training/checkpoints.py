@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import re
 import shutil
 import tempfile
@@ -17,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from shamisa_cli.core.atomic import naming
+from shamisa_cli.core.atomic import flush, naming
 from shamisa_cli.core.errors import PARSE_ERRORS, TrainingError
 from shamisa_cli.core.existence import exists, is_dir
 
@@ -89,7 +88,7 @@ class CheckpointStore:
             temporary.rename(target)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-        _flush(self.folder)
+        flush(self.folder)
 
     def _fill(self, temporary: Path, checkpoint: Checkpoint) -> None:
         temporary.chmod(0o755)
@@ -104,7 +103,7 @@ class CheckpointStore:
         tensors_path.chmod(0o644)
         (temporary / RECORD_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
         for path in (tensors_path, temporary / RECORD_FILE, temporary):
-            _flush(path)
+            flush(path)
 
     def _is_for_good(self, step: int) -> bool:
         is_chosen = self.keep_every > 0 and step % self.keep_every == 0
@@ -153,12 +152,3 @@ class CheckpointStore:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _flush(path: Path) -> None:
-    """Flush a file's bytes, or a folder's names, to the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
