@@ -20,7 +20,7 @@ PACKAGE = REPOSITORY / "shamisa_cli"
 LAYERS = (
     ("core.errors", "_version"),
     ("core.home", "core.existence"),
-    ("core.places", "core.argument_words"),
+    ("core.places", "core.argument_words", "core.unfinished"),
     (
         "core.arguments",
         "core.arrays",

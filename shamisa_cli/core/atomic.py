@@ -6,16 +6,15 @@ import errno
 import os
 import re
 import shutil
-import stat
-import sys
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
 from shamisa_cli.core.existence import exists, is_dir, is_file, is_link, may
 from shamisa_cli.core.places import require_no_stream
+from shamisa_cli.core.unfinished import UnfinishedFile, locked
 
 TEMPORARY = ".shamisa-"
 """Beginning of the names of files that are being written; what a killed run left is known by it."""
@@ -99,7 +98,7 @@ def replacing_folder(target: Path, *, only_new: bool = False) -> Iterator[Path]:
         new, old = (target.with_name(f"{TEMPORARY}{uuid.uuid4().hex[:12]}") for _ in range(2))
         try:
             new.mkdir()
-            with _locked(new):
+            with locked(new):
                 yield new
             if only_new:
                 if is_dir(target):
@@ -130,48 +129,6 @@ def _take_place(new: Path, target: Path, old: Path) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[bool]:
-    """Hold a lock on a file or folder; yields whether it was free. On Windows nothing is locked."""
-    if sys.platform == "win32":
-        yield False
-        return
-    mode = os.O_RDONLY if is_dir(path) else os.O_RDWR
-    descriptor = os.open(path, mode | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        yield _try_to_lock(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-class _Unfinished:
-    """A temporary file, locked while it is written."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._descriptor: int | None = None
-        self._mode = 0
-
-    def create(self, mode: int | None) -> None:
-        """Make the file, empty; at the end it has this mode, or that of new files."""
-        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
-        _try_to_lock(self._descriptor)
-        self._mode = os.fstat(self._descriptor).st_mode if mode is None else mode
-
-    def complete(self, *, keeps_mode: bool = False) -> None:
-        """See that all of it is on the disk, and give up the lock, before it is renamed: for Windows."""
-        if not keeps_mode:
-            self.path.chmod(self._mode)  # some libraries make a file that only its owner may read
-        flush(self.path)
-        self.close()
-
-    def close(self) -> None:
-        """Give up the lock."""
-        descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None:
-            os.close(descriptor)
-
-
-@contextmanager
 def _folder_for(target: Path) -> Iterator[None]:
     """Make the folder of a file; what is new of it is removed if the block ends with an error and nothing is in it."""
     new = [folder for folder in target.absolute().parents if not exists(folder)]
@@ -186,14 +143,14 @@ def _folder_for(target: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _being_written(target: Path) -> Iterator[_Unfinished]:
+def _being_written(target: Path) -> Iterator[UnfinishedFile]:
     require_no_stream(target)
     with naming(target), _folder_for(target):
         _remove_left_over(target.parent.absolute())
         suffix = target.suffix if len(target.suffix) <= _LONGEST_SUFFIX else ""
-        file = _Unfinished(target.with_name(f"{TEMPORARY}{uuid.uuid4().hex[:12]}{suffix}"))
+        file = UnfinishedFile(target.with_name(f"{TEMPORARY}{uuid.uuid4().hex[:12]}{suffix}"))
         try:  # from before the file is there, since Ctrl-C may come at once
-            file.create(_mode_of(target))
+            file.create(_replaced(target))
             yield file
         except OSError as error:
             if error.filename == str(file.path):
@@ -204,8 +161,8 @@ def _being_written(target: Path) -> Iterator[_Unfinished]:
             file.path.unlink(missing_ok=True)
 
 
-def _mode_of(target: Path) -> int | None:
-    """The mode of a file that is to be replaced, which the new one gets; None without one, or for a link.
+def _replaced(target: Path) -> os.stat_result | None:
+    """The status of a file that is to be replaced; None without one, or for a link.
 
     Raises PermissionError where it is marked as read-only, since only its folder could be asked otherwise.
     """
@@ -213,7 +170,7 @@ def _mode_of(target: Path) -> int | None:
         return None
     if not may(target, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target))
-    return stat.S_IMODE(target.stat().st_mode)
+    return target.stat()
 
 
 def _take_free_name(temporary: Path, target: Path) -> None:
@@ -248,17 +205,6 @@ def _error_number(error: Exception) -> int | None:
     return None if said is None else int(said[1])
 
 
-def flush(path: Path) -> None:
-    """See that a file's bytes, or a folder's names, are on the disk; Windows flushes no folders and read-only files."""
-    is_windows = sys.platform == "win32"
-    with suppress(PermissionError) if is_windows else nullcontext():
-        descriptor = os.open(path, os.O_RDWR if is_windows else os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
 def complete_files(folder: Path, suffix: str) -> list[Path]:
     """The files of a folder with a suffix, sorted; not those that are being written, or that killed runs left."""
     return [path for path in sorted(folder.glob(f"*{suffix}")) if not path.name.startswith(TEMPORARY)]
@@ -277,21 +223,8 @@ def _remove_left_over(folder: Path) -> None:
     """
     with suppress(OSError):
         for path in [Path(entry) for entry in os.scandir(folder) if _LEFT_OVER.fullmatch(entry.name)]:
-            with suppress(OSError), _locked(path) as is_free:
+            with suppress(OSError), locked(path) as is_free:
                 if is_free and is_dir(path):
                     shutil.rmtree(path, ignore_errors=True)
                 elif is_free:
                     path.unlink(missing_ok=True)
-
-
-def _try_to_lock(descriptor: int) -> bool:
-    """Lock an open file until it is closed, or its process ends; False if another has it, or on Windows."""
-    if sys.platform == "win32":
-        return False
-    import fcntl
-
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

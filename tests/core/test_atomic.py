@@ -26,6 +26,18 @@ def test_a_file_may_be_read_by_those_whom_the_mask_allows(tmp_path: Path, mask: 
     assert (tmp_path / "a.safetensors").stat().st_mode & 0o777 == 0o666 & ~mask
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="root alone can give a file away")
+def test_a_file_that_root_replaces_stays_its_owners_and_is_never_anyone_elses_to_read(tmp_path: Path) -> None:
+    file = tmp_path / "a.xmp"
+    file.touch()
+    file.chmod(0o640)
+    os.chown(file, 12345, 23456)
+    with replacing(file) as temporary:
+        assert temporary.stat().st_mode & 0o077 == 0
+        temporary.write_text("new")
+    assert (file.stat().st_uid, file.stat().st_gid, file.stat().st_mode & 0o777) == (12345, 23456, 0o640)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
 @pytest.mark.parametrize("mode", [0o600, 0o664, 0o640])
 def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path: Path, mode: int) -> None:

@@ -96,7 +96,7 @@ def fill_the_disk(monkeypatch: pytest.MonkeyPatch, *, writing: str) -> None:
         return full() if len(written) > 3 else sign(*given)
 
     if writing == "the page":
-        monkeypatch.setattr(atomic._Unfinished, "complete", full)
+        monkeypatch.setattr(atomic.UnfinishedFile, "complete", full)
     else:
         monkeypatch.setattr(thumbnails, "signed_webp", signed)
 

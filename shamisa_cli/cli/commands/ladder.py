@@ -50,7 +50,7 @@ def run_ladder(
     require_codecs(names)
     picture = decode(reference, max_pixels=max_pixels)
     original = picture.pixels
-    require_room(names, original)
+    require_room(names, original, str(reference))
     console.warn_of_odd([describe_warnings(str(reference), picture.warnings)])
     comparer = load_relational_model(**model)  # type: ignore[arg-type]
     drawn = chosen == CURVE

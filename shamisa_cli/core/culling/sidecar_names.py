@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from shamisa_cli.core.existence import is_file, is_link
+from shamisa_cli.core.existence import is_dir, is_file, is_link
 from shamisa_cli.core.images.kinds import lies_beside
 
 SUFFIX = ".xmp"
-_VERSION = re.compile(r"(.+)_\d{2,}(\.[^.]+)")
+_VERSION = re.compile(r"(.+)_(?:0\d|[1-9]\d+)(\.[^.]+)")
 """Name before `SUFFIX` of a sidecar of another version that darktable makes of an image, such as photo_01.jpg."""
 Naming = Literal["appended", "replaced"]
 
@@ -48,6 +48,7 @@ def own_sidecars(pictures: Iterable[Path]) -> dict[Path, list[Path]]:
     """The sidecars of each image that are there: photo.jpg.xmp and photo.xmp, also with .XMP, and photo_01.jpg.xmp.
 
     Of images that share photo.xmp the last has it, if no other picture, film or file of an unknown kind has that name.
+    Those of other versions, see `is_of_version`, go where their image goes, and say nothing of it.
     """
     folders = functools.cache(_listed)
     found: dict[Path, list[Path]] = {}
@@ -82,7 +83,7 @@ def _listed(folder: Path) -> _Listed | None:
         for file in sorted(folder.iterdir()):
             if file.suffix.lower() == SUFFIX:
                 sidecars[file.stem].append(file.name)
-            elif not lies_beside(file.suffix):
+            elif not lies_beside(file.suffix) and not is_dir(file):
                 files[file.stem].add(file.name)
     except OSError:
         return None

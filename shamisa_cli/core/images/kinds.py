@@ -31,9 +31,11 @@ DRAWN_SUFFIXES = frozenset((".png", ".webp"))
 NO_MEDIA = frozenset((
     ".xmp", ".aae", ".pp3", ".dop", ".cos", ".cop", ".on1", ".acr", ".vrd", ".thm", ".lrcat", ".lrdata", ".md", ".rst",
     ".log", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".lock", ".lnk", ".db", ".sqlite3", ".parquet",
-    ".safetensors", ".onnx", ".bak", ".old", ".tmp", ".part",
+    ".safetensors", ".onnx", ".bak", ".old", ".tmp", ".part", ".gpx", ".nksc", ".comask", ".spd", ".rrdata", ".out",
 ))  # fmt: skip
 """Suffixes of files that lie beside pictures, and that Python's own list of kinds does not have."""
+_COPY_ENDINGS = ("~", "_original")
+"""Ends of suffixes of copies that editors and exiftool leave of what they change."""
 
 EXTRAS = {"heic": ("pillow_heif", HEIC_SUFFIXES), "jxl": ("pillow_jxl", JXL_SUFFIXES), "raw": ("rawpy", RAW_SUFFIXES)}
 """Extra → the package it installs, and the suffixes that need it."""
@@ -63,7 +65,8 @@ def is_other_kind(suffix: str) -> bool:
 
 def lies_beside(suffix: str) -> bool:
     """Whether files with this suffix, in any case, lie beside pictures and are neither pictures nor films."""
-    return is_other_kind(suffix) and suffix.lower() not in OTHER_MEDIA | IMAGE_SUFFIXES
+    is_no_media = is_other_kind(suffix) and suffix.lower() not in OTHER_MEDIA | IMAGE_SUFFIXES
+    return is_no_media or suffix.lower().endswith(_COPY_ENDINGS)
 
 
 def count_suffixes(suffixes: list[str]) -> dict[str, int]:

@@ -19,7 +19,7 @@ SUBFILE_TYPE = 254
 REDUCED_COPY = 1
 """TIFF 6.0, NewSubfileType: bit 0 says that the frame is a smaller copy of another one in the file."""
 
-_PHOTOMETRIC = 262
+_PHOTOMETRIC, _SAMPLES = 262, 277
 _DNG_VERSION = 50706
 _MOSAIC, _LINEAR = 32803, 34892
 """Photometric interpretations of raw data: colour filter array, and linear raw (DNG 1.4)."""
@@ -88,14 +88,16 @@ def _bytes_per_pixel(stream: BinaryIO) -> int:
     stream.seek(0)
     if stream.read(len(_FOVEON)) == _FOVEON:
         return _DEVELOPING_WHOLE
-    kinds, is_dng = set[object](), False
+    is_dng = has_mosaic = has_colours = False
     try:
         for tags in Directories(stream).all():
-            kinds.add(tags.get(_PHOTOMETRIC))
-            is_dng = is_dng or _DNG_VERSION in tags
+            kind, samples = tags.get(_PHOTOMETRIC), tags.get(_SAMPLES, 1)
+            has_mosaic |= kind == _MOSAIC and samples == 1
+            has_colours |= kind == _LINEAR or (kind == _MOSAIC and samples != 1)
+            is_dng |= _DNG_VERSION in tags
     except Exception:  # damaged directories make Pillow raise many types
         pass
-    return _DEVELOPING_WHOLE if _LINEAR in kinds or (is_dng and _MOSAIC not in kinds) else _DEVELOPING
+    return _DEVELOPING_WHOLE if has_colours or (is_dng and not has_mosaic) else _DEVELOPING
 
 
 def preview_of(stream: BinaryIO) -> Image.Image | None:

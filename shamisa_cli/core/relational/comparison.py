@@ -238,15 +238,15 @@ def read_image(source: ImageSource, name: str, *, max_pixels: int = DEFAULT_MAX_
     return ComparedImage(name, source, source.shape[1], source.shape[0])
 
 
-def require_memory(name: str, shape: tuple[int, ...], *, maps: bool) -> None:
+def require_memory(name: str, shape: tuple[int, ...], *, maps: bool = False, more: int = 0) -> None:
     """Raise ImageError where comparing with an image of this shape (H, W, …) takes more memory than there may be used.
 
-    Only a part of it is held by decoding, which has a budget of its own.
+    Only a part of it is held by decoding, which has a budget of its own; `more` are bytes a pixel of what else is held.
     """
     pixels = shape[0] * shape[1]
     if pixels <= WINDOW_PIXELS:
         return
-    needed = _BYTES_PER_PIXEL * pixels + _BYTES_PER_PIXEL_OF_MAPS * WINDOW_PIXELS * maps
+    needed = (_BYTES_PER_PIXEL + more) * pixels + _BYTES_PER_PIXEL_OF_MAPS * WINDOW_PIXELS * maps
     remedy = "Reduce both pictures, or allow more memory."
     DECODING.require_alone(name, needed, shape, doing="compare", remedy=remedy)
 

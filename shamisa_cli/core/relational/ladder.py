@@ -13,12 +13,15 @@ from PIL import Image, features
 from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.errors import SettingError
 from shamisa_cli.core.images.formats import open_image
+from shamisa_cli.core.relational.comparison import require_memory
 from shamisa_cli.core.relational.judgement import Comparer
 
 CODECS = {"jpeg": ("JPEG", 95), "webp": ("WEBP", 100), "avif": ("AVIF", 100)}
 """Codec → Pillow's name of the format, and its highest quality (Pillow advises against more than 95 for JPEG)."""
 LONGEST = {"jpeg": 65_500, "webp": 16_383, "avif": 65_535}
 """Codec → most pixels of a side that its encoder takes."""
+_ENCODING = 20
+"""Bytes of memory for each pixel that encoding and decoding a version leave to be held; measured: 10 to 17."""
 RUNGS = 10
 """Qualities of a curve between 1 and the highest, before the search between two of them."""
 
@@ -94,6 +97,7 @@ def climb(
     Raises:
         SettingError: the codec is unknown, not available, or too small for the picture, or the target is not within
             -100…0.
+        ImageError: "too-large", if it would take more memory than there may be used.
     """
     require_codecs([codec])
     require_room([codec], original)
@@ -129,8 +133,9 @@ def require_codecs(codecs: Sequence[str]) -> None:
             raise SettingError(f"The installed Pillow cannot write {codec}. Run `pip install --upgrade pillow`.")
 
 
-def require_room(codecs: Sequence[str], original: Pixels) -> None:
-    """Raise SettingError if a codec cannot hold a picture (H, W, 3)."""
+def require_room(codecs: Sequence[str], original: Pixels, name: str = "The picture") -> None:
+    """Raise SettingError if a codec cannot hold a picture (H, W, 3), and ImageError if the memory cannot."""
+    require_memory(name, original.shape, more=_ENCODING)
     height, width = original.shape[:2]
     for codec in codecs:
         if max(height, width) > LONGEST[codec]:

@@ -118,7 +118,7 @@ def _admitted(
     for name, source in pictures:
         try:
             side = read_image(source, name, max_pixels=max_pixels)
-            require_memory(name, (first or side).pixels.shape, maps=False)
+            require_memory(name, (first or side).pixels.shape)
             first = first or side
             placed = place_over(first, side, resize=resize)
             entrants.append(_RankedImage(name, source, side.width, side.height, placed.resized, side.warnings))

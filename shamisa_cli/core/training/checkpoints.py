@@ -16,9 +16,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from shamisa_cli.core.atomic import flush, naming
+from shamisa_cli.core.atomic import naming
 from shamisa_cli.core.errors import PARSE_ERRORS, TrainingError
 from shamisa_cli.core.existence import exists, is_dir
+from shamisa_cli.core.unfinished import flush
 
 SCHEMA = 1
 TENSORS_FILE = "state.safetensors"

@@ -445,25 +445,39 @@ def test_a_picture_that_is_gone_leaves_nothing_to_undo(shoot: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("beside", "goes_along"), [("c.aae", True), ("c.wav", True), ("c.txt", True), ("c.mov", False)]
+    ("beside", "goes_along"),
+    [
+        *((name, True) for name in ("c.aae", "c.wav", "c.txt", "c.gpx", "c.jpg_original", "c.xmp~", "c/d.jpg")),
+        *((name, False) for name in ("c.mov", "c.unknown", "c.JPG")),
+    ],
 )
 def test_a_sidecar_without_the_pictures_suffix_stays_only_with_another_picture_or_film(
     tmp_path: Path, beside: str, goes_along: bool
 ) -> None:
     for name in ("c.jpg", "c.xmp", beside):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)
     planned = plan_transfers([tmp_path / "c.jpg"], tmp_path / "out", "move")
     assert [each.source.name for each in planned] == (["c.jpg", "c.xmp"] if goes_along else ["c.jpg"])
 
 
 def test_sidecars_of_other_versions_of_a_picture_go_along_and_come_back(tmp_path: Path) -> None:
-    names = ["a.jpg", "a.jpg.xmp", "a_01.jpg.xmp", "a_02.jpg.xmp", "a_03.jpg", "a_03.jpg.xmp", "a_04.png.xmp"]
+    names = [
+        "a.jpg",
+        "a.jpg.xmp",
+        "a_01.jpg.xmp",
+        "a_02.jpg.xmp",
+        "a_03.jpg",
+        "a_03.jpg.xmp",
+        "a_04.png.xmp",
+        "a_0005.jpg.xmp",
+    ]
     for name in names:
         (tmp_path / name).write_text(name)
     planned = plan_transfers([tmp_path / "a.jpg"], tmp_path / "out", "move")
     assert [each.source.name for each in planned] == ["a.jpg", "a.jpg.xmp", "a_01.jpg.xmp", "a_02.jpg.xmp"]
     assert not any(each.problem for each in transfer_files(planned, tmp_path / "out"))
-    assert {path.name for path in tmp_path.glob("a*")} == {"a_03.jpg", "a_03.jpg.xmp", "a_04.png.xmp"}
+    assert {path.name for path in tmp_path.glob("a*")} == set(names[4:])
     assert not any(each.problem for each in undo_transfers(tmp_path / "out"))
     assert {path.name for path in tmp_path.glob("a*")} == set(names)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import sys
 from pathlib import Path
 
@@ -120,13 +121,17 @@ def test_without_its_reader_a_raw_file_has_no_preview(monkeypatch: pytest.Monkey
     assert raw.preview_of(io.BytesIO(b"IIRO")) is None
 
 
-@pytest.mark.parametrize(("shape", "needed"), [((400, 600), 2), ((400, 600, 3), 8)])
+@pytest.mark.parametrize(
+    ("shape", "said", "needed"), [((400, 600), 32803, 2), ((400, 600, 3), 34892, 8), ((400, 600, 3), 32803, 8)]
+)
 def test_a_raw_file_is_developed_only_where_there_is_room(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], needed: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], said: int, needed: int
 ) -> None:
     pytest.importorskip("rawpy")
     path = write_dng(tmp_path / "a.dng", np.full(shape, 20_000))
     assert decode(path).width == 600
+    before = struct.pack("<HHIH", 262, SHORT, 1, 34892 if len(shape) == 3 else 32803)
+    path.write_bytes(path.read_bytes().replace(before, struct.pack("<HHIH", 262, SHORT, 1, said)))
     monkeypatch.setattr(memory, "DECODING", MemoryBudget(1_000_000))
     monkeypatch.setattr(raw, "_developed", lambda *_: pytest.fail("it was developed"))
     with pytest.raises(ImageError, match=rf"needs some {needed} MB to decode \(600×400\), more than the 1 MB"):

@@ -11,6 +11,7 @@ from PIL import Image
 
 import shamisa_cli as shamisa
 from shamisa_cli.core.images.budget import DECODING
+from shamisa_cli.core.relational.ladder import require_room
 
 
 @pytest.fixture
@@ -42,6 +43,12 @@ def test_a_pair_too_large_for_the_memory_is_a_row_and_others_are_compared(large:
     kept, *refused = shamisa.rank([*large, small]).pictures
     assert kept.rank == 1
     assert all(each.error is not None and "to compare" in each.error.message for each in refused)
+
+
+@pytest.mark.usefixtures("little_memory")
+def test_a_ladder_is_not_begun_where_it_would_take_more(large: list[Path]) -> None:
+    with pytest.raises(shamisa.ImageError, match=r"a.png would take some 144 MB to compare at 3000×1000 pixels"):
+        require_room(["jpeg"], np.asarray(Image.open(large[0]).convert("RGB")), "a.png")
 
 
 def test_with_the_usual_memory_it_is_compared(large: list[Path]) -> None:
