@@ -109,6 +109,17 @@ def test_the_table_goes_to_stdout_with_a_row_for_each_subset(model, scored, tmp_
     assert "splits of groups" in (tmp_path / "p" / "README.md").read_text()
 
 
+def test_small_subsets_are_doubted_though_the_table_is_large_enough(model, scored, tmp_path):
+    rows = (scored / "mos.csv").read_text().splitlines()
+    small = [f"{rows[0]},part", *(f"{row},{'few' if place < 2 else 'many'}" for place, row in enumerate(rows[1:]))]
+    (scored / "parts.csv").write_text("\n".join(small))
+    arguments = ("--mos", scored / "parts.csv", "--subset-column", "part", "--model", model)
+    fit = run("fit-probe", *arguments, "--splits", 2, "-o", tmp_path / "p").stderr
+    assert "with fewer than 10 pictures held out by some split say little: 0 of few, 5 of many" in " ".join(fit.split())
+    judged = run("evaluate", *arguments, "--probe", tmp_path / "p").stderr
+    assert "with fewer than 30 pictures judged say little: 2 of few, 22 of many." in " ".join(judged.split())
+
+
 def test_few_groups_are_doubted_however_many_pictures_they_have(model, scored, tmp_path):
     table = scored / "mos.csv"
     arguments = ("--model", model, "--splits", 2, "--group-column", "scene")

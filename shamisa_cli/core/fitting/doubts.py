@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,8 @@ FEW_GROUPS = 5
 """The same of groups, where a table names them: rows of one group are alike, and say little of others."""
 FEW_JUDGED = 30
 """With fewer pictures in all, a warning says the same of a model that is judged as it is."""
+_NAMED = 5
+"""Small subsets that are named in a sentence."""
 KEPT_TOGETHER = "each row counts, and all rows of a picture are in the same part of a split."
 
 
@@ -33,6 +35,7 @@ def doubts(
     paths: Sequence[Path],
     pictures: NDArray[np.int64],
     groups: Sequence[str] | None = None,
+    subsets: Sequence[str] | None = None,
 ) -> tuple[str, ...]:
     """Sentences on rows of one picture, on predictions of nearly one number, and on parts too small for a correlation.
 
@@ -42,6 +45,7 @@ def doubts(
         paths: (n,) of its pictures.
         pictures: (n,) from `same_pictures`.
         groups: (n,) names of rows that stay together, or None.
+        subsets: (n,) names of subsets that are reported separately, or None.
     """
     found = list(repeats(paths, pictures, KEPT_TOGETHER))
     spread = result.held_out_spread(positions)
@@ -51,6 +55,11 @@ def doubts(
             "nearly the same score to every picture. Rate more pictures, or ones that differ more."
         )
     found += _few_held_out(result, pictures, FEW_TESTED, "pictures", "rated pictures")
+    of_subsets = {
+        name: min(split.subsets[name].count if name in split.subsets else 0 for split in result.splits)
+        for name in sorted(set(subsets or ()))
+    }
+    found += small_subsets(of_subsets, FEW_TESTED, "held out by some split")
     if groups is not None:
         units = numbered(join_groups(pictures, groups), len(pictures))
         found += _few_held_out(result, units, FEW_GROUPS, "groups", "groups, of other pictures each")
@@ -68,6 +77,16 @@ def _few_held_out(
         f"Each split holds out only {held_out} of {len(np.unique(units))} {kind}, so the figures say little. "
         f"They would say more with {math.ceil(needed / TEST_SHARE)} {better}.",
     )
+
+
+def small_subsets(counts: Mapping[str, int], needed: int, kind: str) -> tuple[str, ...]:
+    """A sentence on subsets of which fewer than `needed` pictures are `kind` ("judged"); none without one."""
+    small = [f"{count} of {name}" for name, count in counts.items() if count < needed]
+    if not small:
+        return ()
+    more = f", and as few of {len(small) - _NAMED} others" if len(small) > _NAMED else ""
+    named = ", ".join(small[:_NAMED]) + more
+    return (f"The figures of subsets with fewer than {needed} pictures {kind} say little: {named}.",)
 
 
 def few_judged(count: int) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from shamisa_cli.core.arguments import PositiveInt
 from shamisa_cli.core.errors import InputNotFoundError
-from shamisa_cli.core.fitting.doubts import few_judged
+from shamisa_cli.core.fitting.doubts import FEW_JUDGED, few_judged, small_subsets
 from shamisa_cli.core.fitting.progress import Progress, no_progress
 from shamisa_cli.core.models.loading import Model, load_model
 from shamisa_cli.core.models.resolver import DEFAULT_MODEL
@@ -63,6 +63,8 @@ class ModelEvaluation:
         pictures = first_places([self._picture(record) for record in scored])
         found = repeats([Path(record.path) for record in scored], pictures, "each row counts.")
         found += few_judged(len(np.unique(pictures)))
+        of_subsets = {part.subset: part.agreement.count for part in self.results if part.subset is not None}
+        found += small_subsets(of_subsets, FEW_JUDGED, "judged")
         found += self._known(scored) + describe_odd([record.described_warnings for record in scored if record.warnings])
         if not self.spread < SMALL_SPREAD:
             return found

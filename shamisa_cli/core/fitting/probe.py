@@ -161,7 +161,7 @@ def fit_probe(
             held_out, positions, groups=together, sessions=recipe.sessions, level=chosen.interval, seed=chosen.seed
         )
     name = table.name
-    warnings = about_pictures + doubts(result, positions, table.paths, pictures, table.groups)
+    warnings = about_pictures + doubts(result, positions, table.paths, pictures, table.groups, table.subsets)
     warnings += grey_unknown(probe) + interval_unknown(probe, chosen.interval, grouped=table.groups is not None)
     if folder is not None:
         details = CardDetails(

@@ -190,7 +190,7 @@ def data_set_names(paths: Sequence[Path]) -> list[str]:
 def _doubts(protocol: ProtocolName, data: DataSet, result: ProtocolResult, table: MosTable) -> tuple[str, ...]:
     """Reasons to doubt the results of the splits of a data set, whose pictures `table` names."""
     positions = usual_scale(protocol, data)(data.mos).position(data.mos)
-    return doubts(result, positions, table.paths, same_pictures(data.rows), table.groups)
+    return doubts(result, positions, table.paths, same_pictures(data.rows), table.groups, table.subsets)
 
 
 def _on_shared(tables: Mapping[str, MosTable], sets: Sequence[DataSet]) -> tuple[str, ...]:

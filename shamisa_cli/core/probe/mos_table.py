@@ -18,6 +18,7 @@ from shamisa_cli.core.argument_words import MASKED, is_masked
 from shamisa_cli.core.arguments import check_fields
 from shamisa_cli.core.errors import MosTableError, SettingError
 from shamisa_cli.core.probe.csv_rows import csv_rows, table_error
+from shamisa_cli.core.probe.scale import without_rounding
 
 MIN_ROWS = 10
 LARGEST_SCORE, LEAST_SPREAD = 1e12, 1e-12
@@ -34,7 +35,7 @@ class MosTable:
 
     Attributes:
         paths: (n,) pictures, each once; names in the file are relative to its folder. They need not exist.
-        mos: (n,) finite scores, not all equal.
+        mos: (n,) finite scores, not all equal; those that differ only by rounding become one.
         groups: (n,) names of rows that must stay together in a split, or None.
         subsets: (n,) names of subsets to report separately, or None.
         references: (n,) the undistorted picture of each, or None.
@@ -92,7 +93,9 @@ def _as_scores(values: object) -> NDArray[np.float64]:
         scores = np.array(None)
     if scores.ndim != 1 or scores.dtype.kind not in "iuf":
         raise SettingError("MosTable: mos must be numbers, an array (n,) of them or a list.")
-    return scores.astype(np.float64)
+    scores = scores.astype(np.float64)
+    is_usable = len(scores) > 0 and bool(np.isfinite(scores).all())  # others are refused
+    return without_rounding(scores) if is_usable else scores
 
 
 def _require_rows(table: MosTable) -> None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from shamisa_cli.core.arrays import Vector
 from shamisa_cli.core.errors import ModelError
@@ -94,7 +93,7 @@ def even_scale(mos: Vector, worst: float, best: float) -> MosScale:
 
     direction = 1.0 if best > worst else -1.0
     low, high = direction * worst, direction * best
-    scores, counts = _distinct(direction * np.asarray(mos, dtype=np.float64))
+    scores, counts = np.unique(direction * without_rounding(np.asarray(mos, dtype=np.float64)), return_counts=True)
     shares = (np.cumsum(counts) - counts / 2) / counts.sum()
     if len(scores) > KNOTS:
         inner = np.linspace(shares[0], shares[-1], KNOTS - 2)
@@ -106,11 +105,11 @@ def even_scale(mos: Vector, worst: float, best: float) -> MosScale:
     )
 
 
-def _distinct(scores: Vector) -> tuple[Vector, NDArray[np.int64]]:
-    """Different scores, rising, and how often each occurs; of those that differ only by rounding, the lowest."""
-    rising, counts = np.unique(scores, return_counts=True)
-    first = np.flatnonzero(np.append(True, np.diff(rising) > _rounding(rising)[1:]))
-    return rising[first], np.add.reduceat(counts, first)
+def without_rounding(scores: Vector) -> Vector:
+    """Scores (n,), each the lowest of those that differ from it only by rounding, as means of one sum may."""
+    rising, places = np.unique(scores, return_inverse=True)
+    is_first = np.append(True, np.diff(rising) > _rounding(rising)[1:])
+    return np.asarray(rising[np.flatnonzero(is_first)[np.cumsum(is_first) - 1]][places])
 
 
 def _rounding(scores: Vector) -> Vector:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import shamisa_cli
 from shamisa_cli.core.errors import MosTableError, SettingError
 from shamisa_cli.core.probe import csv_rows
-from shamisa_cli.core.probe.mos_table import read_mos_table, too_few_images
+from shamisa_cli.core.probe.mos_table import MosTable, read_mos_table, too_few_images
 
 ROWS = [f"p{number}.jpg,{number / 10}" for number in range(12)]
 
@@ -232,3 +232,13 @@ def test_too_few_pictures_are_put_down_to_names_only_where_some_could_not_be_rea
     assert "Check the names" in too_few_images(3, 30)
     for said in (too_few_images(3, 3), too_few_images(3, 30, in_table=False), too_few_images(3, 3, in_table=False)):
         assert "names in the table" not in said
+
+
+def test_means_that_differ_only_by_rounding_are_one_rating() -> None:
+    generator = np.random.default_rng(0)
+    means = np.array([sum(generator.permutation([1.1, 2.2, 3.3, float(row % 4)]).tolist()) / 4 for row in range(200)])
+    assert len(np.unique(means)) > 4
+    paths = tuple(Path(f"{row}.jpg") for row in range(200))
+    assert len(np.unique(MosTable(paths, means).mos)) == 4
+    kept = generator.normal(size=200)
+    np.testing.assert_array_equal(MosTable(paths, kept).mos, kept)
