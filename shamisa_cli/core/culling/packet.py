@@ -53,7 +53,7 @@ def read_packet(content: bytes, name: str) -> Packet:
     if len(content) > MAX_BYTES:
         raise SettingError(f"{name} is larger than {MAX_BYTES // 1_000_000} MB, and so no sidecar file. Move it away.")
     if b"\0" in content:
-        raise SettingError(f"{name} is not UTF-8, as sidecar files are. Move it away.")
+        raise SettingError(f"{name} is not text in UTF-8, as sidecar files are. Move it away.")
     reading = _Reading(name)
     try:
         reading.parse(content)

@@ -1,7 +1,7 @@
 """XMP sidecar files: ratings and labels that photo programs read, written without losing anything else in them.
 
 The format is that of Adobe's XMP specification (ISO 16684-1): RDF in XML. Files are checked before they are parsed: one
-that declares entities, or is larger than any sidecar, is refused.
+that declares a document type, or is larger than any sidecar, is refused.
 """
 
 from __future__ import annotations

@@ -14,6 +14,8 @@ SHARE_OF_FREE = 0.25
 SHARE_ALONE = 0.75
 _LEAST = 256 * 2**20
 """Bytes; a default below this would refuse photographs on a busy machine."""
+_UNTOLD = 4 * 2**30
+"""Bytes that are taken to be free where the system does not say."""
 _CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -92,9 +94,12 @@ DECODING = MemoryBudget()
 
 def free_memory() -> int:
     """Bytes that this process could still get: of the machine, or of its control group where that is less."""
-    from psutil import virtual_memory
+    from psutil import Error, virtual_memory
 
-    free: int = virtual_memory().available
+    try:
+        free: int = virtual_memory().available
+    except (OSError, Error):  # such as in a sandbox without /proc
+        free = _UNTOLD
     bound, used = _text(_CGROUP / "memory.max").strip(), _text(_CGROUP / "memory.current").strip()
     return min(free, int(bound) - int(used)) if bound.isdigit() and used.isdigit() else free
 

@@ -7,10 +7,10 @@ from typing import BinaryIO
 
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-FIRST_BYTES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"IIRO", b"IIRS", b"MMOR", b"IIU\0")
+FIRST_BYTES = (b"II*\0", b"MM\0*", b"II+\0", b"IIRO", b"IIRS", b"MMOR", b"IIU\0")
 """Of TIFF and BigTIFF, DNG, CR2, NEF, ARW and others among them, of ORF (three) and RW2."""
 _HEADER = 16
-_LARGE = (b"+\0", b"\0+")
+_LARGE = b"+\0"
 SUB_IFDS = 330
 """Tag of the places of directories below one."""
 _MOST = 100
@@ -24,7 +24,7 @@ class Directories:
         stream.seek(0)
         head = stream.read(_HEADER)
         plain = head[:2] + (b"*\0" if head.startswith(b"II") else b"\0*") + head[4:8]
-        self._header = head if head[2:4] in _LARGE else plain
+        self._header = head if head[2:4] == _LARGE else plain
         self._stream = stream
 
     @property

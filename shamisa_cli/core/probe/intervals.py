@@ -109,7 +109,7 @@ def least_held_out(level: float) -> int:
 
 
 def calibrate(
-    prediction: Vector, truth: Vector, level: float = LEVEL, pictures: NDArray[np.int64] | None = None
+    prediction: Vector, truth: Vector, level: float = LEVEL, units: NDArray[np.int64] | None = None
 ) -> Interval | None:
     """Calibrate an interval on held-out predictions (n,) and the truth (n,), both positions; None if of too few.
 
@@ -118,10 +118,10 @@ def calibrate(
 
     Args:
         prediction, truth, level: as above.
-        pictures: (n,) numbers of the pictures, or of groups of which each stands for one; None: all differ.
+        units: (n,) numbers of the pictures, or of groups, each of which stands for one; None: all differ.
     """
     residuals = truth - prediction
-    count = len(residuals) if pictures is None else len(np.unique(pictures))
+    count = len(residuals) if units is None else len(np.unique(units))
     if count < least_held_out(level):
         return None
     rank = min(len(residuals), math.ceil((count + 1) * (1 + level) / 2 * (len(residuals) / count)))
@@ -135,7 +135,7 @@ def calibrate_sessions(
     truth: Vector,
     sessions: NDArray[np.int64],
     level: float = LEVEL,
-    pictures: NDArray[np.int64] | None = None,
+    units: NDArray[np.int64] | None = None,
 ) -> tuple[Interval, ...]:
     """Calibrate an interval for images like each of K sessions; empty where a session has too few images.
 
@@ -146,10 +146,10 @@ def calibrate_sessions(
         held_out: m predictions.
         truth, sessions: (n,) positions of the human scores, and numbers 0…K−1 of their sessions, of the whole table.
         level: of the scores of each session to hold.
-        pictures: (n,) numbers of the rows' pictures, or of groups of which each stands for one; None: all differ.
+        units: (n,) numbers of the rows' pictures, or of groups, each of which stands for one; None: all differ.
     """
     own, target = sessions[held_out.rows], truth[held_out.rows]
-    shown = held_out.rows if pictures is None else pictures[held_out.rows]
+    shown = held_out.rows if units is None else units[held_out.rows]
     count = int(sessions.max()) + 1
     levels = np.full(count, level)
     found: tuple[Interval, ...] = ()

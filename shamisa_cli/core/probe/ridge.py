@@ -202,7 +202,8 @@ class Probe(Ridge):
 def _known_nearly(asked: Vector, fitted: Vector, margin: float) -> int:
     """How many values have one of those of `fitted`, which rise, within a margin for another reason than chance.
 
-    The chance of one is that of the densest of ever wider windows around it, its own picture left out: scores crowd.
+    By chance a value has as many as lie within 1, 10, … 10⁶ margins of it, over that width, the one that it may be left
+    out: the most of these, since scores crowd.
     """
     from scipy.special import pdtrc
 

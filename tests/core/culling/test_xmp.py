@@ -309,7 +309,7 @@ def test_entities_of_a_packet_are_not_expanded_in_any_encoding(tmp_path: Path, e
     tags[700] = content
     Image.new("RGB", (8, 8)).save(tmp_path / "a.tif", tiffinfo=tags)
     assert embedded_mark(tmp_path / "a.tif").properties == {}
-    with pytest.raises(SettingError, match=r"declares a document type|is not UTF-8"):
+    with pytest.raises(SettingError, match=r"declares a document type|is not text in UTF-8"):
         read_packet(content, "a.xmp")
 
 

@@ -313,6 +313,16 @@ def test_the_default_is_a_share_of_what_is_free():
     assert MemoryBudget().limit <= max(0.3 * free_memory(), 256 * 2**20)
 
 
+def test_where_the_system_tells_nothing_of_its_memory_pictures_are_read_all_the_same(monkeypatch):
+    import psutil
+
+    def refuse() -> None:
+        raise FileNotFoundError(2, "No such file or directory", "/proc/meminfo")
+
+    monkeypatch.setattr(psutil, "virtual_memory", refuse)
+    assert MemoryBudget().fits(500_000_000)
+
+
 def test_a_network_refuses_a_picture_that_would_take_more_memory_than_it_may(monkeypatch):
     budget = MemoryBudget(500_000_000)
     monkeypatch.setattr(embedder, "DECODING", budget)
