@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from shamisa_cli.core.errors import ModelError, ModelWarning
 from shamisa_cli.core.models import hub_session
 from shamisa_cli.core.models.hub_answers import Answers
-from shamisa_cli.core.models.manifest import FOLDER_FILES, LISTS, FolderFiles
+from shamisa_cli.core.models.manifest import FOLDER_FILES, FolderFiles
 
 SCHEME = "hf:"
 
@@ -87,20 +87,17 @@ def download(name: HubName, *, offline: bool = False) -> FolderFiles:
 
 
 def _cached(name: HubName) -> FolderFiles:
-    # Not looked up by the client's own download function, which makes a request even for a cached file.
     require_client()
-    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub import snapshot_download
 
-    for manifest, _ in LISTS:
-        found = try_to_load_from_cache(name.repository, manifest, revision=name.revision)
-        if isinstance(found, str):
-            break
-    else:
-        raise ModelError(_not_whole(name))
-    files = FolderFiles(Path(found).parent)
     try:
+        # The client knows which files the commit has, so that what an interrupted download left is not taken for it.
+        folder = snapshot_download(
+            name.repository, revision=name.revision, allow_patterns=list(FOLDER_FILES), local_files_only=True
+        )
+        files = FolderFiles(Path(folder))
         files.verify()
-    except ModelError as error:
+    except Exception as error:  # the client's differ between its releases
         raise ModelError(_not_whole(name)) from error
     return files
 

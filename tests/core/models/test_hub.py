@@ -236,6 +236,19 @@ def test_a_pull_that_failed_is_continued_with_the_files_that_are_missing(
     assert "encoder.safetensors" in fetched[0]
 
 
+def test_offline_what_an_interrupted_pull_left_is_not_the_model(
+    hub: LoopbackHub, saved_model: Path, tmp_path: Path, run_python: Callable[..., Any]
+) -> None:
+    hub.publish("org/broken-off", saved_model)
+    places = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path)}
+    [[kind, folder]] = run_python(RESOLVE, [("hf:org/broken-off", False)], **places)
+    assert kind == "folder"
+    (Path(folder) / "README.md").unlink()  # one that the others do not name
+    [[kind, text]] = run_python(RESOLVE, [("hf:org/broken-off", True)], **places)
+    assert kind == "refused"
+    assert "hf:org/broken-off is not completely in this machine's cache" in text
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("line", ["GET /api/models/org/mute", "HEAD /org/mute", "GET /storage/org-mute"])
 def test_a_hub_that_falls_silent_holds_nobody(
