@@ -20,6 +20,8 @@ SCHEME = "hf:"
 _PART = r"[A-Za-z0-9_](?:[A-Za-z0-9_]|[.-](?![.-])){0,94}(?<![.-])"
 _NAME = re.compile(rf"(?P<repository>{_PART}/{_PART})(?:@(?P<revision>[A-Za-z0-9_][A-Za-z0-9_./-]*))?", re.ASCII)
 
+_NO_ANSWER = ("Protocol", "Connect", "Timeout", "Redirect", "Decode")
+"""In names of errors of the client's transport, which differ between its releases."""
 ANSWER_SECONDS = 10
 
 COMMIT_SECONDS = 60
@@ -126,16 +128,32 @@ def _fetched(name: HubName, *, again: bool = False) -> Path:
         raise ModelError(f"{name} could not be downloaded: {error}") from error
     except Exception as error:
         # The client passes on the errors of its transport, which differ between its releases.
-        raise ModelError(hub_error_message(error, str(name), "downloaded")) from error
+        refused = ModelError(hub_error_message(error, str(name), "downloaded"))
+        if again or not _is_no_answer(error):
+            raise refused from error
+        try:
+            folder = str(_cached(name).path)
+        except ModelError:
+            raise refused from error
+        _warn(name, Path(folder), "does not answer as it should")
+        return Path(folder)
     _warn_of_last_seen(name, Path(folder), call.answers)
     return Path(folder)
+
+
+def _is_no_answer(error: BaseException) -> bool:
+    """Whether there was no answer of a Hub: a connection that was closed, or a page in place of one."""
+    return any(sign in type(link).__name__ for link in _chain(error) for sign in _NO_ANSWER)
 
 
 def _warn_of_last_seen(name: HubName, folder: Path, answers: Answers) -> None:
     """Say that a branch or tag stands for an earlier commit; a commit is itself, wherever it is taken from."""
     if answers.reached or _COMMIT.fullmatch(name.revision or ""):
         return
-    why = "cannot be reached" if answers.status is None else f"answered HTTP {answers.status}"
+    _warn(name, folder, "cannot be reached" if answers.status is None else f"answered HTTP {answers.status}")
+
+
+def _warn(name: HubName, folder: Path, why: str) -> None:
     warnings.warn(
         f"The Hub {why}: {name} is taken as it was last seen, commit {folder.name}.", ModelWarning, stacklevel=2
     )
@@ -184,6 +202,8 @@ def hub_error_message(error: BaseException, name: str, done: str) -> str:
         return f"{name} is gated: ask for access on its page on the Hub, then log in (hf auth login) or set HF_TOKEN."
     if any(isinstance(link, errors.RevisionNotFoundError) for link in chain):
         return f"{repository} on the Hub has no revision {revision or 'main'!r}. Check the name after the @."
+    if any(isinstance(link, errors.RemoteEntryNotFoundError) for link in chain):
+        return f"{name} lacks a file on the Hub that its listing names. Try again later, or tell its owner."
     # Older clients count a file missing from the cache as an HTTP error, one without a response.
     answers = [link.response for link in chain if isinstance(link, errors.HfHubHTTPError)]
     statuses = [answer.status_code for answer in answers if answer is not None]

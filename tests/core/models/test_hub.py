@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import socket
+import socketserver
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -234,6 +236,33 @@ def test_a_pull_that_failed_is_continued_with_the_files_that_are_missing(
     fetched = [line for line in hub.requests[asked:] if line.startswith("GET /org/") or "/storage/" in line]
     assert len(fetched) == 1
     assert "encoder.safetensors" in fetched[0]
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"nonsense\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 22\r\n\r\n<html>Log in</html>..\n"]
+)
+def test_where_something_else_answers_the_model_is_taken_as_it_was_last_seen(
+    hub: LoopbackHub, saved_model: Path, tmp_path: Path, run_python: Callable[..., Any], answer: bytes
+) -> None:
+    hub.publish("org/whole", saved_model)
+    [[kind, folder]] = run_python(RESOLVE, [("hf:org/whole", False)], HF_ENDPOINT=hub.endpoint, HF_HOME=str(tmp_path))
+    assert kind == "folder"
+
+    class Answer(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(10_000)
+            self.request.sendall(answer)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        endpoint = f"http://127.0.0.1:{server.server_address[1]}"
+        outcomes = run_python(
+            RESOLVE, [("hf:org/whole", False), ("hf:org/other", False)], HF_ENDPOINT=endpoint, HF_HOME=str(tmp_path)
+        )
+        server.shutdown()
+    assert outcomes[0][:2] == ["folder", folder]
+    assert "hf:org/whole is taken as it was last seen" in outcomes[0][2]
+    assert outcomes[1][0] == "refused"
 
 
 def test_offline_what_an_interrupted_pull_left_is_not_the_model(
