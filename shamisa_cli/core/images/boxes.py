@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 MOST_BOXES = 1_000
-"""Boxes at the top of a file that are looked at; cameras and encoders write some ten."""
+"""Boxes within one, or at the top of a file, that are looked at; cameras and encoders write some ten."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,18 @@ class Box:
 
 def top_boxes(stream: BinaryIO) -> Iterator[Box]:
     """The boxes of a file that are in no other, up to what is none; the last may be cut short."""
-    end = stream.seek(0, io.SEEK_END)
-    at = 0
+    return _boxes(stream, 0, stream.seek(0, io.SEEK_END))
+
+
+def boxes_in(box: Box, stream: BinaryIO, *, after: int = 0) -> Iterator[Box]:
+    """The boxes in the content of another, `after` its first bytes; likewise."""
+    return _boxes(stream, box.start + after, box.start + box.length)
+
+
+def _boxes(stream: BinaryIO, at: int, end: int) -> Iterator[Box]:
     for _ in range(MOST_BOXES):
+        if at >= end:
+            return
         stream.seek(at)
         head = stream.read(16)
         length, kind, begin = int.from_bytes(head[:4], "big"), head[4:8], 8

@@ -8,6 +8,8 @@ from PIL import Image
 from shamisa_cli.core.arrays import Pixels
 from shamisa_cli.core.images.bands import bands
 
+CODE_POINTS = "cicp"
+"""Key of an image's `info`: code points of its primaries and transfer; its reader applies none."""
 SRGB_PRIMARIES, BT2020, DISPLAY_P3 = 1, 9, 12
 LINEAR, SRGB_TRANSFER, PQ, HLG = 8, 13, 16, 18
 HDR = {PQ: "PQ", HLG: "HLG"}

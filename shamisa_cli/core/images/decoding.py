@@ -22,7 +22,7 @@ from shamisa_cli.core.full_size.look import look_at_pixels
 from shamisa_cli.core.full_size.record import AtFullSize
 from shamisa_cli.core.images.bands import array_of
 from shamisa_cli.core.images.clock import SlowPictureError
-from shamisa_cli.core.images.code_points import HDR
+from shamisa_cli.core.images.code_points import CODE_POINTS, HDR
 from shamisa_cli.core.images.colour import odd_samples, to_8_bit, to_srgb
 from shamisa_cli.core.images.decoder_warnings import collected
 from shamisa_cli.core.images.formats import open_image, open_regular
@@ -170,7 +170,7 @@ def _finished(
 ) -> DecodedImage:
     """The picture upright, in sRGB and at its view size, and what is seen in its luma at 100 %."""
     flat, original, box, warnings = found
-    code_points = getattr(image, "cicp", None)
+    code_points = image.info.get(CODE_POINTS)
     view = reduced_size(original, view_size)
     reduced = flat if view == original else flat.resize(view, Image.Resampling.BICUBIC, box=box)
     orientation = orientation_of(image)

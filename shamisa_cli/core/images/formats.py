@@ -23,8 +23,10 @@ from PIL import (
 from shamisa_cli.core.errors import ImageError, SettingError
 from shamisa_cli.core.existence import is_file
 from shamisa_cli.core.images import jxl
+from shamisa_cli.core.images.code_points import CODE_POINTS
 from shamisa_cli.core.images.decoder_warnings import watch_readers
 from shamisa_cli.core.images.discovery import wrong_with_folder
+from shamisa_cli.core.images.heif_colours import code_points_in
 from shamisa_cli.core.images.jpeg import JpegFile
 from shamisa_cli.core.images.kinds import IMAGE_SUFFIXES
 from shamisa_cli.core.images.png import PngFile
@@ -91,7 +93,12 @@ def open_image(path: Path | str, stream: BinaryIO, max_pixels: int | None = None
     stream.seek(0)
     if is_raw_file(head):
         return open_raw(path, stream, max_pixels)
-    image = _reader(path, head)(stream)
+    reader = _reader(path, head)
+    code_points = code_points_in(stream) if _brands(head) else None
+    stream.seek(0)
+    image = reader(stream)
+    if code_points is not None and "icc_profile" not in image.info:
+        image.info[CODE_POINTS] = code_points
     if isinstance(image, TiffFile):
         return _largest(path, stream, image, max_pixels)
     return image

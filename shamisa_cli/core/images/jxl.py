@@ -16,13 +16,16 @@ LARGEST_METADATA = 16_000_000
 
 _PACKED = b"brob"
 """Kind of a box that holds another, packed by Brotli, after the kind of that."""
-_HEAD = 16
-"""First bytes of a codestream, which hold its size."""
+_HEAD = 48
+"""First bytes of a codestream, which hold its size, and whether it is an animation."""
 _SEQUENCE = 4
 """Bytes of the number before a part of a codestream in a box."""
 _OFFSET = 4
 """Bytes of the number before EXIF data in a box."""
 _BITS_OF_LENGTH = (9, 13, 18, 30)
+_BITS_OF_ORIENTATION = 3
+_OF_EIGHTS, _OF_PREVIEW = (0, 0, 5, 9), (6, 8, 10, 12)
+"""Bits of a length of a preview (18181-1, PreviewHeader), in steps of eight pixels and of one."""
 _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 """Widths as a multiple of the height (18181-1, SizeHeader)."""
 
@@ -34,6 +37,7 @@ class JxlFile(ImageFile.ImageFile):
 
     Attributes:
         jpeg: whether it is a JPEG that was packed losslessly, and so with all its data; as the package's reader has it.
+        warnings: phrases on what is not read, each going on from the file's name.
     """
 
     format = "JXL"
@@ -41,6 +45,7 @@ class JxlFile(ImageFile.ImageFile):
     def _open(self) -> None:
         stream = cast(BinaryIO, self.fp)
         self._size = size_of(stream)
+        self.warnings = ["is an animation, of which only the last picture is read"] if is_animation(stream) else []
         self._mode = "RGB"  # which it is becomes known when it is decoded
         self.jpeg = False
         self._is_decoded = False
@@ -65,7 +70,25 @@ class JxlFile(ImageFile.ImageFile):
 
 def size_of(stream: BinaryIO) -> tuple[int, int]:
     """Width and height in the header of a codestream, before it is turned upright. Raises OSError where it is cut."""
-    bits = _bits(_head_of_codestream(stream)[len(CODESTREAM) :])
+    return _size(_bits_of_header(stream))
+
+
+def is_animation(stream: BinaryIO) -> bool:
+    """Whether a codestream has several pictures (18181-1, ImageMetadata). Raises OSError where its header is cut."""
+    bits = _bits_of_header(stream)
+    _size(bits)
+    is_usual = _number(bits, 1)
+    if is_usual or not _number(bits, 1):  # fields that few have
+        return False
+    _number(bits, _BITS_OF_ORIENTATION)
+    if _number(bits, 1):  # another size to be shown at
+        _size(bits)
+    if _number(bits, 1):
+        _skip_preview(bits)
+    return bool(_number(bits, 1))
+
+
+def _size(bits: Iterator[int]) -> tuple[int, int]:
     is_small = _number(bits, 1)
     height = _length(bits, is_small)
     ratio = _number(bits, 3)
@@ -73,6 +96,13 @@ def size_of(stream: BinaryIO) -> tuple[int, int]:
         return _length(bits, is_small), height
     over, under = _RATIOS[ratio - 1]
     return height * over // under, height
+
+
+def _skip_preview(bits: Iterator[int]) -> None:
+    lengths = _OF_EIGHTS if _number(bits, 1) else _OF_PREVIEW
+    _number(bits, lengths[_number(bits, 2)])
+    if not _number(bits, 3):
+        _number(bits, lengths[_number(bits, 2)])
 
 
 def _head_of_codestream(stream: BinaryIO) -> bytes:
@@ -89,6 +119,10 @@ def _head_of_codestream(stream: BinaryIO) -> bytes:
         if len(found) >= _HEAD:
             break
     return found
+
+
+def _bits_of_header(stream: BinaryIO) -> Iterator[int]:
+    return _bits(_head_of_codestream(stream)[len(CODESTREAM) :])
 
 
 def _bits(head: bytes) -> Iterator[int]:

@@ -11,6 +11,7 @@ from typing import BinaryIO
 from PIL import Image, PngImagePlugin
 
 from shamisa_cli.core.images.clock import DecodeClock
+from shamisa_cli.core.images.code_points import CODE_POINTS
 from shamisa_cli.core.images.png_strips import INTERLACED_STEP, is_interlaced, reduced
 
 MAX_CHUNKS = 500_000
@@ -38,12 +39,11 @@ class PngFile(PngImagePlugin.PngImageFile):
 
     Attributes:
         warnings: phrases on what was left out or is wrong, each going on from the file's name.
-        cicp: coding-independent code points of primaries and transfer (ITU-T H.273); None if the file has none.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
         self.warnings: list[str] = []
-        self.cicp: tuple[int, int] | None = None
+        self._code_points: tuple[int, int] | None = None
         self._profile: bytes | None = None
         self._header = b""
         self._palette = b""
@@ -55,6 +55,8 @@ class PngFile(PngImagePlugin.PngImageFile):
         self._clock = DecodeClock(self.width * self.height)
         if self._profile is not None:
             self.info["icc_profile"] = self._profile
+        if self._code_points is not None:
+            self.info[CODE_POINTS] = self._code_points
         if self._packet is not None:
             self.info["xmp"] = self._packet
 
@@ -133,7 +135,7 @@ class PngFile(PngImagePlugin.PngImageFile):
     def _note(self, kind: bytes, body: bytes) -> None:
         """Take what is needed of a chunk that Pillow is not shown."""
         if kind == b"cICP" and len(body) == 4:
-            self.cicp = body[0], body[1]
+            self._code_points = body[0], body[1]
         elif kind == b"acTL" and int.from_bytes(body[:4]) > 1:
             self.warnings.append("is an animation, of which only the first picture is read")
         elif kind == b"iTXt" and body.startswith(_XMP):

@@ -18,7 +18,7 @@ from shamisa_cli.core.images import decode, jxl
 from shamisa_cli.core.images.budget import DECODING
 from shamisa_cli.core.images.formats import open_image
 from shamisa_cli.core.images.in_memory import in_memory
-from shamisa_cli.core.images.jxl import CONTAINER, LARGEST_METADATA, JxlFile, size_of
+from shamisa_cli.core.images.jxl import CONTAINER, LARGEST_METADATA, JxlFile, is_animation, size_of
 from shamisa_cli.core.images.metadata import Metadata, read_metadata
 
 pytest.importorskip("pillow_jxl.JpegXLImagePlugin")
@@ -201,3 +201,33 @@ def test_it_is_as_other_pictures_are_once_it_is_decoded() -> None:
         assert np.asarray(image).shape == (24, 8, 3)
         assert image.size == (8, 24)
         assert image.resize((4, 12)).getpixel((1, 2)) == BLUE
+
+
+TWO_PICTURES = base64.b64decode("/wpBBE0AICYIBAEAPABLGIsVgF3U/wAYkq6aQAIIBAUAOABLGIsVgJXqfwAMplpNOA==")
+"""Of 8 × 8 pixels, of level 200 and of level 30, from libjxl's encoder."""
+
+
+def test_an_animation_is_said_to_be_one(tmp_path: Path) -> None:
+    (tmp_path / "a.jxl").write_bytes(TWO_PICTURES)
+    decoded = decode(tmp_path / "a.jxl")
+    assert decoded.pixels.mean() == 30
+    assert decoded.warnings == ("is an animation, of which only the last picture is read",)
+
+
+@pytest.mark.parametrize(
+    ("bits", "animated"),
+    [
+        ("1", False),
+        ("00", False),
+        ("01" "000" "0" "0" "0", False),
+        ("01" "111" "0" "0" "1", True),
+        ("01" "000" "1" "1" "00000" "100" "0" "1", True),  # to be shown at a size of its own
+        ("01" "000" "0" "1" "1" "00" "100" "1", True),  # with a preview of eighths, of a ratio
+        ("01" "000" "0" "1" "0" "01" "1111111111" "000" "00" "111111" "1", True),
+    ],
+)  # fmt: skip
+def test_the_flag_of_an_animation_is_found_behind_rare_fields(bits: str, animated: bool) -> None:
+    header = "1" + "00000" + "100" + bits  # a small height, and a square
+    padded = header + "0" * (-len(header) % 8)
+    content = bytes(int(padded[place : place + 8][::-1], 2) for place in range(0, len(padded), 8))
+    assert is_animation(io.BytesIO(b"\xff\x0a" + content + bytes(2))) == animated
