@@ -36,6 +36,7 @@ LAYERS = (
         "core.ownership",
         "core.plain_files",
         "core.quantiles",
+        "core.relative_names",
         "core.sole_writer",
     ),
     ("core.full_size",),

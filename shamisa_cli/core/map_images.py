@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import ImageDraw, ImageFont
 
 from shamisa_cli.core.arrays import Pixels
+from shamisa_cli.core.relative_names import common_folder
 
 Map = NDArray[np.float64]
 
@@ -71,7 +72,7 @@ def map_names(pictures: Sequence[Path]) -> dict[str, Path]:
     absolute = {str(path): Path(os.path.abspath(path)) for path in pictures}  # noqa: PTH100 — links stay as named
     if not absolute:
         return {}
-    common = os.path.commonpath([path.parent for path in absolute.values()])
+    common = common_folder(path.parent for path in absolute.values())
     return {name: _at_most_bytes(path.relative_to(common)) for name, path in absolute.items()}
 
 

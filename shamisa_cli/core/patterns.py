@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -52,7 +53,7 @@ def read_pattern(line: str) -> Pattern | None:
     """
     if len(line) > MAX_PATTERN:
         raise ValueError(f"it has {len(line)} characters, and at most {MAX_PATTERN} are allowed")
-    text = re.sub(r"(?<!\\) +$", "", line.rstrip("\r\n"))
+    text = re.sub(r"(?<!\\) +$", "", composed(line.rstrip("\r\n")))
     if not text or text.startswith("#"):
         return None
     negated = text.startswith("!")
@@ -82,12 +83,17 @@ def read_patterns(lines: Sequence[str]) -> tuple[Pattern, ...]:
     return tuple(pattern for pattern in found if pattern is not None)
 
 
+def composed(name: str) -> str:
+    """A name with its accents in one form: macOS and some archives hold é as e and an accent."""
+    return unicodedata.normalize("NFC", name)
+
+
 def matches(patterns: Sequence[Pattern], *names: str) -> bool:
     """Whether patterns select a file, by one of its paths, which have forward slashes.
 
     The last pattern that matches the path itself decides, else the last for the folder it is in, and so on upwards.
     """
-    paths = [[part for part in name.split("/") if part not in ("", ".")] for name in names]
+    paths = [[part for part in composed(name).split("/") if part not in ("", ".")] for name in names]
     levels = [set().union(*(_levels(pattern, parts) for parts in paths)) for pattern in patterns]
     for level in range(max(map(len, paths))):
         for pattern, matched in zip(reversed(patterns), reversed(levels), strict=True):

@@ -3,8 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+from shamisa_cli.core.errors import SettingError
+
+
+def common_folder(folders: Iterable[Path]) -> Path:
+    """The deepest folder that holds all of these, of which there is one at least.
+
+    Raises SettingError where they lie on several drives, as on Windows.
+    """
+    try:
+        return Path(os.path.commonpath(list(folders)))
+    except ValueError:
+        raise SettingError(
+            "The pictures lie on several drives, so there is no folder that holds them all. Name those of one drive at "
+            "a time."
+        ) from None
 
 
 class RelativeNames:

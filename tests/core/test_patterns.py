@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import unicodedata
 
 import pytest
 from hypothesis import given, settings
@@ -68,3 +69,12 @@ def test_the_sentence_about_a_pattern_shows_it_and_says_what_to_write(line):
         SettingError, match=r"^The pattern '.{1,40}' cannot be used: it .*, such as drafts/ or \*\.png\.$"
     ):
         read_patterns(["fine/", line])
+
+
+@pytest.mark.parametrize("line", ["bilder_é/", "*é*", "bilder_é/**", "/bilder_?/"])
+def test_accents_match_in_either_form(line):
+    decomposed = unicodedata.normalize("NFD", line)
+    for pattern in (line, decomposed):
+        for name in ("bilder_é/a.jpg", unicodedata.normalize("NFD", "bilder_é/a.jpg")):
+            assert matches(read_patterns([pattern]), name)
+    assert not matches(read_patterns([line]), "bilder_ee/a.jpg")

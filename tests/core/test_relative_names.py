@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ntpath
+import os
 from pathlib import Path
 
 import pytest
 
-from shamisa_cli.core.relative_names import RelativeNames
+from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.relative_names import RelativeNames, common_folder
 
 
 @pytest.fixture
@@ -42,3 +45,9 @@ def test_what_lies_elsewhere_is_named_from_the_nearest_shared_folder(tmp_path: P
     assert names.of(str(project / "photos" / "a.jpg")) == "../photos/a.jpg"
     assert names.of(str(project / "archive" / "d.jpg")) == "../archive/d.jpg"
     assert names.of(str(tmp_path / "disk" / "d.jpg")) == "../../disk/d.jpg"
+
+
+def test_pictures_on_several_drives_are_told_to_be_taken_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os.path, "commonpath", ntpath.commonpath)
+    with pytest.raises(SettingError, match="lie on several drives"):
+        common_folder([Path("C:\\photos"), Path("D:\\photos")])

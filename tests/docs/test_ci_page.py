@@ -219,6 +219,9 @@ def test_the_action_checks_the_pictures_that_its_example_names(clone: Clone, ins
     done = in_shell(check["run"], folder, programs=tmp_path, variables=variables)
     assert done.returncode == 1
     assert f"::error file=assets/{BAD}" in done.stdout
+    variables |= {"INPUT_MIN_SCORE": "", "SHAMISA_MIN_SCORE": "1"}  # a variable of the job, and no input over it
+    done = in_shell(check["run"], folder, programs=tmp_path, variables=variables)
+    assert (done.returncode, done.stdout) == (0, "3 checked, all passed\n"), done.stderr
 
 
 def test_the_hook_that_calls_an_installed_program_stops_a_bad_picture(installed: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from math import isfinite
@@ -159,4 +160,8 @@ def _shown(holding: EffectiveSetting) -> str:
 def _short(where: str) -> str:
     """A file relative to this folder where that is shorter; anything else as it is."""
     path = Path(where)
-    return printable(min(str(path), os.path.relpath(path), key=len) if path.is_absolute() else where)
+    if not path.is_absolute():
+        return printable(where)
+    with suppress(ValueError):  # on another drive
+        return printable(min(str(path), os.path.relpath(path), key=len))
+    return printable(str(path))

@@ -11,6 +11,7 @@ from typing import Any
 
 from shamisa_cli.core.cluster.part_number import PartNumber
 from shamisa_cli.core.errors import SettingError
+from shamisa_cli.core.relative_names import common_folder
 from shamisa_cli.core.scoring.feature_table import stored_source
 
 
@@ -70,7 +71,7 @@ def picture_keys(paths: Sequence[Path], folders: Sequence[Path]) -> list[str]:
     """
     below = [_below_first(path, folders) for path in paths]
     single = [Path(os.path.abspath(path)) for path, name in zip(paths, below, strict=True) if name is None]  # noqa: PTH100  links stay
-    common = os.path.commonpath([path.parent for path in single]) if single else ""
+    common = common_folder(path.parent for path in single) if single else Path()
     alone = iter(single)
     return [(next(alone).relative_to(common) if name is None else name).as_posix() for name in below]
 

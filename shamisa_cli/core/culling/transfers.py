@@ -25,6 +25,7 @@ from shamisa_cli.core.culling.journal import (
 from shamisa_cli.core.culling.sidecar_names import SUFFIX, is_sidecar_of, own_sidecars, sidecar_of
 from shamisa_cli.core.errors import item_error
 from shamisa_cli.core.existence import is_dir, is_gone, may
+from shamisa_cli.core.relative_names import common_folder
 from shamisa_cli.core.sole_writer import sole_writer
 
 Entry = TypeVar("Entry", bound=Transfer | DamagedLine)
@@ -52,13 +53,13 @@ def plan_transfers(pictures: Iterable[Path], folder: Path, action: Action) -> li
     finds them. All paths are absolute.
 
     Raises:
-        SettingError: the folder's journal could undo nothing.
+        SettingError: the folder's journal could undo nothing, or the images lie on several drives.
     """
     found = [Path(os.path.abspath(picture)) for picture in pictures]  # noqa: PTH100  a link is moved, not its target
     if not found:
         return []
     target = Path(os.path.abspath(folder))  # noqa: PTH100
-    base = _base(Path(os.path.commonpath([picture.parent for picture in found])), target, action)
+    base = _base(common_folder(picture.parent for picture in found), target, action)
     files = [file for picture, sidecars in own_sidecars(found).items() for file in (picture, *sidecars)]
     return [Transfer(action, file, target / file.relative_to(base)) for file in dict.fromkeys(files)]
 

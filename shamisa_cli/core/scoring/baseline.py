@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from shamisa_cli.core.atomic import replacing
 from shamisa_cli.core.errors import PARSE_ERRORS, ModelError, SettingError
 from shamisa_cli.core.existence import is_gone
+from shamisa_cli.core.patterns import composed
 from shamisa_cli.core.plain_files import read_plain
 
 if TYPE_CHECKING:
@@ -93,16 +94,17 @@ class Baseline:
     made_with: Toolchain | None = None
 
     def score_of(self, path: str) -> float | None:
-        """The earlier score of the image at `path`; None for a new one."""
-        return self.scores.get(self._name(path))
+        """The earlier score of the image at `path`, also with its accents in another form; None for a new one."""
+        return self.scores.get(self._known(path))
 
     def changed_names(self, paths: Iterable[str]) -> tuple[int, int]:
         """How many images at `paths` have no earlier score, and how many with one are not there any more.
 
         An image that was renamed counts as both.
         """
-        new = sum(self._name(path) not in self.scores for path in paths)
-        return new, len(_gone(self.file.parent, self.scores))
+        known = [self._known(path) for path in paths]
+        new = sum(name not in self.scores for name in known)
+        return new, len(_gone(self.file.parent, self.scores.keys() - set(known)))
 
     def require(self, scorer: ScoreSource, made_with: Toolchain) -> None:
         """Check that the scores are from a matching source and toolchain. Raises ModelError if they are not."""
@@ -177,6 +179,15 @@ class Baseline:
                 "score the same picture in another way: they cannot be compared. Use the version they were made with.",
                 remedy="rewrite-baseline",
             )
+
+    def _known(self, path: str) -> str:
+        """The name of an image, as it stands among the scores where that differs only in the form of accents."""
+        name = self._name(path)
+        return name if name in self.scores else self._spellings.get(composed(name), name)
+
+    @functools.cached_property
+    def _spellings(self) -> Mapping[str, str]:
+        return {composed(name): name for name in self.scores}
 
     def _name(self, path: str) -> str:
         return self._names.of(path)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
@@ -151,3 +152,14 @@ def test_another_file_is_no_baseline_and_the_error_says_what_to_do(tmp_path: Pat
     with pytest.raises(SettingError, match=r"b\.json is not a baseline .*delete it") as caught:
         read_baseline(file)
     assert caught.value.remedy == "new-baseline"
+
+
+def test_a_name_with_its_accents_in_another_form_is_known(tmp_path: Path) -> None:
+    (tmp_path / "é").mkdir()
+    there, known = str(tmp_path / "é" / "a.jpg"), unicodedata.normalize("NFD", "é/a.jpg")
+    Path(there).touch()
+    baseline = Baseline(tmp_path / "b.json", {known: 50.0, "gone.jpg": 1.0})
+    assert baseline.score_of(there) == 50
+    assert baseline.changed_names([there]) == (0, 1)
+    both = replace(baseline, scores={known: 50.0, "é/a.jpg": 60.0})
+    assert both.score_of(there) == 60  # its own before another's
