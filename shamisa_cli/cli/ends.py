@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TextIO
 
+from shamisa_cli.core.home import is_homeless
+
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 """Signals that end a run; Windows lacks the last."""
 ENDED_BY_SIGNAL = 128
@@ -70,6 +72,11 @@ def run_to_its_end(program: Callable[[], None]) -> None:
         with suppress(OSError):
             said = "stdout is closed" if error.errno == errno.EBADF else f"stdout: {error.strerror}"
             print(f"error: {said}.", file=sys.stderr)
+        _leave(2)
+    except RuntimeError as error:  # of the parser, which writes completions there
+        if not is_homeless(error):
+            raise
+        print("error: This user has no home folder. Set HOME to one.", file=sys.stderr)
         _leave(2)
 
 

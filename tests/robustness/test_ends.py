@@ -131,3 +131,14 @@ def test_a_signal_is_the_exit_code_whatever_a_library_makes_of_it(number: signal
     )
     done = subprocess.run([sys.executable, "-c", code, str(int(number))], check=False)
     assert done.returncode == 128 + number
+
+
+def test_a_user_without_a_home_folder_is_told_so_where_a_library_wants_one(tmp_path: Path) -> None:
+    program = (
+        "from shamisa_cli.cli.ends import run_to_its_end\n"
+        "def program():\n"
+        "    raise RuntimeError('Could not determine home directory.')\n"
+        "run_to_its_end(program)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    assert (done.returncode, done.stderr) == (2, "error: This user has no home folder. Set HOME to one.\n")

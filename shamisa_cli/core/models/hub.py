@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from shamisa_cli.core.errors import ModelError, ModelWarning
+from shamisa_cli.core.home import is_homeless
 from shamisa_cli.core.models import hub_session
 from shamisa_cli.core.models.hub_answers import Answers
 from shamisa_cli.core.models.manifest import FOLDER_FILES, FolderFiles
@@ -204,6 +205,8 @@ def hub_error_message(error: BaseException, name: str, done: str) -> str:
         return f"{repository} on the Hub has no revision {revision or 'main'!r}. Check the name after the @."
     if any(isinstance(link, errors.RemoteEntryNotFoundError) for link in chain):
         return f"{name} lacks a file on the Hub that its listing names. Try again later, or tell its owner."
+    if any(map(is_homeless, chain)):
+        return f"{name} could not be {done}: this user has no home folder to keep it in. Set HF_HOME to a folder."
     # Older clients count a file missing from the cache as an HTTP error, one without a response.
     answers = [link.response for link in chain if isinstance(link, errors.HfHubHTTPError)]
     statuses = [answer.status_code for answer in answers if answer is not None]

@@ -15,6 +15,7 @@ from helpers.loopback_hub import LoopbackHub
 
 from shamisa_cli.core.encoder.spec import EncoderConfig
 from shamisa_cli.core.models.folder import ModelFolder
+from shamisa_cli.core.models.hub import hub_error_message
 
 RESOLVE = """
 import json, sys, warnings
@@ -307,3 +308,8 @@ def test_offline_asks_nothing_even_with_an_empty_cache(
     )
     assert (kind, "offline" in text) == ("refused", True)
     assert len(hub.requests) == asked
+
+
+def test_a_user_without_a_home_folder_is_told_which_variable_to_set() -> None:
+    message = hub_error_message(RuntimeError("Could not determine home directory."), "hf:org/model", "downloaded")
+    assert message.endswith("this user has no home folder to keep it in. Set HF_HOME to a folder.")
