@@ -56,7 +56,9 @@ def run_ray_job(context: typer.Context, kind: Kind, address: str) -> None:
         max_memory=inputs.bytes_of(given["max_memory"]),
     )
     console, started = Console(quiet=given["quiet"]), time.monotonic()
-    if kind == "scores" and (any(given[name] not in (None, []) for name in GATE) or configuration_of(context).rules):
+    if kind == "scores" and (
+        any(given[name] not in (None, [], ()) for name in GATE) or configuration_of(context).rules
+    ):
         console.warn("The gate of the settings is not applied with --ray: these pictures are scored, and none fails.")
     done = run_on_ray(
         settings,

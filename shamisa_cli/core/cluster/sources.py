@@ -17,6 +17,7 @@ from shamisa_cli.core.existence import is_dir, is_file
 from shamisa_cli.core.home import expanded
 from shamisa_cli.core.images.discovery import discover
 from shamisa_cli.core.images.kinds import readable_suffixes
+from shamisa_cli.core.images.listing import is_passed_over
 from shamisa_cli.core.scoring.feature_formats import FileStamp, portable, within_tables
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz")
@@ -118,7 +119,7 @@ def iter_tar(tar: FileStamp) -> Iterator[tuple[FileStamp, Content]]:
     try:
         with _opened(tar.path) as stream, _parsing(), tarfile.open(fileobj=stream, mode="r|*") as archive:
             for member in archive:
-                if member.isfile() and _is_picture(member.name):
+                if not member.isdir() and _is_picture(member.name):
                     address = portable(f"{TAR_SCHEME}{member.name}{CHAIN}{tar.path}")
                     yield FileStamp(address, member.size, tar.mtime), _entry(archive, member, address)
             if archive.fileobj is not None and archive.fileobj.tell() < archive.offset + tarfile.BLOCKSIZE:
@@ -143,9 +144,9 @@ def _parsing() -> Iterator[None]:
 def _entry(archive: tarfile.TarFile, member: tarfile.TarInfo, address: str) -> Content:
     if member.size > MOST_BYTES:
         return _too_large(address)
-    file = archive.extractfile(member)
-    assert file is not None
-    return file.read()
+    file = archive.extractfile(member) if member.isfile() else None  # what a link leads to may have gone by
+    why = f"{address} is a link. Make the archive with tar --dereference --hard-dereference."
+    return ImageError(address, "unsupported", why) if file is None else file.read()
 
 
 def _too_large(name: str) -> ImageError:
@@ -296,4 +297,4 @@ def _is_picture(name: str) -> bool:
 
 
 def _is_visible(name: str) -> bool:
-    return not any(part.startswith(".") for part in PurePosixPath(name).parts if part not in (".", "/"))
+    return not any(map(is_passed_over, set(PurePosixPath(name).parts) - {".", "..", "/"}))

@@ -103,6 +103,11 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
+def is_passed_over(name: str) -> bool:
+    """Whether a folder or file of this name is hidden, or a system's own."""
+    return name.startswith(".") or name.lower() in SYSTEM_FOLDERS
+
+
 def suffix_of(name: str) -> str:
     """The suffix of a name that does not begin with a dot, such as ".jpg"; empty if it has none."""
     return name[name.rindex(".") :] if "." in name else ""

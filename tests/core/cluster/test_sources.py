@@ -186,3 +186,25 @@ def test_a_date_that_cannot_be_read_is_none(bucket: str, monkeypatch: pytest.Mon
     monkeypatch.setattr(MemoryFileSystem, "info", info)
     (picture,) = find_sources([f"{bucket}/photos/03.jpg"]).pictures
     assert picture.mtime == 0
+
+
+def test_links_in_a_tar_are_rows_and_what_systems_keep_is_none(tmp_path: Path, jpegs: dict[str, bytes]) -> None:
+    content = next(iter(jpegs.values()))
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        for name in ("a.jpg", "../up.jpg", "@eaDir/a.jpg", ".hidden/a.jpg", "__MACOSX/._a.jpg"):
+            information = tarfile.TarInfo(name)
+            information.size = len(content)
+            archive.addfile(information, BytesIO(content))
+        for name, kind in (
+            ("hard.jpg", tarfile.LNKTYPE),
+            ("soft.jpg", tarfile.SYMTYPE),
+            ("folder.jpg", tarfile.DIRTYPE),
+        ):
+            information = tarfile.TarInfo(name)
+            information.type, information.linkname = kind, "a.jpg"
+            archive.addfile(information)
+    found = {stamp.path.split("::")[0]: read for stamp, read in iter_tar(FileStamp.of(tmp_path / "a.tar"))}
+    assert [name for name, read in found.items() if read == content] == ["tar://a.jpg", "tar://../up.jpg"]
+    links = {name: read for name, read in found.items() if isinstance(read, ImageError)}
+    assert sorted(links) == ["tar://hard.jpg", "tar://soft.jpg"]
+    assert all("is a link. Make the archive with tar --dereference" in str(error) for error in links.values())
