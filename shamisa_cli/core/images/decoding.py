@@ -227,7 +227,8 @@ def _oddities(image: Image.Image) -> tuple[str, ...]:
     found = [*getattr(image, "warnings", ()), *odd_samples(image)]
     if image.has_transparency_data and _lowest_alpha(image) < _OPAQUE:
         found.append(TRANSPARENT)
-    if getattr(image, "is_animated", False) and image.tell() == 0:  # else a thumbnail came first
+    comes_first = image.tell() == 0 or image.format != "TIFF"  # in a TIFF, a thumbnail may
+    if getattr(image, "is_animated", False) and comes_first:
         found.append("has several pictures or pages, of which only one is read")
     return tuple(found)
 

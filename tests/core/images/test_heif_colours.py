@@ -87,3 +87,14 @@ def test_the_colours_of_a_thumbnail_or_gain_map_are_not_those_of_the_picture() -
     assert content[place : place + 2] == b"\0\1"
     other = content[:place] + b"\0\2" + content[place + 2 :]  # of which no properties are said
     assert code_points_in(io.BytesIO(other)) is None
+
+
+@pytest.mark.parametrize("primary", [0, 1])
+def test_several_pictures_are_told_of_whichever_is_the_primary_one(tmp_path: Path, primary: int) -> None:
+    heif = pytest.importorskip("pillow_heif")
+    file = heif.from_pillow(Image.new("RGB", (64, 48), (200, 200, 200)))
+    file.add_from_pillow(Image.new("RGB", (64, 48), (30, 30, 30)))
+    file.save(tmp_path / "a.heic", quality=100, primary_index=primary)
+    decoded = decode(tmp_path / "a.heic")
+    assert abs(decoded.pixels.mean() - (200, 30)[primary]) < 4
+    assert decoded.warnings == ("has several pictures or pages, of which only one is read",)
