@@ -135,11 +135,13 @@ class _Reading:
         self._depth -= 1
 
     def _keep(self) -> None:
+        if self._wanted is None:
+            return
         text = "".join(self._text).strip()
         if self._wanted == COLOURS:
             known = self.values.get(COLOURS, "").split(", ")
             self.values[COLOURS] = ", ".join(sorted({*known, _COLOUR_NAMES.get(text, "")} - {""}))
-        elif self._wanted is not None:
+        else:
             self.values.setdefault(self._wanted, text)
         self._wanted = None
         self._text.clear()

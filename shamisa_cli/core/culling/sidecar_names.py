@@ -30,7 +30,7 @@ def sidecar_of(picture: Path, naming: Naming = "appended") -> Path:
 def is_sidecar_of(file: Path, picture: Path) -> bool:
     """Whether a file has the name of a sidecar of an image, in either form and in any case of its suffix."""
     is_beside = file.parent == picture.parent and file.suffix.lower() == SUFFIX and file != picture
-    return is_beside and (file.stem in (picture.name, picture.stem) or _original(file.stem) == picture.name)
+    return is_beside and (not is_of_version(file, picture) or _original(file.stem) == picture.name)
 
 
 def is_of_version(file: Path, picture: Path) -> bool:

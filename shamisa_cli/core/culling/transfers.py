@@ -66,12 +66,12 @@ def plan_transfers(pictures: Iterable[Path], folder: Path, action: Action) -> li
 
 def _base(common: Path, target: Path, action: Action) -> Path:
     """The folder that becomes `target`: the last that did and holds the images' common folder, else that one."""
-    earlier = [
-        Path(*transfer.source.parts[: -len(transfer.target.relative_to(target).parts)])
-        for transfer in _begun(target / JOURNAL)
+    earlier = (
+        transfer.source.parents[len(transfer.target.relative_to(target).parts) - 1]
+        for transfer in reversed([*_begun(target / JOURNAL)])
         if transfer.action == action and transfer.target.is_relative_to(target)
-    ]
-    return next((base for base in reversed(earlier) if common.is_relative_to(base)), common)
+    )
+    return next((base for base in earlier if common.is_relative_to(base)), common)
 
 
 def outside(pictures: Sequence[Path], folder: Path) -> list[Path]:

@@ -15,7 +15,7 @@ from shamisa_cli.core.images.decoder_warnings import collected
 from shamisa_cli.core.images.formats import HEAD_BYTES, is_raw_file, open_image
 from shamisa_cli.core.images.jxl import JxlFile, metadata_in
 from shamisa_cli.core.images.pillow_switches import as_shipped
-from shamisa_cli.core.images.png import PngFile
+from shamisa_cli.core.images.png import PngFile, exif_of
 from shamisa_cli.core.images.raw import preview_of
 from shamisa_cli.core.images.tiff_directories import FIRST_BYTES, Directories
 
@@ -87,15 +87,9 @@ def _of_image(path: Path, stream: BinaryIO, head: bytes) -> Metadata:
         tags = _unless_damaged(image.getexif, Image.Exif())
         profiles = image.raw_profiles() if isinstance(image, PngFile) else {}
         if "exif" in profiles and not tags:
-            tags = _unless_damaged(lambda: _exif(profiles["exif"]), tags)
+            tags = _unless_damaged(lambda: exif_of(profiles["exif"]), tags)
         exif = _unless_damaged(lambda: tags.get_ifd(ExifTags.IFD.Exif), _NO_TAGS)
         return _metadata(tags, exif, image.info.get("xmp") or profiles.get("xmp"))
-
-
-def _exif(data: bytes) -> Image.Exif:
-    exif = Image.Exif()
-    exif.load(data)
-    return exif
 
 
 def _packet_in_box(stream: BinaryIO) -> bytes:

@@ -92,9 +92,7 @@ class PngFile(PngImagePlugin.PngImageFile):
 
     def getexif(self) -> Image.Exif:
         """The EXIF data of the eXIf chunk. Pillow's own method decodes the whole picture to look behind the pixels."""
-        exif = Image.Exif()
-        exif.load(self._exif_data)
-        return exif
+        return exif_of(self._exif_data)
 
     def raw_profiles(self) -> dict[str, bytes]:
         """Metadata that some programs write as texts, "exif" and "xmp"; by the format such EXIF turns no picture."""
@@ -147,6 +145,13 @@ class PngFile(PngImagePlugin.PngImageFile):
             self._profile = profile if is_whole else None
             if self._profile is None:
                 self.warnings.append("has a colour profile that is damaged or too large, and was not used")
+
+
+def exif_of(data: bytes) -> Image.Exif:
+    """EXIF data that are read from these bytes. Raises many types for damaged ones."""
+    exif = Image.Exif()
+    exif.load(data)
+    return exif
 
 
 def _checksum_differs(chunk: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import ceil
 
 from PIL import Image, TiffImagePlugin
@@ -49,7 +50,7 @@ class TiffFile(TiffImagePlugin.TiffImageFile):
         bits = set(self.tag_v2.get(BITSPERSAMPLE, (1,)))
         self._refuse_what_is_read_wrongly(bits)
         if self.use_load_libtiff:
-            self.tile = [tile._replace(args=_in_native_order(tile.args)) for tile in self.tile]
+            self._change_raw_modes(lambda mode: _NATIVE.get(mode, mode))
         elif bits == {16} and self._planes() > 1:
             self._read_wide_planes()
 
@@ -72,10 +73,13 @@ class TiffFile(TiffImagePlugin.TiffImageFile):
         if self.mode not in ("RGB", "RGBA"):
             raise SyntaxError(f"unknown pixel mode: {self.mode} in planes of 16 bits")
         order = "B" if self.tag_v2.prefix == b"MM" else "L"
+        self._change_raw_modes(lambda band: f"{band};16{order}")
+
+    def _change_raw_modes(self, change: Callable[[str], str]) -> None:
         for place, tile in enumerate(self.tile):
             assert isinstance(tile.args, tuple)
-            band, *rest = tile.args
-            self.tile[place] = tile._replace(args=(f"{band};16{order}", *rest))
+            raw_mode, *rest = tile.args
+            self.tile[place] = tile._replace(args=(change(raw_mode), *rest))
 
     def _planes(self) -> int:
         return self.tag_v2.get(SAMPLESPERPIXEL, 1) if self.tag_v2.get(PLANAR_CONFIGURATION) == _SEPARATE_PLANES else 1
@@ -100,10 +104,3 @@ class TiffFile(TiffImagePlugin.TiffImageFile):
             needed = ceil(height / (tags.get(ROWSPERSTRIP) or height)) * planes
         if listed < needed:
             raise OSError(f"{listed} of its {needed} strips or tiles are listed")
-
-
-def _in_native_order(args: object) -> tuple[object, ...]:
-    """Arguments of Pillow's decoder for libtiff, of which the first is the raw mode."""
-    assert isinstance(args, tuple)
-    raw_mode, *rest = args
-    return (_NATIVE.get(raw_mode, raw_mode), *rest)

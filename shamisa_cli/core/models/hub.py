@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 from shamisa_cli.core.errors import ModelError, ModelWarning
 from shamisa_cli.core.home import is_homeless
 from shamisa_cli.core.models import hub_session
-from shamisa_cli.core.models.hub_answers import Answers
 from shamisa_cli.core.models.manifest import FOLDER_FILES, FolderFiles
 
 SCHEME = "hf:"
@@ -136,9 +135,11 @@ def _fetched(name: HubName, *, again: bool = False) -> Path:
             folder = str(_cached(name).path)
         except ModelError:
             raise refused from error
-        _warn(name, Path(folder), "does not answer as it should")
+        _warn_of_last_seen(name, Path(folder), "does not answer as it should")
         return Path(folder)
-    _warn_of_last_seen(name, Path(folder), call.answers)
+    if not call.answers.reached:
+        status = call.answers.status
+        _warn_of_last_seen(name, Path(folder), "cannot be reached" if status is None else f"answered HTTP {status}")
     return Path(folder)
 
 
@@ -147,17 +148,12 @@ def _is_no_answer(error: BaseException) -> bool:
     return any(sign in type(link).__name__ for link in _chain(error) for sign in _NO_ANSWER)
 
 
-def _warn_of_last_seen(name: HubName, folder: Path, answers: Answers) -> None:
+def _warn_of_last_seen(name: HubName, folder: Path, why: str) -> None:
     """Say that a branch or tag stands for an earlier commit; a commit is itself, wherever it is taken from."""
-    if answers.reached or _COMMIT.fullmatch(name.revision or ""):
-        return
-    _warn(name, folder, "cannot be reached" if answers.status is None else f"answered HTTP {answers.status}")
-
-
-def _warn(name: HubName, folder: Path, why: str) -> None:
-    warnings.warn(
-        f"The Hub {why}: {name} is taken as it was last seen, commit {folder.name}.", ModelWarning, stacklevel=2
-    )
+    if not _COMMIT.fullmatch(name.revision or ""):
+        warnings.warn(
+            f"The Hub {why}: {name} is taken as it was last seen, commit {folder.name}.", ModelWarning, stacklevel=2
+        )
 
 
 def _verify_fetched(name: HubName, files: FolderFiles) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from shamisa_cli.core.existence import is_file
+from shamisa_cli.core.patterns import composed
 
 NAMED = 5
 """Largest number of images without a partner that a sentence names; it gives the number of further ones."""
@@ -122,4 +122,4 @@ def _stem(path: Path) -> Path:
 
     A folder that may not be listed stands for itself, at "." below itself.
     """
-    return Path(unicodedata.normalize("NFC", str(path.with_suffix("") if path.name else path)))
+    return Path(composed(str(path.with_suffix("") if path.name else path)))

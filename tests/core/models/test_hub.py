@@ -258,12 +258,16 @@ def test_where_something_else_answers_the_model_is_taken_as_it_was_last_seen(
         threading.Thread(target=server.serve_forever, daemon=True).start()
         endpoint = f"http://127.0.0.1:{server.server_address[1]}"
         outcomes = run_python(
-            RESOLVE, [("hf:org/whole", False), ("hf:org/other", False)], HF_ENDPOINT=endpoint, HF_HOME=str(tmp_path)
+            RESOLVE,
+            [("hf:org/whole", False), ("hf:org/other", False), (f"hf:org/whole@{Path(folder).name}", False)],
+            HF_ENDPOINT=endpoint,
+            HF_HOME=str(tmp_path),
         )
         server.shutdown()
     assert outcomes[0][:2] == ["folder", folder]
     assert "hf:org/whole is taken as it was last seen" in outcomes[0][2]
     assert outcomes[1][0] == "refused"
+    assert outcomes[2] == ["folder", folder]  # a commit is itself, and no warning says otherwise
 
 
 def test_offline_what_an_interrupted_pull_left_is_not_the_model(
